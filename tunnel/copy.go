@@ -1,0 +1,154 @@
+package tunnel
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync"
+	"time"
+)
+
+const (
+	// smallBuffer and largeBuffer, in bytes, are what a direction reads into: it
+	// starts small, so that idle connections cost little, and changes once for
+	// good when a read fills it. 256 KiB is where throughput through a
+	// port-forward stops to grow: every write becomes a frame of its own.
+	smallBuffer = 16 << 10
+	largeBuffer = 256 << 10
+
+	// linger bounds how long a client may go on sending to a far side that is
+	// wholly gone. Closing at once, with input unread, would make the kernel
+	// send a reset and take the end of the answer from the client.
+	linger = time.Second
+)
+
+// Conn is a connection whose directions end separately, and which can be
+// ended abruptly.
+type Conn interface {
+	io.ReadWriter
+	// CloseWrite ends the sending direction.
+	CloseWrite() error
+	// Abort ends both directions at once, the far side told by a reset where
+	// the protocol has one. It releases who reads or writes, and it never waits.
+	Abort()
+	// Close releases the connection after both directions have ended.
+	Close() error
+}
+
+// Traffic counts payload bytes, as seen from the local side.
+type Traffic struct{ Sent, Received int64 }
+
+// Side tells the two ends of a copy apart.
+type Side int
+
+const (
+	Local  Side = iota // the client on this machine
+	Remote             // the pod
+)
+
+// Ending says how a connection ended: which side ended it, and with what error,
+// nil for an orderly end.
+type Ending struct {
+	By  Side
+	Err error
+}
+
+// Copy carries bytes between local and remote until both directions have
+// ended, each side's end of input passed on as such, or until one fails or ctx
+// ends, which aborts both. It returns when nothing of it runs any more; closing
+// the connections stays with the caller.
+func Copy(ctx context.Context, local, remote Conn) (Traffic, Ending) {
+	var once sync.Once
+	var ending Ending
+	ended := func(by Side, err error) {
+		once.Do(func() { ending = Ending{by, err} })
+	}
+	abort := func() { local.Abort(); remote.Abort() }
+	stop := context.AfterFunc(ctx, func() {
+		ended(Local, context.Cause(ctx))
+		abort()
+	})
+	defer stop()
+
+	var traffic Traffic
+	var up sync.WaitGroup
+	up.Go(func() {
+		n, readErr, writeErr := transfer(remote, local)
+		traffic.Sent = n
+		switch {
+		case readErr != nil:
+			ended(Local, readErr)
+			abort()
+		case writeErr == nil:
+			ended(Local, nil)
+			remote.CloseWrite()
+		case errors.Is(writeErr, ErrFarSideGone): // its answer decides
+			io.Copy(io.Discard, struct{ io.Reader }{local})
+		default:
+			ended(Remote, writeErr)
+			abort()
+		}
+	})
+
+	n, readErr, writeErr := transfer(local, remote)
+	traffic.Received = n
+	switch {
+	case readErr != nil:
+		ended(Remote, readErr)
+		abort()
+	case writeErr != nil:
+		ended(Local, writeErr)
+		abort()
+	default:
+		ended(Remote, nil)
+		local.CloseWrite()
+		lingering := closeReadLater(local, remote)
+		defer lingering.Stop()
+	}
+	up.Wait()
+	return traffic, ending
+}
+
+// closeReadLater releases local's reader after linger, if remote wants no more
+// of what it reads. Data that local has yet to be sent is not touched.
+func closeReadLater(local, remote Conn) *time.Timer {
+	ender, ok := remote.(interface{ over() bool })
+	reader, can := local.(interface{ CloseRead() error })
+	if !ok || !can || !ender.over() {
+		return time.NewTimer(0)
+	}
+	return time.AfterFunc(linger, func() { reader.CloseRead() })
+}
+
+// ErrFarSideGone is what a write fails with when the far side ended both of its
+// directions in good order.
+var ErrFarSideGone = errors.New("far side has ended the connection")
+
+// transfer copies one direction to its end, telling a failing source from a
+// failing destination.
+func transfer(to io.Writer, from io.Reader) (n int64, readErr, writeErr error) {
+	buffer := make([]byte, smallBuffer)
+	for {
+		got, readErr := from.Read(buffer)
+		if got > 0 {
+			put, err := to.Write(buffer[:got])
+			n += int64(put)
+			if err != nil {
+				return n, nil, err
+			}
+		}
+		if readErr == io.EOF {
+			return n, nil, nil
+		}
+		if readErr != nil {
+			return n, readErr, nil
+		}
+		if got == smallBuffer && len(buffer) == smallBuffer {
+			large := largeBuffers.Get().(*[largeBuffer]byte)
+			defer largeBuffers.Put(large)
+			buffer = large[:]
+		}
+	}
+}
+
+var largeBuffers = sync.Pool{New: func() any { return new([largeBuffer]byte) }}

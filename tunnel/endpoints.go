@@ -1,0 +1,76 @@
+package tunnel
+
+import (
+	"slices"
+	"sync"
+	"time"
+)
+
+// Endpoint is a ready pod's port.
+type Endpoint struct {
+	Pod  Pod
+	Port int
+}
+
+func (e Endpoint) String() string { return describePort(e.Pod, e.Port) }
+
+// Endpoints is the set of endpoints of a service's port, kept current by whoever
+// watches the cluster and asked by each new connection. The zero value is an
+// empty set. Its methods may be called concurrently.
+type Endpoints struct {
+	mu       sync.Mutex
+	ready    []Endpoint
+	affinity time.Duration
+	next     int           // whose turn it is
+	held     Endpoint      // what clients stick to under affinity …
+	until    time.Time     // … until then
+	changed  chan struct{} // closed and renewed at each change; nil until asked for
+}
+
+// Set replaces the set. A positive affinity is that of a service with
+// sessionAffinity ClientIP: connections keep going to one endpoint as long as it
+// is ready and none pauses for longer than that. All clients here have one
+// address, that of this machine.
+func (e *Endpoints) Set(ready []Endpoint, affinity time.Duration) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.affinity = affinity
+	if slices.Equal(e.ready, ready) {
+		return
+	}
+	e.ready = slices.Clone(ready)
+	if e.changed != nil {
+		close(e.changed)
+		e.changed = nil
+	}
+}
+
+// Len is the number of ready endpoints.
+func (e *Endpoints) Len() int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return len(e.ready)
+}
+
+// pick chooses the endpoint for a new connection, in turn, leaving out those
+// tried. When there is none, changed tells of the next change of the set.
+func (e *Endpoints) pick(tried map[Endpoint]bool) (endpoint Endpoint, ok bool, changed <-chan struct{}) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	now := time.Now()
+	if e.affinity > 0 && now.Before(e.until) && !tried[e.held] && slices.Contains(e.ready, e.held) {
+		e.until = now.Add(e.affinity)
+		return e.held, true, nil
+	}
+	for range e.ready {
+		e.next = (e.next + 1) % len(e.ready)
+		if endpoint := e.ready[e.next]; !tried[endpoint] {
+			e.held, e.until = endpoint, now.Add(e.affinity)
+			return endpoint, true, nil
+		}
+	}
+	if e.changed == nil {
+		e.changed = make(chan struct{})
+	}
+	return Endpoint{}, false, e.changed
+}

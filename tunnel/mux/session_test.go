@@ -1,0 +1,264 @@
+package mux_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/moby/spdystream"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/devtun/devtun/tunnel/mux"
+)
+
+// start returns a session whose far side is the SPDY library that kubelets and
+// runtimes use, handling each stream with handle.
+func start(t *testing.T, handle func(*spdystream.Stream)) (*mux.Session, *gate) {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer listener.Close()
+	conn, err := net.Dial("tcp", listener.Addr().String())
+	require.NoError(t, err)
+	accepted, err := listener.Accept()
+	require.NoError(t, err)
+
+	far, err := spdystream.NewConnection(accepted, true)
+	require.NoError(t, err)
+	var handlers sync.WaitGroup
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		far.Serve(func(stream *spdystream.Stream) {
+			require.NoError(t, stream.SendReply(http.Header{}, false))
+			handlers.Go(func() { handle(stream) })
+		})
+	}()
+	held := &gate{Conn: conn}
+	session := mux.New(held)
+	t.Cleanup(func() {
+		session.Close()
+		accepted.Close()
+		<-served
+		handlers.Wait()
+		goleak.VerifyNone(t, goleak.IgnoreAnyFunction("github.com/moby/spdystream.(*Connection).shutdown"))
+	})
+	return session, held
+}
+
+// gate is a connection whose writes can be made to hang.
+type gate struct {
+	net.Conn
+	mu     sync.Mutex
+	closed chan struct{}
+	hang   chan struct{}
+}
+
+func (g *gate) Hang() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.hang, g.closed = make(chan struct{}), make(chan struct{})
+}
+
+func (g *gate) Write(p []byte) (int, error) {
+	g.mu.Lock()
+	hang, closed := g.hang, g.closed
+	g.mu.Unlock()
+	if hang != nil {
+		<-closed
+		return 0, net.ErrClosed
+	}
+	return g.Conn.Write(p)
+}
+
+func (g *gate) Close() error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.closed != nil {
+		close(g.closed)
+	}
+	return g.Conn.Close()
+}
+
+func deadline(t *testing.T) context.Context {
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+func open(t *testing.T, session *mux.Session) *mux.Stream {
+	t.Helper()
+	streams, err := session.Open(deadline(t), http.Header{})
+	require.NoError(t, err)
+	return streams[0]
+}
+
+// echo sends back what it receives, then ends its side.
+func echo(stream *spdystream.Stream) {
+	io.Copy(stream, stream)
+	stream.Close()
+}
+
+func TestEchoKeepsEveryByteAndTheHalfClose(t *testing.T) {
+	session, _ := start(t, echo)
+	sent := make([]byte, 8<<20)
+	rand.Read(sent)
+	var all sync.WaitGroup
+	for range 8 {
+		stream := open(t, session)
+		all.Go(func() {
+			for rest := sent; len(rest) > 0; {
+				n := min(len(rest), 100_000)
+				if _, err := stream.Write(rest[:n]); err != nil {
+					t.Errorf("write: %v", err)
+					return
+				}
+				rest = rest[n:]
+			}
+			stream.CloseWrite()
+		})
+		all.Go(func() {
+			hash := sha256.New()
+			n, err := io.Copy(hash, stream)
+			if err != nil || n != int64(len(sent)) || !bytes.Equal(hash.Sum(nil), sum(sent)) {
+				t.Errorf("got %d bytes, error %v", n, err)
+			}
+		})
+	}
+	all.Wait()
+	require.Zero(t, session.Streams())
+}
+
+func sum(b []byte) []byte { s := sha256.Sum256(b); return s[:] }
+
+func TestReadAcrossFrames(t *testing.T) {
+	session, _ := start(t, echo)
+	stream := open(t, session)
+	_, err := stream.Write([]byte("twelve bytes"))
+	require.NoError(t, err)
+	first := make([]byte, 5)
+	_, err = io.ReadFull(stream, first)
+	require.NoError(t, err)
+	require.NoError(t, stream.CloseWrite())
+	rest, err := io.ReadAll(stream)
+	require.NoError(t, err)
+	require.Equal(t, "twelve bytes", string(first)+string(rest))
+}
+
+func TestResetIsNotAnEnd(t *testing.T) {
+	session, _ := start(t, func(stream *spdystream.Stream) {
+		stream.Read(make([]byte, 1))
+		stream.Reset()
+	})
+	stream := open(t, session)
+	_, err := stream.Write([]byte("x"))
+	require.NoError(t, err)
+	_, err = io.ReadAll(stream)
+	require.ErrorIs(t, err, mux.ErrReset)
+}
+
+func TestAStalledReaderLeavesItsNeighbourTimeAndIsTold(t *testing.T) {
+	session, _ := start(t, func(stream *spdystream.Stream) {
+		if stream.Headers().Get("send") == "" {
+			echo(stream)
+			return
+		}
+		block := make([]byte, 32<<10)
+		for {
+			if _, err := stream.Write(block); err != nil {
+				return
+			}
+		}
+	})
+	neighbour := open(t, session)
+	streams, err := session.Open(deadline(t), http.Header{"Send": {"endless"}})
+	require.NoError(t, err)
+	flood := streams[0] // which nobody reads
+	require.Eventually(t, session.Stalled, 5*time.Second, time.Millisecond)
+
+	// Once it is given up, the session serves the others again.
+	flood.Reset()
+	require.False(t, session.Stalled())
+	_, err = neighbour.Write([]byte("hello"))
+	require.NoError(t, err)
+	got := make([]byte, 5)
+	_, err = io.ReadFull(neighbour, got)
+	require.NoError(t, err)
+	require.Equal(t, "hello", string(got))
+	require.NoError(t, session.Ping(deadline(t)))
+}
+
+func TestOpenEndsWithItsContext(t *testing.T) {
+	near, far := net.Pipe()
+	session := mux.New(near)
+	defer session.Close()
+	drained := make(chan struct{})
+	go func() { // a far side that never answers
+		defer close(drained)
+		io.Copy(io.Discard, far)
+	}()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	_, err := session.Open(ctx, http.Header{}, http.Header{})
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	require.Zero(t, session.Streams(), "none stays open")
+	require.False(t, session.Usable())
+	_, err = session.Open(deadline(t), http.Header{})
+	require.ErrorIs(t, err, mux.ErrGoingAway)
+	session.Close()
+	<-drained
+}
+
+func TestAWriteThatHangs(t *testing.T) {
+	session, conn := start(t, echo)
+	stream := open(t, session)
+	conn.Hang()
+	written := make(chan error, 1)
+	go func() {
+		_, err := stream.Write(make([]byte, 1<<20))
+		written <- err
+	}()
+	require.Eventually(t, session.Stalled, 5*time.Second, time.Millisecond)
+
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	require.ErrorIs(t, session.Ping(ctx), context.DeadlineExceeded)
+	_, err := session.Open(ctx, http.Header{})
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+
+	// Giving the stream up cannot be said to the far side: the session goes.
+	stream.Reset()
+	require.Error(t, <-written)
+	<-session.Done()
+	require.False(t, session.Usable())
+}
+
+func TestSessionEndReachesEveryStream(t *testing.T) {
+	session, conn := start(t, echo)
+	stream := open(t, session)
+	conn.Conn.Close()
+	_, err := stream.Read(make([]byte, 1))
+	require.ErrorIs(t, err, net.ErrClosed)
+	_, err = stream.Write([]byte("x"))
+	require.Error(t, err)
+	_, err = session.Open(deadline(t), http.Header{})
+	require.Error(t, err)
+	require.Error(t, session.Ping(deadline(t)))
+}
+
+func TestCloseFailsStreamsWithErrClosed(t *testing.T) {
+	session, _ := start(t, echo)
+	stream := open(t, session)
+	require.NoError(t, session.Close())
+	_, err := stream.Read(make([]byte, 1))
+	require.True(t, errors.Is(err, mux.ErrClosed), "%v", err)
+}

@@ -1,0 +1,262 @@
+package mux
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+
+	"github.com/moby/spdystream/spdy"
+)
+
+const (
+	// stallMark and resumeMark, in bytes queued, are where a stream begins and
+	// ceases to count as one whose reader does not keep up.
+	stallMark  = 1 << 20
+	resumeMark = 256 << 10
+
+	// bulkMark is how many bytes a stream carries, in either direction, before
+	// it counts as bulk.
+	bulkMark = 1 << 20
+
+	// queueLimit is the most bytes a stream may have queued; at it the session
+	// stops reading. The distance from stallMark is what lets the streams
+	// beside it finish.
+	queueLimit = 8 << 20
+)
+
+// Stream is one two-way stream of a session. One goroutine may read while
+// another writes; Reset may be called by any.
+type Stream struct {
+	session  *Session
+	id       spdy.StreamId
+	accepted chan struct{} // closed when the far side has replied, or never will
+
+	mu       sync.Mutex
+	changed  *sync.Cond // on mu: queue or err changed
+	queue    [][]byte
+	taken    int   // bytes of queue[0] that were read
+	size     int   // bytes in queue
+	carried  int64 // bytes in both directions
+	stalled  bool
+	bulk     bool
+	replied  bool
+	err      error // what Read returns once queue is empty
+	finished bool  // this side has sent its end
+}
+
+func newStream(s *Session, id spdy.StreamId) *Stream {
+	stream := &Stream{session: s, id: id, accepted: make(chan struct{})}
+	stream.changed = sync.NewCond(&stream.mu)
+	return stream
+}
+
+// Read fills p with what the far side sent, as far as that has arrived. It
+// returns io.EOF at the far side's end, ErrReset when it reset the stream, or
+// why the session ended.
+func (st *Stream) Read(p []byte) (int, error) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if err := st.await(); err != nil {
+		return 0, err
+	}
+	n := 0
+	for n < len(p) && len(st.queue) > 0 {
+		n += st.consume(p[n:])
+	}
+	st.size -= n
+	st.mark(st.stalled && st.size > resumeMark)
+	st.changed.Broadcast() // there is room again
+	return n, nil
+}
+
+// await waits until there is something to read. Call it with mu held.
+func (st *Stream) await() error {
+	for len(st.queue) == 0 && st.err == nil {
+		st.changed.Wait()
+	}
+	if len(st.queue) == 0 {
+		return st.err
+	}
+	return nil
+}
+
+// consume moves bytes from the queue's first chunk to p. Call it with mu held.
+func (st *Stream) consume(p []byte) int {
+	chunk := st.queue[0]
+	n := copy(p, chunk[st.taken:])
+	st.taken += n
+	if st.taken == len(chunk) {
+		freeChunk(chunk)
+		st.queue[0] = nil
+		st.queue = st.queue[1:]
+		st.taken = 0
+	}
+	return n
+}
+
+// mark says whether this stream's reader fails to keep up. Call it with mu held.
+func (st *Stream) mark(stalled bool) {
+	switch {
+	case stalled && !st.stalled:
+		st.session.stalls.Add(1)
+	case !stalled && st.stalled:
+		st.session.stalls.Add(-1)
+	}
+	st.stalled = stalled
+}
+
+// carry counts bytes, in either direction. Call it with mu held.
+func (st *Stream) carry(n int) {
+	st.carried += int64(n)
+	if !st.bulk && st.carried > bulkMark && !st.over() {
+		st.bulk = true
+		st.session.bulks.Add(1)
+	}
+}
+
+// over reports that both directions have ended. Call it with mu held.
+func (st *Stream) over() bool { return st.err == net.ErrClosed || st.finished && st.err != nil }
+
+// settle takes a stream that is over off the session. Call it with mu held.
+func (st *Stream) settle() {
+	if st.over() {
+		if st.bulk {
+			st.bulk = false
+			st.session.bulks.Add(-1)
+		}
+		st.session.remove(st.id)
+	}
+}
+
+// push appends what the far side sent, waiting for room. The session's reader
+// calls it.
+func (st *Stream) push(chunk []byte) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	for st.size >= queueLimit && st.err == nil {
+		st.changed.Wait()
+	}
+	if st.err != nil {
+		freeChunk(chunk)
+		return
+	}
+	st.queue = append(st.queue, chunk)
+	st.size += len(chunk)
+	st.carry(len(chunk))
+	st.mark(st.stalled || st.size > stallMark)
+	st.changed.Broadcast()
+}
+
+// Write sends p as one frame, returning once the session has taken it.
+func (st *Stream) Write(p []byte) (int, error) {
+	if err := st.toSend(len(p)); err != nil {
+		return 0, err
+	}
+	if len(p) == 0 {
+		return 0, nil
+	}
+	if err := st.session.writeFrame(&spdy.DataFrame{StreamId: st.id, Data: p}); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+// toSend counts n bytes about to be sent, or says why they cannot be.
+func (st *Stream) toSend(n int) error {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	switch {
+	case st.finished:
+		return net.ErrClosed
+	case st.err != nil && st.err != io.EOF:
+		return st.err
+	}
+	st.carry(n)
+	return nil
+}
+
+// CloseWrite tells the far side that nothing more comes from here; reading
+// goes on.
+func (st *Stream) CloseWrite() error {
+	st.mu.Lock()
+	if st.finished {
+		st.mu.Unlock()
+		return nil
+	}
+	st.finished = true
+	st.settle()
+	st.mu.Unlock()
+	return st.session.writeFrame(&spdy.DataFrame{StreamId: st.id, Flags: spdy.DataFlagFin})
+}
+
+// Reset gives the stream up: reads and writes fail from here on, and the far
+// side is told, unless it knows. It never waits.
+//
+// A reset that overtakes the reply costs the session its new streams: at the
+// far side, spdystream's handleResetFrame then waits for a receiver that does
+// not exist, and with it every fifth stream of the connection.
+func (st *Stream) Reset() {
+	st.mu.Lock()
+	open := st.err == nil || st.err == io.EOF && !st.finished
+	replied := st.replied
+	st.finished = true
+	st.mu.Unlock()
+	if !replied {
+		st.session.retire()
+	}
+	st.fail(net.ErrClosed)
+	if open {
+		st.session.sendReset(st.id)
+	}
+}
+
+// accept notes the far side's reply.
+func (st *Stream) accept() {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if !st.replied {
+		st.replied = true
+		close(st.accepted)
+	}
+}
+
+// awaitReply waits for the far side to accept the stream.
+func (st *Stream) awaitReply(ctx context.Context) error {
+	select {
+	case <-st.accepted:
+	case <-ctx.Done():
+		return fmt.Errorf("no reply: %w", context.Cause(ctx))
+	}
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if st.err != nil && st.err != io.EOF {
+		return st.err
+	}
+	return nil
+}
+
+// finish notes the far side's end.
+func (st *Stream) finish() { st.fail(io.EOF) }
+
+// fail ends reading with err. The first end counts, but for net.ErrClosed,
+// this side's own, which also drops what is queued; before any other end that
+// stays to be read.
+func (st *Stream) fail(err error) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if err == net.ErrClosed {
+		st.queue, st.taken, st.size = nil, 0, 0
+		st.mark(false)
+	}
+	if st.err == nil || err == net.ErrClosed {
+		st.err = err
+	}
+	st.settle()
+	if !st.replied {
+		st.replied = true
+		close(st.accepted)
+	}
+	st.changed.Broadcast()
+}

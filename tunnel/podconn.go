@@ -1,0 +1,139 @@
+package tunnel
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/devtun/devtun/tunnel/mux"
+)
+
+const (
+	// verdictTimeout bounds the wait for the error stream's word after the data
+	// stream has ended. Servers end the error stream first.
+	verdictTimeout = time.Second
+
+	// maxVerdict bounds, in bytes, the message on an error stream.
+	maxVerdict = 4 << 10
+)
+
+// RemoteError is what the pod's side (kubelet, container runtime) said on a
+// connection's error stream.
+type RemoteError struct{ Message string }
+
+func (e *RemoteError) Error() string { return e.Message }
+
+// Refused reports that the pod's process never saw the connection, so that
+// another pod may be given all of it. The protocol has no code for that, only
+// the runtimes' words: containerd and CRI-O dial inside the pod's network
+// namespace, and say so when that, or finding the namespace, fails.
+func (e *RemoteError) Refused() bool {
+	for _, words := range []string{
+		"connection refused",
+		"failed to connect to localhost",
+		"failed to find sandbox",
+		"network namespace for sandbox",
+		"sandbox container",
+		"is not running",
+	} {
+		if strings.Contains(e.Message, words) {
+			return true
+		}
+	}
+	return false
+}
+
+// podConn is one connection to a port of a pod: a data stream, and the error
+// stream that says how it went.
+type podConn struct {
+	data    *mux.Stream
+	errs    *mux.Stream
+	release func() // tells the pool that a stream has gone
+	ended   atomic.Bool
+}
+
+var requestID atomic.Uint64
+
+// openPodConn opens the pair of streams that the protocol asks for, at the same
+// time: one round trip. Bytes may be written once it returns and not before,
+// since servers drop what arrives ahead of their reply.
+func openPodConn(ctx context.Context, session *mux.Session, port int, release func()) (*podConn, error) {
+	header := func(kind string, id uint64) http.Header {
+		h := http.Header{}
+		h.Set("streamType", kind)
+		h.Set("port", strconv.Itoa(port))
+		h.Set("requestID", strconv.FormatUint(id, 10))
+		return h
+	}
+	id := requestID.Add(1)
+	streams, err := session.Open(ctx, header("error", id), header("data", id))
+	if err != nil {
+		return nil, err
+	}
+	conn := &podConn{errs: streams[0], data: streams[1], release: release}
+	conn.errs.CloseWrite() // nothing is ever said there by the client
+	return conn, nil
+}
+
+// Read returns io.EOF only if the pod's side ended in good order; what it
+// complained of comes as a RemoteError.
+func (c *podConn) Read(p []byte) (int, error) {
+	n, err := c.data.Read(p)
+	if err == nil {
+		return n, nil
+	}
+	if message := c.verdict(); message != "" {
+		return n, &RemoteError{message}
+	}
+	return n, err
+}
+
+// verdict waits, within bounds, for the end of the error stream and returns
+// what it said. With it the server's part of the connection is over.
+func (c *podConn) verdict() string {
+	giveUp := time.AfterFunc(verdictTimeout, c.errs.Reset)
+	message, _ := io.ReadAll(io.LimitReader(c.errs, maxVerdict))
+	c.ended.Store(giveUp.Stop())
+	return strings.TrimSpace(string(message))
+}
+
+// over reports that the server has ended the connection altogether: an end of
+// the data stream alone is only the pod's half.
+func (c *podConn) over() bool { return c.ended.Load() }
+
+func (c *podConn) Write(p []byte) (int, error) {
+	if c.over() {
+		return 0, ErrFarSideGone
+	}
+	n, err := c.data.Write(p)
+	if errors.Is(err, mux.ErrReset) {
+		if message := c.verdict(); message != "" {
+			err = &RemoteError{message}
+		}
+	}
+	return n, err
+}
+
+func (c *podConn) CloseWrite() error { return c.data.CloseWrite() }
+
+// Abort resets both streams, which the server carries on to the pod.
+func (c *podConn) Abort() {
+	c.data.Reset()
+	c.errs.Reset()
+}
+
+// Close gives up what is left of both streams and the place in the pool.
+func (c *podConn) Close() error {
+	c.Abort()
+	c.release()
+	return nil
+}
+
+// describePort is how messages name a pod's port.
+func describePort(pod Pod, port int) string { return fmt.Sprintf("pod %s port %d", pod, port) }

@@ -1,0 +1,271 @@
+package tunnel
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/devtun/devtun/tunnel/mux"
+)
+
+const (
+	// sessionsPerPod is how many API connections to one pod are opened for
+	// small talk. Streams on one share its stalls, so each gets one of its own up
+	// to here. Those that carry bulk data are not counted, and take no further
+	// streams, until there are sessionsLimit in all.
+	sessionsPerPod = 8
+	sessionsLimit  = 64
+
+	// dialTimeout bounds the opening of an API connection, openTimeout that of
+	// a pair of streams on it.
+	dialTimeout = 10 * time.Second
+	openTimeout = 5 * time.Second
+
+	// ownWait is how long a connection waits for an API connection of its own
+	// while it could share one: what opening takes in a local network.
+	ownWait = 25 * time.Millisecond
+
+	// idleTimeout is how long an API connection without streams is kept.
+	idleTimeout = 5 * time.Minute
+
+	// pingEvery and pingTimeout bound how long a dead API connection goes
+	// unnoticed: TCP does not tell, and SPDY's own ping has no deadline.
+	pingEvery   = 5 * time.Second
+	pingTimeout = 8 * time.Second
+)
+
+// Pool keeps API connections to pods and opens connections to pods' ports on
+// them. Nothing is opened before the first Dial.
+type Pool struct {
+	open func(context.Context, Pod) (io.ReadWriteCloser, error)
+
+	ctx    context.Context // of the attempts and the watch, which outlive a Dial
+	cancel context.CancelFunc
+	work   sync.WaitGroup
+
+	mu   sync.Mutex
+	pods map[Pod]*podPool
+}
+
+// podPool is what Pool has of one pod. Its fields are under Pool.mu.
+type podPool struct {
+	sessions []*pooled
+	attempts []*attempt
+	lastOpen time.Duration // what opening an API connection took last time
+	changed  chan struct{} // closed and renewed when there may be another choice
+}
+
+// pooled is an API connection and what the pool has placed on it.
+type pooled struct {
+	*mux.Session
+	streams int       // under Pool.mu
+	used    time.Time // under Pool.mu: when streams last changed
+	pinging bool      // under Pool.mu
+}
+
+// attempt is an API connection being opened. err is set before done is closed.
+type attempt struct {
+	done chan struct{}
+	err  error
+}
+
+// NewPool returns a pool whose API connections come from open, as
+// Transport.Dial gives them. Close it.
+func NewPool(open func(context.Context, Pod) (io.ReadWriteCloser, error)) *Pool {
+	p := &Pool{open: open, pods: make(map[Pod]*podPool)}
+	p.ctx, p.cancel = context.WithCancel(context.Background())
+	p.work.Go(p.watch)
+	return p
+}
+
+// Close ends all API connections, and with them every connection on them, and
+// waits for all that the pool has running.
+func (p *Pool) Close() error {
+	p.mu.Lock()
+	p.cancel() // under mu: no attempt begins once work is waited for
+	p.mu.Unlock()
+	p.work.Wait()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, pod := range p.pods {
+		for _, session := range pod.sessions {
+			session.Close()
+		}
+	}
+	clear(p.pods)
+	return nil
+}
+
+// Sessions is the number of open API connections.
+func (p *Pool) Sessions() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := 0
+	for _, pod := range p.pods {
+		n += len(pod.sessions)
+	}
+	return n
+}
+
+// Dial opens a connection to a port of a pod, over a pooled API connection if
+// one serves. An API connection that fails or does not answer in time is
+// retired, and the next one tried until ctx ends; a failure to get an API
+// connection at all is returned.
+func (p *Pool) Dial(ctx context.Context, pod Pod, port int) (Conn, error) {
+	for {
+		session, err := p.acquire(ctx, pod)
+		if err != nil {
+			return nil, err
+		}
+		release := sync.OnceFunc(func() { p.release(pod, session) })
+		openCtx, cancel := context.WithTimeout(ctx, openTimeout)
+		conn, err := openPodConn(openCtx, session.Session, port, release)
+		cancel()
+		if err == nil {
+			return conn, nil
+		}
+		release()
+		if ctx.Err() != nil {
+			return nil, fmt.Errorf("dial %s: %w", describePort(pod, port), context.Cause(ctx))
+		}
+	}
+}
+
+// acquire finds an API connection to pod and places a stream on it: an idle one
+// at best, else a new one while there are few. When the way to the API server
+// is long, sharing one that stands is quicker, and a new one is opened for those
+// who come later.
+func (p *Pool) acquire(ctx context.Context, pod Pod) (*pooled, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var own *attempt
+	var patience <-chan time.Time
+	if p.pod(pod).lastOpen < ownWait {
+		timer := time.NewTimer(ownWait)
+		defer timer.Stop()
+		patience = timer.C
+	}
+	for p.ctx.Err() == nil {
+		state := p.pod(pod)
+		best, live := state.best()
+		if best != nil && best.streams == 0 {
+			return place(best), nil
+		}
+		if own == nil && live+len(state.attempts) < sessionsPerPod {
+			own = p.attempt(pod)
+		}
+		if best != nil && (own == nil || patience == nil) {
+			return place(best), nil
+		}
+		if own == nil { // as many are being opened as there may be: join one
+			own = state.attempts[len(state.attempts)-1]
+		}
+
+		changed := state.changed
+		p.mu.Unlock()
+		var err error
+		select {
+		case <-own.done:
+			err, own = own.err, nil
+		case <-changed:
+		case <-patience:
+			patience = nil
+		case <-p.ctx.Done():
+		case <-ctx.Done():
+			err = context.Cause(ctx)
+		}
+		p.mu.Lock()
+		if err != nil {
+			return nil, err
+		}
+	}
+	return nil, net.ErrClosed
+}
+
+// best is the API connection to share, the one with the fewest streams, and how
+// many there are to choose from. A stalled one is never among them: what is on
+// it may wait for long.
+func (s *podPool) best() (best *pooled, live int) {
+	crowded := len(s.sessions) >= sessionsLimit
+	for _, session := range s.sessions {
+		if !session.Usable() || session.Stalled() || session.Busy() && !crowded {
+			continue
+		}
+		live++
+		if best == nil || session.streams < best.streams {
+			best = session
+		}
+	}
+	return best, live
+}
+
+// place counts a stream on session. Call it with mu held.
+func place(session *pooled) *pooled {
+	session.streams++
+	session.used = time.Now()
+	return session
+}
+
+// release counts a stream off session.
+func (p *Pool) release(pod Pod, session *pooled) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	session.streams--
+	session.used = time.Now()
+	if state, ok := p.pods[pod]; ok {
+		state.wake()
+	}
+}
+
+// attempt begins to open an API connection. Call it with mu held.
+func (p *Pool) attempt(pod Pod) *attempt {
+	a := &attempt{done: make(chan struct{})}
+	state := p.pod(pod)
+	state.attempts = append(state.attempts, a)
+	p.work.Go(func() {
+		ctx, cancel := context.WithTimeoutCause(p.ctx, dialTimeout, errNoAnswer)
+		defer cancel()
+		began := time.Now()
+		conn, err := p.open(ctx, pod)
+		if err != nil && ctx.Err() != nil {
+			err = fmt.Errorf("connect to pod %s: %w", pod, context.Cause(ctx))
+		}
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		state.attempts = remove(state.attempts, a)
+		if err == nil {
+			state.lastOpen = time.Since(began)
+			state.sessions = append(state.sessions, &pooled{Session: mux.New(conn), used: time.Now()})
+		}
+		a.err = err
+		close(a.done)
+		state.wake()
+	})
+	return a
+}
+
+var errNoAnswer = fmt.Errorf("the API server did not answer within %v", dialTimeout)
+
+// wake lets those who wait look again. Call it with mu held.
+func (s *podPool) wake() {
+	close(s.changed)
+	s.changed = make(chan struct{})
+}
+
+// pod returns the state of pod, made anew if need be. Call it with mu held.
+func (p *Pool) pod(pod Pod) *podPool {
+	state, ok := p.pods[pod]
+	if !ok {
+		state = &podPool{changed: make(chan struct{})}
+		p.pods[pod] = state
+	}
+	return state
+}
+
+func remove(attempts []*attempt, a *attempt) []*attempt {
+	return slices.DeleteFunc(attempts, func(other *attempt) bool { return other == a })
+}

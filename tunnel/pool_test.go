@@ -1,0 +1,464 @@
+package tunnel_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/devtun/devtun/tunnel"
+	"github.com/devtun/devtun/tunnel/tunneltest"
+)
+
+// pod is the pod that tests talk to.
+var pod = tunnel.Pod{Namespace: "default", Name: "web-0"}
+
+// newPool returns a pool on server, closed with the test.
+func newPool(t *testing.T, server *tunneltest.Server, mode tunnel.Mode) *tunnel.Pool {
+	t.Helper()
+	transport, err := tunnel.NewTransport(server.Config(), mode)
+	require.NoError(t, err)
+	pool := tunnel.NewPool(transport.Dial)
+	t.Cleanup(func() { require.NoError(t, pool.Close()) })
+	return pool
+}
+
+func soon(t *testing.T) context.Context {
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// echo sends back what it reads, and then ends its side too.
+func echo(conn net.Conn) {
+	io.Copy(conn, conn)
+	conn.(*net.TCPConn).CloseWrite()
+}
+
+func exchange(t *testing.T, conn tunnel.Conn, text string) {
+	t.Helper()
+	_, err := io.WriteString(conn, text)
+	require.NoError(t, err)
+	got := make([]byte, len(text))
+	_, err = io.ReadFull(conn, got)
+	require.NoError(t, err)
+	require.Equal(t, text, string(got))
+}
+
+func TestPoolCarriesBytesInEveryMode(t *testing.T) {
+	for _, mode := range tunnel.Modes() {
+		t.Run(string(mode), func(t *testing.T) {
+			server := tunneltest.NewServer(t)
+			server.Pod(pod.Namespace, pod.Name).Serve(80, echo)
+			pool := newPool(t, server, mode)
+			conn, err := pool.Dial(soon(t), pod, 80)
+			require.NoError(t, err)
+			defer conn.Close()
+			exchange(t, conn, "hello")
+
+			sent := make([]byte, 4<<20)
+			rand.Read(sent)
+			go func() {
+				conn.Write(sent)
+				conn.CloseWrite()
+			}()
+			got, err := io.ReadAll(conn)
+			require.NoError(t, err)
+			require.True(t, bytes.Equal(sent, got), "%d of %d bytes", len(got), len(sent))
+			stats := server.Stats()
+			require.Equal(t, mode == tunnel.WebSocket, stats.WebSocket == 1)
+			require.Equal(t, mode != tunnel.WebSocket, stats.SPDY == 1)
+		})
+	}
+}
+
+func TestAutoFallsBackToWebSocketOnceAndForAll(t *testing.T) {
+	server := tunneltest.NewServer(t)
+	server.Pod(pod.Namespace, pod.Name).Serve(80, echo)
+	other := tunnel.Pod{Namespace: "default", Name: "web-1"}
+	server.Pod(other.Namespace, other.Name).Serve(80, echo)
+	server.RefuseSPDY(http.StatusForbidden) // with a proxy's page, not a Status
+	pool := newPool(t, server, tunnel.Auto)
+	for _, pod := range []tunnel.Pod{pod, other} {
+		conn, err := pool.Dial(soon(t), pod, 80)
+		require.NoError(t, err)
+		exchange(t, conn, "hello")
+		conn.Close()
+	}
+	require.Equal(t, 2, server.Stats().WebSocket)
+	require.Equal(t, 3, server.Stats().Requests, "SPDY is tried once")
+}
+
+func TestRefusalsKeepTheirMeaning(t *testing.T) {
+	server := tunneltest.NewServer(t)
+	server.Pod(pod.Namespace, pod.Name)
+	pool := newPool(t, server, tunnel.Auto)
+
+	_, err := pool.Dial(soon(t), tunnel.Pod{Namespace: "default", Name: "nobody"}, 80)
+	require.True(t, apierrors.IsNotFound(err), "%v", err)
+
+	server.Unauthorized(true)
+	_, err = pool.Dial(soon(t), pod, 80)
+	require.True(t, apierrors.IsUnauthorized(err), "%v", err)
+	server.Unauthorized(false)
+
+	conn, err := pool.Dial(soon(t), pod, 81)
+	require.NoError(t, err, "a refused port shows only later")
+	_, err = conn.Read(make([]byte, 1))
+	var remote *tunnel.RemoteError
+	require.ErrorAs(t, err, &remote)
+	require.True(t, remote.Refused())
+	conn.Close()
+
+	server.RefuseSPDY(http.StatusBadGateway)
+	server.RefuseWebSocket(http.StatusBadGateway)
+	_, err = newPool(t, server, tunnel.Auto).Dial(soon(t), pod, 80)
+	require.ErrorContains(t, err, "502")
+}
+
+func TestARefusedPortDoesNotHarmItsNeighbours(t *testing.T) {
+	server := tunneltest.NewServer(t)
+	server.Pod(pod.Namespace, pod.Name).Serve(80, echo)
+	pool := newPool(t, server, tunnel.SPDY)
+	conn, err := pool.Dial(soon(t), pod, 80)
+	require.NoError(t, err)
+	defer conn.Close()
+	exchange(t, conn, "before")
+	for range 20 {
+		refused, err := pool.Dial(soon(t), pod, 81)
+		require.NoError(t, err)
+		_, err = refused.Read(make([]byte, 1))
+		require.Error(t, err)
+		refused.Close()
+	}
+	exchange(t, conn, "after")
+}
+
+func TestConnectionsSpreadOverAFewAPIConnections(t *testing.T) {
+	server := tunneltest.NewServer(t)
+	server.Pod(pod.Namespace, pod.Name).Serve(80, echo)
+	pool := newPool(t, server, tunnel.SPDY)
+	require.Zero(t, server.Stats().Requests, "nothing is opened before the first use")
+
+	var conns sync.Map
+	var dials sync.WaitGroup
+	for i := range 100 {
+		dials.Go(func() {
+			conn, err := pool.Dial(soon(t), pod, 80)
+			if err == nil {
+				conns.Store(i, conn)
+			}
+		})
+	}
+	dials.Wait()
+	n := 0
+	conns.Range(func(_, conn any) bool {
+		exchange(t, conn.(tunnel.Conn), "hello")
+		conn.(tunnel.Conn).Close()
+		n++
+		return true
+	})
+	require.Equal(t, 100, n)
+	upgrades := server.Stats().Upgrades()
+	require.LessOrEqual(t, upgrades, 8)
+	require.Greater(t, upgrades, 1)
+
+	// One after the other, a single one serves.
+	for range 20 {
+		conn, err := pool.Dial(soon(t), pod, 80)
+		require.NoError(t, err)
+		exchange(t, conn, "again")
+		conn.Close()
+	}
+	require.Equal(t, upgrades, server.Stats().Upgrades())
+}
+
+func TestAStalledDownloadHarmsNoNewConnection(t *testing.T) {
+	server := tunneltest.NewServer(t)
+	web := server.Pod(pod.Namespace, pod.Name)
+	web.Serve(80, echo)
+	web.Serve(90, func(conn net.Conn) {
+		block := make([]byte, 1<<20)
+		for {
+			if _, err := conn.Write(block); err != nil {
+				return
+			}
+		}
+	})
+	pool := newPool(t, server, tunnel.SPDY)
+	var stalled []tunnel.Conn
+	for range 12 {
+		conn, err := pool.Dial(soon(t), pod, 90)
+		require.NoError(t, err)
+		defer conn.Close()
+		_, err = io.CopyN(io.Discard, conn, 2<<20) // a download, which then pauses
+		require.NoError(t, err)
+		stalled = append(stalled, conn)
+	}
+	for range 50 {
+		began := time.Now()
+		conn, err := pool.Dial(soon(t), pod, 80)
+		require.NoError(t, err)
+		exchange(t, conn, "hello")
+		conn.Close()
+		require.Less(t, time.Since(began), 2*time.Second)
+	}
+	for _, conn := range stalled { // and they themselves can go on
+		n, err := io.CopyN(io.Discard, conn, 16<<20)
+		require.NoError(t, err, "after %d bytes", n)
+	}
+}
+
+func TestALostAPIConnectionIsReplaced(t *testing.T) {
+	server := tunneltest.NewServer(t)
+	server.Pod(pod.Namespace, pod.Name).Serve(80, echo)
+	pool := newPool(t, server, tunnel.SPDY)
+	conn, err := pool.Dial(soon(t), pod, 80)
+	require.NoError(t, err)
+	exchange(t, conn, "hello")
+	server.Drop()
+	_, err = conn.Read(make([]byte, 1))
+	require.ErrorIs(t, err, io.ErrUnexpectedEOF)
+	conn.Close()
+	conn, err = pool.Dial(soon(t), pod, 80)
+	require.NoError(t, err)
+	exchange(t, conn, "hello again")
+	conn.Close()
+}
+
+func TestABlackHoleEndsInAnErrorAndThenInAnAnswer(t *testing.T) {
+	server := tunneltest.NewServer(t)
+	server.Pod(pod.Namespace, pod.Name).Serve(80, echo)
+	pool := newPool(t, server, tunnel.SPDY)
+	conn, err := pool.Dial(soon(t), pod, 80)
+	require.NoError(t, err)
+	conn.Close()
+	server.Hang()
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	_, err = pool.Dial(ctx, pod, 80)
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	server.Resume()
+	conn, err = pool.Dial(soon(t), pod, 80)
+	require.NoError(t, err)
+	exchange(t, conn, "back")
+	conn.Close()
+}
+
+func TestDialAfterClose(t *testing.T) {
+	pool := tunnel.NewPool(func(context.Context, tunnel.Pod) (io.ReadWriteCloser, error) {
+		return nil, errors.New("must not be asked")
+	})
+	pool.Close()
+	_, err := pool.Dial(soon(t), pod, 80)
+	require.ErrorIs(t, err, net.ErrClosed)
+}
+
+// forward serves a port of the pods on loopback and returns its address and
+// what became of its connections.
+func forward(t *testing.T, pool *tunnel.Pool, endpoints *tunnel.Endpoints, hold time.Duration) (string, <-chan tunnel.Report) {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	reports := make(chan tunnel.Report, 1000)
+	port := &tunnel.Port{Endpoints: endpoints, Dial: pool.Dial, Hold: hold, Closed: func(r tunnel.Report) { reports <- r }}
+	ctx, cancel := context.WithCancel(context.Background())
+	served := make(chan error, 1)
+	go func() { served <- port.Serve(ctx, listener) }()
+	t.Cleanup(func() {
+		cancel()
+		require.NoError(t, <-served)
+	})
+	return listener.Addr().String(), reports
+}
+
+func at(pods ...string) []tunnel.Endpoint {
+	var endpoints []tunnel.Endpoint
+	for _, name := range pods {
+		endpoints = append(endpoints, tunnel.Endpoint{Pod: tunnel.Pod{Namespace: "default", Name: name}, Port: 80})
+	}
+	return endpoints
+}
+
+// sayName answers each connection with the pod's name.
+func sayName(server *tunneltest.Server, name string) *tunneltest.Pod {
+	pod := server.Pod("default", name)
+	pod.Serve(80, func(conn net.Conn) {
+		bufio.NewReader(conn).ReadString('\n')
+		fmt.Fprintln(conn, name)
+	})
+	return pod
+}
+
+// ask sends a line and returns the answer.
+func ask(t *testing.T, addr string) (string, error) {
+	t.Helper()
+	conn, err := net.DialTimeout("tcp", addr, 5*time.Second)
+	require.NoError(t, err)
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(10 * time.Second))
+	fmt.Fprintln(conn, "who?")
+	answer, err := bufio.NewReader(conn).ReadString('\n')
+	return answer, err
+}
+
+func TestPortBalancesAndPassesOverTheDead(t *testing.T) {
+	server := tunneltest.NewServer(t)
+	sayName(server, "web-0")
+	sayName(server, "web-1")
+	server.Pod("default", "deaf") // refuses
+	endpoints := new(tunnel.Endpoints)
+	endpoints.Set(append(at("web-0", "web-1", "deaf"), at("gone")...), 0)
+	addr, _ := forward(t, newPool(t, server, tunnel.SPDY), endpoints, tunnel.DefaultHold)
+	var answers []string
+	for range 12 {
+		answer, err := ask(t, addr)
+		require.NoError(t, err)
+		answers = append(answers, answer)
+	}
+	slices.Sort(answers)
+	require.Equal(t, []string{"web-0\n", "web-1\n"}, slices.Compact(answers))
+}
+
+func TestAffinityHoldsWhileItsPodIsReady(t *testing.T) {
+	server := tunneltest.NewServer(t)
+	sayName(server, "web-0")
+	sayName(server, "web-1")
+	endpoints := new(tunnel.Endpoints)
+	endpoints.Set(at("web-0", "web-1"), time.Hour)
+	addr, _ := forward(t, newPool(t, server, tunnel.SPDY), endpoints, tunnel.DefaultHold)
+	first, err := ask(t, addr)
+	require.NoError(t, err)
+	for range 5 {
+		answer, err := ask(t, addr)
+		require.NoError(t, err)
+		require.Equal(t, first, answer)
+	}
+	left := map[string]string{"web-0\n": "web-1", "web-1\n": "web-0"}[first]
+	endpoints.Set(at(left), time.Hour)
+	answer, err := ask(t, addr)
+	require.NoError(t, err)
+	require.Equal(t, left+"\n", answer)
+}
+
+func TestAConnectionIsHeldUntilAPodIsReady(t *testing.T) {
+	server := tunneltest.NewServer(t)
+	sayName(server, "web-0")
+	endpoints := new(tunnel.Endpoints)
+	addr, _ := forward(t, newPool(t, server, tunnel.SPDY), endpoints, tunnel.DefaultHold)
+	answered := make(chan string, 1)
+	go func() {
+		answer, _ := ask(t, addr)
+		answered <- answer
+	}()
+	select {
+	case answer := <-answered:
+		t.Fatalf("answered %q without a pod", answer)
+	case <-time.After(50 * time.Millisecond):
+	}
+	endpoints.Set(at("web-0"), 0)
+	require.Equal(t, "web-0\n", <-answered)
+}
+
+func TestAConnectionThatNobodyTakesIsReset(t *testing.T) {
+	server := tunneltest.NewServer(t)
+	server.Pod("default", "deaf")
+	endpoints := new(tunnel.Endpoints)
+	addr, reports := forward(t, newPool(t, server, tunnel.SPDY), endpoints, 100*time.Millisecond)
+	_, err := ask(t, addr)
+	require.ErrorContains(t, err, "reset")
+	require.Equal(t, "no endpoint in time", (<-reports).Reason)
+
+	endpoints.Set(at("deaf"), 0)
+	_, err = ask(t, addr)
+	require.ErrorContains(t, err, "reset")
+	report := <-reports
+	require.ErrorContains(t, report.Err, "refused")
+}
+
+func TestEndsAreCarriedOverAndTold(t *testing.T) {
+	server := tunneltest.NewServer(t)
+	web := server.Pod("default", "web-0")
+	endpoints := new(tunnel.Endpoints)
+	endpoints.Set(at("web-0"), 0)
+	addr, reports := forward(t, newPool(t, server, tunnel.SPDY), endpoints, tunnel.DefaultHold)
+
+	t.Run("client leaves without a byte", func(t *testing.T) {
+		web.Serve(80, echo)
+		conn, err := net.Dial("tcp", addr)
+		require.NoError(t, err)
+		conn.Close()
+		report := <-reports
+		require.Equal(t, "client closed", report.Reason)
+		require.NoError(t, report.Err)
+	})
+	t.Run("half-close", func(t *testing.T) {
+		web.Serve(80, echo)
+		conn, err := net.Dial("tcp", addr)
+		require.NoError(t, err)
+		defer conn.Close()
+		sent := make([]byte, 8<<20)
+		rand.Read(sent)
+		go func() {
+			conn.Write(sent)
+			conn.(*net.TCPConn).CloseWrite()
+		}()
+		got, err := io.ReadAll(conn)
+		require.NoError(t, err)
+		require.True(t, bytes.Equal(sent, got), "%d of %d bytes", len(got), len(sent))
+		report := <-reports
+		require.Equal(t, tunnel.Traffic{Sent: 8 << 20, Received: 8 << 20}, report.Traffic)
+	})
+	t.Run("server closes, slow client gets everything", func(t *testing.T) {
+		sent := make([]byte, 8<<20)
+		rand.Read(sent)
+		web.Serve(80, func(conn net.Conn) { conn.Write(sent) })
+		conn, err := net.Dial("tcp", addr)
+		require.NoError(t, err)
+		defer conn.Close()
+		got, err := io.ReadAll(conn)
+		require.NoError(t, err)
+		require.True(t, bytes.Equal(sent, got))
+	})
+	<-reports
+	t.Run("server resets", func(t *testing.T) {
+		web.Serve(80, func(conn net.Conn) {
+			conn.Read(make([]byte, 1))
+			conn.(*net.TCPConn).SetLinger(0)
+			conn.Close()
+		})
+		conn, err := net.Dial("tcp", addr)
+		require.NoError(t, err)
+		defer conn.Close()
+		conn.Write([]byte("x"))
+		_, err = io.ReadAll(conn)
+		require.ErrorContains(t, err, "reset")
+		require.Equal(t, "reset by the pod", (<-reports).Reason)
+	})
+	t.Run("client resets", func(t *testing.T) {
+		gone := make(chan error, 1)
+		web.Serve(80, func(conn net.Conn) {
+			_, err := io.Copy(io.Discard, conn)
+			gone <- err
+		})
+		conn, err := net.Dial("tcp", addr)
+		require.NoError(t, err)
+		conn.Write([]byte("x"))
+		conn.(*net.TCPConn).SetLinger(0)
+		conn.Close()
+		require.Equal(t, "reset by the client", (<-reports).Reason)
+		<-gone
+	})
+}

@@ -1,0 +1,33 @@
+package tunnel
+
+import (
+	"errors"
+	"io"
+	"syscall"
+
+	"github.com/devtun/devtun/tunnel/mux"
+)
+
+// describe says in a few words how a connection ended.
+func (e Ending) describe() string {
+	var remote *RemoteError
+	switch {
+	case e.Err == nil && e.By == Local:
+		return "client closed"
+	case e.Err == nil:
+		return "pod closed"
+	case errors.Is(e.Err, errStopped):
+		return "devtun stopped"
+	case errors.Is(e.Err, errHeld):
+		return "no endpoint in time"
+	case refused(e.Err):
+		return "refused by the pod"
+	case errors.As(e.Err, &remote), errors.Is(e.Err, mux.ErrReset):
+		return "reset by the pod"
+	case e.By == Local && (errors.Is(e.Err, syscall.ECONNRESET) || errors.Is(e.Err, syscall.EPIPE)):
+		return "reset by the client"
+	case errors.Is(e.Err, io.ErrUnexpectedEOF):
+		return "API connection lost"
+	}
+	return "failed"
+}

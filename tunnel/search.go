@@ -1,0 +1,93 @@
+package tunnel
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+)
+
+const (
+	// refusalGrace is how long a connection that every ready endpoint refused
+	// waits for the set to change: a stopping pod refuses shortly before its
+	// endpoint goes, and a port that nobody serves should be told soon.
+	refusalGrace = time.Second
+
+	// retryMin and retryMax bound the pause between attempts when no endpoint
+	// could be reached.
+	retryMin = 50 * time.Millisecond
+	retryMax = time.Second
+)
+
+// search is one connection's search for an endpoint that takes it.
+type search struct {
+	tried   map[Endpoint]bool // since the set last changed or the last pause
+	err     error             // of the last attempt
+	refused time.Time         // when an endpoint first refused
+	pause   time.Duration     // before all are tried again
+}
+
+// failed notes that endpoint did not take the connection.
+func (s *search) failed(endpoint Endpoint, err error) {
+	s.tried[endpoint] = true
+	s.err = err
+	if refused(err) && s.refused.IsZero() {
+		s.refused = time.Now()
+	}
+}
+
+// next waits for an endpoint worth trying. It gives up when ctx ends, when the
+// last error will not pass, or when all have refused for refusalGrace.
+func (s *search) next(ctx context.Context, endpoints *Endpoints) (Endpoint, error) {
+	for {
+		if apierrors.IsForbidden(s.err) || apierrors.IsUnauthorized(s.err) {
+			return Endpoint{}, s.err
+		}
+		endpoint, ok, changed := endpoints.pick(s.tried)
+		if ok {
+			return endpoint, nil
+		}
+		if refused(s.err) && endpoints.Len() > 0 && time.Since(s.refused) > refusalGrace {
+			return Endpoint{}, s.err
+		}
+		pause := time.Duration(0)
+		if len(s.tried) > 0 {
+			pause = s.pause
+			s.pause = min(2*s.pause, retryMax)
+		}
+		if err := wait(ctx, pause, changed); err != nil {
+			if s.err != nil {
+				return Endpoint{}, fmt.Errorf("%w: %w", err, s.err)
+			}
+			return Endpoint{}, err
+		}
+		clear(s.tried)
+	}
+}
+
+// refused reports that the pod's process never saw the connection.
+func refused(err error) bool {
+	var remote *RemoteError
+	return errors.As(err, &remote) && remote.Refused()
+}
+
+// wait waits for changed, or for pause if that is positive. It returns why ctx
+// ended if that comes first.
+func wait(ctx context.Context, pause time.Duration, changed <-chan struct{}) error {
+	var over <-chan time.Time
+	if pause > 0 {
+		timer := time.NewTimer(pause)
+		defer timer.Stop()
+		over = timer.C
+	}
+	select {
+	case <-changed:
+		return nil
+	case <-over:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
