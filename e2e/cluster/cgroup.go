@@ -1,0 +1,181 @@
+package cluster
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// A cluster has one cgroup, of its own name, in every hierarchy of the machine:
+// the kubelet's pods lie in it, and beside them, in "node", the node's processes.
+// Machines differ: version 2 is one hierarchy, version 1 one for each controller,
+// "hybrid" both.
+
+// nodeCgroup is the part of the cluster's cgroup that the node's own processes
+// are in: in version 2 a cgroup with children may have no processes itself.
+const nodeCgroup = "node"
+
+// makeCgroups makes a cluster's cgroups and moves the process into them. Its
+// children will be born there, so nothing the node starts can be elsewhere, nor
+// end with the session it was started from.
+func makeCgroups(name string, pid int) error {
+	roots, err := cgroupRoots()
+	if err != nil {
+		return fmt.Errorf("make cgroups: %w", err)
+	}
+	if len(roots) == 1 {
+		passControllers(roots[0])
+	}
+	for _, root := range roots {
+		parent := root
+		for _, child := range []string{name, nodeCgroup} {
+			directory := filepath.Join(parent, child)
+			if err := os.Mkdir(directory, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+				return fmt.Errorf("make cgroups: %w", err)
+			}
+			if err := inheritCPUSet(parent, directory); err != nil {
+				return fmt.Errorf("make cgroups: %w", err)
+			}
+			parent = directory
+		}
+		procs := filepath.Join(parent, "cgroup.procs")
+		if err := os.WriteFile(procs, []byte(strconv.Itoa(pid)), 0); err != nil {
+			return fmt.Errorf("make cgroups: %w", err)
+		}
+	}
+	return nil
+}
+
+// passControllers lets the children of a version 2 root have the controllers that
+// the kubelet insists on. Most machines do so anyway; it is not undone, since
+// others may have come to rely on it. Where it fails, the kubelet will say so.
+func passControllers(root string) {
+	for _, controller := range []string{"cpu", "cpuset", "memory", "hugetlb", "pids"} {
+		os.WriteFile(filepath.Join(root, "cgroup.subtree_control"), []byte("+"+controller), 0)
+	}
+}
+
+// inheritCPUSet copies the processors and memory nodes of a parent cgroup to its
+// child: in version 1 these start out empty, and then no process may enter.
+func inheritCPUSet(parent, child string) error {
+	if _, err := os.Stat(filepath.Join(child, "cgroup.controllers")); err == nil {
+		return nil // version 2 inherits by itself
+	}
+	for _, name := range []string{"cpuset.cpus", "cpuset.mems"} {
+		value, err := os.ReadFile(filepath.Join(parent, name))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // not the hierarchy of this controller
+		}
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(child, name), value, 0); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// cgroupsExist tells whether there is any cgroup of a cluster's name.
+func cgroupsExist(name string) bool {
+	roots, err := cgroupRoots()
+	if err != nil {
+		return false // a machine without cgroups has no cluster
+	}
+	return slices.ContainsFunc(roots, func(root string) bool {
+		_, err := os.Stat(filepath.Join(root, name))
+		return err == nil
+	})
+}
+
+// removeCgroups kills whatever is still in a cluster's cgroups and removes them.
+func removeCgroups(ctx context.Context, name string) error {
+	roots, err := cgroupRoots()
+	if err != nil {
+		return fmt.Errorf("remove cgroups: %w", err)
+	}
+	for _, root := range roots {
+		// The kernel lets go of a dead process's cgroup a moment after its end.
+		err := poll(ctx, func(context.Context) error { return removeCgroup(filepath.Join(root, name)) })
+		if err != nil {
+			return fmt.Errorf("remove cgroups: %w", err)
+		}
+	}
+	return nil
+}
+
+func removeCgroup(directory string) error {
+	var all []string
+	err := filepath.WalkDir(directory, func(path string, entry fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err == nil && entry.IsDir() {
+			all = append(all, path)
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	slices.Reverse(all) // children first
+	for _, cgroup := range all {
+		killAll(cgroup)
+		if err := os.Remove(cgroup); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
+// killAll kills the processes of one cgroup.
+func killAll(cgroup string) {
+	procs, _ := os.ReadFile(filepath.Join(cgroup, "cgroup.procs")) // gone: none
+	for _, field := range bytes.Fields(procs) {
+		pid, err := strconv.Atoi(string(field))
+		if err != nil || pid <= 0 { // 0: a process that our own namespace does not show
+			continue
+		}
+		if process, err := os.FindProcess(pid); err == nil {
+			process.Kill()
+			process.Release()
+		}
+	}
+}
+
+// cgroupRoots lists where the machine's cgroup hierarchies are mounted.
+func cgroupRoots() ([]string, error) {
+	mounts, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		return nil, fmt.Errorf("find cgroups: %w", err)
+	}
+	roots := parseCgroupRoots(string(mounts))
+	if len(roots) == 0 {
+		return nil, errors.New("find cgroups: none are mounted")
+	}
+	return roots, nil
+}
+
+// parseCgroupRoots reads the format of proc(5), "mountinfo": the fifth field is
+// the place, the first one after a single dash the kind of file system.
+func parseCgroupRoots(mountinfo string) []string {
+	var roots []string
+	for line := range strings.Lines(mountinfo) {
+		before, after, found := strings.Cut(line, " - ")
+		place, kind := strings.Fields(before), strings.Fields(after)
+		if !found || len(place) < 5 || len(kind) == 0 {
+			continue
+		}
+		if kind[0] == "cgroup" || kind[0] == "cgroup2" {
+			roots = append(roots, place[4])
+		}
+	}
+	return roots
+}

@@ -1,0 +1,99 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// needed maps what the node runs besides our own programs to the Debian package
+// that has it. Elsewhere, programs of any origin will do.
+var needed = map[string]string{
+	"etcd":                    "etcd-server",
+	"containerd":              "containerd",
+	"ctr":                     "containerd",
+	"runc":                    "runc",
+	cniDirectory + "/ptp":     "containernetworking-plugins",
+	cniDirectory + "/portmap": "containernetworking-plugins",
+	"nft":                     "nftables",
+	"iptables":                "iptables",
+	"conntrack":               "conntrack",
+	"ip":                      "iproute2",
+	"modprobe":                "kmod",
+}
+
+// cniDirectory is where Debian keeps the CNI plugins.
+const cniDirectory = "/usr/lib/cni"
+
+// searchPath is where programs are looked for, on the host as in the node. The
+// caller's own PATH often lacks the sbin half.
+const searchPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+// lookProgram finds a program, which may be named by its path.
+func lookProgram(name string) (string, error) {
+	if filepath.IsAbs(name) {
+		return exec.LookPath(name)
+	}
+	for _, directory := range filepath.SplitList(searchPath) {
+		if path, err := exec.LookPath(filepath.Join(directory, name)); err == nil {
+			return path, nil
+		}
+	}
+	return "", fmt.Errorf("find program %s: %w", name, exec.ErrNotFound)
+}
+
+// installMissing installs the Debian packages of what is not there, and keeps
+// the services among them from running: the node runs its own.
+func installMissing(ctx context.Context, progress io.Writer) error {
+	packages := missing(lookProgram)
+	if len(packages) == 0 {
+		return nil
+	}
+	list := strings.Join(packages, " ")
+	if _, err := lookProgram("apt-get"); err != nil {
+		return fmt.Errorf("find programs: install what the Debian packages %s hold, or %s", list, wayOut)
+	}
+	fmt.Fprintf(progress, "installing Debian packages: %s\n", list)
+	allowServices, err := forbidServices(policyFile)
+	if err != nil {
+		return fmt.Errorf("install packages: %w", err)
+	}
+	defer allowServices()
+	if err := apt(ctx, "update"); err != nil {
+		return err
+	}
+	if err := apt(ctx, append([]string{"install", "-y", "--no-install-recommends"}, packages...)...); err != nil {
+		return err
+	}
+	return disableServices(ctx, packages)
+}
+
+// missing lists the packages of the programs that lookPath does not find.
+func missing(lookPath func(string) (string, error)) []string {
+	var packages []string
+	for program, name := range needed {
+		if _, err := lookPath(program); err != nil {
+			packages = append(packages, name)
+		}
+	}
+	slices.Sort(packages)
+	return slices.Compact(packages)
+}
+
+func apt(ctx context.Context, args ...string) error {
+	args = append([]string{"-o", "DPkg::Lock::Timeout=300"}, args...) // another apt may be at work
+	cmd := exec.CommandContext(ctx, "apt-get", args...)
+	cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // never kill a package manager at work
+	cmd.WaitDelay = time.Minute
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("run apt-get %s: %w\n%s", strings.Join(args, " "), err, lastLines(out, 10))
+	}
+	return nil
+}

@@ -1,0 +1,97 @@
+// Command testserver is the pod of the end-to-end tests: one static program
+// that serves, on ports of its own, every habit of a server that a tunnel has
+// to survive.
+//
+//	8080  HTTP: /who /ready /bytes?n=&seed= /hash /slow?d= /ws
+//	9000  gRPC: the service of package echo, and health
+//	7000  TCP: echoes; at the end of input, the hash of what came
+//	7001  TCP: speaks first, "220 HOST ready", then echoes lines
+//	7002  TCP: reads a line, then resets the connection
+//	7003  TCP: reads to the end, waits the milliseconds it read (or 3 s), answers
+//	7004  TCP: reads a line with a number, sends that many bytes, fast
+//	7005  TCP: reads to the end, then answers with hash and length
+//	7006  TCP: reads a line with a number, then that many bytes, then answers with
+//	      hash and length; needs no half-close
+//
+// Hashes are SHA-256 in hex. On SIGTERM it goes on serving for -drain, then
+// lets what is under way end, for at most shutdownTimeout. On SIGINT it ends at
+// once.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"log"
+	"net"
+	"os"
+	"os/signal"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+// shutdownTimeout is what requests and connections under way have left once
+// the listeners are closed.
+const shutdownTimeout = 5 * time.Second
+
+func main() {
+	drain := flag.Duration("drain", 2*time.Second, "how long to go on serving after SIGTERM")
+	flag.Parse()
+
+	listeners, err := listenAll(func(port int) string { return ":" + strconv.Itoa(port) })
+	if err != nil {
+		log.Fatal(err)
+	}
+	ctx, stop := untilSignal(*drain)
+	defer stop()
+	if err := serve(ctx, listeners); err != nil {
+		log.Fatal(err)
+	}
+}
+
+// untilSignal returns a context that ends with SIGINT, or drain after SIGTERM.
+func untilSignal(drain time.Duration) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		defer cancel()
+		awaitSignal(ctx, signals, drain)
+	}()
+	return ctx, cancel
+}
+
+func awaitSignal(ctx context.Context, signals <-chan os.Signal, drain time.Duration) {
+	select {
+	case sig := <-signals:
+		if sig != syscall.SIGTERM {
+			return
+		}
+	case <-ctx.Done():
+		return
+	}
+	log.Printf("terminated: serving on for %v", drain)
+	select {
+	case <-time.After(drain):
+	case <-signals: // a second signal: no more patience
+	case <-ctx.Done():
+	}
+}
+
+// listenAll listens on every port of the services, at the address that addr
+// gives for it.
+func listenAll(addr func(port int) string) (map[int]net.Listener, error) {
+	listeners := map[int]net.Listener{}
+	for port := range services {
+		listener, err := net.Listen("tcp", addr(port))
+		if err != nil {
+			for _, l := range listeners {
+				l.Close()
+			}
+			return nil, fmt.Errorf("listen on port %d: %w", port, err)
+		}
+		listeners[port] = listener
+	}
+	return listeners, nil
+}

@@ -1,0 +1,83 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+const (
+	// drain is how long a pod that is told to end goes on serving: its address
+	// takes that long to be withdrawn everywhere.
+	drain = 2 * time.Second
+	// shutdownTimeout is what requests under way then have left.
+	shutdownTimeout = 5 * time.Second
+)
+
+// Run serves handler at "/" until SIGTERM, which it obeys gently, or SIGINT,
+// which it obeys at once. "/ready" is for the readiness probe.
+func Run(addr string, handler http.Handler) error {
+	listener, err := net.Listen("tcp", addr)
+	if err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	log.Printf("listening on %s", listener.Addr())
+
+	stop := make(chan os.Signal, 2)
+	signal.Notify(stop, os.Interrupt, syscall.SIGTERM)
+	defer signal.Stop(stop)
+	return serve(listener, handler, stop)
+}
+
+func serve(listener net.Listener, handler http.Handler, stop <-chan os.Signal) error {
+	mux := http.NewServeMux()
+	mux.Handle("GET /{$}", logged(handler))
+	mux.HandleFunc("GET /ready", func(http.ResponseWriter, *http.Request) {})
+
+	server := &http.Server{
+		Handler:           mux,
+		ReadHeaderTimeout: 10 * time.Second,
+		WriteTimeout:      answerTimeout + 10*time.Second,
+		IdleTimeout:       time.Minute,
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- server.Serve(listener) }()
+
+	select {
+	case err := <-ended:
+		return fmt.Errorf("serve: %w", err)
+	case sig := <-stop:
+		log.Printf("%v: ending", sig)
+		if sig == syscall.SIGTERM {
+			select {
+			case <-time.After(drain):
+			case <-stop: // a second signal: no more patience
+			}
+		}
+	}
+
+	ctx, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
+	defer cancel()
+	if err := server.Shutdown(ctx); err != nil {
+		return fmt.Errorf("shut down: %w", err)
+	}
+	if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve: %w", err)
+	}
+	return nil
+}
+
+func logged(handler http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		log.Printf("%s %s %s %s", r.RemoteAddr, r.Method, r.URL, r.Header.Get(requestID))
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		handler.ServeHTTP(w, r)
+	})
+}
