@@ -1,0 +1,74 @@
+package dns
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestBlock(t *testing.T) {
+	owner := Owner{PID: 12, Start: 345, Boot: "b-o-o-t", PIDNS: 678}
+	block, err := newBlock("0123abcd", owner, []Entry{
+		{Addr: addr("127.1.2.3"), Names: []string{"api", "api.shop"}},
+		{Addr: addr("127.1.2.4")}, // no names, no line
+	})
+	require.NoError(t, err)
+	var bodies []string
+	for _, l := range block {
+		parsed, ok := parseLine([]byte(l.text))
+		require.True(t, ok, l.text)
+		require.Equal(t, l, parsed)
+		bodies = append(bodies, l.body)
+	}
+	require.Equal(t, []string{
+		"# devtun begin pid=12 start=345 pidns=678 boot=b-o-o-t: do not edit, devtun removes it at its end (or: devtun clean)",
+		"127.1.2.3 api api.shop",
+		"# devtun end",
+	}, bodies)
+	require.Equal(t, map[string]Owner{"0123abcd": owner}, owners(block))
+}
+
+func TestBlockOfNothing(t *testing.T) {
+	block, err := newBlock("0123abcd", Owner{}, []Entry{{Addr: addr("127.1.2.4")}})
+	require.NoError(t, err)
+	require.Empty(t, block)
+}
+
+func TestLinesStayShort(t *testing.T) {
+	longest := strings.Repeat("a.", 126) + "b"
+	require.NoError(t, CheckName(longest))
+	var names []string
+	for i := range 20 {
+		names = append(names, fmt.Sprintf("n%d", i))
+	}
+	names = append(names, longest, longest[2:], "z")
+	owner := Owner{PID: 1 << 30, Start: 1<<64 - 1, Boot: strings.Repeat("f", 36), PIDNS: 1<<64 - 1}
+	block, err := newBlock("0123abcd", owner, []Entry{{Addr: addr("127.255.255.254"), Names: names}})
+	require.NoError(t, err)
+	var got []string
+	for _, l := range block {
+		require.LessOrEqual(t, len(l.text)+2, maxLine)
+		_, ok := parseLine([]byte(l.text + "\r\n"))
+		require.True(t, ok)
+		if strings.HasPrefix(l.body, "127.") {
+			words := strings.Fields(l.body)
+			require.LessOrEqual(t, len(words)-1, maxLineNames)
+			got = append(got, words[1:]...)
+		}
+	}
+	require.Equal(t, names, got, "all of them, in order")
+}
+
+func TestManyNamesAreQuick(t *testing.T) {
+	began := time.Now()
+	block, err := newBlock("0123abcd", Owner{PID: 1}, someEntries(2000))
+	require.NoError(t, err)
+	file := join(block, []byte("127.0.0.1 localhost\n"))
+	ours, foreign := split(file)
+	require.Len(t, ours, 2002)
+	require.Equal(t, "127.0.0.1 localhost\n", string(foreign))
+	require.Less(t, time.Since(began), time.Second, "txeh by itself takes minutes")
+}

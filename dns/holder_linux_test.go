@@ -1,0 +1,15 @@
+package dns
+
+import (
+	"os"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// requireSelf checks that a holder is this very process.
+func requireSelf(t *testing.T, p Process) {
+	t.Helper()
+	require.Equal(t, os.Getpid(), p.PID)
+	require.NotEmpty(t, p.Name)
+}

@@ -1,0 +1,146 @@
+package dns
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Hosts is one session's hold on the hosts file. It is safe for concurrent use
+// and keeps nothing open between calls.
+//
+// Whatever else is in the file is somebody else's: every method leaves it byte
+// for byte, also when other programs write at the same time and when this one
+// is killed halfway. Every method also finishes what a killed devtun has left.
+// Errors are fs.ErrPermission where the file cannot be written, fs.ErrNotExist
+// where it is not there (it is not made), *LockError, or the file system's own.
+type Hosts struct {
+	path    string
+	session string
+	owner   Owner
+	state   string        // directory of journals
+	settle  time.Duration // see settleTime
+	disk    disk
+	alive   func(Owner) bool
+
+	mu    sync.Mutex // one call at a time
+	block []line     // what Set wrote last
+}
+
+// settleTime bounds how long one update waits for programs that have the old
+// version open for writing. What they write later is found by the next update.
+const settleTime = 250 * time.Millisecond
+
+// Report is what a write to the hosts file came upon.
+type Report struct {
+	Wrote     bool       // the file was not as wanted and had to be written
+	Cleaned   []Owner    // dead owners whose names were removed
+	Conflicts []Conflict // foreign lines about names of ours; they stay
+	Saved     []string   // files kept since their foreign changes fit nowhere
+}
+
+// NewHosts makes a session for the hosts file at path; empty means the
+// system's. It touches nothing.
+func NewHosts(path string) (*Hosts, error) {
+	if path == "" {
+		path = systemHosts()
+	}
+	owner, err := Current()
+	if err != nil {
+		return nil, err
+	}
+	state, err := stateDir()
+	if err != nil {
+		return nil, fmt.Errorf("find state directory: %w", err)
+	}
+	return &Hosts{
+		path:    path,
+		session: newSession(),
+		owner:   owner,
+		state:   state,
+		settle:  settleTime,
+		alive:   Owner.Alive,
+	}, nil
+}
+
+// Path is the hosts file's path as given, or the system's.
+func (h *Hosts) Path() string { return h.path }
+
+// Set makes entries this session's names, all of them and no others, in one
+// write; none if the file has them already. No entries is Remove.
+func (h *Hosts) Set(ctx context.Context, entries []Entry) (Report, error) {
+	if err := checkEntries(entries); err != nil {
+		return Report{}, fmt.Errorf("set names: %w", err)
+	}
+	block, err := newBlock(h.session, h.owner, entries)
+	if err != nil {
+		return Report{}, fmt.Errorf("set names: %w", err)
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	report, foreign, err := h.update(ctx, func(ours []line) []line {
+		return replaceBlock(ours, h.session, block)
+	})
+	if err != nil {
+		return report, fmt.Errorf("set names: %w", err)
+	}
+	h.block = block
+	if report.Conflicts, err = conflicts(foreign, entries); err != nil {
+		return report, fmt.Errorf("set names: %w", err)
+	}
+	return report, nil
+}
+
+// Remove takes this session's names out of the file.
+func (h *Hosts) Remove(ctx context.Context) (Report, error) {
+	return h.Set(ctx, nil)
+}
+
+// Clean takes the names of dead sessions out of the file, as Set does too.
+func (h *Hosts) Clean(ctx context.Context) (Report, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	report, _, err := h.update(ctx, func(ours []line) []line { return ours })
+	if err != nil {
+		return report, fmt.Errorf("clean names: %w", err)
+	}
+	return report, nil
+}
+
+// Writable reports why this process may not write the hosts file; nil means
+// that it may.
+func (h *Hosts) Writable() error {
+	file, err := os.OpenFile(h.path, os.O_WRONLY, 0)
+	if err != nil {
+		return notWritable(err)
+	}
+	return file.Close()
+}
+
+// notWritable makes every such error fs.ErrPermission.
+func notWritable(err error) error {
+	if denied(err) && !errors.Is(err, os.ErrPermission) {
+		return fmt.Errorf("%w: %w", os.ErrPermission, err)
+	}
+	return err
+}
+
+// update rewrites our lines by edit. It returns the foreign part as well.
+func (h *Hosts) update(ctx context.Context, edit func([]line) []line) (report Report, foreign []byte, err error) {
+	u := update{Hosts: h, edit: edit}
+	err = notWritable(u.run(ctx))
+	return u.report, u.foreign, err
+}
+
+// noteDead adds to the owners that were found dead.
+func (r *Report) noteDead(dead []Owner) {
+	for _, owner := range dead {
+		if !slices.Contains(r.Cleaned, owner) {
+			r.Cleaned = append(r.Cleaned, owner)
+		}
+	}
+}

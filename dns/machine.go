@@ -1,0 +1,50 @@
+package dns
+
+import (
+	"context"
+	"net"
+	"net/netip"
+)
+
+// Machine is all that a session asks of this machine and that may need root's
+// rights. Direct does it with the rights of this process; the helper's client
+// will do it through the helper.
+type Machine interface {
+	// SetNames makes entries, all of them and no others, this session's names.
+	// None at all removes them.
+	SetNames(ctx context.Context, entries []Entry) (Report, error)
+	// Listen returns a listening TCP socket, owned by the caller. Where the
+	// platform wants it, AddAddress comes first. Errors are *ListenError.
+	Listen(ctx context.Context, addr netip.AddrPort) (net.Listener, error)
+	// AddAddress makes a loopback address usable; one that is there is fine.
+	AddAddress(ctx context.Context, addr netip.Addr) error
+	// RemoveAddress undoes AddAddress; one that is gone is fine.
+	RemoveAddress(ctx context.Context, addr netip.Addr) error
+}
+
+// Direct is the Machine without a helper in between.
+type Direct struct {
+	Hosts *Hosts
+}
+
+var _ Machine = Direct{}
+
+// SetNames implements Machine.
+func (d Direct) SetNames(ctx context.Context, entries []Entry) (Report, error) {
+	return d.Hosts.Set(ctx, entries)
+}
+
+// Listen implements Machine.
+func (Direct) Listen(ctx context.Context, addr netip.AddrPort) (net.Listener, error) {
+	return Listen(ctx, addr)
+}
+
+// AddAddress implements Machine.
+func (Direct) AddAddress(ctx context.Context, addr netip.Addr) error {
+	return AddAddress(ctx, addr)
+}
+
+// RemoveAddress implements Machine.
+func (Direct) RemoveAddress(ctx context.Context, addr netip.Addr) error {
+	return RemoveAddress(ctx, addr)
+}

@@ -1,0 +1,87 @@
+package dns
+
+import (
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+)
+
+// roleVariable makes the test binary play another process; see roles.
+const roleVariable = "DEVTUN_DNS_TEST_ROLE"
+
+// role is what a child process of a test does. It has its arguments on the
+// command line and reports on standard output.
+type role func(args []string) error
+
+func TestMain(m *testing.M) {
+	if role := roles[os.Getenv(roleVariable)]; role != nil {
+		if err := role(os.Args[1:]); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// newTestHosts is a session on a file of the test's own.
+func newTestHosts(t *testing.T, path string) *Hosts {
+	t.Helper()
+	h, err := NewHosts(path)
+	require.NoError(t, err)
+	h.state = filepath.Join(filepath.Dir(path), "state")
+	return h
+}
+
+// hostsFile makes a hosts file that holds content.
+func hostsFile(t *testing.T, content string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "hosts")
+	require.NoError(t, os.WriteFile(path, []byte(content), 0o644))
+	return path
+}
+
+func contentAt(t *testing.T, path string) string {
+	t.Helper()
+	content, err := os.ReadFile(path)
+	require.NoError(t, err)
+	return string(content)
+}
+
+// putFile replaces the file at path in one step.
+func putFile(t *testing.T, path, content string) {
+	t.Helper()
+	require.NoError(t, os.WriteFile(path+"~", []byte(content), 0o644))
+	require.NoError(t, os.Rename(path+"~", path))
+}
+
+// foreignAt is the file without our lines.
+func foreignAt(t *testing.T, path string) string {
+	t.Helper()
+	_, foreign := split([]byte(contentAt(t, path)))
+	return string(foreign)
+}
+
+// someEntries makes n entries of four names each.
+func someEntries(n int) []Entry {
+	entries := make([]Entry, n)
+	for i := range entries {
+		s := Service{Namespace: "shop", Name: fmt.Sprintf("api-%d", i)}
+		names, err := Naming{Default: "shop"}.Names(s)
+		if err != nil {
+			panic(err) // the name is fixed
+		}
+		entries[i] = Entry{Addr: Address(Key("test", s), 0), Names: names}
+	}
+	return entries
+}
+
+func addr(s string) netip.Addr { return netip.MustParseAddr(s) }
+
+// deadOwner is one of another boot.
+var deadOwner = Owner{PID: 7, Start: 7, Boot: "another"}

@@ -1,0 +1,129 @@
+package dns
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// DefaultDomain is the cluster domain where none is configured.
+const DefaultDomain = "cluster.local"
+
+// Limits of RFC 1123, in bytes.
+const (
+	maxName  = 253
+	maxLabel = 63
+)
+
+// Service says whose names are wanted: a Kubernetes service or, when Pod is
+// set, one pod of a headless service.
+type Service struct {
+	Namespace string
+	Name      string
+	Pod       string // the pod's host name; empty for the service itself
+}
+
+// Naming makes host names the way the cluster's DNS and a pod's search path do.
+type Naming struct {
+	// Default is the session's default namespace: its services are also known
+	// by their bare name. Empty means that no namespace is.
+	Default string
+	// Domain is the cluster domain. Empty means DefaultDomain.
+	Domain string
+}
+
+// Names returns the host names that lead to s, the shortest first: "s" (in the
+// default namespace only), "s.n", "s.n.svc", "s.n.svc.<domain>", each preceded
+// by "pod." for a pod.
+//
+// A name that this machine must not give away (localhost, one that reads as an
+// address) is left out, the others of the same service stay. The error tells
+// of a label or name that DNS does not allow.
+func (n Naming) Names(s Service) ([]string, error) {
+	domain := strings.ToLower(strings.TrimSuffix(n.Domain, "."))
+	if domain == "" {
+		domain = DefaultDomain
+	}
+	labels := []string{s.Name, s.Namespace}
+	base := s.Name
+	if s.Pod != "" {
+		labels = append(labels, s.Pod)
+		base = s.Pod + "." + s.Name
+	}
+	for _, label := range labels {
+		if err := checkLabel(label); err != nil {
+			return nil, fmt.Errorf("name service %s in namespace %s: %w", s.Name, s.Namespace, err)
+		}
+	}
+
+	full := base + "." + s.Namespace
+	candidates := []string{full, full + ".svc", full + ".svc." + domain}
+	if s.Namespace == n.Default {
+		candidates = append([]string{base}, candidates...)
+	}
+	names := make([]string, 0, len(candidates))
+	for _, name := range candidates {
+		switch err := CheckName(name); {
+		case err == nil:
+			names = append(names, name)
+		case !errors.Is(err, errReserved):
+			return nil, fmt.Errorf("name service %s in namespace %s: %w", s.Name, s.Namespace, err)
+		}
+	}
+	return names, nil
+}
+
+// errReserved marks names that are well formed but not ours to define.
+var errReserved = errors.New("reserved name")
+
+// CheckName reports why name may not stand in the hosts file; nil means that
+// it may. Lower-case labels after RFC 1123 joined by dots, 253 bytes at most,
+// neither localhost nor anything under it, and nothing that programs read as
+// an address ("10", "1.2").
+func CheckName(name string) error {
+	if len(name) > maxName {
+		return fmt.Errorf("name of %d bytes is longer than %d", len(name), maxName)
+	}
+	labels := strings.Split(name, ".")
+	for _, label := range labels {
+		if err := checkLabel(label); err != nil {
+			return fmt.Errorf("name %q: %w", name, err)
+		}
+	}
+	last := labels[len(labels)-1]
+	if last == "localhost" {
+		return fmt.Errorf("%w %q: it belongs to this machine", errReserved, name)
+	}
+	if readsAsNumber(last) {
+		return fmt.Errorf("%w %q: it reads as an address", errReserved, name)
+	}
+	return nil
+}
+
+func checkLabel(label string) error {
+	if label == "" {
+		return errors.New("empty label")
+	}
+	if len(label) > maxLabel {
+		return fmt.Errorf("label of %d bytes is longer than %d", len(label), maxLabel)
+	}
+	for i := range len(label) {
+		c := label[i]
+		inner := i > 0 && i < len(label)-1
+		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && (c != '-' || !inner) {
+			return fmt.Errorf("label %q: byte %q is not allowed there", label, c)
+		}
+	}
+	return nil
+}
+
+// readsAsNumber reports whether inet_aton, and every resolver that asks it
+// before the hosts file, would take a name with this last label for an address.
+func readsAsNumber(label string) bool {
+	digits, hex := strings.CutPrefix(label, "0x")
+	allowed := "0123456789"
+	if hex {
+		allowed += "abcdef"
+	}
+	return strings.Trim(digits, allowed) == ""
+}

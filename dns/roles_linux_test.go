@@ -1,0 +1,9 @@
+package dns
+
+var roles = map[string]role{
+	"kill":   killRole,
+	"lease":  leaseRole,
+	"low":    lowRole,
+	"mount":  mountRole,
+	"nobody": nobodyRole,
+}

@@ -1,0 +1,7 @@
+//go:build !linux
+
+package dns
+
+var roles = map[string]role{
+	"lease": leaseRole,
+}

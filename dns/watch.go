@@ -1,0 +1,74 @@
+package dns
+
+import (
+	"context"
+	"io/fs"
+	"os"
+	"slices"
+	"time"
+)
+
+// A fight: another program takes our lines out again each time they are put
+// back. Each loss within calm of the last doubles the pause, up to longest.
+const (
+	calm    = time.Minute
+	longest = time.Minute
+)
+
+// Watch calls lost when the names that Set wrote last are not in the file any
+// more, or not all of them: some other program has written it without them. It
+// looks at the file's date and size every so often (a second is fine) and calls
+// once for a change, later and later if it happens again and again. lost may
+// call Set to put the names back. Watch runs until ctx ends and returns its
+// error.
+func (h *Hosts) Watch(ctx context.Context, every time.Duration, lost func()) error {
+	var (
+		seen  fs.FileInfo
+		last  time.Time
+		pause time.Duration
+	)
+	for sleep(ctx, every) {
+		info, err := os.Stat(h.path)
+		if err != nil || sameVersion(seen, info) {
+			continue // a file that is gone may come back; it is not made here
+		}
+		whole, err := h.intact()
+		if err != nil {
+			continue
+		}
+		if whole {
+			seen = info
+			continue
+		}
+		if time.Since(last) > calm {
+			pause = 0
+		}
+		if pause > 0 && !sleep(ctx, pause) {
+			break
+		}
+		pause = min(max(2*pause, every), longest)
+		last = time.Now()
+		seen = info // once for this version; what lost writes is another
+		lost()
+	}
+	return ctx.Err()
+}
+
+// intact reports whether the file has this session's lines as Set wrote them.
+func (h *Hosts) intact() (bool, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	now, err := h.disk.read(h.path)
+	if err != nil {
+		return false, err
+	}
+	ours, _ := split(now.content)
+	mine := slices.DeleteFunc(ours, func(l line) bool { return l.session != h.session })
+	return slices.EqualFunc(mine, h.block, func(a, b line) bool { return a.body == b.body }), nil
+}
+
+// sameVersion goes by what every write changes: the date, the size, or, when
+// the file was replaced, the file itself.
+func sameVersion(a, b fs.FileInfo) bool {
+	return a != nil && os.SameFile(a, b) && a.ModTime().Equal(b.ModTime()) && a.Size() == b.Size()
+}
