@@ -50,12 +50,14 @@ func (p *Port) Serve(ctx context.Context, listener net.Listener) error {
 	defer open.Wait()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(errStopped)
-	stop := context.AfterFunc(ctx, func() { listener.Close() })
-	defer stop()
+	open.Go(func() { <-ctx.Done(); listener.Close() })
 	for {
 		client, err := listener.Accept()
 		switch {
 		case ctx.Err() != nil:
+			if err == nil {
+				tcpConn{client.(*net.TCPConn)}.Abort()
+			}
 			return nil
 		case err != nil:
 			// Too many open files, most likely: let some of them be closed.

@@ -1,6 +1,7 @@
 package tunnel
 
 import (
+	"context"
 	"errors"
 	"io"
 	"syscall"
@@ -16,7 +17,7 @@ func (e Ending) describe() string {
 		return "client closed"
 	case e.Err == nil:
 		return "pod closed"
-	case errors.Is(e.Err, errStopped):
+	case errors.Is(e.Err, errStopped), errors.Is(e.Err, context.Canceled):
 		return "devtun stopped"
 	case errors.Is(e.Err, errHeld):
 		return "no endpoint in time"

@@ -61,7 +61,7 @@ func specOf(service *corev1.Service) *spec {
 		s.Obstacle = fmt.Sprintf("it is an alias of %s outside the cluster (ExternalName): no pods", service.Spec.ExternalName)
 	case len(s.ports) == 0 && len(s.Skipped) > 0:
 		s.Obstacle = "port-forward carries TCP only, and it has " + s.Skipped[0]
-	case len(s.ports) == 0 && !s.Headless:
+	case len(s.ports) == 0:
 		s.Obstacle = "it has no ports"
 	}
 	return s

@@ -2,7 +2,7 @@
 // ready endpoints behind each.
 //
 //	watcher := discovery.New(client, discovery.Scope{Namespaces: []string{"shop"}})
-//	err := watcher.Run(ctx, func(changed discovery.Changes) { … })
+//	watcher.Run(ctx, func(changed discovery.Changes) { … })
 //
 // It keeps one watch of Services and one of EndpointSlices for each namespace,
 // however many services there are, and stores of each object only what a

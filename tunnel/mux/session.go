@@ -15,9 +15,13 @@ import (
 )
 
 const (
-	// bufferSize, in bytes, is that of the reader and of the writer below the
-	// framer: a frame's header and payload leave in one write.
-	bufferSize = 64 << 10
+	// writerSize, in bytes, lets a frame's header and payload leave in one write.
+	writerSize = 64 << 10
+
+	// readerSize, in bytes, is enough for headers, and less than a frame of bulk
+	// data, so that payloads are read past the buffer, straight to where they
+	// stay.
+	readerSize = 4 << 10
 
 	// writeStall is how long one write may hang before the session counts as
 	// stalled: the far side has stopped reading.
@@ -76,8 +80,8 @@ type Session struct {
 func New(conn io.ReadWriteCloser) *Session {
 	s := &Session{
 		conn:     conn,
-		reader:   bufio.NewReaderSize(conn, bufferSize),
-		writer:   bufio.NewWriterSize(conn, bufferSize),
+		reader:   bufio.NewReaderSize(conn, readerSize),
+		writer:   bufio.NewWriterSize(conn, writerSize),
 		turn:     make(chan struct{}, 1),
 		nextID:   1, // a client's streams have odd identifiers
 		nextPing: 1, // and so have its pings

@@ -200,10 +200,10 @@ func (st *Stream) CloseWrite() error {
 func (st *Stream) Reset() {
 	st.mu.Lock()
 	open := st.err == nil || st.err == io.EOF && !st.finished
-	replied := st.replied
+	wedged := open && (!st.replied || st.bulk)
 	st.finished = true
 	st.mu.Unlock()
-	if !replied {
+	if wedged {
 		st.session.retire()
 	}
 	st.fail(net.ErrClosed)

@@ -1,0 +1,183 @@
+package discovery
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/devtun/devtun/tunnel"
+)
+
+// twoPods is a slice of one named port and two ready pods, not in order.
+const twoPods = `
+ports: [{name: http, port: 8080, protocol: TCP}]
+endpoints:
+- {addresses: [10.0.0.2], conditions: {ready: true}, targetRef: {kind: Pod, name: web-b, namespace: demo}}
+- {addresses: [10.0.0.1], conditions: {ready: true}, targetRef: {kind: Pod, name: web-a, namespace: demo}}`
+
+func TestPorts(t *testing.T) {
+	for _, c := range []struct {
+		about   string
+		spec    string
+		slices  []string
+		ports   []Port
+		skipped []string
+	}{{
+		about:  "the slice tells where a named target port leads",
+		spec:   `{selector: {app: web}, ports: [{name: http, port: 80, targetPort: web}]}`,
+		slices: []string{twoPods},
+		ports:  []Port{{"http", 80, []tunnel.Endpoint{endpoint("web-a", 8080), endpoint("web-b", 8080)}}},
+	}, {
+		about: "pods of one service may resolve a named port differently",
+		spec:  `{selector: {app: web}, ports: [{name: http, port: 80, targetPort: web}]}`,
+		slices: []string{twoPods, `
+ports: [{name: http, port: 9090}]
+endpoints: [{targetRef: {kind: Pod, name: web-c}}]`},
+		ports: []Port{{"http", 80, []tunnel.Endpoint{endpoint("web-a", 8080), endpoint("web-b", 8080), endpoint("web-c", 9090)}}},
+	}, {
+		about: "a single port may have no name",
+		spec:  `{selector: {app: web}, ports: [{port: 80, targetPort: 8080}]}`,
+		slices: []string{`
+ports: [{name: "", port: 8080}]
+endpoints: [{targetRef: {kind: Pod, name: web-a}}]`},
+		ports: []Port{{"", 80, []tunnel.Endpoint{endpoint("web-a", 8080)}}},
+	}, {
+		about: "a port's name that is not given is the empty one",
+		spec:  `{selector: {app: web}, ports: [{port: 80}]}`,
+		slices: []string{`
+ports: [{port: 80}]
+endpoints: [{targetRef: {kind: Pod, name: web-a}}]`},
+		ports: []Port{{"", 80, []tunnel.Endpoint{endpoint("web-a", 80)}}},
+	}, {
+		about: "several ports keep their order",
+		spec:  `{selector: {app: web}, ports: [{name: metrics, port: 9000}, {name: http, port: 80}]}`,
+		slices: []string{`
+ports: [{name: http, port: 8080}, {name: metrics, port: 9001}]
+endpoints: [{targetRef: {kind: Pod, name: web-a}}]`},
+		ports: []Port{
+			{"metrics", 9000, []tunnel.Endpoint{endpoint("web-a", 9001)}},
+			{"http", 80, []tunnel.Endpoint{endpoint("web-a", 8080)}},
+		},
+	}, {
+		about: "UDP beside TCP is left out, and said",
+		spec:  `{selector: {app: web}, ports: [{name: dns, port: 53, protocol: UDP}, {name: dns-tcp, port: 53, protocol: TCP}, {name: s, port: 7, protocol: SCTP}]}`,
+		slices: []string{`
+ports: [{name: dns, port: 5353, protocol: UDP}, {name: dns-tcp, port: 5353, protocol: TCP}]
+endpoints: [{targetRef: {kind: Pod, name: web-a}}]`},
+		ports:   []Port{{"dns-tcp", 53, []tunnel.Endpoint{endpoint("web-a", 5353)}}},
+		skipped: []string{"53/UDP", "7/SCTP"},
+	}, {
+		about: "a slice's UDP port does not stand for the TCP port of that name",
+		spec:  `{selector: {app: web}, ports: [{name: dns, port: 53}]}`,
+		slices: []string{`
+ports: [{name: dns, port: 5353, protocol: UDP}]
+endpoints: [{targetRef: {kind: Pod, name: web-a}}]`},
+		ports: []Port{{Name: "dns", Number: 53}},
+	}, {
+		about: "a slice's port without a number stands for none",
+		spec:  `{selector: {app: web}, ports: [{name: http, port: 80}]}`,
+		slices: []string{`
+ports: [{name: http}]
+endpoints: [{targetRef: {kind: Pod, name: web-a}}]`},
+		ports: []Port{{Name: "http", Number: 80}},
+	}, {
+		about: "a pod of two IP families is in two slices, and one endpoint",
+		spec:  `{selector: {app: web}, ports: [{name: http, port: 80}]}`,
+		slices: []string{twoPods, `
+addressType: IPv6
+ports: [{name: http, port: 8080}]
+endpoints: [{addresses: ["fd00::1"], targetRef: {kind: Pod, name: web-a, namespace: demo}}]`},
+		ports: []Port{{"http", 80, []tunnel.Endpoint{endpoint("web-a", 8080), endpoint("web-b", 8080)}}},
+	}, {
+		about: "no slice yet",
+		spec:  `{selector: {app: web}, ports: [{name: http, port: 80}]}`,
+		ports: []Port{{Name: "http", Number: 80}},
+	}} {
+		t.Run(c.about, func(t *testing.T) {
+			service := reduce(t, c.spec, c.slices...)
+			require.Equal(t, Key{"demo", "web"}, service.Key)
+			require.Equal(t, c.ports, service.Ports)
+			require.Equal(t, c.skipped, service.Skipped)
+			require.Empty(t, service.Obstacle)
+			require.False(t, service.Headless)
+			require.Nil(t, service.Pods)
+		})
+	}
+}
+
+func TestReadiness(t *testing.T) {
+	const pod = `targetRef: {kind: Pod, name: web-a, namespace: demo}`
+	for _, c := range []struct {
+		about, endpoint string
+		ready           int
+	}{
+		{"ready", `{conditions: {ready: true, serving: true, terminating: false}, ` + pod + `}`, 1},
+		{"not ready", `{conditions: {ready: false}, ` + pod + `}`, 0},
+		{"terminating, still serving", `{conditions: {ready: false, serving: true, terminating: true}, ` + pod + `}`, 0},
+		{"not said", `{conditions: {}, ` + pod + `}`, 1},
+		{"no conditions", `{` + pod + `}`, 1},
+		{"not a pod", `{targetRef: {kind: Node, name: n}}`, 0},
+		{"an address only", `{addresses: [192.0.2.1]}`, 0},
+	} {
+		t.Run(c.about, func(t *testing.T) {
+			service := reduce(t, `{selector: {app: web}, ports: [{name: http, port: 80}]}`,
+				"ports: [{name: http, port: 8080}]\nendpoints: ["+c.endpoint+"]")
+			require.Equal(t, c.ready, service.Ready())
+			require.Empty(t, service.Obstacle)
+		})
+	}
+}
+
+func TestReadyIsOfThePortWithMost(t *testing.T) {
+	service := Service{Ports: []Port{{Number: 1}, {Number: 2, Endpoints: []tunnel.Endpoint{endpoint("a", 1), endpoint("b", 1)}}}}
+	require.Equal(t, 2, service.Ready())
+	require.Zero(t, Service{}.Ready())
+}
+
+func TestObstacle(t *testing.T) {
+	for _, c := range []struct{ about, spec, slice, want string }{
+		{"ExternalName", `{type: ExternalName, externalName: db.example.org}`, "",
+			"it is an alias of db.example.org outside the cluster (ExternalName): no pods"},
+		{"ExternalName with ports", `{type: ExternalName, externalName: db.example.org, ports: [{port: 80}]}`, "",
+			"it is an alias of db.example.org outside the cluster (ExternalName): no pods"},
+		{"UDP only", `{selector: {app: web}, ports: [{port: 53, protocol: UDP}]}`, "",
+			"port-forward carries TCP only, and it has 53/UDP"},
+		{"no ports", `{selector: {app: web}}`, "", "it has no ports"},
+		{"headless without ports", `{clusterIP: None, selector: {app: web}}`, twoPods, "it has no ports"},
+		{"no selector, no endpoints", `{ports: [{port: 80}]}`, "",
+			"it has no selector, and none of its endpoints is a pod"},
+		{"no selector, endpoints elsewhere", `{ports: [{name: http, port: 80}]}`,
+			"ports: [{name: http, port: 80}]\nendpoints: [{addresses: [192.0.2.1]}]",
+			"it has no selector, and none of its endpoints is a pod"},
+		{"no selector, endpoints that are pods", `{ports: [{name: http, port: 80}]}`, twoPods, ""},
+		{"no ready pod is no obstacle", `{selector: {app: web}, ports: [{port: 80}]}`, "", ""},
+	} {
+		t.Run(c.about, func(t *testing.T) {
+			var slices []string
+			if c.slice != "" {
+				slices = append(slices, c.slice)
+			}
+			require.Equal(t, c.want, reduce(t, c.spec, slices...).Obstacle)
+		})
+	}
+}
+
+func TestAffinity(t *testing.T) {
+	for _, c := range []struct {
+		spec string
+		want time.Duration
+	}{
+		{`{ports: [{port: 80}]}`, 0},
+		{`{sessionAffinity: None, ports: [{port: 80}]}`, 0},
+		{`{sessionAffinity: ClientIP, ports: [{port: 80}]}`, 3 * time.Hour},
+		{`{sessionAffinity: ClientIP, sessionAffinityConfig: {clientIP: {}}, ports: [{port: 80}]}`, 3 * time.Hour},
+		{`{sessionAffinity: ClientIP, sessionAffinityConfig: {clientIP: {timeoutSeconds: 90}}, ports: [{port: 80}]}`, 90 * time.Second},
+	} {
+		require.Equal(t, c.want, reduce(t, c.spec).Affinity, c.spec)
+	}
+}
+
+func TestSliceOfNoService(t *testing.T) {
+	require.Nil(t, sliceOf(sliceFrom(t, "", "stray", twoPods)))
+}
