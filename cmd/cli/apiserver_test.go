@@ -1,0 +1,172 @@
+package cli
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+
+	authorizationv1 "k8s.io/api/authorization/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/kubernetes/scheme"
+	"sigs.k8s.io/yaml"
+)
+
+// apiServer is as much of an API server as `devtun forward` asks before the
+// first connection: namespaces, services and endpoint slices that never change,
+// and who may do what.
+type apiServer struct {
+	objects      []unstructured.Unstructured
+	denied       []string // as right.String writes them
+	unauthorized bool
+}
+
+// readObjects reads the documents of a YAML file.
+func readObjects(text string) ([]unstructured.Unstructured, error) {
+	var objects []unstructured.Unstructured
+	for document := range strings.SplitSeq(text, "\n---\n") {
+		var object unstructured.Unstructured
+		if err := yaml.Unmarshal([]byte(document), &object.Object); err != nil {
+			return nil, err
+		}
+		object.SetResourceVersion("1")
+		objects = append(objects, object)
+	}
+	return objects, nil
+}
+
+// start serves the API; the caller closes the server.
+func (s *apiServer) start() *httptest.Server {
+	server := httptest.NewUnstartedServer(s.handler())
+	server.Config.ErrorLog = log.New(io.Discard, "", 0) // clients that do not trust it, on purpose
+	server.StartTLS()
+	return server
+}
+
+func (s *apiServer) handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /api/v1/namespaces", s.collection("Namespace"))
+	mux.HandleFunc("GET /api/v1/namespaces/{name}", s.namespace)
+	mux.HandleFunc("GET /api/v1/services", s.collection("Service"))
+	mux.HandleFunc("GET /api/v1/namespaces/{namespace}/services", s.collection("Service"))
+	mux.HandleFunc("GET /apis/discovery.k8s.io/v1/endpointslices", s.collection("EndpointSlice"))
+	mux.HandleFunc("GET /apis/discovery.k8s.io/v1/namespaces/{namespace}/endpointslices", s.collection("EndpointSlice"))
+	mux.HandleFunc("POST /apis/authorization.k8s.io/v1/selfsubjectaccessreviews", s.review)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s.unauthorized {
+			refuse(w, apierrors.NewUnauthorized("Unauthorized"))
+			return
+		}
+		mux.ServeHTTP(w, r)
+	})
+}
+
+// collection lists or watches the objects of a kind.
+func (s *apiServer) collection(kind string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		selector, err := labels.Parse(r.URL.Query().Get("labelSelector"))
+		if err != nil {
+			refuse(w, apierrors.NewBadRequest(err.Error()))
+			return
+		}
+		namespace := r.PathValue("namespace")
+		found := []unstructured.Unstructured{}
+		for _, object := range s.objects {
+			if object.GetKind() == kind && selector.Matches(labels.Set(object.GetLabels())) &&
+				(namespace == "" || namespace == object.GetNamespace()) {
+				found = append(found, object)
+			}
+		}
+		if r.URL.Query().Get("watch") == "true" {
+			watch(w, r, kind, found)
+			return
+		}
+		answer(w, http.StatusOK, map[string]any{
+			"apiVersion": version1(kind), "kind": kind + "List", "metadata": metav1.ListMeta{ResourceVersion: "1"}, "items": items(found),
+		})
+	}
+}
+
+// watch sends what there is, if asked to, and then nothing until the client goes.
+func watch(w http.ResponseWriter, r *http.Request, kind string, found []unstructured.Unstructured) {
+	w.Header().Set("Content-Type", "application/json")
+	events := json.NewEncoder(w)
+	if r.URL.Query().Get("sendInitialEvents") == "true" {
+		for _, object := range items(found) {
+			events.Encode(map[string]any{"type": "ADDED", "object": object})
+		}
+		events.Encode(map[string]any{"type": "BOOKMARK", "object": map[string]any{
+			"apiVersion": version1(kind), "kind": kind,
+			"metadata": metav1.ObjectMeta{ResourceVersion: "1", Annotations: map[string]string{metav1.InitialEventsAnnotationKey: "true"}},
+		}})
+	}
+	http.NewResponseController(w).Flush()
+	<-r.Context().Done()
+}
+
+func items(objects []unstructured.Unstructured) []map[string]any {
+	list := []map[string]any{}
+	for _, object := range objects {
+		list = append(list, object.Object)
+	}
+	return list
+}
+
+// version1 is the API version of a kind.
+func version1(kind string) string {
+	if kind == "EndpointSlice" {
+		return "discovery.k8s.io/v1"
+	}
+	return "v1"
+}
+
+func (s *apiServer) namespace(w http.ResponseWriter, r *http.Request) {
+	name := r.PathValue("name")
+	i := slices.IndexFunc(s.objects, func(o unstructured.Unstructured) bool { return o.GetKind() == "Namespace" && o.GetName() == name })
+	if i < 0 {
+		refuse(w, apierrors.NewNotFound(schema.GroupResource{Resource: "namespaces"}, name))
+		return
+	}
+	answer(w, http.StatusOK, s.objects[i].Object)
+}
+
+// review says whether the client may do something.
+func (s *apiServer) review(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return // the client has gone
+	}
+	object, _, err := scheme.Codecs.UniversalDeserializer().Decode(body, nil, nil)
+	review, ok := object.(*authorizationv1.SelfSubjectAccessReview)
+	if err != nil || !ok {
+		refuse(w, apierrors.NewBadRequest("not a SelfSubjectAccessReview"))
+		return
+	}
+	asked := review.Spec.ResourceAttributes
+	wanted := right{verb: asked.Verb, group: asked.Group, resource: asked.Resource, subresource: asked.Subresource}
+	review.APIVersion, review.Kind = "authorization.k8s.io/v1", "SelfSubjectAccessReview"
+	review.Status.Allowed = !slices.Contains(s.denied, wanted.String())
+	answer(w, http.StatusCreated, review)
+}
+
+func refuse(w http.ResponseWriter, err error) {
+	var status *apierrors.StatusError
+	errors.As(err, &status)
+	object := status.Status()
+	object.APIVersion, object.Kind = "v1", "Status"
+	answer(w, int(object.Code), object)
+}
+
+func answer(w http.ResponseWriter, code int, object any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(code)
+	json.NewEncoder(w).Encode(object) // the client may have gone
+}

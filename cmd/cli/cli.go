@@ -1,0 +1,87 @@
+// Package cli is the devtun command: one file a command, each a struct of
+// options, a function that makes the cobra command, and one that runs it.
+// Main is the one place where errors become exit codes and hints.
+package cli
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/go-logr/logr"
+	"github.com/spf13/cobra"
+	"k8s.io/klog/v2"
+)
+
+// Main runs devtun with args and returns the exit code.
+func Main(args []string, streams Streams) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	quiet()
+	root := newRoot(streams)
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return int(ExitOK)
+	}
+	problem := diagnose(err)
+	streams.fail(problem)
+	return int(problem.Code)
+}
+
+// quiet keeps client-go from writing its own log to the terminal: what matters
+// of it reaches devtun as errors. It also has client-go notice a dead connection
+// in 10 seconds, unless the user said otherwise; by default it takes 45, through
+// which a watch tells nothing.
+func quiet() {
+	klog.SetLogger(logr.Discard())
+	for name, seconds := range map[string]string{"HTTP2_READ_IDLE_TIMEOUT_SECONDS": "5", "HTTP2_PING_TIMEOUT_SECONDS": "5"} {
+		if os.Getenv(name) == "" {
+			os.Setenv(name, seconds)
+		}
+	}
+}
+
+func newRoot(streams Streams) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "devtun",
+		Short: "A local developer tunnel for Kubernetes",
+		Long: `devtun lets you run one service of many on your own machine while a cluster
+runs the rest. "devtun forward" gives local code the cluster's services under
+their own names and ports.
+
+Exit codes:
+` + exitCodeTable(),
+		Example: `  devtun forward                 # every service of the current namespace
+  devtun forward service-front   # one service`,
+		SilenceErrors: true,
+		// How many letters may be wrong in a command that is suggested.
+		SuggestionsMinimumDistance: 2,
+		SilenceUsage:               true,
+		Args:                       noArgs,
+		RunE:                       func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetIn(streams.In)
+	root.SetOut(streams.Out)
+	root.SetErr(streams.Err)
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return &Problem{Err: err, Code: ExitUsage, Hint: fmt.Sprintf("run '%s --help'", cmd.CommandPath())}
+	})
+	root.AddCommand(newForward(streams), newVersion(streams))
+	return root
+}
+
+// noArgs refuses arguments with the nearest command as a hint.
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	hint := fmt.Sprintf("run '%s --help'", cmd.CommandPath())
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		hint = fmt.Sprintf("did you mean '%s %s'?", cmd.CommandPath(), strings.Join(near, "' or '"))
+	}
+	return &Problem{Err: fmt.Errorf("unknown command %q for %q", args[0], cmd.CommandPath()), Code: ExitUsage, Hint: hint}
+}

@@ -1,0 +1,89 @@
+package cli
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/devtun/devtun/tunnel"
+)
+
+// completionTimeout bounds what the shell waits for at a press of Tab.
+const completionTimeout = 2 * time.Second
+
+// completeForward completes services and namespaces from the cluster.
+func completeForward(cmd *cobra.Command, o *forwardOptions) {
+	services := func(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
+		return without(o.serviceNames(cmd.Context()), args, typed), cobra.ShellCompDirectiveNoFileComp
+	}
+	cmd.ValidArgsFunction = services
+	cmd.RegisterFlagCompletionFunc("except", services)
+	cmd.RegisterFlagCompletionFunc("namespace", func(cmd *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
+		return without(o.namespaceNames(cmd.Context()), nil, typed), cobra.ShellCompDirectiveNoFileComp
+	})
+	cmd.RegisterFlagCompletionFunc("context", func(_ *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
+		cluster, err := o.kube.connect()
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		return without(cluster.contexts, nil, typed), cobra.ShellCompDirectiveNoFileComp
+	})
+	fixed := func(values ...string) func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		return cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)
+	}
+	cmd.RegisterFlagCompletionFunc("output", fixed("json"))
+	var modes []string
+	for _, mode := range tunnel.Modes() {
+		modes = append(modes, string(mode))
+	}
+	cmd.RegisterFlagCompletionFunc("transport", fixed(modes...))
+}
+
+// serviceNames lists the services of the namespace; none on any failure.
+func (o *forwardOptions) serviceNames(ctx context.Context) []string {
+	cluster, err := o.kube.connect()
+	if err != nil {
+		return nil
+	}
+	namespace := cluster.namespace
+	if len(o.kube.namespaces) > 0 {
+		namespace = o.kube.namespaces[0]
+	}
+	ctx, cancel := context.WithTimeout(ctx, completionTimeout)
+	defer cancel()
+	list, err := cluster.client.CoreV1().Services(namespace).List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return nil
+	}
+	var names []string
+	for _, service := range list.Items {
+		names = append(names, service.Name)
+	}
+	return names
+}
+
+func (o *forwardOptions) namespaceNames(ctx context.Context) []string {
+	cluster, err := o.kube.connect()
+	if err != nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, completionTimeout)
+	defer cancel()
+	return cluster.namespaceNames(ctx)
+}
+
+// without lists the names that begin with what was typed and are not used yet.
+func without(names, used []string, typed string) []string {
+	var left []string
+	for _, name := range names {
+		if strings.HasPrefix(name, typed) && !slices.Contains(used, name) {
+			left = append(left, name)
+		}
+	}
+	slices.Sort(left)
+	return left
+}

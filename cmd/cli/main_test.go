@@ -1,0 +1,15 @@
+package cli
+
+import (
+	"os"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// TestMain lets the test binary be devtun, for scripts.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"devtun": func() { os.Exit(Main(os.Args[1:], System())) },
+	})
+}

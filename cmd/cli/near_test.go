@@ -1,0 +1,37 @@
+package cli
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestNear(t *testing.T) {
+	names := []string{"service-front", "service-middle", "service-back", "db", "web"}
+	for typed, want := range map[string]string{
+		"service-front":   "service-front",
+		"service-frnot":   "service-front",
+		"servicefront":    "service-front",
+		"sevrice-middel":  "service-middle",
+		"front":           "service-front", // a part of one
+		"service-back-v2": "service-back",  // one with more to it
+		"elasticsearch":   "",
+		"queue":           "",
+	} {
+		require.Equal(t, want, near(typed, names), typed)
+	}
+	require.Empty(t, near("web", nil))
+	require.Equal(t, "ab", near("aa", []string{"ac", "ab"}), "of equals the first, however they are listed")
+}
+
+func TestEditDistance(t *testing.T) {
+	for _, c := range []struct {
+		a, b string
+		want int
+	}{
+		{"", "", 0}, {"", "abc", 3}, {"abc", "", 3}, {"abc", "abc", 0}, {"abc", "abd", 1}, {"abc", "ab", 1},
+		{"ab", "abc", 1}, {"ab", "ba", 2}, {"kitten", "sitting", 3}, {"flaw", "lawn", 2},
+	} {
+		require.Equal(t, c.want, editDistance(c.a, c.b), "%s, %s", c.a, c.b)
+	}
+}

@@ -1,0 +1,245 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/devtun/devtun/cmd/cli/session"
+	"github.com/devtun/devtun/tunnel/discovery"
+)
+
+// printer tells the user of events: results on Out, the rest on Err, or all of
+// it as JSON on Out.
+type printer struct {
+	streams   Streams
+	json      bool
+	verbose   bool
+	namespace string // the session's default one, left out of names
+
+	mu     sync.Mutex
+	table  []*session.ServiceEvent // of the start, printed in columns when all are known
+	widths [5]int                  // of the columns, in bytes
+	begun  bool
+	ended  bool
+}
+
+func newPrinter(streams Streams, output string, verbose bool) *printer {
+	return &printer{streams: streams, json: output == "json", verbose: verbose}
+}
+
+// tell prints one event.
+func (p *printer) tell(event session.Event) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.ended || event.Connection != nil && !p.verbose {
+		return
+	}
+	if p.json {
+		p.encode(event)
+		return
+	}
+	switch {
+	case event.Service != nil && !p.begun:
+		p.table = append(p.table, event.Service)
+	case event.Service != nil:
+		p.rows([]*session.ServiceEvent{event.Service})
+	case event.Ready != nil:
+		p.rows(p.table)
+		p.begun, p.table = true, nil
+		fmt.Fprintf(p.streams.Out, "ready: %s, %s in %s\n", count(event.Ready.Services, "service"), count(event.Ready.Ports, "port"), brief(event.Ready.Took))
+	case event.Connection != nil:
+		p.connection(event.Connection)
+	case event.Warning != nil:
+		word := "warning"
+		if event.Warning.Over {
+			word = "recovered"
+		}
+		fmt.Fprintf(p.streams.Err, "%s: %s\n", word, event.Warning.Message)
+	}
+}
+
+// end says, in JSON, that nothing more comes, and why if that is an error.
+func (p *printer) end(err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.ended = true
+	if !p.json {
+		return
+	}
+	if err == nil {
+		p.line(map[string]any{"type": "stopped"})
+		return
+	}
+	problem := diagnose(err)
+	p.line(map[string]any{"type": "error", "message": problem.Error(), "hint": problem.Hint, "exitCode": problem.Code})
+}
+
+// rows prints services, in columns on a terminal. The columns are as wide as
+// those printed before needed, so that later lines stand below the first ones.
+func (p *printer) rows(services []*session.ServiceEvent) {
+	var table [][]string
+	for _, service := range services {
+		row := p.row(service)
+		table = append(table, row)
+		for i, cell := range row {
+			p.widths[i] = max(p.widths[i], len(cell))
+		}
+	}
+	for i, row := range table {
+		last := len(row) - 1
+		if p.streams.Terminal {
+			for j := range last {
+				row[j] += strings.Repeat(" ", p.widths[j]-len(row[j])+1)
+			}
+		}
+		line := strings.Join(row[1:], " ")
+		if reason := services[i].Reason; reason != "" {
+			line += " (" + reason + ")"
+		}
+		fmt.Fprintln(p.streams.Out, p.paint(services[i].State, row[0])+" "+line)
+	}
+}
+
+// row is the columns of a service: state, name, address, ports, host names.
+func (p *printer) row(service *session.ServiceEvent) []string {
+	row := []string{string(service.State), p.label(service)}
+	if service.Address == "" || service.State == session.Gone {
+		return row
+	}
+	return append(row, service.Address, ports(service.Ports), nested(service.Names))
+}
+
+// colours of the states, as ANSI escapes.
+var colours = map[session.State]string{
+	session.Ready: "\x1b[32m", session.Waiting: "\x1b[33m", session.Failed: "\x1b[31m", session.Skipped: "\x1b[90m", session.Gone: "\x1b[90m",
+}
+
+func (p *printer) paint(state session.State, text string) string {
+	if !p.streams.Colour {
+		return text
+	}
+	return colours[state] + text + "\x1b[0m"
+}
+
+// label names a service as the user would: without the default namespace.
+func (p *printer) label(event *session.ServiceEvent) string {
+	label := p.service(event.Service)
+	if event.Pod != "" {
+		label = event.Pod + "." + label
+	}
+	return label
+}
+
+func (p *printer) service(key discovery.Key) string {
+	if key.Namespace == p.namespace {
+		return key.Name
+	}
+	return key.Name + "." + key.Namespace
+}
+
+func (p *printer) connection(c *session.ConnectionEvent) {
+	pod := "no pod"
+	if c.Endpoint.Pod.Name != "" {
+		pod = fmt.Sprintf("%s:%d", c.Endpoint.Pod.Name, c.Endpoint.Port)
+	}
+	detail := ""
+	if c.Err != nil {
+		detail = ": " + c.Err.Error()
+	}
+	fmt.Fprintf(p.streams.Err, "connection %s:%d -> %s, %d bytes sent, %d received, %s, %s%s\n",
+		p.service(c.Service), c.Port, pod, c.Traffic.Sent, c.Traffic.Received, brief(c.Duration), c.Reason, detail)
+}
+
+// ports lists ports as LOCAL, or LOCAL:REMOTE where they differ.
+func ports(all []session.PortEvent) string {
+	if len(all) == 0 {
+		return "-"
+	}
+	var list []string
+	for _, port := range all {
+		if port.Local == port.Remote {
+			list = append(list, fmt.Sprint(port.Local))
+		} else {
+			list = append(list, fmt.Sprintf("%d:%d", port.Local, port.Remote))
+		}
+	}
+	return strings.Join(list, ",")
+}
+
+// nested writes names of which each extends the one before as one word:
+// web[.demo[.svc[.cluster.local]]].
+func nested(names []string) string {
+	if len(names) == 0 {
+		return "-"
+	}
+	text := names[0]
+	for i := 1; i < len(names); i++ {
+		text += "[" + strings.TrimPrefix(names[i], names[i-1])
+	}
+	return text + strings.Repeat("]", len(names)-1)
+}
+
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// brief is a duration to two or three digits.
+func brief(d time.Duration) string {
+	switch {
+	case d >= 10*time.Second:
+		return d.Round(100 * time.Millisecond).String()
+	case d >= time.Second:
+		return d.Round(10 * time.Millisecond).String()
+	case d >= time.Millisecond:
+		return d.Round(time.Millisecond).String()
+	}
+	return d.Round(time.Microsecond).String()
+}
+
+// line writes one JSON object with the time in it.
+func (p *printer) line(fields map[string]any) {
+	fields["time"] = time.Now().UTC().Format(time.RFC3339Nano)
+	encoder := json.NewEncoder(p.streams.Out)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(fields); err != nil {
+		io.WriteString(p.streams.Err, "devtun: write event: "+err.Error()+"\n")
+	}
+}
+
+// encode writes an event as JSON. Fields are added over time, never renamed.
+func (p *printer) encode(event session.Event) {
+	switch {
+	case event.Service != nil:
+		s := event.Service
+		list := []map[string]any{}
+		for _, port := range s.Ports {
+			list = append(list, map[string]any{"local": port.Local, "port": port.Remote, "name": port.Name})
+		}
+		p.line(map[string]any{
+			"type": "service", "state": s.State, "namespace": s.Service.Namespace, "service": s.Service.Name, "pod": s.Pod,
+			"address": s.Address, "names": append([]string{}, s.Names...), "ports": list, "pods": s.Pods, "reason": s.Reason,
+		})
+	case event.Ready != nil:
+		p.line(map[string]any{"type": "ready", "serviceCount": event.Ready.Services, "portCount": event.Ready.Ports, "seconds": event.Ready.Took.Seconds()})
+	case event.Connection != nil:
+		c := event.Connection
+		message := ""
+		if c.Err != nil {
+			message = c.Err.Error()
+		}
+		p.line(map[string]any{
+			"type": "connection", "namespace": c.Service.Namespace, "service": c.Service.Name, "port": c.Port, "client": c.Client,
+			"pod": c.Endpoint.Pod.Name, "podPort": c.Endpoint.Port, "sent": c.Traffic.Sent, "received": c.Traffic.Received,
+			"seconds": c.Duration.Seconds(), "reason": c.Reason, "error": message,
+		})
+	case event.Warning != nil:
+		p.line(map[string]any{"type": "warning", "message": event.Warning.Message, "over": event.Warning.Over})
+	}
+}

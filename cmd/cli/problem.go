@@ -1,0 +1,143 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/url"
+	"os"
+	"strings"
+	"syscall"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/devtun/devtun/cmd/cli/session"
+	"github.com/devtun/devtun/dns"
+)
+
+// ExitCode is what devtun's process ends with.
+type ExitCode int
+
+const (
+	ExitOK          ExitCode = 0
+	ExitFailure     ExitCode = 1
+	ExitUsage       ExitCode = 2
+	ExitCluster     ExitCode = 3
+	ExitCredentials ExitCode = 4
+	ExitRights      ExitCode = 5
+	ExitNotFound    ExitCode = 6
+	ExitInUse       ExitCode = 7
+	ExitMachine     ExitCode = 8
+)
+
+// exitCodes documents each code, in order.
+var exitCodes = []struct {
+	Code    ExitCode
+	Meaning string
+}{
+	{ExitOK, "done, or ended by SIGINT or SIGTERM"},
+	{ExitFailure, "any other failure"},
+	{ExitUsage, "wrong flags or arguments"},
+	{ExitCluster, "no kubeconfig, or the API server cannot be reached"},
+	{ExitCredentials, "the API server does not accept the credentials"},
+	{ExitRights, "rights are missing in the cluster"},
+	{ExitNotFound, "no such namespace or service, or one that cannot be forwarded"},
+	{ExitInUse, "an address or a port is in use on this machine"},
+	{ExitMachine, "the hosts file cannot be written, or a port needs more rights"},
+}
+
+func exitCodeTable() string {
+	var table strings.Builder
+	for _, exit := range exitCodes {
+		fmt.Fprintf(&table, "  %d  %s\n", exit.Code, exit.Meaning)
+	}
+	return strings.TrimSuffix(table.String(), "\n")
+}
+
+// Problem is an error as the user is told of it.
+type Problem struct {
+	Err  error
+	Hint string // what to do about it, with a command where there is one
+	Code ExitCode
+}
+
+func (p *Problem) Error() string { return p.Err.Error() }
+func (p *Problem) Unwrap() error { return p.Err }
+
+// diagnose turns any error into a Problem.
+func diagnose(err error) *Problem {
+	var problem *Problem
+	var listen *dns.ListenError
+	var lock *dns.LockError
+	var path *fs.PathError
+	var unforwardable *session.UnforwardableError
+	var status apierrors.APIStatus
+	switch {
+	case errors.As(err, &problem):
+		return problem
+	case errors.As(err, &listen):
+		return diagnoseListen(err, listen)
+	case errors.As(err, &unforwardable):
+		return &Problem{Err: err, Code: ExitNotFound, Hint: "'devtun forward' without arguments forwards what can be forwarded"}
+	case errors.As(err, &lock):
+		return &Problem{Err: err, Code: ExitMachine, Hint: "wait for the other program to finish, or pass --hosts-file"}
+	case errors.As(err, &status):
+		return diagnoseStatus(err)
+	case errors.As(err, &path) && (errors.Is(err, os.ErrPermission) || errors.Is(err, syscall.EROFS)):
+		return &Problem{Err: err, Code: ExitMachine, Hint: "run as root ('sudo -E devtun …'), or pass --hosts-file with a file you may write"}
+	case errors.As(err, &path) && errors.Is(err, os.ErrNotExist):
+		return &Problem{Err: err, Code: ExitMachine, Hint: "create it: touch " + path.Path}
+	case errors.As(err, &path), errors.Is(err, syscall.ENOSPC):
+		return &Problem{Err: err, Code: ExitMachine, Hint: "pass --hosts-file with a file that can be written"}
+	case unreachable(err):
+		return diagnoseUnreachable(err)
+	}
+	return &Problem{Err: err, Code: ExitFailure}
+}
+
+func diagnoseListen(err error, listen *dns.ListenError) *Problem {
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		hint := fmt.Sprintf("free port %d, or move it with --port SERVICE:LOCAL:%d", listen.Addr.Port(), listen.Addr.Port())
+		if listen.Holder.PID != 0 {
+			hint = fmt.Sprintf("stop %s (pid %d), or move the port with --port SERVICE:LOCAL:%d", listen.Holder.Name, listen.Holder.PID, listen.Addr.Port())
+		}
+		return &Problem{Err: err, Code: ExitInUse, Hint: hint}
+	case errors.Is(err, os.ErrPermission):
+		return &Problem{Err: err, Code: ExitMachine, Hint: fmt.Sprintf("ports below 1024 need root: run with sudo -E, or move it with --port SERVICE:8080:%d", listen.Addr.Port())}
+	}
+	return &Problem{Err: err, Code: ExitInUse}
+}
+
+func diagnoseStatus(err error) *Problem {
+	switch {
+	case apierrors.IsUnauthorized(err):
+		return &Problem{Err: fmt.Errorf("the API server does not accept the credentials: %w", err), Code: ExitCredentials,
+			Hint: "log in again; 'kubectl auth whoami' shows who the cluster takes you for"}
+	case apierrors.IsForbidden(err):
+		return &Problem{Err: err, Code: ExitRights, Hint: "ask for the right; 'kubectl auth can-i --list' shows what you have"}
+	case apierrors.IsNotFound(err):
+		return &Problem{Err: err, Code: ExitNotFound}
+	}
+	return &Problem{Err: err, Code: ExitCluster}
+}
+
+// unreachable reports that err comes from the way to the API server.
+func unreachable(err error) bool {
+	var request *url.Error
+	var network net.Error
+	return errors.As(err, &request) || errors.As(err, &network)
+}
+
+func diagnoseUnreachable(err error) *Problem {
+	hint := "is it running, and the way there open (VPN)? 'kubectl config view --minify' shows where it should be"
+	if strings.Contains(err.Error(), "x509:") || strings.Contains(err.Error(), "tls:") {
+		hint = "the certificate does not fit: check certificate-authority and server in 'kubectl config view --minify'"
+	}
+	if strings.Contains(err.Error(), "getting credentials: ") {
+		complaint, _, _ := strings.Cut(err.Error(), "\n") // client-go's advice follows
+		return &Problem{Err: errors.New(complaint), Code: ExitCredentials, Hint: "the credential plugin failed: run it by hand, or log in again"}
+	}
+	return &Problem{Err: fmt.Errorf("reach the API server: %w", err), Code: ExitCluster, Hint: hint}
+}

@@ -1,0 +1,94 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/netip"
+	"net/url"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/devtun/devtun/cmd/cli/session"
+	"github.com/devtun/devtun/dns"
+)
+
+func TestDiagnose(t *testing.T) {
+	services := schema.GroupResource{Resource: "services"}
+	listen := func(err error, holder dns.Process) error {
+		return &dns.ListenError{Addr: netip.MustParseAddrPort("127.1.2.3:80"), Holder: holder, Err: err}
+	}
+	path := func(err error) error { return &fs.PathError{Op: "open", Path: "/etc/hosts", Err: err} }
+	request := func(err error) error { return &url.Error{Op: "Get", URL: "https://it:6443", Err: err} }
+	refused := &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
+	for _, c := range []struct {
+		about string
+		err   error
+		code  ExitCode
+		hint  string // its beginning
+	}{
+		{"a problem is one already", &Problem{Err: errors.New("x"), Code: ExitRights, Hint: "y"}, ExitRights, "y"},
+		{"port in use", listen(syscall.EADDRINUSE, dns.Process{}), ExitInUse, "free port 80, or move it with --port SERVICE:LOCAL:80"},
+		{"port in use by a program", listen(syscall.EADDRINUSE, dns.Process{PID: 7, Name: "nginx"}), ExitInUse,
+			"stop nginx (pid 7), or move the port with --port SERVICE:LOCAL:80"},
+		{"low port", listen(syscall.EACCES, dns.Process{}), ExitMachine, "ports below 1024 need root: run with sudo -E, or move it with --port SERVICE:8080:80"},
+		{"unforwardable", &session.UnforwardableError{Service: in("demo", "dns"), Reason: "UDP"}, ExitNotFound, "'devtun forward' without arguments"},
+		{"lock held", &dns.LockError{Path: "/etc", Err: os.ErrDeadlineExceeded}, ExitMachine, "wait for the other program to finish, or pass --hosts-file"},
+		{"hosts file not writable", path(syscall.EACCES), ExitMachine, "run as root ('sudo -E devtun …'), or pass --hosts-file"},
+		{"hosts file read-only", fmt.Errorf("%w: %w", os.ErrPermission, path(syscall.EROFS)), ExitMachine, "run as root ('sudo -E devtun …'), or pass --hosts-file"},
+		{"hosts file missing", path(syscall.ENOENT), ExitMachine, "create it: touch /etc/hosts"},
+		{"hosts file a directory", path(syscall.EISDIR), ExitMachine, "pass --hosts-file"},
+		{"disk full", fmt.Errorf("write: %w", syscall.ENOSPC), ExitMachine, "pass --hosts-file"},
+		{"credentials", apierrors.NewUnauthorized("no"), ExitCredentials, "log in again; 'kubectl auth whoami'"},
+		{"rights", apierrors.NewForbidden(services, "", errors.New("no")), ExitRights, "ask for the right; 'kubectl auth can-i --list'"},
+		{"not found", apierrors.NewNotFound(services, "web"), ExitNotFound, ""},
+		{"API server trouble", apierrors.NewInternalError(errors.New("oops")), ExitCluster, ""},
+		{"connection refused", request(refused), ExitCluster, "is it running, and the way there open (VPN)?"},
+		{"no answer", fmt.Errorf("list services: %w", context.DeadlineExceeded), ExitCluster, "is it running, and the way there open (VPN)?"},
+		{"another certificate", request(errors.New("tls: failed to verify certificate: x509: unknown authority")), ExitCluster, "the certificate does not fit"},
+		{"plain HTTP", request(errors.New("tls: first record does not look like a TLS handshake")), ExitCluster, "the certificate does not fit"},
+		{"credential plugin", request(errors.New("getting credentials: exec: executable aws failed with exit code 1\n\nIt looks like …")), ExitCredentials, "the credential plugin failed"},
+		{"anything else", errors.New("x"), ExitFailure, ""},
+	} {
+		t.Run(c.about, func(t *testing.T) {
+			for _, err := range []error{c.err, fmt.Errorf("forward: %w", c.err), errors.Join(c.err, errors.New("remove names: x"))} {
+				problem := diagnose(err)
+				require.Equal(t, c.code, problem.Code)
+				if c.hint == "" {
+					require.Empty(t, problem.Hint)
+				}
+				require.Truef(t, len(problem.Hint) >= len(c.hint) && problem.Hint[:len(c.hint)] == c.hint, "hint is %q", problem.Hint)
+				complaint, _, _ := strings.Cut(c.err.Error(), "\n")
+				require.Contains(t, problem.Error(), complaint, "the cause is never lost")
+			}
+		})
+	}
+}
+
+func TestExitCodesAreDocumented(t *testing.T) {
+	for i, exit := range exitCodes {
+		require.EqualValues(t, i, exit.Code, "in order, without gaps")
+		require.NotEmpty(t, exit.Meaning)
+	}
+	require.Contains(t, newRoot(Streams{}).Long, exitCodeTable())
+}
+
+func TestFail(t *testing.T) {
+	var out, err bytes.Buffer
+	streams := Streams{Out: &out, Err: &err}
+	streams.fail(&Problem{Err: errors.Join(errors.New("one"), errors.New("two")), Hint: "do this"})
+	require.Equal(t, "devtun: error: one; two\nhint: do this\n", err.String())
+	err.Reset()
+	streams.fail(&Problem{Err: errors.New("one")})
+	require.Equal(t, "devtun: error: one\n", err.String())
+	require.Empty(t, out.String())
+}

@@ -1,0 +1,197 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/labels"
+
+	"github.com/devtun/devtun/cmd/cli/session"
+	"github.com/devtun/devtun/tunnel/discovery"
+)
+
+// selection is which services a command is about.
+type selection struct {
+	// namespace is the session's default one: bare names are of it.
+	namespace string
+	// namespaces are those to watch; "" alone for all.
+	namespaces []string
+	// named are the services asked for by name; empty for all there are.
+	named map[discovery.Key]bool
+	// except are those left out.
+	except map[discovery.Key]bool
+	// labels is a label selector, "" for all.
+	labels string
+	remaps []session.Remap
+}
+
+// selectFlags is what the user said of it.
+type selectFlags struct {
+	args       []string
+	namespaces []string // -n
+	all        bool     // -A
+	labels     string   // -l
+	except     []string
+	ports      []string
+}
+
+// selectServices makes a selection of flags, in the context's namespace where
+// they name none.
+func selectServices(flags selectFlags, contextNamespace string) (*selection, error) {
+	s := &selection{
+		namespace: contextNamespace, labels: flags.labels,
+		named: make(map[discovery.Key]bool), except: make(map[discovery.Key]bool),
+	}
+	if len(flags.namespaces) > 0 {
+		s.namespace = flags.namespaces[0]
+	}
+	for _, namespace := range flags.namespaces {
+		if !label(namespace) {
+			return nil, usage("'kubectl get namespaces' lists those there are", "%q is not a namespace", namespace)
+		}
+	}
+	if _, err := labels.Parse(flags.labels); err != nil {
+		return nil, usage("write it as in 'kubectl get services -l app=web'", "parse label selector: %w", err)
+	}
+	if flags.all && len(flags.namespaces) > 0 {
+		return nil, usage("leave one of them out", "--all-namespaces and --namespace exclude each other")
+	}
+	if len(flags.args) > 0 && flags.labels != "" {
+		return nil, usage("leave one of them out", "service names and --selector exclude each other")
+	}
+	for _, arg := range flags.args {
+		key, err := s.parse(arg)
+		if err != nil {
+			return nil, err
+		}
+		if !strings.Contains(arg, ".") && (flags.all || len(flags.namespaces) > 1) {
+			return nil, usage(fmt.Sprintf("write %s.NAMESPACE", arg), "service %q could be in more than one namespace", arg)
+		}
+		s.named[key] = true
+	}
+	for _, name := range flags.except {
+		key, err := s.parse(name)
+		if err != nil {
+			return nil, err
+		}
+		if s.named[key] {
+			return nil, usage("leave one of them out", "service %s is both asked for and excepted", key.Name)
+		}
+		s.except[key] = true
+	}
+	for _, port := range flags.ports {
+		remap, err := s.parseRemap(port)
+		if err != nil {
+			return nil, err
+		}
+		s.remaps = append(s.remaps, remap)
+	}
+	if err := clash(s.remaps); err != nil {
+		return nil, err
+	}
+	s.namespaces = s.watched(flags)
+	return s, nil
+}
+
+// watched lists the namespaces to watch.
+func (s *selection) watched(flags selectFlags) []string {
+	if flags.all {
+		return []string{""}
+	}
+	namespaces := make(map[string]bool)
+	for key := range s.named {
+		namespaces[key.Namespace] = true
+	}
+	if len(s.named) == 0 {
+		namespaces[s.namespace] = true
+		for _, namespace := range flags.namespaces {
+			namespaces[namespace] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(namespaces))
+}
+
+// wanted reports whether a service is of the selection.
+func (s *selection) wanted(key discovery.Key) bool {
+	return !s.except[key] && (len(s.named) == 0 || s.named[key])
+}
+
+// parse reads name, name.namespace or svc/name.
+func (s *selection) parse(arg string) (discovery.Key, error) {
+	name := arg
+	if kind, rest, ok := strings.Cut(arg, "/"); ok {
+		if kind != "svc" && kind != "service" && kind != "services" {
+			return discovery.Key{}, usage("name a service: NAME, NAME.NAMESPACE or svc/NAME", "%q is not a service", arg)
+		}
+		name = rest
+	}
+	name, namespace, _ := strings.Cut(name, ".")
+	if namespace == "" {
+		namespace = s.namespace
+	}
+	namespace, _, _ = strings.Cut(namespace, ".") // name.namespace.svc… is the same
+	if !label(name) || !label(namespace) {
+		return discovery.Key{}, usage("name a service: NAME, NAME.NAMESPACE or svc/NAME", "%q is not a service name", arg)
+	}
+	return discovery.Key{Namespace: namespace, Name: name}, nil
+}
+
+// parseRemap reads SERVICE:LOCAL:REMOTE.
+func (s *selection) parseRemap(text string) (session.Remap, error) {
+	const hint = "write SERVICE:LOCAL:REMOTE, as in --port service-front:8080:80 or service-front:8080:http"
+	parts := strings.Split(text, ":")
+	if len(parts) != 3 || parts[2] == "" {
+		return session.Remap{}, usage(hint, "parse --port %q", text)
+	}
+	key, err := s.parse(parts[0])
+	if err != nil {
+		return session.Remap{}, usage(hint, "parse --port %q: %w", text, errors.Unwrap(err))
+	}
+	local, err := portNumber(parts[1])
+	if err != nil {
+		return session.Remap{}, usage(hint, "parse --port %q: %w", text, err)
+	}
+	if _, err := strconv.Atoi(parts[2]); err == nil {
+		if _, err := portNumber(parts[2]); err != nil {
+			return session.Remap{}, usage(hint, "parse --port %q: %w", text, err)
+		}
+	}
+	return session.Remap{Service: key, Local: local, Remote: parts[2]}, nil
+}
+
+func portNumber(text string) (int, error) {
+	port, err := strconv.Atoi(text)
+	if err != nil || port < 1 || port > 65535 {
+		return 0, fmt.Errorf("%q is not a port between 1 and 65535", text)
+	}
+	return port, nil
+}
+
+// clash refuses two remaps onto one local port of a service.
+func clash(remaps []session.Remap) error {
+	for i, a := range remaps {
+		for _, b := range remaps[:i] {
+			if a.Service == b.Service && a.Local == b.Local {
+				return usage("give each its own local port", "--port %s and --port %s want the same local port", b, a)
+			}
+		}
+	}
+	return nil
+}
+
+// label reports that s is an RFC 1123 label, as names of services and namespaces are.
+func label(s string) bool {
+	if s == "" || len(s) > 63 || s[0] == '-' || s[len(s)-1] == '-' {
+		return false
+	}
+	return strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789-") == ""
+}
+
+// usage is an error in what the user typed.
+func usage(hint, format string, args ...any) error {
+	return &Problem{Err: fmt.Errorf(format, args...), Code: ExitUsage, Hint: hint}
+}

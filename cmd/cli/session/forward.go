@@ -1,0 +1,187 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"reflect"
+	"slices"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/devtun/devtun/dns"
+	"github.com/devtun/devtun/tunnel"
+	"github.com/devtun/devtun/tunnel/discovery"
+)
+
+// forward is an address and its listeners standing for one target.
+type forward struct {
+	session   *Session
+	key       discovery.Key
+	service   dns.Service
+	addr      netip.Addr
+	names     []string
+	affinity  time.Duration
+	wanted    []port            // as last asked for
+	listeners map[int]*listener // by local port
+	problem   error             // the last failure to listen
+	last      ServiceEvent      // what was last told of it
+}
+
+// listener is one local port and where it leads.
+type listener struct {
+	port      port
+	endpoints *tunnel.Endpoints
+	stop      context.CancelFunc
+	stopped   sync.WaitGroup
+}
+
+// addressTries bounds how many addresses are tried when a program that is not
+// devtun holds a port on the one that the hash gives.
+const addressTries = 4
+
+// update brings the listeners in line with ports, and each one's endpoints.
+func (f *forward) update(ctx context.Context, ports []port) {
+	f.problem, f.wanted = nil, ports
+	for local, l := range f.listeners {
+		if !slices.ContainsFunc(ports, func(p port) bool { return p.local == local }) {
+			l.close()
+			delete(f.listeners, local)
+		}
+	}
+	for _, p := range ports {
+		l, ok := f.listeners[p.local]
+		if !ok {
+			var err error
+			if l, err = f.listen(ctx, p); err != nil {
+				f.problem = errors.Join(f.problem, err)
+				continue
+			}
+			f.listeners[p.local] = l
+		}
+		l.port = p
+		l.endpoints.Set(p.endpoints, f.affinity)
+	}
+}
+
+// listen opens and serves one port. Before any port stands the address is still
+// free to change, away from one on which another program holds the port.
+func (f *forward) listen(ctx context.Context, p port) (*listener, error) {
+	socket, err := f.session.machine.Listen(ctx, netip.AddrPortFrom(f.addr, uint16(p.local)))
+	if errors.Is(err, syscall.EADDRINUSE) && len(f.listeners) == 0 {
+		if elsewhere := f.move(ctx, p.local); elsewhere != nil {
+			return f.serve(elsewhere, p), nil
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("listen for %s: %w", f.key, err)
+	}
+	return f.serve(socket, p), nil
+}
+
+// move takes the next address that the hash gives on which port is free, and
+// listens there. It returns nil, and nothing has changed, if there is none.
+func (f *forward) move(ctx context.Context, port int) net.Listener {
+	machine, leases := f.session.machine, f.session.leases
+	for range addressTries - 1 {
+		addr, err := leases.Assign(dns.Key(f.session.options.Cluster, f.service))
+		if err != nil {
+			return nil
+		}
+		var socket net.Listener
+		if err = machine.AddAddress(ctx, addr); err == nil {
+			if socket, err = machine.Listen(ctx, netip.AddrPortFrom(addr, uint16(port))); err == nil {
+				f.addr, addr = addr, f.addr
+			}
+			machine.RemoveAddress(ctx, addr)
+		}
+		defer leases.Release(addr) // not before, or it would be assigned again
+		if err == nil {
+			return socket
+		}
+	}
+	return nil
+}
+
+// serve hands the connections of socket to the port's endpoints.
+func (f *forward) serve(socket net.Listener, p port) *listener {
+	ctx, cancel := context.WithCancel(context.Background())
+	l := &listener{port: p, endpoints: new(tunnel.Endpoints), stop: cancel}
+	serving := &tunnel.Port{
+		Endpoints: l.endpoints,
+		Dial:      f.session.options.Dial,
+		Hold:      f.session.options.Hold,
+		Closed: func(report tunnel.Report) {
+			f.session.tell(Event{Connection: &ConnectionEvent{Service: f.key, Port: p.local, Report: report}})
+		},
+	}
+	l.stopped.Go(func() {
+		if err := serving.Serve(ctx, socket); err != nil {
+			f.session.tell(Event{Warning: &WarningEvent{Message: fmt.Sprintf("%s port %d: %v", f.key, p.local, err)}})
+		}
+	})
+	return l
+}
+
+func (l *listener) close() {
+	l.stop()
+	l.stopped.Wait()
+}
+
+// stop begins the end of the forward's listeners, without waiting for it.
+func (f *forward) stop() {
+	for _, l := range f.listeners {
+		l.stop()
+	}
+}
+
+// close ends the forward: its listeners, their connections, its address.
+func (f *forward) close() {
+	f.stop()
+	for _, l := range f.listeners {
+		l.close()
+	}
+	clear(f.listeners)
+	f.session.leases.Release(f.addr)
+	f.session.machine.RemoveAddress(context.Background(), f.addr)
+}
+
+// describe tells how the forward stands.
+func (f *forward) describe() ServiceEvent {
+	event := ServiceEvent{
+		State: Ready, Service: f.key, Pod: f.service.Pod, Address: f.addr.String(), Names: f.names, Problem: f.problem,
+	}
+	for _, l := range f.listeners {
+		event.Ports = append(event.Ports, PortEvent{Local: l.port.local, Remote: l.port.remote, Name: l.port.name})
+		event.Pods = max(event.Pods, l.endpoints.Len())
+	}
+	slices.SortFunc(event.Ports, func(a, b PortEvent) int { return a.Local - b.Local })
+	switch {
+	case f.problem != nil:
+		event.State, event.Reason = Failed, f.problem.Error()
+	case event.Pods == 0:
+		event.State, event.Reason = Waiting, "no ready pod"
+	}
+	return event
+}
+
+// news is what there is to tell since it was last called.
+func (f *forward) news() []Event {
+	now := f.describe()
+	defer func() { f.last = now }()
+	if !changed(f.last, now) {
+		return nil
+	}
+	return []Event{{Service: &now}}
+}
+
+// changed reports whether there is something new to tell. How many pods are
+// ready beyond the first is not.
+func changed(before, now ServiceEvent) bool {
+	before.Pods, now.Pods = 0, 0
+	before.Problem, now.Problem = nil, nil
+	return !reflect.DeepEqual(before, now)
+}

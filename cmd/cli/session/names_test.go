@@ -1,0 +1,84 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/devtun/devtun/dns"
+	"github.com/devtun/devtun/tunnel/discovery"
+)
+
+var errFull = errors.New("disk full")
+
+func TestNamesFailAtTheStart(t *testing.T) {
+	w := newWorld(t)
+	w.machine.failNames = errFull
+	err := w.apply(services{"web": serviceOf(portOf(18080))})
+	require.ErrorIs(t, err, errFull)
+	require.EqualError(t, err, "write names: disk full")
+	require.Empty(t, w.take(), "nothing is said to stand")
+	w.machine.take()
+
+	w.machine.set(func(m *machine) { m.failNames = nil })
+	require.NoError(t, w.session.Close(t.Context()))
+	require.Contains(t, w.machine.take(), "names", "some may have been written all the same")
+	w.refuses(address("web", 0), 18080)
+}
+
+func TestNothingIsToldOfTheEnd(t *testing.T) {
+	w := newWorld(t)
+	require.NoError(t, w.apply(services{"web": serviceOf(portOf(18080))}))
+	w.take()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	w.machine.set(func(m *machine) { m.failNames = ctx.Err() })
+	require.ErrorIs(t, w.session.Apply(ctx, discovery.Changes{{Namespace: "demo", Name: "web"}: nil}), context.Canceled)
+	require.Empty(t, w.take())
+	w.machine.set(func(m *machine) { m.failNames = nil })
+}
+
+func TestNamesFailLater(t *testing.T) {
+	w := newWorld(t)
+	require.NoError(t, w.apply(services{"web": serviceOf(portOf(18080))}))
+	w.take()
+	w.machine.set(func(m *machine) { m.failNames = errFull })
+	require.NoError(t, w.apply(services{"api": serviceOf(portOf(18080))}))
+	require.Equal(t, []string{"waiting api 18080:18080", "warning: write names: disk full"}, w.take())
+	require.Equal(t, []string{"web"}, w.machine.shortNames())
+
+	w.machine.set(func(m *machine) { m.failNames = nil })
+	require.NoError(t, w.apply(nil))
+	require.Equal(t, []string{"api", "web"}, w.machine.shortNames(), "the next change brings them")
+}
+
+func TestNamesAreWrittenOnlyWhenTheyChange(t *testing.T) {
+	w := newWorld(t)
+	require.NoError(t, w.apply(services{"web": serviceOf(portOf(18080)), "api": serviceOf(portOf(18080)), "db": serviceOf(portOf(18080))}))
+	require.Contains(t, w.machine.take(), "names")
+	require.NoError(t, w.apply(services{"web": serviceOf(portOf(18081)), "api": serviceOf(portOf(18080, "api-a"))}))
+	require.NotContains(t, w.machine.take(), "names", "another port, a pod: the names are as before")
+	require.NoError(t, w.apply(services{"web": nil, "api": nil}))
+	calls := w.machine.take()
+	require.Equal(t, "names", calls[len(calls)-1])
+	require.Equal(t, 1, countOf(calls, "names"), "two services gone, one write")
+}
+
+func countOf(calls []string, call string) int {
+	n := 0
+	for _, c := range calls {
+		if c == call {
+			n++
+		}
+	}
+	return n
+}
+
+func TestForeignChangesAreTold(t *testing.T) {
+	w := newWorld(t)
+	w.machine.report = dns.Report{Saved: []string{"/etc/hosts.saved"}}
+	require.NoError(t, w.apply(services{"web": serviceOf(portOf(18080))}))
+	require.Equal(t, "warning: another program's change to the hosts file was kept in /etc/hosts.saved", w.take()[0])
+}

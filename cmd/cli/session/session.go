@@ -1,0 +1,273 @@
+package session
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/devtun/devtun/dns"
+	"github.com/devtun/devtun/tunnel"
+	"github.com/devtun/devtun/tunnel/discovery"
+)
+
+// Options says what a session is to do, and with what.
+type Options struct {
+	// Cluster tells clusters apart in the choice of addresses: the name of the
+	// kubeconfig context.
+	Cluster string
+	// Naming says which names a service gets.
+	Naming dns.Naming
+	// Wanted selects services; those it rejects are as good as not there.
+	Wanted func(discovery.Key) bool
+	// Named selects services that the user asked for by name. What stands in
+	// the way of one of these at the start is an error, not a remark.
+	Named func(discovery.Key) bool
+	// Remaps moves ports.
+	Remaps []Remap
+	// Dial connects to a pod's port; Pool.Dial is one.
+	Dial func(ctx context.Context, pod tunnel.Pod, port int) (tunnel.Conn, error)
+	// Hold bounds how long a connection waits for a ready pod.
+	Hold time.Duration
+	// Tell is told what happens. Calls may come from several goroutines.
+	Tell func(Event)
+}
+
+// Session is the services of a cluster on this machine. It owns its listeners
+// and addresses, and the names in machine; not machine and leases themselves.
+type Session struct {
+	options Options
+	machine dns.Machine
+	leases  *dns.Leases
+	began   time.Time
+
+	mu       sync.Mutex // of all below; held through Apply and Close
+	forwards map[discovery.Key][]*forward
+	skipped  map[discovery.Key]string
+	entries  []dns.Entry // as last written
+	written  bool        // there may be names of ours, also after a write that failed
+	started  bool
+	closed   bool
+}
+
+// New returns a session that holds nothing yet.
+func New(machine dns.Machine, leases *dns.Leases, options Options) *Session {
+	return &Session{
+		options: options, machine: machine, leases: leases, began: time.Now(),
+		forwards: make(map[discovery.Key][]*forward), skipped: make(map[discovery.Key]string),
+	}
+}
+
+// UnforwardableError names a service that was asked for and cannot be forwarded.
+type UnforwardableError struct {
+	Service discovery.Key
+	Reason  string
+}
+
+func (e *UnforwardableError) Error() string {
+	return fmt.Sprintf("service %s cannot be forwarded: %s", e.Service, e.Reason)
+}
+
+// Apply brings the machine in line with what changed in the cluster: listeners,
+// then names, then the word to the user. The first call, with everything there
+// is, ends with a ReadyEvent, or fails if the names cannot be written or a
+// service asked for by name cannot be had. Later failures are told as warnings,
+// but for those that the end of ctx makes.
+func (s *Session) Apply(ctx context.Context, changes discovery.Changes) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil
+	}
+	keys := slices.SortedFunc(maps.Keys(changes), func(a, b discovery.Key) int {
+		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
+	})
+	keys = slices.DeleteFunc(keys, func(key discovery.Key) bool { return !s.options.Wanted(key) })
+
+	var events []Event
+	var refused error
+	for _, key := range keys {
+		told, err := s.update(ctx, key, changes[key])
+		events = append(events, told...)
+		if s.options.Named(key) {
+			refused = errors.Join(refused, err, s.obstacle(key))
+		}
+	}
+	if !s.started && refused != nil {
+		return refused
+	}
+	if err := s.writeNames(ctx); err != nil {
+		if !s.started || ctx.Err() != nil {
+			return err
+		}
+		events = append(events, Event{Warning: &WarningEvent{Message: err.Error()}})
+	}
+	for _, event := range events {
+		s.tell(event)
+	}
+	if !s.started {
+		s.started = true
+		s.tell(Event{Ready: s.summary()})
+	}
+	return nil
+}
+
+// Retry tries again what failed: ports that were in use, names that could not be
+// written. It tells only of what has changed by that.
+func (s *Session) Retry(ctx context.Context) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed || !s.started {
+		return
+	}
+	var events []Event
+	for _, forwards := range s.forwards {
+		for _, f := range forwards {
+			if f.problem != nil {
+				f.update(ctx, f.wanted)
+				events = append(events, f.news()...)
+			}
+		}
+	}
+	s.writeNames(ctx) // its failure was told when it first happened
+	for _, event := range events {
+		s.tell(event)
+	}
+}
+
+// obstacle is what keeps the service from being forwarded whole, if anything.
+func (s *Session) obstacle(key discovery.Key) error {
+	if reason, ok := s.skipped[key]; ok {
+		return &UnforwardableError{key, reason}
+	}
+	var err error
+	for _, f := range s.forwards[key] {
+		err = errors.Join(err, f.problem)
+	}
+	return err
+}
+
+// update brings one service's forwards in line and returns what to tell of it.
+// The error, which is among that, is of forwards that could not be opened.
+func (s *Session) update(ctx context.Context, key discovery.Key, service *discovery.Service) (events []Event, failed error) {
+	gone := func(f *forward) {
+		last := f.describe()
+		f.close()
+		last.State, last.Reason = Gone, ""
+		events = append(events, Event{Service: &last})
+	}
+	if service == nil || service.Obstacle != "" {
+		for _, f := range s.forwards[key] {
+			gone(f)
+		}
+		delete(s.forwards, key)
+		return append(events, s.skip(key, service)...), nil
+	}
+	delete(s.skipped, key)
+
+	standing := s.forwards[key]
+	s.forwards[key] = nil
+	for _, wanted := range targets(service, s.options.Remaps) {
+		i := slices.IndexFunc(standing, func(f *forward) bool { return f.service == wanted.service })
+		var f *forward
+		if i >= 0 {
+			f = standing[i]
+			standing = slices.Delete(standing, i, i+1)
+		} else {
+			var err error
+			if f, err = s.open(ctx, key, wanted.service); err != nil {
+				events = append(events, Event{Warning: &WarningEvent{Message: err.Error()}})
+				failed = errors.Join(failed, err)
+				continue
+			}
+		}
+		f.affinity = service.Affinity
+		f.update(ctx, wanted.ports)
+		s.forwards[key] = append(s.forwards[key], f)
+		events = append(events, f.news()...)
+	}
+	for _, f := range standing {
+		gone(f)
+	}
+	return events, failed
+}
+
+// skip notes that a service is not forwarded; nil stands for one that is gone.
+func (s *Session) skip(key discovery.Key, service *discovery.Service) []Event {
+	before := s.skipped[key]
+	if service == nil {
+		delete(s.skipped, key)
+		return nil
+	}
+	s.skipped[key] = service.Obstacle
+	if before == service.Obstacle {
+		return nil
+	}
+	return []Event{{Service: &ServiceEvent{State: Skipped, Service: key, Reason: service.Obstacle}}}
+}
+
+// open takes an address for a target. It listens on nothing yet.
+func (s *Session) open(ctx context.Context, key discovery.Key, service dns.Service) (*forward, error) {
+	names, err := s.options.Naming.Names(service)
+	if err != nil {
+		return nil, fmt.Errorf("name service %s: %w", key, err)
+	}
+	addr, err := s.leases.Assign(dns.Key(s.options.Cluster, service))
+	if err != nil {
+		return nil, fmt.Errorf("find an address for service %s: %w", key, err)
+	}
+	if err := s.machine.AddAddress(ctx, addr); err != nil {
+		s.leases.Release(addr)
+		return nil, fmt.Errorf("add address for service %s: %w", key, err)
+	}
+	return &forward{
+		session: s, key: key, service: service, addr: addr, names: names, listeners: make(map[int]*listener),
+	}, nil
+}
+
+func (s *Session) summary() *ReadyEvent {
+	ready := &ReadyEvent{Took: time.Since(s.began)}
+	for _, forwards := range s.forwards {
+		listens := false
+		for _, f := range forwards {
+			ready.Ports += len(f.listeners)
+			listens = listens || len(f.listeners) > 0
+		}
+		if listens {
+			ready.Services++
+		}
+	}
+	return ready
+}
+
+func (s *Session) tell(event Event) { s.options.Tell(event) }
+
+// Close removes the names and then ends all forwards and their connections.
+func (s *Session) Close(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	var err error
+	if s.written {
+		if _, err = s.machine.SetNames(ctx, nil); err != nil {
+			err = fmt.Errorf("remove names: %w", err)
+		}
+		s.written = err != nil
+	}
+	for _, forwards := range s.forwards {
+		for _, f := range forwards {
+			f.stop()
+		}
+	}
+	for _, forwards := range s.forwards {
+		for _, f := range forwards {
+			f.close()
+		}
+	}
+	clear(s.forwards)
+	return err
+}

@@ -1,0 +1,37 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"golang.org/x/term"
+)
+
+// Streams is where a command reads and writes: results go to Out, everything
+// else to Err.
+type Streams struct {
+	In       io.Reader
+	Out, Err io.Writer
+	// Terminal and Colour say what Out is.
+	Terminal, Colour bool
+}
+
+// System is the process's own streams. NO_COLOR (no-color.org) is honoured.
+func System() Streams {
+	terminal := term.IsTerminal(int(os.Stdout.Fd()))
+	return Streams{
+		In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Terminal: terminal,
+		Colour: terminal && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb",
+	}
+}
+
+// fail prints a problem the way all are printed: one line each for the error,
+// also where several errors are joined in it, and for the hint.
+func (s Streams) fail(p *Problem) {
+	fmt.Fprintf(s.Err, "devtun: error: %s\n", strings.ReplaceAll(p.Error(), "\n", "; "))
+	if p.Hint != "" {
+		fmt.Fprintf(s.Err, "hint: %s\n", p.Hint)
+	}
+}
