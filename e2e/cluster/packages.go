@@ -48,10 +48,11 @@ func lookProgram(name string) (string, error) {
 	return "", fmt.Errorf("find program %s: %w", name, exec.ErrNotFound)
 }
 
-// installMissing installs the Debian packages of what is not there, and keeps
-// the services among them from running: the node runs its own.
-func installMissing(ctx context.Context, progress io.Writer) error {
-	packages := missing(lookProgram)
+// Install installs the Debian packages of those programs that are not there,
+// saying which, and keeps the services among them from running. programs maps a
+// program to its package.
+func Install(ctx context.Context, programs map[string]string, progress io.Writer) error {
+	packages := missing(programs, lookProgram)
 	if len(packages) == 0 {
 		return nil
 	}
@@ -75,9 +76,9 @@ func installMissing(ctx context.Context, progress io.Writer) error {
 }
 
 // missing lists the packages of the programs that lookPath does not find.
-func missing(lookPath func(string) (string, error)) []string {
+func missing(programs map[string]string, lookPath func(string) (string, error)) []string {
 	var packages []string
-	for program, name := range needed {
+	for program, name := range programs {
 		if _, err := lookPath(program); err != nil {
 			packages = append(packages, name)
 		}

@@ -18,7 +18,7 @@ func TestMissing(t *testing.T) {
 			return "/bin/" + name, nil
 		}
 	}
-	require.Empty(t, missing(have()))
-	require.Equal(t, []string{"iproute2"}, missing(have("ip")))
-	require.Equal(t, []string{"containerd", "etcd-server"}, missing(have("ctr", "etcd", "containerd")), "each package once")
+	require.Empty(t, missing(needed, have()))
+	require.Equal(t, []string{"iproute2"}, missing(needed, have("ip")))
+	require.Equal(t, []string{"containerd", "etcd-server"}, missing(needed, have("ctr", "etcd", "containerd")), "each package once")
 }

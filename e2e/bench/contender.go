@@ -1,0 +1,121 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// The contenders' names.
+const (
+	devtun  = "devtun"
+	kubectl = "kubectl"
+	direct  = "direct"
+)
+
+// The pod's ports, as e2e/testserver has them.
+const (
+	portHTTP    = 8080
+	portEcho    = 7000 // sends back what comes
+	portSend    = 7004 // reads "N\n", sends N bytes
+	portReceive = 7006 // reads "N\n" and N bytes, answers with hash and length
+)
+
+var ports = []int{portHTTP, portEcho, portSend, portReceive}
+
+// contender is one way to the pod. Whoever has it from one of the functions
+// below closes it.
+type contender struct {
+	name      string
+	addresses map[int]string // where the pod's ports are reached
+	child     *child         // nil when no process is in the way
+}
+
+func (c *contender) close() {
+	if c.child != nil {
+		c.child.close()
+	}
+}
+
+// dial connects to a port of the pod.
+func (c *contender) dial(ctx context.Context, port int) (net.Conn, error) {
+	address, ok := c.addresses[port]
+	if !ok {
+		return nil, fmt.Errorf("%s: no address for port %d", c.name, port)
+	}
+	return new(net.Dialer).DialContext(ctx, "tcp", address)
+}
+
+// straight is the way without any.
+func straight(podIP string) *contender {
+	addresses := map[int]string{}
+	for _, port := range ports {
+		addresses[port] = net.JoinHostPort(podIP, strconv.Itoa(port))
+	}
+	return &contender{name: direct, addresses: addresses}
+}
+
+// throughDevtun starts `devtun forward` for a whole namespace and returns when
+// it says that it is ready. The addresses are those of the service named.
+func (l *lab) throughDevtun(ctx context.Context, kubeconfig, namespace, service string) (*contender, error) {
+	addresses := map[int]string{}
+	hear := func(line string) bool { return hearDevtun(line, service, addresses) }
+	child, err := startChild(ctx, hear, l.devtun, "forward", "--kubeconfig", kubeconfig,
+		"--namespace", namespace, "--hosts-file", l.hostsFile, "--output", "json")
+	if err != nil {
+		return nil, err
+	}
+	return &contender{devtun, addresses, child}, nil
+}
+
+// hearDevtun takes the addresses of a service from an event; it reports whether
+// that was the word that devtun is ready.
+func hearDevtun(line, service string, addresses map[int]string) (ready bool) {
+	var event struct {
+		Type, Service, Address string
+		Ports                  []struct{ Local, Port int }
+	}
+	if json.Unmarshal([]byte(line), &event) != nil {
+		return false
+	}
+	if event.Type == "service" && event.Service == service {
+		for _, port := range event.Ports {
+			addresses[port.Port] = net.JoinHostPort(event.Address, strconv.Itoa(port.Local))
+		}
+	}
+	return event.Type == "ready"
+}
+
+// throughKubectl starts `kubectl port-forward` for the lab's service, on ports
+// that the kernel chooses, and returns when it listens on all of them.
+func (l *lab) throughKubectl(ctx context.Context, kubeconfig string) (*contender, error) {
+	addresses := map[int]string{}
+	hear := func(line string) bool { return hearKubectl(line, addresses) && len(addresses) == len(ports) }
+	args := []string{"port-forward", "--kubeconfig", kubeconfig, "--namespace", l.namespace,
+		"--address", "127.0.0.1", "service/" + serviceName}
+	for _, port := range ports {
+		args = append(args, ":"+strconv.Itoa(port))
+	}
+	child, err := startChild(ctx, hear, l.site.kubectl, args...)
+	if err != nil {
+		return nil, err
+	}
+	return &contender{kubectl, addresses, child}, nil
+}
+
+var kubectlForwards = regexp.MustCompile(`^Forwarding from (127\.0\.0\.1:\d+) -> (\d+)$`)
+
+// hearKubectl takes an address from a line of kubectl's, if it tells one.
+func hearKubectl(line string, addresses map[int]string) bool {
+	match := kubectlForwards.FindStringSubmatch(strings.TrimSpace(line))
+	if match == nil {
+		return false
+	}
+	port, err := strconv.Atoi(match[2])
+	addresses[port] = match[1]
+	return err == nil
+}

@@ -1,0 +1,131 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/devtun/devtun/e2e/image"
+)
+
+// closeTimeout bounds the removal of what was made.
+const closeTimeout = time.Minute
+
+// lab is what is measured in: namespaces of its own, a pod with a service, the
+// program, and a directory for everything else.
+type lab struct {
+	site       *site
+	client     kubernetes.Interface
+	kubernetes string // the API server's version
+
+	dir       string
+	devtun    string // path of the program
+	hostsFile string
+
+	namespace  string // of the pod that is measured
+	podIP      string
+	namespaces []string // all that were made
+}
+
+// openLab builds everything and waits until the pod is ready. The caller closes
+// the lab.
+func openLab(ctx context.Context, module string, site *site, progress *progress) (_ *lab, err error) {
+	l := &lab{site: site}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, l.close(context.WithoutCancel(ctx)))
+		}
+	}()
+	if l.client, err = kubernetes.NewForConfig(site.config); err != nil {
+		return nil, fmt.Errorf("make API client: %w", err)
+	}
+	version, err := l.client.Discovery().ServerVersion()
+	if err != nil {
+		return nil, fmt.Errorf("ask for the cluster's version: %w", err)
+	}
+	l.kubernetes = version.GitVersion
+	if l.dir, err = os.MkdirTemp("", "devtun-bench-"); err != nil {
+		return nil, fmt.Errorf("make directory: %w", err)
+	}
+	progress.step("build devtun and the pod's image")
+	if err := l.build(ctx, module); err != nil {
+		return nil, err
+	}
+	progress.step("start the pod")
+	if l.namespace, err = l.makeNamespace(ctx); err != nil {
+		return nil, err
+	}
+	if err := l.makeService(ctx, l.namespace, serviceName, ports); err != nil {
+		return nil, err
+	}
+	l.podIP, err = l.startPod(ctx, l.namespace)
+	return l, err
+}
+
+// close removes all that was made.
+func (l *lab) close(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, closeTimeout)
+	defer cancel()
+	var err error
+	for _, namespace := range l.namespaces {
+		err = errors.Join(err, l.client.CoreV1().Namespaces().Delete(ctx, namespace, metav1.DeleteOptions{}))
+	}
+	for _, namespace := range l.namespaces {
+		err = errors.Join(err, wait.PollUntilContextCancel(ctx, pollEvery, true, func(ctx context.Context) (bool, error) {
+			_, err := l.client.CoreV1().Namespaces().Get(ctx, namespace, metav1.GetOptions{})
+			return apierrors.IsNotFound(err), nil
+		}))
+	}
+	if l.dir != "" {
+		err = errors.Join(err, os.RemoveAll(l.dir))
+	}
+	if err != nil {
+		return fmt.Errorf("clean up: %w", err)
+	}
+	return nil
+}
+
+// build makes the program and the pod's image, which it loads where it can.
+func (l *lab) build(ctx context.Context, module string) error {
+	l.devtun = filepath.Join(l.dir, "devtun")
+	build := exec.CommandContext(ctx, "go", "build", "-o", l.devtun, "./cmd/devtun")
+	build.Dir = module
+	if text, err := build.CombinedOutput(); err != nil {
+		return fmt.Errorf("build devtun: %w: %s", err, strings.TrimSpace(string(text)))
+	}
+	l.hostsFile = filepath.Join(l.dir, "hosts")
+	if err := os.WriteFile(l.hostsFile, []byte("127.0.0.1\tlocalhost\n"), 0o644); err != nil {
+		return fmt.Errorf("write hosts file: %w", err)
+	}
+	if l.site.load == nil {
+		return nil
+	}
+	tarball := filepath.Join(l.dir, "image.tar")
+	spec := image.Spec{Name: imageName, Package: "github.com/devtun/devtun/e2e/testserver"}
+	if err := image.Save(ctx, tarball, spec); err != nil {
+		return err
+	}
+	return l.site.load(ctx, tarball)
+}
+
+// makeNamespace makes a namespace that close removes.
+func (l *lab) makeNamespace(ctx context.Context) (string, error) {
+	namespace, err := l.client.CoreV1().Namespaces().Create(ctx,
+		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "devtun-bench-"}}, metav1.CreateOptions{})
+	if err != nil {
+		return "", fmt.Errorf("make namespace: %w", err)
+	}
+	l.namespaces = append(l.namespaces, namespace.Name)
+	return namespace.Name, nil
+}

@@ -1,0 +1,96 @@
+// Command bench measures `devtun forward` on a real cluster, in turn with
+// `kubectl port-forward` and with connections straight to the pod.
+//
+//	go run ./e2e/bench          # about five minutes
+//	go run ./e2e/bench -quick   # one minute, to try changes of the bench itself
+//
+// It prints a table and writes .bench/forward.json. The cluster is the local
+// one, which it brings up if need be, or that of DEVTUN_KUBECONFIG.
+//
+//	lab         what is measured: a namespace, a pod, programs, kubeconfigs
+//	contender   one way to the pod: devtun, kubectl, direct
+//	trial       one measurement of one contender, which gives values of figures
+//	figure      what is told: the values of all rounds, medians, ratio, goal
+//
+// Every trial runs in rounds, and in each round all contenders have their turn,
+// so that what disturbs the machine disturbs them alike. A trial runs once
+// before it counts. A ratio is the median of those of each round.
+//
+// A goal that is missed is no failure, and the exit code is 0. A wrong hash, a
+// short answer or a refused connection is one: there is nothing to tell then.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/devtun/devtun/e2e/cluster/build"
+)
+
+// runTimeout bounds a run, the building of the cluster's programs excepted.
+const runTimeout = 15 * time.Minute
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err error) {
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	quick := flags.Bool("quick", false, "few rounds with little data: the figures mean nothing")
+	only := flags.String("only", "", "run only the trials whose name contains this")
+	if err := flags.Parse(args); err != nil {
+		return fmt.Errorf("read flags: %w", err)
+	}
+	module, err := build.Module(ctx)
+	if err != nil {
+		return err
+	}
+	effort := fullEffort
+	if *quick {
+		effort = quickEffort
+	}
+	progress := newProgress(stderr)
+
+	site, err := openSite(ctx, module, stderr)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, runTimeout, fmt.Errorf("not done after %v", runTimeout))
+	defer cancel()
+	lab, err := openLab(ctx, module, site, progress)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if closeErr := lab.close(context.WithoutCancel(ctx)); err == nil {
+			err = closeErr
+		}
+	}()
+	series := &series{effort: effort, only: *only, progress: progress}
+	err = measure(ctx, lab, series)
+	if ctx.Err() != nil {
+		return context.Cause(ctx) // whatever it made fail
+	}
+	if err != nil {
+		return err
+	}
+	report := report{Machine: describeMachine(lab, effort), Figures: series.figures}
+	if err := report.save(filepath.Join(module, ".bench", "forward.json")); err != nil {
+		return err
+	}
+	return report.print(stdout)
+}

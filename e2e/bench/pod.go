@@ -1,0 +1,86 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/apimachinery/pkg/util/wait"
+)
+
+const (
+	podName     = "testserver" // which it answers with
+	imageName   = "devtun.test/testserver:dev"
+	serviceName = "testserver" // of the pod that is measured
+
+	pollEvery  = 100 * time.Millisecond
+	podTimeout = time.Minute
+)
+
+var podLabels = map[string]string{"app": podName}
+
+// startPod starts the pod and returns its address once it is ready.
+func (l *lab) startPod(ctx context.Context, namespace string) (ip string, err error) {
+	pods := l.client.CoreV1().Pods(namespace)
+	probe := &corev1.Probe{PeriodSeconds: 1, ProbeHandler: corev1.ProbeHandler{
+		HTTPGet: &corev1.HTTPGetAction{Path: "/ready", Port: intstr.FromInt32(portHTTP)}}}
+	seconds := int64(1)
+	pod := &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Name: podName, Labels: podLabels},
+		Spec: corev1.PodSpec{
+			TerminationGracePeriodSeconds: &seconds,
+			Containers: []corev1.Container{{
+				Name: podName, Image: imageName, ImagePullPolicy: corev1.PullIfNotPresent,
+				StartupProbe: probe,
+			}},
+		},
+	}
+	// The namespace's service account, which every pod needs, takes a moment.
+	err = wait.PollUntilContextTimeout(ctx, pollEvery, podTimeout, true, func(ctx context.Context) (bool, error) {
+		_, err := pods.Create(ctx, pod, metav1.CreateOptions{})
+		if apierrors.IsForbidden(err) {
+			return false, nil
+		}
+		return err == nil, err
+	})
+	if err != nil {
+		return "", fmt.Errorf("make pod: %w", err)
+	}
+	err = wait.PollUntilContextTimeout(ctx, pollEvery, podTimeout, true, func(ctx context.Context) (bool, error) {
+		pod, err := pods.Get(ctx, podName, metav1.GetOptions{})
+		if err != nil {
+			return false, err
+		}
+		ip = pod.Status.PodIP
+		for _, condition := range pod.Status.Conditions {
+			if condition.Type == corev1.PodReady {
+				return condition.Status == corev1.ConditionTrue, nil
+			}
+		}
+		return false, nil
+	})
+	if err != nil {
+		return "", fmt.Errorf("wait for pod %s/%s: %w\nhint: is the image %s in the cluster? 'kubectl describe pod -n %s' tells",
+			namespace, podName, err, imageName, namespace)
+	}
+	return ip, nil
+}
+
+// makeService makes a service of the namespace's pod.
+func (l *lab) makeService(ctx context.Context, namespace, name string, ports []int) error {
+	service := &corev1.Service{
+		ObjectMeta: metav1.ObjectMeta{Name: name},
+		Spec:       corev1.ServiceSpec{Selector: podLabels},
+	}
+	for _, port := range ports {
+		service.Spec.Ports = append(service.Spec.Ports, corev1.ServicePort{Name: fmt.Sprintf("port-%d", port), Port: int32(port)})
+	}
+	if _, err := l.client.CoreV1().Services(namespace).Create(ctx, service, metav1.CreateOptions{}); err != nil {
+		return fmt.Errorf("make service %s: %w", name, err)
+	}
+	return nil
+}

@@ -1,0 +1,53 @@
+package main
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestParseCPU(t *testing.T) {
+	// The name is the program's to choose.
+	used, err := parseCPU([]byte("42 (a) R (b) S 1 42 42 0 -1 4194560 1 2 3 4 120 30 0 0 20 0 9 0 100 1 1\n"))
+	require.NoError(t, err)
+	require.Equal(t, 1500*time.Millisecond, used)
+
+	_, err = parseCPU([]byte("42 (name) S 1 42"))
+	require.Error(t, err)
+}
+
+func TestOwnProcess(t *testing.T) {
+	resident, err := residentMemory(os.Getpid())
+	require.NoError(t, err)
+	require.Greater(t, resident, int64(1<<20))
+	require.Less(t, resident, int64(1<<30))
+
+	_, err = cpuTime(os.Getpid())
+	require.NoError(t, err)
+	_, err = cpuTime(-1)
+	require.Error(t, err)
+}
+
+func TestConnectionsAreCounted(t *testing.T) {
+	listener, err := net.Listen("tcp4", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer listener.Close()
+	address := netip.MustParseAddrPort(listener.Addr().String())
+	count := func() int {
+		n, err := connections(os.Getpid(), address)
+		require.NoError(t, err)
+		return n
+	}
+	require.Zero(t, count())
+	for want := 1; want <= 2; want++ {
+		conn, err := new(net.Dialer).DialContext(context.Background(), "tcp4", address.String())
+		require.NoError(t, err)
+		defer conn.Close()
+		require.Equal(t, want, count(), "those accepted are not connections to the address")
+	}
+}

@@ -1,0 +1,120 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// request is a client that connects, asks, reads the answer and closes. It
+// returns the time from the first to the last.
+func request(ctx context.Context, c *contender) (time.Duration, error) {
+	began := time.Now()
+	conn, done, err := open(ctx, c, portHTTP, connTimeout)
+	if err != nil {
+		return 0, err
+	}
+	defer done()
+	if _, err := io.WriteString(conn, "GET /who HTTP/1.1\r\nHost: testserver\r\nConnection: close\r\n\r\n"); err != nil {
+		return 0, fmt.Errorf("send request: %w", err)
+	}
+	answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		return 0, fmt.Errorf("read answer: %w", err)
+	}
+	body, err := io.ReadAll(answer.Body)
+	if err != nil {
+		return 0, fmt.Errorf("read answer: %w", err)
+	}
+	if answer.StatusCode != http.StatusOK || string(body) != podName+"\n" {
+		return 0, fmt.Errorf("wrong answer: %s: %q", answer.Status, body)
+	}
+	done() // counts, too
+	return time.Since(began), nil
+}
+
+// requests runs n of them, so many at a time, and returns what each took, in
+// milliseconds.
+func requests(ctx context.Context, c *contender, n, atOnce int) ([]float64, error) {
+	group, ctx := errgroup.WithContext(ctx)
+	var left atomic.Int64
+	left.Store(int64(n))
+	var mu sync.Mutex
+	took := make([]float64, 0, n)
+	for range atOnce {
+		group.Go(func() error {
+			for left.Add(-1) >= 0 {
+				elapsed, err := request(ctx, c)
+				if err != nil {
+					return err
+				}
+				mu.Lock()
+				took = append(took, milliseconds(elapsed))
+				mu.Unlock()
+			}
+			return nil
+		})
+	}
+	err := group.Wait()
+	return took, err
+}
+
+// newConnections measures requests on new connections: how many a second, and
+// the time of each, in milliseconds.
+func newConnections(name string, n, atOnce int, rate, p50, p99 *figure) trial {
+	return trial{
+		name:    name,
+		figures: []*figure{rate, p50, p99},
+		warm: func(ctx context.Context, c *contender) error {
+			_, err := requests(ctx, c, 2*atOnce, atOnce)
+			return err
+		},
+		run: func(ctx context.Context, c *contender) ([]float64, error) {
+			began := time.Now()
+			took, err := requests(ctx, c, n, atOnce)
+			perSecond := float64(n) / time.Since(began).Seconds()
+			return []float64{perSecond, percentile(took, 50), percentile(took, 99)}, err
+		},
+	}
+}
+
+// roundTrip measures a byte there and back on a connection that stands.
+func roundTrip(name string, pings int, p50 *figure) trial {
+	return trial{
+		name:    name,
+		figures: []*figure{p50},
+		run: func(ctx context.Context, c *contender) ([]float64, error) {
+			conn, done, err := open(ctx, c, portEcho, connTimeout)
+			if err != nil {
+				return nil, err
+			}
+			defer done()
+			var took []float64
+			sent, back := []byte{0}, []byte{0}
+			for i := range pings {
+				sent[0] = byte(i)
+				began := time.Now()
+				if _, err := conn.Write(sent); err != nil {
+					return nil, err
+				}
+				if _, err := io.ReadFull(conn, back); err != nil {
+					return nil, err
+				}
+				if sent[0] != back[0] {
+					return nil, fmt.Errorf("byte %d came back as %d", sent[0], back[0])
+				}
+				took = append(took, milliseconds(time.Since(began)))
+			}
+			return []float64{percentile(took[min(1, len(took)-1):], 50)}, nil
+		},
+	}
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

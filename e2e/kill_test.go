@@ -1,0 +1,170 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+const (
+	// kills is how many devtuns are killed, killers how many live at a time.
+	kills   = 100
+	killers = 2
+	// lineTimeout bounds how long a line is out of sight: until the next devtun
+	// brings back what the killed one had just replaced.
+	lineTimeout = 20 * time.Second
+)
+
+// TestKilledAtAnyTime kills devtuns while services come and go and while foreign
+// programs write to the hosts file, one in place and one by renaming. Whatever
+// those have written is there in the end, and nothing of devtun's.
+func TestKilledAtAnyTime(t *testing.T) {
+	n := newNamespace(t).testserver("web", 0)
+	before := hostsFile(t)
+	t.Cleanup(func() { require.NoError(t, os.WriteFile("/etc/hosts", []byte(before), 0o644)) })
+	began := time.Now()
+	startForward(t, "-n", n.name).stop()
+	lifetime := 3 * time.Since(began) // at most: some are to be ready before they are killed, some not
+	var ready atomic.Int32
+	lines := &foreignLines{path: "/etc/hosts"}
+	writers := inBackground(t, 10*time.Millisecond, lines.append, lines.replace)
+	services := inBackground(t, 50*time.Millisecond, n.toggleService)
+	t.Run("kills", func(t *testing.T) {
+		for i := range killers {
+			t.Run(fmt.Sprint(i), func(t *testing.T) {
+				t.Parallel()
+				for range kills / killers {
+					d := launchForward(t, kubeconfig(), "-n", n.name)
+					select {
+					case <-time.After(rand.N(lifetime)):
+						d.kill()
+						if slices.ContainsFunc(d.since(0), func(e event) bool { return e.Type == "ready" }) {
+							ready.Add(1)
+						}
+					case <-d.exited:
+						require.FailNow(t, "devtun ended by itself", "%v", d.err)
+					}
+				}
+			})
+		}
+	})
+	require.NoError(t, services.stop())
+	require.Greater(t, ready.Load(), int32(kills/10))
+	require.Less(t, ready.Load(), int32(kills))
+
+	// The next start cleans up, with the writers still at work: one of them may
+	// be waiting for a line that only devtun can bring back.
+	startForward(t, "-n", n.name).stop()
+	require.NoError(t, writers.stop())
+	startForward(t, "-n", n.name).stop()
+
+	content := hostsFile(t)
+	require.True(t, strings.HasPrefix(content, before))
+	require.NotContains(t, content, "devtun", "a stale block")
+	require.Greater(t, len(lines.seen), 100)
+	for _, line := range lines.seen {
+		require.Equal(t, 1, strings.Count(content, line), "%q", line)
+	}
+	beside, err := filepath.Glob("/etc/.hosts*")
+	require.NoError(t, err)
+	saved, err := filepath.Glob("/etc/hosts?*devtun*")
+	require.NoError(t, err)
+	require.Empty(t, append(beside, saved...))
+	t.Logf("%d foreign lines survived %d kills within %v, %d of devtuns that were ready", len(lines.seen), kills, lifetime.Round(time.Millisecond), ready.Load())
+}
+
+// toggleService makes a service, or deletes it again.
+func (n *namespace) toggleService(ctx context.Context, round int) error {
+	services := n.client.CoreV1().Services(n.name)
+	if round%2 == 1 {
+		return services.Delete(ctx, "fleeting", metav1.DeleteOptions{})
+	}
+	_, err := services.Create(ctx, &corev1.Service{
+		ObjectMeta: metav1.ObjectMeta{Name: "fleeting"},
+		Spec:       corev1.ServiceSpec{Selector: map[string]string{"app": "web"}, Ports: []corev1.ServicePort{{Port: 80}}},
+	}, metav1.CreateOptions{})
+	return err
+}
+
+// foreignLines are lines that two foreign programs add to a hosts file. They
+// take turns, since without any devtun they would lose each other's lines, and
+// each waits until its line is to be seen: what it has not seen there was
+// perhaps never written.
+type foreignLines struct {
+	path string
+	turn sync.Mutex
+	seen []string
+}
+
+// append adds a line in place, as `echo >>` does.
+func (f *foreignLines) append(_ context.Context, round int) error {
+	return f.add(fmt.Sprintf("10.0.0.1\tappended-%d.test\n", round), func(line string) error {
+		file, err := os.OpenFile(f.path, os.O_WRONLY|os.O_APPEND, 0)
+		if err != nil {
+			return err
+		}
+		_, err = file.WriteString(line)
+		return errors.Join(err, file.Close())
+	})
+}
+
+// replace renames a new version over the file, as editors do. It makes that of a
+// version with all lines there: a devtun killed at the wrong moment leaves a line
+// beside the file, for the next one to bring back, and what a program writes that
+// has read the file meanwhile is that program's own word.
+func (f *foreignLines) replace(_ context.Context, round int) error {
+	return f.add(fmt.Sprintf("10.0.0.2  renamed-%d.test\n", round), func(line string) error {
+		content, err := f.read(f.seen...)
+		if err != nil {
+			return err
+		}
+		draft := f.path + ".draft"
+		if err := os.WriteFile(draft, append(content, line...), 0o644); err != nil {
+			return err
+		}
+		return os.Rename(draft, f.path)
+	})
+}
+
+// add writes a line and waits until it is in the file.
+func (f *foreignLines) add(line string, write func(line string) error) error {
+	f.turn.Lock()
+	defer f.turn.Unlock()
+	if err := write(line); err != nil {
+		return err
+	}
+	if _, err := f.read(line); err != nil {
+		return err
+	}
+	f.seen = append(f.seen, line)
+	return nil
+}
+
+// read waits until all lines are in the file and returns its content.
+func (f *foreignLines) read(lines ...string) (content []byte, err error) {
+	for late := time.Now().Add(lineTimeout); time.Now().Before(late); time.Sleep(time.Millisecond) {
+		if content, err = os.ReadFile(f.path); err != nil {
+			return nil, err
+		}
+		missing := slices.IndexFunc(lines, func(line string) bool { return !bytes.Contains(content, []byte(line)) })
+		if missing < 0 {
+			return content, nil
+		}
+		err = fmt.Errorf("line %q is not in the hosts file", lines[missing])
+	}
+	return nil, err
+}

@@ -1,0 +1,167 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/apimachinery/pkg/util/yaml"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/devtun/devtun/e2e/cluster"
+)
+
+// namespace is a namespace of one test.
+type namespace struct {
+	t      *testing.T
+	client kubernetes.Interface
+	name   string
+}
+
+func kubeconfig() string { return os.Getenv(kubeconfigVar) }
+
+func restConfig(t *testing.T) *rest.Config {
+	t.Helper()
+	config, err := clientcmd.BuildConfigFromFlags("", kubeconfig())
+	require.NoError(t, err)
+	config.QPS = -1
+	return config
+}
+
+// localCluster is the cluster whose components tests can stop; a test that
+// needs it fails on any other.
+func localCluster(t *testing.T) *cluster.Cluster {
+	t.Helper()
+	directory := os.Getenv(clusterVar)
+	require.NotEmpty(t, directory, "this test stops components of the local cluster; it cannot use DEVTUN_KUBECONFIG")
+	local, err := cluster.Open(directory)
+	require.NoError(t, err)
+	return local
+}
+
+// newNamespace makes a namespace that goes with the test.
+func newNamespace(t *testing.T) *namespace {
+	t.Helper()
+	client, err := kubernetes.NewForConfig(restConfig(t))
+	require.NoError(t, err)
+	made, err := client.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{
+		ObjectMeta: metav1.ObjectMeta{GenerateName: "e2e-"},
+	}, metav1.CreateOptions{})
+	require.NoError(t, err)
+	now := int64(0)
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+		defer cancel()
+		client.CoreV1().Pods(made.Name).DeleteCollection(ctx, metav1.DeleteOptions{GracePeriodSeconds: &now}, metav1.ListOptions{})
+		client.CoreV1().Namespaces().Delete(ctx, made.Name, metav1.DeleteOptions{})
+	})
+	return &namespace{t, client, made.Name}
+}
+
+// examples applies examples/manifests and waits until all pods are ready and
+// find each other, for which cluster DNS and kube-proxy take a moment longer.
+func (n *namespace) examples() *namespace {
+	n.t.Helper()
+	kubectl(n.t, "apply", "-n", n.name, "-f", "../examples/manifests")
+	for _, workload := range []string{"deploy/service-front", "deploy/service-middle", "deploy/service-back", "sts/service-store"} {
+		kubectl(n.t, "rollout", "status", "-n", n.name, workload, "--timeout=60s")
+	}
+	require.EventuallyWithT(n.t, func(c *assert.CollectT) {
+		answer, err := n.client.CoreV1().Services(n.name).ProxyGet("http", "service-front", "80", "/", nil).DoRaw(n.t.Context())
+		assert.NoError(c, err)
+		assert.Contains(c, string(answer), "service-back on")
+	}, time.Minute, 100*time.Millisecond)
+	return n
+}
+
+// testserver runs the tests' server behind a service with all of its ports, and
+// waits until its pods are ready.
+func (n *namespace) testserver(name string, replicas int32) *namespace {
+	n.t.Helper()
+	labels := map[string]string{"app": name}
+	grace := int64(10)
+	_, err := n.client.AppsV1().Deployments(n.name).Create(n.t.Context(), &appsv1.Deployment{
+		ObjectMeta: metav1.ObjectMeta{Name: name},
+		Spec: appsv1.DeploymentSpec{
+			Replicas: &replicas,
+			Selector: &metav1.LabelSelector{MatchLabels: labels},
+			Template: corev1.PodTemplateSpec{
+				ObjectMeta: metav1.ObjectMeta{Labels: labels},
+				Spec: corev1.PodSpec{
+					TerminationGracePeriodSeconds: &grace,
+					Containers: []corev1.Container{{
+						Name: "server", Image: "devtun.test/testserver:dev", ImagePullPolicy: corev1.PullIfNotPresent,
+						ReadinessProbe: &corev1.Probe{PeriodSeconds: 1, ProbeHandler: corev1.ProbeHandler{
+							HTTPGet: &corev1.HTTPGetAction{Path: "/ready", Port: intstr.FromInt32(8080)},
+						}},
+					}},
+				},
+			},
+		},
+	}, metav1.CreateOptions{})
+	require.NoError(n.t, err)
+	var ports []corev1.ServicePort
+	for port, target := range map[int32]int32{80: 8080, 9000: 9000, 7000: 7000, 7001: 7001, 7002: 7002, 7003: 7003, 7004: 7004, 7005: 7005, 7006: 7006, 7999: 7999} {
+		ports = append(ports, corev1.ServicePort{Name: fmt.Sprintf("p%d", port), Port: port, TargetPort: intstr.FromInt32(target)})
+	}
+	_, err = n.client.CoreV1().Services(n.name).Create(n.t.Context(), &corev1.Service{
+		ObjectMeta: metav1.ObjectMeta{Name: name},
+		Spec:       corev1.ServiceSpec{Selector: labels, Ports: ports},
+	}, metav1.CreateOptions{})
+	require.NoError(n.t, err)
+	n.rolledOut(name)
+	return n
+}
+
+func (n *namespace) rolledOut(deployment string) {
+	n.t.Helper()
+	kubectl(n.t, "rollout", "status", "-n", n.name, "deploy/"+deployment, "--timeout=90s")
+}
+
+func (n *namespace) scale(deployment string, replicas int) {
+	n.t.Helper()
+	patch := fmt.Sprintf(`{"spec":{"replicas":%d}}`, replicas)
+	_, err := n.client.AppsV1().Deployments(n.name).Patch(n.t.Context(), deployment, types.MergePatchType, []byte(patch), metav1.PatchOptions{})
+	require.NoError(n.t, err)
+}
+
+func (n *namespace) pods(app string) []corev1.Pod {
+	n.t.Helper()
+	list, err := n.client.CoreV1().Pods(n.name).List(n.t.Context(), metav1.ListOptions{LabelSelector: "app=" + app})
+	require.NoError(n.t, err)
+	return list.Items
+}
+
+// apply makes one object of YAML by kubectl.
+func (n *namespace) apply(manifest string) {
+	n.t.Helper()
+	var probe map[string]any
+	require.NoError(n.t, yaml.Unmarshal([]byte(manifest), &probe))
+	file := n.t.TempDir() + "/manifest.yaml"
+	require.NoError(n.t, os.WriteFile(file, []byte(manifest), 0o600))
+	kubectl(n.t, "apply", "-n", n.name, "-f", file)
+}
+
+// kubectl runs kubectl of the cluster's version and returns what it prints.
+func kubectl(t *testing.T, args ...string) string {
+	t.Helper()
+	program := "kubectl"
+	if directory := os.Getenv(clusterVar); directory != "" {
+		program = localCluster(t).Kubectl()
+	}
+	out, err := run(t.Context(), 2*time.Minute, program, append([]string{"--kubeconfig", kubeconfig()}, args...)...)
+	require.NoError(t, err, "kubectl %s: %s", strings.Join(args, " "), out)
+	return out
+}

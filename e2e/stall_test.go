@@ -1,0 +1,99 @@
+package e2e
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// stallFor is how long a paused download pauses.
+const stallFor = 10 * time.Second
+
+func TestAPausedDownloadHarmsNoNewConnection(t *testing.T) {
+	n := newNamespace(t).testserver("web", 1)
+	d := startForward(t, "-n", n.name)
+	addr := d.addr("web", 80)
+	response, err := http.Get(fmt.Sprintf("http://%s/bytes?n=%d", addr, gigabyte))
+	require.NoError(t, err)
+	defer response.Body.Close()
+	_, err = io.CopyN(io.Discard, response.Body, 50<<20)
+	require.NoError(t, err)
+
+	l := startLoad(t, addr, 50)
+	pause := time.NewTimer(stallFor) // the reader's pause is what is tested
+	<-pause.C
+	took := l.finish(t)
+	t.Logf("%d requests beside it: p50 %v, p99 %v, longest %v", len(took), percentile(took, 50), percentile(took, 99), took[len(took)-1])
+	require.Less(t, percentile(took, 99), 100*time.Millisecond)
+
+	left, err := io.Copy(io.Discard, response.Body)
+	require.NoError(t, err, "and the download goes on")
+	require.EqualValues(t, gigabyte-50<<20, left)
+}
+
+// TestTroubleStaysWithItsConnection has clients do what breaks other tunnels,
+// beside one that keeps asking on a connection of its own and one on new ones.
+func TestTroubleStaysWithItsConnection(t *testing.T) {
+	for name, trouble := range map[string]func(t *testing.T, d *devtun){
+		"refused port": func(t *testing.T, d *devtun) {
+			conn := dial(t, d.addr("web", 7999))
+			_, err := conn.Read(make([]byte, 1))
+			require.Error(t, err)
+		},
+		"reset by the server": func(t *testing.T, d *devtun) {
+			conn := dial(t, d.addr("web", 7002))
+			fmt.Fprintln(conn, "x")
+			_, err := io.ReadAll(conn)
+			require.Error(t, err)
+		},
+		"aborted download": func(t *testing.T, d *devtun) {
+			conn := dial(t, d.addr("web", 7004))
+			fmt.Fprintln(conn, gigabyte)
+			_, err := io.CopyN(io.Discard, conn, 10<<20)
+			require.NoError(t, err)
+			conn.SetLinger(0)
+			conn.Close()
+		},
+		"upload that the server resets": func(t *testing.T, d *devtun) {
+			conn := dial(t, d.addr("web", 7002))
+			block := make([]byte, 1<<20)
+			block[0] = '\n'
+			for {
+				if _, err := conn.Write(block); err != nil {
+					return
+				}
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n := newNamespace(t).testserver("web", 1)
+			d := startForward(t, "-n", n.name)
+			addr := d.addr("web", 80)
+			kept := dial(t, addr) // one connection, kept alive throughout
+			client := &http.Client{Transport: &http.Transport{DialContext: onlyThis(kept)}, Timeout: 10 * time.Second}
+			defer client.CloseIdleConnections()
+			asks := func() {
+				response, err := client.Get("http://" + addr + "/who")
+				require.NoError(t, err)
+				_, err = io.Copy(io.Discard, response.Body)
+				require.NoError(t, err)
+				response.Body.Close()
+			}
+			asks()
+			l := startLoad(t, addr, 20)
+			for range 5 {
+				trouble(t, d)
+				asks()
+			}
+			seen := l.count() + 20
+			require.Eventually(t, func() bool { return l.count() > seen }, 20*time.Second, 10*time.Millisecond)
+			took := l.finish(t)
+			t.Logf("%d requests beside it: p50 %v, p99 %v, longest %v", len(took), percentile(took, 50), percentile(took, 99), took[len(took)-1])
+			asks()
+		})
+	}
+}
