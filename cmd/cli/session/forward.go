@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"reflect"
 	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -25,6 +26,7 @@ type forward struct {
 	addr      netip.Addr
 	names     []string
 	affinity  time.Duration
+	left      []string          // ports that cannot be forwarded, as "53/UDP"
 	wanted    []port            // as last asked for
 	listeners map[int]*listener // by local port
 	problem   error             // the last failure to listen
@@ -164,6 +166,8 @@ func (f *forward) describe() ServiceEvent {
 		event.State, event.Reason = Failed, f.problem.Error()
 	case event.Pods == 0:
 		event.State, event.Reason = Waiting, "no ready pod"
+	case len(f.left) > 0:
+		event.Reason = "without " + strings.Join(f.left, ", ") + ": port-forward carries TCP only"
 	}
 	return event
 }

@@ -185,7 +185,7 @@ func (s *Session) update(ctx context.Context, key discovery.Key, service *discov
 				continue
 			}
 		}
-		f.affinity = service.Affinity
+		f.affinity, f.left = service.Affinity, service.Skipped
 		f.update(ctx, wanted.ports)
 		s.forwards[key] = append(s.forwards[key], f)
 		events = append(events, f.news()...)
