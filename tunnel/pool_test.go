@@ -372,6 +372,23 @@ func TestAConnectionIsHeldUntilAPodIsReady(t *testing.T) {
 	require.Equal(t, "web-0\n", <-answered)
 }
 
+func TestADenialThatPassesIsWaitedOut(t *testing.T) {
+	server := tunneltest.NewServer(t)
+	sayName(server, "web-0")
+	server.Unauthorized(true) // as an API server answers that has just started
+	endpoints := new(tunnel.Endpoints)
+	endpoints.Set(at("web-0"), 0)
+	addr, _ := forward(t, newPool(t, server, tunnel.SPDY), endpoints, tunnel.DefaultHold)
+	answered := make(chan string, 1)
+	go func() {
+		answer, _ := ask(t, addr)
+		answered <- answer
+	}()
+	require.Eventually(t, func() bool { return server.Stats().Requests > 1 }, 5*time.Second, time.Millisecond)
+	server.Unauthorized(false)
+	require.Equal(t, "web-0\n", <-answered)
+}
+
 func TestAConnectionThatNobodyTakesIsReset(t *testing.T) {
 	server := tunneltest.NewServer(t)
 	server.Pod("default", "deaf")

@@ -15,6 +15,11 @@ const (
 	// endpoint goes, and a port that nobody serves should be told soon.
 	refusalGrace = time.Second
 
+	// rightsGrace is how long a connection is tried again although the API server
+	// says that the user has no right to it, or is nobody: one that has just
+	// started says so to everybody, until it has read who may do what.
+	rightsGrace = 5 * time.Second
+
 	// retryMin and retryMax bound the pause between attempts when no endpoint
 	// could be reached.
 	retryMin = 50 * time.Millisecond
@@ -26,6 +31,7 @@ type search struct {
 	tried   map[Endpoint]bool // since the set last changed or the last pause
 	err     error             // of the last attempt
 	refused time.Time         // when an endpoint first refused
+	denied  time.Time         // when the API server first did
 	pause   time.Duration     // before all are tried again
 }
 
@@ -36,13 +42,16 @@ func (s *search) failed(endpoint Endpoint, err error) {
 	if refused(err) && s.refused.IsZero() {
 		s.refused = time.Now()
 	}
+	if denied(err) && s.denied.IsZero() {
+		s.denied = time.Now()
+	}
 }
 
 // next waits for an endpoint worth trying. It gives up when ctx ends, when the
-// last error will not pass, or when all have refused for refusalGrace.
+// API server has denied it for rightsGrace, or all endpoints for refusalGrace.
 func (s *search) next(ctx context.Context, endpoints *Endpoints) (Endpoint, error) {
 	for {
-		if apierrors.IsForbidden(s.err) || apierrors.IsUnauthorized(s.err) {
+		if denied(s.err) && time.Since(s.denied) > rightsGrace {
 			return Endpoint{}, s.err
 		}
 		endpoint, ok, changed := endpoints.pick(s.tried)
@@ -72,6 +81,9 @@ func refused(err error) bool {
 	var remote *RemoteError
 	return errors.As(err, &remote) && remote.Refused()
 }
+
+// denied reports that the API server does not let the user do it.
+func denied(err error) bool { return apierrors.IsForbidden(err) || apierrors.IsUnauthorized(err) }
 
 // wait waits for changed, or for pause if that is positive. It returns why ctx
 // ended if that comes first.
