@@ -166,7 +166,12 @@ func TestBothRewritten(t *testing.T) {
 			return nil
 		}
 		delete(writes, op)
-		return os.WriteFile(h.path, []byte(content), 0o644)
+		// By rename: nobody can open the old version just now.
+		draft := h.path + ".draft"
+		if err := os.WriteFile(draft, []byte(content), 0o644); err != nil {
+			return err
+		}
+		return os.Rename(draft, h.path)
 	}
 	report, err := h.Set(t.Context(), someEntries(1))
 	require.NoError(t, err)
@@ -199,4 +204,42 @@ func TestRestlessWriter(t *testing.T) {
 		require.Equal(t, want, foreignAt(t, h.path), about)
 		requireNothingBeside(t, h.path)
 	}
+}
+
+// TestLinesStayInSight has a program read the file while a new version is put in
+// place, and rename one of its own over it afterwards: a line that another has
+// just appended, and seen in the file, must not be lost with that.
+func TestLinesStayInSight(t *testing.T) {
+	h, _ := crashFile(t)
+	appendTo(t, h.path, "\n")
+	const seen, other = "10.0.0.9 seen\n", "10.0.0.8 other\n"
+	appended, exchanges := make(chan error, 1), 0
+	var read []byte
+	h.disk.step = func(op, _ string) (err error) {
+		switch {
+		case op == "exchange" && exchanges == 0:
+			exchanges++
+			go func() { appended <- appendFile(h.path, seen) }()
+			select {
+			case err := <-appended:
+				appended <- err
+			case <-time.After(5 * time.Millisecond): // it waits in open
+			}
+		case op == "stat" && read == nil:
+			read, err = os.ReadFile(h.path)
+		case op == "syncdir" && exchanges == 1:
+			exchanges++
+			err = errors.Join(os.WriteFile(h.path+".draft", append(read, other...), 0o644), os.Rename(h.path+".draft", h.path))
+		}
+		return err
+	}
+	_, err := h.Set(t.Context(), someEntries(1))
+	require.NoError(t, err)
+	require.NoError(t, <-appended)
+	h.disk.step = nil
+	_, err = h.Set(t.Context(), someEntries(2))
+	require.NoError(t, err)
+	require.Contains(t, contentAt(t, h.path), seen)
+	require.Contains(t, contentAt(t, h.path), other)
+	requireNothingBeside(t, h.path)
 }

@@ -46,6 +46,24 @@ func (d disk) quieten(ctx context.Context, path string) (*quiet, error) {
 	return q, nil
 }
 
+// hold keeps everybody from opening path for writing until release; free is
+// false when somebody has it open already. Where the system has no leases it
+// does nothing.
+func (d disk) hold(path string) (release func(), free bool, err error) {
+	var file *os.File
+	err = d.do("hold", path, func() error {
+		if file, err = os.Open(path); err != nil {
+			return err
+		}
+		err = readLease(file)
+		if free = err == nil || errors.Is(err, errors.ErrUnsupported); free || errors.Is(err, errBusy) {
+			return nil
+		}
+		return errors.Join(err, file.Close())
+	})
+	return func() { file.Close() }, free, err
+}
+
 func (q *quiet) wait(ctx context.Context) error {
 	var before []byte
 	for looks := 0; ; looks++ {

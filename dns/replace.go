@@ -49,8 +49,13 @@ func (d disk) replace(path string, now version, next []byte, insist bool) error 
 // whether it did. Then whatever is at swap must not be deleted unread, also when
 // there is an error.
 func (d disk) install(swap, path string, now version, insist bool) (installed bool, err error) {
+	release, free, err := d.hold(path)
+	if err != nil {
+		return false, err
+	}
+	defer release()
 	same, err := d.unchanged(path, now)
-	if err != nil || !same && !insist {
+	if err != nil || !(same && free) && !insist {
 		return false, err
 	}
 	switch err := d.exchange(swap, path); {
