@@ -57,7 +57,7 @@ var clients = map[string]string{"curl": "curl", "python3": "python3-minimal", "t
 // outside sets everything up, runs the tests inside and returns their exit code.
 func outside() (code int, err error) {
 	if runtime.GOOS != "linux" || os.Geteuid() != 0 {
-		return 1, errors.New("the end-to-end tests need Linux and root: they give themselves a private /etc")
+		return 1, errors.New("these tests need Linux and root, for a private /etc and a local cluster; DEVTUN_KUBECONFIG=path spares them the cluster, 'make unit' needs neither")
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
