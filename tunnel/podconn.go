@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/devtun/devtun/tunnel/mux"
+	"github.com/devtun/devtun/tunnel/relay"
 )
 
 const (
@@ -103,13 +104,13 @@ func (c *podConn) verdict() string {
 	return strings.TrimSpace(string(message))
 }
 
-// over reports that the server has ended the connection altogether: an end of
+// Over reports that the server has ended the connection altogether: an end of
 // the data stream alone is only the pod's half.
-func (c *podConn) over() bool { return c.ended.Load() }
+func (c *podConn) Over() bool { return c.ended.Load() }
 
 func (c *podConn) Write(p []byte) (int, error) {
-	if c.over() {
-		return 0, ErrFarSideGone
+	if c.Over() {
+		return 0, relay.ErrFarSideGone
 	}
 	n, err := c.data.Write(p)
 	if errors.Is(err, mux.ErrReset) {

@@ -270,10 +270,15 @@ func TestDialAfterClose(t *testing.T) {
 // what became of its connections.
 func forward(t *testing.T, pool *tunnel.Pool, endpoints *tunnel.Endpoints, hold time.Duration) (string, <-chan tunnel.Report) {
 	t.Helper()
+	reports := make(chan tunnel.Report, 1000)
+	return servePort(t, &tunnel.Port{Endpoints: endpoints, Dial: pool.Dial, Hold: hold, Closed: func(r tunnel.Report) { reports <- r }}), reports
+}
+
+// servePort serves a port on loopback and returns its address.
+func servePort(t *testing.T, port *tunnel.Port) string {
+	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	reports := make(chan tunnel.Report, 1000)
-	port := &tunnel.Port{Endpoints: endpoints, Dial: pool.Dial, Hold: hold, Closed: func(r tunnel.Report) { reports <- r }}
 	ctx, cancel := context.WithCancel(context.Background())
 	served := make(chan error, 1)
 	go func() { served <- port.Serve(ctx, listener) }()
@@ -281,7 +286,7 @@ func forward(t *testing.T, pool *tunnel.Pool, endpoints *tunnel.Endpoints, hold 
 		cancel()
 		require.NoError(t, <-served)
 	})
-	return listener.Addr().String(), reports
+	return listener.Addr().String()
 }
 
 func at(pods ...string) []tunnel.Endpoint {

@@ -7,6 +7,8 @@ import (
 	"net"
 	"sync"
 	"time"
+
+	"github.com/devtun/devtun/tunnel/relay"
 )
 
 const (
@@ -30,6 +32,8 @@ type Port struct {
 	// of those that never came through.
 	Opened func()
 	Closed func(Report)
+	// Meter, unless nil, counts the bytes of all connections as they go.
+	Meter *Meter
 }
 
 // Report tells what became of a connection.
@@ -56,7 +60,7 @@ func (p *Port) Serve(ctx context.Context, listener net.Listener) error {
 		switch {
 		case ctx.Err() != nil:
 			if err == nil {
-				tcpConn{client.(*net.TCPConn)}.Abort()
+				relay.TCP{TCPConn: client.(*net.TCPConn)}.Abort()
 			}
 			return nil
 		case err != nil:
@@ -66,14 +70,14 @@ func (p *Port) Serve(ctx context.Context, listener net.Listener) error {
 			}
 			continue
 		}
-		open.Go(func() { p.serve(ctx, tcpConn{client.(*net.TCPConn)}) })
+		open.Go(func() { p.serve(ctx, relay.TCP{TCPConn: client.(*net.TCPConn)}) })
 	}
 }
 
 var errStopped = errors.New("devtun stopped")
 
 // serve carries one client's connection to its end.
-func (p *Port) serve(ctx context.Context, client tcpConn) {
+func (p *Port) serve(ctx context.Context, client relay.TCP) {
 	defer client.Close()
 	if p.Opened != nil {
 		p.Opened()
@@ -82,7 +86,7 @@ func (p *Port) serve(ctx context.Context, client tcpConn) {
 	report := Report{Client: client.RemoteAddr().String()}
 	ending := p.carry(ctx, client, &report)
 	report.Duration = time.Since(began)
-	report.Reason, report.Err = ending.describe(), ending.Err
+	report.Reason, report.Err = describe(ending), ending.Err
 	if p.Closed != nil {
 		p.Closed(report)
 	}
@@ -90,7 +94,7 @@ func (p *Port) serve(ctx context.Context, client tcpConn) {
 
 // carry offers client to endpoints until one takes it, and copies until the
 // connection ends.
-func (p *Port) carry(ctx context.Context, client tcpConn, report *Report) Ending {
+func (p *Port) carry(ctx context.Context, client relay.TCP, report *Report) relay.Ending {
 	held := &replay{client: client}
 	defer held.bind()
 	dialCtx, cancel := context.WithTimeoutCause(ctx, p.Hold, errHeld)
@@ -100,7 +104,7 @@ func (p *Port) carry(ctx context.Context, client tcpConn, report *Report) Ending
 		endpoint, err := search.next(dialCtx, p.Endpoints)
 		if err != nil {
 			client.Abort()
-			return Ending{Remote, err}
+			return relay.Ending{By: relay.Remote, Err: err}
 		}
 		report.Endpoint = endpoint
 		conn, err := p.Dial(dialCtx, endpoint.Pod, endpoint.Port)
@@ -108,10 +112,13 @@ func (p *Port) carry(ctx context.Context, client tcpConn, report *Report) Ending
 			search.failed(endpoint, err)
 			continue
 		}
-		var ending Ending
-		report.Traffic, ending = Copy(ctx, held, conn)
+		var ending relay.Ending
+		report.Traffic, ending = relay.Copy(ctx, held, conn, p.Meter)
 		conn.Close()
 		if refused(ending.Err) && held.rewind() {
+			if p.Meter != nil {
+				p.Meter.TakeBack(report.Traffic)
+			}
 			search.failed(endpoint, ending.Err)
 			continue
 		}

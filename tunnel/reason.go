@@ -7,13 +7,14 @@ import (
 	"syscall"
 
 	"github.com/devtun/devtun/tunnel/mux"
+	"github.com/devtun/devtun/tunnel/relay"
 )
 
 // describe says in a few words how a connection ended.
-func (e Ending) describe() string {
+func describe(e relay.Ending) string {
 	var remote *RemoteError
 	switch {
-	case e.Err == nil && e.By == Local:
+	case e.Err == nil && e.By == relay.Local:
 		return "client closed"
 	case e.Err == nil:
 		return "pod closed"
@@ -25,7 +26,7 @@ func (e Ending) describe() string {
 		return "refused by the pod"
 	case errors.As(e.Err, &remote), errors.Is(e.Err, mux.ErrReset):
 		return "reset by the pod"
-	case e.By == Local && (errors.Is(e.Err, syscall.ECONNRESET) || errors.Is(e.Err, syscall.EPIPE)):
+	case e.By == relay.Local && (errors.Is(e.Err, syscall.ECONNRESET) || errors.Is(e.Err, syscall.EPIPE)):
 		return "reset by the client"
 	case errors.Is(e.Err, io.ErrUnexpectedEOF):
 		return "API connection lost"

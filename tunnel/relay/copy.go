@@ -1,10 +1,13 @@
-package tunnel
+// Package relay carries bytes between two connections: one copying for the whole
+// project. It knows neither Kubernetes nor how a connection came about.
+package relay
 
 import (
 	"context"
 	"errors"
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -15,6 +18,7 @@ const (
 	// port-forward stops to grow: every write becomes a frame of its own.
 	smallBuffer = 16 << 10
 	largeBuffer = 256 << 10
+	leanBuffer  = 32 << 10
 
 	// linger bounds how long a client may go on sending to a far side that is
 	// wholly gone. Closing at once, with input unread, would make the kernel
@@ -35,15 +39,12 @@ type Conn interface {
 	Close() error
 }
 
-// Traffic counts payload bytes, as seen from the local side.
-type Traffic struct{ Sent, Received int64 }
-
 // Side tells the two ends of a copy apart.
 type Side int
 
 const (
-	Local  Side = iota // the client on this machine
-	Remote             // the pod
+	Local  Side = iota // where the connection was accepted
+	Remote             // where it was carried to
 )
 
 // Ending says how a connection ended: which side ended it, and with what error,
@@ -57,7 +58,25 @@ type Ending struct {
 // ended, each side's end of input passed on as such, or until one fails or ctx
 // ends, which aborts both. It returns when nothing of it runs any more; closing
 // the connections stays with the caller.
-func Copy(ctx context.Context, local, remote Conn) (Traffic, Ending) {
+//
+// A remote that has a method Over, reporting that its far side has ended both
+// directions, releases a local side that still sends.
+//
+// The bytes are counted by meter, unless that is nil, as they go.
+func Copy(ctx context.Context, local, remote Conn, meter *Meter) (Traffic, Ending) {
+	return copyBoth(ctx, local, remote, meter, borrowLarge)
+}
+
+// CopyLean is Copy with small buffers, for a process that carries many
+// connections and must stay small.
+func CopyLean(ctx context.Context, local, remote Conn) (Traffic, Ending) {
+	return copyBoth(ctx, local, remote, nil, borrowLean)
+}
+
+func copyBoth(ctx context.Context, local, remote Conn, meter *Meter, borrow borrower) (Traffic, Ending) {
+	if meter == nil {
+		meter = new(Meter)
+	}
 	var once sync.Once
 	var ending Ending
 	ended := func(by Side, err error) {
@@ -73,7 +92,7 @@ func Copy(ctx context.Context, local, remote Conn) (Traffic, Ending) {
 	var traffic Traffic
 	var up sync.WaitGroup
 	up.Go(func() {
-		n, readErr, writeErr := transfer(remote, local)
+		n, readErr, writeErr := transfer(remote, local, &meter.sent, borrow)
 		traffic.Sent = n
 		switch {
 		case readErr != nil:
@@ -90,7 +109,7 @@ func Copy(ctx context.Context, local, remote Conn) (Traffic, Ending) {
 		}
 	})
 
-	n, readErr, writeErr := transfer(local, remote)
+	n, readErr, writeErr := transfer(local, remote, &meter.received, borrow)
 	traffic.Received = n
 	switch {
 	case readErr != nil:
@@ -112,9 +131,9 @@ func Copy(ctx context.Context, local, remote Conn) (Traffic, Ending) {
 // closeReadLater releases local's reader after linger, if remote wants no more
 // of what it reads. Data that local has yet to be sent is not touched.
 func closeReadLater(local, remote Conn) *time.Timer {
-	ender, ok := remote.(interface{ over() bool })
+	ender, ok := remote.(interface{ Over() bool })
 	reader, can := local.(interface{ CloseRead() error })
-	if !ok || !can || !ender.over() {
+	if !ok || !can || !ender.Over() {
 		return time.NewTimer(0)
 	}
 	return time.AfterFunc(linger, func() { reader.CloseRead() })
@@ -125,14 +144,15 @@ func closeReadLater(local, remote Conn) *time.Timer {
 var ErrFarSideGone = errors.New("far side has ended the connection")
 
 // transfer copies one direction to its end, telling a failing source from a
-// failing destination.
-func transfer(to io.Writer, from io.Reader) (n int64, readErr, writeErr error) {
+// failing destination. What it returns is this connection's part of count.
+func transfer(to io.Writer, from io.Reader, count *atomic.Int64, borrow borrower) (n int64, readErr, writeErr error) {
 	buffer := make([]byte, smallBuffer)
 	for {
 		got, readErr := from.Read(buffer)
 		if got > 0 {
 			put, err := to.Write(buffer[:got])
 			n += int64(put)
+			count.Add(int64(put))
 			if err != nil {
 				return n, nil, err
 			}
@@ -144,11 +164,27 @@ func transfer(to io.Writer, from io.Reader) (n int64, readErr, writeErr error) {
 			return n, readErr, nil
 		}
 		if got == smallBuffer && len(buffer) == smallBuffer {
-			large := largeBuffers.Get().(*[largeBuffer]byte)
-			defer largeBuffers.Put(large)
-			buffer = large[:]
+			large, giveBack := borrow()
+			defer giveBack()
+			buffer = large
 		}
 	}
 }
 
-var largeBuffers = sync.Pool{New: func() any { return new([largeBuffer]byte) }}
+// borrower lends a buffer for a direction in full flow, until it is given back.
+type borrower func() (buffer []byte, giveBack func())
+
+func borrowLarge() ([]byte, func()) {
+	buffer := largeBuffers.Get().(*[largeBuffer]byte)
+	return buffer[:], func() { largeBuffers.Put(buffer) }
+}
+
+func borrowLean() ([]byte, func()) {
+	buffer := leanBuffers.Get().(*[leanBuffer]byte)
+	return buffer[:], func() { leanBuffers.Put(buffer) }
+}
+
+var (
+	largeBuffers = sync.Pool{New: func() any { return new([largeBuffer]byte) }}
+	leanBuffers  = sync.Pool{New: func() any { return new([leanBuffer]byte) }}
+)
