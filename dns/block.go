@@ -2,6 +2,8 @@ package dns
 
 import (
 	"fmt"
+	"net/netip"
+	"runtime"
 	"strings"
 
 	"github.com/txn2/txeh"
@@ -26,12 +28,14 @@ const (
 func newBlock(session string, owner Owner, entries []Entry) ([]line, error) {
 	var block []line
 	for _, entry := range entries {
-		for names := range wrap(entry.Names) {
-			text, err := render(entry.Addr.String(), names)
-			if err != nil {
-				return nil, err
+		for _, addr := range written(entry.Addr) {
+			for names := range wrap(entry.Names) {
+				text, err := render(addr, names)
+				if err != nil {
+					return nil, err
+				}
+				block = append(block, newLine(session, text))
 			}
-			block = append(block, newLine(session, text))
 		}
 	}
 	if len(block) == 0 {
@@ -40,6 +44,21 @@ func newBlock(session string, owner Owner, entries []Entry) ([]line, error) {
 	begin := newLine(session, fmt.Sprintf("%s%s: %s", beginMark, owner, notice))
 	block = append([]line{begin}, block...)
 	return append(block, newLine(session, endMark)), nil
+}
+
+// written is what stands in the hosts file for an address.
+//
+// On Linux it stands there as an IPv6 address too, by which a program that has
+// IPv6 sockets only reaches the same listener (RFC 4038, 4.2). Without that glibc
+// would go on to DNS when it is asked for IPv6 alone, since the file holds no such
+// address of the name (nss/nss_files/files-hosts.c), and bring whatever somebody's
+// wildcard record says. musl and Go stop at the file in any case. macOS and Windows
+// have not been tried and get the plain one.
+func written(addr netip.Addr) []string {
+	if runtime.GOOS == "linux" {
+		return []string{addr.String(), netip.AddrFrom16(addr.As16()).String()}
+	}
+	return []string{addr.String()}
 }
 
 // render makes the line of one address. Each line has a txeh.Hosts of its own:

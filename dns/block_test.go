@@ -2,6 +2,8 @@ package dns
 
 import (
 	"fmt"
+	"net/netip"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -23,12 +25,23 @@ func TestBlock(t *testing.T) {
 		require.Equal(t, l, parsed)
 		bodies = append(bodies, l.body)
 	}
-	require.Equal(t, []string{
-		"# devtun begin pid=12 start=345 pidns=678 boot=b-o-o-t: do not edit, devtun removes it at its end (or: devtun clean)",
-		"127.1.2.3 api api.shop",
-		"# devtun end",
-	}, bodies)
+	want := []string{"# devtun begin pid=12 start=345 pidns=678 boot=b-o-o-t: do not edit, devtun removes it at its end (or: devtun clean)"}
+	for _, addr := range written(addr("127.1.2.3")) {
+		want = append(want, addr+" api api.shop")
+	}
+	require.Equal(t, append(want, "# devtun end"), bodies)
 	require.Equal(t, map[string]Owner{"0123abcd": owner}, owners(block))
+}
+
+func TestAddressesAsWritten(t *testing.T) {
+	for _, text := range written(addr("127.1.2.3")) {
+		parsed, err := netip.ParseAddr(text)
+		require.NoError(t, err)
+		require.Equal(t, addr("127.1.2.3"), parsed.Unmap())
+	}
+	if runtime.GOOS == "linux" {
+		require.Equal(t, []string{"127.1.2.3", "::ffff:127.1.2.3"}, written(addr("127.1.2.3")))
+	}
 }
 
 func TestBlockOfNothing(t *testing.T) {
@@ -68,7 +81,7 @@ func TestManyNamesAreQuick(t *testing.T) {
 	require.NoError(t, err)
 	file := join(block, []byte("127.0.0.1 localhost\n"))
 	ours, foreign := split(file)
-	require.Len(t, ours, 2002)
+	require.Len(t, ours, linesOf(2000))
 	require.Equal(t, "127.0.0.1 localhost\n", string(foreign))
 	require.Less(t, time.Since(began), time.Second, "txeh by itself takes minutes")
 }

@@ -24,8 +24,6 @@ var ways = []struct {
 
 const crashForeign = "127.0.0.1\tlocalhost\n::1 localhost # no newline"
 
-var errKilled = errors.New("killed")
-
 // killAt makes every operation from number k on do nothing: what a process
 // leaves that is killed there. It returns the count of operations so far.
 func killAt(h *Hosts, way error, k int) *int {
@@ -36,7 +34,7 @@ func killAt(h *Hosts, way error, k int) *int {
 		if k > 0 && *count >= k {
 			return errKilled
 		}
-		if op == "exchange" {
+		if op == "exchange" || op == "create" && way == syscall.ENOSPC {
 			return way
 		}
 		return nil
@@ -61,17 +59,6 @@ func crashFile(t *testing.T) (victim, finder *Hosts) {
 	victim.alive = func(o Owner) bool { return o == victim.owner }
 	finder.alive = func(o Owner) bool { return o == finder.owner }
 	return victim, finder
-}
-
-// memoryDir is a directory where thousands of syncs cost nothing.
-func memoryDir(t *testing.T) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("/dev/shm", "devtun-dns")
-	if err != nil {
-		return t.TempDir()
-	}
-	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
-	return dir
 }
 
 // victims are the acts that get killed. They make the file longer, shorter and

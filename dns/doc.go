@@ -23,7 +23,10 @@
 // The way of a change:
 //
 //	lock → replay (journal.go) → leftovers → read → split → merge → edit → join
-//	     → replace, or overwrite where that cannot be → look again
+//	     → replace, or overwrite where that cannot be → look again → flush
+//
+// On a full disk, where neither a new file nor a journal can be made, lines can
+// still be taken out (cut.go).
 //
 // A replaced version is kept until it is sure that no program wrote to it
 // (replace.go, leftover.go, quiet.go); what one wrote is merged (merge.go). A
@@ -32,12 +35,13 @@
 //
 // # Who owns what
 //
-// A session owns its Leases, its Hosts and its listeners. The kernel ends leases
+// A session owns its Leases, its Hosts, its Aliases (the loopback addresses that
+// macOS has to be given) and its listeners. The kernel ends leases
 // and listeners with the process; names of a dead process (owner.go) are removed
 // by any later Set, Remove or Clean of any session.
 //
 // # Rights
 //
-// What may need root's rights is in Machine, for the helper to stand in. The
-// package knows nothing of Kubernetes and nothing of tunnels.
+// What may need root's rights is in Machine; package helper stands in for who has
+// none. The package knows nothing of Kubernetes and nothing of tunnels.
 package dns

@@ -3,6 +3,8 @@ package dns
 import (
 	"fmt"
 	"net/netip"
+	"slices"
+	"strings"
 )
 
 // Entry is one address and the names that lead to it.
@@ -34,4 +36,57 @@ func checkAddr(addr netip.Addr) error {
 		return fmt.Errorf("address %s is not IPv4 loopback", addr)
 	}
 	return nil
+}
+
+// CheckManaged refuses entries that no session of devtun has a use for, however
+// well formed: it is what stands between a helper with root's rights and a
+// program that only says it is devtun. Addresses are those that Address gives,
+// and the names of each are all that Naming gives one service.
+func CheckManaged(entries []Entry) error {
+	if err := checkEntries(entries); err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if err := CheckManagedAddr(e.Addr); err != nil {
+			return err
+		}
+		if !managedNames(e.Names) {
+			return fmt.Errorf("names %.300q are not those of one service", e.Names)
+		}
+	}
+	return nil
+}
+
+// CheckManagedAddr refuses addresses that Address never gives.
+func CheckManagedAddr(addr netip.Addr) error {
+	if err := checkAddr(addr); err != nil {
+		return err
+	}
+	if b := addr.As4(); b[1] == 0 || b[3] == 0 || b[3] == 255 {
+		return fmt.Errorf("address %s is none that devtun gives a service", addr)
+	}
+	return nil
+}
+
+// managedNames reports whether names are what Naming makes for some service. The
+// last and longest of them says for which: pod.service.namespace.svc.domain.
+func managedNames(names []string) bool {
+	if len(names) == 0 {
+		return false
+	}
+	labels := strings.Split(names[len(names)-1], ".")
+	for at := 2; at <= 3 && at+1 < len(labels); at++ { // labels before "svc", which a service may be called too
+		service := Service{Namespace: labels[at-1], Name: labels[at-2]}
+		if at == 3 {
+			service.Pod = labels[0]
+		}
+		naming := Naming{Domain: strings.Join(labels[at+1:], ".")}
+		for _, naming.Default = range []string{"", service.Namespace} {
+			all, err := naming.Names(service)
+			if labels[at] == "svc" && err == nil && slices.Equal(names, all) {
+				return true
+			}
+		}
+	}
+	return false
 }

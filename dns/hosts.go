@@ -23,6 +23,7 @@ type Hosts struct {
 	session string
 	owner   Owner
 	state   string        // directory of journals
+	inPlace bool          // never replaced, only overwritten
 	settle  time.Duration // see settleTime
 	disk    disk
 	alive   func(Owner) bool
@@ -43,15 +44,21 @@ type Report struct {
 	Saved     []string   // files kept since their foreign changes fit nowhere
 }
 
-// NewHosts makes a session for the hosts file at path; empty means the
-// system's. It touches nothing.
+// NewHosts makes this process's session for the hosts file at path; empty means
+// the system's. It touches nothing.
 func NewHosts(path string) (*Hosts, error) {
-	if path == "" {
-		path = systemHosts()
-	}
 	owner, err := Current()
 	if err != nil {
 		return nil, err
+	}
+	return HostsOf(owner, path)
+}
+
+// HostsOf makes the session of another process, on whose behalf this one writes.
+// Whoever writes for an owner has the same session.
+func HostsOf(owner Owner, path string) (*Hosts, error) {
+	if path == "" {
+		path = systemHosts()
 	}
 	state, err := stateDir()
 	if err != nil {
@@ -59,7 +66,7 @@ func NewHosts(path string) (*Hosts, error) {
 	}
 	return &Hosts{
 		path:    path,
-		session: newSession(),
+		session: owner.session(),
 		owner:   owner,
 		state:   state,
 		settle:  settleTime,
@@ -111,6 +118,27 @@ func (h *Hosts) Clean(ctx context.Context) (Report, error) {
 	return report, nil
 }
 
+// InPlace has the file overwritten, never replaced, and the journal of that kept in
+// the directory state: another mount namespace has this very file mounted, and a
+// new one in its place would not be seen there.
+func (h *Hosts) InPlace(state string) { h.inPlace, h.state = true, state }
+
+// Delegate is Set where another process, the helper, does the writing for this
+// one. Watch waits meanwhile.
+func (h *Hosts) Delegate(entries []Entry, write func() (Report, error)) (Report, error) {
+	block, err := newBlock(h.session, h.owner, entries)
+	if err != nil {
+		return Report{}, fmt.Errorf("set names: %w", err)
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	report, err := write()
+	if err == nil {
+		h.block = block
+	}
+	return report, err
+}
+
 // Writable reports why this process may not write the hosts file; nil means
 // that it may.
 func (h *Hosts) Writable() error {
@@ -131,8 +159,9 @@ func notWritable(err error) error {
 
 // update rewrites our lines by edit. It returns the foreign part as well.
 func (h *Hosts) update(ctx context.Context, edit func([]line) []line) (report Report, foreign []byte, err error) {
-	u := update{Hosts: h, edit: edit}
+	u := update{Hosts: h, edit: edit, fixed: h.inPlace}
 	err = notWritable(u.run(ctx))
+	_ = systemCache().flushAfter(ctx, u.report, h.path) // the names are written, whatever comes of it
 	return u.report, u.foreign, err
 }
 

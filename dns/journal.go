@@ -35,7 +35,7 @@ func (d disk) writeRecord(journal string, r record) error {
 		return err
 	}
 	dir, draft := filepath.Dir(journal), journalDraft(journal)
-	err = d.do("mkdir", dir, func() error { return os.MkdirAll(dir, 0o700) })
+	err = d.do("mkdir", dir, func() error { return os.MkdirAll(dir, 0o755) })
 	if err == nil {
 		err = d.create(draft, raw, nil)
 	}

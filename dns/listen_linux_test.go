@@ -35,7 +35,7 @@ func TestOtherAddressesAreFree(t *testing.T) {
 
 func TestMachine(t *testing.T) {
 	path := hostsFile(t, "127.0.0.1 localhost\n")
-	var machine Machine = Direct{Hosts: newTestHosts(t, path)}
+	var machine Machine = Direct{Hosts: newTestHosts(t, path), Aliases: new(Aliases)}
 	ctx := context.Background()
 	require.NoError(t, machine.AddAddress(ctx, addr("127.7.7.9")))
 	listener, err := machine.Listen(ctx, netip.MustParseAddrPort("127.7.7.9:0"))

@@ -7,8 +7,8 @@ import (
 )
 
 // Machine is all that a session asks of this machine and that may need root's
-// rights. Direct does it with the rights of this process; the helper's client
-// will do it through the helper.
+// rights. Direct does it with the rights of this process; helper.Client has the
+// helper do it.
 type Machine interface {
 	// SetNames makes entries, all of them and no others, this session's names.
 	// None at all removes them.
@@ -24,7 +24,8 @@ type Machine interface {
 
 // Direct is the Machine without a helper in between.
 type Direct struct {
-	Hosts *Hosts
+	Hosts   *Hosts
+	Aliases *Aliases
 }
 
 var _ Machine = Direct{}
@@ -40,11 +41,11 @@ func (Direct) Listen(ctx context.Context, addr netip.AddrPort) (net.Listener, er
 }
 
 // AddAddress implements Machine.
-func (Direct) AddAddress(ctx context.Context, addr netip.Addr) error {
-	return AddAddress(ctx, addr)
+func (d Direct) AddAddress(ctx context.Context, addr netip.Addr) error {
+	return d.Aliases.Add(ctx, addr)
 }
 
 // RemoveAddress implements Machine.
-func (Direct) RemoveAddress(ctx context.Context, addr netip.Addr) error {
-	return RemoveAddress(ctx, addr)
+func (d Direct) RemoveAddress(ctx context.Context, addr netip.Addr) error {
+	return d.Aliases.Remove(ctx, addr)
 }

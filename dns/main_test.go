@@ -1,6 +1,9 @@
 package dns
 
 import (
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -29,13 +32,21 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// newTestHosts is a session on a file of the test's own.
+// newTestHosts is a session of its own, of this process, on a file of the test's.
 func newTestHosts(t *testing.T, path string) *Hosts {
 	t.Helper()
 	h, err := NewHosts(path)
 	require.NoError(t, err)
+	h.session = newSession()
 	h.state = filepath.Join(filepath.Dir(path), "state")
 	return h
+}
+
+// newSession is a session that is nobody's.
+func newSession() string {
+	var b [sessionLen / 2]byte
+	rand.Read(b[:]) // never fails
+	return hex.EncodeToString(b[:])
 }
 
 // hostsFile makes a hosts file that holds content.
@@ -44,6 +55,17 @@ func hostsFile(t *testing.T, content string) string {
 	path := filepath.Join(t.TempDir(), "hosts")
 	require.NoError(t, os.WriteFile(path, []byte(content), 0o644))
 	return path
+}
+
+// memoryDir is a directory where thousands of syncs cost nothing.
+func memoryDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "devtun-dns")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
+	return dir
 }
 
 func contentAt(t *testing.T, path string) string {
@@ -81,7 +103,13 @@ func someEntries(n int) []Entry {
 	return entries
 }
 
+// linesOf is how many lines the block of that many entries has.
+func linesOf(entries int) int { return 2 + entries*len(written(addr("127.1.2.3"))) }
+
 func addr(s string) netip.Addr { return netip.MustParseAddr(s) }
 
 // deadOwner is one of another boot.
 var deadOwner = Owner{PID: 7, Start: 7, Boot: "another"}
+
+// errKilled is what every operation returns after a test has "killed" the process.
+var errKilled = errors.New("killed")

@@ -20,8 +20,8 @@ import (
 // names to it while another writer appends, and takes them out again.
 func mountRole(args []string) error {
 	source, path := args[0], args[1]
-	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
-		return fmt.Errorf("make mounts private: %w", err)
+	if err := privateMounts(); err != nil {
+		return err
 	}
 	if err := unix.Mount(source, path, "", unix.MS_BIND, ""); err != nil {
 		return fmt.Errorf("mount hosts file: %w", err)
@@ -57,7 +57,7 @@ func mountRole(args []string) error {
 		return err
 	}
 	ours, foreign := split(content)
-	if len(ours) != 3 || bytes.Count(foreign, []byte("\n")) != 1+lines {
+	if len(ours) != linesOf(1) || bytes.Count(foreign, []byte("\n")) != 1+lines {
 		return fmt.Errorf("%d lines of ours, %d others", len(ours), bytes.Count(foreign, []byte("\n")))
 	}
 	if _, err := h.Remove(ctx); err != nil {
@@ -70,6 +70,27 @@ func mountRole(args []string) error {
 	return err
 }
 
+// inNamespace is a role with mounts of its own.
+func inNamespace(role string, args ...string) *exec.Cmd {
+	child := exec.Command("/proc/self/exe", args...)
+	child.Env = append(os.Environ(), roleVariable+"="+role)
+	child.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS}
+	if os.Geteuid() != 0 {
+		child.SysProcAttr.Cloneflags |= syscall.CLONE_NEWUSER
+		child.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{HostID: os.Geteuid(), Size: 1}}
+		child.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{HostID: os.Getegid(), Size: 1}}
+	}
+	return child
+}
+
+// privateMounts keeps what this process mounts from the rest of the machine.
+func privateMounts() error {
+	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+		return fmt.Errorf("make mounts private: %w", err)
+	}
+	return nil
+}
+
 func TestMountedFile(t *testing.T) {
 	dir := t.TempDir()
 	source, path := filepath.Join(dir, "source"), filepath.Join(dir, "etc", "hosts")
@@ -79,14 +100,7 @@ func TestMountedFile(t *testing.T) {
 	before, err := os.Stat(source)
 	require.NoError(t, err)
 
-	child := exec.Command("/proc/self/exe", source, path, filepath.Join(dir, "state"))
-	child.Env = append(os.Environ(), roleVariable+"=mount")
-	child.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS}
-	if os.Geteuid() != 0 {
-		child.SysProcAttr.Cloneflags |= syscall.CLONE_NEWUSER
-		child.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{HostID: os.Geteuid(), Size: 1}}
-		child.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{HostID: os.Getegid(), Size: 1}}
-	}
+	child := inNamespace("mount", source, path, filepath.Join(dir, "state"))
 	out, err := child.CombinedOutput()
 	require.NoError(t, err, string(out))
 	after, err := os.Stat(source)

@@ -1,6 +1,8 @@
 package dns
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"strconv"
 	"strings"
@@ -30,6 +32,22 @@ func Current() (Owner, error) {
 	return owner, nil
 }
 
+// OwnerOf is another process of this machine, by the number that it has here.
+func OwnerOf(pid int) (Owner, error) {
+	owner, err := ownerOf(pid)
+	if err != nil {
+		return Owner{}, fmt.Errorf("identify process %d: %w", pid, err)
+	}
+	return owner, nil
+}
+
+// session names the owner's block in the hosts file: sessionLen digits, the same
+// for everybody who asks.
+func (o Owner) session() string {
+	sum := sha256.Sum256([]byte(o.String()))
+	return hex.EncodeToString(sum[:sessionLen/2])
+}
+
 // Alive reports whether the owner may still run. Only certainty counts as
 // death: another boot, no such process, or another start time.
 //
@@ -55,6 +73,9 @@ func (o Owner) Alive() bool {
 func (o Owner) String() string {
 	return fmt.Sprintf("pid=%d start=%d pidns=%d boot=%s", o.PID, o.Start, o.PIDNS, o.Boot)
 }
+
+// ParseOwner reads what String wrote, among other words.
+func ParseOwner(s string) (Owner, bool) { return parseOwner(s) }
 
 // parseOwner reads the words of String and skips others.
 func parseOwner(s string) (Owner, bool) {

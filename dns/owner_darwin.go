@@ -7,16 +7,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func currentOwner() (Owner, error) {
+func currentOwner() (Owner, error) { return ownerOf(os.Getpid()) }
+
+func ownerOf(pid int) (Owner, error) {
 	boot, err := unix.Sysctl("kern.bootsessionuuid")
 	if err != nil {
 		return Owner{}, err
 	}
-	start, err := startTime(os.Getpid())
+	start, err := startTime(pid)
 	if err != nil {
 		return Owner{}, err
 	}
-	return Owner{PID: os.Getpid(), Start: start, Boot: boot}, nil
+	return Owner{PID: pid, Start: start, Boot: boot}, nil
 }
 
 func running(pid int, start uint64) bool {

@@ -10,26 +10,30 @@ import (
 	"syscall"
 )
 
-func currentOwner() (Owner, error) {
+func currentOwner() (Owner, error) { return ownerOf(os.Getpid()) }
+
+// ownerOf sees the start time and the namespace of another user's process only
+// with root's rights.
+func ownerOf(pid int) (Owner, error) {
 	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	if err != nil {
 		return Owner{}, err
 	}
-	_, start, err := readStat("/proc/self/stat")
+	_, start, err := readStat(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		return Owner{}, err
 	}
 	return Owner{
-		PID:   os.Getpid(),
+		PID:   pid,
 		Start: start,
 		Boot:  strings.TrimSpace(string(boot)),
-		PIDNS: pidNamespace(),
+		PIDNS: pidNamespace(pid),
 	}, nil
 }
 
 // pidNamespace is 0 where the kernel has no namespaces, and then for all.
-func pidNamespace() uint64 {
-	info, err := os.Stat("/proc/self/ns/pid")
+func pidNamespace(pid int) uint64 {
+	info, err := os.Stat(fmt.Sprintf("/proc/%d/ns/pid", pid))
 	if err != nil {
 		return 0
 	}

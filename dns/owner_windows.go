@@ -17,6 +17,9 @@ func currentOwner() (Owner, error) {
 	return Owner{PID: os.Getpid(), Start: start}, nil
 }
 
+// ownerOf is for the helper, which Windows has not.
+func ownerOf(int) (Owner, error) { return Owner{}, errors.ErrUnsupported }
+
 func running(pid int, start uint64) bool {
 	process, err := windows.OpenProcess(windows.PROCESS_QUERY_LIMITED_INFORMATION|windows.SYNCHRONIZE, false, uint32(pid))
 	if err != nil {

@@ -7,13 +7,16 @@ import (
 	"path/filepath"
 )
 
+// rootState is where root's journals are.
+func rootState() string { return "/var/lib/devtun" }
+
 func systemHosts() string { return "/etc/hosts" }
 
 // stateDir is where journals go: root's and a user's apart, since they write
 // different hosts files.
 func stateDir() (string, error) {
 	if os.Geteuid() == 0 {
-		return "/var/lib/devtun", nil
+		return rootState(), nil
 	}
 	if dir := os.Getenv("XDG_STATE_HOME"); filepath.IsAbs(dir) {
 		return filepath.Join(dir, "devtun"), nil

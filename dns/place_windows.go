@@ -15,5 +15,7 @@ func systemHosts() string {
 	return filepath.Join(dir, "drivers", "etc", "hosts")
 }
 
-// stateDir is where journals go.
-func stateDir() (string, error) { return filepath.Join(programData(), "devtun"), nil }
+// rootState is where journals go, everybody's.
+func rootState() string { return filepath.Join(programData(), "devtun") }
+
+func stateDir() (string, error) { return rootState(), nil }

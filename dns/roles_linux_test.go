@@ -1,9 +1,14 @@
 package dns
 
 var roles = map[string]role{
-	"kill":   killRole,
-	"lease":  leaseRole,
-	"low":    lowRole,
-	"mount":  mountRole,
-	"nobody": nobodyRole,
+	"alias":    aliasRole,
+	"flush":    flushRole,
+	"full":     fullRole,
+	"kill":     killRole,
+	"lease":    leaseRole,
+	"low":      lowRole,
+	"mount":    mountRole,
+	"nobody":   nobodyRole,
+	"readonly": readOnlyRole,
+	"reboot":   rebootRole,
 }

@@ -3,5 +3,6 @@
 package dns
 
 var roles = map[string]role{
+	"flush": flushRole,
 	"lease": leaseRole,
 }

@@ -31,12 +31,16 @@ func split(file []byte) (ours []line, foreign []byte) {
 
 // join puts our lines before everything else: nothing can shadow them there,
 // and a last line without its newline stays the last. The line ending is the
-// one that the first foreign line has.
-func join(ours []line, foreign []byte) []byte {
+// one that the first foreign line has, or the system's.
+func join(ours []line, foreign []byte) []byte { return joinWith(newline, ours, foreign) }
+
+func joinWith(ending string, ours []line, foreign []byte) []byte {
 	rest, hasBOM := bytes.CutPrefix(foreign, bom)
-	ending := "\n"
-	if i := bytes.IndexByte(rest, '\n'); i > 0 && rest[i-1] == '\r' {
-		ending = "\r\n"
+	if i := bytes.IndexByte(rest, '\n'); i >= 0 {
+		ending = "\n"
+		if i > 0 && rest[i-1] == '\r' {
+			ending = "\r\n"
+		}
 	}
 	var file bytes.Buffer
 	if hasBOM {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -28,6 +29,8 @@ var foreignSamples = []string{
 	"# devtun begin pid=1\n127.1.2.3 api\n",
 	"\n\n\n",
 	"one\rtwo\rthree",
+	"10.0.0.1 db # see #devtun:0123abcd:00000000 above\n",
+	strings.Repeat("x", 5000) + "\n127.0.0.1 localhost\n",
 }
 
 // testBlock is a block of n entries for a session.
@@ -68,15 +71,50 @@ func TestInsertAndRemoveIsIdentity(t *testing.T) {
 	}
 }
 
+// textOf is lines with their endings.
+func textOf(lines []line, ending string) (text string) {
+	for _, l := range lines {
+		text += l.text + ending
+	}
+	return text
+}
+
 func TestBlockComesFirst(t *testing.T) {
 	a := testBlock(t, "aaaaaaaa", 1)
 	got := string(insert([]byte("\xef\xbb\xbf10.0.0.1 api-0\r\n"), "aaaaaaaa", a))
-	want := "\xef\xbb\xbf" + a[0].text + "\r\n" + a[1].text + "\r\n" + a[2].text + "\r\n10.0.0.1 api-0\r\n"
+	want := "\xef\xbb\xbf" + textOf(a, "\r\n") + "10.0.0.1 api-0\r\n"
 	require.Equal(t, want, got)
 
-	shadowed := "10.0.0.1 api-0\n" + a[0].text + "\n" + a[1].text + "\n" + a[2].text + "\n"
+	shadowed := "10.0.0.1 api-0\n" + textOf(a, "\n")
 	got = string(insert([]byte(shadowed), "aaaaaaaa", a))
-	require.Equal(t, a[0].text+"\n"+a[1].text+"\n"+a[2].text+"\n10.0.0.1 api-0\n", got)
+	require.Equal(t, textOf(a, "\n")+"10.0.0.1 api-0\n", got)
+}
+
+// The file keeps one kind of line ending; one that has none gets the system's.
+func TestLineEnding(t *testing.T) {
+	a := testBlock(t, "aaaaaaaa", 1)
+	for _, c := range []struct{ about, system, file, want string }{
+		{"empty", "\n", "", "\n"},
+		{"empty on Windows", "\r\n", "", "\r\n"},
+		{"a mark alone on Windows", "\r\n", "\xef\xbb\xbf", "\r\n"},
+		{"one line without an ending, on Windows", "\r\n", "127.0.0.1 localhost", "\r\n"},
+		{"from another system", "\r\n", "127.0.0.1 localhost\n", "\n"},
+		{"from Windows", "\n", "127.0.0.1 localhost\r\n", "\r\n"},
+		{"the first line counts", "\n", "# a\r\n# b\n", "\r\n"},
+		{"an empty line counts", "\r\n", "\n# b\r\n", "\n"},
+		{"an empty line from Windows", "\n", "\r\n# b\n", "\r\n"},
+		{"a lone carriage return does not", "\r\n", "\r\r", "\r\n"},
+	} {
+		rest, hasBOM := bytes.CutPrefix([]byte(c.file), bom)
+		want := textOf(a, c.want) + string(rest)
+		if hasBOM {
+			want = string(bom) + want
+		}
+		got := joinWith(c.system, a, []byte(c.file))
+		require.Equal(t, want, string(got), c.about)
+		_, foreign := split(got)
+		require.Equal(t, c.file, string(foreign), c.about)
+	}
 }
 
 func TestDamagedBlocks(t *testing.T) {
@@ -105,41 +143,4 @@ func TestDropDead(t *testing.T) {
 	kept, owners := dropDead(ours, func(o Owner) bool { return o != deadOwner })
 	require.Equal(t, slices.Concat(a, b), kept)
 	require.Equal(t, []Owner{deadOwner}, owners)
-}
-
-func FuzzSplice(f *testing.F) {
-	for _, sample := range foreignSamples {
-		f.Add([]byte(sample), uint8(2))
-	}
-	f.Fuzz(func(t *testing.T, file []byte, n uint8) {
-		block := testBlock(t, "aaaaaaaa", int(n%5))
-		_, foreign := split(file)
-		with := insert(file, "aaaaaaaa", block)
-		ours, same := split(with)
-		require.True(t, bytes.Equal(foreign, same), "no foreign byte changes")
-		mine := slices.DeleteFunc(slices.Clone(ours), func(l line) bool { return l.session != "aaaaaaaa" })
-		require.Equal(t, len(block), len(mine))
-		if len(ours) == len(block) {
-			require.True(t, bytes.Equal(foreign, remove(with, "aaaaaaaa")), "insert and remove is identity")
-		}
-	})
-}
-
-func FuzzParse(f *testing.F) {
-	for _, sample := range foreignSamples {
-		f.Add([]byte(sample))
-	}
-	block, err := newBlock("aaaaaaaa", deadOwner, someEntries(1))
-	require.NoError(f, err)
-	f.Add(join(block, []byte("x")))
-	f.Fuzz(func(t *testing.T, file []byte) {
-		ours, foreign := split(file)
-		owners(ours)
-		again, rest := split(join(ours, foreign))
-		require.Len(t, again, len(ours))
-		require.True(t, bytes.Equal(foreign, rest))
-		if len(ours) == 0 {
-			require.True(t, bytes.Equal(file, foreign))
-		}
-	})
 }

@@ -1,0 +1,81 @@
+package dns
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+)
+
+// Files in the directory of records:
+//
+//	127.1.2.3   "pid=12 start=345 …", see Owner.String
+//	draft       a record being written: worthless
+
+// lock keeps other devtun processes away from the records and the aliases until
+// the file is closed, here and in the ifconfig that runs just then.
+func (a *Aliases) lock(ctx context.Context) (held *os.File, err error) {
+	err = a.disk.do("lock", a.dir, func() error {
+		if err := os.MkdirAll(a.dir, 0o755); err != nil {
+			return err
+		}
+		held, err = openLock(a.record(onlyAlways))
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := waitLock(ctx, held); err != nil {
+		held.Close()
+		return nil, err
+	}
+	return held, nil
+}
+
+func (a *Aliases) record(addr netip.Addr) string { return filepath.Join(a.dir, addr.String()) }
+
+// note records addr as this owner's, in the place of another's record.
+func (a *Aliases) note(addr netip.Addr) error {
+	draft := filepath.Join(a.dir, draftName)
+	if err := a.disk.remove(draft); err != nil {
+		return err
+	}
+	if err := a.disk.create(draft, []byte(a.owner.String()+"\n"), nil); err != nil {
+		return err
+	}
+	// For everybody who wants to know whether there is something to clean.
+	if err := a.disk.do("chmod", draft, func() error { return os.Chmod(draft, 0o644) }); err != nil {
+		return err
+	}
+	return a.disk.rename(draft, a.record(addr))
+}
+
+// forget removes the record of addr; it is fine if there is none.
+func (a *Aliases) forget(addr netip.Addr) error { return a.disk.remove(a.record(addr)) }
+
+// ownerOf reads the record of addr; fs.ErrNotExist if there is none.
+func (a *Aliases) ownerOf(addr netip.Addr) (Owner, error) {
+	v, err := a.disk.read(a.record(addr))
+	if err != nil {
+		return Owner{}, err
+	}
+	owner, ok := parseOwner(string(v.content))
+	if !ok {
+		return Owner{}, fmt.Errorf("read %s: no owner in it", a.record(addr))
+	}
+	return owner, nil
+}
+
+// recorded is the addresses that have a record.
+func (a *Aliases) recorded() ([]netip.Addr, error) {
+	paths, err := a.disk.list(a.dir, "127.")
+	var addrs []netip.Addr
+	for _, path := range paths {
+		addr, err := netip.ParseAddr(filepath.Base(path))
+		if err == nil && checkAddr(addr) == nil && addr != onlyAlways {
+			addrs = append(addrs, addr)
+		}
+	}
+	return addrs, err
+}

@@ -1,0 +1,84 @@
+package dns
+
+import (
+	"context"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// flushRole is a command that empties a cache: it succeeds, fails, or never ends.
+func flushRole(args []string) error {
+	switch args[0] {
+	case "hang":
+		time.Sleep(time.Hour) // what a daemon does that does not answer
+	case "fail":
+		return os.ErrPermission
+	}
+	return os.WriteFile(args[1], nil, 0o600)
+}
+
+// flushCommand is such a command; one that succeeds makes the file at path.
+func flushCommand(t *testing.T, what, path string) []string {
+	t.Helper()
+	t.Setenv(roleVariable, "flush")
+	self, err := os.Executable()
+	require.NoError(t, err)
+	return []string{self, what, path}
+}
+
+func TestFlush(t *testing.T) {
+	first, second := t.TempDir()+"/1", t.TempDir()+"/2"
+	c := cache{within: time.Minute, commands: [][]string{
+		flushCommand(t, "succeed", first),
+		flushCommand(t, "fail", first),
+		{t.TempDir() + "/missing"},
+		flushCommand(t, "succeed", second),
+	}}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel() // the caller has given up, the file is written
+	err := c.flush(ctx)
+	require.ErrorContains(t, err, "permission denied", "what the command said")
+	require.ErrorIs(t, err, os.ErrNotExist)
+	require.FileExists(t, first)
+	require.FileExists(t, second, "one that fails does not keep the others from it")
+
+	require.NoError(t, cache{}.flush(ctx))
+}
+
+func TestFlushDoesNotHang(t *testing.T) {
+	path := t.TempDir() + "/never"
+	c := cache{within: 50 * time.Millisecond, commands: [][]string{
+		flushCommand(t, "hang", path),
+		flushCommand(t, "succeed", path),
+	}}
+	began := time.Now()
+	require.ErrorIs(t, c.flush(t.Context()), context.DeadlineExceeded)
+	require.Less(t, time.Since(began), 10*time.Second)
+	require.NoFileExists(t, path)
+}
+
+// Only a write to the file that the system reads needs a flush.
+func TestFlushAfter(t *testing.T) {
+	for _, c := range []struct {
+		about  string
+		report Report
+		path   string
+		want   bool
+	}{
+		{"written", Report{Wrote: true}, systemHosts(), true},
+		{"not written", Report{}, systemHosts(), false},
+		{"another file", Report{Wrote: true}, t.TempDir() + "/hosts", false},
+	} {
+		mark := t.TempDir() + "/mark"
+		cache := cache{within: time.Minute, commands: [][]string{flushCommand(t, "succeed", mark)}}
+		require.NoError(t, cache.flushAfter(t.Context(), c.report, c.path))
+		_, err := os.Stat(mark)
+		require.Equal(t, c.want, err == nil, c.about)
+	}
+	broken := cache{within: time.Minute, commands: [][]string{flushCommand(t, "fail", "")}}
+	err := broken.flushAfter(t.Context(), Report{Wrote: true}, systemHosts())
+	require.ErrorContains(t, err, "flush name cache: ")
+}

@@ -1,0 +1,200 @@
+package helper
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/netip"
+	"os"
+	"sync"
+	"syscall"
+
+	"github.com/devtun/devtun/dns"
+)
+
+// Start starts a helper and connects to it. ask allows a question to the user.
+type Start func(ctx context.Context, ask bool) (*Client, error)
+
+// Machine is the dns.Machine of a session: it does itself what this process may
+// do, and has a helper do the rest. The helper is started at the first need; so
+// none is where neither the hosts file nor a port asks for it.
+type Machine struct {
+	hosts  *dns.Hosts
+	direct dns.Direct                                                  // with the rights of this process
+	listen func(context.Context, netip.AddrPort) (net.Listener, error) // direct's
+	start  Start
+	system bool // the hosts file is the system's, the only one that a helper writes
+
+	mu      sync.Mutex
+	client  *Client
+	started bool
+	refused error // why there is no helper, once that was tried
+}
+
+var _ dns.Machine = (*Machine)(nil)
+
+// NewMachine returns a Machine of direct, whose hosts file is the system's if
+// system says so. A nil start means that there is no helper to be had.
+func NewMachine(direct dns.Direct, system bool, start Start) *Machine {
+	return &Machine{hosts: direct.Hosts, direct: direct, listen: direct.Listen, start: start, system: system}
+}
+
+// Prepare makes sure that names can be written, with a helper if it must be, so
+// that a user is asked for a password at the beginning.
+func (m *Machine) Prepare(ctx context.Context) error {
+	err := m.hosts.Writable()
+	if err != nil && m.helps(err) {
+		_, err = m.helper(ctx, err)
+		return err
+	}
+	if err == nil && os.Geteuid() == 0 {
+		err = m.CleanAddresses(ctx)
+	}
+	return err
+}
+
+// helps reports that err is one against which a helper helps. A file system that
+// is read-only is so for root too.
+func (m *Machine) helps(err error) bool {
+	return m.system && errors.Is(err, fs.ErrPermission) && !errors.Is(err, syscall.EROFS)
+}
+
+// SetNames implements dns.Machine.
+func (m *Machine) SetNames(ctx context.Context, entries []dns.Entry) (dns.Report, error) {
+	err := m.hosts.Writable()
+	if !errors.Is(err, fs.ErrPermission) {
+		return m.direct.SetNames(ctx, entries)
+	}
+	if !m.helps(err) {
+		return dns.Report{}, fmt.Errorf("set names: %w", err)
+	}
+	return m.hosts.Delegate(entries, func() (report dns.Report, _ error) {
+		err := m.delegate(ctx, err, func(c *Client) (err error) {
+			report, err = c.SetNames(ctx, entries)
+			return err
+		})
+		return report, err
+	})
+}
+
+// Listen implements dns.Machine.
+func (m *Machine) Listen(ctx context.Context, addr netip.AddrPort) (listener net.Listener, err error) {
+	listener, err = m.listen(ctx, addr)
+	if !errors.Is(err, fs.ErrPermission) {
+		return listener, err
+	}
+	denied := err
+	err = m.delegate(ctx, denied, func(c *Client) (err error) {
+		listener, err = c.Listen(ctx, addr)
+		return err
+	})
+	var refused *dns.ListenError
+	if err != nil && !errors.As(err, &refused) {
+		err = errors.Join(denied, err)
+	}
+	return listener, err
+}
+
+// AddAddress implements dns.Machine.
+func (m *Machine) AddAddress(ctx context.Context, addr netip.Addr) error {
+	return m.address(ctx, func(machine dns.Machine) error { return machine.AddAddress(ctx, addr) })
+}
+
+// RemoveAddress implements dns.Machine.
+func (m *Machine) RemoveAddress(ctx context.Context, addr netip.Addr) error {
+	return m.address(ctx, func(machine dns.Machine) error { return machine.RemoveAddress(ctx, addr) })
+}
+
+// CleanAddresses removes the loopback addresses of dead sessions. A helper does
+// that when it starts.
+func (m *Machine) CleanAddresses(ctx context.Context) error {
+	_, err := m.direct.Aliases.Clean(ctx)
+	if !errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+	_, err = m.helper(ctx, err)
+	return err
+}
+
+func (m *Machine) address(ctx context.Context, do func(dns.Machine) error) error {
+	err := do(m.direct)
+	if !errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+	return m.delegate(ctx, err, func(c *Client) error { return do(c) })
+}
+
+// delegate has the helper do what this process was denied. A helper that has
+// ended is followed by another one, if that can be had without a question.
+func (m *Machine) delegate(ctx context.Context, denied error, do func(*Client) error) error {
+	client, err := m.helper(ctx, denied)
+	if err != nil {
+		return err
+	}
+	if err = do(client); !errors.Is(err, ErrGone) {
+		return err
+	}
+	m.lose(client)
+	if client, again := m.helper(ctx, denied); again == nil {
+		return do(client)
+	}
+	return fmt.Errorf("%w: %w", denied, err)
+}
+
+// helper is the helper, started if it was not. denied is what it is needed for.
+func (m *Machine) helper(ctx context.Context, denied error) (*Client, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	switch {
+	case m.client != nil:
+		return m.client, nil
+	case m.start == nil:
+		return nil, denied
+	case m.refused != nil:
+		return nil, m.refused // one question is enough
+	}
+	client, err := m.start(ctx, !m.started)
+	if err != nil {
+		err = fmt.Errorf("%w: %w", denied, err)
+		if !m.started && ctx.Err() == nil {
+			m.refused = err
+		}
+		return nil, err
+	}
+	m.client, m.started = client, true
+	return client, nil
+}
+
+// lose forgets a helper that is gone.
+func (m *Machine) lose(client *Client) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.client == client {
+		client.Close()
+		m.client = nil
+	}
+}
+
+// Started reports whether there is a helper.
+func (m *Machine) Started() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.client != nil
+}
+
+// Close ends the helper, if there is one, and waits for it.
+func (m *Machine) Close() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.client == nil {
+		return nil
+	}
+	err := m.client.Close()
+	if errors.Is(err, os.ErrClosed) {
+		err = nil
+	}
+	m.client = nil
+	return err
+}

@@ -1,0 +1,98 @@
+package helper
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+
+	"github.com/devtun/devtun/dns"
+)
+
+// Version is of the protocol. Program and helper are one executable, so they
+// differ only if it was replaced in between.
+const Version = 1
+
+// What may be asked for.
+const (
+	setNames      = "set-names"
+	listen        = "listen"
+	addAddress    = "add-address"
+	removeAddress = "remove-address"
+)
+
+// request is what the program asks for. Each Do has fields of its own; the others
+// are empty.
+type request struct {
+	Do      string         `json:"do"`
+	Entries []dns.Entry    `json:"entries,omitempty"` // set-names; none removes them
+	Listen  netip.AddrPort `json:"listen,omitzero"`   // listen
+	Addr    netip.Addr     `json:"addr,omitzero"`     // add-address, remove-address
+}
+
+// maxEntries bounds the services of one session.
+const maxEntries = 20_000
+
+// parseRequest takes a message apart and refuses whatever devtun would not ask
+// for. It is all that stands between root's rights and the peer.
+func parseRequest(message []byte) (request, error) {
+	var r request
+	if err := parse(message, &r); err != nil {
+		return request{}, err
+	}
+	return r, r.check()
+}
+
+func (r request) check() error {
+	wanted := request{Do: r.Do}
+	switch r.Do {
+	case setNames:
+		wanted.Entries = r.Entries
+		if len(r.Entries) > maxEntries {
+			return fmt.Errorf("%d services are more than %d", len(r.Entries), maxEntries)
+		}
+		if err := dns.CheckManaged(r.Entries); err != nil {
+			return err
+		}
+	case listen:
+		wanted.Listen = r.Listen
+		if r.Listen.Port() == 0 {
+			return errors.New("listen on no port")
+		}
+		if err := dns.CheckManagedAddr(r.Listen.Addr()); err != nil {
+			return err
+		}
+	case addAddress, removeAddress:
+		wanted.Addr = r.Addr
+		if err := dns.CheckManagedAddr(r.Addr); err != nil {
+			return err
+		}
+	default:
+		return fmt.Errorf("unknown request %.40q", r.Do)
+	}
+	if r.Addr != wanted.Addr || r.Listen != wanted.Listen || len(r.Entries) != len(wanted.Entries) {
+		return fmt.Errorf("request %s with the fields of another", r.Do)
+	}
+	return nil
+}
+
+// answer is what became of a request.
+type answer struct {
+	Report dns.Report `json:"report,omitzero"` // of set-names
+	Error  *failure   `json:"error,omitempty"`
+}
+
+// parse is strict: unknown fields and anything behind the value are errors.
+func parse(message []byte, into any) error {
+	decoder := json.NewDecoder(bytes.NewReader(message))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(into); err != nil {
+		return fmt.Errorf("parse message: %w", err)
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return errors.New("parse message: something follows it")
+	}
+	return nil
+}

@@ -1,0 +1,8 @@
+//go:build unix
+
+package helper
+
+import "syscall"
+
+// stopSignal is what Ctrl-Z sends.
+const stopSignal = syscall.SIGTSTP

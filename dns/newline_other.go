@@ -1,0 +1,6 @@
+//go:build !windows
+
+package dns
+
+// newline ends the lines of a file that has none yet.
+const newline = "\n"
