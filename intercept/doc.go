@@ -1,4 +1,25 @@
-// Package intercept will swap a workload of the cluster for an agent that
-// carries its traffic to the developer's machine, and restore it: `devtun
-// intercept`. Nothing of it is built yet; the name keeps its place in the layout.
+// Package intercept is the CLI's end of an intercept: a [Session] with the
+// agents of one plan.
+//
+//	session, err := intercept.New(intercept.Config{Client: c, Dial: pool.Dial, Plan: p, Local: …, Event: tell})
+//	go session.Run(ctx)                 // links to agents, local process, events
+//	err = session.Await(ctx)            // agents ready and linked, local ports checked
+//	err = executor.Swap(ctx)            // package plan: the traffic comes
+//	go session.WatchChanges(standing)   // what others do to what was changed
+//	…
+//	report, err := plan.Restore(…)
+//	session.Drain(ctx)                  // let the agents wind up
+//	stop()                              // end Run's context
+//
+// A session keeps a link to every agent pod, each one session of package wire in
+// a connection to the pod's loopback port, and carries what comes on it to the
+// local process:
+//
+//	agent ═ link ═▶ Session.dial ─▶ local process, if it listens
+//
+// Whether a local process listens is watched (on Linux without connecting to it)
+// and told to every agent; while it does not, they send to the origin.
+//
+// Run owns everything: links, watches, the goroutine that calls Config.Event.
+// The plan is carried out and undone by package plan, not here.
 package intercept

@@ -72,7 +72,7 @@ func onlyFile(t *testing.T, img v1.Image, path string) []byte {
 	header, err := files.Next()
 	require.NoError(t, err)
 	require.Equal(t, path, header.Name)
-	require.EqualValues(t, 0o555, header.Mode)
+	require.EqualValues(t, 0o755, header.Mode)
 	require.True(t, header.ModTime.Equal(time.Unix(0, 0)))
 	content, err := io.ReadAll(files)
 	require.NoError(t, err)

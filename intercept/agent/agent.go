@@ -1,0 +1,231 @@
+package agent
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/devtun/devtun/intercept/wire"
+)
+
+// Agent stands in for a workload. Make one with New and Run it once.
+type Agent struct {
+	Config Config
+	Log    *slog.Logger
+
+	// Restore undoes the intercept, from inside. It is called when no developer
+	// has been there for Config.Grace, until it succeeds; nil means never. It
+	// must be safe to call again after it failed half-way, and while another
+	// agent of the same intercept calls it. It calls undone once new connections
+	// go to the workload again.
+	Restore func(ctx context.Context, undone func()) error
+
+	// Touched is a word that changes while the developer uses any agent of the
+	// intercept, at least every plan.TouchEvery. The error is plan.ErrNone if the
+	// intercept no longer stands. Nil means that there are no other agents.
+	Touched func(context.Context) (string, error)
+
+	// Environ is handed over to the developer's side: KEY=VALUE.
+	Environ []string
+
+	// Listen, ListenPacket and Dial reach the network.
+	Listen       func(ctx context.Context, network, address string) (net.Listener, error)
+	ListenPacket func(ctx context.Context, network, address string) (net.PacketConn, error)
+	Dial         func(ctx context.Context, network, address string) (net.Conn, error)
+
+	// Linger is how long, at the end, new connections are still taken: the
+	// cluster's nodes learn a little late that the pod goes.
+	Linger time.Duration
+
+	// Rest is how long a connection whose client is to move is quiet before it
+	// counts as idle.
+	Rest time.Duration
+
+	clients *clients
+	counts  counts
+
+	mu       sync.Mutex
+	current  *developer
+	met      bool      // a developer has been here
+	seen     time.Time // when the developer's side was last there
+	draining string    // why; empty if it is not
+	restored bool      // or being restored
+	changed  chan struct{}
+}
+
+// dialTimeout bounds one attempt to connect to an origin.
+const dialTimeout = 2 * time.Second
+
+// New makes an agent of config, with the system's network.
+func New(config Config, log *slog.Logger) *Agent {
+	var listen net.ListenConfig
+	return &Agent{
+		Config:       config,
+		Log:          log,
+		Listen:       listen.Listen,
+		ListenPacket: listen.ListenPacket,
+		Dial:         newOrigins().Dial,
+		Linger:       3 * time.Second,
+		Rest:         2 * time.Second,
+		clients:      newClients(),
+		changed:      make(chan struct{}),
+	}
+}
+
+// Run listens and serves until ctx ends. Then it winds up: new connections go to
+// the origin, kept ones are closed between two requests, and it returns when the last has ended or
+// Config.Patience has passed. It returns an error if it cannot listen.
+func (a *Agent) Run(ctx context.Context) error {
+	ports, err := a.listen(ctx)
+	if err != nil {
+		return err
+	}
+	a.mu.Lock()
+	a.seen = time.Now()
+	a.mu.Unlock()
+
+	work, stop := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer stop(nil)
+	var working sync.WaitGroup
+	for _, serve := range ports {
+		working.Go(func() { serve(work) })
+	}
+	working.Go(func() { a.watchRoutes(work) })
+	working.Go(func() { a.watchGrace(work) })
+	working.Go(func() { a.moveClients(work) })
+	a.Log.Info("ready", "intercept", a.Config.Name, "mode", a.Config.Mode, "ports", len(a.Config.Ports))
+
+	<-ctx.Done()
+	a.drain("the agent is stopping")
+	a.windUp()
+	stop(errEnded)
+	working.Wait()
+	return nil
+}
+
+// listen opens all listeners, the sessions' last: who reaches that finds the
+// agent ready. It returns what serves them.
+func (a *Agent) listen(ctx context.Context) ([]func(context.Context), error) {
+	var serve []func(context.Context)
+	var opened []interface{ Close() error }
+	fail := func(err error) ([]func(context.Context), error) {
+		for _, o := range opened {
+			o.Close()
+		}
+		return nil, fmt.Errorf("listen: %w", err)
+	}
+	for _, port := range a.Config.Ports {
+		address := net.JoinHostPort("", strconv.Itoa(port.Port))
+		if port.Protocol == UDP {
+			conn, err := a.ListenPacket(ctx, "udp", address)
+			if err != nil {
+				return fail(err)
+			}
+			opened = append(opened, conn)
+			serve = append(serve, func(ctx context.Context) { a.passDatagrams(ctx, port, conn) })
+			continue
+		}
+		listener, err := a.Listen(ctx, "tcp", address)
+		if err != nil {
+			return fail(err)
+		}
+		opened = append(opened, listener)
+		serve = append(serve, func(ctx context.Context) {
+			accept(ctx, listener, func(conn *net.TCPConn) { a.serve(ctx, port, conn) })
+		})
+	}
+	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(a.Config.SessionPort))
+	sessions, err := a.Listen(ctx, "tcp", address)
+	if err != nil {
+		return fail(err)
+	}
+	return append(serve, func(ctx context.Context) {
+		accept(ctx, sessions, func(conn *net.TCPConn) { a.greet(ctx, conn) })
+	}), nil
+}
+
+// acceptPause is how long accepting rests after it failed: too many open files,
+// most likely.
+const acceptPause = 100 * time.Millisecond
+
+// accept serves each connection in a goroutine of its own until ctx ends; it
+// returns when all have ended, with the listener closed.
+func accept(ctx context.Context, listener net.Listener, serve func(*net.TCPConn)) {
+	var serving sync.WaitGroup
+	defer serving.Wait()
+	defer listener.Close()
+	defer context.AfterFunc(ctx, func() { listener.Close() })()
+	for {
+		conn, err := listener.Accept()
+		switch {
+		case err == nil:
+			serving.Go(func() { serve(conn.(*net.TCPConn)) })
+		case waitFor(ctx, nil, acceptPause, true) != nil:
+			return
+		}
+	}
+}
+
+// news is closed when something changes in where connections go.
+func (a *Agent) news() <-chan struct{} {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.changed
+}
+
+// change makes a change and spreads the news.
+func (a *Agent) change(by func()) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	by()
+	close(a.changed)
+	a.changed = make(chan struct{})
+}
+
+// routes says who gets a new connection to port: the developer, or, if nil, why
+// not.
+func (a *Agent) routes(port Port) (*developer, string) {
+	a.mu.Lock()
+	d, draining := a.current, a.draining
+	a.mu.Unlock()
+	switch {
+	case draining != "":
+		return nil, draining
+	case d == nil:
+		return nil, "no developer is connected"
+	}
+	if why := d.refusal(port.Port); why != "" {
+		return nil, why
+	}
+	return d, "the developer's side takes them"
+}
+
+// status is how the agent stands, for whoever asks.
+func (a *Agent) status() wire.Status {
+	a.mu.Lock()
+	d := a.current
+	a.mu.Unlock()
+	status := wire.Status{Connected: d != nil && d.session.Present()}
+	for _, port := range a.Config.Ports {
+		if port.Protocol == TCP {
+			status.States = append(status.States, a.state(port))
+		}
+	}
+	return status
+}
+
+// state is where a port's new connections go, as the developer's side is told.
+func (a *Agent) state(port Port) wire.State {
+	d, why := a.routes(port)
+	switch {
+	case d != nil:
+		return wire.State{Port: port.Port, To: wire.ToDeveloper, Why: why}
+	case port.Origin == "":
+		return wire.State{Port: port.Port, To: wire.Held, Why: why}
+	}
+	return wire.State{Port: port.Port, To: wire.ToOrigin, Why: why}
+}

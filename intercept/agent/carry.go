@@ -1,0 +1,168 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"net"
+	"time"
+
+	"github.com/devtun/devtun/tunnel/relay"
+)
+
+const (
+	// originPatience bounds the search for an origin that takes a connection: a
+	// pod that is just being replaced refuses for a moment.
+	originPatience = 5 * time.Second
+
+	// retryMin and retryMax bound the pause between two attempts.
+	retryMin = 20 * time.Millisecond
+	retryMax = 500 * time.Millisecond
+)
+
+var (
+	errNobody = errors.New("neither a developer nor an origin")
+	errEnded  = errors.New("the agent has ended")
+)
+
+// serve carries one client's connection to its end.
+func (a *Agent) serve(ctx context.Context, port Port, conn *net.TCPConn) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	c := &client{TCP: relay.TCP{TCPConn: conn}, port: port, abandon: func() { cancel(errEnded) }}
+	a.clients.add(c)
+	defer a.clients.remove(c)
+	defer c.Close()
+	if err := a.carry(ctx, port, hold(c)); err != nil {
+		c.Abort()
+		a.counts.failed()
+		a.Log.Warn("connection failed", "port", port.Port, "client", conn.RemoteAddr().String(), "error", err)
+	}
+	a.counts.ended(c)
+}
+
+// carry gives the connection to whoever takes it, and copies until it ends. It
+// fails if nobody does.
+func (a *Agent) carry(ctx context.Context, port Port, h *held) error {
+	patience := time.Duration(a.Config.Hold)
+	since := time.Now()
+	fellBack := false
+	for pause := retryMin; ; pause = min(2*pause, retryMax) {
+		news := a.news()
+		if d, why := a.routes(port); d != nil {
+			switch a.toDeveloper(ctx, d, port, h) {
+			case carried:
+				return nil
+			case let:
+				since = time.Now()
+				continue
+			}
+			fellBack = true
+		} else if port.Origin == "" {
+			a.Log.Debug("connection held", "port", port.Port, "why", why)
+		}
+		if port.Origin != "" {
+			return a.toOrigin(ctx, port, h, fellBack)
+		}
+		if a.isDraining() {
+			return errNobody // its client finds the workload when it tries again
+		}
+		holdCtx, cancel := context.WithDeadlineCause(ctx, since.Add(patience), errNobody)
+		err := waitFor(holdCtx, news, pause, fellBack)
+		cancel()
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// waitFor waits for news, or, if again, at most for a pause.
+func waitFor(ctx context.Context, news <-chan struct{}, pause time.Duration, again bool) error {
+	var passed <-chan time.Time
+	if again {
+		timer := time.NewTimer(pause)
+		defer timer.Stop()
+		passed = timer.C
+	}
+	select {
+	case <-news:
+	case <-passed:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	return nil
+}
+
+// outcome is what became of a connection that was offered to the developer's side.
+type outcome int
+
+const (
+	carried  outcome = iota // to its end
+	notTaken                // it is as it was
+	let                     // go between two requests: it is to be carried anew
+)
+
+// toDeveloper offers the connection to the developer's side, and carries it if
+// that takes it.
+func (a *Agent) toDeveloper(ctx context.Context, d *developer, port Port, h *held) outcome {
+	o, done, err := d.offer(ctx, port.Port, h)
+	defer done()
+	if err != nil {
+		a.Log.Debug("developer did not take connection", "port", port.Port, "error", err)
+		return notTaken
+	}
+	defer o.Close()
+	_, ending := relay.CopyLean(ctx, h, o)
+	if !o.taken.Load() && h.rewind() && !h.lost() {
+		a.Log.Debug("developer did not take connection", "port", port.Port, "error", o.err)
+		return notTaken
+	}
+	if o.taken.Load() {
+		a.counts.developer()
+	}
+	if h.client.isLet() && a.mayGoOn(ctx, d, port, h.client) {
+		done() // lest it be recalled once more
+		h.again()
+		return let
+	}
+	if h.client.isLet() && ending.Err == nil && ctx.Err() == nil {
+		h.client.bidFarewell()
+		return carried
+	}
+	if ending.Err != nil {
+		h.client.Abort()
+		a.Log.Debug("connection broke off", "port", port.Port, "error", ending.Err)
+	}
+	return carried
+}
+
+// toOrigin carries the connection to the origin.
+func (a *Agent) toOrigin(ctx context.Context, port Port, h *held, fellBack bool) error {
+	conn, err := a.dialOrigin(ctx, port.Origin)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	a.counts.origin(fellBack)
+	h.bind()
+	h.client.atOrigin.Store(true)
+	if _, ending := relay.CopyLean(ctx, h, relay.TCP{TCPConn: conn}); ending.Err != nil {
+		h.client.Abort()
+		a.Log.Debug("connection broke off", "port", port.Port, "error", ending.Err)
+	}
+	return nil
+}
+
+// dialOrigin connects to an origin, trying again for a while.
+func (a *Agent) dialOrigin(ctx context.Context, origin string) (*net.TCPConn, error) {
+	ctx, cancel := context.WithTimeout(ctx, originPatience)
+	defer cancel()
+	for pause := retryMin; ; pause = min(2*pause, retryMax) {
+		conn, err := a.Dial(ctx, "tcp", origin)
+		if err == nil {
+			return conn.(*net.TCPConn), nil
+		}
+		if waitFor(ctx, nil, pause, true) != nil {
+			return nil, err
+		}
+	}
+}

@@ -1,0 +1,168 @@
+package agent
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"path"
+	"strconv"
+	"time"
+
+	"github.com/devtun/devtun/intercept/plan"
+	"github.com/devtun/devtun/intercept/wire"
+)
+
+// ConfigVariable holds the configuration, as JSON. Variables that begin with
+// ownPrefix are not the container's and are not handed over: this one, and those
+// by which the kubelet tells of the origin Services.
+const (
+	ConfigVariable = "DEVTUN_AGENT_CONFIG"
+	ownPrefix      = "DEVTUN_"
+)
+
+// Protocol is a port's protocol.
+type Protocol string
+
+const (
+	TCP Protocol = "TCP"
+	UDP Protocol = "UDP"
+)
+
+// Config says what an agent stands for. As JSON, in ConfigVariable, it is what
+// the agent is told when it starts.
+type Config struct {
+	Version     int       `json:"version"` // wire.Version of who wrote it
+	Name        string    `json:"name"`    // of the intercept
+	Identity    string    `json:"identity"`
+	Mode        plan.Mode `json:"mode"`
+	SessionPort int       `json:"sessionPort"` // on loopback
+	Ports       []Port    `json:"ports"`
+	Files       []string  `json:"files,omitempty"` // absolute paths to hand over
+	Grace       Duration  `json:"grace"`           // without a developer, before the restore; 0: never
+	Hold        Duration  `json:"hold,omitempty"`  // a connection without an origin waits; 0: DefaultHold
+	// Patience bounds, at the end, the wait for connections; 0: DefaultPatience.
+	Patience Duration `json:"patience,omitempty"`
+}
+
+const (
+	// DefaultHold is as long as a forward holds a connection.
+	DefaultHold = 30 * time.Second
+
+	// DefaultPatience leaves some of a pod's usual 30 s to end in.
+	DefaultPatience = 25 * time.Second
+)
+
+// Port is a port that the agent listens on.
+type Port struct {
+	Port     int      `json:"port"`
+	Protocol Protocol `json:"protocol,omitempty"` // TCP if empty
+	Origin   string   `json:"origin,omitempty"`   // host:port; empty: there is none
+}
+
+// Duration is in Go's notation ("30s").
+type Duration = plan.Duration
+
+// ParseConfig reads a configuration, and refuses what it does not understand.
+func ParseConfig(text string) (Config, error) {
+	c, err := decodeConfig(text)
+	if err == nil {
+		err = c.complete()
+	}
+	if err != nil {
+		return Config{}, fmt.Errorf("read %s: %w", ConfigVariable, err)
+	}
+	return c, nil
+}
+
+func decodeConfig(text string) (Config, error) {
+	if text == "" {
+		return Config{}, errors.New("it is not set")
+	}
+	// The version first: another one may have other fields.
+	var versioned struct{ Version int }
+	if err := json.Unmarshal([]byte(text), &versioned); err != nil {
+		return Config{}, err
+	}
+	if versioned.Version != wire.Version {
+		return Config{}, fmt.Errorf("it is for version %d, this agent speaks %d", versioned.Version, wire.Version)
+	}
+	var c Config
+	decoder := json.NewDecoder(bytes.NewReader([]byte(text)))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&c); err != nil {
+		return Config{}, err
+	}
+	if _, err := decoder.Token(); err != io.EOF {
+		return Config{}, errors.New("something follows it")
+	}
+	return c, nil
+}
+
+// complete fills in defaults and checks the rest.
+func (c *Config) complete() error {
+	switch {
+	case c.Name == "":
+		return errors.New("name is missing")
+	case c.Identity == "":
+		return errors.New("identity is missing")
+	case c.Mode != plan.Divert && c.Mode != plan.Replace:
+		return fmt.Errorf("mode %q is neither %s nor %s", c.Mode, plan.Divert, plan.Replace)
+	case !validPort(c.SessionPort):
+		return fmt.Errorf("sessionPort %d is not a port", c.SessionPort)
+	case c.Grace < 0 || c.Hold < 0 || c.Patience < 0:
+		return errors.New("a duration is negative")
+	case len(c.Ports) == 0:
+		return errors.New("ports is empty")
+	}
+	if c.Hold == 0 {
+		c.Hold = Duration(DefaultHold)
+	}
+	if c.Patience == 0 {
+		c.Patience = Duration(DefaultPatience)
+	}
+	for _, name := range c.Files {
+		if !path.IsAbs(name) {
+			return fmt.Errorf("file %q is not an absolute path", name)
+		}
+	}
+	return c.completePorts()
+}
+
+func (c *Config) completePorts() error {
+	type key struct {
+		port     int
+		protocol Protocol
+	}
+	seen := map[key]bool{{c.SessionPort, TCP}: true}
+	for i := range c.Ports {
+		p := &c.Ports[i]
+		if p.Protocol == "" {
+			p.Protocol = TCP
+		}
+		switch {
+		case !validPort(p.Port):
+			return fmt.Errorf("ports: %d is not a port", p.Port)
+		case p.Protocol != TCP && p.Protocol != UDP:
+			return fmt.Errorf("port %d: protocol %q is neither %s nor %s", p.Port, p.Protocol, TCP, UDP)
+		case seen[key{p.Port, p.Protocol}]:
+			return fmt.Errorf("port %d/%s is there twice", p.Port, p.Protocol)
+		case p.Origin == "" && c.Mode == plan.Divert:
+			return fmt.Errorf("port %d: origin is missing", p.Port)
+		}
+		seen[key{p.Port, p.Protocol}] = true
+		if p.Origin == "" {
+			continue
+		}
+		host, port, err := net.SplitHostPort(p.Origin)
+		number, numeric := strconv.Atoi(port)
+		if err != nil || host == "" || numeric != nil || !validPort(number) {
+			return fmt.Errorf("port %d: origin %q is not host:port", p.Port, p.Origin)
+		}
+	}
+	return nil
+}
+
+func validPort(p int) bool { return p > 0 && p < 1<<16 }

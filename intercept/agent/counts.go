@@ -1,0 +1,84 @@
+package agent
+
+import (
+	"sync"
+
+	"github.com/devtun/devtun/intercept/wire"
+)
+
+// counts are the counters that the developer's side is told.
+type counts struct {
+	mu sync.Mutex
+	wire.Counters
+}
+
+func (c *counts) change(by func(*wire.Counters)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	by(&c.Counters)
+}
+
+func (c *counts) developer() { c.change(func(n *wire.Counters) { n.ToDeveloper++ }) }
+func (c *counts) failed()    { c.change(func(n *wire.Counters) { n.Failed++ }) }
+
+func (c *counts) origin(fellBack bool) {
+	c.change(func(n *wire.Counters) {
+		n.ToOrigin++
+		if fellBack {
+			n.FellBack++
+		}
+	})
+}
+
+func (c *counts) ended(client *client) {
+	c.change(func(n *wire.Counters) {
+		n.Received += client.received.Load()
+		n.Sent += client.sent.Load()
+	})
+}
+
+func (c *counts) now(open int) wire.Counters {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := c.Counters
+	now.Open = open
+	return now
+}
+
+// clients are the open connections.
+type clients struct {
+	mu   sync.Mutex
+	open map[*client]bool
+}
+
+func newClients() *clients {
+	return &clients{open: make(map[*client]bool)}
+}
+
+func (c *clients) add(one *client) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.open[one] = true
+}
+
+func (c *clients) remove(one *client) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.open, one)
+}
+
+func (c *clients) count() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.open)
+}
+
+func (c *clients) all() []*client {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	all := make([]*client, 0, len(c.open))
+	for one := range c.open {
+		all = append(all, one)
+	}
+	return all
+}

@@ -1,0 +1,134 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/devtun/devtun/intercept/wire"
+)
+
+const (
+	// ackPatience is how long the developer's side may take to take a
+	// connection, beside two round trips, and maxAckPatience is the most in all.
+	// They are for a local process that does not answer; a developer's side that
+	// is gone is noticed sooner.
+	ackPatience    = 2 * time.Second
+	maxAckPatience = 5 * time.Second
+)
+
+var (
+	errAway    = errors.New("the developer's side has fallen silent")
+	errTooLong = errors.New("the developer's side has not taken the connection in time")
+)
+
+// developer is the developer's side, for as long as a session lasts.
+type developer struct {
+	session *wire.Session
+
+	mu     sync.Mutex
+	open   map[int]bool                       // ports that a local process listens for
+	offers map[*offer]context.CancelCauseFunc // connections that it has yet to take
+}
+
+func newDeveloper(session *wire.Session) *developer {
+	return &developer{session: session, open: make(map[int]bool), offers: make(map[*offer]context.CancelCauseFunc)}
+}
+
+// setOpen notes whether a local process listens for port.
+func (d *developer) setOpen(port int, open bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.open[port] = open
+}
+
+// refusal says why port's connections cannot go to the developer; it is empty
+// if they can.
+func (d *developer) refusal(port int) string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	switch {
+	case !d.session.Present():
+		return "the developer's side does not answer"
+	case !d.open[port]:
+		return "no local process listens"
+	}
+	return ""
+}
+
+// recall takes back the connections that the developer's side has yet to take,
+// and those it has on which no answer has begun.
+func (d *developer) recall() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for o, cancel := range d.offers {
+		cancel(errAway)
+		if o.taken.Load() && o.held.client.letGo() {
+			o.Abort()
+		}
+	}
+}
+
+// offer is a connection on its way to the developer. It is the far side of a
+// copy whose first read waits for the local process to take it.
+type offer struct {
+	*wire.Stream
+	held  *held
+	ctx   context.Context // bounds the wait
+	taken atomic.Bool
+	err   error // why it was not taken
+}
+
+// offer opens a stream for a client's connection. The caller must call done.
+func (d *developer) offer(ctx context.Context, port int, h *held) (o *offer, done func(), err error) {
+	patience := min(ackPatience+2*d.session.RoundTrip(), maxAckPatience)
+	ctx, stop := context.WithTimeoutCause(ctx, patience, errTooLong)
+	ctx, cancel := context.WithCancelCause(ctx)
+	o = &offer{held: h, ctx: ctx}
+	d.mu.Lock()
+	d.offers[o] = cancel
+	d.mu.Unlock()
+	done = func() {
+		d.mu.Lock()
+		delete(d.offers, o)
+		d.mu.Unlock()
+		cancel(nil)
+		stop()
+	}
+	o.Stream, err = d.session.Open(ctx, wire.Opening{
+		Kind:   wire.KindConnection,
+		Port:   port,
+		Client: h.client.RemoteAddr().String(),
+	})
+	return o, done, err
+}
+
+func (o *offer) Read(p []byte) (int, error) {
+	if !o.taken.Load() {
+		if err := o.Accepted(o.ctx); err != nil {
+			o.err = err
+			return 0, err
+		}
+		o.taken.Store(true)
+		o.held.bind()
+	}
+	return o.Stream.Read(p)
+}
+
+// Write is given up with the offer, even if the transport hangs: the client must
+// not hang with it.
+func (o *offer) Write(p []byte) (int, error) {
+	if o.taken.Load() {
+		return o.Stream.Write(p)
+	}
+	return o.TryWrite(p)
+}
+
+func (o *offer) CloseWrite() error {
+	if o.taken.Load() {
+		return o.Stream.CloseWrite()
+	}
+	return o.TryCloseWrite()
+}

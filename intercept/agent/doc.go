@@ -1,0 +1,18 @@
+// Package agent is the agent's end of an intercept: the pod that stands in for
+// a workload.
+//
+//	client ─▶ listener ─┬─▶ developer: a stream of the session, if a local
+//	                    │   process listens, and takes the connection in time
+//	                    └─▶ origin: the workload's own pods, in all other cases
+//
+// A connection's first bytes go to the developer's side at once and are kept
+// until the local process has taken the connection; until then it can still go
+// to the origin, whole. Without an origin (the workload was replaced) it waits
+// for the developer instead.
+//
+// A kept HTTP/1 connection has that choice again between two requests: when the
+// developer's side goes, it is carried anew, and its client learns nothing.
+//
+// The agent listens on the ports of its configuration, and on one more on
+// loopback, for sessions. It dials the configured origins and nothing else.
+package agent

@@ -1,0 +1,93 @@
+package agent
+
+import (
+	"context"
+	"slices"
+	"time"
+)
+
+const (
+	// drainTick is how often connections are looked for that are to move while
+	// some are, and lookAgain how often otherwise, or when those that are left
+	// will not move soon.
+	drainTick = 10 * time.Millisecond
+	lookAgain = 500 * time.Millisecond
+	hurry     = 5 * time.Second
+)
+
+// drain sends new connections to the origin from here on, and has the others move
+// there.
+func (a *Agent) drain(why string) {
+	a.change(func() {
+		if a.draining == "" {
+			a.draining = why
+		}
+	})
+}
+
+// isDraining reports whether drain was called.
+func (a *Agent) isDraining() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.draining != ""
+}
+
+// moveClients has those clients take new connections that are to move: all of
+// them once the agent drains, to where the service now leads; those that the
+// origin has when the developer is back, to the developer.
+func (a *Agent) moveClients(ctx context.Context) {
+	var since time.Time // that some are to move; zero if none are
+	for {
+		news := a.news()
+		moving := slices.DeleteFunc(a.clients.all(), func(c *client) bool { return !a.misplaced(c) })
+		switch {
+		case len(moving) == 0:
+			since = time.Time{}
+		case since.IsZero():
+			since = time.Now()
+		}
+		for _, c := range moving {
+			c.move(a.Rest)
+		}
+		pause := drainTick
+		if !a.isDraining() && (since.IsZero() || time.Since(since) > hurry) {
+			pause = lookAgain
+		}
+		if waitFor(ctx, news, pause, true) != nil {
+			return
+		}
+	}
+}
+
+// misplaced reports that a client's next connection would go elsewhere than the
+// one it has.
+func (a *Agent) misplaced(c *client) bool {
+	if a.isDraining() {
+		return true
+	}
+	d, _ := a.routes(c.port)
+	return d != nil && c.atOrigin.Load()
+}
+
+// windUp waits until the last connection has ended, but at least for Linger and
+// at most for Config.Patience.
+func (a *Agent) windUp() {
+	patience := time.NewTimer(time.Duration(a.Config.Patience))
+	defer patience.Stop()
+	linger := time.NewTimer(a.Linger)
+	defer linger.Stop()
+	select {
+	case <-linger.C:
+	case <-patience.C:
+		return
+	}
+	ticker := time.NewTicker(drainTick)
+	defer ticker.Stop()
+	for a.clients.count() > 0 {
+		select {
+		case <-ticker.C:
+		case <-patience.C:
+			return
+		}
+	}
+}

@@ -1,0 +1,227 @@
+package agent
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/devtun/devtun/intercept/wire"
+	"github.com/devtun/devtun/tunnel/relay"
+)
+
+// web is an HTTP server that says who it is; at /slow it takes its time.
+func web(t *testing.T, name string) *server {
+	return serve(t, func(conn relay.TCP) {
+		http.Serve(&oneConn{conn: conn, done: make(chan struct{})}, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/slow" {
+				for range 3 {
+					io.WriteString(rw, name+" ")
+					rw.(http.Flusher).Flush()
+					time.Sleep(3 * quiet) // the answer is slow; that is the test
+				}
+				return
+			}
+			io.WriteString(rw, name)
+		}))
+	})
+}
+
+func TestDrainLosesNoRequest(t *testing.T) {
+	for name, drain := range map[string]func(*world, *laptop){
+		"asked for":  func(_ *world, l *laptop) { l.session.Drain() },
+		"at the end": func(w *world, _ *laptop) { w.stop() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			origin, local := web(t, "origin"), web(t, "local")
+			w := newWorld(t, greet("unused"), func(a *Agent) {
+				a.Config.Ports[0].Origin = origin.address
+				a.Config.Patience = Duration(soon)
+				a.Linger = 15 * quiet
+			})
+			l := w.connect(to(local))
+			url := "http://" + w.address("tcp", "", port) + "/"
+			var asking sync.WaitGroup
+			moved := make(chan error, 30)
+			begun := make(chan bool, 30)
+			for n := range 20 { // some rest long enough to be idle, others hardly at all
+				asking.Go(func() { moved <- askUntilMoved(url, []time.Duration{3 * quiet, quiet / 2, 1}[n%3], begun) })
+			}
+			for range 20 {
+				require.True(t, <-begun)
+			}
+			slow := make(chan string, 1)
+			started := make(chan bool)
+			go func() { slow <- askSlowly(url+"slow", started) }()
+			<-started
+			drain(w, l)
+			require.Equal(t, "local local local ", <-slow)
+			asking.Wait()
+			close(moved)
+			for err := range moved {
+				require.NoError(t, err)
+			}
+		})
+	}
+}
+
+// askUntilMoved asks on a connection that is kept alive, resting between two
+// requests, until the origin has answered.
+func askUntilMoved(url string, pause time.Duration, begun chan<- bool) error {
+	transport := &http.Transport{}
+	defer transport.CloseIdleConnections()
+	client := &http.Client{Transport: transport, Timeout: soon}
+	tick := time.NewTicker(pause)
+	defer tick.Stop()
+	for i := 0; ; i++ {
+		// A body that cannot be sent again: the client hides no failure.
+		answer, err := client.Post(url, "text/plain", struct{ io.Reader }{strings.NewReader("hello")})
+		if err != nil {
+			begun <- false
+			return err
+		}
+		got, err := io.ReadAll(answer.Body)
+		answer.Body.Close()
+		if i == 0 {
+			begun <- string(got) == "local"
+		}
+		if err != nil || string(got) == "origin" {
+			return err
+		}
+		if string(got) != "local" {
+			return fmt.Errorf("answer %q", got)
+		}
+		<-tick.C
+	}
+}
+
+func askSlowly(url string, started chan<- bool) string {
+	transport := &http.Transport{}
+	defer transport.CloseIdleConnections()
+	answer, err := (&http.Client{Transport: transport, Timeout: soon}).Get(url)
+	close(started)
+	if err != nil {
+		return err.Error()
+	}
+	defer answer.Body.Close()
+	got, err := io.ReadAll(answer.Body)
+	if err != nil {
+		return err.Error()
+	}
+	return string(got)
+}
+
+func TestOtherConnectionsOutliveADrain(t *testing.T) {
+	w := newWorld(t, greet("origin"))
+	l := w.connect(to(serve(t, func(conn relay.TCP) { io.Copy(conn, conn); conn.CloseWrite() })))
+	client := w.client()
+	fmt.Fprint(client, "one ")
+	_, err := io.ReadFull(client, make([]byte, 4))
+	require.NoError(t, err)
+	l.session.Drain()
+	w.eventually(func() bool {
+		return l.state() == wire.State{Port: port, To: wire.ToOrigin, Why: "the intercept is ending"}
+	})
+	require.Equal(t, "origin", w.who())
+	require.Never(t, func() bool { return w.agent.clients.count() == 0 }, 3*quiet, 10*time.Millisecond)
+	fmt.Fprint(client, "two")
+	client.CloseWrite()
+	got, err := io.ReadAll(client)
+	require.NoError(t, err)
+	require.Equal(t, "two", string(got))
+}
+
+func TestResponses(t *testing.T) {
+	const ok = "HTTP/1.1 200 OK\r\n"
+	for _, test := range []struct {
+		name, sent       string
+		complete, opaque bool
+	}{
+		{"nothing", "", false, false},
+		{"half a head", ok + "Content-Le", false, false},
+		{"a body of known length", ok + "Content-Length: 3\r\n\r\nabc", true, false},
+		{"half a body", ok + "content-length: 3\r\n\r\nab", false, false},
+		{"no body", ok + "Content-Length: 0\r\n\r\n", true, false},
+		{"no content", "HTTP/1.1 204 No Content\r\n\r\n", true, false},
+		{"chunks", ok + "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nA;x=y\r\n0123456789\r\n0\r\n\r\n", true, false},
+		{"chunks and a trailer", ok + "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nSum: 1\r\n\r\n", true, false},
+		{"chunks without an end", ok + "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n", false, false},
+		{"a continue", "HTTP/1.1 100 Continue\r\n\r\n", false, false},
+		{"a continue and more", "HTTP/1.1 100 Continue\r\n\r\n" + ok + "Content-Length: 1\r\n\r\na", true, false},
+		{"two", ok + "Content-Length: 1\r\n\r\na" + ok + "Content-Length: 1\r\n\r\na", true, false},
+		{"one and a half", ok + "Content-Length: 1\r\n\r\na" + ok, false, false},
+		{"until the end", ok + "\r\n", false, true},
+		{"a web socket", "HTTP/1.1 101 Switching Protocols\r\n\r\n", false, true},
+		{"something else", "SSH-2.0-OpenSSH\r\n", false, true},
+	} {
+		for _, step := range []int{1, 2, 7, 1000} {
+			var r responses
+			for sent := []byte(test.sent); len(sent) > 0; {
+				n := min(step, len(sent))
+				r.sent(sent[:n])
+				sent = sent[n:]
+			}
+			require.Equal(t, test.complete, r.complete && !r.opaque, "%s in steps of %d", test.name, step)
+			require.Equal(t, test.opaque, r.opaque, "%s in steps of %d", test.name, step)
+		}
+	}
+	r := responses{}
+	r.asked([]byte("HEAD / HTTP/1.1\r\n\r\n"))
+	require.True(t, r.opaque)
+}
+
+// TestKeptConnectionsFollowTheDeveloper moves a client that asks again and again
+// on one connection: to the developer when that is there, and back.
+func TestKeptConnectionsFollowTheDeveloper(t *testing.T) {
+	origin, local := web(t, "origin"), web(t, "local")
+	w := newWorld(t, greet("unused"), func(a *Agent) { a.Config.Ports[0].Origin = origin.address })
+	kept := &http.Client{Transport: &http.Transport{}, Timeout: soon}
+	t.Cleanup(kept.CloseIdleConnections)
+	ask := func() string {
+		response, err := kept.Get("http://" + w.address("tcp", "", port) + "/")
+		require.NoError(t, err)
+		defer response.Body.Close()
+		said, err := io.ReadAll(response.Body)
+		require.NoError(t, err)
+		return string(said)
+	}
+	askUntil := func(name string) {
+		t.Helper()
+		for said := ""; said != name; said = ask() {
+			time.Sleep(2 * quiet) // a client that rests is what is tested
+		}
+	}
+	require.Equal(t, "origin", ask())
+	for range 2 {
+		l := w.connect(to(local))
+		askUntil("local")
+		l.session.Close()
+		<-l.ended
+		askUntil("origin")
+	}
+}
+
+func TestAnnounceEnd(t *testing.T) {
+	for sent, want := range map[string]string{
+		"HTTP/1.1 200 OK\r\nA: b\r\n\r\nbody": "HTTP/1.1 200 OK\r\nConnection: close\r\nA: b\r\n\r\nbody",
+		"HTTP/1.1 404 \r\n":                   "HTTP/1.1 404 \r\nConnection: close\r\n",
+		"HTTP/1.1 100 Continue\r\n\r\n":       "",
+		"HTTP/1.1 101 Switching\r\n\r\n":      "",
+		"HTTP/1.1 200 O":                      "",
+		"HTTP/1.0 200 OK\r\n\r\n":             "",
+		"HTTP/1.1 ":                           "",
+		"SSH-2.0-OpenSSH\r\n":                 "",
+	} {
+		got, ok := announceEnd([]byte(sent))
+		require.Equal(t, want != "", ok, sent)
+		if !ok {
+			want = sent
+		}
+		require.Equal(t, want, string(got))
+	}
+}

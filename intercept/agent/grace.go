@@ -1,0 +1,112 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/devtun/devtun/intercept/plan"
+)
+
+const (
+	// restoreTimeout bounds one attempt to restore.
+	restoreTimeout = 30 * time.Second
+
+	// restorePause is the time between the first two attempts. It doubles, up to
+	// longestRestorePause.
+	restorePause        = time.Second
+	longestRestorePause = 15 * time.Second
+
+	// lookTimeout bounds a look at whether the developer uses another agent.
+	lookTimeout = 10 * time.Second
+)
+
+// watchGrace restores the workload once no developer has been there for the
+// grace period.
+func (a *Agent) watchGrace(ctx context.Context) {
+	if a.Restore == nil || a.Config.Grace == 0 || !a.outlastGrace(ctx) {
+		return
+	}
+	a.change(func() { a.restored = true })
+	a.Log.Warn("restoring: no developer was there for too long", "grace", time.Duration(a.Config.Grace))
+	undone := func() { a.drain("the workload is restored") }
+	for pause := restorePause; ; pause = min(2*pause, longestRestorePause) {
+		attempt, cancel := context.WithTimeout(ctx, restoreTimeout)
+		err := a.Restore(attempt, undone)
+		cancel()
+		if err == nil {
+			break
+		}
+		a.Log.Error("restore failed", "error", err)
+		if waitFor(ctx, nil, pause, true) != nil {
+			return
+		}
+	}
+	a.Log.Info("restored")
+	undone()
+}
+
+// outlastGrace waits until no developer has been there for the grace period, or
+// until ctx ends, and then returns false.
+//
+// An agent that the developer's side cannot reach is not alone for that: another
+// may be in use. So while it has no session it looks for touches, and each new
+// one begins the period anew; so does a time in which it could not look. Touches
+// are only compared with each other, and no clock with another machine's.
+func (a *Agent) outlastGrace(ctx context.Context) bool {
+	var last *string // touch, that was seen since the developer was here
+	for {
+		news := a.news()
+		left, absent := a.graceLeft()
+		compared := a.Touched == nil || last != nil
+		if !absent {
+			last = nil
+		} else if a.Touched != nil {
+			touch, err := a.look(ctx)
+			switch {
+			case errors.Is(err, plan.ErrNone):
+				return ctx.Err() == nil // somebody else has restored
+			case err != nil:
+				a.Log.Warn("cannot see whether a developer uses another agent", "error", err)
+				last = nil
+				a.developerSeen()
+			case last != nil && *last != touch:
+				a.developerSeen()
+				fallthrough
+			default:
+				last = &touch
+			}
+			left, absent = a.graceLeft()
+		}
+		if absent && left <= 0 && compared {
+			return true
+		}
+		if waitFor(ctx, news, min(max(left, 0), plan.TouchEvery(time.Duration(a.Config.Grace))), absent) != nil {
+			return false
+		}
+	}
+}
+
+func (a *Agent) look(ctx context.Context) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
+	defer cancel()
+	return a.Touched(ctx)
+}
+
+// developerSeen notes that the developer is there, though perhaps not here.
+func (a *Agent) developerSeen() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.seen = time.Now()
+}
+
+// graceLeft is what is left of the grace period, if the developer is absent. A
+// silent session is no developer.
+func (a *Agent) graceLeft() (left time.Duration, absent bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.current != nil && a.current.session.Present() {
+		return 0, false
+	}
+	return time.Duration(a.Config.Grace) - time.Since(a.seen), true
+}

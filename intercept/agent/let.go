@@ -1,0 +1,100 @@
+package agent
+
+import (
+	"context"
+	"io"
+	"time"
+)
+
+// A client that keeps its connection must not lose a request because the
+// developer's side has gone since the last one. So when that side ends the
+// connection between two requests, or is not heard any more, the client is let
+// go: it learns nothing, and its connection is carried anew.
+
+// noticeTime is how long it takes to know why the developer's side has ended a
+// connection: a local process that stops ends its connections first, and is then
+// found not to listen.
+const noticeTime = 400 * time.Millisecond
+
+// letGo takes the connection from the developer's side, and reports that nobody
+// has it: nothing that was asked is being answered, and what was asked may be
+// asked again.
+func (c *client) letGo() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.let {
+		return true
+	}
+	between := c.answers.complete && !c.answers.opaque && !c.answers.last && c.pending.repeatable()
+	if !between || c.writing || c.last || c.closing || c.ended || c.atOrigin.Load() {
+		return false
+	}
+	c.let = true
+	c.SetReadDeadline(time.Unix(1, 0))
+	return true
+}
+
+func (c *client) isLet() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.let
+}
+
+// takeBack ends that, and returns what is still to be answered.
+func (c *client) takeBack() []byte {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.let = false
+	c.SetReadDeadline(time.Time{})
+	return append([]byte(nil), c.pending.text...)
+}
+
+// mayGoOn reports whether a connection that d has let go of is to be carried anew:
+// if d takes no more of them, or if the client asks something that d has never
+// seen. Otherwise the local process has ended this one connection, and means it.
+func (a *Agent) mayGoOn(ctx context.Context, d *developer, port Port, c *client) bool {
+	asked, repeatable := c.hasAsked()
+	if !repeatable || port.Origin == "" && a.isDraining() {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(ctx, noticeTime)
+	defer cancel()
+	for ctx.Err() == nil {
+		news := a.news()
+		if now, _ := a.routes(port); now != d {
+			return true
+		}
+		if !asked {
+			asks, gone := c.asksWithin(noticeTime)
+			if asks || gone {
+				return asks
+			}
+			now, _ := a.routes(port)
+			return now != d
+		}
+		waitFor(ctx, news, 0, false)
+	}
+	return false
+}
+
+func (c *client) hasAsked() (asked, repeatable bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.pending.text) > 0, c.pending.repeatable()
+}
+
+// asksWithin waits for the client's next words, which are kept, or its end.
+func (c *client) asksWithin(patience time.Duration) (asks, gone bool) {
+	c.SetReadDeadline(time.Now().Add(patience))
+	n, _ := c.Read(make([]byte, smallRequest))
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return n > 0, c.ended
+}
+
+// bidFarewell tells the client the end, and waits a little for its own.
+func (c *client) bidFarewell() {
+	c.CloseWrite()
+	c.SetReadDeadline(time.Now().Add(farewell))
+	io.Copy(io.Discard, c.TCP)
+}

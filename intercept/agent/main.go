@@ -1,0 +1,129 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os/signal"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/devtun/devtun/intercept/plan"
+	"github.com/devtun/devtun/intercept/wire"
+	"github.com/devtun/devtun/tunnel/relay"
+)
+
+const (
+	// memoryLimit, in bytes, is where the garbage collector stops to be idle:
+	// below what 500 busy connections may cost.
+	memoryLimit = 96 << 20
+
+	// readyTimeout bounds the question whether the agent is ready.
+	readyTimeout = 2 * time.Second
+)
+
+const usage = `usage: devtun-agent [ready]
+
+Without an argument: stand in for a workload, as DEVTUN_AGENT_CONFIG says, until
+SIGTERM. ready: exit with 0 if the agent of this pod is ready, 1 if not.
+`
+
+// Main runs the agent's command line and returns the exit code: 0 if all went
+// well, 1 if not, 2 if it was called wrongly.
+func Main(args, environ []string, stderr io.Writer) int {
+	return mainWith(args, environ, stderr, func(*Agent) {})
+}
+
+// mainWith is Main with an agent that set may change before it runs.
+func mainWith(args, environ []string, stderr io.Writer, set func(*Agent)) int {
+	flags := flag.NewFlagSet("devtun-agent", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.Usage = func() { io.WriteString(stderr, usage) }
+	if err := flags.Parse(args); err != nil {
+		return 2
+	}
+	if flags.NArg() > 1 || flags.NArg() == 1 && flags.Arg(0) != "ready" {
+		flags.Usage()
+		return 2
+	}
+	config, err := ParseConfig(lookUp(environ, ConfigVariable))
+	if err == nil && flags.NArg() == 1 {
+		err = askReady(config)
+	} else if err == nil {
+		err = run(config, environ, stderr, set)
+	}
+	if err != nil {
+		fmt.Fprintln(stderr, "devtun-agent:", err)
+		return 1
+	}
+	return 0
+}
+
+func run(config Config, environ []string, stderr io.Writer, set func(*Agent)) error {
+	debug.SetMemoryLimit(memoryLimit)
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	a := New(config, slog.New(slog.NewTextHandler(stderr, nil)))
+	a.Environ = environ
+	if err := a.restoreFromPod(); err != nil {
+		return err
+	}
+	set(a)
+	return a.Run(ctx)
+}
+
+// restoreFromPod has the agent restore with its pod's rights, if it is to.
+func (a *Agent) restoreFromPod() error {
+	if a.Config.Grace == 0 {
+		return nil
+	}
+	client, namespace, err := plan.InPod()
+	if err != nil {
+		return fmt.Errorf("prepare to restore: %w", err)
+	}
+	ref := plan.Ref{Namespace: namespace, Name: a.Config.Name, Identity: a.Config.Identity}
+	a.Touched = func(ctx context.Context) (string, error) { return plan.LastTouch(ctx, client, ref) }
+	a.Restore = func(ctx context.Context, undone func()) error {
+		report, err := plan.Restorer{Client: client, Undone: undone}.Restore(ctx, ref)
+		if errors.Is(err, plan.ErrNone) {
+			return nil // somebody else was quicker
+		}
+		if report != nil {
+			for _, conflict := range report.Conflicts {
+				a.Log.Warn(conflict.String())
+			}
+		}
+		return err
+	}
+	return nil
+}
+
+// askReady asks the agent in this pod.
+func askReady(config Config) error {
+	ctx, cancel := context.WithTimeout(context.Background(), readyTimeout)
+	defer cancel()
+	var dialer net.Dialer
+	conn, err := dialer.DialContext(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(config.SessionPort)))
+	if err != nil {
+		return fmt.Errorf("ask agent: %w", err)
+	}
+	end := wire.End{Name: config.Name, Identity: config.Identity}
+	return end.AskReady(ctx, relay.TCP{TCPConn: conn.(*net.TCPConn)})
+}
+
+// lookUp returns the value of key in environ, the last one if there are several.
+func lookUp(environ []string, key string) (value string) {
+	for _, pair := range environ {
+		if v, ok := strings.CutPrefix(pair, key+"="); ok {
+			value = v
+		}
+	}
+	return value
+}

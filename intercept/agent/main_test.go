@@ -1,0 +1,21 @@
+package agent
+
+import (
+	"os"
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+// childVariable makes the test binary be another program, one of children.
+const childVariable = "DEVTUN_AGENT_TEST_CHILD"
+
+// children are what the test binary can be instead.
+var children = make(map[string]func() int)
+
+func TestMain(m *testing.M) {
+	if child := children[os.Getenv(childVariable)]; child != nil {
+		os.Exit(child())
+	}
+	goleak.VerifyTestMain(m)
+}

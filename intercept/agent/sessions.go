@@ -1,0 +1,115 @@
+package agent
+
+import (
+	"context"
+	"net"
+	"time"
+
+	"github.com/devtun/devtun/intercept/plan"
+	"github.com/devtun/devtun/intercept/wire"
+	"github.com/devtun/devtun/tunnel/relay"
+)
+
+// end is this end of the sessions.
+func (a *Agent) end() wire.End {
+	return wire.End{Name: a.Config.Name, Identity: a.Config.Identity, Log: a.Log}
+}
+
+// greet answers who connects to the session port, and runs the session if that
+// is what it wants.
+func (a *Agent) greet(ctx context.Context, tcp *net.TCPConn) {
+	conn := relay.TCP{TCPConn: tcp}
+	defer conn.Close()
+	purpose, err := a.end().Receive(ctx, conn)
+	if err != nil {
+		a.Log.Warn("session refused", "error", err)
+		return
+	}
+	switch purpose {
+	case wire.ForReady:
+		a.sayReady(ctx, conn)
+		return
+	case wire.ForStatus:
+		wire.TellStatus(ctx, conn, a.status())
+		return
+	}
+	if a.isRestored() {
+		wire.Refuse(ctx, conn, &wire.Refusal{
+			Code: wire.Restored,
+			Text: "the agent has restored the workload, because no developer was there for too long",
+		})
+		return
+	}
+	session, err := a.end().Accept(ctx, conn)
+	if err != nil {
+		a.Log.Warn("session refused", "error", err)
+		return
+	}
+	a.run(ctx, session)
+}
+
+// sayReady says whether connections should come. Where the agent has taken the
+// workload's place they come as soon as it is ready, so it is not before a
+// developer has been there, and no longer once it winds up: there is nobody else
+// to take them.
+func (a *Agent) sayReady(ctx context.Context, conn wire.Transport) {
+	a.mu.Lock()
+	met, draining := a.met, a.draining
+	a.mu.Unlock()
+	switch {
+	case a.Config.Mode == plan.Replace && draining != "":
+		wire.Refuse(ctx, conn, &wire.Refusal{Code: wire.NotReady, Text: "the agent takes no more connections: " + draining})
+	case a.Config.Mode == plan.Replace && !met:
+		wire.Refuse(ctx, conn, &wire.Refusal{Code: wire.NotReady, Text: "no developer has connected yet"})
+	default:
+		wire.Welcome(ctx, conn)
+	}
+}
+
+// run serves a session, which takes the place of the one before: whoever
+// connects again has given that up.
+func (a *Agent) run(ctx context.Context, session *wire.Session) {
+	d := newDeveloper(session)
+	var before *developer
+	a.change(func() { before, a.current, a.met = a.current, d, true })
+	if before != nil {
+		before.session.Close()
+	}
+	a.Log.Info("developer connected")
+	told := wire.Agent{
+		Port:  func(port int, open bool) { d.setOpen(port, open); a.change(func() {}) },
+		Drain: func() { a.drain("the intercept is ending") },
+	}
+	err := session.Run(ctx, wire.Handler{
+		Message:  told.Message,
+		Presence: func(present bool) { a.present(d, present) },
+		Stream:   a.handOver,
+	})
+	a.change(func() {
+		if a.current == d {
+			a.current = nil
+			if session.Heard() {
+				a.seen = time.Now()
+			}
+		}
+	})
+	a.Log.Info("developer gone", "error", err)
+}
+
+// present notes that the developer's side has fallen silent, or is back.
+func (a *Agent) present(d *developer, present bool) {
+	if !present {
+		d.recall()
+	}
+	a.change(func() {
+		if a.current == d {
+			a.seen = time.Now()
+		}
+	})
+}
+
+func (a *Agent) isRestored() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.restored
+}

@@ -1,0 +1,358 @@
+package agent
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/devtun/devtun/intercept/plan"
+	"github.com/devtun/devtun/intercept/wire"
+	"github.com/devtun/devtun/tunnel/relay"
+)
+
+const (
+	soon = 10 * time.Second
+
+	port        = 8080
+	sessionPort = 9999
+
+	quiet = 100 * time.Millisecond // the Rest of these agents
+)
+
+// world is an agent on this machine's loopback, with an origin behind it.
+type world struct {
+	t      *testing.T
+	agent  *Agent
+	log    *logBuffer
+	stop   context.CancelFunc // as SIGTERM does
+	ended  chan struct{}
+	origin *server
+
+	mu        sync.Mutex
+	listeners map[string]string // from the address asked for to that given
+	dialled   []string
+}
+
+// logBuffer is what the agent has logged.
+type logBuffer struct {
+	mu sync.Mutex
+	bytes.Buffer
+}
+
+func (b *logBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.Buffer.Write(p)
+}
+
+func (b *logBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.Buffer.String()
+}
+
+// newWorld starts an agent for one port, whose origin serves with handle.
+// Options may change it before it starts.
+func newWorld(t *testing.T, handle func(relay.TCP), options ...func(*Agent)) *world {
+	t.Helper()
+	w := &world{t: t, log: &logBuffer{}, ended: make(chan struct{}), listeners: make(map[string]string)}
+	w.origin = serve(t, handle)
+	config := Config{
+		Version: wire.Version, Name: "service-middle", Identity: "4f1c", Mode: plan.Divert, SessionPort: sessionPort,
+		Ports: []Port{{Port: port, Protocol: TCP, Origin: w.origin.address}},
+	}
+	require.NoError(t, config.complete())
+	a := New(config, slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})))
+	dial := a.Dial
+	a.Linger, a.Rest = 0, quiet
+	a.Config.Patience = Duration(2 * time.Second)
+	a.Listen = func(ctx context.Context, network, address string) (net.Listener, error) {
+		listener, err := net.Listen(network, "127.0.0.1:0")
+		if err == nil {
+			w.listening(network, address, listener.Addr())
+		}
+		return listener, err
+	}
+	a.ListenPacket = func(ctx context.Context, network, address string) (net.PacketConn, error) {
+		conn, err := net.ListenPacket(network, "127.0.0.1:0")
+		if err == nil {
+			w.listening(network, address, conn.LocalAddr())
+		}
+		return conn, err
+	}
+	a.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+		w.mu.Lock()
+		w.dialled = append(w.dialled, address)
+		w.mu.Unlock()
+		return dial(ctx, network, address)
+	}
+	for _, option := range options {
+		option(a)
+	}
+	w.agent = a
+	ctx, cancel := context.WithCancel(context.Background())
+	w.stop = cancel
+	go func() {
+		defer close(w.ended)
+		if err := a.Run(ctx); err != nil {
+			t.Error(err)
+		}
+	}()
+	t.Cleanup(func() {
+		cancel()
+		<-w.ended
+		if t.Failed() {
+			t.Log(w.log.String())
+		}
+	})
+	w.eventually(func() bool { return w.address("tcp", "127.0.0.1", sessionPort) != "" })
+	return w
+}
+
+func (w *world) listening(network, address string, at net.Addr) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.listeners[network+" "+address] = at.String()
+}
+
+// address is where a listener of the agent's really is.
+func (w *world) address(network, host string, port int) string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.listeners[network+" "+net.JoinHostPort(host, strconv.Itoa(port))]
+}
+
+func (w *world) eventually(condition func() bool) {
+	w.t.Helper()
+	require.Eventually(w.t, condition, soon, 2*time.Millisecond)
+}
+
+// client connects to the agent's port.
+func (w *world) client() relay.TCP {
+	w.t.Helper()
+	return dialTCP(w.t, w.address("tcp", "", port))
+}
+
+// who connects and returns the name with which the server greets.
+func (w *world) who() string {
+	conn, err := net.Dial("tcp", w.address("tcp", "", port))
+	if err != nil {
+		return err.Error()
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(soon))
+	name, err := io.ReadAll(conn)
+	if err != nil {
+		return err.Error()
+	}
+	return string(name)
+}
+
+func dialTCP(t *testing.T, address string) relay.TCP {
+	t.Helper()
+	conn, err := net.Dial("tcp", address)
+	require.NoError(t, err)
+	t.Cleanup(func() { conn.Close() })
+	conn.SetDeadline(time.Now().Add(2 * soon))
+	return relay.TCP{TCPConn: conn.(*net.TCPConn)}
+}
+
+// server is the origin, or a local process.
+type server struct {
+	address string
+	taken   atomic.Int32 // connections
+	close   func()
+}
+
+// serve serves every connection with handle until the test is over.
+func serve(t *testing.T, handle func(relay.TCP)) *server {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	s := &server{address: listener.Addr().String()}
+	var serving sync.WaitGroup
+	var open sync.Map
+	serving.Go(func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			s.taken.Add(1)
+			tcp := relay.TCP{TCPConn: conn.(*net.TCPConn)}
+			open.Store(tcp, true)
+			serving.Go(func() { defer tcp.Close(); handle(tcp) })
+		}
+	})
+	s.close = sync.OnceFunc(func() {
+		listener.Close()
+		open.Range(func(conn, _ any) bool { conn.(relay.TCP).Abort(); return true })
+		serving.Wait()
+	})
+	t.Cleanup(s.close)
+	return s
+}
+
+// greet is a server that speaks first and last.
+func greet(name string) func(relay.TCP) {
+	return func(conn relay.TCP) {
+		io.WriteString(conn, name)
+		conn.CloseWrite()
+		io.Copy(io.Discard, conn)
+	}
+}
+
+// echo sends back what it gets; after the end it waits for release, if there is one.
+func echo(release <-chan struct{}) func(relay.TCP) {
+	return func(conn relay.TCP) {
+		got, _ := io.ReadAll(conn)
+		if release != nil {
+			<-release
+		}
+		conn.Write(got)
+		conn.CloseWrite()
+	}
+}
+
+// laptop is the developer's side: a local process and a session.
+type laptop struct {
+	session *wire.Session
+	link    *link
+	ended   chan struct{}
+	closed  chan wire.Report
+
+	mu     sync.Mutex
+	states []wire.State
+}
+
+// state is what the agent said last of the port.
+func (l *laptop) state() wire.State {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.states) == 0 {
+		return wire.State{}
+	}
+	return l.states[len(l.states)-1]
+}
+
+// connect starts a session that dials with dial, or local, and waits until the
+// agent sends connections there.
+func (w *world) connect(dial func(context.Context) (net.Conn, error)) *laptop {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(w.t.Context(), soon)
+	defer cancel()
+	l := &laptop{ended: make(chan struct{}), closed: make(chan wire.Report, 1000)}
+	l.link = newLink(dialTCP(w.t, w.address("tcp", "127.0.0.1", sessionPort)))
+	session, err := wire.End{Name: "service-middle", Identity: "4f1c"}.Dial(ctx, l.link)
+	require.NoError(w.t, err)
+	l.session = session
+	developer := &wire.Developer{
+		Dial: func(ctx context.Context, p int) (net.Conn, error) {
+			if p != port {
+				return nil, errors.New("unknown port")
+			}
+			return dial(ctx)
+		},
+		State: func(s wire.State) {
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			l.states = append(l.states, s)
+		},
+		Closed: func(r wire.Report) {
+			select {
+			case l.closed <- r:
+			default:
+			}
+		},
+	}
+	go func() {
+		defer close(l.ended)
+		developer.Run(context.Background(), session)
+	}()
+	w.t.Cleanup(func() { l.link.resume(); session.Close(); <-l.ended })
+	session.SetPort(port, true)
+	w.eventually(func() bool { return l.state().To == wire.ToDeveloper })
+	return l
+}
+
+// to dials a server.
+func to(s *server) func(context.Context) (net.Conn, error) {
+	return func(ctx context.Context) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "tcp", s.address)
+	}
+}
+
+// link is the developer's end of the transport; it can be made to hang, as if
+// that process were stopped.
+type link struct {
+	relay.TCP
+	mu      sync.Mutex
+	stopped chan struct{} // nil, or closed on resume
+	trickle atomic.Int32  // so many reads bring little and take long
+	ended   chan struct{}
+	end     func()
+}
+
+func newLink(conn relay.TCP) *link {
+	conn.SetDeadline(time.Time{})
+	l := &link{TCP: conn, ended: make(chan struct{})}
+	l.end = sync.OnceFunc(func() { close(l.ended) })
+	return l
+}
+
+func (l *link) pause() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.stopped = make(chan struct{})
+}
+
+func (l *link) resume() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.stopped != nil {
+		close(l.stopped)
+		l.stopped = nil
+	}
+}
+
+func (l *link) wait() {
+	l.mu.Lock()
+	stopped := l.stopped
+	l.mu.Unlock()
+	if stopped != nil {
+		select {
+		case <-stopped:
+		case <-l.ended:
+		}
+	}
+}
+
+func (l *link) Read(p []byte) (int, error) {
+	if l.trickle.Add(-1) >= 0 {
+		p = p[:min(len(p), 40)]
+		time.Sleep(2 * time.Millisecond) // a slow link is what is simulated
+	}
+	n, err := l.TCP.Read(p)
+	l.wait()
+	return n, err
+}
+
+func (l *link) Write(p []byte) (int, error) {
+	l.wait()
+	return l.TCP.Write(p)
+}
+
+func (l *link) Abort() {
+	l.end()
+	l.TCP.Abort()
+}

@@ -1,0 +1,119 @@
+package intercept
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"sync"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/devtun/devtun/intercept/plan"
+	"github.com/devtun/devtun/intercept/target"
+)
+
+// WatchChanges tells, until ctx ends, when somebody else changes what the plan
+// changes, and when it stands again as the plan left it. Call it after the swap,
+// and end ctx before the restore: those would look like somebody else's.
+func (s *Session) WatchChanges(ctx context.Context) {
+	var watching sync.WaitGroup
+	defer watching.Wait()
+	for _, step := range s.config.Plan.Swap {
+		if f := s.followObject(step.Object); f != nil {
+			watching.Go(func() { s.watchObject(ctx, step.Object, f) })
+		}
+	}
+}
+
+// followObject is what knows one object that the plan changes; nil if its kind is
+// not known.
+func (s *Session) followObject(o plan.Object) *follower {
+	core, apps, n := s.config.Client.CoreV1(), s.config.Client.AppsV1(), s.config.Plan.Namespace
+	f := &follower{
+		what:    o.String(),
+		options: metav1.ListOptions{FieldSelector: fields.OneTermEqualSelector(metav1.ObjectNameField, o.Name).String()},
+		trouble: s.trouble,
+	}
+	switch o.Kind {
+	case "Service":
+		f.list, f.watch = listing(core.Services(n).List), core.Services(n).Watch
+	case "Deployment":
+		f.list, f.watch = listing(apps.Deployments(n).List), apps.Deployments(n).Watch
+	case "StatefulSet":
+		f.list, f.watch = listing(apps.StatefulSets(n).List), apps.StatefulSets(n).Watch
+	case "ReplicaSet":
+		f.list, f.watch = listing(apps.ReplicaSets(n).List), apps.ReplicaSets(n).Watch
+	default:
+		return nil
+	}
+	return f
+}
+
+// listing is a typed list as the follower's.
+func listing[L runtime.Object](list func(context.Context, metav1.ListOptions) (L, error)) func(context.Context, metav1.ListOptions) (runtime.Object, error) {
+	return func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
+		return list(ctx, options)
+	}
+}
+
+// watchObject tells of one object's changes, each once it has stood for a moment:
+// who changes several fields in turn has made one change.
+func (s *Session) watchObject(ctx context.Context, o plan.Object, f *follower) {
+	var mu sync.Mutex
+	var now ChangeEvent
+	changed := make(chan struct{}, 1)
+	var following sync.WaitGroup
+	defer following.Wait()
+	following.Go(func() {
+		f.run(ctx, func(all objects) {
+			found, err := s.examine(o, all[o.Name])
+			if err != nil {
+				s.tell(Event{Trouble: &TroubleEvent{Message: fmt.Sprintf("examine %s: %v", o, err)}})
+				return
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			now = found
+			wake(changed)
+		})
+	})
+	told := ChangeEvent{Object: o, What: Standing}
+	for {
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return
+		}
+		if waitFor(ctx, nil, s.pace.changeRest) != nil {
+			return
+		}
+		mu.Lock()
+		event := now
+		mu.Unlock()
+		if !reflect.DeepEqual(event, told) {
+			told = event
+			s.tell(Event{Change: &event})
+		}
+	}
+}
+
+// examine says how an object is found; nil is one that is not there.
+func (s *Session) examine(o plan.Object, object runtime.Object) (ChangeEvent, error) {
+	if object == nil {
+		return ChangeEvent{Object: o, What: Deleted}, nil
+	}
+	state, conflicts, _, err := target.Examine(s.config.Plan, object)
+	if err != nil {
+		return ChangeEvent{}, err
+	}
+	event := ChangeEvent{Object: o, What: Standing}
+	switch state {
+	case plan.Restored:
+		event.What = PutBack
+	case plan.Foreign:
+		event.What, event.Conflicts = Altered, conflicts
+	}
+	return event, nil
+}

@@ -1,0 +1,105 @@
+package intercept
+
+import (
+	"time"
+
+	"github.com/devtun/devtun/intercept/plan"
+	"github.com/devtun/devtun/intercept/wire"
+	"github.com/devtun/devtun/tunnel"
+)
+
+// Event is something that a user may want to know. Exactly one field is set.
+type Event struct {
+	Link       *LinkEvent
+	Local      *LocalEvent
+	Traffic    *TrafficEvent
+	Counters   *CountersEvent
+	Connection *ConnectionEvent
+	Change     *ChangeEvent
+	Progress   *ProgressEvent
+	Trouble    *TroubleEvent
+}
+
+// LinkState is how the link to an agent pod stands.
+type LinkState string
+
+const (
+	Connected    LinkState = "connected"    // or heard again
+	Silent       LinkState = "silent"       // nothing is heard: the agent sends to the origin
+	Disconnected LinkState = "disconnected" // or not connected yet
+)
+
+// LinkEvent tells of the link to one agent pod. Of the attempts to connect again
+// only the one that succeeds is told.
+type LinkEvent struct {
+	Pod    string
+	State  LinkState
+	Reason string // under Disconnected
+}
+
+// LocalEvent says whether a local process listens.
+type LocalEvent struct {
+	Port    int    // the agent's
+	Address string // host:port
+	Open    bool
+}
+
+// Both is where a port's connections go if agents differ.
+const Both wire.Side = "both"
+
+// TrafficEvent says where the new connections to a port of the agent's go, once
+// the first agent has said so. An agent that is not connected, or silent, counts
+// for the origin; without one (the workload was replaced) it holds them.
+type TrafficEvent struct {
+	Port      int
+	To        wire.Side
+	Why       string
+	Developer int // so many of the agents send to the developer
+	Agents    int
+}
+
+// CountersEvent is what an agent has counted; at most one a second for each.
+type CountersEvent struct {
+	Pod string
+	wire.Counters
+}
+
+// ConnectionEvent tells of one of the cluster's connections that has ended, or
+// that the local process did not take.
+type ConnectionEvent struct {
+	Pod      string // the agent's
+	Port     int    // the agent's
+	Client   string // its address in the cluster
+	Traffic  tunnel.Traffic
+	Duration time.Duration
+	Reason   string // why it ended, in a few words
+	Err      error  // nil if both sides ended it in good order
+}
+
+// ChangeEvent tells that somebody else changed what the plan had changed, or that
+// it stands again as the plan left it.
+type ChangeEvent struct {
+	Object    plan.Object
+	What      Change
+	Conflicts []plan.Conflict // where it differs, under Altered
+}
+
+// Change is what became of an object that the plan changed.
+type Change string
+
+const (
+	Altered  Change = "altered"  // by somebody else
+	PutBack  Change = "put back" // as it was before the intercept
+	Deleted  Change = "deleted"
+	Standing Change = "standing" // as the plan left it, again
+)
+
+// ProgressEvent says, while Await waits, for what.
+type ProgressEvent struct{ Message string }
+
+// TroubleEvent tells of trouble with the API server that the session deals with
+// by itself: what it last knew stays.
+type TroubleEvent struct {
+	Message string
+	Over    bool // it is over
+}

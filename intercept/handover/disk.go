@@ -1,0 +1,83 @@
+package handover
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// beside is where the next version of a file is written.
+func beside(path string) string {
+	return filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".devtun")
+}
+
+// replace puts content at path, for this user alone, so that a reader finds the
+// old or the new and a crash leaves one of them. One that is killed may leave a
+// file beside it, which the next one takes over.
+func replace(path string, content []byte) error {
+	draft := beside(path)
+	if err := os.Remove(draft); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	file, err := os.OpenFile(draft, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) // follows no link
+	if err != nil {
+		return err
+	}
+	err = file.Chmod(0o600) // whatever the umask
+	if err == nil {
+		_, err = file.Write(content)
+	}
+	if err == nil {
+		err = file.Sync()
+	}
+	err = errors.Join(err, file.Close())
+	if err == nil {
+		err = os.Rename(draft, path)
+	}
+	if err != nil {
+		os.Remove(draft) // the first error says it all
+		return err
+	}
+	return syncDir(filepath.Dir(path))
+}
+
+// sumFile is the sum of a regular file, links not followed; empty for anything
+// else that is there.
+func sumFile(path string) (string, error) {
+	info, err := os.Lstat(path)
+	if err != nil || !info.Mode().IsRegular() { // opening a named pipe would block
+		return "", err
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer file.Close()
+	sum := sha256.New()
+	if _, err := io.Copy(sum, file); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(sum.Sum(nil)), nil
+}
+
+// place is path with its directory resolved, so that it is the same whatever
+// way leads there. The directory must exist.
+func place(path string) (string, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return "", err
+	}
+	dir, err := filepath.EvalSymlinks(filepath.Dir(path))
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("its directory %s does not exist", filepath.Dir(path))
+	}
+	if err != nil {
+		return "", err
+	}
+	return filepath.Join(dir, filepath.Base(path)), nil
+}

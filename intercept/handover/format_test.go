@@ -1,0 +1,226 @@
+package handover
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/joho/godotenv"
+	"github.com/stretchr/testify/require"
+)
+
+// hostile are values that some notation gets wrong.
+var hostile = []string{
+	"", "plain", " leading", "trailing ", "\ttab\t", "two words", "a#b", "a #b", "#", "=", "a=b", "~/x", "-n", "!",
+	"one\ntwo", "one\ntwo\n", "\n", "\n\n", "one\r\ntwo\r\n", "\r",
+	"-----BEGIN KEY-----\nMIIB+/=\n-----END KEY-----\n",
+	`it's`, `'`, `''`, `'quoted'`, `"`, `""`, `"quoted"`, `it's "both"`, `"it's"`, "`date`", "$(date)",
+	"$HOME", "${HOME}", `\$HOME`, "a$", "$$", `it's $HOME`, "cost: 5$\n",
+	`C:\dir\new`, `C:\dir\`, `C:\my dir\`, `\`, `\\`, `\\host\share`, `\n`, `\\n`, `a\'b`, `\"`, `a\"b'`,
+	`{"a": "b"}`, "{\n  \"a\": \"it's $5\"\n}", "{\n  \"a\": \"b\\nc\"\n}\n", "grüße 世界", "\u2028", "\x1b[0m",
+	"\xff\xfe\x80", "a\x80'\n",
+}
+
+func environment(values []string) []Variable {
+	var environ []string
+	for i, value := range values {
+		environ = append(environ, "V"+strings.Repeat("_", i)+"="+value)
+	}
+	return Variables(environ)
+}
+
+// carried are the variables that a format has, as a map.
+func carried(variables []Variable, gaps []Gap) map[string]string {
+	values := make(map[string]string)
+	for _, v := range variables {
+		values[v.Name] = v.Value
+	}
+	for _, gap := range gaps {
+		if gap.Left {
+			delete(values, gap.Name)
+		}
+	}
+	return values
+}
+
+func TestDotenvIsReadBackByGodotenv(t *testing.T) {
+	variables := environment(hostile)
+	content, gaps := Dotenv.Encode(variables)
+	got, err := godotenv.UnmarshalBytes(content)
+	require.NoError(t, err, "%s", content)
+	require.Equal(t, carried(variables, gaps), got)
+}
+
+func TestWhatDotenvCannotCarryIsFew(t *testing.T) {
+	variables := environment(hostile)
+	_, gaps := Dotenv.Encode(variables)
+	have := make(map[string]string)
+	for _, v := range variables {
+		have[v.Name] = v.Value
+	}
+	var left []string
+	for _, gap := range gaps {
+		if gap.Left && utf8.ValidString(have[gap.Name]) {
+			left = append(left, have[gap.Name])
+		}
+	}
+	require.ElementsMatch(t, []string{`it's "both"`, `"it's"`, `C:\my dir\`}, left)
+}
+
+func FuzzDotenv(f *testing.F) {
+	for _, value := range hostile {
+		f.Add(value)
+	}
+	f.Fuzz(func(t *testing.T, value string) {
+		if strings.ContainsRune(value, 0) {
+			t.Skip("no environment has it")
+		}
+		variables := Variables([]string{"BEFORE=it's", "M=" + value, "Z=\"after\""})
+		content, gaps := Dotenv.Encode(variables)
+		got, err := godotenv.UnmarshalBytes(content)
+		require.NoError(t, err, "%s", content)
+		require.Equal(t, carried(variables, gaps), got, "%s", content)
+	})
+}
+
+// source is what a shell has after reading content: name NUL value NUL ….
+func source(t testing.TB, shell string, content []byte) map[string]string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "env.sh")
+	require.NoError(t, os.WriteFile(path, content, 0o600))
+	cmd := exec.Command(shell, "-c", `. "$1" && exec env -0`, shell, path)
+	cmd.Env = []string{}
+	cmd.Dir = t.TempDir()
+	out, err := cmd.Output()
+	require.NoError(t, err, "%s", content)
+	left, err := os.ReadDir(cmd.Dir)
+	require.NoError(t, err)
+	require.Empty(t, left, "something was run")
+	got := make(map[string]string)
+	for pair := range strings.SplitSeq(string(out), "\x00") {
+		name, value, _ := strings.Cut(pair, "=")
+		got[name] = value
+	}
+	for _, own := range []string{"", "PWD", "OLDPWD", "SHLVL", "_"} {
+		delete(got, own)
+	}
+	return got
+}
+
+func TestShellIsReadBackByShells(t *testing.T) {
+	for _, shell := range []string{"/bin/sh", "bash", "zsh"} {
+		path, err := exec.LookPath(shell)
+		if err != nil && shell != "/bin/sh" {
+			continue
+		}
+		variables := environment(append(hostile, "$(touch run)", "`touch run`", "'; touch run; '", "x'\ntouch run\n'"))
+		content, gaps := Shell.Encode(variables)
+		require.Empty(t, gaps)
+		require.Equal(t, carried(variables, gaps), source(t, path, content), shell)
+	}
+}
+
+func FuzzShell(f *testing.F) {
+	for _, value := range hostile {
+		f.Add(value)
+	}
+	f.Fuzz(func(t *testing.T, value string) {
+		if strings.ContainsRune(value, 0) {
+			t.Skip("no environment has it")
+		}
+		variables := []Variable{{"A", value}, {"Z", "'after'"}}
+		content, gaps := Shell.Encode(variables)
+		require.Empty(t, gaps)
+		require.Equal(t, carried(variables, gaps), source(t, "/bin/sh", content))
+	})
+}
+
+func TestJSONIsReadBack(t *testing.T) {
+	variables := environment(hostile)
+	content, gaps := JSON.Encode(variables)
+	got := make(map[string]string)
+	require.NoError(t, json.Unmarshal(content, &got))
+	require.Equal(t, carried(variables, gaps), got)
+	require.Len(t, gaps, 2, "what is not UTF-8")
+	require.NotContains(t, string(content), `\u003c`)
+}
+
+// readDocker reads as docker's kvfile does.
+func readDocker(t *testing.T, content []byte) map[string]string {
+	t.Helper()
+	got := make(map[string]string)
+	lines := bufio.NewScanner(bytes.NewReader(content))
+	for lines.Scan() {
+		require.True(t, utf8.Valid(lines.Bytes()))
+		line := strings.TrimLeft(lines.Text(), " \t")
+		if line == "" || line[0] == '#' {
+			continue
+		}
+		name, value, _ := strings.Cut(line, "=")
+		require.NotContains(t, name, " ")
+		got[name] = value
+	}
+	require.NoError(t, lines.Err())
+	return got
+}
+
+func TestDockerIsReadBack(t *testing.T) {
+	variables := environment(append(hostile, strings.Repeat("x", 1<<16)))
+	content, gaps := Docker.Encode(variables)
+	require.Equal(t, carried(variables, gaps), readDocker(t, content))
+	for _, gap := range gaps {
+		require.True(t, gap.Left)
+	}
+}
+
+func TestNames(t *testing.T) {
+	names := []string{"OK", "_", "a.b", "a-b", "1A", "a b", "#a", "a$(date)", "ü", "UID"}
+	left := map[Format][]string{
+		Dotenv: {"a-b", "1A", "a b", "#a", "a$(date)", "ü"},
+		Docker: {"a b", "#a"},
+		Shell:  {"a.b", "a-b", "1A", "a b", "#a", "a$(date)", "ü", "UID"},
+		JSON:   nil,
+	}
+	for format, want := range left {
+		var variables []Variable
+		for _, name := range names {
+			variables = append(variables, Variable{name, "1"})
+		}
+		_, gaps := format.Encode(variables)
+		var got []string
+		for _, gap := range gaps {
+			require.NotEmpty(t, gap.Why)
+			got = append(got, gap.Name)
+		}
+		require.Equal(t, want, got, format)
+	}
+}
+
+func TestFormatNames(t *testing.T) {
+	for path, want := range map[string]Format{
+		".env": Dotenv, "dev.env": Dotenv, "x": Dotenv, "env.json": JSON, "ENV.JSON": JSON, "a/env.sh": Shell,
+	} {
+		require.Equal(t, want, FormatOf(path), path)
+	}
+	for _, f := range Formats {
+		parsed, err := ParseFormat(string(f))
+		require.NoError(t, err)
+		require.Equal(t, f, parsed)
+	}
+	_, err := ParseFormat("yaml")
+	require.ErrorContains(t, err, `"yaml"`)
+}
+
+func TestCommandKeepsTheMachinesOwn(t *testing.T) {
+	own := []string{"PATH=/here", "HOME=/home/me", "A=mine", "ONLY=here"}
+	container := []string{"PATH=/there", "HOME=/root", "HOSTNAME=pod", "LD_PRELOAD=/x.so", "A=theirs", "B=\xff\n",
+		"KUBERNETES_SERVICE_HOST=10.0.0.1", "A=later"}
+	require.Equal(t, []string{"A=later", "B=\xff\n", "HOME=/home/me", "KUBERNETES_SERVICE_HOST=10.0.0.1", "ONLY=here", "PATH=/here"},
+		Command(own, container))
+}

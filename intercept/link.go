@@ -1,0 +1,159 @@
+package intercept
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/devtun/devtun/intercept/wire"
+	"github.com/devtun/devtun/tunnel"
+)
+
+const (
+	// linkMin and linkMax bound the pause before the next attempt to connect. It
+	// begins anew after a session that stood for stable.
+	linkMin = 100 * time.Millisecond
+	linkMax = 2 * time.Second
+	stable  = time.Minute
+
+	// attemptMax bounds how long an attempt may take. The first ones take less,
+	// so that none waits long on an API connection that is dead.
+	attemptMax = 10 * time.Second
+)
+
+// link keeps a session to one agent pod, for as long as there is that pod.
+type link struct {
+	of      *Session
+	pod     tunnel.Pod
+	uid     types.UID
+	changed chan struct{} // holds a token when the pod has changed
+
+	// Under Session.mu.
+	wanted  bool   // the pod is still linkable
+	version string // of the pod, as last seen
+	session *wire.Session
+	states  map[int]wire.State // by port, as the agent said last
+	failed  error              // of the last attempt; nil once connected
+}
+
+func newLink(s *Session, pod *corev1.Pod) *link {
+	return &link{
+		of: s, pod: podOf(pod), uid: pod.UID, changed: make(chan struct{}, 1),
+		wanted: true, version: pod.ResourceVersion, states: make(map[int]wire.State),
+	}
+}
+
+// run keeps the link until its pod goes or ctx ends. The error is a refusal that
+// trying again would not change.
+func (l *link) run(ctx context.Context) error {
+	pause, patience := linkMin, l.of.pace.attempt
+	for l.stays() {
+		session, err := l.connect(ctx, patience)
+		for session != nil {
+			began := time.Now()
+			if session, err = l.serve(ctx, session); time.Since(began) > stable {
+				pause = linkMin
+			}
+			patience = l.of.pace.attempt
+		}
+		if ctx.Err() != nil {
+			return nil
+		}
+		if final(err) {
+			return fmt.Errorf("agent %s: %w", l.pod.Name, err)
+		}
+		l.note(err)
+		l.of.pods.again() // the pod may be gone, and the watch not know
+		if waitFor(ctx, l.changed, pause) != nil {
+			return nil
+		}
+		pause, patience = min(2*pause, linkMax), min(2*patience, attemptMax)
+	}
+	return nil
+}
+
+// stays reports whether the pod is to be linked; if not, the link is forgotten.
+func (l *link) stays() (wanted bool) {
+	l.of.change(func() {
+		if wanted = l.wanted; !wanted {
+			delete(l.of.links, l.uid)
+		}
+	})
+	return wanted
+}
+
+// final reports an error that another attempt would meet again.
+func final(err error) bool {
+	var refusal *wire.Refusal
+	return errors.As(err, &refusal) && refusal.Code != wire.NotReady
+}
+
+// connect makes a session, which the caller must serve.
+func (l *link) connect(ctx context.Context, patience time.Duration) (*wire.Session, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("no answer within %v", patience))
+	defer cancel()
+	conn, err := l.of.config.Dial(ctx, l.pod, l.of.agent.session)
+	if err != nil {
+		return nil, fmt.Errorf("connect to agent: %w", err)
+	}
+	return l.of.end.Dial(ctx, conn)
+}
+
+// note keeps why there is no session, and tells the first reason.
+func (l *link) note(err error) {
+	l.of.change(func() {
+		if l.failed == nil {
+			l.of.tell(Event{Link: &LinkEvent{Pod: l.pod.Name, State: Disconnected, Reason: err.Error()}})
+		}
+		l.failed = err
+	})
+}
+
+// developer is what session is served with; heard gets a token when the agent
+// falls silent or is heard again.
+func (l *link) developer(heard chan struct{}) *wire.Developer {
+	return &wire.Developer{
+		Dial:  l.of.dial,
+		Meter: &l.of.count.meter,
+		State: func(state wire.State) {
+			l.of.change(func() { l.states[state.Port] = state })
+		},
+		Counters: func(c wire.Counters) {
+			l.of.count.agent(l.pod.Name, c)
+			l.of.tell(Event{Counters: &CountersEvent{Pod: l.pod.Name, Counters: c}})
+		},
+		Presence: func(present bool) {
+			state := Silent
+			if present {
+				state = Connected
+			}
+			l.of.change(func() {
+				l.of.tell(Event{Link: &LinkEvent{Pod: l.pod.Name, State: state}})
+			})
+			wake(heard)
+		},
+		Closed: func(r wire.Report) { l.of.closed(l.pod.Name, r) },
+	}
+}
+
+// join makes session the link's, and tells the agent of the local processes.
+func (l *link) join(session *wire.Session) {
+	l.of.change(func() {
+		l.session, l.failed = session, nil
+		for _, local := range l.of.locals {
+			session.SetPort(local.Port, local.isOpen())
+		}
+		l.of.tell(Event{Link: &LinkEvent{Pod: l.pod.Name, State: Connected}})
+	})
+}
+
+func (l *link) leave() {
+	l.of.change(func() {
+		l.session = nil
+		clear(l.states)
+	})
+}

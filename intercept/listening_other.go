@@ -1,0 +1,10 @@
+//go:build !linux
+
+package intercept
+
+import "errors"
+
+const canSeeListeners = false
+
+// listening is not known here.
+func listening() ([]socket, error) { return nil, errors.ErrUnsupported }

@@ -1,0 +1,24 @@
+// Package plan is an intercept as data, and what is done with it: preparing,
+// swapping, restoring.
+//
+//	executor := plan.NewExecutor(client, p)
+//	err := executor.Prepare(ctx)  // store the plan, then create what it lists: nothing of the user's changes
+//	…                             // agent ready, session up
+//	err = executor.Swap(ctx)      // put the agent in the traffic's way
+//	…
+//	report, err := plan.Restore(ctx, client, plan.Ref{Namespace: n, Name: name})
+//
+// While the developer has a session with any agent, [Touch] says so to all.
+//
+// A [Plan] is computed elsewhere (package target) and holds every request to the
+// API server, with the one that undoes it. Before anything else it is stored in
+// a ConfigMap, so whoever finds that ConfigMap can restore: the CLI, the agent,
+// a devtun on another machine, several of them at once. What the plan creates is
+// owned by the ConfigMap and goes with it: deleting it is the last act of every
+// restore. What the plan changes, it changes by JSON Patches (RFC 6902) whose
+// test operations pin what they expect, so that nobody else's change is ever
+// overwritten; see [Step.Examine].
+//
+// The package needs the standard library only, because the agent links it.
+// It starts no goroutines and keeps nothing between calls.
+package plan

@@ -1,0 +1,115 @@
+package plan
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"strconv"
+	"strings"
+)
+
+// State is how a step's object is found.
+type State int
+
+const (
+	Restored State = iota // as it was before the step
+	Standing              // as the step left it
+	Foreign               // neither: somebody else has changed it
+)
+
+// Examine says how a step's object is found, given the object as JSON, in the
+// form in which Do's path yields it. Of a Foreign one it says where it differs
+// from what the step left.
+func (s Step) Examine(object []byte) (State, []Conflict, error) {
+	var document any
+	if err := json.Unmarshal(object, &document); err != nil {
+		return Foreign, nil, fmt.Errorf("read %s: %w", s.Object, err)
+	}
+	before, err := s.compare(s.Do, document)
+	if err != nil || len(before) == 0 {
+		return Restored, nil, err
+	}
+	if s.Undo == nil {
+		return Foreign, before, nil
+	}
+	after, err := s.compare(*s.Undo, document)
+	if err != nil || len(after) == 0 {
+		return Standing, nil, err
+	}
+	return Foreign, after, nil
+}
+
+// differs says where an object is not what Do expects.
+func (s Step) differs(object []byte) ([]Conflict, error) {
+	var document any
+	if err := json.Unmarshal(object, &document); err != nil {
+		return nil, fmt.Errorf("read %s: %w", s.Object, err)
+	}
+	return s.compare(s.Do, document)
+}
+
+// operation is one of a JSON Patch.
+type operation struct {
+	Op    string          `json:"op"`
+	Path  string          `json:"path"`
+	Value json.RawMessage `json:"value,omitempty"`
+}
+
+// compare finds the test operations of a patch that document fails.
+func (s Step) compare(request Request, document any) ([]Conflict, error) {
+	var operations []operation
+	if err := json.Unmarshal(request.Body, &operations); err != nil {
+		return nil, fmt.Errorf("read patch of %s: %w", s.Object, err)
+	}
+	var conflicts []Conflict
+	for _, o := range operations {
+		if o.Op != "test" {
+			continue
+		}
+		var expected any
+		if err := json.Unmarshal(o.Value, &expected); err != nil {
+			return nil, fmt.Errorf("read patch of %s: %w", s.Object, err)
+		}
+		found := lookUp(document, o.Path)
+		if reflect.DeepEqual(expected, found) {
+			continue
+		}
+		conflicts = append(conflicts, Conflict{Object: s.Object, Field: o.Path, Expected: compact(expected), Found: compact(found)})
+	}
+	return conflicts, nil
+}
+
+// compact is a decoded value as JSON again.
+func compact(value any) json.RawMessage {
+	text, err := json.Marshal(value)
+	if err != nil {
+		panic(err) // it came from JSON
+	}
+	return text
+}
+
+// unescape undoes what a JSON pointer (RFC 6901) does to a key.
+var unescape = strings.NewReplacer("~1", "/", "~0", "~")
+
+// lookUp follows a JSON pointer, to nil where it leads nowhere.
+func lookUp(document any, pointer string) any {
+	if pointer == "" {
+		return document
+	}
+	for _, key := range strings.Split(pointer, "/")[1:] {
+		key = unescape.Replace(key)
+		switch at := document.(type) {
+		case map[string]any:
+			document = at[key]
+		case []any:
+			i, err := strconv.Atoi(key)
+			if err != nil || i < 0 || i >= len(at) {
+				return nil
+			}
+			document = at[i]
+		default:
+			return nil
+		}
+	}
+	return document
+}

@@ -1,0 +1,144 @@
+package plan
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/devtun/devtun/intercept/plantest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// shop is a namespace with one workload and two services.
+const shop = `
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web, uid: uid-web, creationTimestamp: "2026-01-01T00:00:00Z"}
+spec: {replicas: 3, template: {metadata: {labels: {app: web}}}}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web, labels: {team: a}}
+spec: {selector: {app: web}, ports: [{port: 80}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web-admin}
+spec: {selector: {app: web, tier: back}, ports: [{port: 81}]}
+`
+
+const (
+	webPath   = "/api/v1/namespaces/shop/services/web"
+	adminPath = "/api/v1/namespaces/shop/services/web-admin"
+	deployAt  = "/apis/apps/v1/namespaces/shop/deployments/web"
+	storedAt  = "/api/v1/namespaces/shop/configmaps/devtun-web"
+)
+
+// divert is a plan for shop, with two things made and two changed.
+func divert(identity string) *Plan {
+	p := base(Divert, identity)
+	p.Swap = []Step{
+		point("web", `{"app":"web"}`, fmt.Sprintf(`{"app":%q}`, AgentID("web", identity))),
+		point("web-admin", `{"app":"web","tier":"back"}`, fmt.Sprintf(`{"app":%q,"tier":%q}`, AgentID("web", identity), AgentID("web", identity))),
+	}
+	return p
+}
+
+func base(mode Mode, identity string) *Plan {
+	return &Plan{
+		Version: Version, Name: "web", Namespace: "shop", Workload: Object{"Deployment", "web"}, Services: []string{"web", "web-admin"}, Mode: mode,
+		Owner:    Owner{User: "ann", Machine: "ann's", Since: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)},
+		Identity: identity, Agent: "devtun-web",
+		Prepare: []Step{made("/api/v1", "services", "Service", "devtun-origin-web"), made("/apis/apps/v1", "deployments", "Deployment", "devtun-web")},
+		Remove:  RemovePlan("shop", "web"),
+	}
+}
+
+func made(prefix, resource, kind, name string) Step {
+	body := fmt.Sprintf(`{"kind":%q,"metadata":{"name":%q,"namespace":"shop","ownerReferences":[{"apiVersion":"v1","kind":"ConfigMap","name":"devtun-web","uid":%q}]}}`,
+		kind, name, OwnerUID)
+	return Step{What: "make " + name, Object: Object{kind, name},
+		Do: Request{Method: http.MethodPost, Path: prefix + "/namespaces/shop/" + resource, ContentType: JSON, Body: json.RawMessage(body)}}
+}
+
+func point(service, before, after string) Step {
+	return changed(Object{"Service", service}, "/api/v1/namespaces/shop/services/"+service, "/spec/selector", before, after)
+}
+
+func changed(object Object, path, field, before, after string) Step {
+	patch := func(from, to string) Request {
+		return Request{Method: http.MethodPatch, Path: path + "?fieldManager=devtun", ContentType: JSONPatch, Body: json.RawMessage(fmt.Sprintf(
+			`[{"op":"test","path":%q,"value":%s},{"op":"replace","path":%q,"value":%s}]`, field, from, field, to))}
+	}
+	undo := patch(after, before)
+	return Step{What: "change " + object.Name, Object: object, Do: patch(before, after), Undo: &undo}
+}
+
+// replace is a plan for shop that scales to zero.
+func replace(identity string) *Plan {
+	p := base(Replace, identity)
+	p.Swap = []Step{changed(p.Workload, deployAt+"/scale", "/spec", `{"replicas":3}`, `{}`)}
+	return p
+}
+
+func newShop(t *testing.T) (*plantest.Server, *Client) {
+	server := plantest.New(t)
+	server.Apply(shop)
+	return server, &Client{Doer: server.Client(), Base: server.URL}
+}
+
+// started is an executor whose plan is swapped.
+func started(t *testing.T, client *Client, p *Plan) *Executor {
+	t.Helper()
+	e := NewExecutor(client, p)
+	require.NoError(t, e.Prepare(t.Context()))
+	require.NoError(t, e.Swap(t.Context()))
+	return e
+}
+
+// wire is a Doer that a test gets in the way of.
+type wire struct {
+	Doer
+	before func(*http.Request) error // the request is not sent if it returns one
+	after  func(*http.Request) error // its answer is lost if it returns one
+}
+
+func (w wire) Do(request *http.Request) (*http.Response, error) {
+	if w.before != nil {
+		if err := w.before(request); err != nil {
+			return nil, err
+		}
+	}
+	response, err := w.Doer.Do(request)
+	if err == nil && w.after != nil {
+		if lost := w.after(request); lost != nil {
+			response.Body.Close()
+			return nil, lost
+		}
+	}
+	return response, err
+}
+
+// ref is the shop's intercept, whosever.
+var ref = Ref{Namespace: "shop", Name: "web"}
+
+// requireAsBefore checks that nothing of an intercept is left.
+func requireAsBefore(t *testing.T, server *plantest.Server, before map[string]plantest.Object, about string) {
+	t.Helper()
+	server.Collect()
+	require.Equal(t, before, server.Objects(), about)
+}
+
+// brief is a context that does not outlast what may wait for ever.
+func brief(t *testing.T) context.Context {
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	t.Cleanup(cancel)
+	return ctx
+}

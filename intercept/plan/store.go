@@ -1,0 +1,162 @@
+package plan
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"time"
+)
+
+// OwnerUID stands, in the bodies of a plan's requests, for the UID of the
+// ConfigMap that holds the plan: it is known only once that has been made.
+const OwnerUID = "$(devtun.plan.uid)"
+
+// Key is where the ConfigMap of a plan has it, for Parse.
+const Key = "plan.json"
+
+// ErrNone says that no such intercept stands.
+var ErrNone = errors.New("no such intercept")
+
+// StandingError says that another intercept of the same name stands.
+type StandingError struct{ Plan *Plan }
+
+func (e *StandingError) Error() string {
+	return fmt.Sprintf("%s is intercepted by %s on %s since %s",
+		e.Plan.Workload, e.Plan.Owner.User, e.Plan.Owner.Machine, e.Plan.Owner.Since.Local().Format(time.DateTime))
+}
+
+// configMap is the ConfigMap of a plan, as far as it matters here.
+type configMap struct {
+	APIVersion string            `json:"apiVersion,omitempty"`
+	Kind       string            `json:"kind,omitempty"`
+	Metadata   metadata          `json:"metadata"`
+	Data       map[string]string `json:"data,omitempty"`
+}
+
+type metadata struct {
+	Name              string            `json:"name"`
+	Namespace         string            `json:"namespace,omitempty"`
+	UID               string            `json:"uid,omitempty"`
+	ResourceVersion   string            `json:"resourceVersion,omitempty"`
+	DeletionTimestamp *time.Time        `json:"deletionTimestamp,omitempty"`
+	Labels            map[string]string `json:"labels,omitempty"`
+	Annotations       map[string]string `json:"annotations,omitempty"`
+	OwnerReferences   []struct {
+		Kind string `json:"kind"`
+		Name string `json:"name"`
+		UID  string `json:"uid"`
+	} `json:"ownerReferences,omitempty"`
+}
+
+// ours reports that it is there for an intercept, whichever.
+func (c configMap) ours() bool { return c.Metadata.Labels[InterceptLabel] != "" }
+
+// Labels of every object that an intercept makes.
+func Labels(intercept string) map[string]string {
+	return map[string]string{ManagedByLabel: ManagedBy, InterceptLabel: LabelValue(intercept)}
+}
+
+// Store is the request that stores the plan, the first of all.
+func (p *Plan) Store() (Request, error) {
+	text, err := json.MarshalIndent(p, "", "  ")
+	if err != nil {
+		return Request{}, fmt.Errorf("write plan: %w", err)
+	}
+	body, err := json.Marshal(configMap{
+		APIVersion: "v1",
+		Kind:       "ConfigMap",
+		Metadata: metadata{
+			Name: ObjectName(p.Name), Namespace: p.Namespace, Labels: Labels(p.Name),
+			Annotations: map[string]string{TouchedAnnotation: moment(p.Owner.Since)},
+		},
+		Data: map[string]string{Key: string(text)},
+	})
+	if err != nil {
+		return Request{}, fmt.Errorf("write plan: %w", err)
+	}
+	return Request{Method: http.MethodPost, Path: configMapsPath(p.Namespace), ContentType: JSON, Body: body}, nil
+}
+
+// RemovePlan is the request that deletes a stored plan, that very one, and with
+// it, a little later, all that it owns.
+func RemovePlan(namespace, intercept string) Request {
+	return Request{
+		Method: http.MethodDelete, Path: configMapPath(namespace, intercept), ContentType: JSON,
+		Body: json.RawMessage(`{"apiVersion":"v1","kind":"DeleteOptions","propagationPolicy":"Background","preconditions":{"uid":"` + OwnerUID + `"}}`),
+	}
+}
+
+// filled is the request with the plan's UID put in.
+func (r Request) filled(uid string) Request {
+	r.Body = bytes.ReplaceAll(r.Body, []byte(OwnerUID), []byte(uid))
+	return r
+}
+
+func configMapsPath(namespace string) string {
+	return "/api/v1/namespaces/" + url.PathEscape(namespace) + "/configmaps"
+}
+
+func configMapPath(namespace, intercept string) string {
+	return configMapsPath(namespace) + "/" + url.PathEscape(ObjectName(intercept))
+}
+
+// load reads a stored plan and its ConfigMap. The error is ErrNone if there is
+// none that ref names.
+func load(ctx context.Context, client *Client, ref Ref) (*Plan, configMap, error) {
+	var stored configMap
+	answer, err := client.send(ctx, Request{Method: http.MethodGet, Path: configMapPath(ref.Namespace, ref.Name)})
+	if refused(err, http.StatusNotFound) {
+		return nil, stored, ErrNone
+	}
+	if err != nil {
+		return nil, stored, fmt.Errorf("read plan: %w", err)
+	}
+	if err := json.Unmarshal(answer, &stored); err != nil {
+		return nil, stored, fmt.Errorf("read plan: %w", err)
+	}
+	if stored.Metadata.DeletionTimestamp != nil {
+		return nil, stored, ErrNone
+	}
+	p, err := Parse([]byte(stored.Data[Key]))
+	var version *VersionError
+	switch {
+	case err != nil && ref.Identity != "" && (errors.As(err, &version) || !stored.ours()):
+		return nil, stored, ErrNone // whatever it is, it is not the one that is asked for
+	case err != nil:
+		return nil, stored, fmt.Errorf("ConfigMap %q: %w", stored.Metadata.Name, err)
+	}
+	if ref.Identity != "" && ref.Identity != p.Identity {
+		return nil, stored, ErrNone
+	}
+	return p, stored, nil
+}
+
+// List returns the intercepts that stand in a namespace, and an error that joins
+// what keeps others from being read.
+func List(ctx context.Context, client *Client, namespace string) ([]*Plan, error) {
+	answer, err := client.send(ctx, Request{Method: http.MethodGet, Path: configMapsPath(namespace) + "?labelSelector=" + url.QueryEscape(InterceptLabel)})
+	if err != nil {
+		return nil, fmt.Errorf("list intercepts: %w", err)
+	}
+	var list struct {
+		Items []configMap `json:"items"`
+	}
+	if err := json.Unmarshal(answer, &list); err != nil {
+		return nil, fmt.Errorf("list intercepts: %w", err)
+	}
+	var plans []*Plan
+	var unreadable []error
+	for _, stored := range list.Items {
+		p, err := Parse([]byte(stored.Data[Key]))
+		if err != nil {
+			unreadable = append(unreadable, fmt.Errorf("ConfigMap %q: %w", stored.Metadata.Name, err))
+			continue
+		}
+		plans = append(plans, p)
+	}
+	return plans, errors.Join(unreadable...)
+}

@@ -1,0 +1,198 @@
+package intercept
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/devtun/devtun/intercept/plan"
+	"github.com/devtun/devtun/intercept/wire"
+	"github.com/devtun/devtun/tunnel"
+)
+
+// Config says what a session is about.
+type Config struct {
+	Client kubernetes.Interface
+	// Dial connects to a port of a pod, on its loopback; tunnel.Pool.Dial does.
+	Dial func(ctx context.Context, pod tunnel.Pod, port int) (tunnel.Conn, error)
+	Plan *plan.Plan
+	// Local says where the local process listens. A TCP port of the agent that
+	// is not here stays with the origin.
+	Local []Local
+	// Event, unless nil, is told what happens, one call at a time, in order and
+	// from a goroutine of the session's own: it may take its time, and may call
+	// the session's methods. Run returns only after the last call has.
+	Event func(Event)
+	Log   *slog.Logger // details of the protocol; nil drops them
+}
+
+// Session is the CLI's end of one intercept. Make it with New and Run it once;
+// its other methods may be called concurrently with that.
+type Session struct {
+	config Config
+	agent  agentSpec
+	end    wire.End
+	locals []*local // by Config.Local
+	events *queue
+	pods   *follower
+	pace   pace
+	count  counter
+
+	ended chan struct{} // closed once err is set
+
+	mu      sync.Mutex
+	err     error // what Run returns
+	seen    map[string]*corev1.Pod
+	links   map[types.UID]*link
+	noPods  error         // why pods cannot be watched
+	changed chan struct{} // closed and renewed when one of the above changes
+}
+
+// pace is how long things take, for tests to shorten.
+type pace struct {
+	stuck      time.Duration // a silent session before another is tried
+	attempt    time.Duration // the first attempt to connect
+	poll       time.Duration // between two looks at the agent's Deployment
+	schedule   time.Duration // a pod may be unschedulable
+	scaleUp    time.Duration // likewise, if a node is being added for it
+	start      time.Duration // a pod may take to start, once scheduled
+	changeRest time.Duration // a foreign change stands before it is told
+}
+
+var usualPace = pace{
+	stuck:      3 * time.Second,
+	attempt:    2 * time.Second,
+	poll:       500 * time.Millisecond,
+	schedule:   30 * time.Second,
+	scaleUp:    5 * time.Minute,
+	start:      2 * time.Minute,
+	changeRest: 300 * time.Millisecond,
+}
+
+// New prepares a session. It fails if the plan does not describe an agent, or a
+// Local is none of its ports.
+func New(config Config) (*Session, error) {
+	spec, err := specOf(config.Plan)
+	if err != nil {
+		return nil, err
+	}
+	s := &Session{
+		config:  config,
+		agent:   spec,
+		end:     wire.End{Name: config.Plan.Name, Identity: config.Plan.Identity, Log: config.Log},
+		events:  newQueue(config.Event),
+		pace:    usualPace,
+		ended:   make(chan struct{}),
+		seen:    make(map[string]*corev1.Pod),
+		links:   make(map[types.UID]*link),
+		changed: make(chan struct{}),
+		count:   counter{agents: make(map[string]wire.Counters)},
+	}
+	for _, l := range config.Local {
+		if s.local(l.Port) != nil {
+			return nil, fmt.Errorf("port %d of the agent is to go to two local addresses", l.Port)
+		}
+		if !spec.listens(l.Port) {
+			return nil, fmt.Errorf("the agent has no TCP port %d", l.Port)
+		}
+		watched, err := newLocal(l)
+		if err != nil {
+			return nil, err
+		}
+		s.locals = append(s.locals, watched)
+	}
+	s.pods = s.followPods()
+	return s, nil
+}
+
+// Run keeps the session until ctx ends, and returns nil then. The error is a
+// *wire.Refusal if an agent will not have this devtun: another version or
+// intercept, or it has restored the workload. Nothing runs any more afterwards.
+func (s *Session) Run(ctx context.Context) error {
+	telling := s.events.start()
+	defer telling.Wait()
+	defer s.events.close()
+	group, ctx := errgroup.WithContext(ctx)
+	for _, l := range s.locals {
+		group.Go(func() error {
+			l.watch(ctx, func(open bool) { s.present(l, open) })
+			return nil
+		})
+	}
+	group.Go(func() error {
+		s.watchTraffic(ctx)
+		return nil
+	})
+	group.Go(func() error {
+		s.pods.run(ctx, func(all objects) { s.setPods(ctx, group, all) })
+		return nil
+	})
+	err := group.Wait()
+	s.mu.Lock()
+	s.err = err
+	s.mu.Unlock()
+	close(s.ended)
+	return err
+}
+
+// errOver is what waiting for an ended session fails with.
+var errOver = errors.New("the session has ended")
+
+// over is why there is nothing more to wait for.
+func (s *Session) over() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err != nil {
+		return s.err
+	}
+	return errOver
+}
+
+// change makes a change under mu and wakes those who wait for news.
+func (s *Session) change(by func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	by()
+	close(s.changed)
+	s.changed = make(chan struct{})
+}
+
+// news is closed at the next change.
+func (s *Session) news() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.changed
+}
+
+func (s *Session) tell(e Event) { s.events.put(e) }
+
+// local finds what stands for the agent's port; nil is nothing.
+func (s *Session) local(port int) *local {
+	for _, l := range s.locals {
+		if l.Port == port {
+			return l
+		}
+	}
+	return nil
+}
+
+// waitFor waits for news, or at most for a pause; the error is ctx's.
+func waitFor(ctx context.Context, news <-chan struct{}, pause time.Duration) error {
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	select {
+	case <-news:
+	case <-timer.C:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	return nil
+}

@@ -1,0 +1,75 @@
+package intercept
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/devtun/devtun/intercept/agent"
+	"github.com/devtun/devtun/intercept/plan"
+)
+
+// agentSpec is what a plan says of its agent.
+type agentSpec struct {
+	replicas  int
+	session   int    // the port for sessions
+	ports     []int  // TCP
+	image     string // for hints
+	container string
+	selector  string // of its pods
+}
+
+func (a agentSpec) listens(port int) bool { return slices.Contains(a.ports, port) }
+
+var errNoAgent = errors.New("it creates no agent")
+
+// specOf reads a plan.
+func specOf(p *plan.Plan) (agentSpec, error) {
+	for _, step := range p.Prepare {
+		if step.Object != (plan.Object{Kind: "Deployment", Name: p.Agent}) {
+			continue
+		}
+		var deployment appsv1.Deployment
+		err := json.Unmarshal(step.Do.Body, &deployment)
+		if err == nil {
+			var spec agentSpec
+			if spec, err = specOfDeployment(&deployment); err == nil {
+				spec.selector = plan.AgentLabel + "=" + plan.AgentID(p.Name, p.Identity)
+				return spec, nil
+			}
+		}
+		return agentSpec{}, fmt.Errorf("read plan's agent: %w", err)
+	}
+	return agentSpec{}, fmt.Errorf("read plan's agent: %w", errNoAgent)
+}
+
+func specOfDeployment(d *appsv1.Deployment) (agentSpec, error) {
+	spec := agentSpec{replicas: 1}
+	if d.Spec.Replicas != nil {
+		spec.replicas = int(*d.Spec.Replicas)
+	}
+	for _, container := range d.Spec.Template.Spec.Containers {
+		i := slices.IndexFunc(container.Env, func(v corev1.EnvVar) bool { return v.Name == agent.ConfigVariable })
+		if i < 0 {
+			continue
+		}
+		text := strings.ReplaceAll(container.Env[i].Value, "$$(", "$(") // as the kubelet does
+		config, err := agent.ParseConfig(text)
+		if err != nil {
+			return agentSpec{}, err
+		}
+		spec.session, spec.image, spec.container = config.SessionPort, container.Image, container.Name
+		for _, port := range config.Ports {
+			if port.Protocol == agent.TCP {
+				spec.ports = append(spec.ports, port.Port)
+			}
+		}
+		return spec, nil
+	}
+	return agentSpec{}, errNoAgent
+}

@@ -1,0 +1,196 @@
+package target
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/devtun/devtun/intercept/plan"
+)
+
+const (
+	// budgetPatience bounds how long a disruption budget may keep a pod.
+	budgetPatience = 30 * time.Second
+
+	// replacementPatience bounds how long an evicted pod's replacement may take to
+	// be ready, and the evicted pods to be gone.
+	replacementPatience = 2 * time.Minute
+
+	// podsEvery is how often the pods are looked at, and the least time between two
+	// attempts to evict one.
+	podsEvery = 500 * time.Millisecond
+)
+
+// Why connections that clients hold stay with the origin.
+const (
+	MayNotEvict Reason = "MayNotEvict" // the user lacks the right
+	Protected   Reason = "Protected"   // by a disruption budget
+	NoSuccessor Reason = "NoSuccessor" // the evicted pod's replacement does not get ready
+	Unevictable Reason = "Unevictable" // another refusal
+)
+
+// Stayed says what was not evicted, and why: a pod, or the workload whose pods
+// they are.
+type Stayed struct {
+	Reason Reason
+	Note
+}
+
+// eviction is one run of Evict.
+type eviction struct {
+	*Target
+	client   kubernetes.Interface
+	selector string
+	ready    int                // pods, to begin with
+	gone     map[types.UID]bool // pods, or about to be
+	patience time.Duration      // with a budget
+}
+
+// Evict moves the connections that clients hold to the origin's pods from before
+// the swap, by having those pods replaced: one at a time, each only when the
+// last one's replacement is ready, and as disruption budgets allow. It is to be
+// called once the swap is done. evicted, unless nil, is told of each pod. In the
+// end the evicted pods are gone, with all their connections.
+//
+// Where that cannot be, the connections stay with the origin until they end.
+// The error is of a request that failed otherwise, or ctx's.
+func (t *Target) Evict(ctx context.Context, client kubernetes.Interface, evicted func(pod string)) ([]Stayed, error) {
+	e := &eviction{Target: t, client: client, selector: metav1.FormatLabelSelector(t.Workload.Selector), patience: budgetPatience, gone: make(map[types.UID]bool)}
+	before, err := e.pods(ctx)
+	if err != nil {
+		return nil, err
+	}
+	e.ready = e.countReady(before)
+	var stayed []Stayed
+	for _, pod := range before {
+		left, err := e.evict(ctx, &pod)
+		if err != nil {
+			return stayed, err
+		}
+		if left == nil {
+			e.gone[pod.UID] = true
+			if evicted != nil {
+				evicted(pod.Name)
+			}
+			left, err = e.replaced(ctx)
+		}
+		if err != nil {
+			return stayed, err
+		}
+		if left != nil {
+			stayed = append(stayed, *left)
+			if left.Reason == MayNotEvict || left.Reason == NoSuccessor {
+				break // it would be the same with the others, or worse
+			}
+		}
+	}
+	_, err = e.await(ctx, func(pods []corev1.Pod) bool {
+		return !slices.ContainsFunc(pods, func(pod corev1.Pod) bool { return e.gone[pod.UID] })
+	})
+	return stayed, err
+}
+
+// pods are the workload's that run.
+func (e *eviction) pods(ctx context.Context) ([]corev1.Pod, error) {
+	all, err := e.client.CoreV1().Pods(e.Namespace).List(ctx, metav1.ListOptions{LabelSelector: e.selector})
+	if err != nil {
+		return nil, fmt.Errorf("list the origin's pods: %w", err)
+	}
+	return slices.DeleteFunc(all.Items, func(pod corev1.Pod) bool {
+		return pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
+	}), nil
+}
+
+// countReady counts the pods that take connections, and will.
+func (e *eviction) countReady(pods []corev1.Pod) (n int) {
+	for _, pod := range pods {
+		if !e.gone[pod.UID] && pod.DeletionTimestamp == nil && slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool {
+			return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
+		}) {
+			n++
+		}
+	}
+	return n
+}
+
+// evict evicts one pod, unless it goes anyway. It says why it did not.
+func (e *eviction) evict(ctx context.Context, pod *corev1.Pod) (*Stayed, error) {
+	object := plan.Object{Kind: "Pod", Name: pod.Name}
+	if pod.DeletionTimestamp != nil {
+		return nil, nil
+	}
+	for began := time.Now(); ; {
+		err := e.client.CoreV1().Pods(e.Namespace).EvictV1(ctx, &policyv1.Eviction{
+			ObjectMeta:    metav1.ObjectMeta{Name: pod.Name, Namespace: e.Namespace},
+			DeleteOptions: &metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &pod.UID}},
+		})
+		switch {
+		case err == nil, apierrors.IsNotFound(err), apierrors.IsConflict(err): // gone, or another of its name
+			return nil, nil
+		case ctx.Err() != nil:
+			return nil, fmt.Errorf("evict %s: %w", object, ctx.Err())
+		case apierrors.IsForbidden(err):
+			return &Stayed{MayNotEvict, Note{e.Workload.Object, "you may not evict the pods of " + e.Workload.String() + ": " + noMoving,
+				"to move them: kubectl rollout restart, or grant create on pods/eviction"}}, nil
+		case !apierrors.IsTooManyRequests(err):
+			return &Stayed{Unevictable, Note{object, fmt.Sprintf("%s cannot be evicted (%v): %s", object, err, noMoving), ""}}, nil
+		case time.Since(began) >= e.patience:
+			e.patience = 0 // one try for each of the others
+			return &Stayed{Protected, Note{object, fmt.Sprintf("%s may not be evicted now (%v): %s", object, err, noMoving), ""}}, nil
+		}
+		pause := podsEvery
+		if seconds, asked := apierrors.SuggestsClientDelay(err); asked {
+			pause = max(pause, min(time.Duration(seconds)*time.Second, e.patience/4))
+		}
+		if err := wait(ctx, pause); err != nil {
+			return nil, fmt.Errorf("evict %s: %w", object, err)
+		}
+	}
+}
+
+// replaced waits until as many pods are ready as were to begin with.
+func (e *eviction) replaced(ctx context.Context) (*Stayed, error) {
+	in, err := e.await(ctx, func(pods []corev1.Pod) bool { return e.countReady(pods) >= e.ready })
+	if in || err != nil {
+		return nil, err
+	}
+	return &Stayed{NoSuccessor, Note{e.Workload.Object, fmt.Sprintf("the pod in place of the one evicted of %s is not ready after %v: the others stay, and so do the connections that clients hold to them",
+		e.Workload, replacementPatience), ""}}, nil
+}
+
+// await looks at the pods until they are as wanted; false if that takes too long.
+func (e *eviction) await(ctx context.Context, wanted func([]corev1.Pod) bool) (bool, error) {
+	for began := time.Now(); time.Since(began) < replacementPatience; {
+		pods, err := e.pods(ctx)
+		if err != nil {
+			return false, err
+		}
+		if wanted(pods) {
+			return true, nil
+		}
+		if err := wait(ctx, podsEvery); err != nil {
+			return false, fmt.Errorf("wait for the origin's pods: %w", err)
+		}
+	}
+	return false, nil
+}
+
+// wait waits, or returns why ctx has ended.
+func wait(ctx context.Context, pause time.Duration) error {
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

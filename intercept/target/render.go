@@ -1,0 +1,61 @@
+package target
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+
+	"sigs.k8s.io/yaml"
+
+	"github.com/devtun/devtun/intercept/plan"
+)
+
+// Render writes, as YAML documents with comments, all that a plan would create
+// and patch, in order, and then what would undo it.
+func Render(w io.Writer, p *plan.Plan) error {
+	store, err := p.Store()
+	if err != nil {
+		return err
+	}
+	var out bytes.Buffer
+	fmt.Fprintf(&out, "# Intercept of %s in namespace %s (%s).\n", p.Workload, p.Namespace, p.Mode)
+	fmt.Fprintf(&out, "# %s stands for the UID of the ConfigMap, which the cluster gives it.\n", plan.OwnerUID)
+	render := func(what string, request plan.Request) {
+		if err == nil {
+			err = document(&out, what, request)
+		}
+	}
+	render("prepare: store this plan", store)
+	for _, step := range p.Prepare {
+		render("prepare: "+step.What, step.Do)
+	}
+	for _, step := range p.Swap {
+		render("swap: "+step.What, step.Do)
+	}
+	for _, step := range slices.Backward(p.Swap) {
+		render(fmt.Sprintf("restore: bring %s back", step.Object), *step.Undo)
+	}
+	render("restore: remove the plan, and with it all that was created", p.Remove)
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(out.Bytes())
+	return err
+}
+
+// document writes one request: an object as it is, anything else as a list of
+// what it does.
+func document(out *bytes.Buffer, what string, request plan.Request) error {
+	var body any
+	if err := json.Unmarshal(request.Body, &body); err != nil {
+		return fmt.Errorf("read plan: %w", err)
+	}
+	text, err := yaml.Marshal(body)
+	if err != nil {
+		return fmt.Errorf("write plan: %w", err)
+	}
+	fmt.Fprintf(out, "---\n# %s\n# %s %s\n%s", what, request.Method, request.Path, text)
+	return nil
+}

@@ -1,0 +1,246 @@
+package target
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/devtun/devtun/intercept/plan"
+)
+
+// Target is what an intercept stands for.
+type Target struct {
+	Namespace string
+	Workload  *Workload
+	Services  []*corev1.Service // sorted by name; whose traffic the agent gets
+	Ports     []Port            // of the services, in their order
+	Notes     []Note            // what was left out, and why
+}
+
+// Name is the intercept's.
+func (t *Target) Name() string { return t.Workload.Name }
+
+// kindsByPrefix are the kinds that a name's prefix may stand for.
+var kindsByPrefix = map[string]string{
+	"svc": "Service", "service": "Service", "services": "Service",
+	"deploy": deployment, "deployment": deployment, "deployments": deployment,
+	"sts": statefulSet, "statefulset": statefulSet, "statefulsets": statefulSet,
+	"rs": replicaSet, "replicaset": replicaSet, "replicasets": replicaSet,
+	"ds": daemonSet, "daemonset": daemonSet, "daemonsets": daemonSet,
+}
+
+// Resolve finds what the user names: "svc/web" a service; "deploy/web", "sts/web"
+// a workload with all services that lead to it; "web" a service, or else a
+// workload. The error is a *NameError, an *UnknownError, a *RefusedError, or a
+// *plan.StandingError if it is intercepted already.
+func Resolve(ctx context.Context, client kubernetes.Interface, namespace, name string) (*Target, error) {
+	kind, name, err := parseName(name)
+	if err != nil {
+		return nil, err
+	}
+	seen, err := see(ctx, client, namespace)
+	if err != nil {
+		return nil, err
+	}
+	return seen.resolve(kind, name)
+}
+
+func parseName(given string) (kind, name string, err error) {
+	prefix, name, slash := strings.Cut(given, "/")
+	if !slash {
+		return "", given, nil
+	}
+	if kind = kindsByPrefix[strings.ToLower(prefix)]; kind == "" || name == "" || strings.Contains(name, "/") {
+		return "", "", &NameError{given}
+	}
+	return kind, name, nil
+}
+
+// scene is what there is in a namespace.
+type scene struct {
+	namespace string
+	services  []*corev1.Service
+	workloads []*Workload
+	plans     []*plan.Plan
+}
+
+func see(ctx context.Context, client kubernetes.Interface, namespace string) (*scene, error) {
+	found, err := client.CoreV1().Namespaces().Get(ctx, namespace, metav1.GetOptions{})
+	switch {
+	case err == nil && found.DeletionTimestamp != nil:
+		return nil, refuse(Terminating, plan.Object{Kind: "Namespace", Name: namespace}, "wait until it is gone, and make it anew", "is being deleted")
+	case err != nil && !apierrors.IsForbidden(err): // what is in it may be allowed all the same
+		return nil, err
+	}
+	s := &scene{namespace: namespace}
+	services, err := client.CoreV1().Services(namespace).List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return nil, err
+	}
+	for i := range services.Items {
+		if services.Items[i].Labels[plan.ManagedByLabel] != plan.ManagedBy {
+			s.services = append(s.services, &services.Items[i])
+		}
+	}
+	if s.workloads, err = listWorkloads(ctx, client, namespace); err != nil {
+		return nil, err
+	}
+	stored, err := client.CoreV1().ConfigMaps(namespace).List(ctx, metav1.ListOptions{LabelSelector: plan.InterceptLabel})
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range stored.Items {
+		// One of another version is met again when the plan is stored.
+		if p, err := plan.Parse([]byte(c.Data[plan.Key])); err == nil {
+			s.plans = append(s.plans, p)
+		}
+	}
+	return s, nil
+}
+
+func (s *scene) resolve(kind, name string) (*Target, error) {
+	if err := s.standing(kind, name); err != nil {
+		return nil, err
+	}
+	if kind == "" || kind == "Service" {
+		i := slices.IndexFunc(s.services, func(service *corev1.Service) bool { return service.Name == name })
+		if i >= 0 {
+			return s.ofService(s.services[i])
+		}
+		if kind != "" {
+			return nil, s.unknown(kind, name)
+		}
+	}
+	for _, w := range s.workloads { // Deployments come first
+		if w.Name == name && (kind == "" || w.Kind == kind) {
+			return s.ofWorkload(w)
+		}
+	}
+	return nil, s.unknown(kind, name)
+}
+
+// standing finds an intercept that has what is named.
+func (s *scene) standing(kind, name string) error {
+	for _, p := range s.plans {
+		service := (kind == "" || kind == "Service") && slices.Contains(p.Services, name)
+		workload := (kind == "" || kind == p.Workload.Kind) && p.Workload.Name == name
+		if service || workload {
+			return &plan.StandingError{Plan: p}
+		}
+	}
+	return nil
+}
+
+func (s *scene) unknown(kind, name string) error {
+	var names []string
+	if kind == "" || kind == "Service" {
+		for _, service := range s.services {
+			names = append(names, service.Name)
+		}
+	}
+	for _, w := range s.workloads {
+		if kind == "" || kind == w.Kind {
+			names = append(names, w.Name)
+		}
+	}
+	slices.Sort(names)
+	return &UnknownError{Kind: kind, Name: name, Namespace: s.namespace, Candidates: slices.Compact(names)}
+}
+
+func (s *scene) ofService(service *corev1.Service) (*Target, error) {
+	object := serviceObject(service.Name)
+	switch {
+	case service.Spec.Type == corev1.ServiceTypeExternalName:
+		return nil, refuse(External, object, "name a service with pods behind it", "is an alias of %s outside the cluster: no pods, nothing to intercept", service.Spec.ExternalName)
+	case len(service.Spec.Selector) == 0:
+		return nil, refuse(NoSelector, object, "name the workload behind it instead, if it is in this cluster", "has no selector: it is not known which workload it stands for")
+	case !carries(service):
+		return nil, refuse(NoTCP, object, "devtun carries TCP; UDP ports beside a TCP port are passed on to the origin", "has no TCP port that could be intercepted: its ports are %s", describePorts(service))
+	}
+	var selected []*Workload
+	for _, w := range s.workloads {
+		if selects(service, w) {
+			selected = append(selected, w)
+		}
+	}
+	switch len(selected) {
+	case 0:
+		return nil, refuse(NoWorkload, object, "devtun intercepts Deployments, StatefulSets, ReplicaSets and DaemonSets; 'kubectl get pods -l "+labels.FormatLabels(service.Spec.Selector)+"' shows what is there",
+			"selects the pods of no workload that devtun knows")
+	case 1:
+	default:
+		var names []string
+		for _, w := range selected {
+			names = append(names, strings.ToLower(w.Kind)+"/"+w.Name)
+		}
+		return nil, refuse(ManyWorkloads, object, "name one of them: devtun intercept "+names[0], "selects the pods of %d workloads: %s", len(names), strings.Join(names, ", "))
+	}
+	if err := s.standing(selected[0].Kind, selected[0].Name); err != nil {
+		return nil, err
+	}
+	t := &Target{Namespace: s.namespace, Workload: selected[0], Services: []*corev1.Service{service}}
+	return t.withPorts()
+}
+
+func (s *scene) ofWorkload(w *Workload) (*Target, error) {
+	t := &Target{Namespace: s.namespace, Workload: w}
+	var governing *corev1.Service
+	for _, service := range s.services {
+		switch {
+		case service.Spec.Type == corev1.ServiceTypeExternalName || !selects(service, w):
+		case !carries(service):
+			t.Notes = append(t.Notes, Note{serviceObject(service.Name),
+				fmt.Sprintf("Service %q stays with its pods: its ports are %s", service.Name, describePorts(service)), ""})
+		case service.Name == w.ServiceName && service.Spec.ClusterIP == corev1.ClusterIPNone:
+			governing = service
+		default:
+			t.Services = append(t.Services, service)
+		}
+	}
+	// Its pods find each other by the names that this service gives them.
+	if governing != nil && len(t.Services) == 0 {
+		t.Services = append(t.Services, governing)
+	} else if governing != nil {
+		t.Notes = append(t.Notes, Note{serviceObject(governing.Name),
+			fmt.Sprintf("Service %q stays with its pods: it gives them their names", governing.Name), "to intercept it: devtun intercept svc/" + governing.Name})
+	}
+	if len(t.Services) == 0 {
+		return nil, refuse(NoService, w.Object, "make a Service that selects its pods; to run the process here and reach the cluster, 'devtun run' is enough", "has no Service with a TCP port that leads to its pods: nothing arrives there that could be intercepted")
+	}
+	return t.withPorts()
+}
+
+// withPorts fills in Ports, and notes what the services may surprise with.
+func (t *Target) withPorts() (*Target, error) {
+	slices.SortFunc(t.Services, func(a, b *corev1.Service) int { return strings.Compare(a.Name, b.Name) })
+	for _, service := range t.Services {
+		ports, err := portsOf(service, &t.Workload.Template)
+		if err != nil {
+			return nil, err
+		}
+		t.Ports = append(t.Ports, ports...)
+	}
+	return t, nil
+}
+
+func selects(service *corev1.Service, w *Workload) bool {
+	return len(service.Spec.Selector) > 0 && labels.SelectorFromSet(service.Spec.Selector).Matches(labels.Set(w.Template.Labels))
+}
+
+func describePorts(service *corev1.Service) string {
+	if len(service.Spec.Ports) == 0 {
+		return "none"
+	}
+	var ports []string
+	for _, p := range service.Spec.Ports {
+		ports = append(ports, fmt.Sprintf("%d/%s", p.Port, p.Protocol))
+	}
+	return strings.Join(ports, ", ")
+}

@@ -1,0 +1,216 @@
+package target
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+
+	"github.com/devtun/devtun/intercept/plan"
+)
+
+// Right is one thing that somebody must be allowed to do in a namespace.
+type Right struct {
+	Verb, Group, Resource, Subresource string
+	// Name is the one object that it is about; "" for all.
+	Name string
+	// Without says what is lost without it; "" if it cannot be done without.
+	Without string
+}
+
+func (r Right) String() string {
+	name := r.Resource
+	if r.Group != "" {
+		name += "." + r.Group
+	}
+	if r.Subresource != "" {
+		name += "/" + r.Subresource
+	}
+	if r.Name != "" {
+		name += " " + r.Name
+	}
+	return r.Verb + " " + name
+}
+
+func (r Right) rule() rbacv1.PolicyRule {
+	rule := rbacv1.PolicyRule{APIGroups: []string{r.Group}, Resources: []string{r.Resource}, Verbs: []string{r.Verb}}
+	if r.Subresource != "" {
+		rule.Resources[0] += "/" + r.Subresource
+	}
+	if r.Name != "" {
+		rule.ResourceNames = []string{r.Name}
+	}
+	return rule
+}
+
+const (
+	apps       = "apps"
+	rbac       = rbacv1.GroupName
+	networking = "networking.k8s.io"
+)
+
+// The prices of optional rights.
+const (
+	noSelfRestore = "the agent cannot restore by itself"
+	noMoving      = "connections that clients hold already stay with the origin until they end"
+	noTouch       = "an agent out of your reach may restore while you use another"
+	noNotice      = "whether somebody else changes the workload is seen only in the end"
+	notSeen       = "what it would tell is not known"
+)
+
+// reading is what is needed to find a target and its circumstances.
+var reading = []Right{
+	{Verb: "list", Resource: "services"},
+	{Verb: "list", Resource: "configmaps"},
+	{Verb: "list", Group: apps, Resource: "deployments"},
+	{Verb: "list", Group: apps, Resource: "statefulsets"},
+	{Verb: "list", Group: apps, Resource: "replicasets", Without: notSeen},
+	{Verb: "list", Group: apps, Resource: "daemonsets", Without: notSeen},
+	{Verb: "list", Group: "autoscaling", Resource: "horizontalpodautoscalers", Without: notSeen},
+	{Verb: "list", Group: "policy", Resource: "poddisruptionbudgets", Without: notSeen},
+	{Verb: "list", Group: networking, Resource: "networkpolicies", Without: notSeen},
+	{Verb: "list", Resource: "resourcequotas", Without: notSeen},
+	{Verb: "list", Resource: "limitranges", Without: notSeen},
+}
+
+// session is what is needed to have an agent, speak to it and see what becomes of
+// it and of what was changed.
+var session = []Right{
+	{Verb: "get", Group: apps, Resource: "deployments"},
+	{Verb: "list", Resource: "pods"},
+	{Verb: "watch", Resource: "pods"},
+	{Verb: "list", Resource: "events", Without: "why an agent does not start is not known"},
+	{Verb: "create", Resource: "pods", Subresource: "portforward"},
+}
+
+// Rights are all that an intercept of a mode needs in a namespace, whatever it
+// intercepts there: what a Role for it has to grant. None is ever needed beyond
+// the namespace.
+func Rights(mode plan.Mode) []Right {
+	all := slices.Concat(reading, session, []Right{
+		{Verb: "get", Resource: "configmaps"},
+		{Verb: "create", Resource: "configmaps"},
+		{Verb: "patch", Resource: "configmaps", Without: noTouch},
+		{Verb: "delete", Resource: "configmaps"},
+		{Verb: "create", Group: apps, Resource: "deployments"},
+		{Verb: "create", Resource: "serviceaccounts", Without: noSelfRestore},
+		{Verb: "create", Group: rbac, Resource: "roles", Without: noSelfRestore},
+		{Verb: "create", Group: rbac, Resource: "rolebindings", Without: noSelfRestore},
+		{Verb: "create", Group: networking, Resource: "networkpolicies", Without: "workloads that network policies restrict cannot be intercepted"},
+	})
+	if mode == plan.Replace {
+		for _, resource := range scaled {
+			all = append(all, Right{Verb: "watch", Group: apps, Resource: resource, Without: noNotice})
+		}
+		return append(all, scaling()...)
+	}
+	return append(all,
+		Right{Verb: "get", Resource: "services"},
+		Right{Verb: "watch", Resource: "services"},
+		Right{Verb: "create", Resource: "services"},
+		Right{Verb: "patch", Resource: "services"},
+		Right{Verb: "create", Resource: "pods", Subresource: "eviction", Without: noMoving},
+	)
+}
+
+// ListRights are what listing needs in a namespace: to find the intercepts, and to
+// ask their agents.
+func ListRights() []Right {
+	return []Right{
+		{Verb: "list", Resource: "configmaps"},
+		{Verb: "list", Resource: "pods"},
+		{Verb: "create", Resource: "pods", Subresource: "portforward"},
+	}
+}
+
+// RestoreRights are what restoring needs in a namespace.
+func RestoreRights() []Right {
+	return append([]Right{
+		{Verb: "list", Resource: "configmaps"}, {Verb: "get", Resource: "configmaps"}, {Verb: "delete", Resource: "configmaps"},
+		{Verb: "get", Resource: "services"}, {Verb: "patch", Resource: "services"},
+	}, scaling()...)
+}
+
+// scaled are the resources that have a scale.
+var scaled = []string{resources[deployment], resources[statefulSet], resources[replicaSet]}
+
+func scaling() []Right {
+	var all []Right
+	for _, resource := range scaled {
+		all = append(all,
+			Right{Verb: "get", Group: apps, Resource: resource, Subresource: "scale"},
+			Right{Verb: "patch", Group: apps, Resource: resource, Subresource: "scale"})
+	}
+	return all
+}
+
+// RightsOf are what carrying out, holding and undoing one plan needs, by name
+// where a right can be so limited. To grant the agent its rights one has to have
+// them; those are among these.
+func RightsOf(p *plan.Plan) []Right {
+	all := slices.Clone(session)
+	stored := plan.ObjectName(p.Name)
+	all = append(all,
+		Right{Verb: "create", Resource: "configmaps"},
+		Right{Verb: "get", Resource: "configmaps", Name: stored},
+		Right{Verb: "patch", Resource: "configmaps", Name: stored, Without: noTouch},
+		Right{Verb: "delete", Resource: "configmaps", Name: stored})
+	for _, step := range p.Prepare {
+		right := rightOf(step.Do)
+		right.Name = ""
+		if right.Group == rbac || right.Resource == "serviceaccounts" {
+			right.Without = noSelfRestore
+		}
+		if !slices.Contains(all, right) {
+			all = append(all, right)
+		}
+	}
+	for _, step := range p.Swap {
+		right := rightOf(step.Do)
+		all = append(all, right)
+		right.Verb = "get"
+		all = append(all, right)
+	}
+	if p.Mode == plan.Replace {
+		return append(all, Right{Verb: "watch", Group: apps, Resource: resources[p.Workload.Kind], Without: noNotice})
+	}
+	return append(all, Right{Verb: "watch", Resource: "services"}, Right{Verb: "create", Resource: "pods", Subresource: "eviction", Without: noMoving})
+}
+
+// rightOf is what a request needs.
+func rightOf(request plan.Request) Right {
+	path, _, _ := strings.Cut(request.Path, "?")
+	parts := strings.Split(strings.TrimPrefix(path, "/"), "/")
+	right := Right{Verb: map[string]string{http.MethodPost: "create", http.MethodPatch: "patch", http.MethodDelete: "delete", http.MethodGet: "get"}[request.Method]}
+	if parts[0] == "apis" {
+		right.Group, parts = parts[1], parts[3:]
+	} else {
+		parts = parts[2:]
+	}
+	parts = parts[2:] // namespaces, its name
+	right.Resource = parts[0]
+	if len(parts) > 1 {
+		right.Name = parts[1]
+	}
+	if len(parts) > 2 {
+		right.Subresource = parts[2]
+	}
+	return right
+}
+
+// undoRights are what undoing the builder's plan needs, and no more: the agent's.
+func (b *builder) undoRights() []Right {
+	stored := plan.ObjectName(b.Name())
+	rights := []Right{{Verb: "get", Resource: "configmaps", Name: stored}, {Verb: "delete", Resource: "configmaps", Name: stored}}
+	if b.Mode == plan.Replace {
+		resource := resources[b.Workload.Kind]
+		return append(rights,
+			Right{Verb: "get", Group: apps, Resource: resource, Subresource: "scale", Name: b.Workload.Name},
+			Right{Verb: "patch", Group: apps, Resource: resource, Subresource: "scale", Name: b.Workload.Name})
+	}
+	for _, s := range b.Services {
+		rights = append(rights, Right{Verb: "get", Resource: "services", Name: s.Name}, Right{Verb: "patch", Resource: "services", Name: s.Name})
+	}
+	return rights
+}

@@ -1,0 +1,105 @@
+package target
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/devtun/devtun/intercept/plan"
+)
+
+// swap is the steps that put the agent in the traffic's way.
+func (b *builder) swap() ([]plan.Step, error) {
+	if b.Mode == plan.Replace {
+		step, err := b.scale()
+		return []plan.Step{step}, err
+	}
+	var steps []plan.Step
+	for _, s := range b.Services {
+		step, err := b.point(s)
+		if err != nil {
+			return nil, err
+		}
+		steps = append(steps, step)
+	}
+	return steps, nil
+}
+
+// point is the step that has a Service select the agent's pods.
+func (b *builder) point(s *corev1.Service) (plan.Step, error) {
+	const field = "/spec/selector"
+	before, after := s.Spec.Selector, b.agentSelector(s)
+	do, undo, err := patches(places["Service"].object(b.Namespace, s.Name), field, before, after, nil)
+	undo.Path = manage(undo.Path, managerOf(s.ObjectMeta, "f:spec", "f:selector"))
+	object := serviceObject(s.Name)
+	return plan.Step{What: fmt.Sprintf("point %s at the agent", object), Object: object, Do: do, Undo: &undo}, err
+}
+
+// podTemplateHash is a label that a Deployment's controller sets on its pods.
+const podTemplateHash = "pod-template-hash"
+
+// agentSelector has the keys of the Service's selector, and the agent's values.
+func (b *builder) agentSelector(s *corev1.Service) map[string]string {
+	selector := make(map[string]string)
+	for key := range s.Spec.Selector {
+		if key != podTemplateHash { // not ours to set
+			selector[key] = b.id
+		}
+	}
+	if len(selector) == 0 {
+		selector[plan.AgentLabel] = b.id
+	}
+	return selector
+}
+
+// scale is the step that scales the workload to zero. It patches the scale, to
+// which a right of its own can be granted, and the whole spec of it, which says
+// nothing where it is zero. The UID keeps the undo from a later workload of the
+// same name.
+func (b *builder) scale() (plan.Step, error) {
+	before, after := map[string]int32{}, map[string]int32{}
+	if b.Workload.Replicas != 0 {
+		before["replicas"] = b.Workload.Replicas
+	}
+	path := places[b.Workload.Kind].object(b.Namespace, b.Workload.Name) + "/scale"
+	do, undo, err := patches(path, "/spec", before, after, []test{{"/metadata/uid", b.Workload.UID}})
+	return plan.Step{
+		What:   "scale " + b.Workload.String() + " from " + strconv.Itoa(int(b.Workload.Replicas)) + " to 0",
+		Object: b.Workload.Object, Do: do, Undo: &undo,
+	}, err
+}
+
+// test is a condition of an undo.
+type test struct {
+	path  string
+	value any
+}
+
+// patches are the two that change a field from before to after, and back.
+func patches(path, field string, before, after any, tests []test) (do, undo plan.Request, err error) {
+	type operation struct {
+		Op    string `json:"op"`
+		Path  string `json:"path"`
+		Value any    `json:"value"`
+	}
+	request := func(operations ...operation) (plan.Request, error) {
+		body, err := json.Marshal(operations)
+		return plan.Request{Method: http.MethodPatch, Path: manage(path, fieldManager), ContentType: plan.JSONPatch, Body: body}, err
+	}
+	do, err = request(operation{"test", field, before}, operation{"replace", field, after})
+	if err != nil {
+		return do, undo, fmt.Errorf("write patch: %w", err)
+	}
+	var back []operation
+	for _, t := range tests {
+		back = append(back, operation{"test", t.path, t.value})
+	}
+	undo, err = request(append(back, operation{"test", field, after}, operation{"replace", field, before})...)
+	if err != nil {
+		return do, undo, fmt.Errorf("write patch: %w", err)
+	}
+	return do, undo, nil
+}

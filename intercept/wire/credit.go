@@ -1,0 +1,111 @@
+package wire
+
+import "sync"
+
+// room is how much of the other end's data may wait at an end, in bytes. yamux
+// alone would allow a whole window for each stream.
+type room struct {
+	all   int // about, for all streams
+	most  int // for one; in one round trip of 50 ms it makes 120 MB/s and more
+	least int // for one, however many there are
+}
+
+var (
+	developerRoom = room{all: 128 << 20, most: 8 << 20, least: 256 << 10}
+	agentRoom     = room{all: 32 << 20, most: 6 << 20, least: 48 << 10}
+)
+
+// share is each of so many streams' part.
+func (r room) share(streams int) int { return min(max(r.all/max(streams, 1), r.least), r.most) }
+
+// credit bounds what a stream has waiting at the far side, which says how much
+// of it has been taken.
+type credit struct {
+	mu      sync.Mutex
+	waiting int           // bytes sent and not yet taken
+	changed chan struct{} // holds a token when waiting has shrunk
+}
+
+func newCredit() *credit { return &credit{changed: make(chan struct{}, 1)} }
+
+// spend waits until some of n bytes may be sent, and says how many. It returns 0
+// when the stream breaks off.
+func (c *credit) spend(n int, st *Stream) int {
+	for {
+		limit := st.session.farRoom().share(st.session.streamCount())
+		c.mu.Lock()
+		if free := limit - c.waiting; free > 0 {
+			n = min(n, free)
+			c.waiting += n
+			c.mu.Unlock()
+			return n
+		}
+		c.mu.Unlock()
+		select {
+		case <-c.changed:
+		case <-st.broken:
+			return 0
+		}
+	}
+}
+
+// earn takes note that the far side has taken n bytes.
+func (c *credit) earn(n int) {
+	c.mu.Lock()
+	c.waiting -= n
+	c.mu.Unlock()
+	select {
+	case c.changed <- struct{}{}:
+	default:
+	}
+}
+
+// took counts n bytes that a stream's reader took, and lets the far side know if
+// they have become many. What is less is said at the next tick: the two ends may
+// count streams differently, and neither must wait for the other.
+func (st *Stream) took(n int) {
+	if st.untold.Add(int64(n)) >= int64(st.session.nearRoom().share(st.session.streamCount())/4) {
+		st.tellTaken()
+	}
+}
+
+func (st *Stream) tellTaken() {
+	if n := st.untold.Swap(0); n > 0 {
+		st.session.out.post(Message{Type: typeTaken, Stream: st.raw.StreamID(), N: uint64(n)})
+	}
+}
+
+// tellAllTaken is for each tick.
+func (s *Session) tellAllTaken() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, stream := range s.streams {
+		stream.tellTaken()
+	}
+}
+
+// taken finds the stream of which the far side has taken n bytes.
+func (s *Session) taken(id uint32, n uint64) {
+	s.mu.Lock()
+	stream := s.streams[id]
+	s.mu.Unlock()
+	if stream != nil && n <= window {
+		stream.credit.earn(int(n))
+	}
+}
+
+func (s *Session) streamCount() int { return int(s.count.Load()) }
+
+func (s *Session) nearRoom() room {
+	if s.developer {
+		return developerRoom
+	}
+	return agentRoom
+}
+
+func (s *Session) farRoom() room {
+	if s.developer {
+		return agentRoom
+	}
+	return developerRoom
+}

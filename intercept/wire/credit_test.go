@@ -1,0 +1,89 @@
+package wire
+
+import (
+	"io"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestShares(t *testing.T) {
+	r := room{all: 1000, most: 500, least: 10}
+	for streams, want := range map[int]int{0: 500, 1: 500, 2: 500, 4: 250, 1000: 10} {
+		require.Equal(t, want, r.share(streams))
+	}
+	for _, r := range []room{agentRoom, developerRoom} {
+		require.LessOrEqual(t, 2*r.most, window)
+	}
+}
+
+func TestAdmitted(t *testing.T) {
+	for _, odd := range []bool{true, false} {
+		first := uint32(2)
+		if odd {
+			first = 1
+		}
+		a := newAdmitted(odd)
+		require.False(t, a.has(first))
+		require.True(t, a.has(first+1), "not of that side")
+		a.add(first + 4)
+		a.add(first)
+		require.True(t, a.has(first))
+		require.False(t, a.has(first+2))
+		require.True(t, a.has(first+4))
+		require.False(t, a.has(first+6))
+		a.add(first + 2)
+		require.True(t, a.has(first+2))
+		require.Empty(t, a.above)
+	}
+}
+
+// Many clients that do not read must not fill the agent's memory.
+func TestManyStalledReadersCostLittle(t *testing.T) {
+	const many = 200
+	agent, streams := pair(t)
+	var at, far []*Stream
+	for range many {
+		a, f := open(t, agent, streams)
+		at, far = append(at, a), append(far, f)
+	}
+	var sending sync.WaitGroup
+	for _, f := range far {
+		sending.Go(func() { f.Write(make([]byte, 4*agentRoom.all/many)); f.CloseWrite() })
+	}
+	waiting := func() (n int) {
+		for _, f := range far {
+			f.credit.mu.Lock()
+			n += f.credit.waiting
+			f.credit.mu.Unlock()
+		}
+		return n
+	}
+	require.Eventually(t, func() bool { return waiting() == many*agentRoom.share(many) }, soon, pollEvery)
+	require.Never(t, func() bool { return waiting() > agentRoom.all }, 10*pollEvery, pollEvery)
+	for _, a := range at { // and the moment they read, it goes on
+		n, err := io.Copy(io.Discard, a)
+		require.NoError(t, err)
+		require.EqualValues(t, 4*agentRoom.all/many, n)
+	}
+	sending.Wait()
+}
+
+// A stream that was alone, and has not yet said what it read, must not wait for
+// ever when others come and its share shrinks.
+func TestAShareThatShrinksBlocksNobody(t *testing.T) {
+	agent, streams := pair(t)
+	at, far := open(t, agent, streams)
+	first := agentRoom.most/4 - 1000 // not worth saying, for one stream
+	_, err := far.Write(make([]byte, first))
+	require.NoError(t, err)
+	_, err = io.ReadFull(at, make([]byte, first))
+	require.NoError(t, err)
+	for range 300 {
+		open(t, agent, streams)
+	}
+	go far.Write(make([]byte, 1000))
+	_, err = io.ReadFull(at, make([]byte, 1000))
+	require.NoError(t, err)
+}

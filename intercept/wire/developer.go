@@ -1,0 +1,149 @@
+package wire
+
+import (
+	"context"
+	"net"
+	"time"
+
+	"github.com/devtun/devtun/tunnel/relay"
+)
+
+// dialTimeout bounds a dial of the local process. The agent's own patience is
+// shorter; this ends what it has given up.
+const dialTimeout = 10 * time.Second
+
+// Developer is the developer's side: it carries the cluster's connections to
+// the local process. One may run several sessions.
+type Developer struct {
+	// Dial connects to the local process that stands for the agent's port.
+	Dial func(ctx context.Context, port int) (net.Conn, error)
+
+	// State and Counters, unless nil, are told what the agent says. They must
+	// not wait.
+	State    func(State)
+	Counters func(Counters)
+
+	// Presence, unless nil, is told when the agent falls silent and when it is
+	// heard again. It must not wait.
+	Presence func(present bool)
+
+	// Closed, unless nil, is told of each connection that has ended, also of
+	// those the local process did not take.
+	Closed func(Report)
+
+	// Meter, unless nil, counts the bytes of all connections as they go, as the
+	// clients see them.
+	Meter *relay.Meter
+}
+
+// Report tells what became of one of the cluster's connections. Its traffic is
+// as the client sees it.
+type Report struct {
+	Port     int    // the agent's
+	Client   string // the client's address in the cluster
+	Traffic  relay.Traffic
+	Duration time.Duration
+	Ending   relay.Ending // Local is the client's side, Remote the local process
+}
+
+// Run serves session until it ends, and returns why.
+func (d *Developer) Run(ctx context.Context, session *Session) error {
+	return session.Run(ctx, Handler{
+		Message:  d.message,
+		Presence: d.Presence,
+		Stream: func(ctx context.Context, opening Opening, stream *Stream) {
+			if opening.Kind != KindConnection {
+				stream.Refuse("devtun does not know streams of kind " + string(opening.Kind))
+				return
+			}
+			d.serve(ctx, session, opening, stream)
+		},
+	})
+}
+
+func (d *Developer) message(m Message) {
+	switch {
+	case m.Type == typeState && m.State != nil && d.State != nil:
+		d.State(*m.State)
+	case m.Type == typeCounters && m.Counters != nil && d.Counters != nil:
+		d.Counters(*m.Counters)
+	}
+}
+
+// serve carries one connection to the local process.
+func (d *Developer) serve(ctx context.Context, session *Session, opening Opening, stream *Stream) {
+	began := time.Now()
+	report := Report{Port: opening.Port, Client: opening.Client}
+	report.Traffic, report.Ending = d.carry(ctx, session, opening, stream)
+	report.Duration = time.Since(began)
+	if d.Closed != nil {
+		d.Closed(report)
+	}
+}
+
+func (d *Developer) carry(ctx context.Context, session *Session, opening Opening, stream *Stream) (relay.Traffic, relay.Ending) {
+	if err := session.settle(ctx, stream); err != nil {
+		return relay.Traffic{}, relay.Ending{By: relay.Local, Err: err}
+	}
+	conn, err := d.dial(ctx, opening.Port, stream)
+	if err != nil {
+		stream.Refuse(err.Error())
+		return relay.Traffic{}, relay.Ending{By: relay.Remote, Err: err}
+	}
+	local := asConn(conn)
+	defer local.Close()
+	if err := stream.Accept(); err != nil { // the agent has given it elsewhere
+		local.Abort()
+		return relay.Traffic{}, relay.Ending{By: relay.Local, Err: err}
+	}
+	return relay.Copy(ctx, stream, local, d.Meter)
+}
+
+// dial connects to the local process unless the agent gives up first.
+func (d *Developer) dial(ctx context.Context, port int, stream *Stream) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	watched := make(chan struct{})
+	defer func() { cancel(); <-watched }()
+	go func() {
+		defer close(watched)
+		select {
+		case <-stream.Broken():
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	return d.Dial(ctx, port)
+}
+
+// asConn makes a net.Conn a relay.Conn. One that has no half-close is closed
+// instead, one that has no reset likewise.
+func asConn(conn net.Conn) relay.Conn {
+	switch conn := conn.(type) {
+	case *net.TCPConn:
+		return relay.TCP{TCPConn: conn}
+	case relay.Conn:
+		return conn
+	}
+	return plainConn{conn}
+}
+
+type plainConn struct{ net.Conn }
+
+func (c plainConn) CloseWrite() error {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return c.Close()
+}
+
+func (c plainConn) Abort() { c.Close() }
+
+// SetPort tells the agent whether a local process listens for its port. Until
+// it is told so, a session's connections go to the origin.
+func (s *Session) SetPort(port int, open bool) {
+	s.out.post(Message{Type: typePort, Port: port, Open: open})
+}
+
+// Drain asks the agent to wind up: new connections go to the origin, idle ones
+// are closed, the others may finish.
+func (s *Session) Drain() { s.out.post(Message{Type: typeDrain}) }

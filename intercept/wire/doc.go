@@ -1,0 +1,27 @@
+// Package wire is what the two ends of an intercept say to each other: the
+// developer's devtun, and the agent in the cluster. It holds the whole protocol
+// and both of its ends, and nothing of Kubernetes, so that the agent stays small.
+//
+//	developer                                                     agent
+//	  End.Dial ── hello: version, name, identity ──────────────▶ End.Receive
+//	          ◀─ welcome, or a Refusal ──────────────────────── End.Accept
+//	Session.Run ══════════ one yamux connection ══════════════ Session.Run
+//	      control stream: beats, ports, states, resets (JSON lines, both ways)
+//	      ◀─ one stream for each of the cluster's connections: Opening,
+//	         the client's first bytes at once, answered by one byte
+//	      ── one stream for each hand-over: environment, files ─▶
+//
+// Three things yamux does not give are made here.
+//
+// A stream that breaks off must not look like one that ended. yamux has a
+// half-close and no reset, so an end is sent for an orderly end only; a reset is
+// said on the control stream, past any flow control, and the end follows once
+// the far side has confirmed that it knows. An orderly end costs nothing more.
+//
+// Death must be noticed within a second, although a busy link may take longer to
+// carry an answer. So both sides send a beat several times a second, and
+// whatever arrives counts as a sign of life.
+//
+// Small writes must not become small packets: what yamux writes while a write is
+// under way leaves together with the next.
+package wire

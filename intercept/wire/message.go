@@ -1,0 +1,71 @@
+package wire
+
+// Message is one line on the control stream. A type that the receiver does not
+// know is ignored, so that either end may learn new ones.
+type Message struct {
+	Type     string    `json:"type"`
+	N        uint64    `json:"n,omitempty"`        // beat, echo, taken
+	Stream   uint32    `json:"stream,omitempty"`   // reset, gone, taken
+	Why      string    `json:"why,omitempty"`      // reset
+	Port     int       `json:"port,omitempty"`     // port
+	Open     bool      `json:"open,omitempty"`     // port
+	State    *State    `json:"state,omitempty"`    // state
+	Counters *Counters `json:"counters,omitempty"` // counters
+}
+
+const (
+	typeBeat     = "beat"     // both ways: alive; answered by an echo
+	typeEcho     = "echo"     // both ways: the answer to beat N and all before it
+	typeReset    = "reset"    // both ways: Stream has broken off
+	typeGone     = "gone"     // both ways: that of Stream is known, its end may follow
+	typeTaken    = "taken"    // both ways: N more bytes of Stream were read
+	typePort     = "port"     // from the developer: whether a process listens
+	typeDrain    = "drain"    // from the developer: wind up
+	typeState    = "state"    // from the agent: where a port's connections go
+	typeCounters = "counters" // from the agent
+)
+
+// Side is where a port's new connections go.
+type Side string
+
+const (
+	ToDeveloper Side = "developer"
+	ToOrigin    Side = "origin"
+	Held        Side = "held" // without an origin: until the developer comes
+)
+
+// State says where the new connections to a port go.
+type State struct {
+	Port int    `json:"port"`
+	To   Side   `json:"to"`
+	Why  string `json:"why"`
+}
+
+// Counters count the cluster's connections since the agent started.
+type Counters struct {
+	Open        int   `json:"open"`        // now, on all ports
+	ToDeveloper int   `json:"toDeveloper"` // all that the developer's side took
+	ToOrigin    int   `json:"toOrigin"`    // all that the origin took
+	FellBack    int   `json:"fellBack"`    // of those, offered to the developer's side first
+	Failed      int   `json:"failed"`      // that nobody took
+	Received    int64 `json:"received"`    // bytes from clients, of connections that have ended
+	Sent        int64 `json:"sent"`        // bytes to clients, likewise
+}
+
+// Kind says what a stream is for.
+type Kind string
+
+const (
+	kindControl     Kind = "control"
+	KindConnection  Kind = "connection"  // from the agent: a client's connection
+	KindEnvironment Kind = "environment" // from the developer: hand over the environment
+	KindFiles       Kind = "files"       // from the developer: hand over the files
+)
+
+// Opening is the first thing on every stream.
+type Opening struct {
+	Kind   Kind   `json:"kind"`
+	Port   int    `json:"port,omitempty"`   // KindConnection: the agent's port
+	Client string `json:"client,omitempty"` // KindConnection: the client's address
+	Unlike string `json:"unlike,omitempty"` // KindFiles: the Sum the developer has
+}

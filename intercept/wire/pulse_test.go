@@ -1,0 +1,128 @@
+package wire
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// valve is a transport that can be shut: then nothing passes, and nothing fails.
+type valve struct {
+	Transport
+	mu   sync.Mutex
+	shut chan struct{} // nil, or closed on open
+	gone chan struct{}
+	end  func()
+}
+
+func newValve(conn Transport) *valve {
+	v := &valve{Transport: conn, gone: make(chan struct{})}
+	v.end = sync.OnceFunc(func() { close(v.gone) })
+	return v
+}
+
+func (v *valve) set(shut bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	switch {
+	case shut:
+		v.shut = make(chan struct{})
+	case v.shut != nil:
+		close(v.shut)
+		v.shut = nil
+	}
+}
+
+func (v *valve) pass() {
+	v.mu.Lock()
+	shut := v.shut
+	v.mu.Unlock()
+	if shut != nil {
+		select {
+		case <-shut:
+		case <-v.gone:
+		}
+	}
+}
+
+func (v *valve) Read(p []byte) (int, error) {
+	n, err := v.Transport.Read(p)
+	v.pass()
+	return n, err
+}
+
+func (v *valve) Write(p []byte) (int, error) {
+	v.pass()
+	return v.Transport.Write(p)
+}
+
+func (v *valve) Abort() {
+	v.end()
+	v.Transport.Abort()
+}
+
+func TestSilenceIsNoticedAtBothEnds(t *testing.T) {
+	a, b := connect(t)
+	v := newValve(a)
+	developer, agent := greet(t, v, b)
+	atDeveloper, atAgent := make(chan bool, 10), make(chan bool, 10)
+	run(t, developer, agent,
+		Handler{Presence: func(present bool) { atDeveloper <- present }},
+		Handler{Presence: func(present bool) { atAgent <- present }})
+	require.Eventually(t, func() bool { return agent.RoundTrip() > 0 && developer.RoundTrip() > 0 }, soon, time.Millisecond)
+	v.set(true)
+	began := time.Now()
+	require.False(t, <-atAgent)
+	t.Logf("noticed after %v", time.Since(began))
+	require.Less(t, time.Since(began), 2*time.Second)
+	require.False(t, <-atDeveloper)
+	require.False(t, agent.Present())
+	v.set(false)
+	require.True(t, <-atAgent)
+	require.True(t, <-atDeveloper)
+	require.True(t, agent.Present())
+}
+
+func TestASilentSessionIsGivenUp(t *testing.T) {
+	a, b := connect(t)
+	v := newValve(a)
+	developer, agent := greet(t, v, b)
+	agent.pulse.silence = 12
+	var running sync.WaitGroup
+	running.Go(func() { developer.Run(context.Background(), Handler{}) })
+	ended := make(chan error, 1)
+	running.Go(func() { ended <- agent.Run(context.Background(), Handler{}) })
+	require.Eventually(t, func() bool { return agent.RoundTrip() > 0 }, soon, time.Millisecond)
+	v.set(true)
+	require.ErrorIs(t, <-ended, ErrSilent)
+	v.set(false)
+	running.Wait() // it learns of it
+	require.ErrorIs(t, developer.lost(), ErrLost)
+}
+
+func TestCloseDoesNotWaitForASilentFarSide(t *testing.T) {
+	a, b := connect(t)
+	developer, agent := greet(t, a, b)
+	ended := make(chan error, 1)
+	go func() { ended <- agent.Run(context.Background(), Handler{}) }()
+	agent.Close() // the developer's end is not even run
+	select {
+	case err := <-ended:
+		require.ErrorIs(t, err, ErrClosed)
+	case <-time.After(soon):
+		t.Fatal("it waits")
+	}
+	require.Error(t, developer.Run(t.Context(), Handler{}))
+}
+
+func TestASessionThatIsNotWantedEnds(t *testing.T) {
+	a, b := connect(t)
+	developer, agent := greet(t, a, b)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	require.ErrorIs(t, developer.Run(ctx, Handler{}), context.Canceled)
+	require.Error(t, agent.Run(t.Context(), Handler{}))
+}

@@ -1,0 +1,197 @@
+package wire
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/hashicorp/yamux"
+)
+
+// accepted is the byte by which the developer's side says that the local
+// process has taken a connection.
+const accepted = 0x06
+
+// ResetError is what a stream fails with once the far side has reset it.
+type ResetError struct{ Why string }
+
+func (e *ResetError) Error() string {
+	if e.Why == "" {
+		return "reset by the far side"
+	}
+	return "reset by the far side: " + e.Why
+}
+
+// Stream is one two-way stream of a session; a relay.Conn. One goroutine may
+// read while another writes; Abort may be called by any.
+type Stream struct {
+	raw     *yamux.Stream
+	session *Session
+	broken  chan struct{} // closed once err is set
+	credit  *credit
+	untold  atomic.Int64 // bytes read that the far side was not told of
+
+	mu   sync.Mutex
+	err  error // why the stream broke off
+	sent bool  // this side's end
+	got  bool  // the far side's end
+}
+
+// Read returns io.EOF only at an orderly end of the far side's direction.
+func (st *Stream) Read(p []byte) (int, error) {
+	n, err := st.raw.Read(p)
+	if err == nil {
+		st.took(n)
+		return n, nil
+	}
+	return n, st.explain(err)
+}
+
+// Write sends p, as the far side has room for it.
+func (st *Stream) Write(p []byte) (int, error) {
+	n, err := st.send(p)
+	if err == nil {
+		return n, nil
+	}
+	return n, st.explain(err)
+}
+
+// explain turns yamux's error into this stream's.
+func (st *Stream) explain(err error) error {
+	if broken := st.Err(); broken != nil {
+		return broken
+	}
+	switch {
+	case st.session.over():
+		// To yamux the end of a session is an orderly end of its streams.
+		st.fail(st.session.lost())
+	case err == io.EOF:
+		st.note(&st.got)
+		return io.EOF
+	case errors.Is(err, yamux.ErrTimeout):
+		return os.ErrDeadlineExceeded
+	case errors.Is(err, yamux.ErrConnectionReset):
+		st.session.forget(st) // yamux has, at both ends
+		st.fail(&ResetError{"too many connections at once"})
+	case errors.Is(err, yamux.ErrConnectionWriteTimeout):
+		st.session.finish(fmt.Errorf("write stream: %w", err)) // part of it stays queued
+		st.fail(st.session.lost())
+	default:
+		return err
+	}
+	return st.Err()
+}
+
+// note sets one of the ends, and lets the stream go after the second.
+func (st *Stream) note(end *bool) {
+	st.mu.Lock()
+	*end = true
+	both := st.sent && st.got
+	st.mu.Unlock()
+	if both {
+		st.session.forget(st)
+	}
+}
+
+// fail breaks the stream off here: reads and writes return err from now on.
+func (st *Stream) fail(err error) bool {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if st.err != nil {
+		return false
+	}
+	st.err = err
+	close(st.broken)
+	st.raw.SetDeadline(time.Unix(1, 0))
+	return true
+}
+
+// Err is why the stream broke off, nil if it has not.
+func (st *Stream) Err() error {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	return st.err
+}
+
+// Broken is closed when the stream breaks off, from either side or with the
+// session.
+func (st *Stream) Broken() <-chan struct{} { return st.broken }
+
+// SetReadDeadline makes reads fail with os.ErrDeadlineExceeded from t on; zero
+// takes that back.
+func (st *Stream) SetReadDeadline(t time.Time) error {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if st.err != nil {
+		return st.err
+	}
+	return st.raw.SetReadDeadline(t)
+}
+
+// CloseWrite ends the sending direction in good order.
+func (st *Stream) CloseWrite() error {
+	if err := st.Err(); err != nil {
+		return err
+	}
+	st.raw.Close()
+	st.note(&st.sent)
+	return nil
+}
+
+// Abort breaks the stream off; the far side is told by a reset. It never waits.
+func (st *Stream) Abort() { st.abort("") }
+
+func (st *Stream) abort(why string) {
+	st.mu.Lock()
+	over := st.sent && st.got
+	st.mu.Unlock()
+	if !over && st.fail(net.ErrClosed) {
+		st.session.out.post(Message{Type: typeReset, Stream: st.raw.StreamID(), Why: why})
+	}
+}
+
+// Close gives up what is left of the stream. What has ended in good order, in
+// both directions, stays so.
+func (st *Stream) Close() error {
+	st.Abort()
+	return nil
+}
+
+// Accept tells the agent that the local process has the connection.
+func (st *Stream) Accept() error {
+	_, err := st.Write([]byte{accepted})
+	return err
+}
+
+// Refuse tells the agent that it does not, and why. It never waits.
+func (st *Stream) Refuse(why string) { st.abort(why) }
+
+// Accepted waits for the developer's side to accept the connection. A refusal
+// comes as a ResetError, ctx's end as its cause.
+func (st *Stream) Accepted(ctx context.Context) error {
+	stop := context.AfterFunc(ctx, func() { st.SetReadDeadline(time.Unix(1, 0)) })
+	var answer [1]byte
+	_, err := io.ReadFull(st, answer[:])
+	switch {
+	case !stop():
+		return context.Cause(ctx)
+	case err != nil:
+		return noEOF(err)
+	case answer[0] != accepted:
+		return fmt.Errorf("accept connection: unexpected answer %#x", answer[0])
+	}
+	return nil
+}
+
+// AwaitEnd waits until the far side has ended the stream, in whatever way, or
+// ctx ends. What it still sends is dropped.
+func (st *Stream) AwaitEnd(ctx context.Context) {
+	defer context.AfterFunc(ctx, st.Abort)()
+	io.Copy(io.Discard, st)
+}
