@@ -18,11 +18,12 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/kubernetes/scheme"
 	"sigs.k8s.io/yaml"
+
+	"github.com/devtun/devtun/intercept/target"
 )
 
-// apiServer is as much of an API server as `devtun forward` asks before the
-// first connection: namespaces, services and endpoint slices that never change,
-// and who may do what.
+// apiServer is as much of an API server as devtun asks before it changes anything
+// or makes the first connection: objects that never change, and who may do what.
 type apiServer struct {
 	objects      []unstructured.Unstructured
 	denied       []string // as right.String writes them
@@ -59,6 +60,9 @@ func (s *apiServer) handler() http.Handler {
 	mux.HandleFunc("GET /api/v1/namespaces/{namespace}/services", s.collection("Service"))
 	mux.HandleFunc("GET /apis/discovery.k8s.io/v1/endpointslices", s.collection("EndpointSlice"))
 	mux.HandleFunc("GET /apis/discovery.k8s.io/v1/namespaces/{namespace}/endpointslices", s.collection("EndpointSlice"))
+	for kind, path := range collections {
+		mux.HandleFunc("GET "+path, s.collection(kind))
+	}
 	mux.HandleFunc("POST /apis/authorization.k8s.io/v1/selfsubjectaccessreviews", s.review)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if s.unauthorized {
@@ -67,6 +71,21 @@ func (s *apiServer) handler() http.Handler {
 		}
 		mux.ServeHTTP(w, r)
 	})
+}
+
+// collections are where the server has the kinds that intercepts look at.
+var collections = map[string]string{
+	"ConfigMap":               "/api/v1/namespaces/{namespace}/configmaps",
+	"ResourceQuota":           "/api/v1/namespaces/{namespace}/resourcequotas",
+	"LimitRange":              "/api/v1/namespaces/{namespace}/limitranges",
+	"Pod":                     "/api/v1/namespaces/{namespace}/pods",
+	"Deployment":              "/apis/apps/v1/namespaces/{namespace}/deployments",
+	"StatefulSet":             "/apis/apps/v1/namespaces/{namespace}/statefulsets",
+	"ReplicaSet":              "/apis/apps/v1/namespaces/{namespace}/replicasets",
+	"DaemonSet":               "/apis/apps/v1/namespaces/{namespace}/daemonsets",
+	"HorizontalPodAutoscaler": "/apis/autoscaling/v2/namespaces/{namespace}/horizontalpodautoscalers",
+	"PodDisruptionBudget":     "/apis/policy/v1/namespaces/{namespace}/poddisruptionbudgets",
+	"NetworkPolicy":           "/apis/networking.k8s.io/v1/namespaces/{namespace}/networkpolicies",
 }
 
 // collection lists or watches the objects of a kind.
@@ -122,8 +141,13 @@ func items(objects []unstructured.Unstructured) []map[string]any {
 
 // version1 is the API version of a kind.
 func version1(kind string) string {
-	if kind == "EndpointSlice" {
+	path, ok := collections[kind]
+	switch {
+	case kind == "EndpointSlice":
 		return "discovery.k8s.io/v1"
+	case ok && strings.HasPrefix(path, "/apis/"):
+		group, _, _ := strings.Cut(strings.TrimPrefix(path, "/apis/"), "/namespaces/")
+		return group
 	}
 	return "v1"
 }
@@ -151,7 +175,7 @@ func (s *apiServer) review(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	asked := review.Spec.ResourceAttributes
-	wanted := right{verb: asked.Verb, group: asked.Group, resource: asked.Resource, subresource: asked.Subresource}
+	wanted := target.Right{Verb: asked.Verb, Group: asked.Group, Resource: asked.Resource, Subresource: asked.Subresource} // for all names
 	review.APIVersion, review.Kind = "authorization.k8s.io/v1", "SelfSubjectAccessReview"
 	review.Status.Allowed = !slices.Contains(s.denied, wanted.String())
 	answer(w, http.StatusCreated, review)

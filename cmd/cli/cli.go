@@ -5,6 +5,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -14,22 +15,60 @@ import (
 	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
 	"k8s.io/klog/v2"
+
+	"github.com/devtun/devtun/cmd/cli/command"
+	"github.com/devtun/devtun/dns/helper"
 )
 
 // Main runs devtun with args and returns the exit code.
 func Main(args []string, streams Streams) int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	if len(args) > 0 && args[0] == command.Keeper { // before anything is set up that it must not have
+		return keep(args[1:], streams)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), endings()...)
 	defer stop()
+	rights := &rights{spawned: helper.Inherited()}
+	streams.Env = os.Environ()
+	if rights.spawned != nil {
+		streams.heir = []string{rights.spawned.Heir()}
+	}
 	quiet()
-	root := newRoot(streams)
+	root := newRoot(streams, rights.helper)
 	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
+	err := rights.giveUp(ctx, root, args)
 	if err == nil {
+		err = root.ExecuteContext(ctx)
+	}
+	var ended *commandError
+	switch {
+	case err == nil:
 		return int(ExitOK)
+	case errors.As(err, &ended):
+		return ended.code // it has said itself what there was to say
 	}
 	problem := diagnose(err)
 	streams.fail(problem)
 	return int(problem.Code)
+}
+
+// keep is the life of the process between `devtun run` and its command.
+func keep(args []string, streams Streams) int {
+	if err := command.Keep(args); err != nil {
+		problem := &Problem{Err: err, Code: ExitUsage, Hint: "'devtun run -- COMMAND' starts it"}
+		streams.fail(problem)
+		return int(problem.Code)
+	}
+	return int(ExitOK)
+}
+
+// endings are the signals that end devtun in an orderly way: Ctrl-C, a polite
+// kill, and the terminal's end unless somebody (nohup) wants that ignored.
+func endings() []os.Signal {
+	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) {
+		signals = append(signals, syscall.SIGHUP)
+	}
+	return signals
 }
 
 // quiet keeps client-go from writing its own log to the terminal: what matters
@@ -45,7 +84,7 @@ func quiet() {
 	}
 }
 
-func newRoot(streams Streams) *cobra.Command {
+func newRoot(streams Streams, start helper.Start) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "devtun",
 		Short: "A local developer tunnel for Kubernetes",
@@ -54,9 +93,11 @@ runs the rest. "devtun forward" gives local code the cluster's services under
 their own names and ports.
 
 Exit codes:
+
 ` + exitCodeTable(),
 		Example: `  devtun forward                 # every service of the current namespace
-  devtun forward service-front   # one service`,
+  devtun forward service-front   # one service
+  devtun run -- go run .         # a program that reaches them all`,
 		SilenceErrors: true,
 		// How many letters may be wrong in a command that is suggested.
 		SuggestionsMinimumDistance: 2,
@@ -70,7 +111,10 @@ Exit codes:
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return &Problem{Err: err, Code: ExitUsage, Hint: fmt.Sprintf("run '%s --help'", cmd.CommandPath())}
 	})
-	root.AddCommand(newForward(streams), newVersion(streams))
+	root.AddCommand(newForward(streams, start), newInit(streams), newUp(streams, start), newDown(streams), newStatus(streams), newLogs(streams), newRun(streams, start), newIntercept(streams, start), newRestore(streams), newList(streams), newRBAC(streams), newClean(streams, start), newImage(streams), newHelper(streams), newIDE(streams), newVersion(streams))
+	root.CompletionOptions.DisableDefaultCmd = true
+	root.AddCommand(newCompletion(streams))
+	root.SetHelpCommand(newHelp())
 	return root
 }
 

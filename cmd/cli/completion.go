@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -15,13 +16,13 @@ import (
 // completionTimeout bounds what the shell waits for at a press of Tab.
 const completionTimeout = 2 * time.Second
 
-// completeForward completes services and namespaces from the cluster.
-func completeForward(cmd *cobra.Command, o *forwardOptions) {
-	services := func(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
-		return without(o.serviceNames(cmd.Context()), args, typed), cobra.ShellCompDirectiveNoFileComp
-	}
-	cmd.ValidArgsFunction = services
-	cmd.RegisterFlagCompletionFunc("except", services)
+// completeServices completes services from the cluster.
+func (o *forwardOptions) completeServices(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
+	return without(o.serviceNames(cmd.Context()), args, typed), cobra.ShellCompDirectiveNoFileComp
+}
+
+// completeFlags completes the flags of all commands that reach into the cluster.
+func (o *forwardOptions) completeFlags(cmd *cobra.Command) {
 	cmd.RegisterFlagCompletionFunc("namespace", func(cmd *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
 		return without(o.namespaceNames(cmd.Context()), nil, typed), cobra.ShellCompDirectiveNoFileComp
 	})
@@ -32,15 +33,11 @@ func completeForward(cmd *cobra.Command, o *forwardOptions) {
 		}
 		return without(cluster.contexts, nil, typed), cobra.ShellCompDirectiveNoFileComp
 	})
-	fixed := func(values ...string) func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-		return cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)
-	}
-	cmd.RegisterFlagCompletionFunc("output", fixed("json"))
 	var modes []string
 	for _, mode := range tunnel.Modes() {
 		modes = append(modes, string(mode))
 	}
-	cmd.RegisterFlagCompletionFunc("transport", fixed(modes...))
+	cmd.RegisterFlagCompletionFunc("transport", cobra.FixedCompletions(modes, cobra.ShellCompDirectiveNoFileComp))
 }
 
 // serviceNames lists the services of the namespace; none on any failure.
@@ -75,6 +72,10 @@ func (o *forwardOptions) namespaceNames(ctx context.Context) []string {
 	defer cancel()
 	return cluster.namespaceNames(ctx)
 }
+
+// afterDash reports that the shell completes a word of the COMMAND after "--". The
+// flags do not know: while it completes, cobra has added a dash of its own.
+func afterDash() bool { return slices.Contains(os.Args, "--") }
 
 // without lists the names that begin with what was typed and are not used yet.
 func without(names, used []string, typed string) []string {

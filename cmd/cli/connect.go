@@ -32,6 +32,7 @@ func newKubeFlags(flags *pflag.FlagSet) *kubeFlags {
 	k := &kubeFlags{ConfigFlags: genericclioptions.NewConfigFlags(true)}
 	k.Namespace = nil
 	k.AddFlags(flags)
+	flags.Lookup("cache-dir").DefValue = "$HOME/.kube/cache" // as it reads on every machine
 	flags.StringSliceVarP(&k.namespaces, "namespace", "n", nil, "namespace to work in; repeat it for more, the first gives bare names (default: the context's)")
 	return k
 }

@@ -9,24 +9,17 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sync/errgroup"
+	"github.com/spf13/pflag"
 
 	"github.com/devtun/devtun/cmd/cli/session"
+	"github.com/devtun/devtun/cmd/cli/status"
 	"github.com/devtun/devtun/dns"
+	"github.com/devtun/devtun/dns/helper"
 	"github.com/devtun/devtun/tunnel"
-	"github.com/devtun/devtun/tunnel/discovery"
 )
 
-const (
-	// syncTimeout bounds the wait for the first list of services.
-	syncTimeout = 30 * time.Second
-
-	// closeTimeout bounds the removal of names at the end.
-	closeTimeout = 10 * time.Second
-
-	// retryEvery is the pause between attempts at what failed on this machine.
-	retryEvery = 5 * time.Second
-)
+// defaultDomain is the DNS domain of most clusters.
+const defaultDomain = "cluster.local"
 
 // forwardOptions is what `devtun forward` was asked to do.
 type forwardOptions struct {
@@ -38,9 +31,10 @@ type forwardOptions struct {
 	transport string
 	output    string
 	verbose   bool
+	plain     bool
 }
 
-func newForward(streams Streams) *cobra.Command {
+func newForward(streams Streams, start helper.Start) *cobra.Command {
 	o := &forwardOptions{}
 	cmd := &cobra.Command{
 		Use:   "forward [SERVICE…]",
@@ -53,42 +47,71 @@ to a ready pod, in turn; with no ready pod it waits for one. Services that appea
 while devtun runs are added, those that go are removed.
 
 SERVICE is NAME, NAME.NAMESPACE or svc/NAME; without any, all services of the
-namespace. Listening on ports below 1024 and writing the system's hosts file need
-root.`,
+namespace.
+
+In a terminal it shows a table that is kept up to date, with keys to filter, to sort
+and to see a service's recent connections; ? tells them. In a pipe and with --plain
+it prints lines.
+
+Start it as yourself. Writing the system's hosts file and listening on ports below
+1024 need root: devtun asks sudo for a small helper that does that and no more.`,
 		Example: `  # every service of the current namespace, but for the one that runs here
-  sudo -E devtun forward --except service-front
+  devtun forward --except service-front
 
   # one service, and one of another namespace
-  sudo -E devtun forward service-back search.shop
+  devtun forward service-back search.shop
 
   # all services of two namespaces; bare names are those of the first
-  sudo -E devtun forward -n demo -n shop
+  devtun forward -n demo -n shop
 
-  # without root: names in a file of your own, port 80 on 8080
+  # without any rights: names in a file of your own, port 80 on 8080
   devtun forward service-front --port service-front:8080:80 --hosts-file ./hosts
 
   # events for tools
-  sudo -E devtun forward -o json`,
+  devtun forward -o json`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.services.args = args
 			o.services.namespaces = o.kube.namespaces
-			return runForward(cmd.Context(), o, streams)
+			return runForward(cmd.Context(), o, streams, start)
 		},
+		Annotations: changesMachine(),
 	}
+	o.addFlags(cmd)
 	flags := cmd.Flags()
-	o.kube = newKubeFlags(flags)
+	flags.StringVar(&o.hostsFile, "hosts-file", "", "write names to this file (default: the system's hosts file)")
+	flags.StringVarP(&o.output, "output", "o", "", "'json' for events, one JSON object a line")
+	addPlainFlag(flags, &o.plain)
+	cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"json"}, cobra.ShellCompDirectiveNoFileComp))
+	cmd.ValidArgsFunction = o.completeServices
+	return cmd
+}
+
+// addFlags adds what all commands have that forward the services that are asked
+// for.
+func (o *forwardOptions) addFlags(cmd *cobra.Command) {
+	o.addTunnelFlags(cmd)
+	flags := cmd.Flags()
 	flags.BoolVarP(&o.services.all, "all-namespaces", "A", false, "forward the services of all namespaces")
 	flags.StringVarP(&o.services.labels, "selector", "l", "", "forward only services with these labels (as in kubectl)")
 	flags.StringSliceVar(&o.services.except, "except", nil, "leave out this service, the one that runs here; repeat it for more")
 	flags.StringSliceVar(&o.services.ports, "port", nil, "listen on another port: SERVICE:LOCAL:REMOTE; repeat it for more")
-	flags.StringVar(&o.hostsFile, "hosts-file", "", "write names to this file (default: the system's hosts file)")
-	flags.StringVar(&o.domain, "cluster-domain", "cluster.local", "DNS domain of the cluster")
+	cmd.RegisterFlagCompletionFunc("except", o.completeServices)
+}
+
+// addTunnelFlags adds what all commands have that reach into the cluster.
+func (o *forwardOptions) addTunnelFlags(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	o.kube = newKubeFlags(flags)
+	flags.StringVar(&o.domain, "cluster-domain", defaultDomain, "domain of the cluster's DNS")
 	flags.DurationVar(&o.hold, "hold", tunnel.DefaultHold, "how long a connection waits for a ready pod")
 	flags.StringVar(&o.transport, "transport", string(tunnel.Auto), "how to reach pods: "+modeNames())
-	flags.StringVarP(&o.output, "output", "o", "", "'json' for events, one JSON object a line")
 	flags.BoolVarP(&o.verbose, "verbose", "v", false, "tell of each connection: pod, bytes, duration, why it ended")
-	completeForward(cmd, o)
-	return cmd
+	o.completeFlags(cmd)
+}
+
+// addPlainFlag adds what commands have that show more in a terminal than in a pipe.
+func addPlainFlag(flags *pflag.FlagSet, plain *bool) {
+	flags.BoolVar(plain, "plain", false, "print lines as in a pipe, in a terminal too: for an IDE's tasks")
 }
 
 func modeNames() string {
@@ -116,12 +139,36 @@ func (o *forwardOptions) validate() error {
 	return nil
 }
 
-func runForward(ctx context.Context, o *forwardOptions, streams Streams) (err error) {
+func runForward(ctx context.Context, o *forwardOptions, streams Streams, start helper.Start) (err error) {
 	if err := o.validate(); err != nil {
 		return err
 	}
-	printer := newPrinter(streams, o.output, o.verbose)
+	ctx, quit := context.WithCancel(ctx)
+	defer quit()
+	tracker := status.NewTracker("", "")
+	defer context.AfterFunc(ctx, func() { tracker.State(status.Ending) })()
+	view := openView(&streams, tracker, o.plain || o.output != "", quit)
+	defer view.close()
+	printer := newPrinter(streams.plainly(o.plain), o.output, o.verbose)
 	defer func() { printer.end(err) }()
+	printer.starting("forward")
+	print := view.tell(printer.tell)
+	tell := func(event session.Event) {
+		print(event)
+		if event.Ready != nil {
+			tracker.State(status.Ready)
+			view.show()
+		}
+	}
+	return o.forward(ctx, tracker, printer, tell, func() (*dns.Hosts, *helper.Machine, error) {
+		return openMachine(o.hostsFile, view.start(start))
+	})
+}
+
+// forward does what is asked for until ctx ends, which is no error, on the machine
+// that open opens. Tracker and printer get to know the namespace; the tracker is
+// told of each event before tell is.
+func (o *forwardOptions) forward(ctx context.Context, tracker *status.Tracker, printer *printer, tell func(session.Event), open func() (*dns.Hosts, *helper.Machine, error)) error {
 	cluster, err := o.kube.connect()
 	if err != nil {
 		return err
@@ -130,108 +177,32 @@ func runForward(ctx context.Context, o *forwardOptions, streams Streams) (err er
 	if err != nil {
 		return err
 	}
-	printer.namespace = selected.namespace
-	hosts, err := dns.NewHosts(o.hostsFile)
-	if err != nil {
-		return fmt.Errorf("open hosts file: %w", err)
+	printer.of(selected.namespace)
+	tracker.In(cluster.context, selected.namespace)
+	told := func(event session.Event) {
+		tracker.Forward(event)
+		tell(event)
 	}
-	if err := hosts.Writable(); err != nil {
-		return fmt.Errorf("write names: %w", err)
-	}
-	leases, err := dns.OpenLeases(dns.DefaultLeases())
-	if err != nil {
-		return fmt.Errorf("open leases: %w", err)
-	}
-	defer leases.Close()
-	transport, err := tunnel.NewTransport(cluster.config, tunnel.Mode(o.transport))
+	hosts, machine, err := open()
 	if err != nil {
 		return err
 	}
-	pool := tunnel.NewPool(transport.Dial)
-	defer pool.Close()
-
-	forwards := session.New(dns.Direct{Hosts: hosts}, leases, session.Options{
-		Cluster: cluster.context,
-		Naming:  dns.Naming{Default: selected.namespace, Domain: o.domain},
-		Wanted:  selected.wanted,
-		Named:   func(key discovery.Key) bool { return selected.named[key] },
-		Remaps:  selected.remaps,
-		Dial:    pool.Dial,
-		Hold:    o.hold,
-		Tell:    printer.tell,
-	})
-	err = follow(ctx, cluster, selected, forwards, printer)
-	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
-	defer cancel()
-	return errors.Join(err, forwards.Close(closing))
+	defer machine.Close()
+	if err := prepare(ctx, machine); err != nil {
+		return unlessEnded(ctx, err) // Ctrl-C is an answer to sudo's question too
+	}
+	f, err := o.openForwarder(cluster, selected, hosts, machine, told)
+	if err != nil {
+		return err
+	}
+	err = f.follow(ctx)
+	return errors.Join(err, f.close(ctx))
 }
 
-// follow keeps forwards in step with the cluster until ctx ends, which is no
-// error, or until something keeps it from starting.
-func follow(ctx context.Context, cluster *cluster, selected *selection, forwards *session.Session, printer *printer) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	checked := make(chan struct{})
-	trouble := &trouble{tell: printer.tell}
-	watcher := discovery.New(cluster.client, discovery.Scope{Namespaces: selected.namespaces, Selector: selected.labels})
-	watcher.Trouble = trouble.note
-
-	late := time.AfterFunc(syncTimeout, func() {
-		cancel(fmt.Errorf("list services: no answer within %v: %w", syncTimeout, errors.Join(trouble.last(), context.DeadlineExceeded)))
-	})
-	defer late.Stop()
-	started := false
-	watch := func() error {
-		watcher.Run(ctx, func(changes discovery.Changes) {
-			select {
-			case <-checked:
-			case <-ctx.Done():
-			}
-			if ctx.Err() != nil {
-				return
-			}
-			if !started {
-				late.Stop()
-				if err := selected.known(changes); err != nil {
-					cancel(err)
-					return
-				}
-			}
-			started = true
-			trouble.start()
-			if err := forwards.Apply(ctx, changes); err != nil {
-				cancel(err)
-			}
-		})
-		return nil
-	}
-	var group errgroup.Group
-	group.Go(watch)
-	group.Go(func() error { return retry(ctx, forwards) })
-	group.Go(func() error {
-		if err := preflight(ctx, cluster, selected); err != nil {
-			cancel(err)
-		}
-		close(checked)
-		return nil
-	})
-	group.Wait()
-	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
-		return cause
+// prepare makes sure that names can be written.
+func prepare(ctx context.Context, machine *helper.Machine) error {
+	if err := machine.Prepare(ctx); err != nil {
+		return fmt.Errorf("write names: %w", err)
 	}
 	return nil
-}
-
-// retry has forwards try again what failed, until ctx ends.
-func retry(ctx context.Context, forwards *session.Session) error {
-	tick := time.NewTicker(retryEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-tick.C:
-			forwards.Retry(ctx)
-		case <-ctx.Done():
-			return nil
-		}
-	}
 }

@@ -38,6 +38,16 @@ func (s *selection) watches(namespace string) bool {
 	return slices.Contains(s.namespaces, namespace) || slices.Contains(s.namespaces, "")
 }
 
+// forwardable checks that what was asked for by name can be forwarded.
+func (s *selection) forwardable(all discovery.Changes) error {
+	for _, key := range slices.SortedFunc(maps.Keys(s.named), func(a, b discovery.Key) int { return strings.Compare(a.String(), b.String()) }) {
+		if service := all[key]; service != nil && service.Obstacle != "" {
+			return &session.UnforwardableError{Service: key, Reason: service.Obstacle}
+		}
+	}
+	return nil
+}
+
 func unknownService(key discovery.Key, all discovery.Changes) error {
 	var names []string
 	for other, service := range all {

@@ -84,6 +84,7 @@ func checkNamespace(ctx context.Context, cluster *cluster, namespace string) err
 // right is one thing that a command must be allowed to do.
 type right struct {
 	verb, group, resource, subresource string
+	name                               string // of the one object; "" for all
 }
 
 func (r right) String() string {
@@ -110,7 +111,7 @@ func (c *cluster) missingRights(ctx context.Context, namespace string, rights []
 		go func() {
 			review := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{
 				ResourceAttributes: &authorizationv1.ResourceAttributes{
-					Namespace: namespace, Verb: r.verb, Group: r.group, Resource: r.resource, Subresource: r.subresource,
+					Namespace: namespace, Verb: r.verb, Group: r.group, Resource: r.resource, Subresource: r.subresource, Name: r.name,
 				},
 			}}
 			review, err := c.client.AuthorizationV1().SelfSubjectAccessReviews().Create(ctx, review, metav1.CreateOptions{})

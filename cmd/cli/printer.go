@@ -19,6 +19,8 @@ type printer struct {
 	json      bool
 	verbose   bool
 	namespace string // the session's default one, left out of names
+	part      bool   // of more than forwards, which is ready later
+	held      bool   // by a session that says itself when all is ready
 
 	mu     sync.Mutex
 	table  []*session.ServiceEvent // of the start, printed in columns when all are known
@@ -29,6 +31,48 @@ type printer struct {
 
 func newPrinter(streams Streams, output string, verbose bool) *printer {
 	return &printer{streams: streams, json: output == "json", verbose: verbose}
+}
+
+// of makes namespace the default one.
+func (p *printer) of(namespace string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.namespace = namespace
+}
+
+// eventsVersion is that of the contract about events, docs/events.md: adding to them
+// leaves it as it is.
+const eventsVersion = 1
+
+// starting is the first that is said, and ready is said exactly when all stands
+// that was asked for: IDEs and scripts wait for the first words of these two lines,
+// and of the one that Streams.fail prints. They are a contract.
+func (p *printer) starting(what string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.json {
+		p.line(map[string]any{"type": "starting", "command": what, "version": eventsVersion})
+		return
+	}
+	fmt.Fprintf(p.streams.Err, "devtun: starting %s\n", what)
+}
+
+// ready counts the services that are forwarded or intercepted, and their ports. Call
+// it with mu held.
+func (p *printer) ready(services, ports int, took time.Duration) {
+	if p.held {
+		return
+	}
+	if p.json {
+		p.counted("ready", services, ports, took)
+		return
+	}
+	fmt.Fprintf(p.streams.Err, "devtun: ready in %s\n", brief(took))
+}
+
+// counted is the event of that type.
+func (p *printer) counted(is string, services, ports int, took time.Duration) {
+	p.line(map[string]any{"type": is, "serviceCount": services, "portCount": ports, "seconds": took.Seconds()})
 }
 
 // tell prints one event.
@@ -51,6 +95,9 @@ func (p *printer) tell(event session.Event) {
 		p.rows(p.table)
 		p.begun, p.table = true, nil
 		fmt.Fprintf(p.streams.Out, "ready: %s, %s in %s\n", count(event.Ready.Services, "service"), count(event.Ready.Ports, "port"), brief(event.Ready.Took))
+		if !p.part {
+			p.ready(event.Ready.Services, event.Ready.Ports, event.Ready.Took)
+		}
 	case event.Connection != nil:
 		p.connection(event.Connection)
 	case event.Warning != nil:
@@ -227,7 +274,11 @@ func (p *printer) encode(event session.Event) {
 			"address": s.Address, "names": append([]string{}, s.Names...), "ports": list, "pods": s.Pods, "reason": s.Reason,
 		})
 	case event.Ready != nil:
-		p.line(map[string]any{"type": "ready", "serviceCount": event.Ready.Services, "portCount": event.Ready.Ports, "seconds": event.Ready.Took.Seconds()})
+		is := "ready"
+		if p.part {
+			is = "forwarding"
+		}
+		p.counted(is, event.Ready.Services, event.Ready.Ports, event.Ready.Took)
 	case event.Connection != nil:
 		c := event.Connection
 		message := ""

@@ -7,13 +7,16 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"os/exec"
 	"strings"
 	"syscall"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
+	"github.com/devtun/devtun/cmd/cli/command"
 	"github.com/devtun/devtun/cmd/cli/session"
 	"github.com/devtun/devtun/dns"
+	"github.com/devtun/devtun/dns/helper"
 )
 
 // ExitCode is what devtun's process ends with.
@@ -29,6 +32,13 @@ const (
 	ExitNotFound    ExitCode = 6
 	ExitInUse       ExitCode = 7
 	ExitMachine     ExitCode = 8
+	ExitRefused     ExitCode = 9
+	ExitConflict    ExitCode = 10
+	ExitNoSession   ExitCode = 11
+
+	// Of `devtun run`, as shells have them. StartError.Code gives them.
+	ExitNotExecutable ExitCode = 126
+	ExitNoCommand     ExitCode = 127
 )
 
 // exitCodes documents each code, in order.
@@ -43,14 +53,19 @@ var exitCodes = []struct {
 	{ExitCredentials, "the API server does not accept the credentials"},
 	{ExitRights, "rights are missing in the cluster"},
 	{ExitNotFound, "no such namespace or service, or one that cannot be forwarded"},
-	{ExitInUse, "an address or a port is in use on this machine"},
+	{ExitInUse, "an address, a port or a session's name is in use on this machine"},
 	{ExitMachine, "the hosts file cannot be written, or a port needs more rights"},
+	{ExitRefused, "what was named cannot be intercepted, or its agent does not start"},
+	{ExitConflict, "restored, but for what somebody else has changed meanwhile"},
+	{ExitNoSession, "status, logs: no session runs"},
+	{ExitNotExecutable, "run, intercept: the command cannot be executed"},
+	{ExitNoCommand, "run, intercept: there is no such command"},
 }
 
 func exitCodeTable() string {
 	var table strings.Builder
 	for _, exit := range exitCodes {
-		fmt.Fprintf(&table, "  %d  %s\n", exit.Code, exit.Meaning)
+		fmt.Fprintf(&table, "  %-3d  %s\n", exit.Code, exit.Meaning)
 	}
 	return strings.TrimSuffix(table.String(), "\n")
 }
@@ -70,12 +85,30 @@ func diagnose(err error) *Problem {
 	var problem *Problem
 	var listen *dns.ListenError
 	var lock *dns.LockError
+	var sudo *helper.SudoError
+	var start *command.StartError
+	var forbidden *command.ForbiddenError
+	var left *command.LeftError
 	var path *fs.PathError
 	var unforwardable *session.UnforwardableError
 	var status apierrors.APIStatus
 	switch {
 	case errors.As(err, &problem):
 		return problem
+	case errors.As(err, &start):
+		return &Problem{Err: err, Code: ExitCode(start.Code()), Hint: "what follows -- is run as it is, without a shell; is it in PATH?"}
+	case errors.As(err, &forbidden):
+		return &Problem{Err: err, Code: ExitMachine, Hint: "add --hosts system, which asks sudo for devtun's helper; or run 'devtun forward' beside the command"}
+	case errors.As(err, &left):
+		return &Problem{Err: err, Code: ExitFailure, Hint: "end them by hand, as their user"}
+	case errors.Is(err, helper.ErrGone):
+		return &Problem{Err: err, Code: ExitMachine, Hint: "the names stay in the hosts file until the next devtun, or 'devtun clean', removes them"}
+	case sessions(err) != nil:
+		return sessions(err)
+	case intercepts(err) != nil:
+		return intercepts(err)
+	case errors.As(err, &sudo):
+		return diagnoseSudo(err, sudo)
 	case errors.As(err, &listen):
 		return diagnoseListen(err, listen)
 	case errors.As(err, &unforwardable):
@@ -85,7 +118,7 @@ func diagnose(err error) *Problem {
 	case errors.As(err, &status):
 		return diagnoseStatus(err)
 	case errors.As(err, &path) && (errors.Is(err, os.ErrPermission) || errors.Is(err, syscall.EROFS)):
-		return &Problem{Err: err, Code: ExitMachine, Hint: "run as root ('sudo -E devtun …'), or pass --hosts-file with a file you may write"}
+		return &Problem{Err: err, Code: ExitMachine, Hint: "pass --hosts-file with a file you may write; " + withoutRights}
 	case errors.As(err, &path) && errors.Is(err, os.ErrNotExist):
 		return &Problem{Err: err, Code: ExitMachine, Hint: "create it: touch " + path.Path}
 	case errors.As(err, &path), errors.Is(err, syscall.ENOSPC):
@@ -94,6 +127,21 @@ func diagnose(err error) *Problem {
 		return diagnoseUnreachable(err)
 	}
 	return &Problem{Err: err, Code: ExitFailure}
+}
+
+// withoutRights is the way out for who may not write the system's hosts file.
+const withoutRights = "'devtun run -- COMMAND' needs no rights"
+
+// diagnoseSudo tells of a helper that could not be had, and of ways without it.
+func diagnoseSudo(err error, sudo *helper.SudoError) *Problem {
+	hint := "may you use sudo here ('sudo -v')? " + withoutRights
+	switch {
+	case errors.Is(err, exec.ErrNotFound):
+		hint = "run devtun as root; " + withoutRights
+	case sudo.NoTerminal:
+		hint = "there is no terminal to ask for a password on: run 'sudo -v' first, or allow 'devtun helper' without one (README, Rights); " + withoutRights
+	}
+	return &Problem{Err: err, Code: ExitMachine, Hint: hint}
 }
 
 func diagnoseListen(err error, listen *dns.ListenError) *Problem {
@@ -105,7 +153,7 @@ func diagnoseListen(err error, listen *dns.ListenError) *Problem {
 		}
 		return &Problem{Err: err, Code: ExitInUse, Hint: hint}
 	case errors.Is(err, os.ErrPermission):
-		return &Problem{Err: err, Code: ExitMachine, Hint: fmt.Sprintf("ports below 1024 need root: run with sudo -E, or move it with --port SERVICE:8080:%d", listen.Addr.Port())}
+		return &Problem{Err: err, Code: ExitMachine, Hint: fmt.Sprintf("ports below 1024 need root: 'devtun run' wants --hosts system for them; or move it with --port SERVICE:8080:%d", listen.Addr.Port())}
 	}
 	return &Problem{Err: err, Code: ExitInUse}
 }

@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
+	"os/exec"
 	"strings"
 	"syscall"
 	"testing"
@@ -18,8 +19,10 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
+	"github.com/devtun/devtun/cmd/cli/command"
 	"github.com/devtun/devtun/cmd/cli/session"
 	"github.com/devtun/devtun/dns"
+	"github.com/devtun/devtun/dns/helper"
 )
 
 func TestDiagnose(t *testing.T) {
@@ -28,6 +31,9 @@ func TestDiagnose(t *testing.T) {
 		return &dns.ListenError{Addr: netip.MustParseAddrPort("127.1.2.3:80"), Holder: holder, Err: err}
 	}
 	path := func(err error) error { return &fs.PathError{Op: "open", Path: "/etc/hosts", Err: err} }
+	sudo := func(err error, noTerminal bool) error {
+		return fmt.Errorf("write names: %w: %w", path(syscall.EACCES), &helper.SudoError{Err: err, NoTerminal: noTerminal})
+	}
 	request := func(err error) error { return &url.Error{Op: "Get", URL: "https://it:6443", Err: err} }
 	refused := &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
 	for _, c := range []struct {
@@ -40,11 +46,19 @@ func TestDiagnose(t *testing.T) {
 		{"port in use", listen(syscall.EADDRINUSE, dns.Process{}), ExitInUse, "free port 80, or move it with --port SERVICE:LOCAL:80"},
 		{"port in use by a program", listen(syscall.EADDRINUSE, dns.Process{PID: 7, Name: "nginx"}), ExitInUse,
 			"stop nginx (pid 7), or move the port with --port SERVICE:LOCAL:80"},
-		{"low port", listen(syscall.EACCES, dns.Process{}), ExitMachine, "ports below 1024 need root: run with sudo -E, or move it with --port SERVICE:8080:80"},
+		{"low port", listen(syscall.EACCES, dns.Process{}), ExitMachine, "ports below 1024 need root: 'devtun run' wants --hosts system for them; or move it with --port SERVICE:8080:80"},
 		{"unforwardable", &session.UnforwardableError{Service: in("demo", "dns"), Reason: "UDP"}, ExitNotFound, "'devtun forward' without arguments"},
+		{"no such command", &command.StartError{Name: "x", Err: exec.ErrNotFound}, 127, "what follows -- is run as it is"},
+		{"a command that is none", &command.StartError{Name: "x", Err: os.ErrPermission}, 126, "what follows -- is run as it is"},
+		{"namespaces forbidden", &command.ForbiddenError{By: "x", Err: syscall.EPERM}, ExitMachine, "add --hosts system"},
+		{"something left", &command.LeftError{PIDs: []int{7}}, ExitFailure, "end them by hand"},
 		{"lock held", &dns.LockError{Path: "/etc", Err: os.ErrDeadlineExceeded}, ExitMachine, "wait for the other program to finish, or pass --hosts-file"},
-		{"hosts file not writable", path(syscall.EACCES), ExitMachine, "run as root ('sudo -E devtun …'), or pass --hosts-file"},
-		{"hosts file read-only", fmt.Errorf("%w: %w", os.ErrPermission, path(syscall.EROFS)), ExitMachine, "run as root ('sudo -E devtun …'), or pass --hosts-file"},
+		{"hosts file not writable", path(syscall.EACCES), ExitMachine, "pass --hosts-file with a file you may write; 'devtun run"},
+		{"the helper gone", fmt.Errorf("remove names: %w: %w", path(syscall.EACCES), helper.ErrGone), ExitMachine, "the names stay in the hosts file until"},
+		{"no sudo", sudo(exec.ErrNotFound, false), ExitMachine, "run devtun as root; 'devtun run"},
+		{"no terminal for sudo", sudo(errors.New("sudo: a password is required"), true), ExitMachine, "there is no terminal to ask for a password on: run 'sudo -v' first"},
+		{"no rule of sudo", sudo(errors.New("dev is not in the sudoers file."), false), ExitMachine, "may you use sudo here"},
+		{"hosts file read-only", fmt.Errorf("%w: %w", os.ErrPermission, path(syscall.EROFS)), ExitMachine, "pass --hosts-file with a file you may write; 'devtun run"},
 		{"hosts file missing", path(syscall.ENOENT), ExitMachine, "create it: touch /etc/hosts"},
 		{"hosts file a directory", path(syscall.EISDIR), ExitMachine, "pass --hosts-file"},
 		{"disk full", fmt.Errorf("write: %w", syscall.ENOSPC), ExitMachine, "pass --hosts-file"},
@@ -76,10 +90,12 @@ func TestDiagnose(t *testing.T) {
 
 func TestExitCodesAreDocumented(t *testing.T) {
 	for i, exit := range exitCodes {
-		require.EqualValues(t, i, exit.Code, "in order, without gaps")
+		if exit.Code < ExitNotExecutable {
+			require.EqualValues(t, i, exit.Code, "in order, without gaps")
+		}
 		require.NotEmpty(t, exit.Meaning)
 	}
-	require.Contains(t, newRoot(Streams{}).Long, exitCodeTable())
+	require.Contains(t, newRoot(Streams{}, nil).Long, exitCodeTable())
 }
 
 func TestFail(t *testing.T) {

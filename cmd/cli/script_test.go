@@ -31,7 +31,7 @@ import (
 //	    or that of testdata, and points $KUBECONFIG at it
 //	refuse CODE ARG…
 //	    runs devtun, which must end with that exit code, an error and a hint on
-//	    stderr, and must leave every file of the script as it was
+//	    stderr, after its word that it starts if it came so far, and must leave every file of the script as it was
 //	occupy SERVICE PORT
 //	    listens wherever devtun would for a service of namespace demo
 //	await FILE REGEXP
@@ -138,7 +138,7 @@ func scriptRefuse(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-var errorAndHint = regexp.MustCompile("^devtun: error: .+\nhint: .+\n$")
+var errorAndHint = regexp.MustCompile("^(devtun: starting .+\n)?devtun: error: .+\nhint: .+\n$")
 
 // files is the content of every file of the script by its path.
 func files(ts *testscript.TestScript) map[string]string {

@@ -120,6 +120,11 @@ func (s *selection) wanted(key discovery.Key) bool {
 	return !s.except[key] && (len(s.named) == 0 || s.named[key])
 }
 
+// wishes is what a session is to know of the selection.
+func (s *selection) wishes() session.Selection {
+	return session.Selection{Wanted: s.wanted, Named: func(key discovery.Key) bool { return s.named[key] }, Remaps: s.remaps}
+}
+
 // parse reads name, name.namespace or svc/name.
 func (s *selection) parse(arg string) (discovery.Key, error) {
 	name := arg

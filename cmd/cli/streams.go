@@ -14,6 +14,11 @@ import (
 type Streams struct {
 	In       io.Reader
 	Out, Err io.Writer
+	// Env is the environment of programs that devtun runs for the user.
+	Env []string
+	// heir is what a session in the background needs in its environment to find the
+	// helper that root has started for this process; nil without one.
+	heir []string
 	// Terminal and Colour say what Out is.
 	Terminal, Colour bool
 }
@@ -25,6 +30,14 @@ func System() Streams {
 		In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Terminal: terminal,
 		Colour: terminal && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb",
 	}
+}
+
+// plainly is s, as a pipe if that is wanted.
+func (s Streams) plainly(wanted bool) Streams {
+	if wanted {
+		s.Terminal, s.Colour = false, false
+	}
+	return s
 }
 
 // fail prints a problem the way all are printed: one line each for the error,

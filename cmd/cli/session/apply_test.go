@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/devtun/devtun/tunnel"
 	"github.com/devtun/devtun/tunnel/discovery"
 )
 
@@ -36,12 +37,25 @@ func TestFirstApply(t *testing.T) {
 func TestEventSaysAll(t *testing.T) {
 	w := newWorld(t)
 	require.NoError(t, w.apply(services{"web": serviceOf(portOf(18080, "web-a", "web-b"))}))
+	w.mu.Lock()
+	service, ready, pods := w.events[0].Service, w.events[1].Ready, w.ready
+	w.mu.Unlock()
+	use := service.Use
 	require.Equal(t, &ServiceEvent{
-		State: Ready, Service: discovery.Key{Namespace: "demo", Name: "web"}, Address: address("web", 0).String(),
+		Use: use, State: Ready, Service: discovery.Key{Namespace: "demo", Name: "web"}, Address: address("web", 0).String(),
 		Names: []string{"web", "web.demo", "web.demo.svc", "web.demo.svc.cluster.local"},
 		Ports: []PortEvent{{Local: 18080, Remote: 18080, Name: "p18080"}}, Pods: 2,
-	}, w.events[0].Service)
-	require.Positive(t, w.events[1].Ready.Took)
+	}, service)
+	require.Positive(t, ready.Took)
+	require.Equal(t, []string{"web-a", "web-b"}, pods)
+
+	open := w.dial(address("web", 0), 18080)
+	said := len(open.line() + "\n")
+	require.Equal(t, []int{1, 1}, []int{use.Open(), use.Total()})
+	require.Eventually(t, func() bool { return use.Traffic() == tunnel.Traffic{Received: int64(said)} }, patience, step, "while it is open")
+	require.NoError(t, open.conn.Close())
+	require.Eventually(t, func() bool { return use.Open() == 0 }, patience, step)
+	require.Equal(t, 1, use.Total())
 }
 
 func TestNothingThereIsReady(t *testing.T) {
@@ -86,7 +100,8 @@ func TestEndpointsChange(t *testing.T) {
 	w.machine.take()
 
 	require.NoError(t, w.apply(services{"web": serviceOf(portOf(18080, "web-b", "web-c"))}))
-	require.Empty(t, w.take(), "how many pods there are is no news")
+	require.Empty(t, w.take(), "how many pods there are is no news of the service")
+	require.Equal(t, []string{"web-b", "web-c"}, w.ready)
 	open := w.dial(address("web", 0), 18080)
 	pod := open.line()
 	require.Contains(t, []string{"web-b:18080", "web-c:18080"}, pod)
@@ -136,4 +151,36 @@ func TestRemap(t *testing.T) {
 	require.NoError(t, w.apply(services{"web": serviceOf(portOf(80, "web-a"))}))
 	require.Equal(t, []string{"ready web 18088:80", "READY 1 services, 1 ports"}, w.take())
 	require.Equal(t, "web-a:80", w.reach(address("web", 0), 18088))
+}
+
+func TestAnotherSelection(t *testing.T) {
+	w := newWorld(t)
+	all := services{
+		"web": serviceOf(portOf(18080, "web-a")), "api": serviceOf(portOf(18080, "api-a")),
+		"alias": {Obstacle: "it is an alias"},
+	}
+	require.NoError(t, w.apply(all))
+	w.take()
+	held := w.dial(address("web", 0), 18080)
+	require.Equal(t, "web-a:18080", held.line())
+	selected := func(names ...string) Selection {
+		return Selection{
+			Wanted: func(key discovery.Key) bool { return slices.Contains(names, key.Name) },
+			Named:  func(key discovery.Key) bool { return key.Name == "alias" },
+			Remaps: []Remap{{Service: discovery.Key{Namespace: "demo", Name: "new"}, Local: 18081, Remote: "18080"}},
+		}
+	}
+	all["new"] = serviceOf(portOf(18080, "new-a"))
+	require.NoError(t, w.choose(selected("web", "new"), all))
+	require.Equal(t, []string{"gone alias", "gone api 18080:18080", "ready new 18081:18080"}, w.take(), "of what stays there is no news")
+	require.Equal(t, []string{"new", "web"}, w.machine.shortNames())
+	fmt.Fprintln(held.conn, "still there")
+	require.Equal(t, "still there", held.line())
+	require.Equal(t, "new-a:18080", w.reach(address("new", 0), 18081))
+
+	var unforwardable *UnforwardableError
+	require.ErrorAs(t, w.choose(selected("web", "alias"), all), &unforwardable)
+	require.Equal(t, []string{"gone new 18081:18080", "skipped alias"}, w.take())
+	require.Equal(t, []string{"web"}, w.machine.shortNames())
+	require.NoError(t, held.conn.Close())
 }

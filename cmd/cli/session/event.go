@@ -21,6 +21,7 @@ const (
 // Event is something that a user wants to know. Exactly one field is set.
 type Event struct {
 	Service    *ServiceEvent
+	Endpoints  *EndpointsEvent
 	Ready      *ReadyEvent
 	Connection *ConnectionEvent
 	Warning    *WarningEvent
@@ -37,6 +38,15 @@ type ServiceEvent struct {
 	Pods    int    // ready endpoints
 	Reason  string // why, where State does not tell
 	Problem error  // what failed, under Failed
+	Use     *Use   // what goes through it; nil if it has no address
+}
+
+// EndpointsEvent tells which pods are ready behind a service that is forwarded. It
+// follows the service's own event, and every change of the pods.
+type EndpointsEvent struct {
+	Service discovery.Key
+	Pod     string   // as in ServiceEvent
+	Ready   []string // the pods' names, sorted
 }
 
 // PortEvent is one port: Local on this machine leads to Remote of the service.
@@ -54,6 +64,7 @@ type ReadyEvent struct {
 // ConnectionEvent tells of a connection that has ended.
 type ConnectionEvent struct {
 	Service discovery.Key
+	Pod     string // as in ServiceEvent
 	Port    int
 	tunnel.Report
 }

@@ -30,7 +30,9 @@ type forward struct {
 	wanted    []port            // as last asked for
 	listeners map[int]*listener // by local port
 	problem   error             // the last failure to listen
-	last      ServiceEvent      // what was last told of it
+	use       Use
+	last      ServiceEvent // what was last told of it
+	lastReady []string     // likewise
 }
 
 // listener is one local port and where it leads.
@@ -116,9 +118,12 @@ func (f *forward) serve(socket net.Listener, p port) *listener {
 		Endpoints: l.endpoints,
 		Dial:      f.session.options.Dial,
 		Hold:      f.session.options.Hold,
+		Opened:    func() { f.use.total.Add(1); f.use.open.Add(1) },
 		Closed: func(report tunnel.Report) {
-			f.session.tell(Event{Connection: &ConnectionEvent{Service: f.key, Port: p.local, Report: report}})
+			f.use.open.Add(-1)
+			f.session.tell(Event{Connection: &ConnectionEvent{Service: f.key, Pod: f.service.Pod, Port: p.local, Report: report}})
 		},
+		Meter: &f.use.meter,
 	}
 	l.stopped.Go(func() {
 		if err := serving.Serve(ctx, socket); err != nil {
@@ -154,7 +159,7 @@ func (f *forward) close() {
 // describe tells how the forward stands.
 func (f *forward) describe() ServiceEvent {
 	event := ServiceEvent{
-		State: Ready, Service: f.key, Pod: f.service.Pod, Address: f.addr.String(), Names: f.names, Problem: f.problem,
+		State: Ready, Service: f.key, Pod: f.service.Pod, Address: f.addr.String(), Names: f.names, Problem: f.problem, Use: &f.use,
 	}
 	for _, l := range f.listeners {
 		event.Ports = append(event.Ports, PortEvent{Local: l.port.local, Remote: l.port.remote, Name: l.port.name})
@@ -172,14 +177,29 @@ func (f *forward) describe() ServiceEvent {
 	return event
 }
 
-// news is what there is to tell since it was last called.
-func (f *forward) news() []Event {
-	now := f.describe()
-	defer func() { f.last = now }()
-	if !changed(f.last, now) {
-		return nil
+// ready is the names of the pods that are ready behind any of the ports.
+func (f *forward) ready() []string {
+	names := []string{}
+	for _, l := range f.listeners {
+		for _, endpoint := range l.port.endpoints {
+			names = append(names, endpoint.Pod.Name)
+		}
 	}
-	return []Event{{Service: &now}}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// news is what there is to tell since it was last called.
+func (f *forward) news() (events []Event) {
+	now, ready := f.describe(), f.ready()
+	if changed(f.last, now) {
+		events = append(events, Event{Service: &now})
+	}
+	if !slices.Equal(f.lastReady, ready) {
+		events = append(events, Event{Endpoints: &EndpointsEvent{Service: f.key, Pod: f.service.Pod, Ready: ready}})
+	}
+	f.last, f.lastReady = now, ready
+	return events
 }
 
 // changed reports whether there is something new to tell. How many pods are

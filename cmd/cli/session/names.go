@@ -31,7 +31,34 @@ func (s *Session) writeNames(ctx context.Context) error {
 	}
 	s.entries = entries
 	for _, saved := range report.Saved {
-		s.tell(Event{Warning: &WarningEvent{Message: "another program's change to the hosts file was kept in " + saved}})
+		s.warn("another program's change to the hosts file was kept in %s", saved)
+	}
+	for _, conflict := range report.Conflicts {
+		if !s.conflicts[conflict.Name] {
+			s.conflicts[conflict.Name] = true
+			s.warn("the hosts file gives %s the address %s too (line %d without devtun's own): some programs may go there", conflict.Name, conflict.Addr, conflict.Line)
+		}
 	}
 	return nil
+}
+
+// NamesLost puts the names back that another program has taken out of the hosts
+// file, and says so.
+func (s *Session) NamesLost(ctx context.Context) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed || !s.started || ctx.Err() != nil {
+		return
+	}
+	s.entries = nil // as far as is known, there are none; Retry goes on if this fails
+	if err := s.writeNames(ctx); err != nil {
+		s.warn("another program took devtun's names out of the hosts file, and they cannot be put back yet: %v", err)
+		s.lost = true
+		return
+	}
+	s.warn("another program took devtun's names out of the hosts file; they are back")
+}
+
+func (s *Session) warn(format string, args ...any) {
+	s.tell(Event{Warning: &WarningEvent{Message: fmt.Sprintf(format, args...)}})
 }

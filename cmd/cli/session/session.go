@@ -22,6 +22,17 @@ type Options struct {
 	Cluster string
 	// Naming says which names a service gets.
 	Naming dns.Naming
+	Selection
+	// Dial connects to a pod's port; Pool.Dial is one.
+	Dial func(ctx context.Context, pod tunnel.Pod, port int) (tunnel.Conn, error)
+	// Hold bounds how long a connection waits for a ready pod.
+	Hold time.Duration
+	// Tell is told what happens. Calls may come from several goroutines.
+	Tell func(Event)
+}
+
+// Selection is which services a session is about.
+type Selection struct {
 	// Wanted selects services; those it rejects are as good as not there.
 	Wanted func(discovery.Key) bool
 	// Named selects services that the user asked for by name. What stands in
@@ -29,12 +40,6 @@ type Options struct {
 	Named func(discovery.Key) bool
 	// Remaps moves ports.
 	Remaps []Remap
-	// Dial connects to a pod's port; Pool.Dial is one.
-	Dial func(ctx context.Context, pod tunnel.Pod, port int) (tunnel.Conn, error)
-	// Hold bounds how long a connection waits for a ready pod.
-	Hold time.Duration
-	// Tell is told what happens. Calls may come from several goroutines.
-	Tell func(Event)
 }
 
 // Session is the services of a cluster on this machine. It owns its listeners
@@ -52,6 +57,9 @@ type Session struct {
 	written  bool        // there may be names of ours, also after a write that failed
 	started  bool
 	closed   bool
+
+	lost      bool            // another program took the names out, and they could not be put back
+	conflicts map[string]bool // names whose foreign lines were told of
 }
 
 // New returns a session that holds nothing yet.
@@ -59,6 +67,7 @@ func New(machine dns.Machine, leases *dns.Leases, options Options) *Session {
 	return &Session{
 		options: options, machine: machine, leases: leases, began: time.Now(),
 		forwards: make(map[discovery.Key][]*forward), skipped: make(map[discovery.Key]string),
+		conflicts: make(map[string]bool),
 	}
 }
 
@@ -83,20 +92,7 @@ func (s *Session) Apply(ctx context.Context, changes discovery.Changes) error {
 	if s.closed {
 		return nil
 	}
-	keys := slices.SortedFunc(maps.Keys(changes), func(a, b discovery.Key) int {
-		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
-	})
-	keys = slices.DeleteFunc(keys, func(key discovery.Key) bool { return !s.options.Wanted(key) })
-
-	var events []Event
-	var refused error
-	for _, key := range keys {
-		told, err := s.update(ctx, key, changes[key])
-		events = append(events, told...)
-		if s.options.Named(key) {
-			refused = errors.Join(refused, err, s.obstacle(key))
-		}
-	}
+	events, refused := s.updateAll(ctx, changes)
 	if !s.started && refused != nil {
 		return refused
 	}
@@ -116,6 +112,55 @@ func (s *Session) Apply(ctx context.Context, changes discovery.Changes) error {
 	return nil
 }
 
+// Select makes a session that has started one about another selection, of all there
+// is in the cluster. What was forwarded and still is keeps its address, its listeners
+// and their connections. The error is what stands in the way of a service that was
+// asked for by name, or of the names; all else is done nevertheless.
+func (s *Session) Select(ctx context.Context, selection Selection, all discovery.Changes) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil
+	}
+	s.options.Selection = selection
+	var events []Event
+	for _, key := range sorted(slices.Concat(slices.Collect(maps.Keys(s.forwards)), slices.Collect(maps.Keys(s.skipped)))) {
+		if all[key] == nil || !selection.Wanted(key) {
+			told, _ := s.update(ctx, key, nil)
+			events = append(events, told...)
+		}
+	}
+	told, refused := s.updateAll(ctx, all)
+	err := s.writeNames(ctx)
+	for _, event := range append(events, told...) {
+		s.tell(event)
+	}
+	return errors.Join(refused, err)
+}
+
+// updateAll brings what is wanted of changes in line, and returns what to tell of it.
+// The error is of services that were asked for by name.
+func (s *Session) updateAll(ctx context.Context, changes discovery.Changes) (events []Event, refused error) {
+	for _, key := range sorted(slices.Collect(maps.Keys(changes))) {
+		if !s.options.Wanted(key) {
+			continue
+		}
+		told, err := s.update(ctx, key, changes[key])
+		events = append(events, told...)
+		if s.options.Named(key) {
+			refused = errors.Join(refused, err, s.obstacle(key))
+		}
+	}
+	return events, refused
+}
+
+func sorted(keys []discovery.Key) []discovery.Key {
+	slices.SortFunc(keys, func(a, b discovery.Key) int {
+		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
+	})
+	return keys
+}
+
 // Retry tries again what failed: ports that were in use, names that could not be
 // written. It tells only of what has changed by that.
 func (s *Session) Retry(ctx context.Context) {
@@ -133,7 +178,11 @@ func (s *Session) Retry(ctx context.Context) {
 			}
 		}
 	}
-	s.writeNames(ctx) // its failure was told when it first happened
+	// A failure was told when it first happened.
+	if err := s.writeNames(ctx); err == nil && s.lost {
+		s.lost = false
+		events = append(events, Event{Warning: &WarningEvent{Message: "devtun's names are in the hosts file again", Over: true}})
+	}
 	for _, event := range events {
 		s.tell(event)
 	}
@@ -198,9 +247,12 @@ func (s *Session) update(ctx context.Context, key discovery.Key, service *discov
 
 // skip notes that a service is not forwarded; nil stands for one that is gone.
 func (s *Session) skip(key discovery.Key, service *discovery.Service) []Event {
-	before := s.skipped[key]
+	before, was := s.skipped[key]
 	if service == nil {
 		delete(s.skipped, key)
+		if was {
+			return []Event{{Service: &ServiceEvent{State: Gone, Service: key}}}
+		}
 		return nil
 	}
 	s.skipped[key] = service.Obstacle

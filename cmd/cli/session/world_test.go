@@ -40,6 +40,7 @@ type world struct {
 
 	mu     sync.Mutex
 	events []Event
+	ready  []string // of the last EndpointsEvent
 }
 
 // newWorld makes a session that ends with the test.
@@ -49,11 +50,13 @@ func newWorld(t *testing.T, adjust ...func(*Options)) *world {
 	options := Options{
 		Cluster: "test",
 		Naming:  dns.Naming{Default: "demo"},
-		Wanted:  func(discovery.Key) bool { return true },
-		Named:   func(discovery.Key) bool { return false },
-		Dial:    echoPods(t),
-		Hold:    patience,
-		Tell:    w.tell,
+		Selection: Selection{
+			Wanted: func(discovery.Key) bool { return true },
+			Named:  func(discovery.Key) bool { return false },
+		},
+		Dial: echoPods(t),
+		Hold: patience,
+		Tell: w.tell,
 	}
 	for _, f := range adjust {
 		f(&options)
@@ -75,6 +78,10 @@ func (w *world) openLeases() *dns.Leases {
 func (w *world) tell(event Event) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if event.Endpoints != nil {
+		w.ready = event.Endpoints.Ready
+		return
+	}
 	w.events = append(w.events, event)
 }
 
@@ -113,6 +120,15 @@ func inWords(event Event) string {
 
 // apply applies services, by name; nil ones are gone.
 func (w *world) apply(services map[string]*discovery.Service) error {
+	return w.session.Apply(w.t.Context(), changesOf(services))
+}
+
+// choose makes the session one about another selection of all services.
+func (w *world) choose(selection Selection, all map[string]*discovery.Service) error {
+	return w.session.Select(w.t.Context(), selection, changesOf(all))
+}
+
+func changesOf(services map[string]*discovery.Service) discovery.Changes {
 	changes := make(discovery.Changes)
 	for name, service := range services {
 		key := discovery.Key{Namespace: "demo", Name: name}
@@ -121,7 +137,7 @@ func (w *world) apply(services map[string]*discovery.Service) error {
 		}
 		changes[key] = service
 	}
-	return w.session.Apply(w.t.Context(), changes)
+	return changes
 }
 
 // address is where a service's address must be if nobody is in the way; the

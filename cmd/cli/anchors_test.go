@@ -1,0 +1,81 @@
+package cli
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/devtun/devtun/intercept/plan"
+	"github.com/devtun/devtun/intercept/target"
+)
+
+// anchors are the lines that tools wait for, among all on standard error.
+func anchors(text string) []string {
+	return regexp.MustCompile(`(?m)^devtun: .*`).FindAllString(text, -1)
+}
+
+// types are the types of events in order, without those of a service.
+func types(t *testing.T, lines string) (all []string) {
+	t.Helper()
+	for line := range strings.Lines(lines) {
+		var event struct{ Type string }
+		require.NoError(t, json.Unmarshal([]byte(line), &event))
+		if event.Type != "service" {
+			all = append(all, event.Type)
+		}
+	}
+	return all
+}
+
+// play has a printer tell a whole session: a forward's, or an intercept's with its
+// forwards.
+func play(output string, intercepts bool) (out, complaint string) {
+	var stdout, stderr bytes.Buffer
+	streams := Streams{Out: &stdout, Err: &stderr}
+	printer := newPrinter(streams, output, false)
+	printer.part = intercepts
+	printer.starting("it")
+	for _, event := range scene[:6] {
+		printer.tell(event)
+	}
+	if intercepts {
+		printing := &interceptPrinter{printer: printer, target: &target.Target{Workload: &target.Workload{}}}
+		printing.progress("waiting")
+		printing.standing(plan.Divert, time.Second)
+	}
+	err := errors.New("it broke")
+	printer.end(err)
+	streams.fail(diagnose(err))
+	return stdout.String(), stderr.String()
+}
+
+func TestAnchors(t *testing.T) {
+	_, complaint := play("", false)
+	require.True(t, strings.HasPrefix(complaint, "devtun: starting it\n"), "the first line")
+	require.Equal(t, []string{"devtun: starting it", "devtun: ready in 235ms", "devtun: error: it broke"}, anchors(complaint))
+
+	_, complaint = play("", true)
+	require.Equal(t, []string{"devtun: starting it", "devtun: ready in 1s", "devtun: error: it broke"}, anchors(complaint), "ready once, when the intercept stands")
+	require.Less(t, strings.Index(complaint, "waiting"), strings.Index(complaint, "devtun: ready"))
+}
+
+func TestEventsOfReadiness(t *testing.T) {
+	out, complaint := play("json", false)
+	require.Equal(t, []string{"starting", "warning", "ready", "error"}, types(t, out))
+	require.Equal(t, []string{"devtun: error: it broke"}, anchors(complaint))
+
+	out, _ = play("json", true)
+	require.Equal(t, []string{"starting", "warning", "forwarding", "progress", "intercept", "ready", "error"}, types(t, out))
+}
+
+func TestPlainIsAsInAPipe(t *testing.T) {
+	terminal := Streams{Terminal: true, Colour: true}
+	require.Equal(t, Streams{}, terminal.plainly(true))
+	require.Equal(t, terminal, terminal.plainly(false))
+}

@@ -1,0 +1,140 @@
+package background
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/gofrs/flock"
+)
+
+// Directory is where a user's sessions are.
+type Directory string
+
+// DirectoryError says that the directory is not fit to hold sessions: somebody else
+// could read or change what is in it.
+type DirectoryError struct {
+	Path   string
+	Reason string
+}
+
+func (e *DirectoryError) Error() string { return fmt.Sprintf("%s %s", e.Path, e.Reason) }
+
+// Default is the user's directory: below the runtime directory that the system gives a
+// user, or else below the one for temporary files, where another user may have been
+// first. It is made when a session needs it.
+func Default() (Directory, error) {
+	path := filepath.Join(os.TempDir(), "devtun-"+strconv.Itoa(os.Getuid()))
+	if runtime := os.Getenv("XDG_RUNTIME_DIR"); filepath.IsAbs(runtime) && isThere(runtime) {
+		path = filepath.Join(runtime, "devtun")
+	}
+	if !isThere(path) {
+		return Directory(path), nil
+	}
+	return Directory(path), Directory(path).check()
+}
+
+func isThere(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
+}
+
+// check refuses a directory that is not fit to hold sessions.
+func (d Directory) check() error {
+	if err := checkDirectory(string(d)); err != nil {
+		return fmt.Errorf("open the directory of sessions: %w", err)
+	}
+	return nil
+}
+
+// make makes the directory, if it is not there.
+func (d Directory) make() error {
+	if err := os.Mkdir(string(d), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("make the directory of sessions: %w", err)
+	}
+	return d.check()
+}
+
+const (
+	lockSuffix   = ".lock"
+	socketSuffix = ".sock"
+	logSuffix    = ".log"
+	olderSuffix  = ".log.1" // the log before that
+)
+
+func (d Directory) path(name, suffix string) string { return filepath.Join(string(d), name+suffix) }
+
+// Names are the sessions that have left anything here, those that run among them.
+func (d Directory) Names() ([]string, error) {
+	entries, err := os.ReadDir(string(d))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("list sessions: %w", err)
+	}
+	var names []string
+	for _, entry := range entries {
+		for _, suffix := range []string{lockSuffix, socketSuffix, logSuffix, olderSuffix} {
+			if name, ok := strings.CutSuffix(entry.Name(), suffix); ok && !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
+// Running are the sessions that run.
+func (d Directory) Running() ([]string, error) {
+	names, err := d.Names()
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(names, func(name string) bool { return !d.Runs(name) }), nil
+}
+
+// Runs reports whether a process holds the session of that name.
+func (d Directory) Runs(name string) bool {
+	path := d.path(name, lockSuffix)
+	if _, err := os.Lstat(path); err != nil {
+		return false
+	}
+	lock := flock.New(path, flock.SetFlag(os.O_RDONLY))
+	free, err := lock.TryRLock() // readers do not keep each other out
+	if err != nil {
+		return false
+	}
+	if free {
+		lock.Close()
+	}
+	return !free
+}
+
+// Clean removes what sessions have left that run no more, and returns their names.
+func (d Directory) Clean() (cleaned []string, err error) {
+	names, err := d.Names()
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range names {
+		place, err := d.claim(name)
+		var busy *BusyError
+		if errors.As(err, &busy) {
+			continue
+		}
+		if err != nil {
+			return cleaned, err
+		}
+		if err := place.Remove(); err != nil {
+			return cleaned, err
+		}
+		cleaned = append(cleaned, name)
+	}
+	return cleaned, nil
+}

@@ -1,0 +1,38 @@
+package background
+
+import "github.com/devtun/devtun/cmd/cli/project"
+
+// What a session answers, each under the version of the protocol:
+//
+//	GET  /v1/snapshot   a status.Snapshot
+//	GET  /v1/watch      a status.Snapshot now and whenever something has changed, one a line
+//	POST /v1/apply      an Order; the answer is Words, the last of which has Done
+//	POST /v1/down       the answer is Words too; the session ends after the last
+//
+// Fields are added over time. What an older session would not understand has another
+// version.
+const prefix = "/v1/"
+
+// Order says what a session is to hold from now on.
+type Order struct {
+	File    string           `json:"file"` // that the project is from
+	Project *project.Project `json:"project"`
+	// Environment are the variables that matter, of who gives the order.
+	Environment map[string]string `json:"environment"`
+	Parent      string            `json:"parent"` // process whose end ends the session, as dns.Owner writes it
+	Verbose     bool              `json:"verbose"`
+}
+
+// Word is a line that a session says, or how it has ended what it was told to do.
+type Word struct {
+	Out  string   `json:"out,omitempty"` // for standard output
+	Err  string   `json:"err,omitempty"` // for standard error
+	Done *Outcome `json:"done,omitempty"`
+}
+
+// Outcome is how it went: well, if Error is empty.
+type Outcome struct {
+	Error    string `json:"error,omitempty"`
+	Hint     string `json:"hint,omitempty"`
+	ExitCode int    `json:"exitCode"`
+}

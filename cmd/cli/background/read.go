@@ -1,0 +1,116 @@
+package background
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"time"
+)
+
+// logEvery is how often a log that is followed is looked at.
+const logEvery = 100 * time.Millisecond
+
+// ErrNoLog means that no session of a name has left a log.
+var ErrNoLog = errors.New("there is no log")
+
+// ReadLog writes the lines of a session's log since a time to out. With follow it goes
+// on with what comes, until the session ends or ctx does, which is no error.
+func (d Directory) ReadLog(ctx context.Context, name string, since time.Time, follow bool, out io.Writer) error {
+	r := &reader{since: since, out: out}
+	if older, err := os.Open(d.path(name, olderSuffix)); err == nil {
+		err = r.copy(older)
+		older.Close()
+		if err != nil {
+			return err
+		}
+	}
+	file, err := os.Open(d.path(name, logSuffix))
+	if errors.Is(err, fs.ErrNotExist) {
+		return ErrNoLog
+	}
+	if err != nil {
+		return fmt.Errorf("read log: %w", err)
+	}
+	defer func() { file.Close() }()
+	look := time.NewTicker(logEvery)
+	defer look.Stop()
+	for {
+		running := follow && d.Runs(name) // before the last look, or its last words were missed
+		if err := r.copy(file); err != nil {
+			return err
+		}
+		if !running {
+			return nil
+		}
+		if next := d.replaced(name, file); next != nil {
+			err := r.copy(file) // what came before it was renamed
+			file.Close()
+			file = next
+			if err != nil {
+				return err
+			}
+			continue
+		}
+		select {
+		case <-look.C:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// replaced is the log, opened, if it is another file by now.
+func (d Directory) replaced(name string, file *os.File) *os.File {
+	next, err := os.Open(d.path(name, logSuffix))
+	if err != nil {
+		return nil
+	}
+	was, err := file.Stat()
+	is, err2 := next.Stat()
+	if err != nil || err2 != nil || os.SameFile(was, is) {
+		next.Close()
+		return nil
+	}
+	return next
+}
+
+// reader writes lines that are young enough.
+type reader struct {
+	since time.Time
+	out   io.Writer
+	part  []byte
+}
+
+// copy writes what there is to read.
+func (r *reader) copy(file *os.File) error {
+	buffer := make([]byte, 64<<10)
+	for {
+		n, err := file.Read(buffer)
+		r.part = append(r.part, buffer[:n]...)
+		for {
+			line, rest, whole := bytes.Cut(r.part, []byte("\n"))
+			if !whole {
+				break
+			}
+			r.part = rest
+			if len(line) >= len(stamp) {
+				if at, perr := time.Parse(stamp, string(line[:len(stamp)])); perr == nil && at.Before(r.since) {
+					continue
+				}
+			}
+			if _, werr := fmt.Fprintf(r.out, "%s\n", line); werr != nil {
+				return werr
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("read log: %w", err)
+		}
+	}
+}

@@ -1,0 +1,150 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/devtun/devtun/cmd/cli/background"
+	"github.com/devtun/devtun/cmd/cli/command"
+	"github.com/devtun/devtun/dns"
+	"github.com/devtun/devtun/dns/helper"
+)
+
+func newClean(streams Streams, start helper.Start) *cobra.Command {
+	var hostsFile string
+	cmd := &cobra.Command{
+		Use:   "clean",
+		Short: "Remove what dead devtun sessions have left on this machine",
+		Long: `Remove the host names that devtun sessions have left that were killed, or that an
+earlier boot of this machine has known, and finish what a killed one was writing;
+likewise loopback addresses (macOS), the files of 'devtun run', environment and files
+of intercepted containers, and the logs and sockets of 'devtun up'. Address leases
+need no cleaning: the system ends them with their process.
+Sessions that still run keep theirs. Every other devtun does the same on its way.`,
+		Example: `  devtun clean
+  devtun clean --hosts-file ./hosts`,
+		Args:        noArgs,
+		Annotations: changesMachine(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return runClean(cmd.Context(), hostsFile, streams, start)
+		},
+	}
+	cmd.Flags().StringVar(&hostsFile, "hosts-file", "", "clean this file (default: the system's hosts file)")
+	return cmd
+}
+
+func runClean(ctx context.Context, hostsFile string, streams Streams, start helper.Start) error {
+	hosts, machine, err := openMachine(hostsFile, start)
+	if err != nil {
+		return err
+	}
+	defer machine.Close()
+	did, err := cleanHosts(ctx, hosts, machine)
+	if err == nil {
+		var removed []string
+		removed, err = cleanAddresses(ctx, machine)
+		did = append(did, removed...)
+	}
+	if err == nil {
+		var removed []string
+		removed, err = command.CleanPrivate()
+		for _, dir := range removed {
+			did = append(did, "removed the hosts file that a 'devtun run' had for its command: "+dir)
+		}
+	}
+	if err == nil {
+		var removed []string
+		removed, err = cleanHandover()
+		did = append(did, removed...)
+	}
+	if err == nil {
+		var removed []string
+		removed, err = cleanSessions()
+		did = append(did, removed...)
+	}
+	for _, line := range did {
+		fmt.Fprintln(streams.Out, line)
+	}
+	if err == nil && len(did) == 0 {
+		fmt.Fprintln(streams.Out, "nothing to clean")
+	}
+	return err
+}
+
+// cleanHosts removes names, and asks for no rights where there are none to remove.
+func cleanHosts(ctx context.Context, hosts *dns.Hosts, machine *helper.Machine) (did []string, err error) {
+	stale, err := hosts.Stale()
+	if err != nil {
+		return nil, fmt.Errorf("clean names: %w", err)
+	}
+	if !stale {
+		return nil, nil
+	}
+	report, err := machine.SetNames(ctx, nil) // as every write, it cleans on its way
+	if err != nil {
+		return nil, fmt.Errorf("clean names: %w", err)
+	}
+	for _, owner := range report.Cleaned {
+		did = append(did, fmt.Sprintf("removed the names of a devtun that has ended (pid %d) from %s", owner.PID, hosts.Path()))
+	}
+	for _, saved := range report.Saved {
+		did = append(did, "kept another program's change to the hosts file in "+saved)
+	}
+	if len(did) == 0 {
+		did = append(did, "finished what a killed devtun was writing to "+hosts.Path())
+	}
+	return did, nil
+}
+
+// cleanAddresses removes the loopback addresses that the dead have left where a
+// system needs any (macOS).
+func cleanAddresses(ctx context.Context, machine *helper.Machine) (did []string, err error) {
+	aliases, err := dns.NewAliases()
+	if err != nil {
+		return nil, err
+	}
+	stale, err := aliases.Stale()
+	if err != nil || len(stale) == 0 {
+		return nil, err
+	}
+	if err := machine.CleanAddresses(ctx); err != nil {
+		return nil, err
+	}
+	left, err := aliases.Stale()
+	for _, addr := range stale {
+		if !slices.Contains(left, addr) {
+			did = append(did, "removed the loopback address "+addr.String()+" of a devtun that has ended")
+		}
+	}
+	return did, err
+}
+
+// cleanHandover removes the environment and the files of containers that killed
+// intercepts have left.
+func cleanHandover() (did []string, err error) {
+	ledger, err := handoverLedger()
+	if err != nil {
+		return nil, err
+	}
+	removed, err := ledger.Clean()
+	for _, path := range removed {
+		did = append(did, "removed what a devtun that has ended has handed over: "+path)
+	}
+	return did, err
+}
+
+// cleanSessions removes what sessions in the background have left.
+func cleanSessions() (did []string, err error) {
+	directory, err := background.Default()
+	if err != nil {
+		return nil, err
+	}
+	cleaned, err := directory.Clean()
+	for _, name := range cleaned {
+		did = append(did, "removed what session "+name+" has left")
+	}
+	return did, err
+}

@@ -1,0 +1,73 @@
+package command
+
+import (
+	"context"
+	"io"
+	"os"
+	"time"
+)
+
+// Command is a program to run.
+type Command struct {
+	Args []string // the program, looked up as a shell does, and its arguments
+	Env  []string // nil: this process's
+	// Hosts is the file that the program is to see as the system's hosts file.
+	// Empty: the system's own. Linux only.
+	Hosts string
+	// In, Out and Err are the program's streams. Files are handed to it as they
+	// are, so that a terminal stays one. A nil one is the null device.
+	In       io.Reader
+	Out, Err io.Writer
+	// Grace is how long the program may take to end when ctx has ended. 0 means
+	// 10 s.
+	Grace time.Duration
+}
+
+// Check reports what keeps the program from being started, as far as its file
+// tells: nil or a *StartError.
+func (c *Command) Check() error {
+	if _, failure := c.lookUp(); failure != nil {
+		return failure
+	}
+	return nil
+}
+
+// restGrace is how long what the program left may take to end after SIGTERM, and
+// then after SIGKILL.
+const restGrace = 2 * time.Second
+
+// Run runs the program and returns its exit code, 128+n if signal n ended it.
+// The signals that this process gets meanwhile are passed on; those that went to
+// the program as well, from the terminal or to the process group, are not. When
+// ctx ends, so does the program: by SIGTERM or, after Grace, by SIGKILL. ctx must
+// not be one that ends by those signals: what they mean is the program's affair.
+//
+// Then every process that the program has started and that still runs is ended
+// likewise.
+//
+// Errors are *StartError, whose code is returned as well, *ForbiddenError and
+// errors.ErrUnsupported, for Hosts, and *LeftError, with the program's code.
+func (c *Command) Run(ctx context.Context) (code int, err error) {
+	path, failure := c.lookUp()
+	if failure != nil {
+		return failure.Code(), failure
+	}
+	if ctx.Err() != nil {
+		return 0, ctx.Err()
+	}
+	return c.run(ctx, path)
+}
+
+func (c *Command) env() []string {
+	if c.Env == nil {
+		return os.Environ()
+	}
+	return c.Env
+}
+
+func (c *Command) grace() time.Duration {
+	if c.Grace == 0 {
+		return 10 * time.Second
+	}
+	return c.Grace
+}

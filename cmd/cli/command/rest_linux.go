@@ -1,0 +1,115 @@
+package command
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+// look is how often the keeper looks for processes that have appeared while it
+// ends them.
+const look = 20 * time.Millisecond
+
+// endRest ends all that the program has left, wherever it has gone: every
+// descendant of this process, which is their subreaper. Each is asked once, and
+// killed when the grace is over. It returns those that could not be ended.
+func (k *keeper) endRest() (left []int) {
+	asked := make(map[process]bool)
+	kill := false
+	grace, lost := time.After(restGrace), time.After(2*restGrace)
+	again := time.NewTicker(look)
+	defer again.Stop()
+	for !k.reap() {
+		rest := descendants(os.Getpid())
+		reachable := false
+		for _, p := range rest {
+			var err error
+			switch {
+			case kill:
+				err = p.signal(syscall.SIGKILL)
+			case !asked[p]:
+				asked[p] = true
+				err = errors.Join(p.signal(syscall.SIGTERM), p.signal(syscall.SIGCONT))
+			}
+			reachable = reachable || !errors.Is(err, os.ErrPermission)
+		}
+		if !reachable && len(rest) > 0 {
+			return ids(rest)
+		}
+		select {
+		case <-k.ends:
+		case <-again.C:
+		case <-grace:
+			kill = true
+		case <-lost:
+			return ids(descendants(os.Getpid()))
+		}
+	}
+	return nil
+}
+
+// process is one process, told from a later one with the same number.
+type process struct {
+	pid, parent int
+	start       string // in clock ticks since boot
+}
+
+func ids(processes []process) []int {
+	var list []int
+	for _, p := range processes {
+		list = append(list, p.pid)
+	}
+	return list
+}
+
+// descendants are the children of the process root, their children, and so on.
+func descendants(root int) []process {
+	names, _ := os.ReadDir("/proc")
+	children := make(map[int][]process)
+	for _, name := range names {
+		if pid, err := strconv.Atoi(name.Name()); err == nil {
+			if p, ok := lookAt(pid); ok {
+				children[p.parent] = append(children[p.parent], p)
+			}
+		}
+	}
+	found := children[root]
+	for i := 0; i < len(found); i++ {
+		found = append(found, children[found[i].pid]...)
+	}
+	return found
+}
+
+// lookAt reads what /proc says of a process. The fields of stat are counted from
+// the last parenthesis, since the name before it may hold anything.
+func lookAt(pid int) (p process, ok bool) {
+	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return p, false // gone
+	}
+	const first, parentField, startField = 3, 4, 22
+	fields := bytes.Fields(raw[bytes.LastIndexByte(raw, ')')+1:])
+	if len(fields) <= startField-first {
+		return p, false
+	}
+	parent, err := strconv.Atoi(string(fields[parentField-first]))
+	return process{pid, parent, string(fields[startField-first])}, err == nil
+}
+
+// signal sends a signal to the process, and never to another one that has got
+// its number: the handle is opened first and then looked at.
+func (p process) signal(s syscall.Signal) error {
+	handle, err := os.FindProcess(p.pid)
+	if err != nil {
+		return err
+	}
+	defer handle.Release()
+	if now, ok := lookAt(p.pid); !ok || now.start != p.start {
+		return os.ErrProcessDone
+	}
+	return handle.Signal(s)
+}

@@ -1,0 +1,173 @@
+package command
+
+import (
+	"context"
+	"encoding/gob"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"os/signal"
+	"slices"
+	"strconv"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+func (c *Command) run(ctx context.Context, path string) (int, error) {
+	signals := make(chan os.Signal, 16)
+	pass := passedOn()
+	signal.Notify(signals, pass...)
+	defer signal.Stop(signals)
+
+	k, err := c.startKeeper(path)
+	if err != nil {
+		return 0, err
+	}
+	defer k.conn.Close()
+	ended := make(chan error, 1)
+	go func() { ended <- k.wait() }()
+	done := ctx.Done()
+	var overdue <-chan time.Time
+	for {
+		select {
+		case s := <-signals:
+			k.send(int(s.(syscall.Signal))) // if it fails, the keeper has ended
+		case <-done:
+			done = nil
+			k.conn.CloseWrite()
+			overdue = time.After(c.grace() + 4*restGrace)
+		case <-overdue:
+			k.process.Process.Kill() // somebody has stopped it
+		case err := <-ended:
+			return k.outcome(c.Args[0], err, pass)
+		}
+	}
+}
+
+// keeping is devtun's side of a keeper.
+type keeping struct {
+	sender
+	process *exec.Cmd
+	user    bool // see job.User
+	report  report
+}
+
+// startKeeper starts this executable as the keeper and gives it the job.
+func (c *Command) startKeeper(path string) (*keeping, error) {
+	near, far, err := socketPair()
+	if err != nil {
+		return nil, fmt.Errorf("start keeper: %w", err)
+	}
+	defer far.Close()
+	k := &keeping{sender: newSender(near)}
+	files, number, err := inherit(far)
+	if err == nil {
+		k.process = &exec.Cmd{
+			Path: "/proc/self/exe", Args: []string{os.Args[0], Keeper, strconv.Itoa(number)},
+			Stdin: c.In, Stdout: c.Out, Stderr: c.Err, ExtraFiles: files,
+			WaitDelay: restGrace, // where In is no file, the copying may never end
+		}
+		if c.Hosts != "" {
+			k.process.SysProcAttr, k.user = ownMounts()
+		}
+		err = k.process.Start()
+		for _, file := range files {
+			file.Close()
+		}
+	}
+	if err != nil {
+		near.Close()
+		err = fmt.Errorf("start keeper: %w", err)
+		if c.Hosts != "" {
+			err = forbidden(err, k.user)
+		}
+		return nil, err
+	}
+	k.send(job{Path: path, Args: c.Args, Env: c.env(), Grace: c.grace(), Hosts: c.Hosts, User: k.user}) // if it fails, the keeper has ended
+	return k, nil
+}
+
+// wait waits for the report and for the keeper's end.
+func (k *keeping) wait() error {
+	err := gob.NewDecoder(k.conn).Decode(&k.report)
+	if ended := k.process.Wait(); err != nil && ended != nil {
+		err = ended
+	}
+	return err
+}
+
+// outcome is what Run returns when the keeper has ended, with err if it made no
+// report.
+func (k *keeping) outcome(name string, err error, pass []os.Signal) (int, error) {
+	if err != nil {
+		// A signal to the group may hit the keeper before it is ready for it;
+		// then the program was never started.
+		status, _ := k.process.ProcessState.Sys().(syscall.WaitStatus)
+		if status.Signaled() && slices.Contains(pass, os.Signal(status.Signal())) {
+			return exitCode(status), nil
+		}
+		return 0, fmt.Errorf("keep program: %w", err)
+	}
+	switch k.report.Failed {
+	case failedToShow:
+		return 0, forbidden(k.report.err(), k.user)
+	case failedToStart:
+		failure := &StartError{Name: name, Err: k.report.err()}
+		return failure.Code(), failure
+	}
+	if len(k.report.Left) > 0 {
+		return k.report.Code, &LeftError{k.report.Left}
+	}
+	return k.report.Code, nil
+}
+
+func socketPair() (near *net.UnixConn, far *os.File, err error) {
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, nil, os.NewSyscallError("socketpair", err)
+	}
+	far = os.NewFile(uintptr(fds[1]), "keeper")
+	near, err = socket(fds[0])
+	if err != nil {
+		return nil, nil, errors.Join(err, far.Close())
+	}
+	return near, far, nil
+}
+
+// socket takes fd over.
+func socket(fd int) (*net.UnixConn, error) {
+	file := os.NewFile(uintptr(fd), "socket")
+	defer file.Close()
+	conn, err := net.FileConn(file)
+	if err != nil {
+		return nil, err
+	}
+	stream, ok := conn.(*net.UnixConn)
+	if !ok {
+		return nil, errors.Join(errors.New("not a unix socket"), conn.Close())
+	}
+	return stream, nil
+}
+
+// inherit makes the list of descriptors, from 3 on, for a child that is to get
+// ours at the first number that this process was not itself started with: what
+// a shell or make has opened for the program reaches it under its own number.
+func inherit(ours *os.File) (files []*os.File, number int, err error) {
+	const first = 3
+	for number = first; ; number++ {
+		flags, err := unix.FcntlInt(uintptr(number), unix.F_GETFD, 0)
+		if err != nil || flags&unix.FD_CLOEXEC != 0 {
+			break // free, or opened by this process
+		}
+		again, err := unix.FcntlInt(uintptr(number), unix.F_DUPFD_CLOEXEC, first)
+		if err != nil {
+			return nil, 0, os.NewSyscallError("fcntl", err)
+		}
+		files = append(files, os.NewFile(uintptr(again), "inherited"))
+	}
+	return append(files, ours), number, nil
+}

@@ -1,0 +1,34 @@
+package cli
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/devtun/devtun/cmd/cli/project"
+)
+
+func TestAFirstProjectCanBeRead(t *testing.T) {
+	for _, first := range []firstProject{
+		{namespace: "demo"},
+		{context: `odd "name": #1`, kubeconfig: "/home/me/my config", namespace: "123", services: []corev1.Service{{}}, workloads: []workload{{"deploy", "web", []string{"web:80"}}}},
+	} {
+		p, err := project.Parse("f", []byte(first.text()))
+		require.NoError(t, err, first.text())
+		require.Equal(t, &project.Project{Context: first.context, Kubeconfig: first.kubeconfig, Namespace: first.namespace}, p)
+	}
+}
+
+func TestNamesOfSessions(t *testing.T) {
+	for file, name := range map[string]string{
+		"/home/me/shop/devtun.yaml": "shop", "/home/me/My Shop.v2/devtun.yaml": "my-shop-v2", "/home/me/shop/dev.yaml": "shop-dev",
+		"/devtun.yaml": "devtun", "/home/---/devtun.yaml": "devtun",
+		"/home/a-very-long-name-of-a-folder-that-somebody-has-made/devtun.yaml": "a-very-long-name-of-a-folder-that-somebo",
+	} {
+		got, err := defaultName(file)
+		require.NoError(t, err)
+		require.Equal(t, name, got)
+		require.True(t, project.ValidName(got))
+	}
+}

@@ -1,0 +1,235 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/spf13/cobra"
+
+	"github.com/devtun/devtun/cmd/cli/status"
+	"github.com/devtun/devtun/dns/helper"
+	"github.com/devtun/devtun/intercept/handover"
+	"github.com/devtun/devtun/intercept/image"
+	"github.com/devtun/devtun/intercept/plan"
+)
+
+// imageVariable names the agent's image where --agent-image does not.
+const imageVariable = "DEVTUN_AGENT_IMAGE"
+
+// interceptOptions is what `devtun intercept` was asked to do.
+type interceptOptions struct {
+	forwardOptions // of the namespace's services, beside the intercept
+
+	name      string   // as typed
+	ports     []string // LOCAL:PORT
+	to        string   // host of the local process; "" is this machine
+	replace   bool
+	grace     time.Duration // 0: the mode's
+	image     string
+	container string
+
+	envFile, envJSON, envFormat string
+	files                       string
+	keep                        bool
+
+	noForward bool
+	dryRun    bool
+	hosts     string // see runOptions
+	command   []string
+}
+
+func newIntercept(streams Streams, start helper.Start) *cobra.Command {
+	o := &interceptOptions{}
+	cmd := &cobra.Command{
+		Use:   "intercept WORKLOAD|SERVICE [-- COMMAND [ARGUMENT…]]",
+		Short: "Be a service of the cluster from this machine",
+		Long: `Take the place of a workload: connections that the cluster makes to its services
+arrive at a process on this machine, and everything else goes on as before.
+
+NAME is a service or else a workload; svc/NAME, deploy/NAME and sts/NAME say which.
+An agent pod is put in the way of the services' traffic and carries it here. The
+workload runs on, and gets every connection that the process here does not take:
+while it does not listen, while it is restarted, when this machine is gone. With
+--replace the workload is scaled to zero instead, for what must not run twice.
+
+At the end, by Ctrl-C or with COMMAND, everything is put back. If devtun is killed,
+'devtun restore' does it, from any machine, and after --grace the agent by itself.
+
+The namespace's other services are forwarded meanwhile as 'devtun forward' does it,
+unless --no-forward says otherwise. Without a COMMAND a terminal shows the same table
+as there, with where each port's traffic goes. A COMMAND runs with the container's
+environment over its own.`,
+		Example: `  # requests to service-middle arrive at the process that listens here
+  devtun intercept service-middle
+
+  # it listens on another port here
+  devtun intercept service-middle --port 3000:http
+
+  # with the environment and the mounted files of the container
+  devtun intercept deploy/service-middle --env-file .env --files ./mounts
+
+  # run it here, with all that, and end with it
+  devtun intercept service-middle -- go run ./service-middle
+
+  # what would be created and changed, and how it would be undone
+  devtun intercept service-middle --dry-run -o yaml`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			at := cmd.ArgsLenAtDash()
+			if at < 0 {
+				at = len(args)
+			}
+			if at != 1 || args[0] == "" {
+				return usage("write devtun intercept NAME, or devtun intercept NAME -- COMMAND", "devtun intercept wants one workload or service")
+			}
+			o.name, o.command = args[0], args[at:]
+			if len(o.kube.namespaces) > 1 {
+				return usage("give one", "devtun intercept works in one --namespace")
+			}
+			o.services.namespaces = o.kube.namespaces
+			return runIntercept(cmd.Context(), o, streams, start)
+		},
+		Annotations: changesMachine(),
+	}
+	o.addTunnelFlags(cmd)
+	flags := cmd.Flags()
+	flags.StringSliceVar(&o.ports, "port", nil, "a port and where the process listens for it here: LOCAL:PORT, PORT being a service's, by number or name; repeat it for more (default: all TCP ports, on the container's numbers)")
+	flags.StringVar(&o.to, "to", "", "host where the process listens (default: this machine)")
+	flags.BoolVar(&o.replace, "replace", false, "scale the workload to zero while the intercept stands")
+	flags.DurationVar(&o.grace, "grace", 0, fmt.Sprintf("how long the agent waits for a devtun that is gone, before it restores (default: %v, %v with --replace)", plan.Divert.DefaultGrace(), plan.Replace.DefaultGrace()))
+	flags.StringVar(&o.image, "agent-image", "", "the agent's image (default: $"+imageVariable+", or else what 'devtun image save' makes)")
+	flags.StringVar(&o.container, "container", "", "container whose environment and files are wanted (default: the one that listens)")
+	flags.StringVar(&o.envFile, "env-file", "", "write the container's environment to this file")
+	flags.StringVar(&o.envJSON, "env-json", "", "write the container's environment to this file as JSON")
+	flags.StringVar(&o.envFormat, "env-format", "", "format of --env-file: dotenv, docker, sh, json (default: by its name)")
+	flags.StringVar(&o.files, "files", "", "write the container's mounted ConfigMaps, Secrets and the like below this directory")
+	flags.BoolVar(&o.keep, "keep", false, "keep what --env-file, --env-json and --files have written")
+	flags.BoolVar(&o.noForward, "no-forward", false, "do not forward the namespace's other services")
+	flags.StringVar(&o.hosts, "hosts", "", "who sees their names: 'private' for the COMMAND alone, 'system' for this machine (default: as for devtun run)")
+	flags.BoolVar(&o.dryRun, "dry-run", false, "change nothing; with -o yaml print what would be created and changed, and its undo")
+	flags.StringVarP(&o.output, "output", "o", "", "'json' for events, one JSON object a line; 'yaml' with --dry-run")
+	addPlainFlag(flags, &o.plain)
+	o.completeIntercept(cmd)
+	return cmd
+}
+
+func (o *interceptOptions) completeIntercept(cmd *cobra.Command) {
+	fixed := func(values ...string) cobra.CompletionFunc {
+		return cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)
+	}
+	cmd.RegisterFlagCompletionFunc("output", fixed("json", "yaml"))
+	cmd.RegisterFlagCompletionFunc("hosts", fixed(privateHosts, systemHosts))
+	cmd.RegisterFlagCompletionFunc("env-format", fixed("dotenv", "docker", "sh", "json"))
+	cmd.ValidArgsFunction = func(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
+		switch {
+		case afterDash():
+			return nil, cobra.ShellCompDirectiveDefault
+		case len(args) > 0:
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		return o.completeServices(cmd, args, typed)
+	}
+}
+
+// validate checks what can be checked without the cluster, and completes what was
+// left to defaults.
+func (o *interceptOptions) validate() error {
+	output := o.output
+	switch {
+	case o.dryRun && output != "yaml":
+		return usage("add -o yaml", "--dry-run prints YAML")
+	case !o.dryRun && output == "yaml":
+		return usage("add --dry-run", "-o yaml is for --dry-run")
+	case o.dryRun:
+		o.output = "" // nothing else is printed
+	}
+	if o.grace < 0 {
+		return usage("give a duration such as 1m", "--grace %v is negative", o.grace)
+	}
+	if o.envFormat != "" && o.envFile == "" {
+		return usage("add --env-file FILE", "--env-format is the format of --env-file")
+	}
+	if _, err := handover.ParseFormat(o.envFormat); o.envFormat != "" && err != nil {
+		return usage("one of dotenv, docker, sh, json", "unknown --env-format %q", o.envFormat)
+	}
+	if o.hosts == "" {
+		o.hosts = systemHosts
+		if len(o.command) > 0 {
+			o.hosts = defaultHosts()
+		}
+	}
+	if o.hosts == privateHosts && len(o.command) == 0 {
+		return usage("add -- COMMAND, or leave it out", "--hosts private gives the names to a command, and there is none")
+	}
+	if err := checkHosts(o.hosts); err != nil {
+		return err
+	}
+	if _, err := name.ParseReference(o.agentImage()); err != nil {
+		return usage("write REGISTRY/NAME:TAG, as 'devtun image push' prints it", "%q is no name of an image", o.agentImage())
+	}
+	if strings.Contains(o.to, ":") && !strings.Contains(o.to, "::") {
+		return usage("write --to HOST, and the port in --port LOCAL:PORT", "--to %s names a port", o.to)
+	}
+	return o.forwardOptions.validate()
+}
+
+func (o *interceptOptions) mode() plan.Mode {
+	if o.replace {
+		return plan.Replace
+	}
+	return plan.Divert
+}
+
+// feature is what devtun rbac calls it.
+func (o *interceptOptions) feature() string {
+	if o.replace {
+		return "replace"
+	}
+	return "intercept"
+}
+
+// agentImage is the reference of the agent's image.
+func (o *interceptOptions) agentImage() string {
+	if o.image != "" {
+		return o.image
+	}
+	if named := os.Getenv(imageVariable); named != "" {
+		return named
+	}
+	return image.Default()
+}
+
+func runIntercept(ctx context.Context, o *interceptOptions, streams Streams, start helper.Start) (err error) {
+	if err := o.validate(); err != nil {
+		return err
+	}
+	ctx, quit := context.WithCancel(ctx)
+	defer quit()
+	tracker := status.NewTracker("", "")
+	defer context.AfterFunc(ctx, func() { tracker.State(status.Ending) })()
+	view := openView(&streams, tracker, o.plain || o.output != "" || o.dryRun || len(o.command) > 0, quit)
+	defer view.close()
+	printer := newPrinter(streams.plainly(o.plain), o.output, o.verbose)
+	defer func() { printer.end(err) }()
+	printer.part = true
+	if !o.dryRun {
+		printer.starting("intercept")
+	}
+	s, err := o.plan(ctx, printer)
+	if err != nil || o.dryRun {
+		if err == nil {
+			err = s.render(streams.Out)
+		}
+		return err
+	}
+	tracker.In(s.cluster.context, s.found.Namespace)
+	s.view = view
+	s.stands = func() {
+		tracker.State(status.Ready)
+		view.show()
+	}
+	return s.run(ctx, tracker, streams, view.start(start))
+}

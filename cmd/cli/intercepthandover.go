@@ -1,0 +1,89 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/devtun/devtun/dns"
+	"github.com/devtun/devtun/intercept/handover"
+)
+
+// openHandover claims the files that environment and mounts are to be written to.
+func (i *intercepting) openHandover() (*handover.Handover, error) {
+	o := i.options
+	ledger, err := handoverLedger()
+	if err != nil {
+		return nil, err
+	}
+	config := handover.Config{
+		Folder: o.files, Keep: o.keep,
+		Notice: func(text string) { i.printer.note(text, "") },
+		Ledger: ledger,
+	}
+	if o.envFile != "" {
+		config.Files = append(config.Files, handover.File{Path: o.envFile, Format: handover.Format(o.envFormat)})
+	}
+	if o.envJSON != "" {
+		config.Files = append(config.Files, handover.File{Path: o.envJSON, Format: handover.JSON})
+	}
+	return handover.Open(config)
+}
+
+// handoverLedger is where what was handed over is noted, for this process.
+func handoverLedger() (ledger handover.Ledger, err error) {
+	if ledger.Dir, err = handover.DefaultLedger(); err != nil {
+		return ledger, err
+	}
+	owner, err := dns.Current()
+	ledger.Owner = owner.String()
+	ledger.Alive = func(text string) bool {
+		other, ok := dns.ParseOwner(text)
+		return ok && other.Alive()
+	}
+	return ledger, err
+}
+
+// takeOver has environment and files written, and followed while the intercept
+// stands.
+func (h *holding) takeOver(ctx, beside context.Context) error {
+	if h.options.envFile == "" && h.options.envJSON == "" && h.options.files == "" && h.program == nil {
+		return nil
+	}
+	sources := make(chan handover.Source)
+	h.running.Go(func() {
+		if err := h.given.Follow(beside, sources); err != nil {
+			h.fail(err)
+		}
+	})
+	h.running.Go(func() { // each agent's session, for as long as it is there
+		for {
+			session, err := h.agents.Agent(beside)
+			if err != nil {
+				return
+			}
+			select {
+			case sources <- session:
+			case <-beside.Done():
+				return
+			}
+			select {
+			case <-session.Ended():
+			case <-beside.Done():
+				return
+			}
+		}
+	})
+	h.progress("waiting: environment and files of the container")
+	late := time.NewTimer(handoverTimeout)
+	defer late.Stop()
+	select {
+	case <-h.given.Ready():
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-late.C:
+		return &Problem{Err: fmt.Errorf("take over environment and files: the agent has not handed them over in %v", handoverTimeout), Code: ExitFailure,
+			Hint: "try again; -v tells of the agents meanwhile"}
+	}
+}

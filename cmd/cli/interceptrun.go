@@ -1,0 +1,319 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/devtun/devtun/cmd/cli/command"
+	"github.com/devtun/devtun/cmd/cli/session"
+	"github.com/devtun/devtun/cmd/cli/status"
+	"github.com/devtun/devtun/dns/helper"
+	"github.com/devtun/devtun/intercept"
+	"github.com/devtun/devtun/intercept/handover"
+	"github.com/devtun/devtun/intercept/plan"
+	"github.com/devtun/devtun/intercept/wire"
+	"github.com/devtun/devtun/tunnel"
+)
+
+const (
+	// swapTimeout bounds the requests of preparing and of swapping.
+	swapTimeout = 30 * time.Second
+
+	// handoverTimeout bounds the wait for environment and files.
+	handoverTimeout = 30 * time.Second
+
+	// restoreTimeout bounds the undo, which may have to wait for an API server that
+	// is being restarted.
+	restoreTimeout = time.Minute
+
+	// planEvery is the longest between two looks whether an agent is in reach.
+	planEvery = 2 * time.Second
+
+	// drainTimeout bounds the wait, after that, for connections to end.
+	drainTimeout = 30 * time.Second
+)
+
+// run carries the plan out and holds the intercept until ctx ends, which is no
+// error, its command ends, or it cannot be held any longer. Then everything is put
+// back, whatever has happened.
+//
+// The order is make before break: the agents are ready and linked, environment and
+// files are here, the namespace's services are in reach, and only then is the
+// traffic swapped. At the end the traffic goes back first, and what is under way
+// may end. The tracker knows of all of it.
+func (i *intercepting) run(ctx context.Context, tracker *status.Tracker, streams Streams, start helper.Start) error {
+	began := time.Now()
+	o := i.options
+	var program *command.Command
+	if len(o.command) > 0 {
+		program = &command.Command{Args: o.command, Env: streams.Env, In: streams.In, Out: streams.Out, Err: streams.Err}
+		if err := program.Check(); err != nil {
+			return err
+		}
+		i.printer.streams.Out, i.printer.streams.Terminal, i.printer.streams.Colour = streams.Err, false, false // standard output is the command's
+	}
+	given, err := i.openHandover()
+	if err != nil {
+		return err
+	}
+	defer given.Close()
+	transport, err := tunnel.NewTransport(i.cluster.config, tunnel.Mode(o.transport))
+	if err != nil {
+		return err
+	}
+	pool := tunnel.NewPool(transport.Dial)
+	defer pool.Close()
+	tracked := tracker.Intercept(i.about())
+	agents, err := intercept.New(intercept.Config{
+		Client: i.cluster.client, Dial: pool.Dial, Plan: i.plan, Local: i.locals,
+		Event: func(event intercept.Event) {
+			tracked.Event(event)
+			i.printer.event(event)
+		},
+	})
+	if err != nil {
+		tracked.Over()
+		return err
+	}
+	tracked.Count(agents.Summary)
+
+	// What runs beside ends with this, and only when all has been put back.
+	beside, end := context.WithCancelCause(context.WithoutCancel(ctx))
+	var running sync.WaitGroup
+	defer running.Wait()
+	defer end(nil)
+	// Until the command runs, a signal ends devtun; after that it is the command's.
+	ctx, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
+
+	executor := plan.NewExecutor(i.client, i.plan)
+	var draining sync.WaitGroup // until agents and local process have nothing left
+	executor.Undone = func() {
+		i.progress("the traffic goes to the origin again; waiting for what is under way")
+		draining.Go(func() { within(beside, drainTimeout, agents.Drain) }) // what has not ended by then is cut
+	}
+	i.progress("preparing %s for %s", i.plan.Agent, i.plan.Workload)
+	if err := within(ctx, swapTimeout, executor.Prepare); err != nil {
+		executor.Undone = nil
+		return errors.Join(unlessEnded(ctx, err), i.restore(ctx, tracked, executor, &draining))
+	}
+	running.Go(func() {
+		if err := agents.Run(beside); err != nil {
+			fail(fmt.Errorf("hold the intercept: %w", err))
+		}
+	})
+	h := &holding{intercepting: i, tracker: tracker, tracked: tracked, agents: agents, given: given, executor: executor, program: program, began: began, running: &running, fail: fail}
+	err = h.hold(ctx, beside, start)
+	return errors.Join(err, i.restore(ctx, tracked, executor, &draining))
+}
+
+// about is the intercept as its status has it, before anything has been done.
+func (i *intercepting) about() status.Intercept {
+	about := status.Intercept{
+		Name: i.plan.Name, Namespace: i.plan.Namespace, Mode: string(i.plan.Mode), Routes: []status.Route{},
+		Workload: strings.ToLower(i.plan.Workload.Kind) + "/" + i.plan.Workload.Name,
+	}
+	for _, l := range i.locals {
+		about.Routes = append(about.Routes, status.Route{
+			Services: i.printer.services(l.Port), Port: l.Port, Local: i.printer.address(l.Port), To: string(wire.ToOrigin),
+		})
+	}
+	return about
+}
+
+// holding is what an intercept is held with.
+type holding struct {
+	*intercepting
+	tracker  *status.Tracker
+	tracked  *status.Intercepted
+	agents   *intercept.Session
+	given    *handover.Handover
+	executor *plan.Executor
+	program  *command.Command // nil: none
+	began    time.Time
+	running  *sync.WaitGroup         // what runs beside
+	fail     context.CancelCauseFunc // ends the holding with an error
+}
+
+// hold brings the traffic here and holds it until ctx ends, or the command. What
+// runs beside does so until that context ends, which is after the restore.
+func (h *holding) hold(ctx, beside context.Context, start helper.Start) error {
+	if err := h.agents.Await(ctx); err != nil {
+		return unlessEnded(ctx, err)
+	}
+	if err := h.takeOver(ctx, beside); err != nil {
+		return unlessEnded(ctx, err)
+	}
+	names, err := h.reachOthers(ctx, beside, start)
+	if err != nil {
+		return unlessEnded(ctx, err)
+	}
+	defer names.close()
+	if err := within(ctx, swapTimeout, h.executor.Swap); err != nil {
+		return unlessEnded(ctx, err)
+	}
+	if err := h.agents.AwaitTraffic(ctx); err != nil {
+		return unlessEnded(ctx, err)
+	}
+	h.tracked.To(status.Standing)
+	h.printer.standing(h.plan.Mode, time.Since(h.began))
+	h.stands()
+
+	watching, stop := context.WithCancel(beside)
+	var watchers sync.WaitGroup
+	defer watchers.Wait()
+	defer stop()
+	watchers.Go(func() { h.agents.WatchChanges(watching) })
+	watchers.Go(func() { h.keepPlan(watching) })
+	if h.plan.Mode == plan.Divert {
+		watchers.Go(func() { h.evict(watching) })
+	}
+	if h.program == nil {
+		<-ctx.Done()
+		return unlessEnded(ctx, nil)
+	}
+	h.program.Hosts = names.file()
+	h.program.Env = handover.Command(h.program.Env, h.given.Environment())
+	return h.command(ctx)
+}
+
+// command runs the program; a failure of the intercept ends it.
+func (h *holding) command(ctx context.Context) error {
+	running, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
+	stop := context.AfterFunc(ctx, func() {
+		if failure(ctx) != nil {
+			end()
+		}
+	})
+	defer stop()
+	code, err := h.program.Run(running)
+	return errors.Join(failure(ctx), ended(code, err))
+}
+
+// within runs a bounded step.
+func within(ctx context.Context, patience time.Duration, step func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	return step(ctx)
+}
+
+// failure is why ctx ended, unless the user wanted that.
+func failure(ctx context.Context) error {
+	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
+		return cause
+	}
+	return nil
+}
+
+// unlessEnded is err, or what ctx ended with, which is no error if the user wanted
+// that.
+func unlessEnded(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return failure(ctx)
+	}
+	return err
+}
+
+// reachOthers forwards the namespace's other services, and returns when they are
+// in reach. The caller closes the names.
+func (h *holding) reachOthers(ctx, beside context.Context, start helper.Start) (*names, error) {
+	o := h.options
+	if o.noForward {
+		return &names{}, nil
+	}
+	names, err := openNames(o.hosts, start)
+	if err != nil {
+		return nil, err
+	}
+	o.services.except = nil
+	for _, service := range h.found.Services {
+		o.services.except = append(o.services.except, service.Name)
+	}
+	ready := make(chan struct{})
+	watcher := &runWatcher{printer: h.printer.printer, ready: ready}
+	show := watcher.tell
+	if h.program == nil {
+		print := h.view.tell(h.printer.tell)
+		show = func(event session.Event) {
+			print(event)
+			if event.Ready != nil {
+				close(ready)
+			}
+		}
+	}
+	shared := newSharedPorts(h.locals)
+	tell := func(event session.Event) {
+		if event.Service != nil {
+			shared.add(event.Service)
+		}
+		if event.Ready != nil {
+			for _, text := range shared.notes() {
+				h.printer.note(text, sharedHint)
+			}
+		}
+		show(event)
+	}
+	forwarded := make(chan error, 1)
+	h.running.Go(func() {
+		err := o.forward(beside, h.tracker, h.printer.printer, tell, names.open)
+		if err != nil {
+			h.fail(fmt.Errorf("forward the other services: %w", err))
+		}
+		forwarded <- err
+	})
+	select {
+	case <-ready:
+		return names, nil
+	case err := <-forwarded:
+		if err == nil {
+			err = context.Canceled
+		}
+		return names, errors.Join(err, names.close())
+	case <-ctx.Done():
+		return names, errors.Join(context.Cause(ctx), names.close())
+	}
+}
+
+func (i *intercepting) progress(format string, args ...any) { i.printer.progress(format, args...) }
+
+// restore puts everything back, and lets what is under way end. It has a time of
+// its own: the one that was to be spent is over.
+func (i *intercepting) restore(ctx context.Context, tracked *status.Intercepted, executor *plan.Executor, draining *sync.WaitGroup) error {
+	tracked.To(status.Restoring)
+	ctx = context.WithoutCancel(ctx)
+	var report *plan.Report
+	err := within(ctx, restoreTimeout, func(ctx context.Context) (err error) {
+		report, err = executor.Restore(ctx)
+		return err
+	})
+	if errors.Is(err, plan.ErrNone) {
+		tracked.Over()
+		return nil
+	}
+	if err != nil {
+		tracked.To(status.Failed)
+		return &Problem{Err: fmt.Errorf("restore %s: %w", i.plan.Workload, err), Code: ExitFailure,
+			Hint: fmt.Sprintf("when the cluster can be reached again, run 'devtun restore %s -n %s'", i.plan.Name, i.plan.Namespace)}
+	}
+	draining.Wait()
+	tracked.Over()
+	i.printer.restored(report)
+	if len(report.Conflicts) > 0 {
+		return conflictProblem(report)
+	}
+	return nil
+}
+
+func conflictProblem(report *plan.Report) error {
+	var objects []string
+	for _, conflict := range report.Conflicts {
+		objects = append(objects, conflict.String())
+	}
+	return &Problem{Err: fmt.Errorf("restored, but for what somebody else has changed meanwhile: %s", strings.Join(objects, "; ")), Code: ExitConflict,
+		Hint: "their change stays; look whether it is meant to, with 'kubectl get -o yaml'"}
+}

@@ -1,0 +1,143 @@
+package live
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/devtun/devtun/cmd/cli/session"
+	"github.com/devtun/devtun/cmd/cli/status"
+	"github.com/devtun/devtun/tunnel/discovery"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const patience = 10 * time.Second
+
+// paper is a terminal that can be read while it is written.
+type paper struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (p *paper) Write(b []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.text.Write(b)
+}
+
+func (p *paper) String() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.text.String()
+}
+
+func TestRun(t *testing.T) {
+	var out, complaints paper
+	said := NewTranscript(&out, &complaints)
+	io.WriteString(said.Out(), "before\n")
+	keys, hand := io.Pipe()
+	defer hand.Close()
+	ctx, end := context.WithCancel(t.Context())
+	defer end()
+	asked := make(chan struct{})
+	ended := make(chan error, 1)
+	tracker := status.NewTracker("", "")
+	go func() {
+		ended <- Run(ctx, Config{Next: Follow(tracker), Said: said, Quit: func() { close(asked) }, In: keys, Out: &out})
+	}()
+	shows := func(text string) {
+		t.Helper()
+		require.Eventually(t, func() bool { return strings.Contains(out.String(), text) }, patience, time.Millisecond, text)
+	}
+	shows("no services")
+	tracker.Forward(session.Event{Service: &session.ServiceEvent{State: session.Ready, Service: discovery.Key{Namespace: "demo", Name: "web"}, Address: "127.9.9.9", Use: new(session.Use)}})
+	shows("127.9.9.9")
+	require.True(t, said.Holding())
+	io.WriteString(said.Err(), "warning: look\n")
+	shows("look")
+	require.Empty(t, complaints.String(), "not yet")
+	hand.Write([]byte("q"))
+	<-asked
+	shows("putting everything back")
+	select {
+	case err := <-ended:
+		require.Fail(t, "the view has ended by itself", err)
+	default:
+	}
+	end()
+	require.NoError(t, <-ended)
+	require.Equal(t, "warning: look\n", complaints.String())
+	require.False(t, said.Holding())
+}
+
+func TestTheEndOfASessionElsewhereEndsItsView(t *testing.T) {
+	over := errors.New("the session has ended")
+	var out paper
+	err := Run(t.Context(), Config{Next: func(context.Context) (status.Snapshot, error) { return status.Snapshot{}, over }, In: strings.NewReader(""), Out: &out})
+	require.ErrorIs(t, err, over)
+}
+
+func TestLeaving(t *testing.T) {
+	keys, hand := io.Pipe()
+	defer hand.Close()
+	var out paper
+	ended := make(chan error, 1)
+	go func() {
+		ended <- Run(t.Context(), Config{Next: Follow(status.NewTracker("", "")), In: keys, Out: &out})
+	}()
+	hand.Write([]byte("q"))
+	require.NoError(t, <-ended)
+}
+
+func TestTranscript(t *testing.T) {
+	var out, complaints bytes.Buffer
+	said := NewTranscript(&out, &complaints)
+	io.WriteString(said.Out(), "one\ntw")
+	require.Equal(t, "one\ntw", out.String(), "without a view everything goes on as it comes")
+	said.hold()
+	io.WriteString(said.Out(), "o\nthree\n")
+	io.WriteString(said.Err(), "and ")
+	io.WriteString(said.Err(), "this\n")
+	require.Equal(t, "one\ntw", out.String())
+	var last []string
+	for _, s := range said.last() {
+		last = append(last, s.text)
+	}
+	require.Equal(t, []string{"one", "two", "three", "and this"}, last)
+	said.release()
+	require.Equal(t, "one\ntwo\nthree\n", out.String())
+	require.Equal(t, "and this\n", complaints.String())
+	io.WriteString(said.Out(), "four\n")
+	require.Equal(t, "one\ntwo\nthree\nfour\n", out.String())
+
+	io.WriteString(said.Err(), "warning: kept\n")
+	for range 2 * shownLines {
+		io.WriteString(said.Err(), "x\n")
+	}
+	require.Equal(t, "warning: kept", said.last()[0].text)
+	io.WriteString(said.Err(), "recovered: it\n")
+	require.Equal(t, "x", said.last()[0].text)
+
+	said.hold()
+	for range keptLines + 5 {
+		io.WriteString(said.Err(), "x\n")
+	}
+	complaints.Reset()
+	said.release()
+	require.Equal(t, keptLines+1, strings.Count(complaints.String(), "\n"))
+	require.Contains(t, complaints.String(), "note: 5 earlier lines were left out\n")
+}
+
+func TestOnlyTerminalsHaveAView(t *testing.T) {
+	reader, writer := io.Pipe()
+	require.False(t, Possible(reader, writer, nil))
+}

@@ -1,0 +1,120 @@
+package project
+
+import (
+	"cmp"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Values that are one of a few words.
+var (
+	Transports = []string{"auto", "spdy", "websocket"}
+	EnvFormats = []string{"dotenv", "docker", "sh", "json"}
+)
+
+// nameRule is what a session may be called: its files bear that name.
+var nameRule = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?$`)
+
+// ValidName reports that a session may be called so.
+func ValidName(name string) bool { return nameRule.MatchString(name) }
+
+// NameHint says what ValidName wants.
+const NameHint = "use at most 40 lower-case letters, digits and dashes"
+
+// check looks for what the types do not tell.
+func (d *document) check(p *Project) error {
+	if p.Name != "" && !ValidName(p.Name) {
+		return d.at("$.name", NameHint, "%q is no name for a session", p.Name)
+	}
+	if err := d.oneOf("$.transport", p.Transport, Transports); err != nil {
+		return err
+	}
+	if p.NoForward && len(p.Intercepts) == 0 {
+		return d.at("$.noForward", "take noForward out, or add intercepts", "nothing is forwarded, and nothing is intercepted")
+	}
+	if err := d.checkForward(p); err != nil {
+		return err
+	}
+	for i := range p.Intercepts {
+		if err := d.checkIntercept(p, i); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (d *document) checkForward(p *Project) error {
+	f, at := p.Forward, "$.forward"
+	switch {
+	case p.NoForward && !f.empty():
+		return d.at(at, "take noForward out, or forward", "noForward and forward exclude each other")
+	case f.AllNamespaces && (len(f.Namespaces) > 0 || p.Namespace != ""):
+		return d.at(at+".allNamespaces", "leave one of them out", "allNamespaces and namespaces exclude each other")
+	case len(f.Services) > 0 && f.Selector != "":
+		return d.at(at+".selector", "leave one of them out", "services and selector exclude each other")
+	}
+	for i, port := range f.Ports {
+		parts := strings.Split(port, ":")
+		if len(parts) != 3 || parts[0] == "" || !isPort(parts[1]) || parts[2] == "" {
+			return d.at(fmt.Sprintf("%s.ports[%d]", at, i), "write SERVICE:LOCAL:REMOTE, as in service-front:8080:80", "%q does not move a port", port)
+		}
+	}
+	return d.duration(at+".hold", f.Hold)
+}
+
+func (f Forward) empty() bool {
+	return len(f.Services)+len(f.Namespaces)+len(f.Except)+len(f.Ports) == 0 && !f.AllNamespaces &&
+		f.Selector == "" && f.Hold == "" && f.HostsFile == ""
+}
+
+func (d *document) checkIntercept(p *Project, i int) error {
+	c, at := p.Intercepts[i], fmt.Sprintf("$.intercepts[%d]", i)
+	if c.Workload == "" {
+		return d.at(at+".workload", "add workload: NAME, of a workload or a service", "an intercept wants a workload")
+	}
+	twin := func(o Intercept) bool {
+		return o.Workload == c.Workload && cmp.Or(o.Namespace, p.Namespace) == cmp.Or(c.Namespace, p.Namespace)
+	}
+	if slices.ContainsFunc(p.Intercepts[:i], twin) {
+		return d.at(at+".workload", "list it once, with all its ports", "%s is intercepted twice", c.Workload)
+	}
+	for j, port := range c.Ports {
+		local, _, two := strings.Cut(port, ":")
+		if port == "" || two && !isPort(local) {
+			return d.at(fmt.Sprintf("%s.ports[%d]", at, j), "write LOCAL:PORT, as in 3000:80 or 3000:http", "%q does not say where a port goes", port)
+		}
+	}
+	if err := d.duration(at+".grace", c.Grace); err != nil {
+		return err
+	}
+	if c.EnvFormat != "" && c.EnvFile == "" {
+		return d.at(at+".envFormat", "add envFile", "envFormat is the format of envFile")
+	}
+	return d.oneOf(at+".envFormat", c.EnvFormat, EnvFormats)
+}
+
+func isPort(text string) bool {
+	number, err := strconv.Atoi(text)
+	return err == nil && number > 0 && number < 65536
+}
+
+func (d *document) duration(path string, value Duration) error {
+	if value == "" {
+		return nil
+	}
+	if parsed, err := time.ParseDuration(string(value)); err != nil || parsed < 0 {
+		return d.at(path, "write a duration such as 30s", "%q is not a duration", value)
+	}
+	return nil
+}
+
+func (d *document) oneOf(path, value string, words []string) error {
+	if value == "" || slices.Contains(words, value) {
+		return nil
+	}
+	return d.at(path, "one of "+strings.Join(words, ", "), "unknown value %q", value)
+}

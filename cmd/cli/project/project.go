@@ -1,0 +1,71 @@
+package project
+
+import (
+	_ "embed"
+	"time"
+)
+
+// Name is what a project file is called, unless somebody says otherwise.
+const Name = "devtun.yaml"
+
+// Schema is the JSON Schema of a project file.
+//
+//go:embed schema.json
+var Schema []byte
+
+// Project is the content of a project file. In what Read returns, paths are
+// absolute. Empty fields mean the commands' defaults.
+type Project struct {
+	Name          string      `yaml:"name,omitempty" json:"name,omitempty"`             // of the session
+	Kubeconfig    string      `yaml:"kubeconfig,omitempty" json:"kubeconfig,omitempty"` // path
+	Context       string      `yaml:"context,omitempty" json:"context,omitempty"`       // of the kubeconfig
+	Namespace     string      `yaml:"namespace,omitempty" json:"namespace,omitempty"`   // gives bare names
+	ClusterDomain string      `yaml:"clusterDomain,omitempty" json:"clusterDomain,omitempty"`
+	Transport     string      `yaml:"transport,omitempty" json:"transport,omitempty"`
+	NoForward     bool        `yaml:"noForward,omitempty" json:"noForward,omitempty"`
+	Forward       Forward     `yaml:"forward,omitempty" json:"forward,omitzero"`
+	Intercepts    []Intercept `yaml:"intercepts,omitempty" json:"intercepts,omitempty"`
+}
+
+// Forward says which services are forwarded: all of the namespace if nothing is
+// said. Those that are intercepted are left out in any case.
+type Forward struct {
+	Services      []string `yaml:"services,omitempty" json:"services,omitempty"`
+	Namespaces    []string `yaml:"namespaces,omitempty" json:"namespaces,omitempty"` // beside the project's
+	AllNamespaces bool     `yaml:"allNamespaces,omitempty" json:"allNamespaces,omitempty"`
+	Selector      string   `yaml:"selector,omitempty" json:"selector,omitempty"`
+	Except        []string `yaml:"except,omitempty" json:"except,omitempty"`
+	Ports         []string `yaml:"ports,omitempty" json:"ports,omitempty"` // SERVICE:LOCAL:REMOTE
+	Hold          Duration `yaml:"hold,omitempty" json:"hold,omitempty"`
+	HostsFile     string   `yaml:"hostsFile,omitempty" json:"hostsFile,omitempty"` // path
+}
+
+// Intercept is one workload whose traffic is to come here.
+type Intercept struct {
+	Workload   string   `yaml:"workload" json:"workload"` // or service
+	Namespace  string   `yaml:"namespace,omitempty" json:"namespace,omitempty"`
+	Ports      []string `yaml:"ports,omitempty" json:"ports,omitempty"` // LOCAL:PORT
+	To         string   `yaml:"to,omitempty" json:"to,omitempty"`       // host
+	Replace    bool     `yaml:"replace,omitempty" json:"replace,omitempty"`
+	Grace      Duration `yaml:"grace,omitempty" json:"grace,omitempty"`
+	Container  string   `yaml:"container,omitempty" json:"container,omitempty"`
+	AgentImage string   `yaml:"agentImage,omitempty" json:"agentImage,omitempty"`
+	EnvFile    string   `yaml:"envFile,omitempty" json:"envFile,omitempty"` // path
+	EnvJSON    string   `yaml:"envJson,omitempty" json:"envJson,omitempty"` // path
+	EnvFormat  string   `yaml:"envFormat,omitempty" json:"envFormat,omitempty"`
+	Files      string   `yaml:"files,omitempty" json:"files,omitempty"` // path of a folder
+	Keep       bool     `yaml:"keep,omitempty" json:"keep,omitempty"`
+}
+
+// Duration is one as Go writes them: 30s, 1m30s.
+type Duration string
+
+// Value is the duration, or otherwise if none is given. It is valid in what Read
+// returns.
+func (d Duration) Value(otherwise time.Duration) time.Duration {
+	value, err := time.ParseDuration(string(d))
+	if err != nil {
+		return otherwise
+	}
+	return value
+}

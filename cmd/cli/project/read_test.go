@@ -1,0 +1,130 @@
+package project
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// whole uses every key.
+const whole = `# yaml-language-server: $schema=schema.json
+name: shop
+kubeconfig: ./kubeconfig
+context: dev
+namespace: demo
+clusterDomain: cluster.local
+transport: auto
+noForward: false
+forward:
+  services: [service-back, search.shop]
+  namespaces: [shop]
+  allNamespaces: false
+  selector: ""
+  except: [service-front]
+  ports: [service-back:8080:80]
+  hold: 10s
+  hostsFile: hosts
+intercepts:
+  - workload: service-middle
+    namespace: demo
+    ports: [3000:http, 9090]
+    to: localhost
+    replace: true
+    grace: 1m30s
+    container: app
+    agentImage: devtun-agent:dev
+    envFile: .env
+    envJson: env.json
+    envFormat: dotenv
+    files: ./mounts
+    keep: true
+`
+
+func TestReadsAWholeFile(t *testing.T) {
+	folder := t.TempDir()
+	path := filepath.Join(folder, Name)
+	require.NoError(t, os.WriteFile(path, []byte(whole), 0o600))
+	p, err := Read(path)
+	require.NoError(t, err)
+	require.Equal(t, &Project{
+		Name: "shop", Kubeconfig: filepath.Join(folder, "kubeconfig"), Context: "dev", Namespace: "demo",
+		ClusterDomain: "cluster.local", Transport: "auto",
+		Forward: Forward{
+			Services: []string{"service-back", "search.shop"}, Namespaces: []string{"shop"}, Except: []string{"service-front"},
+			Ports: []string{"service-back:8080:80"}, Hold: "10s", HostsFile: filepath.Join(folder, "hosts"),
+		},
+		Intercepts: []Intercept{{
+			Workload: "service-middle", Namespace: "demo", Ports: []string{"3000:http", "9090"}, To: "localhost", Replace: true,
+			Grace: "1m30s", Container: "app", AgentImage: "devtun-agent:dev", EnvFile: filepath.Join(folder, ".env"),
+			EnvJSON: filepath.Join(folder, "env.json"), EnvFormat: "dotenv", Files: filepath.Join(folder, "mounts"), Keep: true,
+		}},
+	}, p)
+	require.Equal(t, 90*time.Second, p.Intercepts[0].Grace.Value(0))
+	require.Equal(t, time.Hour, Duration("").Value(time.Hour))
+}
+
+func TestReadsFilesThatSayLittle(t *testing.T) {
+	for _, text := range []string{"", "# nothing\n", "forward:\nintercepts:\n", "{}"} {
+		p, err := Parse("f", []byte(text))
+		require.NoError(t, err, text)
+		require.Equal(t, &Project{}, p, text)
+	}
+}
+
+func TestFaultsHaveAPlace(t *testing.T) {
+	for _, c := range []struct{ about, text, fault string }{
+		{"no YAML", "forward: [", `f:1:10: sequence end token ']' not found`},
+		{"a tab", "name: x\n\tcontext: y", "f:2:1: found character '\t' that cannot start any token"},
+		{"an unknown key", "nmespace: demo", `f:1:1: unknown key "nmespace"`},
+		{"an unknown key of forward", "forward:\n  service: [a]", `f:2:3: unknown key "service"`},
+		{"an unknown key of an intercept", "intercepts:\n- workload: a\n  env-file: x", `f:3:3: unknown key "env-file"`},
+		{"a key twice", "name: a\nname: b", `f:2:1: mapping key "name" already defined at [1:1]`},
+		{"a text for a list", "forward:\n  services: a", `f:2:13: string stands where a sequence is wanted`},
+		{"a list for a text", "name: [a]", `f:1:7: a text is wanted here`},
+		{"a text for a truth", "noForward: maybe", `f:1:12: true or false is wanted here`},
+		{"a list for all", "- a", `f:1:1: sequence stands where a mapping is wanted`},
+		{"two documents", "name: a\n---\nname: b", `f:2:1: a second YAML document`},
+		{"a name", "name: My Shop", `f:1:7: "My Shop" is no name for a session`},
+		{"a transport", "name: a\ntransport: ftp", `f:2:12: unknown value "ftp"`},
+		{"a duration", "forward:\n  hold: 5x", `f:2:9: "5x" is not a duration`},
+		{"a negative duration", "intercepts:\n- {workload: a, grace: -5s}", `f:2:24: "-5s" is not a duration`},
+		{"a port", "forward:\n  ports:\n  - a:1:2\n  - a:99999:1", `f:4:5: "a:99999:1" does not move a port`},
+		{"a port of an intercept", "intercepts:\n- workload: a\n  ports: [x:80]", `f:3:11: "x:80" does not say where a port goes`},
+		{"no workload", "intercepts:\n- ports: [1:1]", `f:2:3: an intercept wants a workload`},
+		{"an empty intercept", "intercepts:\n-\n", `f:2:3: an intercept wants a workload`},
+		{"a workload twice", "intercepts:\n- workload: a\n- workload: a", `f:3:13: a is intercepted twice`},
+		{"twice by its namespace", "namespace: n\nintercepts:\n- workload: a\n- {workload: a, namespace: n}", `f:4:14: a is intercepted twice`},
+		{"a format of nothing", "intercepts:\n- {workload: a, envFormat: sh}", `f:2:28: envFormat is the format of envFile`},
+		{"a format", "intercepts:\n- {workload: a, envFile: b, envFormat: toml}", `f:2:40: unknown value "toml"`},
+		{"nothing at all", "noForward: true", `f:1:12: nothing is forwarded, and nothing is intercepted`},
+		{"forwarding and not", "noForward: true\nforward: {selector: a}\nintercepts: [{workload: a}]", `f:2:11: noForward and forward exclude each other`},
+		{"all and some", "namespace: a\nforward: {allNamespaces: true}", `f:2:26: allNamespaces and namespaces exclude each other`},
+		{"names and labels", "forward: {services: [a], selector: b}", `f:1:36: services and selector exclude each other`},
+	} {
+		t.Run(c.about, func(t *testing.T) {
+			_, err := Parse("f", []byte(c.text))
+			var fault *Error
+			require.ErrorAs(t, err, &fault)
+			require.Equal(t, c.fault, err.Error())
+			require.True(t, fault.Hint != "" || fault.Unknown != "", "something to do about it")
+		})
+	}
+}
+
+func TestAnUnknownKeyComesWithThoseThereAre(t *testing.T) {
+	for text, known := range map[string]string{"nmespace: a": "namespace", "forward: {x: a}": "hostsFile", "intercepts: [{workload: a}, {x: a}]": "envFile"} {
+		_, err := Parse("f", []byte(text))
+		var fault *Error
+		require.ErrorAs(t, err, &fault)
+		require.Contains(t, fault.Known, known, text)
+	}
+}
+
+func TestNames(t *testing.T) {
+	for name, valid := range map[string]bool{"a": true, "shop-2": true, "": false, "-a": false, "a-": false, "../a": false, "a.b": false, "A": false} {
+		require.Equal(t, valid, ValidName(name), name)
+	}
+}

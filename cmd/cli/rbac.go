@@ -1,0 +1,98 @@
+package cli
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/spf13/cobra"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/yaml"
+
+	"github.com/devtun/devtun/intercept/plan"
+	"github.com/devtun/devtun/intercept/target"
+)
+
+// features are what devtun rbac knows the rights of, in the order of its help.
+var features = []struct {
+	name, about string
+	rights      func() []target.Right
+}{
+	{"forward", "devtun forward, devtun run", forwarding},
+	{"intercept", "devtun intercept, which forwards as well", func() []target.Right {
+		return slices.Concat(forwarding(), target.Rights(plan.Divert))
+	}},
+	{"replace", "devtun intercept --replace", func() []target.Right {
+		return slices.Concat(forwarding(), target.Rights(plan.Replace))
+	}},
+	{"restore", "devtun restore", target.RestoreRights},
+	{"list", "devtun list", target.ListRights},
+}
+
+// forwarding is the rights of a forward.
+func forwarding() (rights []target.Right) {
+	for _, r := range forwardRights {
+		rights = append(rights, target.Right{Verb: r.verb, Group: r.group, Resource: r.resource, Subresource: r.subresource})
+	}
+	return rights
+}
+
+func newRBAC(streams Streams) *cobra.Command {
+	var names []string
+	for _, f := range features {
+		names = append(names, f.name)
+	}
+	return &cobra.Command{
+		Use:   "rbac FEATURE…",
+		Short: "Print the smallest Role for what devtun does",
+		Long: `Print, as YAML, a Role for each feature that allows just what it needs in a
+namespace. devtun never needs a right beyond the namespaces it works in.
+
+  forward     devtun forward, devtun run
+  intercept   devtun intercept
+  replace     devtun intercept --replace
+  restore     devtun restore
+  list        devtun list`,
+		Example: `  devtun rbac forward
+  devtun rbac intercept restore | kubectl apply -n demo -f -`,
+		ValidArgs: names,
+		RunE: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return usage("name one or more of forward, intercept, replace, restore, list", "devtun rbac wants a feature")
+			}
+			return runRBAC(args, streams)
+		},
+	}
+}
+
+func runRBAC(args []string, streams Streams) error {
+	var documents []string
+	for _, name := range args {
+		i := slices.IndexFunc(features, func(f struct {
+			name, about string
+			rights      func() []target.Right
+		}) bool {
+			return f.name == name
+		})
+		if i < 0 {
+			return usage("one of forward, intercept, replace, restore, list", "unknown feature %q", name)
+		}
+		role := rbacv1.Role{
+			TypeMeta:   metav1.TypeMeta{APIVersion: rbacv1.SchemeGroupVersion.String(), Kind: "Role"},
+			ObjectMeta: metav1.ObjectMeta{Name: "devtun-" + name},
+			Rules:      target.Rules(features[i].rights()),
+		}
+		text, err := yaml.Marshal(role)
+		if err != nil {
+			return err
+		}
+		documents = append(documents, fmt.Sprintf("# %s\n%s", features[i].about, text))
+	}
+	for i, document := range documents {
+		if i > 0 {
+			fmt.Fprintln(streams.Out, "---")
+		}
+		fmt.Fprint(streams.Out, document)
+	}
+	return nil
+}

@@ -1,0 +1,11 @@
+package cli
+
+import "github.com/spf13/cobra"
+
+// Reference is the devtun command for those who write of it: its texts and flags,
+// without anything behind it that could be run.
+func Reference() *cobra.Command {
+	root := newRoot(Streams{}, nil)
+	root.InitDefaultHelpCmd()
+	return root
+}

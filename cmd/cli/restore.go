@@ -1,0 +1,166 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/devtun/devtun/intercept/plan"
+)
+
+// restoreOptions is what `devtun restore` was asked to do.
+type restoreOptions struct {
+	kube   *kubeFlags
+	name   string
+	all    bool
+	output string
+}
+
+func newRestore(streams Streams) *cobra.Command {
+	o := &restoreOptions{}
+	cmd := &cobra.Command{
+		Use:   "restore [NAME | --all]",
+		Short: "Undo an intercept that nobody holds any more",
+		Long: `Put back what an intercept has changed, as its plan in the cluster says, and remove
+all that it made: from any machine, and as any user with the rights. NAME is an
+intercept's, as 'devtun list' shows it. Without it the only one that stands is meant.
+
+What somebody else has changed meanwhile stays as it is, and is named. An intercept
+that a devtun still holds ends, and that devtun says so.`,
+		Example: `  devtun list
+  devtun restore service-middle
+  devtun restore --all -n demo`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 1 || len(args) == 1 && o.all {
+				return usage("write devtun restore NAME, or devtun restore --all", "devtun restore wants one name, or --all")
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 1 {
+				o.name = args[0]
+			}
+			return runRestore(cmd.Context(), o, streams)
+		},
+	}
+	flags := cmd.Flags()
+	o.kube = newKubeFlags(flags)
+	flags.BoolVar(&o.all, "all", false, "restore all intercepts of the namespace")
+	flags.StringVarP(&o.output, "output", "o", "", "'json' for events, one JSON object a line")
+	cmd.ValidArgsFunction = func(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
+		ctx, cancel := context.WithTimeout(cmd.Context(), completionTimeout)
+		defer cancel()
+		_, plans, _ := o.kube.intercepts(ctx)
+		var names []string
+		for _, p := range plans {
+			names = append(names, p.Name)
+		}
+		return without(names, args, typed), cobra.ShellCompDirectiveNoFileComp
+	}
+	return cmd
+}
+
+// standing is a namespace and a way to its intercepts.
+type standing struct {
+	namespace string
+	client    *plan.Client
+	cluster   *cluster
+}
+
+// intercepts lists the intercepts that stand in the namespace.
+func (k *kubeFlags) intercepts(ctx context.Context) (*standing, []*plan.Plan, error) {
+	cluster, err := k.connect()
+	if err != nil {
+		return nil, nil, err
+	}
+	s := &standing{namespace: cluster.namespace, cluster: cluster}
+	if len(k.namespaces) > 0 {
+		s.namespace = k.namespaces[0]
+	}
+	if slices.ContainsFunc(k.namespaces, func(n string) bool { return n != s.namespace }) { // completion gets each twice
+		return nil, nil, usage("give one", "this command works in one --namespace")
+	}
+	if s.client, err = planClient(cluster.config); err != nil {
+		return nil, nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, apiTimeout)
+	defer cancel()
+	if err := checkNamespace(ctx, cluster, s.namespace); err != nil {
+		return nil, nil, err
+	}
+	plans, err := plan.List(ctx, s.client, s.namespace)
+	return s, plans, err
+}
+
+func runRestore(ctx context.Context, o *restoreOptions, streams Streams) (err error) {
+	if o.output != "" && o.output != "json" {
+		return usage("the only other output is json", "unknown --output %q", o.output)
+	}
+	printer := &interceptPrinter{printer: newPrinter(streams, o.output, false)}
+	defer func() { printer.end(err) }()
+	s, plans, err := o.kube.intercepts(ctx)
+	if s == nil {
+		return err
+	}
+	if err != nil && !o.all && !slices.ContainsFunc(plans, func(p *plan.Plan) bool { return p.Name == o.name }) {
+		return err // what is meant may be what cannot be read
+	}
+	errs := []error{err}
+	if plans, err = o.selected(s.namespace, plans); err != nil {
+		return err
+	}
+	for _, p := range plans {
+		errs = append(errs, s.restore(ctx, p, printer))
+	}
+	return errors.Join(errs...)
+}
+
+// selected are the plans that were asked for.
+func (o *restoreOptions) selected(namespace string, plans []*plan.Plan) ([]*plan.Plan, error) {
+	var names []string
+	for _, p := range plans {
+		if p.Name == o.name {
+			return []*plan.Plan{p}, nil
+		}
+		names = append(names, p.Name)
+	}
+	switch {
+	case o.name != "":
+		hint := "none stands there; other namespaces: -n"
+		if len(names) > 0 {
+			hint = "there are " + strings.Join(names, ", ")
+		}
+		if name := near(o.name, names); name != "" {
+			hint = fmt.Sprintf("did you mean %s?", name)
+		}
+		return nil, &Problem{Err: fmt.Errorf("no intercept %q in namespace %q", o.name, namespace), Code: ExitNotFound, Hint: hint}
+	case len(plans) > 1 && !o.all:
+		return nil, usage("name one of "+strings.Join(names, ", ")+", or pass --all", "%d intercepts stand in namespace %q", len(plans), namespace)
+	case len(plans) == 0 && !o.all:
+		return nil, &Problem{Err: fmt.Errorf("no intercept stands in namespace %q", namespace), Code: ExitNotFound, Hint: "other namespaces: -n"}
+	}
+	return plans, nil
+}
+
+func (s *standing) restore(ctx context.Context, p *plan.Plan, printer *interceptPrinter) error {
+	var report *plan.Report
+	err := within(ctx, restoreTimeout, func(ctx context.Context) (err error) {
+		report, err = plan.Restore(ctx, s.client, plan.Ref{Namespace: p.Namespace, Name: p.Name, Identity: p.Identity})
+		return err
+	})
+	if errors.Is(err, plan.ErrNone) { // somebody was quicker
+		report, err = &plan.Report{Plan: p}, nil
+	}
+	if err != nil {
+		return fmt.Errorf("restore %s: %w", p.Name, err)
+	}
+	printer.restored(report)
+	if len(report.Conflicts) > 0 {
+		return conflictProblem(report)
+	}
+	return nil
+}

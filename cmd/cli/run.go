@@ -1,0 +1,254 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/devtun/devtun/cmd/cli/command"
+	"github.com/devtun/devtun/cmd/cli/session"
+	"github.com/devtun/devtun/cmd/cli/status"
+	"github.com/devtun/devtun/dns"
+	"github.com/devtun/devtun/dns/helper"
+)
+
+// Who is to see the names.
+const (
+	privateHosts = "private" // the command alone
+	systemHosts  = "system"  // everybody on this machine
+)
+
+// runOptions is what `devtun run` was asked to do.
+type runOptions struct {
+	forwardOptions
+	hosts   string // privateHosts or systemHosts
+	command []string
+}
+
+func newRun(streams Streams, start helper.Start) *cobra.Command {
+	o := &runOptions{}
+	cmd := &cobra.Command{
+		Use:   "run [SERVICE…] -- COMMAND [ARGUMENT…]",
+		Short: "Run a command that reaches the cluster's services by name",
+		Long: `Forward services as "devtun forward" does, run a command as soon as everything is
+ready, and end with it, and with its exit code. Signals are passed on to it, and
+whatever it has started ends with it.
+
+On Linux this needs no rights at all: the command sees a hosts file of its own, by
+a user and mount namespace, and nobody else sees the names. In there set-user-ID
+programs such as sudo have no effect, and files of other users seem to be nobody's.
+Ports below 1024 are for root to listen on: services that have such a port cannot
+be reached on it without --hosts system, which has devtun's helper do it by sudo
+and gives the names to the whole machine. Root, and devtun on other systems, does
+that from the start.
+
+The exit code is the command's, 128 and more if a signal ended it, 127 if there is
+no such command, 126 if it cannot be executed. Before it runs, it is devtun's.`,
+		Example: `  # the service in this directory, with all others in reach
+  devtun run --except service-front -- go run .
+
+  # one request
+  devtun run service-middle -- curl -s http://service-middle:8080/
+
+  # a service's port 80 on 8080, which needs no rights
+  devtun run --port service-front:8080:80 -- curl -s http://service-front:8080/`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			at := cmd.ArgsLenAtDash()
+			if at < 0 && len(args) > 0 {
+				return usage("write -- before it: devtun run -- "+strings.Join(args, " "), "there is no command to run")
+			}
+			if at < 0 || at == len(args) {
+				return usage("write it behind --: devtun run "+strings.Join(append(args, "-- COMMAND"), " "), "there is no command to run")
+			}
+			o.services.args, o.command = args[:at], args[at:]
+			o.services.namespaces = o.kube.namespaces
+			return runRun(cmd.Context(), o, streams, start)
+		},
+		Annotations: changesMachine(),
+	}
+	o.addFlags(cmd)
+	cmd.Flags().StringVar(&o.hosts, "hosts", "", "who sees the names: 'private' for the command alone, 'system' for this machine (default: private on Linux unless you are root, else system)")
+	cmd.RegisterFlagCompletionFunc("hosts", cobra.FixedCompletions([]string{privateHosts, systemHosts}, cobra.ShellCompDirectiveNoFileComp))
+	cmd.ValidArgsFunction = func(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
+		if afterDash() {
+			return nil, cobra.ShellCompDirectiveDefault
+		}
+		return o.completeServices(cmd, args, typed)
+	}
+	return cmd
+}
+
+// defaultHosts is private where that can be and nothing better is to be had.
+func defaultHosts() string {
+	if runtime.GOOS == "linux" && os.Geteuid() != 0 {
+		return privateHosts
+	}
+	return systemHosts
+}
+
+func (o *runOptions) validate() error {
+	o.hosts = cmp.Or(o.hosts, defaultHosts())
+	if err := checkHosts(o.hosts); err != nil {
+		return err
+	}
+	return o.forwardOptions.validate()
+}
+
+// checkHosts checks a --hosts.
+func checkHosts(hosts string) error {
+	if hosts != privateHosts && hosts != systemHosts {
+		return usage("one of private, system", "unknown --hosts %q", hosts)
+	}
+	if hosts == privateHosts && runtime.GOOS != "linux" {
+		return usage("leave it out", "--hosts private is for Linux only")
+	}
+	return nil
+}
+
+// commandError is the end of a command that was not success.
+type commandError struct{ code int }
+
+func (e *commandError) Error() string { return fmt.Sprintf("the command ended with %d", e.code) }
+
+func runRun(ctx context.Context, o *runOptions, streams Streams, start helper.Start) error {
+	if err := o.validate(); err != nil {
+		return err
+	}
+	program := command.Command{Args: o.command, Env: streams.Env, In: streams.In, Out: streams.Out, Err: streams.Err}
+	if err := program.Check(); err != nil {
+		return err
+	}
+	names, err := openNames(o.hosts, start)
+	if err != nil {
+		return err
+	}
+	defer names.close()
+	program.Hosts = names.file()
+
+	// Until the command runs, a signal ends devtun; after that it is the command's.
+	forwarding, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
+	unlink := context.AfterFunc(ctx, end)
+	streams.Out, streams.Terminal, streams.Colour = streams.Err, false, false // standard output is the command's
+	watcher := &runWatcher{printer: newPrinter(streams, "", o.verbose), ready: make(chan struct{}),
+		hint: ", or move the port: --port SERVICE:8080:80"}
+	watcher.printer.starting("run")
+	forwarded := make(chan error, 1)
+	go func() {
+		forwarded <- o.forward(forwarding, status.NewTracker("", ""), watcher.printer, watcher.tell, names.open)
+	}()
+	select {
+	case err := <-forwarded:
+		return err
+	case <-watcher.ready:
+	}
+	if !unlink() {
+		return <-forwarded
+	}
+	code, err := program.Run(context.WithoutCancel(ctx))
+	end()
+	return errors.Join(<-forwarded, ended(code, err))
+}
+
+// ended is the error that a command's end is.
+func ended(code int, err error) error {
+	if err == nil && code != 0 {
+		err = &commandError{code}
+	}
+	return err
+}
+
+// names is where the names of services go: to everybody on this machine, or to one
+// command alone.
+type names struct {
+	private *command.PrivateHosts // nil: the system's file
+	start   helper.Start
+}
+
+// openNames prepares for --hosts. The caller closes it.
+func openNames(hosts string, start helper.Start) (*names, error) {
+	n := &names{start: start}
+	if hosts == systemHosts {
+		return n, nil
+	}
+	if _, err := command.CleanPrivate(); err != nil { // the next one cleans up
+		return nil, err
+	}
+	var err error
+	n.private, err = command.NewPrivateHosts()
+	return n, err
+}
+
+// file is the hosts file that the command is to see; "" for the system's.
+func (n *names) file() string {
+	if n.private == nil {
+		return ""
+	}
+	return n.private.Path()
+}
+
+// open opens this machine for a session.
+func (n *names) open() (*dns.Hosts, *helper.Machine, error) {
+	if n.private == nil {
+		return openMachine("", n.start)
+	}
+	hosts, machine, err := openMachine(n.file(), nil)
+	if err == nil {
+		hosts.InPlace(filepath.Dir(n.file()))
+	}
+	return hosts, machine, err
+}
+
+func (n *names) close() error {
+	if n.private == nil {
+		return nil
+	}
+	return n.private.Close()
+}
+
+// runWatcher tells what matters to somebody who waits for a command, and when
+// everything is ready for it.
+type runWatcher struct {
+	printer *printer
+	ready   chan struct{}
+	hint    string                  // what else is to be done about low ports
+	denied  []*session.ServiceEvent // services with a port that this process may not listen on
+}
+
+// tell is called by one goroutine until everything is ready.
+func (w *runWatcher) tell(event session.Event) {
+	switch {
+	case event.Service != nil && errors.Is(event.Service.Problem, os.ErrPermission):
+		w.denied = append(w.denied, event.Service)
+	case event.Service != nil && !w.printer.verbose && event.Service.State != session.Failed:
+	case event.Ready != nil:
+		w.printer.tell(event)
+		w.tellDenied()
+		close(w.ready)
+	default:
+		w.printer.tell(event)
+	}
+}
+
+// tellDenied says which services are out of reach, and what to do about it.
+func (w *runWatcher) tellDenied() {
+	if len(w.denied) == 0 {
+		return
+	}
+	var names []string
+	for _, event := range w.denied {
+		names = append(names, w.printer.label(event))
+	}
+	w.printer.tell(session.Event{Warning: &session.WarningEvent{Message: fmt.Sprintf(
+		"ports below 1024 are root's to listen on: no such port of %s can be reached", strings.Join(names, ", "))}})
+	if !w.printer.json {
+		fmt.Fprintln(w.printer.streams.Err, "hint: add --hosts system"+w.hint)
+	}
+}

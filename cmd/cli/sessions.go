@@ -1,0 +1,172 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/devtun/devtun/cmd/cli/background"
+	"github.com/devtun/devtun/cmd/cli/project"
+)
+
+// oneSession takes at most one argument, the name of a session.
+func oneSession(_ *cobra.Command, args []string) error {
+	if len(args) > 1 {
+		return usage("name one session, or none", "%d names were given", len(args))
+	}
+	return nil
+}
+
+// completeSessions completes the sessions that run.
+func completeSessions(_ *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
+	directory, err := background.Default()
+	if err != nil || len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	running, _ := directory.Running()
+	return without(running, nil, typed), cobra.ShellCompDirectiveNoFileComp
+}
+
+// chooseSession finds the session that is meant: the one named, or else that of the
+// project file in this folder, or else the only one. all are those to choose from. It
+// is "" if there is none.
+func chooseSession(all []string, args []string) (string, error) {
+	if len(args) == 1 {
+		if slices.Contains(all, args[0]) {
+			return args[0], nil
+		}
+		return "", nil
+	}
+	if here := sessionHere(); slices.Contains(all, here) {
+		return here, nil
+	}
+	switch len(all) {
+	case 0:
+		return "", nil
+	case 1:
+		return all[0], nil
+	}
+	return "", usage("name one of "+strings.Join(all, ", "), "there are %d sessions", len(all))
+}
+
+// sessionHere is the name of the session of the project file in this folder, whether
+// it runs or not.
+func sessionHere() string {
+	o := &upOptions{file: project.Name}
+	p, err := project.Read(o.file)
+	if err != nil {
+		p = &project.Project{}
+	}
+	name, _ := o.session(p)
+	return name
+}
+
+// noSession is that no session runs, or none of that name.
+func noSession(name string, all []string) error {
+	hint := "'devtun up' starts one"
+	if near := near(name, all); name != "" && near != "" {
+		hint = fmt.Sprintf("did you mean %s?", near)
+	} else if len(all) > 0 {
+		hint = "there are " + strings.Join(all, ", ")
+	}
+	text := "no session runs"
+	if name != "" {
+		text = fmt.Sprintf("no session %q runs", name)
+	}
+	return &Problem{Err: fmt.Errorf("%s", text), Code: ExitNoSession, Hint: hint}
+}
+
+// given is the name that was typed, if any.
+func given(args []string) string {
+	return cmp.Or(strings.Join(args, " "), "")
+}
+
+// newDown is `devtun down`.
+func newDown(streams Streams) *cobra.Command {
+	var all bool
+	cmd := &cobra.Command{
+		Use:   "down [NAME | --all]",
+		Short: "End a session that 'devtun up' has started",
+		Long: `End a session and put everything back: workloads, names, files. It returns when that
+is done. NAME is the session's, as 'devtun status' shows it; without it that of the
+project file in this folder is meant, or else the only one. If none runs, it says so,
+and all is well.`,
+		Example: `  devtun down
+  devtun down shop
+  devtun down --all`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if all && len(args) > 0 {
+				return usage("leave one of them out", "a name and --all exclude each other")
+			}
+			return oneSession(cmd, args)
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return runDown(cmd.Context(), args, all, streams)
+		},
+		ValidArgsFunction: completeSessions,
+	}
+	cmd.Flags().BoolVar(&all, "all", false, "end all sessions of yours")
+	return cmd
+}
+
+func runDown(ctx context.Context, args []string, all bool, streams Streams) error {
+	directory, err := background.Default()
+	if err != nil {
+		return err
+	}
+	running, err := directory.Running()
+	if err != nil {
+		return err
+	}
+	names := running
+	if !all {
+		name, err := chooseSession(running, args)
+		if err != nil {
+			return err
+		}
+		if typed := given(args); name == "" && typed != "" && near(typed, running) != "" {
+			return noSession(typed, running) // a slip, more likely than not
+		}
+		names = slices.DeleteFunc([]string{name}, func(name string) bool { return name == "" })
+	}
+	if len(names) == 0 {
+		fmt.Fprintln(streams.Out, "no session runs")
+		return nil
+	}
+	for _, name := range names {
+		if err := endSession(ctx, directory, name, streams); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// endSession ends a session and waits until everything has been put back.
+func endSession(ctx context.Context, directory background.Directory, name string, streams Streams) error {
+	fmt.Fprintf(streams.Err, "ending session %s\n", name)
+	ctx, cancel := context.WithTimeoutCause(ctx, backTimeout, &Problem{
+		Err:  fmt.Errorf("session %s has not put everything back within %v", name, backTimeout),
+		Hint: "'devtun logs " + name + "' tells what it waits for", Code: ExitFailure,
+	})
+	defer cancel()
+	client := directory.Client(name)
+	if _, err := client.Await(ctx, directory); err != nil {
+		return err
+	}
+	outcome, err := client.Down(ctx, streams.word)
+	if err != nil {
+		return err
+	}
+	if err := gone(ctx, directory, name); err != nil {
+		return err
+	}
+	if err := outcomeError(outcome); err != nil {
+		return err
+	}
+	fmt.Fprintf(streams.Out, "ended: session %s\n", name)
+	return nil
+}

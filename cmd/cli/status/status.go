@@ -1,0 +1,102 @@
+// Package status is what a session holds, at one moment, as plain data: what
+// 'devtun status' prints, a live view shows, and a session's socket answers. Its
+// JSON is a contract: fields are added over time, never renamed.
+package status
+
+import "time"
+
+// Snapshot is all that one session holds.
+type Snapshot struct {
+	Session    string      `json:"session"`           // its name; "" for a command in the foreground
+	PID        int         `json:"pid"`               // of the devtun that holds it
+	File       string      `json:"file,omitempty"`    // the project file it was made from
+	Context    string      `json:"context,omitempty"` // of the kubeconfig
+	Namespace  string      `json:"namespace"`         // left out of names
+	State      State       `json:"state"`
+	Since      time.Time   `json:"since"` // when it was started
+	Services   []Service   `json:"services"`
+	Intercepts []Intercept `json:"intercepts"`
+	Error      string      `json:"error,omitempty"` // why it has failed
+}
+
+// State is how far a session has come.
+type State string
+
+const (
+	Starting State = "starting" // not everything wanted stands yet
+	Ready    State = "ready"
+	Ending   State = "ending" // putting things back
+)
+
+// Service is one forward: a service, or a pod of a headless one.
+type Service struct {
+	Namespace string   `json:"namespace"`
+	Service   string   `json:"service"`
+	Pod       string   `json:"pod,omitempty"` // host name of a headless service's pod
+	State     string   `json:"state"`         // as in the event "service"
+	Reason    string   `json:"reason,omitempty"`
+	Address   string   `json:"address,omitempty"`
+	Names     []string `json:"names"`
+	Ports     []Port   `json:"ports"`
+	Pods      int      `json:"pods"`      // ready endpoints
+	Endpoints []string `json:"endpoints"` // their pods' names
+	Use
+}
+
+// Port is one port: Local on this machine leads to Port of the service.
+type Port struct {
+	Local int    `json:"local"`
+	Port  int    `json:"port"`
+	Name  string `json:"name,omitempty"`
+}
+
+// Use is what has gone through a forward or an intercept since it stands. Sent and
+// Received are payload bytes, open connections' included: Sent are those that the
+// client has sent.
+type Use struct {
+	Open        int          `json:"open"`  // connections
+	Total       int          `json:"total"` // connections, open ones included
+	Sent        int64        `json:"sent"`
+	Received    int64        `json:"received"`
+	LastError   string       `json:"lastError,omitempty"`
+	LastErrorAt *time.Time   `json:"lastErrorAt,omitempty"`
+	Recent      []Connection `json:"recent,omitempty"` // that have ended, newest first; at most RecentMax
+}
+
+// RecentMax bounds the connections that are remembered of each service.
+const RecentMax = 50
+
+// Connection is one that has ended.
+type Connection struct {
+	Ended    time.Time `json:"ended"`
+	Port     int       `json:"port"` // of the service; of the container for an intercept
+	Client   string    `json:"client"`
+	Pod      string    `json:"pod,omitempty"` // where it went, or came from
+	Sent     int64     `json:"sent"`
+	Received int64     `json:"received"`
+	Seconds  float64   `json:"seconds"`
+	Reason   string    `json:"reason"` // why it ended
+	Error    string    `json:"error,omitempty"`
+}
+
+// Intercept is one workload whose traffic comes here.
+type Intercept struct {
+	Name      string  `json:"name"`
+	Namespace string  `json:"namespace"`
+	Workload  string  `json:"workload"` // as "deployment/web"
+	Mode      string  `json:"mode"`
+	State     string  `json:"state"`  // "preparing", "standing", "restoring", "failed"
+	Agents    int     `json:"agents"` // that are connected
+	Routes    []Route `json:"routes"`
+	Use
+}
+
+// Route says where the connections to one port go.
+type Route struct {
+	Services []string `json:"services"` // as "web:80"
+	Port     int      `json:"port"`     // of the container
+	Local    string   `json:"local"`    // host:port of the process here
+	Open     bool     `json:"open"`     // it listens
+	To       string   `json:"to"`       // "developer", "origin", "both", "held"
+	Reason   string   `json:"reason,omitempty"`
+}

@@ -1,0 +1,164 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+
+	"github.com/devtun/devtun/cmd/cli/background"
+	"github.com/devtun/devtun/cmd/cli/session"
+	"github.com/devtun/devtun/dns"
+	"github.com/devtun/devtun/dns/helper"
+	"github.com/devtun/devtun/tunnel/discovery"
+)
+
+// heldMachine is this machine, with a helper if it must be. It is opened once: the
+// helper may have cost a password.
+type heldMachine struct {
+	file    string // the hosts file
+	hosts   *dns.Hosts
+	machine *helper.Machine
+}
+
+func (m *heldMachine) close() error {
+	if m == nil {
+		return nil
+	}
+	return m.machine.Close()
+}
+
+// heldForwards are the forwards of the session.
+type heldForwards struct {
+	identity  identity
+	selected  *selection
+	forwarder *forwarder
+	stop      context.CancelFunc
+	ready     chan struct{}
+	over      chan struct{} // closed when they have ended; err is set then
+	err       error
+}
+
+func (f *heldForwards) close() error {
+	if f == nil {
+		return nil
+	}
+	f.stop()
+	<-f.over
+	return f.err
+}
+
+func (f *heldForwards) running() bool {
+	select {
+	case <-f.over:
+		return false
+	default:
+		return true
+	}
+}
+
+// forward has the project's services forwarded, but for those that are intercepted.
+func (s *projectSession) forward(ctx context.Context, order background.Order, cluster *cluster, target identity, fresh []*heldIntercept) error {
+	var selected *selection
+	if !order.Project.NoForward {
+		var err error
+		if selected, err = selectProject(order.Project, target.namespace, s.intercepted(fresh)); err != nil {
+			return err
+		}
+	}
+	f := s.forwards
+	if f != nil && (selected == nil || f.identity != target || !f.running()) {
+		s.forwards = nil
+		if err := f.close(); err != nil {
+			return err
+		}
+		f = nil
+	}
+	switch {
+	case selected == nil:
+		return nil
+	case f != nil && reflect.DeepEqual(f.selected, selected):
+		return nil
+	case f != nil:
+		err := f.forwarder.reselect(ctx, selected)
+		if err == nil {
+			f.selected = selected
+		}
+		return err
+	}
+	return s.beginForwards(ctx, order, cluster, target, selected)
+}
+
+// intercepted are the services of all intercepts.
+func (s *projectSession) intercepted(fresh []*heldIntercept) (keys []discovery.Key) {
+	for _, h := range slices.Concat(slices.Collect(maps.Values(s.holds)), fresh) {
+		for _, service := range h.found.Services {
+			keys = append(keys, discovery.Key{Namespace: h.found.Namespace, Name: service.Name})
+		}
+	}
+	return keys
+}
+
+func (s *projectSession) beginForwards(ctx context.Context, order background.Order, cluster *cluster, target identity, selected *selection) error {
+	if err := s.openMachine(ctx, target.hostsFile); err != nil {
+		return err
+	}
+	printer := newPrinter(s.say.streams(), "", order.Verbose)
+	printer.held = true
+	printer.of(target.namespace)
+	f := &heldForwards{identity: target, selected: selected, ready: make(chan struct{}), over: make(chan struct{})}
+	tell := func(event session.Event) {
+		s.view.Forward(event)
+		printer.tell(event)
+		if event.Ready != nil {
+			close(f.ready)
+		}
+	}
+	var err error
+	if f.forwarder, err = projectForward(order.Project).openForwarder(cluster, selected, s.machine.hosts, s.machine.machine, tell); err != nil {
+		return err
+	}
+	running, cancel := context.WithCancel(context.WithoutCancel(s.ctx))
+	f.stop = cancel
+	go func() { // close waits for it
+		defer close(f.over)
+		err := f.forwarder.follow(running)
+		if err != nil {
+			err = fmt.Errorf("forward services: %w", err)
+		}
+		f.err = errors.Join(err, f.forwarder.close(running))
+	}()
+	select {
+	case <-f.ready:
+		s.forwards = f
+		return nil
+	case <-f.over:
+		cancel()
+		return f.err
+	case <-ctx.Done():
+		return errors.Join(context.Cause(ctx), f.close())
+	}
+}
+
+// openMachine makes sure that names can be written to a hosts file, "" for the system's.
+func (s *projectSession) openMachine(ctx context.Context, file string) error {
+	if s.machine != nil && s.machine.file == file {
+		return nil
+	}
+	err := s.machine.close()
+	s.machine = nil
+	if err != nil {
+		return err
+	}
+	hosts, machine, err := openMachine(file, s.start)
+	if err != nil {
+		return err
+	}
+	if err := prepare(ctx, machine); err != nil {
+		return errors.Join(err, machine.Close())
+	}
+	s.machine = &heldMachine{file, hosts, machine}
+	return nil
+}

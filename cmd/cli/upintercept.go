@@ -1,0 +1,107 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+
+	"github.com/devtun/devtun/cmd/cli/project"
+)
+
+// heldIntercept is one intercept of the session.
+type heldIntercept struct {
+	key     string
+	wish    project.Intercept
+	target  identity
+	image   string
+	options *interceptOptions
+
+	*intercepting
+	streams Streams
+	stop    context.CancelFunc
+	ready   chan struct{} // closed once the traffic comes
+	over    chan struct{} // closed when it has ended; err is set then
+	err     error
+}
+
+// same reports that an intercept stands and is what another is to be.
+func (h *heldIntercept) same(other *heldIntercept) bool {
+	return h.standing() && h.target == other.target && h.image == other.image && reflect.DeepEqual(h.wish, other.wish)
+}
+
+func (h *heldIntercept) standing() bool {
+	select {
+	case <-h.over:
+		return false
+	default:
+		return h.stood()
+	}
+}
+
+// plan finds what is to be intercepted. It changes nothing.
+func (h *heldIntercept) plan(ctx context.Context, s *projectSession, verbose bool) (err error) {
+	if err := h.options.validate(); err != nil {
+		return err
+	}
+	h.streams = s.say.streams()
+	printer := newPrinter(h.streams, "", verbose)
+	printer.held = true
+	h.intercepting, err = h.options.plan(ctx, printer)
+	return err
+}
+
+// begin starts it. It is the session's until close.
+func (h *heldIntercept) begin(s *projectSession) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(s.ctx))
+	h.stop, h.ready, h.over = cancel, make(chan struct{}), make(chan struct{})
+	h.stands = func() { close(h.ready) }
+	go func() { // close waits for it
+		defer close(h.over)
+		h.err = h.run(ctx, s.view, h.streams, nil)
+		if h.err != nil && ctx.Err() == nil && h.stood() {
+			s.view.Fail(fmt.Errorf("intercept of %s: %w", h.wish.Workload, h.err))
+			h.printer.warn(false, "the session goes on without its intercept of %s: %v", h.wish.Workload, h.err)
+			h.printer.note("'devtun up' takes it up again", "")
+		}
+	}()
+}
+
+// stood reports that the traffic has come here at some time.
+func (h *heldIntercept) stood() bool {
+	select {
+	case <-h.ready:
+		return true
+	default:
+		return false
+	}
+}
+
+// await returns when the intercept stands. If it does not, it has ended.
+func (h *heldIntercept) await(ctx context.Context) error {
+	select {
+	case <-h.ready:
+		return nil
+	case <-h.over:
+		if h.err == nil {
+			return errEnding
+		}
+		return h.err
+	case <-ctx.Done():
+		return errors.Join(context.Cause(ctx), h.close())
+	}
+}
+
+// close restores the workload, if that has not happened yet. What it has ended with
+// before that was told then.
+func (h *heldIntercept) close() error {
+	select {
+	case <-h.over:
+		h.stop()
+		return nil
+	default:
+	}
+	h.stop()
+	<-h.over
+	return h.err
+}

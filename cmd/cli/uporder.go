@@ -1,0 +1,114 @@
+package cli
+
+import (
+	"cmp"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"github.com/devtun/devtun/cmd/cli/project"
+	"github.com/devtun/devtun/tunnel"
+	"github.com/devtun/devtun/tunnel/discovery"
+)
+
+// orderVariables are the variables of a command that a session has to know, which may
+// have been started with others.
+var orderVariables = []string{"KUBECONFIG", imageVariable}
+
+// orderEnvironment is what this process has of them. Relative paths are made absolute: the
+// session may run elsewhere.
+func orderEnvironment() map[string]string {
+	environment := make(map[string]string)
+	for _, name := range orderVariables {
+		environment[name] = os.Getenv(name)
+	}
+	paths := filepath.SplitList(environment["KUBECONFIG"])
+	for i, path := range paths {
+		if absolute, err := filepath.Abs(path); err == nil && path != "" {
+			paths[i] = absolute
+		}
+	}
+	environment["KUBECONFIG"] = strings.Join(paths, string(filepath.ListSeparator))
+	return environment
+}
+
+// projectKube is how a project's cluster is reached.
+func projectKube(p *project.Project) *kubeFlags {
+	kube := newKubeFlags(pflag.NewFlagSet("", pflag.ContinueOnError))
+	*kube.KubeConfig, *kube.Context = p.Kubeconfig, p.Context
+	return kube
+}
+
+// projectForward is what 'devtun forward' would be asked to do.
+func projectForward(p *project.Project) *forwardOptions {
+	return &forwardOptions{
+		kube: projectKube(p), hostsFile: p.Forward.HostsFile,
+		domain:    cmp.Or(p.ClusterDomain, defaultDomain),
+		hold:      p.Forward.Hold.Value(tunnel.DefaultHold),
+		transport: cmp.Or(p.Transport, string(tunnel.Auto)),
+		services: selectFlags{
+			args: p.Forward.Services, all: p.Forward.AllNamespaces, labels: p.Forward.Selector,
+			except: p.Forward.Except, ports: p.Forward.Ports,
+		},
+	}
+}
+
+// selectProject is which services a project forwards, with the namespace that gives
+// bare names, but for those that are intercepted: a name of those would lead back
+// here. It is nil if nothing is left.
+func selectProject(p *project.Project, namespace string, intercepted []discovery.Key) (*selection, error) {
+	flags := projectForward(p).services
+	if !flags.all {
+		flags.namespaces = append([]string{namespace}, p.Forward.Namespaces...)
+	}
+	selected, err := selectServices(flags, namespace)
+	if err != nil {
+		return nil, err
+	}
+	asked := len(selected.named)
+	for _, key := range intercepted {
+		delete(selected.named, key)
+		selected.except[key] = true
+	}
+	if asked > 0 && len(selected.named) == 0 {
+		return nil, nil // without names all would be meant
+	}
+	return selected, nil
+}
+
+// projectIntercept is what 'devtun intercept' would be asked to do.
+func projectIntercept(p *project.Project, c project.Intercept) *interceptOptions {
+	o := &interceptOptions{
+		forwardOptions: *projectForward(p),
+		name:           c.Workload, ports: c.Ports, to: c.To, replace: c.Replace, grace: c.Grace.Value(0),
+		image: c.AgentImage, container: c.Container,
+		envFile: c.EnvFile, envJSON: c.EnvJSON, envFormat: c.EnvFormat, files: c.Files, keep: c.Keep,
+		noForward: true, // the session forwards
+	}
+	o.services = selectFlags{}
+	if namespace := cmp.Or(c.Namespace, p.Namespace); namespace != "" {
+		o.services.namespaces = []string{namespace}
+	}
+	return o
+}
+
+// validateProject checks what can be checked without the cluster.
+func validateProject(p *project.Project) error {
+	if !p.NoForward {
+		if err := projectForward(p).validate(); err != nil {
+			return err
+		}
+		if _, err := selectProject(p, cmp.Or(p.Namespace, "default"), nil); err != nil {
+			return err
+		}
+	}
+	for _, c := range p.Intercepts {
+		if err := projectIntercept(p, c).validate(); err != nil {
+			return fmt.Errorf("intercept %s: %w", c.Workload, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,97 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"sync"
+
+	"golang.org/x/term"
+
+	"github.com/devtun/devtun/cmd/cli/live"
+	"github.com/devtun/devtun/cmd/cli/session"
+	"github.com/devtun/devtun/cmd/cli/status"
+	"github.com/devtun/devtun/dns/helper"
+)
+
+// view is the live view of a command, which begins when everything stands: until
+// then sudo may ask for a password, and there is not much to see. Nil is none:
+// lines are printed.
+type view struct {
+	config  live.Config
+	said    *live.Transcript
+	ending  context.Context // ends with the command
+	end     context.CancelFunc
+	running sync.WaitGroup
+	begin   sync.Once
+}
+
+// openView makes a view of what the tracker knows, on streams' terminal if there is
+// one and lines are not wanted. What is printed to streams from then on is its
+// business. Its user ends the command by quit. The caller closes it.
+func openView(streams *Streams, tracker *status.Tracker, lines bool, quit func()) *view {
+	if lines || !live.Possible(streams.In, streams.Out, streams.Env) {
+		return nil
+	}
+	ending, end := context.WithCancel(context.Background())
+	v := &view{said: live.NewTranscript(streams.Out, streams.Err), ending: ending, end: end}
+	v.config = live.Config{
+		Next: live.Follow(tracker), Said: v.said, Quit: quit,
+		In: streams.In, Out: streams.Out, Env: streams.Env, Colour: streams.Colour,
+	}
+	streams.Out = v.said.Out()
+	if isTerminal(streams.Err) { // a file gets what is said at once
+		streams.Err = v.said.Err()
+	}
+	return v
+}
+
+func isTerminal(stream any) bool {
+	file, ok := stream.(*os.File)
+	return ok && term.IsTerminal(int(file.Fd()))
+}
+
+// show begins to show the view, if it has not begun.
+func (v *view) show() {
+	if v == nil {
+		return
+	}
+	v.begin.Do(func() {
+		v.running.Go(func() {
+			if err := live.Run(v.ending, v.config); err != nil { // the session is more than its view
+				fmt.Fprintf(v.said.Err(), "warning: %v\n", err)
+			}
+		})
+	})
+}
+
+// close ends the view and then prints what was said meanwhile.
+func (v *view) close() {
+	if v == nil {
+		return
+	}
+	v.end()
+	v.running.Wait()
+}
+
+// start is a helper.Start that asks for no password while there is a view.
+func (v *view) start(start helper.Start) helper.Start {
+	if v == nil {
+		return start
+	}
+	return func(ctx context.Context, ask bool) (*helper.Client, error) {
+		return start(ctx, ask && !v.said.Holding())
+	}
+}
+
+// tell passes on to tell what a view does not show itself.
+func (v *view) tell(tell func(session.Event)) func(session.Event) {
+	if v == nil {
+		return tell
+	}
+	return func(event session.Event) {
+		if event.Service == nil || event.Service.State == session.Failed {
+			tell(event)
+		}
+	}
+}
