@@ -8,7 +8,7 @@ say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
 show() { printf '\033[2m$ %s\033[0m\n' "$*"; "$@"; }
 
 if [ -n "${DEVTUN_KUBECONFIG:-}" ]; then
-	say "Using the cluster of $DEVTUN_KUBECONFIG. It needs the images of bin/images.tar ('make images')."
+	say "Using the cluster of $DEVTUN_KUBECONFIG. It needs the images of bin/images.tar and bin/agent.tar ('make images')."
 	export KUBECONFIG=$DEVTUN_KUBECONFIG
 	kubectl=kubectl
 else
@@ -16,6 +16,7 @@ else
 	go run ./e2e/cluster/ctl up
 	make --no-print-directory images
 	go run ./e2e/cluster/ctl load bin/images.tar
+	go run ./e2e/cluster/ctl load bin/agent.tar
 	export KUBECONFIG=$PWD/.cluster/kubeconfig
 	kubectl=.cluster/bin/kubectl
 fi
@@ -23,6 +24,8 @@ if [ "$(id -u)" -ne 0 ]; then
 	echo 'demo: devtun needs root to write the hosts file: run it as root' >&2
 	exit 1
 fi
+
+unset SUDO_UID # under sudo devtun would become the user, who may not read the cluster's kubeconfig
 
 say 'Three services that call each other, in namespace demo'
 $kubectl get namespace demo >/dev/null 2>&1 || $kubectl create namespace demo
@@ -35,13 +38,13 @@ $kubectl get services -n demo
 say 'devtun forward: their names work on this machine'
 before=$(sha256sum </etc/hosts)
 out=$(mktemp)
-bin/devtun forward -n demo >"$out" &
+bin/devtun forward -n demo >"$out" 2>&1 &
 devtun=$!
 trap 'kill "$devtun" 2>/dev/null || true; wait "$devtun" 2>/dev/null || true; rm -f "$out"' EXIT
-printf '\033[2m$ sudo devtun forward -n demo\033[0m\n'
+printf '\033[2m$ devtun forward -n demo\033[0m\n'
 for _ in $(seq 300); do
-	grep -q '^ready:' "$out" && break
-	kill -0 "$devtun" 2>/dev/null || exit 1
+	grep -q '^devtun: ready' "$out" && break
+	kill -0 "$devtun" 2>/dev/null || { cat "$out"; exit 1; }
 	sleep 0.1
 done
 cat "$out"
@@ -55,18 +58,37 @@ show curl -s http://service-front/
 show curl -s http://service-middle.demo.svc.cluster.local:8080/
 show curl -s http://service-store-1.service-store:8080/
 
-say 'kill -9, and the next devtun cleans up'
+say 'kill -9, and what it leaves is cleaned up: by the next devtun, or at once'
 kill -9 "$devtun"
 wait "$devtun" 2>/dev/null || true
-timeout --signal=INT --preserve-status 10 bin/devtun forward -n demo service-back | sed '/^ready:/q'
-for _ in $(seq 100); do
-	[ "$before" = "$(sha256sum </etc/hosts)" ] && break
-	sleep 0.1
-done
+show bin/devtun clean
 if [ "$before" != "$(sha256sum </etc/hosts)" ]; then
 	echo 'demo: the hosts file is not as it was' >&2
 	exit 1
 fi
 echo 'The hosts file is as it was, byte for byte.'
 
-say "Yours now: sudo -E KUBECONFIG=$KUBECONFIG bin/devtun forward -n demo      ('make cluster-down' ends the cluster)"
+say 'devtun intercept: a request inside the cluster is answered by a process on this machine'
+ask() { $kubectl get --raw /api/v1/namespaces/demo/services/service-front:80/proxy/; }
+printf '\033[2m$ devtun intercept service-middle -n demo -- go run ./examples/service-middle\033[0m\n'
+bin/devtun intercept service-middle -n demo -- go run ./examples/service-middle >"$out" 2>&1 &
+devtun=$!
+for _ in $(seq 600); do
+	grep -q -- '-> localhost:' "$out" && grep -q '^devtun: ready' "$out" && break
+	kill -0 "$devtun" 2>/dev/null || { cat "$out"; exit 1; }
+	sleep 0.1
+done
+grep -E '^intercepting:|^service-middle:' "$out" || true
+echo 'A request to service-front in the cluster, which calls service-middle, now here:'
+ask
+show bin/devtun list -n demo
+
+say 'kill -9: the cluster goes on by itself, and restore puts everything back'
+kill -9 "$devtun"
+wait "$devtun" 2>/dev/null || true
+ask
+show bin/devtun restore -n demo
+show bin/devtun clean
+[ "$before" = "$(sha256sum </etc/hosts)" ] || { echo 'demo: the hosts file is not as it was' >&2; exit 1; }
+
+say "Yours now: KUBECONFIG=$KUBECONFIG bin/devtun forward -n demo, bin/devtun intercept service-middle -n demo      ('make cluster-down' ends the cluster)"

@@ -31,5 +31,5 @@ func (f front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		web.Fail(w, "service-front", err)
 		return
 	}
-	web.Answer(w, "service-front", said)
+	web.Answer(w, "service-front", said) // a breakpoint here shows what the cluster has said
 }

@@ -15,7 +15,7 @@ const requestID = "X-Request-Id"
 const (
 	dialTimeout = 3 * time.Second
 	// answerTimeout lets a developer sit at a breakpoint in the next service.
-	answerTimeout = time.Minute
+	answerTimeout = 10 * time.Minute
 	maxAnswer     = 64 << 10 // bytes
 )
 

@@ -9,14 +9,16 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
 
 const (
 	// drain is how long a pod that is told to end goes on serving: its address
-	// takes that long to be withdrawn everywhere.
-	drain = 2 * time.Second
+	// takes that long to be withdrawn everywhere, and clients that keep their
+	// connection are told, with the next answer, to make another.
+	drain = 3 * time.Second
 	// shutdownTimeout is what requests under way then have left.
 	shutdownTimeout = 5 * time.Second
 )
@@ -37,8 +39,9 @@ func Run(addr string, handler http.Handler) error {
 }
 
 func serve(listener net.Listener, handler http.Handler, stop <-chan os.Signal) error {
+	var ending atomic.Bool
 	mux := http.NewServeMux()
-	mux.Handle("GET /{$}", logged(handler))
+	mux.Handle("GET /{$}", logged(lastWhile(&ending, handler)))
 	mux.HandleFunc("GET /ready", func(http.ResponseWriter, *http.Request) {})
 
 	server := &http.Server{
@@ -56,6 +59,7 @@ func serve(listener net.Listener, handler http.Handler, stop <-chan os.Signal) e
 	case sig := <-stop:
 		log.Printf("%v: ending", sig)
 		if sig == syscall.SIGTERM {
+			ending.Store(true)
 			select {
 			case <-time.After(drain):
 			case <-stop: // a second signal: no more patience
@@ -72,6 +76,17 @@ func serve(listener net.Listener, handler http.Handler, stop <-chan os.Signal) e
 		return fmt.Errorf("serve: %w", err)
 	}
 	return nil
+}
+
+// lastWhile has a connection end with its answer while the server is ending:
+// closing it between two requests would lose one that is on its way.
+func lastWhile(ending *atomic.Bool, handler http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if ending.Load() {
+			w.Header().Set("Connection", "close")
+		}
+		handler.ServeHTTP(w, r)
+	})
 }
 
 func logged(handler http.Handler) http.Handler {

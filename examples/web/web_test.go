@@ -93,6 +93,10 @@ func TestTermServesOnForAWhile(t *testing.T) {
 	status, text := get(t, url)
 	require.Equal(t, http.StatusOK, status)
 	require.Contains(t, text, "one on ")
+	resp, err := http.Get(url)
+	require.NoError(t, err)
+	resp.Body.Close()
+	require.True(t, resp.Close, "a kept connection ends with an answer")
 
 	select {
 	case err := <-ended:
