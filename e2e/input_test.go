@@ -49,7 +49,7 @@ func refused(t *testing.T, kubeconfig string, code int, args ...string) (message
 	require.ErrorAs(t, err, &exit, complaint.String())
 	require.Equal(t, code, exit.ExitCode(), complaint.String())
 	require.Empty(t, out.String())
-	lines := strings.Split(strings.TrimSuffix(complaint.String(), "\n"), "\n")
+	lines := strings.Split(strings.TrimSuffix(strings.TrimPrefix(complaint.String(), "devtun: starting forward\n"), "\n"), "\n")
 	require.Len(t, lines, 2, complaint.String())
 	message, isError := strings.CutPrefix(lines[0], "devtun: error: ")
 	hint, isHint := strings.CutPrefix(lines[1], "hint: ")

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -21,8 +22,7 @@ import (
 )
 
 const (
-	// kills is how many devtuns are killed, killers how many live at a time.
-	kills   = 100
+	// killers is how many devtuns live at a time.
 	killers = 2
 	// lineTimeout bounds how long a line is out of sight: until the next devtun
 	// brings back what the killed one had just replaced.
@@ -33,11 +33,46 @@ const (
 // programs write to the hosts file, one in place and one by renaming. Whatever
 // those have written is there in the end, and nothing of devtun's.
 func TestKilledAtAnyTime(t *testing.T) {
+	t.Run("as root", func(t *testing.T) {
+		killAtAnyTime(t, 100, func(t *testing.T, args ...string) *devtun {
+			return launchForward(t, kubeconfig(), args...)
+		}, (*devtun).kill)
+	})
+	// The main process, the helper, or both, in either order.
+	t.Run("as a user", func(t *testing.T) {
+		u := newUser(t, helperRule)
+		killAtAnyTime(t, 200, func(t *testing.T, args ...string) *devtun {
+			return launch(t, u.command(devtunPath(), append([]string{"forward", "-o", "json"}, args...)...))
+		}, func(d *devtun) {
+			helper := d.helper()
+			order := rand.IntN(4)
+			if helper != 0 && order < 2 {
+				syscall.Kill(helper, syscall.SIGKILL) // it may just have ended
+			}
+			if order == 0 {
+				time.Sleep(rand.N(100 * time.Millisecond)) // for another helper, perhaps
+			}
+			d.cmd.Process.Kill() // without its helper it may have ended by itself before it was ready
+			<-d.exited
+			if helper != 0 && order == 2 {
+				syscall.Kill(helper, syscall.SIGKILL)
+			}
+		})
+	})
+}
+
+func killAtAnyTime(t *testing.T, kills int, start func(t *testing.T, args ...string) *devtun, kill func(*devtun)) {
 	n := newNamespace(t).testserver("web", 0)
 	before := hostsFile(t)
 	t.Cleanup(func() { require.NoError(t, os.WriteFile("/etc/hosts", []byte(before), 0o644)) })
+	whole := func() {
+		t.Helper()
+		d := start(t, "-n", n.name)
+		d.await("ready", readyTimeout, func(e event) bool { return e.Type == "ready" })
+		d.stop()
+	}
 	began := time.Now()
-	startForward(t, "-n", n.name).stop()
+	whole()
 	lifetime := 3 * time.Since(began) // at most: some are to be ready before they are killed, some not
 	var ready atomic.Int32
 	lines := &foreignLines{path: "/etc/hosts"}
@@ -48,15 +83,15 @@ func TestKilledAtAnyTime(t *testing.T) {
 			t.Run(fmt.Sprint(i), func(t *testing.T) {
 				t.Parallel()
 				for range kills / killers {
-					d := launchForward(t, kubeconfig(), "-n", n.name)
+					d := start(t, "-n", n.name)
 					select {
 					case <-time.After(rand.N(lifetime)):
-						d.kill()
+						kill(d)
 						if slices.ContainsFunc(d.since(0), func(e event) bool { return e.Type == "ready" }) {
 							ready.Add(1)
 						}
 					case <-d.exited:
-						require.FailNow(t, "devtun ended by itself", "%v", d.err)
+						require.FailNow(t, "devtun ended by itself", "%v: %s", d.err, d.stderr.String())
 					}
 				}
 			})
@@ -68,9 +103,9 @@ func TestKilledAtAnyTime(t *testing.T) {
 
 	// The next start cleans up, with the writers still at work: one of them may
 	// be waiting for a line that only devtun can bring back.
-	startForward(t, "-n", n.name).stop()
+	whole()
 	require.NoError(t, writers.stop())
-	startForward(t, "-n", n.name).stop()
+	whole()
 
 	content := hostsFile(t)
 	require.True(t, strings.HasPrefix(content, before))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -154,14 +155,32 @@ func (n *namespace) apply(manifest string) {
 	kubectl(n.t, "apply", "-n", n.name, "-f", file)
 }
 
+// kubectlPath is kubectl of the cluster's version, as far as that is known.
+func kubectlPath(t *testing.T) string {
+	t.Helper()
+	if os.Getenv(clusterVar) == "" {
+		return "kubectl"
+	}
+	return localCluster(t).Kubectl()
+}
+
+// kubectlOut runs kubectl and returns what it prints to standard output alone.
+func kubectlOut(t *testing.T, args ...string) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, kubectlPath(t), append([]string{"--kubeconfig", kubeconfig()}, args...)...)
+	var complaint strings.Builder
+	cmd.Stderr = &complaint
+	out, err := cmd.Output()
+	require.NoError(t, err, "kubectl %s: %s", strings.Join(args, " "), &complaint)
+	return string(out)
+}
+
 // kubectl runs kubectl of the cluster's version and returns what it prints.
 func kubectl(t *testing.T, args ...string) string {
 	t.Helper()
-	program := "kubectl"
-	if directory := os.Getenv(clusterVar); directory != "" {
-		program = localCluster(t).Kubectl()
-	}
-	out, err := run(t.Context(), 2*time.Minute, program, append([]string{"--kubeconfig", kubeconfig()}, args...)...)
+	out, err := run(t.Context(), 2*time.Minute, kubectlPath(t), append([]string{"--kubeconfig", kubeconfig()}, args...)...)
 	require.NoError(t, err, "kubectl %s: %s", strings.Join(args, " "), out)
 	return out
 }

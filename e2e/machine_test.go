@@ -71,8 +71,14 @@ func startForward(t *testing.T, args ...string) *devtun {
 // launchForward starts `devtun forward` with a kubeconfig of its own choice.
 func launchForward(t *testing.T, kubeconfig string, args ...string) *devtun {
 	t.Helper()
-	d := &devtun{t: t, exited: make(chan struct{}), news: make(chan struct{})}
-	d.cmd = exec.Command(devtunPath(), append([]string{"forward", "--kubeconfig", kubeconfig, "-o", "json"}, args...)...)
+	return launch(t, exec.Command(devtunPath(), append([]string{"forward", "--kubeconfig", kubeconfig, "-o", "json"}, args...)...))
+}
+
+// launch starts a command that becomes `devtun forward -o json`, or passes its
+// output and signals on.
+func launch(t *testing.T, cmd *exec.Cmd) *devtun {
+	t.Helper()
+	d := &devtun{t: t, cmd: cmd, exited: make(chan struct{}), news: make(chan struct{})}
 	out, err := d.cmd.StdoutPipe()
 	require.NoError(t, err)
 	d.cmd.Stderr = (*lockedWriter)(d)
@@ -87,7 +93,7 @@ func launchForward(t *testing.T, kubeconfig string, args ...string) *devtun {
 		if t.Failed() {
 			d.mu.Lock()
 			defer d.mu.Unlock()
-			t.Logf("devtun %v said:\n%s", args, d.stderr.String())
+			t.Logf("%v said:\n%s", d.cmd.Args, d.stderr.String())
 		}
 	})
 	return d

@@ -22,6 +22,7 @@ import (
 
 	"github.com/devtun/devtun/e2e/cluster"
 	"github.com/devtun/devtun/e2e/image"
+	agentimage "github.com/devtun/devtun/intercept/image"
 )
 
 // The variables that the outer process hands to the inner one.
@@ -36,6 +37,7 @@ const (
 const setUpTimeout = 30 * time.Minute
 
 func TestMain(m *testing.M) {
+	os.Unsetenv("SUDO_UID") // under sudo these tests, and the devtuns they start, are root's all the same
 	if os.Getenv(insideVar) != "" {
 		if err := moveIn(); err != nil {
 			fmt.Fprintln(os.Stderr, "e2e: move into a private /etc:", err)
@@ -52,7 +54,7 @@ func TestMain(m *testing.M) {
 }
 
 // clients are the programs that the tests use as anybody would, by Debian package.
-var clients = map[string]string{"curl": "curl", "python3": "python3-minimal", "tmux": "tmux"}
+var clients = map[string]string{"curl": "curl", "python3": "python3-minimal", "tmux": "tmux", "sudo": "sudo", "setcap": "libcap2-bin", "useradd": "passwd", "man": "man-db"}
 
 // outside sets everything up, runs the tests inside and returns their exit code.
 func outside() (code int, err error) {
@@ -71,6 +73,9 @@ func outside() (code int, err error) {
 		return 1, err
 	}
 	defer os.RemoveAll(scratch)
+	if err := os.Chmod(scratch, 0o755); err != nil { // other users start devtun too
+		return 1, err
+	}
 	kubeconfig, directory, leave, err := enterCluster(ctx, scratch)
 	if err != nil {
 		return 1, err
@@ -124,6 +129,8 @@ func enterCluster(ctx context.Context, scratch string) (kubeconfig, directory st
 		image.Spec{Name: "devtun.test/service-middle:dev", Package: "../examples/service-middle"},
 		image.Spec{Name: "devtun.test/service-back:dev", Package: "../examples/service-back"},
 		image.Spec{Name: "devtun.test/testserver:dev", Package: "./testserver"},
+		image.Spec{Name: "devtun.test/loader:dev", Package: "./loader"},
+		image.Spec{Name: agentimage.Default(), Package: "../cmd/devtun-agent"},
 	)
 	if err == nil {
 		err = local.Load(ctx, images)
@@ -133,7 +140,7 @@ func enterCluster(ctx context.Context, scratch string) (kubeconfig, directory st
 
 // build compiles devtun and the Go program that stands for all Go programs.
 func build(ctx context.Context, scratch string) error {
-	for name, source := range map[string]string{"devtun": "../cmd/devtun", "goclient": "./goclient"} {
+	for name, source := range map[string]string{"devtun": "../cmd/devtun", "goclient": "./goclient", "testserver": "./testserver"} {
 		cmd := exec.CommandContext(ctx, "go", "build", "-o", filepath.Join(scratch, name), source)
 		cmd.Stderr = os.Stderr
 		if err := cmd.Run(); err != nil {

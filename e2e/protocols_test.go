@@ -59,7 +59,57 @@ func TestProtocols(t *testing.T) {
 	n := newNamespace(t).testserver("web", 1)
 	d := startForward(t, "-n", n.name, "-v")
 	at := func(port int) string { return d.addr("web", port) }
+	speakAll(t, "web-", at)
 
+	t.Run("client connects and leaves without a byte", func(t *testing.T) {
+		mark := d.mark()
+		dial(t, at(7000)).Close()
+		requireConnection(t, d, mark, "client closed")
+	})
+
+	t.Run("server resets", func(t *testing.T) {
+		mark := d.mark()
+		conn := dial(t, at(7002))
+		fmt.Fprintln(conn, "go")
+		_, err := io.ReadAll(conn)
+		require.ErrorContains(t, err, "reset")
+		requireConnection(t, d, mark, "reset by the pod")
+	})
+
+	t.Run("client resets", func(t *testing.T) {
+		mark := d.mark()
+		conn := dial(t, at(7000))
+		fmt.Fprintln(conn, "x")
+		conn.SetLinger(0)
+		conn.Close()
+		requireConnection(t, d, mark, "reset by the client")
+	})
+
+	t.Run("refused port", func(t *testing.T) {
+		mark := d.mark()
+		conn := dial(t, at(7999))
+		_, err := conn.Read(make([]byte, 1))
+		require.ErrorContains(t, err, "reset")
+		requireConnection(t, d, mark, "refused by the pod")
+	})
+}
+
+// requireConnection waits for the word on a connection that ended after mark.
+func requireConnection(t *testing.T, d *devtun, mark int, reason string) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		for _, e := range d.since(mark) {
+			if e.Type == "connection" && e.Reason == reason {
+				return true
+			}
+		}
+		return false
+	}, 10*time.Second, 10*time.Millisecond, "no connection ended as %q", reason)
+}
+
+// speakAll speaks every protocol with the tests' server, whose service's ports are
+// found at the addresses that at gives, and whose host's name begins with host.
+func speakAll(t *testing.T, host string, at func(port int) string) {
 	t.Run("HTTP keep-alive", func(t *testing.T) {
 		var dials int
 		client := &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{
@@ -102,7 +152,7 @@ func TestProtocols(t *testing.T) {
 		answer, trailer, err := echo.Say(ctx, conn, []byte("hello"))
 		require.NoError(t, err)
 		require.Equal(t, "hello", string(answer))
-		require.Contains(t, trailer.Get(echo.HostTrailer)[0], "web-")
+		require.Contains(t, trailer.Get(echo.HostTrailer)[0], host)
 		chat, err := echo.Chat(ctx, conn)
 		require.NoError(t, err)
 		for i := range 100 {
@@ -167,60 +217,15 @@ func TestProtocols(t *testing.T) {
 		require.EqualValues(t, 32<<20, got)
 	})
 
-	t.Run("client connects and leaves without a byte", func(t *testing.T) {
-		mark := d.mark()
-		dial(t, at(7000)).Close()
-		requireConnection(t, d, mark, "client closed")
-	})
-
 	t.Run("server speaks first", func(t *testing.T) {
 		conn := dial(t, at(7001))
 		lines := bufio.NewReader(conn)
 		greeting, err := lines.ReadString('\n')
 		require.NoError(t, err)
-		require.True(t, strings.HasPrefix(greeting, "220 web-"), greeting)
+		require.True(t, strings.HasPrefix(greeting, "220 "+host), greeting)
 		fmt.Fprintln(conn, "hello")
 		answer, err := lines.ReadString('\n')
 		require.NoError(t, err)
 		require.Equal(t, "hello\n", answer)
 	})
-
-	t.Run("server resets", func(t *testing.T) {
-		mark := d.mark()
-		conn := dial(t, at(7002))
-		fmt.Fprintln(conn, "go")
-		_, err := io.ReadAll(conn)
-		require.ErrorContains(t, err, "reset")
-		requireConnection(t, d, mark, "reset by the pod")
-	})
-
-	t.Run("client resets", func(t *testing.T) {
-		mark := d.mark()
-		conn := dial(t, at(7000))
-		fmt.Fprintln(conn, "x")
-		conn.SetLinger(0)
-		conn.Close()
-		requireConnection(t, d, mark, "reset by the client")
-	})
-
-	t.Run("refused port", func(t *testing.T) {
-		mark := d.mark()
-		conn := dial(t, at(7999))
-		_, err := conn.Read(make([]byte, 1))
-		require.ErrorContains(t, err, "reset")
-		requireConnection(t, d, mark, "refused by the pod")
-	})
-}
-
-// requireConnection waits for the word on a connection that ended after mark.
-func requireConnection(t *testing.T, d *devtun, mark int, reason string) {
-	t.Helper()
-	require.Eventually(t, func() bool {
-		for _, e := range d.since(mark) {
-			if e.Type == "connection" && e.Reason == reason {
-				return true
-			}
-		}
-		return false
-	}, 10*time.Second, 10*time.Millisecond, "no connection ended as %q", reason)
 }

@@ -13,22 +13,28 @@ import (
 // stallFor is how long a paused download pauses.
 const stallFor = 10 * time.Second
 
+// TestAPausedDownloadHarmsNoNewConnection: those beside it take no longer than a tenth
+// of a second, or than twice what they take alone where the machine itself is slow.
 func TestAPausedDownloadHarmsNoNewConnection(t *testing.T) {
 	n := newNamespace(t).testserver("web", 1)
 	d := startForward(t, "-n", n.name)
 	addr := d.addr("web", 80)
+	l := startLoad(t, addr, 50)
+	require.Eventually(t, func() bool { return l.count() >= 200 }, 20*time.Second, 10*time.Millisecond)
+	alone := percentile(l.finish(t), 99)
+
 	response, err := http.Get(fmt.Sprintf("http://%s/bytes?n=%d", addr, gigabyte))
 	require.NoError(t, err)
 	defer response.Body.Close()
 	_, err = io.CopyN(io.Discard, response.Body, 50<<20)
 	require.NoError(t, err)
 
-	l := startLoad(t, addr, 50)
+	l = startLoad(t, addr, 50)
 	pause := time.NewTimer(stallFor) // the reader's pause is what is tested
 	<-pause.C
 	took := l.finish(t)
-	t.Logf("%d requests beside it: p50 %v, p99 %v, longest %v", len(took), percentile(took, 50), percentile(took, 99), took[len(took)-1])
-	require.Less(t, percentile(took, 99), 100*time.Millisecond)
+	t.Logf("%d requests beside it: p50 %v, p99 %v, longest %v; p99 alone %v", len(took), percentile(took, 50), percentile(took, 99), took[len(took)-1], alone)
+	require.Less(t, percentile(took, 99), max(100*time.Millisecond, 2*alone))
 
 	left, err := io.Copy(io.Discard, response.Body)
 	require.NoError(t, err, "and the download goes on")

@@ -27,10 +27,12 @@ const (
 
 var ports = []int{portHTTP, portEcho, portSend, portReceive}
 
-// contender is one way to the pod. Whoever has it from one of the functions
-// below closes it.
+// contender is one way to the pod, or through an intercept to the process here
+// that stands in for it. Whoever has it from one of the functions below closes it.
 type contender struct {
 	name      string
+	answer    string         // to /who, at the other end
+	inverted  bool           // the client is the cluster's side, the server this machine's
 	addresses map[int]string // where the pod's ports are reached
 	child     *child         // nil when no process is in the way
 }
@@ -56,7 +58,7 @@ func straight(podIP string) *contender {
 	for _, port := range ports {
 		addresses[port] = net.JoinHostPort(podIP, strconv.Itoa(port))
 	}
-	return &contender{name: direct, addresses: addresses}
+	return &contender{name: direct, answer: podName, addresses: addresses}
 }
 
 // throughDevtun starts `devtun forward` for a whole namespace and returns when
@@ -69,7 +71,7 @@ func (l *lab) throughDevtun(ctx context.Context, kubeconfig, namespace, service 
 	if err != nil {
 		return nil, err
 	}
-	return &contender{devtun, addresses, child}, nil
+	return &contender{name: devtun, answer: podName, addresses: addresses, child: child}, nil
 }
 
 // hearDevtun takes the addresses of a service from an event; it reports whether
@@ -104,7 +106,7 @@ func (l *lab) throughKubectl(ctx context.Context, kubeconfig string) (*contender
 	if err != nil {
 		return nil, err
 	}
-	return &contender{kubectl, addresses, child}, nil
+	return &contender{name: kubectl, answer: podName, addresses: addresses, child: child}, nil
 }
 
 var kubectlForwards = regexp.MustCompile(`^Forwarding from (127\.0\.0\.1:\d+) -> (\d+)$`)

@@ -25,8 +25,24 @@ type distance struct {
 }
 
 // putAway starts a proxy in front of the lab's API server with half of the round
-// trip in each direction. The caller closes it.
-func putAway(l *lab, trip time.Duration) (*distance, error) {
+// trip in each direction, and sees that it is so. The caller closes it.
+func putAway(ctx context.Context, l *lab, trip time.Duration) (*distance, error) {
+	d, err := startDistance(l, trip)
+	if err != nil {
+		return nil, err
+	}
+	measured, err := d.measure(ctx)
+	if err == nil && (measured < trip || measured > 3*trip/2) {
+		err = fmt.Errorf("a request to the distant API server takes %v, not %v", measured, trip)
+	}
+	if err != nil {
+		d.close()
+		return nil, err
+	}
+	return d, nil
+}
+
+func startDistance(l *lab, trip time.Duration) (*distance, error) {
 	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop())
 	proxy := toxiproxy.NewProxy(server, "api", "127.0.0.1:0", l.site.apiHost())
 	if err := proxy.Start(); err != nil {

@@ -24,7 +24,7 @@ func TestDistanceDelaysAndDoesNotThrottle(t *testing.T) {
 		io.CopyN(w, zeros{}, size)
 	}))
 	defer server.Close()
-	distance, err := putAway(labOf(t, server.URL), 50*time.Millisecond)
+	distance, err := startDistance(labOf(t, server.URL), 50*time.Millisecond)
 	require.NoError(t, err)
 	defer distance.close()
 

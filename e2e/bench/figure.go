@@ -41,6 +41,17 @@ func (f *figure) ratios() values {
 	return ratios
 }
 
+// added is what devtun's values are larger by than the direct ones of the same
+// round.
+func (f *figure) added() values {
+	ours, without := f.contenders[devtun], f.contenders[direct]
+	var added values
+	for i := range min(len(ours), len(without)) {
+		added = append(added, ours[i]-without[i])
+	}
+	return added
+}
+
 // add notes a contender's value; NaN, for what cannot be measured on it, is
 // left out.
 func (f *figure) add(contender string, value float64) {

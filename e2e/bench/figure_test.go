@@ -65,7 +65,27 @@ func TestGoals(t *testing.T) {
 			require.Equal(t, test.met, f.met())
 		})
 	}
+	for _, test := range []struct {
+		name   string
+		goal   *goal
+		devtun float64
+		met    bool
+	}{
+		{"at least, reached", atLeast(500), 500, true},
+		{"at least, missed", atLeast(500), 499, false},
+		{"at most added, reached", atMostAdded(1), 3, true},
+		{"at most added, missed", atMostAdded(1), 3.1, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			f := measured(test.devtun, 0)
+			f.add(direct, 2)
+			f.goal = test.goal
+			require.Equal(t, test.met, f.met())
+		})
+	}
 	unmeasured := &figure{goal: atLeastTimes(1)}
+	require.False(t, unmeasured.met(), "nothing measured, nothing reached")
+	unmeasured.goal = atMostAdded(1)
 	require.False(t, unmeasured.met(), "nothing measured, nothing reached")
 }
 

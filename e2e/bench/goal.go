@@ -32,6 +32,19 @@ func atMost(limit float64) *goal {
 	return &goal{text, func(f *figure) bool { return f.contenders[devtun].median() <= limit }}
 }
 
+// atLeast asks for a value of at least limit.
+func atLeast(limit float64) *goal {
+	text := ">= " + strconv.FormatFloat(limit, 'f', -1, 64)
+	return &goal{text, func(f *figure) bool { return f.contenders[devtun].median() >= limit }}
+}
+
+// atMostAdded asks for a value that is larger than the direct one of the same
+// round by at most limit.
+func atMostAdded(limit float64) *goal {
+	text := "<= direct + " + strconv.FormatFloat(limit, 'f', -1, 64)
+	return &goal{text, func(f *figure) bool { return f.added().median() <= limit }}
+}
+
 // notAbove asks for a value no larger than that of another figure.
 func notAbove(other *figure, what string) *goal {
 	return &goal{"<= " + what, func(f *figure) bool {

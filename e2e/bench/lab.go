@@ -32,6 +32,9 @@ type lab struct {
 	dir       string
 	devtun    string // path of the program
 	hostsFile string
+	// agentImage is that of an intercept's agent; "" where it is up to devtun, and
+	// the user has put it into the cluster.
+	agentImage string
 
 	namespace  string // of the pod that is measured
 	podIP      string
@@ -58,7 +61,7 @@ func openLab(ctx context.Context, module string, site *site, progress *progress)
 	if l.dir, err = os.MkdirTemp("", "devtun-bench-"); err != nil {
 		return nil, fmt.Errorf("make directory: %w", err)
 	}
-	progress.step("build devtun and the pod's image")
+	progress.step("build devtun and the images")
 	if err := l.build(ctx, module); err != nil {
 		return nil, err
 	}
@@ -96,7 +99,7 @@ func (l *lab) close(ctx context.Context) error {
 	return nil
 }
 
-// build makes the program and the pod's image, which it loads where it can.
+// build makes the program, and the images where it can load them.
 func (l *lab) build(ctx context.Context, module string) error {
 	l.devtun = filepath.Join(l.dir, "devtun")
 	build := exec.CommandContext(ctx, "go", "build", "-o", l.devtun, "./cmd/devtun")
@@ -112,10 +115,13 @@ func (l *lab) build(ctx context.Context, module string) error {
 		return nil
 	}
 	tarball := filepath.Join(l.dir, "image.tar")
-	spec := image.Spec{Name: imageName, Package: "github.com/devtun/devtun/e2e/testserver"}
-	if err := image.Save(ctx, tarball, spec); err != nil {
+	err := image.Save(ctx, tarball,
+		image.Spec{Name: imageName, Package: "github.com/devtun/devtun/e2e/testserver"},
+		image.Spec{Name: agentImageName, Package: "github.com/devtun/devtun/cmd/devtun-agent"})
+	if err != nil {
 		return err
 	}
+	l.agentImage = agentImageName
 	return l.site.load(ctx, tarball)
 }
 

@@ -1,14 +1,19 @@
-// Command bench measures `devtun forward` on a real cluster, in turn with
-// `kubectl port-forward` and with connections straight to the pod.
+// Command bench measures `devtun forward` and `devtun intercept` on a real
+// cluster, in turn with `kubectl port-forward` and with connections straight to
+// the pod.
 //
-//	go run ./e2e/bench          # about five minutes
-//	go run ./e2e/bench -quick   # one minute, to try changes of the bench itself
+//	go run ./e2e/bench             # about ten minutes
+//	go run ./e2e/bench intercept   # one of the two
+//	go run ./e2e/bench -quick      # two minutes, to try changes of the bench itself
 //
-// It prints a table and writes .bench/forward.json. The cluster is the local
-// one, which it brings up if need be, or that of DEVTUN_KUBECONFIG.
+// It prints tables and writes .bench/forward.json and .bench/intercept.json. The
+// cluster is the local one, which it brings up if need be, or that of
+// DEVTUN_KUBECONFIG.
 //
 //	lab         what is measured: a namespace, a pod, programs, kubeconfigs
 //	contender   one way to the pod: devtun, kubectl, direct
+//	workload    the pod as an intercept needs it, with a deployment
+//	local       the process on this machine that an intercept leads to
 //	trial       one measurement of one contender, which gives values of figures
 //	figure      what is told: the values of all rounds, medians, ratio, goal
 //
@@ -28,6 +33,8 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -35,9 +42,31 @@ import (
 )
 
 // runTimeout bounds a run, the building of the cluster's programs excepted.
-const runTimeout = 15 * time.Minute
+const runTimeout = 20 * time.Minute
+
+// subject is a command of devtun that is measured, with a report of its own.
+type subject struct {
+	name    string
+	measure func(context.Context, *lab, *series) error
+}
+
+var subjects = []subject{{"forward", measureForward}, {"intercept", measureIntercept}}
+
+// choose picks the subject of that name; without a name, all.
+func choose(args []string) ([]subject, error) {
+	switch len(args) {
+	case 0:
+		return subjects, nil
+	case 1:
+		if i := slices.IndexFunc(subjects, func(s subject) bool { return s.name == args[0] }); i >= 0 {
+			return subjects[i : i+1], nil
+		}
+	}
+	return nil, fmt.Errorf("measure %s: want forward, or intercept, or nothing for both", strings.Join(args, " "))
+}
 
 func main() {
+	os.Unsetenv("SUDO_UID") // under sudo devtun would measure its own and the helper's time
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()
@@ -54,6 +83,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	only := flags.String("only", "", "run only the trials whose name contains this")
 	if err := flags.Parse(args); err != nil {
 		return fmt.Errorf("read flags: %w", err)
+	}
+	chosen, err := choose(flags.Args())
+	if err != nil {
+		return err
 	}
 	module, err := build.Module(ctx)
 	if err != nil {
@@ -80,17 +113,26 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 			err = closeErr
 		}
 	}()
-	series := &series{effort: effort, only: *only, progress: progress}
-	err = measure(ctx, lab, series)
-	if ctx.Err() != nil {
-		return context.Cause(ctx) // whatever it made fail
+	for _, subject := range chosen {
+		series := &series{effort: effort, only: *only, progress: progress}
+		err := subject.measure(ctx, lab, series)
+		if ctx.Err() != nil {
+			return context.Cause(ctx) // whatever it made fail
+		}
+		if err != nil {
+			return fmt.Errorf("measure devtun %s: %w", subject.name, err)
+		}
+		if len(series.figures) == 0 {
+			continue // what was measured before stays in the file
+		}
+		report := report{Machine: describeMachine(lab, effort), Figures: series.figures}
+		if err := report.save(filepath.Join(module, ".bench", subject.name+".json")); err != nil {
+			return err
+		}
+		fmt.Fprintf(stdout, "devtun %s, ", subject.name)
+		if err := report.print(stdout); err != nil {
+			return err
+		}
 	}
-	if err != nil {
-		return err
-	}
-	report := report{Machine: describeMachine(lab, effort), Figures: series.figures}
-	if err := report.save(filepath.Join(module, ".bench", "forward.json")); err != nil {
-		return err
-	}
-	return report.print(stdout)
+	return nil
 }

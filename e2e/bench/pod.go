@@ -3,19 +3,23 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/apimachinery/pkg/util/wait"
 )
 
 const (
-	podName     = "testserver" // which it answers with
-	imageName   = "devtun.test/testserver:dev"
-	serviceName = "testserver" // of the pod that is measured
+	podName   = "testserver" // which it answers with
+	imageName = "devtun.test/testserver:dev"
+	// agentImageName is the bench's own: the agent is that of this source.
+	agentImageName = "devtun.test/devtun-agent:bench"
+	serviceName    = "testserver" // of the pod that is measured
 
 	pollEvery  = 100 * time.Millisecond
 	podTimeout = time.Minute
@@ -26,19 +30,7 @@ var podLabels = map[string]string{"app": podName}
 // startPod starts the pod and returns its address once it is ready.
 func (l *lab) startPod(ctx context.Context, namespace string) (ip string, err error) {
 	pods := l.client.CoreV1().Pods(namespace)
-	probe := &corev1.Probe{PeriodSeconds: 1, ProbeHandler: corev1.ProbeHandler{
-		HTTPGet: &corev1.HTTPGetAction{Path: "/ready", Port: intstr.FromInt32(portHTTP)}}}
-	seconds := int64(1)
-	pod := &corev1.Pod{
-		ObjectMeta: metav1.ObjectMeta{Name: podName, Labels: podLabels},
-		Spec: corev1.PodSpec{
-			TerminationGracePeriodSeconds: &seconds,
-			Containers: []corev1.Container{{
-				Name: podName, Image: imageName, ImagePullPolicy: corev1.PullIfNotPresent,
-				StartupProbe: probe,
-			}},
-		},
-	}
+	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: podName, Labels: podLabels}, Spec: podSpec()}
 	// The namespace's service account, which every pod needs, takes a moment.
 	err = wait.PollUntilContextTimeout(ctx, pollEvery, podTimeout, true, func(ctx context.Context) (bool, error) {
 		_, err := pods.Create(ctx, pod, metav1.CreateOptions{})
@@ -50,24 +42,44 @@ func (l *lab) startPod(ctx context.Context, namespace string) (ip string, err er
 	if err != nil {
 		return "", fmt.Errorf("make pod: %w", err)
 	}
+	return l.awaitPod(ctx, namespace)
+}
+
+// podSpec is the pod's, whose host name is podName whatever its own is.
+func podSpec() corev1.PodSpec {
+	seconds := int64(1)
+	return corev1.PodSpec{
+		Hostname:                      podName,
+		TerminationGracePeriodSeconds: &seconds,
+		Containers: []corev1.Container{{
+			Name: podName, Image: imageName, ImagePullPolicy: corev1.PullIfNotPresent,
+			StartupProbe: &corev1.Probe{PeriodSeconds: 1, ProbeHandler: corev1.ProbeHandler{
+				HTTPGet: &corev1.HTTPGetAction{Path: "/ready", Port: intstr.FromInt32(portHTTP)}}},
+		}},
+	}
+}
+
+// awaitPod returns the address of the namespace's only pod once it is ready.
+func (l *lab) awaitPod(ctx context.Context, namespace string) (ip string, err error) {
 	err = wait.PollUntilContextTimeout(ctx, pollEvery, podTimeout, true, func(ctx context.Context) (bool, error) {
-		pod, err := pods.Get(ctx, podName, metav1.GetOptions{})
-		if err != nil {
+		pods, err := l.client.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{LabelSelector: labels.FormatLabels(podLabels)})
+		if err != nil || len(pods.Items) == 0 {
 			return false, err
 		}
-		ip = pod.Status.PodIP
-		for _, condition := range pod.Status.Conditions {
-			if condition.Type == corev1.PodReady {
-				return condition.Status == corev1.ConditionTrue, nil
-			}
-		}
-		return false, nil
+		ip = pods.Items[0].Status.PodIP
+		return isReady(&pods.Items[0]), nil
 	})
 	if err != nil {
 		return "", fmt.Errorf("wait for pod %s/%s: %w\nhint: is the image %s in the cluster? 'kubectl describe pod -n %s' tells",
 			namespace, podName, err, imageName, namespace)
 	}
 	return ip, nil
+}
+
+func isReady(pod *corev1.Pod) bool {
+	return slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool {
+		return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
+	})
 }
 
 // makeService makes a service of the namespace's pod.

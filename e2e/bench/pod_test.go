@@ -21,7 +21,7 @@ import (
 func fakePod(t *testing.T, handlers map[int]func(net.Conn)) *contender {
 	t.Helper()
 	var serving sync.WaitGroup
-	c := &contender{name: "fake", addresses: map[int]string{}}
+	c := &contender{name: "fake", answer: podName, addresses: map[int]string{}}
 	for port, handle := range handlers {
 		listener, err := net.Listen("tcp", "127.0.0.1:0")
 		require.NoError(t, err)

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -46,18 +47,43 @@ func parseCPU(stat []byte) (time.Duration, error) {
 }
 
 // residentMemory is a process's VmRSS in bytes.
-func residentMemory(pid int) (int64, error) {
+func residentMemory(pid int) (int64, error) { return memory(pid, "VmRSS") }
+
+// peakMemory is the most that it has been, VmHWM.
+func peakMemory(pid int) (int64, error) { return memory(pid, "VmHWM") }
+
+func memory(pid int, field string) (int64, error) {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return 0, fmt.Errorf("read memory: %w", err)
 	}
 	for line := range strings.Lines(string(status)) {
 		var kib int64
-		if _, err := fmt.Sscanf(line, "VmRSS: %d kB", &kib); err == nil {
+		if _, err := fmt.Sscanf(line, field+": %d kB", &kib); err == nil {
 			return kib << 10, nil
 		}
 	}
-	return 0, fmt.Errorf("read memory of process %d: no VmRSS", pid)
+	return 0, fmt.Errorf("read memory of process %d: no %s", pid, field)
+}
+
+// processOf finds the process of a container that runs a command without
+// arguments, by the name of its pod; ok is false where this machine does not show
+// it: it is another machine than the node, or not to be looked at.
+func processOf(pod, command string) (pid int, ok bool) {
+	entries, _ := filepath.Glob("/proc/[0-9]*")
+	for _, entry := range entries {
+		// A process may end meanwhile: then it is not the one.
+		if line, _ := os.ReadFile(filepath.Join(entry, "cmdline")); string(line) != command+"\x00" {
+			continue
+		}
+		environment, _ := os.ReadFile(filepath.Join(entry, "environ"))
+		if !slices.Contains(strings.Split(string(environment), "\x00"), "HOSTNAME="+pod) {
+			continue
+		}
+		pid, err := strconv.Atoi(filepath.Base(entry))
+		return pid, err == nil
+	}
+	return 0, false
 }
 
 // connections is how many TCP connections a process has to an IPv4 address.

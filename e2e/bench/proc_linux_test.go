@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"os/exec"
 	"testing"
 	"time"
 
@@ -50,4 +51,28 @@ func TestConnectionsAreCounted(t *testing.T) {
 		defer conn.Close()
 		require.Equal(t, want, count(), "those accepted are not connections to the address")
 	}
+}
+
+func TestProcessOf(t *testing.T) {
+	_, ok := processOf("no-such-pod", agentCommand)
+	require.False(t, ok)
+	program, err := exec.LookPath("cat")
+	require.NoError(t, err)
+	cat := exec.Command(program)
+	cat.Env = []string{"HOSTNAME=testserver-0"}
+	input, err := cat.StdinPipe()
+	require.NoError(t, err)
+	require.NoError(t, cat.Start())
+	defer func() { input.Close(); cat.Wait() }()
+	pid, ok := processOf("testserver-0", program)
+	require.True(t, ok)
+	require.Equal(t, cat.Process.Pid, pid)
+	_, ok = processOf("testserver-1", program)
+	require.False(t, ok)
+
+	peak, err := peakMemory(os.Getpid())
+	require.NoError(t, err)
+	resident, err := residentMemory(os.Getpid())
+	require.NoError(t, err)
+	require.GreaterOrEqual(t, peak, resident)
 }

@@ -33,7 +33,7 @@ func request(ctx context.Context, c *contender) (time.Duration, error) {
 	if err != nil {
 		return 0, fmt.Errorf("read answer: %w", err)
 	}
-	if answer.StatusCode != http.StatusOK || string(body) != podName+"\n" {
+	if answer.StatusCode != http.StatusOK || string(body) != c.answer+"\n" {
 		return 0, fmt.Errorf("wrong answer: %s: %q", answer.Status, body)
 	}
 	done() // counts, too

@@ -84,6 +84,23 @@ func upload(ctx context.Context, c *contender, n int64) (time.Duration, error) {
 	return time.Since(began), nil
 }
 
+// intoCluster moves bytes from this machine to the cluster, whichever of the two
+// has the client.
+func intoCluster(ctx context.Context, c *contender, n int64) (time.Duration, error) {
+	if c.inverted {
+		return download(ctx, c, n)
+	}
+	return upload(ctx, c, n)
+}
+
+// outOfCluster moves bytes the other way.
+func outOfCluster(ctx context.Context, c *contender, n int64) (time.Duration, error) {
+	if c.inverted {
+		return upload(ctx, c, n)
+	}
+	return download(ctx, c, n)
+}
+
 // several makes a transfer of one on several connections at once, which share
 // its bytes.
 func several(conns int, move transfer) transfer {
@@ -108,15 +125,21 @@ func echo(ctx context.Context, c *contender, n int64) error {
 		return err
 	}
 	defer done()
+	return exchange(conn, n)
+}
+
+// exchange is echo on a connection that stands. It closes the connection if it
+// fails.
+func exchange(conn net.Conn, n int64) error {
 	var sending errgroup.Group
 	sending.Go(func() error {
 		_, err := io.CopyBuffer(onlyWriter{conn}, content.Reader(1, n), make([]byte, blockSize))
 		return err
 	})
 	sum := sha256.New()
-	_, err = io.CopyN(sum, conn, n)
+	_, err := io.CopyN(sum, conn, n)
 	if err != nil {
-		done() // or the sender would never end
+		conn.Close() // or the sender would never end
 	}
 	if sendErr := sending.Wait(); err == nil {
 		err = sendErr

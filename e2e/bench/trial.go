@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 )
@@ -45,6 +46,11 @@ type series struct {
 
 // wants reports whether a trial of that name is to be run.
 func (s *series) wants(name string) bool { return strings.Contains(name, s.only) }
+
+// wantsAny reports whether one of the trials is to be run.
+func (s *series) wantsAny(trials []trial) bool {
+	return slices.ContainsFunc(trials, func(t trial) bool { return s.wants(t.name) })
+}
 
 // measure runs the trial in rounds of all contenders.
 func (s *series) measure(ctx context.Context, t trial, contenders ...*contender) error {

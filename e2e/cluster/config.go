@@ -97,6 +97,9 @@ evictionHard:
   nodefs.inodesFree: 0%%
   imagefs.available: 0%%
   imagefs.inodesFree: 0%%
+# An image that was loaded may be used though the same one was also pulled by another
+# name: otherwise the kubelet asks a registry for it, which there is none.
+imagePullCredentialsVerificationPolicy: NeverVerify
 imageGCHighThresholdPercent: 100
 imageGCLowThresholdPercent: 99
 logging: {verbosity: 1}

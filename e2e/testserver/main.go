@@ -13,6 +13,10 @@
 //	7006  TCP: reads a line with a number, then that many bytes, then answers with
 //	      hash and length; needs no half-close
 //
+// `testserver env` prints its environment, NUL-separated, `testserver cat FILE` a
+// file, `testserver dial HOST:PORT` whether it can connect, and `testserver get URL`
+// what is answered, for kubectl exec.
+//
 // Hashes are SHA-256 in hex. On SIGTERM it goes on serving for -drain, then
 // lets what is under way end, for at most shutdownTimeout. On SIGINT it ends at
 // once.
@@ -22,11 +26,14 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"io"
 	"log"
 	"net"
+	"net/http"
 	"os"
 	"os/signal"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -35,11 +42,24 @@ import (
 // the listeners are closed.
 const shutdownTimeout = 5 * time.Second
 
+// dialTimeout bounds `testserver dial`.
+const dialTimeout = 5 * time.Second
+
+// getTimeout bounds `testserver get`: a breakpoint may hold it up.
+const getTimeout = 5 * time.Minute
+
 func main() {
 	drain := flag.Duration("drain", 2*time.Second, "how long to go on serving after SIGTERM")
+	host := flag.String("host", "", "address to listen on (default: all)")
 	flag.Parse()
+	if flag.NArg() > 0 {
+		if err := show(flag.Args()); err != nil {
+			log.Fatal(err)
+		}
+		return
+	}
 
-	listeners, err := listenAll(func(port int) string { return ":" + strconv.Itoa(port) })
+	listeners, err := listenAll(func(port int) string { return net.JoinHostPort(*host, strconv.Itoa(port)) })
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -48,6 +68,40 @@ func main() {
 	if err := serve(ctx, listeners); err != nil {
 		log.Fatal(err)
 	}
+}
+
+// show prints what kubectl exec asks for.
+func show(args []string) error {
+	switch {
+	case args[0] == "env":
+		_, err := os.Stdout.WriteString(strings.Join(os.Environ(), "\x00"))
+		return err
+	case args[0] == "cat" && len(args) == 2:
+		content, err := os.ReadFile(args[1])
+		if err == nil {
+			_, err = os.Stdout.Write(content)
+		}
+		return err
+	case args[0] == "dial" && len(args) == 2:
+		conn, err := net.DialTimeout("tcp", args[1], dialTimeout)
+		if err != nil {
+			_, err = fmt.Println(err)
+			return err
+		}
+		conn.Close()
+		_, err = fmt.Println("connected")
+		return err
+	case args[0] == "get" && len(args) == 2:
+		client := http.Client{Timeout: getTimeout}
+		answer, err := client.Get(args[1])
+		if err != nil {
+			return err
+		}
+		defer answer.Body.Close()
+		_, err = io.Copy(os.Stdout, answer.Body)
+		return err
+	}
+	return fmt.Errorf("what is %q?", args)
 }
 
 // untilSignal returns a context that ends with SIGINT, or drain after SIGTERM.

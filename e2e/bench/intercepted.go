@@ -1,0 +1,172 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"net"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+const (
+	// openConnections are those that an agent has open when its memory is looked
+	// at, and openSize is what each has carried, both ways, in bytes.
+	openConnections = 500
+	openSize        = 256 << 10
+)
+
+// measureIntercept runs the trials of `devtun intercept`. Its clients are the
+// cluster's side and dial the agent, its server is on this machine; kubectl has
+// them the other way round, on the same way through API server, kubelet and
+// container runtime. So what is compared is bytes in the same direction.
+func measureIntercept(ctx context.Context, l *lab, s *series) error {
+	if !l.reachesPod(ctx) {
+		s.progress.step("pods cannot be reached from here: the intercept is not measured")
+		return nil
+	}
+	s.progress.step("start the workload to intercept")
+	w, err := l.deploy(ctx)
+	if err != nil {
+		return err
+	}
+	local, err := serveLocal()
+	if err != nil {
+		return err
+	}
+	defer local.close()
+	err = s.measure(ctx, w.begin(local,
+		&figure{ID: "first_request", Name: "from command to first intercepted request", Unit: "s", goal: atMost(5)},
+		&figure{ID: "agent_memory", Name: fmt.Sprintf("agent's peak memory, %d open connections", openConnections), Unit: "MB", goal: atMost(128)},
+	), &contender{name: devtun})
+	if err != nil {
+		return err
+	}
+	if err := w.near(ctx, local, s); err != nil {
+		return err
+	}
+	return w.far(ctx, local, s)
+}
+
+// begin measures an intercept from its start: the seconds to the first request
+// that it brings, and then, with many connections, its agent's peak memory in MB.
+func (w *workload) begin(local *local, first, memory *figure) trial {
+	return trial{
+		name:    "start of an intercept",
+		figures: []*figure{first, memory},
+		run: func(ctx context.Context, _ *contender) ([]float64, error) {
+			var arrived time.Duration
+			began := time.Now()
+			group, groupCtx := errgroup.WithContext(ctx)
+			group.Go(func() error {
+				err := w.firstRequest(groupCtx)
+				arrived = time.Since(began)
+				return err
+			})
+			started, err := w.intercept(groupCtx, w.lab.site.kubeconfig, local)
+			if err != nil {
+				group.Go(func() error { return err }) // ends the wait for the request
+				return nil, group.Wait()
+			}
+			defer started.close()
+			if err := group.Wait(); err != nil {
+				return nil, err
+			}
+			peak := math.NaN()
+			err = whileOpen(ctx, started.contender, openConnections, openSize, func() error {
+				pid, ok := processOf(started.agent, agentCommand)
+				if !ok {
+					return nil
+				}
+				bytes, err := peakMemory(pid)
+				peak = float64(bytes) / mega
+				return err
+			})
+			return []float64{arrived.Seconds(), peak}, err
+		},
+	}
+}
+
+// whileOpen does something while connections are open, each of which has carried
+// so many bytes both ways.
+func whileOpen(ctx context.Context, c *contender, conns int, size int64, do func() error) error {
+	var opened []net.Conn
+	for range conns {
+		conn, done, err := open(ctx, c, portEcho, transferTimeout)
+		if err != nil {
+			return err
+		}
+		defer done()
+		opened = append(opened, conn)
+	}
+	var group errgroup.Group
+	for _, conn := range opened {
+		group.Go(func() error { return exchange(conn, size) })
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	return do()
+}
+
+// near measures connections, with the API server where it is.
+func (w *workload) near(ctx context.Context, local *local, s *series) error {
+	trials := []trial{
+		throughput("into the cluster, 1 connection", s.effort.transfer, intoCluster,
+			&figure{ID: "into_1", Name: "into the cluster, 1 connection", Unit: "MB/s", goal: atLeast(100)},
+			&figure{ID: "into_1_cpu", Name: "its CPU time here", Unit: "s/GB"}),
+		throughput("out of the cluster, 1 connection", s.effort.transfer, outOfCluster,
+			&figure{ID: "out_1", Name: "out of the cluster, 1 connection", Unit: "MB/s", goal: atLeast(100)},
+			&figure{ID: "out_1_cpu", Name: "its CPU time here", Unit: "s/GB"}),
+		newConnections("new intercepted connections, 50 at a time", s.effort.crowd, 50,
+			&figure{ID: "connections_50", Name: "new connections, 50 at a time", Unit: "1/s", goal: atLeast(500)},
+			&figure{ID: "connections_50_p50", Name: "time of each, p50", Unit: "ms"},
+			&figure{ID: "connections_50_p99", Name: "time of each, p99", Unit: "ms"}),
+		roundTrip("round trip on an intercepted connection", s.effort.pings,
+			&figure{ID: "round_trip_p50", Name: "round trip on an open connection, p50", Unit: "ms", goal: atMostAdded(1)}),
+	}
+	if !s.wantsAny(trials) {
+		return nil
+	}
+	contenders, done, err := w.contenders(ctx, w.lab.site.kubeconfig, local)
+	if err != nil {
+		return err
+	}
+	defer done()
+	contenders = append(contenders, straight(w.lab.podIP))
+	for _, t := range trials {
+		if err := s.measure(ctx, t, contenders...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// far measures transfers with a distant API server.
+func (w *workload) far(ctx context.Context, local *local, s *series) error {
+	into, out := fmt.Sprintf("into the cluster at %v round trip", trip), fmt.Sprintf("out of the cluster at %v round trip", trip)
+	trials := []trial{
+		throughput(into, s.effort.transfer, intoCluster, &figure{ID: "into_far", Name: into, Unit: "MB/s", goal: atLeast(60)}, nil),
+		throughput(out, s.effort.transfer, outOfCluster, &figure{ID: "out_far", Name: out, Unit: "MB/s", goal: atLeast(60)}, nil),
+	}
+	if !s.wantsAny(trials) {
+		return nil
+	}
+	distance, err := putAway(ctx, w.lab, trip)
+	if err != nil {
+		return err
+	}
+	defer distance.close()
+	contenders, done, err := w.contenders(ctx, distance.kubeconfig, local)
+	if err != nil {
+		return err
+	}
+	defer done()
+	for _, t := range trials {
+		if err := s.measure(ctx, t, contenders...); err != nil {
+			return err
+		}
+	}
+	return nil
+}

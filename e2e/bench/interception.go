@@ -1,0 +1,110 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"strconv"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
+
+	"github.com/devtun/devtun/intercept/plan"
+)
+
+const (
+	// agentCommand is what runs in an agent's container.
+	agentCommand = "/devtun-agent"
+
+	// lookEvery is how often a client looks where the service leads.
+	lookEvery = 20 * time.Millisecond
+)
+
+// interception is a standing intercept as a contender: its clients dial an agent,
+// as the cluster's do, and reach the local process.
+type interception struct {
+	*contender
+	agent string // the pod that they dial
+}
+
+// intercept starts `devtun intercept` for the workload and returns when it stands.
+func (w *workload) intercept(ctx context.Context, kubeconfig string, local *local) (*interception, error) {
+	args := []string{"intercept", "--kubeconfig", kubeconfig, "--namespace", w.namespace, serviceName, "--no-forward", "--output", "json"}
+	if w.lab.agentImage != "" {
+		args = append(args, "--agent-image", w.lab.agentImage)
+	}
+	for port, address := range local.addresses {
+		_, own, err := net.SplitHostPort(address)
+		if err != nil {
+			return nil, fmt.Errorf("start intercept: %w", err)
+		}
+		args = append(args, "--port", own+":"+strconv.Itoa(port))
+	}
+	child, err := startChild(ctx, hearStanding, w.lab.devtun, args...)
+	if err != nil {
+		return nil, err
+	}
+	agent, err := w.agent(ctx)
+	if err != nil {
+		child.close()
+		return nil, err
+	}
+	c := straight(agent.Status.PodIP)
+	c.name, c.answer, c.inverted, c.child = devtun, localName, true, child
+	return &interception{c, agent.Name}, nil
+}
+
+// hearStanding reports whether an event is the word that the traffic comes.
+func hearStanding(line string) bool {
+	var event struct{ Type, State string }
+	return json.Unmarshal([]byte(line), &event) == nil && event.Type == "intercept" && event.State == "standing"
+}
+
+// agent is one of the intercept's.
+func (w *workload) agent(ctx context.Context) (*corev1.Pod, error) {
+	pods, err := w.lab.client.CoreV1().Pods(w.namespace).List(ctx, metav1.ListOptions{LabelSelector: plan.AgentLabel})
+	if err != nil {
+		return nil, fmt.Errorf("find agent: %w", err)
+	}
+	for i := range pods.Items {
+		// Those of the intercept before may still be ending.
+		if pod := &pods.Items[i]; pod.DeletionTimestamp == nil && isReady(pod) {
+			return pod, nil
+		}
+	}
+	return nil, fmt.Errorf("find agent: none of %d pods is ready", len(pods.Items))
+}
+
+// firstRequest returns once a request to wherever the workload's service leads is
+// answered by the local process.
+func (w *workload) firstRequest(ctx context.Context) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, readyTimeout, fmt.Errorf("no request was intercepted within %v", readyTimeout))
+	defer cancel()
+	err := wait.PollUntilContextCancel(ctx, lookEvery, true, func(ctx context.Context) (bool, error) {
+		slices, err := w.lab.client.DiscoveryV1().EndpointSlices(w.namespace).List(ctx,
+			metav1.ListOptions{LabelSelector: discoveryv1.LabelServiceName + "=" + serviceName})
+		if err != nil {
+			return false, err
+		}
+		for _, slice := range slices.Items {
+			for _, endpoint := range slice.Endpoints {
+				if endpoint.Conditions.Ready == nil || !*endpoint.Conditions.Ready {
+					continue
+				}
+				c := straight(endpoint.Addresses[0])
+				c.answer = localName
+				_, err := request(ctx, c) // which fails if the origin answers
+				return err == nil, nil
+			}
+		}
+		return false, nil
+	})
+	if ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	return err
+}

@@ -1,0 +1,128 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/registry"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	agentimage "github.com/devtun/devtun/intercept/image"
+)
+
+// makeImage runs `devtun image` and returns the reference that it prints.
+func makeImage(t *testing.T, args ...string) string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), devtunPath(), append([]string{"image"}, args...)...)
+	var messages strings.Builder
+	cmd.Stderr = &messages
+	out, err := cmd.Output()
+	require.NoError(t, err, messages.String())
+	return strings.TrimSpace(string(out))
+}
+
+// requireRuns starts a pod of the agent's image where Pod Security "restricted"
+// is enforced, by the image's own user and entry point. Without a configuration
+// the agent says so and ends.
+func requireRuns(t *testing.T, reference string, pull corev1.PullPolicy) {
+	t.Helper()
+	n := newNamespace(t)
+	kubectl(t, "label", "namespace", n.name, "pod-security.kubernetes.io/enforce=restricted")
+	yes, no := true, false
+	_, err := n.client.CoreV1().Pods(n.name).Create(t.Context(), &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Name: "agent"},
+		Spec: corev1.PodSpec{
+			RestartPolicy: corev1.RestartPolicyNever,
+			SecurityContext: &corev1.PodSecurityContext{
+				RunAsNonRoot: &yes, SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
+			},
+			Containers: []corev1.Container{{
+				Name: "agent", Image: reference, ImagePullPolicy: pull,
+				SecurityContext: &corev1.SecurityContext{
+					AllowPrivilegeEscalation: &no, ReadOnlyRootFilesystem: &yes, Capabilities: &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
+				},
+			}},
+		},
+	}, metav1.CreateOptions{})
+	require.NoError(t, err)
+	require.EventuallyWithT(t, func(c *assert.CollectT) {
+		pod, err := n.client.CoreV1().Pods(n.name).Get(t.Context(), "agent", metav1.GetOptions{})
+		assert.NoError(c, err)
+		assert.Equal(c, corev1.PodFailed, pod.Status.Phase, "%v", pod.Status.ContainerStatuses)
+	}, time.Minute, 100*time.Millisecond)
+	text, err := n.client.CoreV1().Pods(n.name).GetLogs("agent", &corev1.PodLogOptions{}).DoRaw(t.Context())
+	require.NoError(t, err)
+	require.Contains(t, string(text), "devtun-agent: read DEVTUN_AGENT_CONFIG: it is not set")
+}
+
+func TestASavedAgentRuns(t *testing.T) {
+	local := localCluster(t)
+	t.Cleanup(func() { // the other tests' own form of it
+		require.NoError(t, local.Load(context.Background(), filepath.Join(os.Getenv(insideVar), "images.tar")))
+	})
+	file := filepath.Join(t.TempDir(), "agent.tar")
+	reference := makeImage(t, "save", file)
+	require.Equal(t, agentimage.Default(), reference)
+	require.NoError(t, local.Load(t.Context(), file))
+	requireRuns(t, reference, corev1.PullNever)
+}
+
+func TestAPushedAgentRuns(t *testing.T) {
+	reference := makeImage(t, "push", serveHereAndThere(t, localCluster(t).NodePID())+"/team/devtun-agent")
+	require.Contains(t, reference, "/team/devtun-agent@sha256:")
+	requireRuns(t, reference, corev1.PullAlways)
+}
+
+// serveHereAndThere starts a registry on the loopback addresses of this machine,
+// for devtun, and of the cluster's node, for containerd, and returns the host:port
+// that it has on both. Only there do both go without TLS.
+func serveHereAndThere(t *testing.T, node int) string {
+	t.Helper()
+	handler := registry.New(registry.Logger(log.New(io.Discard, "", 0)))
+	there, err := listenInside(node, "127.0.0.1:0")
+	require.NoError(t, err)
+	here, err := net.Listen("tcp4", there.Addr().String())
+	require.NoError(t, err)
+	for _, listener := range []net.Listener{there, here} {
+		server := httptest.NewUnstartedServer(handler)
+		server.Listener.Close()
+		server.Listener = listener
+		server.Start()
+		t.Cleanup(server.Close)
+	}
+	return there.Addr().String()
+}
+
+// listenInside listens in the network namespace of a process.
+func listenInside(pid int, address string) (listener net.Listener, err error) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		runtime.LockOSThread() // for good: the thread ends with this goroutine
+		var namespace *os.File
+		if namespace, err = os.Open(fmt.Sprintf("/proc/%d/ns/net", pid)); err != nil {
+			return
+		}
+		defer namespace.Close()
+		if err = unix.Setns(int(namespace.Fd()), unix.CLONE_NEWNET); err == nil {
+			listener, err = net.Listen("tcp4", address)
+		}
+	}()
+	<-done
+	return listener, err
+}

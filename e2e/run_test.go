@@ -1,0 +1,146 @@
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestRunNeedsNoRights runs commands as a user whom sudo knows nothing of.
+func TestRunNeedsNoRights(t *testing.T) {
+	n := newNamespace(t).examples()
+	before := hostsFile(t)
+	u := newUser(t, noRule)
+	devtunRun := func(args ...string) (out, complaint string, code int) {
+		return u.run(devtunPath(), append([]string{"run", "-n", n.name}, args...)...)
+	}
+	t.Run("names in reach", func(t *testing.T) {
+		out, complaint, code := devtunRun("--", "curl", "-sS", "http://service-middle:8080/")
+		require.Zero(t, code, complaint)
+		require.Contains(t, out, "service-middle on service-middle-")
+		lines := strings.Split(strings.TrimSpace(complaint), "\n")
+		require.Len(t, lines, 5)
+		require.Equal(t, "devtun: starting run", lines[0])
+		require.Regexp(t, `^ready: 2 services, \d ports in `, lines[1])
+		require.Regexp(t, `^devtun: ready in `, lines[2])
+		require.Equal(t, "warning: ports below 1024 are root's to listen on: no such port of service-back, service-front can be reached", lines[3])
+		require.Equal(t, "hint: add --hosts system, or move the port: --port SERVICE:8080:80", lines[4])
+	})
+	t.Run("as the hint says", func(t *testing.T) {
+		out, complaint, code := devtunRun("service-back", "--port", "service-back:8080:80", "--", "curl", "-sS", "http://service-back:8080/")
+		require.Zero(t, code, complaint)
+		require.Contains(t, out, "service-back on service-back-")
+		require.NotContains(t, complaint, "warning")
+	})
+	t.Run("a service by name with a low port", func(t *testing.T) {
+		_, complaint, code := devtunRun("service-back", "--", "true")
+		require.Equal(t, exitMachine, code)
+		require.Regexp(t, `(?s)^devtun: starting run\ndevtun: error: listen for .*service-back: listen on 127\.\S+:80: permission denied\nhint: ports below 1024 need root: 'devtun run' wants --hosts system`, complaint)
+	})
+	t.Run("the command is the user's and sees what it may", func(t *testing.T) {
+		out, complaint, code := devtunRun("service-middle", "--", "sh", "-c", "id -u; grep -c '#devtun:' /etc/hosts; cat /proc/self/status | grep CapEff; exit 7")
+		require.Equal(t, 7, code, complaint)
+		require.Regexp(t, fmt.Sprintf(`^%d\n4\nCapEff:\s+0+\n$`, u.uid), out)
+	})
+	t.Run("no such command", func(t *testing.T) {
+		out, complaint, code := devtunRun("--", "no-such-command")
+		require.Equal(t, 127, code)
+		require.Empty(t, out)
+		require.Equal(t, "devtun: error: start no-such-command: executable file not found in $PATH\nhint: what follows -- is run as it is, without a shell; is it in PATH?\n", complaint)
+	})
+	t.Run("namespaces forbidden", func(t *testing.T) {
+		forbid := fmt.Sprintf("echo 0 > /proc/sys/user/max_user_namespaces; exec setpriv --bounding-set=-all --inh-caps=-all %s run --hosts private -n %s service-middle -- true", devtunPath(), n.name)
+		out, complaint, code := u.run("unshare", "--user", "--map-root-user", "sh", "-c", forbid)
+		require.Equal(t, exitMachine, code, complaint)
+		require.Empty(t, out)
+		require.Contains(t, complaint, "devtun: error: give the program a hosts file of its own: forbidden by ")
+		require.Contains(t, complaint, "max_user_namespaces")
+		require.Contains(t, complaint, "hint: add --hosts system, which asks sudo for devtun's helper; or run 'devtun forward' beside the command\n")
+	})
+	require.Equal(t, before, hostsFile(t), "nobody else has seen any of it")
+	require.Empty(t, u.privateFiles())
+}
+
+// privateFiles are what `devtun run` has for the user's commands.
+func (u *user) privateFiles() []string {
+	u.t.Helper()
+	found, err := filepath.Glob(u.path("tmp/devtun-run,*"))
+	require.NoError(u.t, err)
+	return found
+}
+
+// TestRunWithTheHelper reaches low ports, by names that everybody sees meanwhile.
+func TestRunWithTheHelper(t *testing.T) {
+	n := newNamespace(t).examples()
+	before := hostsFile(t)
+	u := newUser(t, allRule)
+	for name, start := range map[string][]string{
+		"as a user":  {devtunPath(), "run", "--hosts", "system"},
+		"under sudo": {"sudo", "-n", devtunPath(), "run", "--hosts", "system"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			args := append(start[1:], "-n", n.name, "--", "sh", "-c", "id -u; echo $HOME; curl -sS http://service-front/; grep -c '#devtun:' /etc/hosts")
+			out, complaint, code := u.run(start[0], args...)
+			require.Zero(t, code, complaint)
+			require.Regexp(t, fmt.Sprintf(`(?s)^%d\n%s\nservice-front on service-front-.*service-back on service-back-\S+\n1\d\n$`, u.uid, u.home), out)
+			require.NotContains(t, complaint, "warning")
+			require.Equal(t, before, hostsFile(t))
+		})
+	}
+}
+
+// TestTheCommandAndItsChildrenEnd ends the command, or devtun, in every way, and
+// then finds nothing of it.
+func TestTheCommandAndItsChildrenEnd(t *testing.T) {
+	n := newNamespace(t).examples()
+	u := newUser(t, noRule)
+	for _, c := range []struct {
+		name string
+		end  func(t *testing.T, d *devtun)
+		code int
+	}{
+		{"by a signal that it takes", func(t *testing.T, d *devtun) { require.NoError(t, d.cmd.Process.Signal(os.Interrupt)) }, 42},
+		{"by one that it does not", func(t *testing.T, d *devtun) { require.NoError(t, d.cmd.Process.Signal(syscall.SIGUSR1)) }, 128 + 10},
+		{"with devtun", func(t *testing.T, d *devtun) { require.NoError(t, d.cmd.Process.Kill()) }, -1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			// One child in the background, one that has left its session.
+			script := `trap 'exit 42' INT; sleep 1000 & setsid sleep 1000 & echo "{\"type\":\"ready\"}"; while :; do wait; done`
+			d := u.started(u.command(devtunPath(), "run", "-n", n.name, "service-middle", "--", "bash", "-c", script))
+			children := family(t, d.cmd.Process.Pid)
+			require.GreaterOrEqual(t, len(children), 5) // devtun, its keeper, bash, two sleeps
+			c.end(t, d)
+			select {
+			case <-d.exited:
+			case <-time.After(endTimeout):
+				require.FailNow(t, "devtun does not end")
+			}
+			require.Equal(t, c.code, d.cmd.ProcessState.ExitCode(), d.stderr.String())
+			require.Eventually(t, func() bool {
+				for _, p := range children {
+					if alive(p) {
+						return false
+					}
+				}
+				return true
+			}, endTimeout, 10*time.Millisecond)
+		})
+	}
+	require.Len(t, u.privateFiles(), 1, "the killed devtun's")
+	out, complaint, code := u.run(devtunPath(), "clean")
+	require.Zero(t, code, complaint)
+	require.Regexp(t, `^removed the hosts file that a 'devtun run' had for its command: \S+/devtun-run,\S+\n$`, out)
+	require.Empty(t, u.privateFiles())
+}
+
+// alive reports whether the very process runs, and not another one that got its number.
+func alive(p process) bool {
+	args, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", p.pid))
+	return err == nil && strings.TrimSuffix(string(args), "\x00") == strings.Join(p.args, "\x00")
+}
