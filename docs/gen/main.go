@@ -1,0 +1,55 @@
+// Command gen writes what is generated from the commands' own texts and flags: the
+// reference in Markdown, which is kept in the repository, and man pages, which are
+// not.
+//
+//	gen DIR               writes the reference to DIR
+//	gen -check DIR        fails unless it stands there as it would be written
+//	gen -man DIR -source "devtun v1.2.3" -date 2006-01-02
+//
+// Nothing of the machine and no time of day gets into either.
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra/doc"
+
+	"github.com/devtun/devtun/cmd/cli"
+)
+
+func main() {
+	check := flag.Bool("check", false, "write nothing; fail if something would change")
+	man := flag.Bool("man", false, "write man pages")
+	source := flag.String("source", "devtun", "version in the man pages' footers")
+	date := flag.String("date", "", "date in the man pages' footers")
+	flag.Parse()
+	if err := run(flag.Arg(0), *check, *man, *source, *date); err != nil {
+		fmt.Fprintln(os.Stderr, "gen:", err)
+		os.Exit(1)
+	}
+}
+
+func run(dir string, check, man bool, source, date string) error {
+	switch {
+	case dir == "":
+		return errors.New("name a directory")
+	case man:
+		day, err := time.Parse(time.DateOnly, date)
+		if err != nil {
+			return err
+		}
+		return writeMan(dir, &doc.GenManHeader{Section: "1", Manual: "devtun", Source: source, Date: &day})
+	}
+	pages, err := reference(cli.Reference())
+	if err != nil {
+		return err
+	}
+	if check {
+		return compare(dir, pages)
+	}
+	return write(dir, pages)
+}
