@@ -208,7 +208,15 @@ func (n *namespace) loader() *traffic {
 		assert.NoError(c, err)
 		assert.NotEmpty(c, report.Answers)
 	}, time.Minute, 200*time.Millisecond)
-	l.last(100)
+	// A node's proxy may learn of a new service's pods after the API server does, and
+	// refuses what comes before.
+	require.Eventually(n.t, func() bool {
+		return !slices.ContainsFunc(l.last(100), func(a record.Answer) bool { return a.Failed != "" })
+	}, time.Minute, time.Millisecond, "the load is answered")
+	if early := l.failures(); len(early) > 0 {
+		n.t.Logf("before the node's proxy knew the services:\n%s", strings.Join(early, "\n"))
+	}
+	l.all = nil
 	return l
 }
 
