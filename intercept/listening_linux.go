@@ -1,104 +1,117 @@
 package intercept
 
 import (
-	"bufio"
+	"bytes"
 	"encoding/binary"
-	"encoding/hex"
-	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"net/netip"
-	"os"
-	"strconv"
-	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 const canSeeListeners = true
 
-// The kernel's tables of TCP sockets, for the network namespace of the process.
-const (
-	tableIPv4 = "/proc/self/net/tcp"
-	tableIPv6 = "/proc/self/net/tcp6"
+// diagTimeout bounds the kernel's answer.
+const diagTimeout = time.Second
+
+// The kernel's sock_diag(7) for TCP (linux/inet_diag.h).
+type (
+	diagID struct {
+		SourcePort, DestinationPort [2]byte
+		Source, Destination         [16]byte
+		Interface                   uint32
+		Cookie                      [2]uint32
+	}
+	diagRequest struct {
+		Family, Protocol, Extensions, _ uint8
+		States                          uint32 // a set: bit n is state n
+		ID                              diagID
+	}
+	diagMessage struct {
+		Family, State, Timer, Retransmissions uint8
+		ID                                    diagID
+		Expires, ReadQueue, WriteQueue        uint32
+		UID, Inode                            uint32
+	}
 )
 
-// States of sockets in the tables. Kernels list requests among the listeners.
-const (
-	stateListen  = "0A"
-	stateRequest = "03"
-)
+const stateListen = 10 // TCP_LISTEN, linux/tcp_states.h
 
-// listening are this machine's listening TCP sockets.
+// listening are this machine's listening TCP sockets. /proc/net/tcp would say it as
+// well, but has the kernel walk its table of all connections, for milliseconds.
 func listening() ([]socket, error) {
-	all, err := readTable(tableIPv4)
+	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_SOCK_DIAG)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("open sock_diag: %w", err)
 	}
-	six, err := readTable(tableIPv6)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) { // a kernel without IPv6
-		return nil, err
+	defer unix.Close(fd)
+	timeout := unix.NsecToTimeval(diagTimeout.Nanoseconds())
+	if err := unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &timeout); err != nil {
+		return nil, fmt.Errorf("bound sock_diag: %w", err)
 	}
-	return append(all, six...), nil
+	var all []socket
+	for _, family := range []uint8{unix.AF_INET, unix.AF_INET6} {
+		if err := unix.Sendto(fd, askListening(family), 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
+			return nil, fmt.Errorf("ask sock_diag: %w", err)
+		}
+		for done := false; !done; {
+			answer := make([]byte, 32<<10) // the most that a kernel puts in one
+			n, _, err := unix.Recvfrom(fd, answer, 0)
+			if err != nil {
+				return nil, fmt.Errorf("read sock_diag: %w", err)
+			}
+			var some []socket
+			if some, done, err = parseListening(answer[:n]); err != nil {
+				return nil, err
+			}
+			all = append(all, some...)
+		}
+	}
+	return all, nil
 }
 
-func readTable(name string) ([]socket, error) {
-	file, err := os.Open(name)
-	if err != nil {
-		return nil, err
+// askListening is a request for a family's listening sockets.
+func askListening(family uint8) []byte {
+	request := diagRequest{Family: family, Protocol: unix.IPPROTO_TCP, States: 1 << stateListen}
+	header := unix.NlMsghdr{
+		Len: uint32(unix.SizeofNlMsghdr + binary.Size(request)), Type: unix.SOCK_DIAG_BY_FAMILY, Flags: unix.NLM_F_REQUEST | unix.NLM_F_DUMP,
 	}
-	defer file.Close()
-	sockets, err := parseTable(file)
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", name, err)
-	}
-	return sockets, nil
+	var b bytes.Buffer
+	binary.Write(&b, binary.NativeEndian, header) // into memory: no error
+	binary.Write(&b, binary.NativeEndian, request)
+	return b.Bytes()
 }
 
-// parseTable takes the listening sockets from a table. They stand first, and it
-// reads no further: there may be very many connections.
-func parseTable(r io.Reader) ([]socket, error) {
-	var sockets []socket
-	lines := bufio.NewScanner(r)
-	lines.Scan() // the heading
-	for lines.Scan() {
-		fields := strings.Fields(lines.Text())
-		if len(fields) < 10 {
-			return nil, fmt.Errorf("unexpected line %q", lines.Text())
-		}
-		if fields[3] == stateRequest {
-			continue
-		}
-		if fields[3] != stateListen {
-			break
-		}
-		at, err := parseAddress(fields[1])
-		if err != nil {
-			return nil, err
-		}
-		inode, err := strconv.ParseUint(fields[9], 10, 64)
-		if err != nil {
-			return nil, fmt.Errorf("read inode: %w", err)
-		}
-		sockets = append(sockets, socket{at, inode})
-	}
-	return sockets, lines.Err()
-}
-
-// parseAddress reads "0100007F:1F90": words of four bytes in network order, each
-// written as a number of this machine's, and the port.
-func parseAddress(text string) (netip.AddrPort, error) {
-	host, port, _ := strings.Cut(text, ":")
-	words, err := hex.DecodeString(host)
-	if err != nil || len(words) != 4 && len(words) != 16 {
-		return netip.AddrPort{}, fmt.Errorf("unexpected address %q", text)
-	}
-	for i := 0; i < len(words); i += 4 {
-		binary.NativeEndian.PutUint32(words[i:], binary.BigEndian.Uint32(words[i:]))
-	}
-	number, err := strconv.ParseUint(port, 16, 16)
+// parseListening takes the sockets from a part of the answer; done says that it is the
+// last one.
+func parseListening(answer []byte) (sockets []socket, done bool, err error) {
+	messages, err := syscall.ParseNetlinkMessage(answer)
 	if err != nil {
-		return netip.AddrPort{}, fmt.Errorf("unexpected address %q", text)
+		return nil, false, fmt.Errorf("read sock_diag: %w", err)
 	}
-	addr, _ := netip.AddrFromSlice(words)
-	return netip.AddrPortFrom(addr, uint16(number)), nil
+	for _, m := range messages {
+		switch m.Header.Type {
+		case unix.NLMSG_DONE:
+			return sockets, true, nil
+		case unix.NLMSG_ERROR:
+			var code int32 // negated errno
+			if _, err := binary.Decode(m.Data, binary.NativeEndian, &code); err != nil {
+				return nil, false, fmt.Errorf("read sock_diag's error: %w", err)
+			}
+			return nil, false, fmt.Errorf("ask sock_diag: %w", syscall.Errno(-code))
+		}
+		var told diagMessage
+		if _, err := binary.Decode(m.Data, binary.NativeEndian, &told); err != nil {
+			return nil, false, fmt.Errorf("read sock_diag's socket: %w", err)
+		}
+		addr := netip.AddrFrom16(told.ID.Source)
+		if told.Family == unix.AF_INET {
+			addr = netip.AddrFrom4([4]byte(told.ID.Source[:4]))
+		}
+		at := netip.AddrPortFrom(addr, binary.BigEndian.Uint16(told.ID.SourcePort[:]))
+		sockets = append(sockets, socket{at, uint64(told.Inode)})
+	}
+	return sockets, false, nil
 }

@@ -1,66 +1,84 @@
 package intercept
 
 import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
 	"net"
 	"net/netip"
-	"strings"
+	"slices"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 )
-
-// As a little-endian machine's kernel writes it.
-const (
-	tableOfIPv4 = `  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
-   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 4242 1 0000000000000000 100 0 0 10 0
-   1: 0100007F:1F90 0100007F:9C40 03 00000000:00000000 00:00000000 00000000     0        0 0 1 0000000000000000 100 0 0 10 0
-   2: 00000000:0016 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000        0 4243 1 0000000000000000 100 0 0 10 0
-   3: 0100007F:1F91 0100007F:9C41 01 00000000:00000000 00:00000000 00000000     0        0 4244 1 0000000000000000 100 0 0 10 0
-   4: nonsense is not reached
-`
-	tableOfIPv6 = `  sl  local_address                         remote_address                        st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
-   0: 00000000000000000000000001000000:1F90 00000000000000000000000000000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 4245 1 0000000000000000 100 0 0 10 0
-   1: 0000000000000000FFFF00000100007F:1F91 00000000000000000000000000000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 4246 1 0000000000000000 100 0 0 10 0
-`
-)
-
-func TestParseTable(t *testing.T) {
-	at, err := parseAddress("0100007F:0001")
-	require.NoError(t, err)
-	if at.Addr().String() != "127.0.0.1" {
-		t.Skip("the tables are a little-endian machine's")
-	}
-	sockets, err := parseTable(strings.NewReader(tableOfIPv4))
-	require.NoError(t, err)
-	require.Equal(t, []socket{
-		{netip.MustParseAddrPort("127.0.0.1:8080"), 4242},
-		{netip.MustParseAddrPort("0.0.0.0:22"), 4243},
-	}, sockets)
-	sockets, err = parseTable(strings.NewReader(tableOfIPv6))
-	require.NoError(t, err)
-	require.Equal(t, []socket{
-		{netip.MustParseAddrPort("[::1]:8080"), 4245},
-		{netip.MustParseAddrPort("[::ffff:127.0.0.1]:8081"), 4246},
-	}, sockets)
-
-	_, err = parseTable(strings.NewReader("heading\n 0: zz:1 x 0A a b c d e 1\n"))
-	require.ErrorContains(t, err, "unexpected address")
-}
 
 func TestListening(t *testing.T) {
 	for _, address := range []string{"127.0.0.1:0", "0.0.0.0:0", "[::1]:0", "[::]:0"} {
 		listener, err := net.Listen("tcp", address)
-		if err != nil {
-			t.Logf("%s: %v", address, err)
+		if errors.Is(err, syscall.EADDRNOTAVAIL) || errors.Is(err, syscall.EAFNOSUPPORT) {
+			t.Logf("no IPv6 here: %v", err)
 			continue
 		}
+		require.NoError(t, err)
 		defer listener.Close()
+		want := listener.Addr().(*net.TCPAddr).AddrPort()
+		client, err := net.Dial("tcp", listener.Addr().String()) // a connection is no listener
+		require.NoError(t, err)
+		defer client.Close()
+
 		all, err := listening()
 		require.NoError(t, err)
-		found := false
-		for _, socket := range all {
-			found = found || socket.at.Port() == uint16(listener.Addr().(*net.TCPAddr).Port)
-		}
-		require.True(t, found, address)
+		require.Contains(t, all, socket{want, inodeOf(t, listener)})
+		from := client.LocalAddr().(*net.TCPAddr).AddrPort()
+		require.False(t, slices.ContainsFunc(all, func(s socket) bool { return s.at == from }))
 	}
+}
+
+func TestListeningToMany(t *testing.T) {
+	wanted := map[netip.AddrPort]bool{}
+	for range 500 { // more than one part of an answer
+		listener, err := net.Listen("tcp4", "127.0.0.1:0")
+		require.NoError(t, err)
+		defer listener.Close()
+		wanted[listener.Addr().(*net.TCPAddr).AddrPort()] = true
+	}
+	all, err := listening()
+	require.NoError(t, err)
+	for _, s := range all {
+		delete(wanted, s.at)
+	}
+	require.Empty(t, wanted)
+}
+
+func inodeOf(t *testing.T, listener net.Listener) (inode uint64) {
+	t.Helper()
+	raw, err := listener.(*net.TCPListener).SyscallConn()
+	require.NoError(t, err)
+	var stat unix.Stat_t
+	require.NoError(t, raw.Control(func(fd uintptr) { err = unix.Fstat(int(fd), &stat) }))
+	require.NoError(t, err)
+	return stat.Ino
+}
+
+// message is as the kernel sends it.
+func message(kind uint16, data any) []byte {
+	var b bytes.Buffer
+	binary.Write(&b, binary.NativeEndian, unix.NlMsghdr{Len: uint32(unix.SizeofNlMsghdr + binary.Size(data)), Type: kind})
+	binary.Write(&b, binary.NativeEndian, data)
+	return b.Bytes()
+}
+
+func TestListeningIsRefused(t *testing.T) {
+	_, _, err := parseListening(message(unix.NLMSG_ERROR, [5]int32{-int32(syscall.EPERM)}))
+	require.ErrorIs(t, err, syscall.EPERM)
+	for _, data := range []any{uint32(1), [20]byte{}} {
+		_, _, err = parseListening(message(unix.SOCK_DIAG_BY_FAMILY, data))
+		require.ErrorContains(t, err, "read sock_diag", fmt.Sprint(data))
+	}
+	_, done, err := parseListening(message(unix.NLMSG_DONE, uint32(0)))
+	require.NoError(t, err)
+	require.True(t, done)
 }
