@@ -25,8 +25,12 @@ const (
 	// below what 500 busy connections may cost.
 	memoryLimit = 96 << 20
 
-	// readyTimeout bounds the question whether the agent is ready.
-	readyTimeout = 2 * time.Second
+	// readyTimeout bounds the question whether the agent is ready: less than the
+	// kubelet's patience.
+	readyTimeout = 4 * time.Second
+
+	// startTick is how often it is tried meanwhile to reach one that is starting.
+	startTick = 10 * time.Millisecond
 )
 
 const usage = `usage: devtun-agent [ready]
@@ -105,14 +109,22 @@ func (a *Agent) restoreFromPod() error {
 	return nil
 }
 
-// askReady asks the agent in this pod.
+// askReady asks the agent in this pod. One that is only starting is waited for: the
+// kubelet asks as soon as the container runs, and then not for a while.
 func askReady(config Config) error {
 	ctx, cancel := context.WithTimeout(context.Background(), readyTimeout)
 	defer cancel()
 	var dialer net.Dialer
-	conn, err := dialer.DialContext(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(config.SessionPort)))
-	if err != nil {
-		return fmt.Errorf("ask agent: %w", err)
+	var conn net.Conn
+	for {
+		var err error
+		conn, err = dialer.DialContext(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(config.SessionPort)))
+		if err == nil {
+			break
+		}
+		if waitFor(ctx, nil, startTick, true) != nil {
+			return fmt.Errorf("ask agent: %w", err)
+		}
 	}
 	end := wire.End{Name: config.Name, Identity: config.Identity}
 	return end.AskReady(ctx, relay.TCP{TCPConn: conn.(*net.TCPConn)})
