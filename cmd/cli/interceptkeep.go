@@ -8,6 +8,8 @@ import (
 	"github.com/devtun/devtun/intercept/plan"
 )
 
+var errRestored = errors.New("the intercept no longer stands: it was restored by the agent, which had been without this devtun, or by somebody else")
+
 // keepPlan tells all agents that the developer is there, while one is in reach,
 // and ends the holding when the plan is gone: an agent or somebody else has
 // restored the workload. With no agent in reach that is the likely reason, and

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/devtun/devtun/cmd/cli/command"
-	"github.com/devtun/devtun/cmd/cli/session"
 	"github.com/devtun/devtun/cmd/cli/status"
 	"github.com/devtun/devtun/dns/helper"
 	"github.com/devtun/devtun/intercept"
@@ -217,66 +216,6 @@ func unlessEnded(ctx context.Context, err error) error {
 		return failure(ctx)
 	}
 	return err
-}
-
-// reachOthers forwards the namespace's other services, and returns when they are
-// in reach. The caller closes the names.
-func (h *holding) reachOthers(ctx, beside context.Context, start helper.Start) (*names, error) {
-	o := h.options
-	if o.noForward {
-		return &names{}, nil
-	}
-	names, err := openNames(o.hosts, start)
-	if err != nil {
-		return nil, err
-	}
-	o.services.except = nil
-	for _, service := range h.found.Services {
-		o.services.except = append(o.services.except, service.Name)
-	}
-	ready := make(chan struct{})
-	watcher := &runWatcher{printer: h.printer.printer, ready: ready}
-	show := watcher.tell
-	if h.program == nil {
-		print := h.view.tell(h.printer.tell)
-		show = func(event session.Event) {
-			print(event)
-			if event.Ready != nil {
-				close(ready)
-			}
-		}
-	}
-	shared := newSharedPorts(h.locals)
-	tell := func(event session.Event) {
-		if event.Service != nil {
-			shared.add(event.Service)
-		}
-		if event.Ready != nil {
-			for _, text := range shared.notes() {
-				h.printer.note(text, sharedHint)
-			}
-		}
-		show(event)
-	}
-	forwarded := make(chan error, 1)
-	h.running.Go(func() {
-		err := o.forward(beside, h.tracker, h.printer.printer, tell, names.open)
-		if err != nil {
-			h.fail(fmt.Errorf("forward the other services: %w", err))
-		}
-		forwarded <- err
-	})
-	select {
-	case <-ready:
-		return names, nil
-	case err := <-forwarded:
-		if err == nil {
-			err = context.Canceled
-		}
-		return names, errors.Join(err, names.close())
-	case <-ctx.Done():
-		return names, errors.Join(context.Cause(ctx), names.close())
-	}
 }
 
 func (i *intercepting) progress(format string, args ...any) { i.printer.progress(format, args...) }

@@ -1,13 +1,10 @@
 package cli
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -15,7 +12,6 @@ import (
 
 	"github.com/devtun/devtun/cmd/cli/background"
 	"github.com/devtun/devtun/cmd/cli/project"
-	"github.com/devtun/devtun/dns"
 	"github.com/devtun/devtun/dns/helper"
 )
 
@@ -128,86 +124,6 @@ what has failed. A project file, with all there is:
 	return cmd
 }
 
-// readProject reads the project file, and checks what can be checked without the
-// cluster. The name is the session's.
-func (o *upOptions) readProject() (p *project.Project, name string, err error) {
-	p, err = project.Read(o.file)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, "", usage("'devtun init' writes one; or name it with -f", "there is no project file %s", o.file)
-	}
-	if err != nil {
-		return nil, "", err
-	}
-	if err := o.over(p); err != nil {
-		return nil, "", err
-	}
-	if o.wait <= 0 {
-		return nil, "", usage("give a duration such as 1m", "--wait %v is no time to be ready in", o.wait)
-	}
-	if name, err = o.session(p); err != nil {
-		return nil, "", err
-	}
-	return p, name, validateProject(p)
-}
-
-// over puts what was given on the command line over what the file says.
-func (o *upOptions) over(p *project.Project) (err error) {
-	p.Context = cmp.Or(*o.kube.Context, p.Context)
-	if given := *o.kube.KubeConfig; given != "" {
-		if p.Kubeconfig, err = filepath.Abs(given); err != nil {
-			return err
-		}
-	}
-	switch len(o.kube.namespaces) {
-	case 0:
-	case 1:
-		p.Namespace = o.kube.namespaces[0]
-	default:
-		return usage("give one here, and the others under forward: namespaces", "devtun up works in one --namespace")
-	}
-	if o.envFile == "" {
-		return nil
-	}
-	if len(p.Intercepts) != 1 {
-		return usage("give each intercept its envFile in "+o.file, "--env-file is for a project of one intercept, and %s has %d", o.file, len(p.Intercepts))
-	}
-	p.Intercepts[0].EnvFile, err = filepath.Abs(o.envFile)
-	return err
-}
-
-// session is the name of the project's session.
-func (o *upOptions) session(p *project.Project) (string, error) {
-	if name := cmp.Or(o.name, p.Name); name != "" {
-		if !project.ValidName(name) {
-			return "", usage(project.NameHint, "%q is no name for a session", name)
-		}
-		return name, nil
-	}
-	return defaultName(o.file)
-}
-
-// defaultName is made of the folder that the file lies in, and of the file's name if
-// that is not the usual one.
-func defaultName(file string) (string, error) {
-	file, err := filepath.Abs(file)
-	if err != nil {
-		return "", err
-	}
-	name := filepath.Base(filepath.Dir(file))
-	if base := filepath.Base(file); base != project.Name {
-		name += "-" + strings.TrimSuffix(base, filepath.Ext(base))
-	}
-	fit := func(r rune) rune {
-		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' {
-			return r
-		}
-		return '-'
-	}
-	name = strings.Trim(strings.Map(fit, strings.ToLower(name)), "-")
-	name = strings.Trim(name[:min(len(name), 40)], "-")
-	return cmp.Or(name, "devtun"), nil
-}
-
 func runUp(ctx context.Context, o *upOptions, streams Streams, start helper.Start) error {
 	if child := inheritedChild(); child != nil {
 		return child.run(ctx, start)
@@ -234,30 +150,6 @@ func runUp(ctx context.Context, o *upOptions, streams Streams, start helper.Star
 	u := &upping{upOptions: o, name: name, order: order, directory: directory, streams: streams.plainly(o.plain), began: time.Now()}
 	newPrinter(streams, "", false).starting("up")
 	return u.run(ctx, start)
-}
-
-// parentOf identifies the process that --ppid names; "" for none.
-func parentOf(pid int) (string, error) {
-	if pid == 0 {
-		return "", nil
-	}
-	hint := "give the number of a process that runs, such as that of the IDE"
-	if pid < 0 {
-		return "", usage(hint, "--ppid %d is no process", pid)
-	}
-	owner, err := dns.OwnerOf(pid)
-	if err != nil {
-		return "", usage(hint, "--ppid %d: no such process", pid)
-	}
-	self, err := dns.Current()
-	if err != nil {
-		return "", err
-	}
-	owner.PIDNS = self.PIDNS // its number is one of here
-	if !owner.Alive() {
-		return "", usage(hint, "--ppid %d: no such process", pid)
-	}
-	return owner.String(), nil
 }
 
 // upping is one `devtun up` at work.

@@ -1,0 +1,103 @@
+package cli
+
+import (
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/devtun/devtun/intercept"
+	"github.com/devtun/devtun/intercept/target"
+)
+
+// locals is where the local process listens, for every TCP port of the target's
+// or for those asked for.
+func (o *interceptOptions) locals(found *target.Target) ([]intercept.Local, error) {
+	var locals []intercept.Local
+	add := func(port target.Port, number int) error {
+		address := net.JoinHostPort(o.to, strconv.Itoa(number))
+		for _, l := range locals {
+			switch {
+			case l.Port == port.Target && l.Address == address:
+				return nil // another service leads to the same port
+			case l.Port == port.Target:
+				return usage("name it once", "port %d of the container is to go to both %s and %s", l.Port, shown(l.Address), shown(address))
+			case l.Address == address:
+				return usage("give each its own local port with --port LOCAL:PORT", "ports %d and %d of the container are both to go to %s", l.Port, port.Target, shown(address))
+			}
+		}
+		locals = append(locals, intercept.Local{Port: port.Target, Address: address})
+		return nil
+	}
+	if len(o.ports) == 0 {
+		for _, port := range found.Ports {
+			if port.Protocol == corev1.ProtocolTCP {
+				if err := add(port, port.Target); err != nil {
+					return nil, err
+				}
+			}
+		}
+		return locals, nil
+	}
+	for _, text := range o.ports {
+		number, ports, err := parseLocal(text, found)
+		if err != nil {
+			return nil, err
+		}
+		for _, port := range ports {
+			if err := add(port, number); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return locals, nil
+}
+
+// shown is a local address for people: without a host it is this machine's.
+func shown(address string) string {
+	if port, here := strings.CutPrefix(address, ":"); here {
+		return "localhost:" + port
+	}
+	return address
+}
+
+// parseLocal reads LOCAL:PORT, or PORT for both, and finds the ports meant.
+func parseLocal(text string, found *target.Target) (local int, ports []target.Port, err error) {
+	const hint = "write LOCAL:PORT, as in --port 3000:80 or --port 3000:http"
+	first, remote, two := strings.Cut(text, ":")
+	if !two {
+		remote = first
+	}
+	var names []string
+	for _, port := range found.Ports {
+		if port.Protocol != corev1.ProtocolTCP {
+			continue
+		}
+		if remote == strconv.Itoa(port.Number) || remote == port.Name && port.Name != "" {
+			ports = append(ports, port)
+		}
+		names = append(names, portLabel(port))
+	}
+	if len(ports) == 0 {
+		return 0, nil, &Problem{Err: fmt.Errorf("no TCP port %q among the services of %s, as --port %s wants", remote, found.Name(), text), Code: ExitNotFound,
+			Hint: "there are " + strings.Join(names, ", ")}
+	}
+	if !two {
+		return ports[0].Target, ports, nil
+	}
+	if local, err = portNumber(first); err != nil {
+		return 0, nil, usage(hint, "parse --port %q: %w", text, err)
+	}
+	return local, ports, nil
+}
+
+// portLabel names a service's port for people.
+func portLabel(port target.Port) string {
+	label := fmt.Sprintf("%s:%d", port.Service, port.Number)
+	if port.Name != "" {
+		label += " (" + port.Name + ")"
+	}
+	return label
+}

@@ -1,0 +1,78 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/devtun/devtun/intercept/target"
+)
+
+// checkReading checks what is needed to find out anything. If that is missing, all
+// that an intercept would need is looked at, so that all is named at once.
+func (o *interceptOptions) checkReading(ctx context.Context, cluster *cluster, namespace string) error {
+	missing, err := missingOf(ctx, cluster, namespace, append(target.Rights(o.mode()), o.forwarding()...))
+	if err != nil {
+		return err
+	}
+	reading := func(r target.Right) bool { return r.Without == "" && r.Verb == "list" }
+	if !slices.ContainsFunc(missing, reading) {
+		return nil // others may be granted by name
+	}
+	return o.rightsProblem(namespace, missing)
+}
+
+// forwarding is what the other services take, if they are to be forwarded.
+func (o *interceptOptions) forwarding() []target.Right {
+	if o.noForward {
+		return nil
+	}
+	return forwarding()
+}
+
+// checkRights returns the rights that an intercept can do without, and an error
+// that names all others that are missing.
+func (i *intercepting) checkRights(ctx context.Context, rights []target.Right) (lost []target.Right, err error) {
+	namespace := i.found.Namespace
+	missing, err := missingOf(ctx, i.cluster, namespace, append(rights, i.options.forwarding()...))
+	if err != nil {
+		return nil, err
+	}
+	if slices.ContainsFunc(missing, func(r target.Right) bool { return r.Without == "" }) {
+		return nil, i.options.rightsProblem(namespace, missing)
+	}
+	return missing, nil
+}
+
+// missingOf is those of rights that the user lacks in a namespace.
+func missingOf(ctx context.Context, cluster *cluster, namespace string, rights []target.Right) (missing []target.Right, err error) {
+	of := make(map[right]target.Right)
+	var asked []right
+	for _, r := range rights {
+		plain := right{verb: r.Verb, group: r.Group, resource: r.Resource, subresource: r.Subresource, name: r.Name}
+		known, twice := of[plain]
+		if !twice {
+			asked = append(asked, plain)
+		}
+		if !twice || known.Without != "" { // what cannot be done without for one thing cannot at all
+			of[plain] = r
+		}
+	}
+	lacking, err := cluster.missingRights(ctx, namespace, asked)
+	for _, plain := range lacking {
+		missing = append(missing, of[plain])
+	}
+	return missing, err
+}
+
+func (o *interceptOptions) rightsProblem(namespace string, missing []target.Right) error {
+	var names []string
+	for _, r := range missing {
+		if r.Without == "" {
+			names = append(names, r.String())
+		}
+	}
+	return &Problem{Err: fmt.Errorf("rights are missing in namespace %s: %s", namespace, strings.Join(names, ", ")), Code: ExitRights,
+		Hint: fmt.Sprintf("'devtun rbac %s' prints the Role that has them all", o.feature())}
+}
