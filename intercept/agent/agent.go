@@ -45,6 +45,7 @@ type Agent struct {
 	// counts as idle.
 	Rest time.Duration
 
+	learn   func(ctx context.Context, origin string) // its address, before it is needed
 	clients *clients
 	counts  counts
 
@@ -63,12 +64,14 @@ const dialTimeout = 2 * time.Second
 // New makes an agent of config, with the system's network.
 func New(config Config, log *slog.Logger) *Agent {
 	var listen net.ListenConfig
+	origins := newOrigins()
 	return &Agent{
 		Config:       config,
 		Log:          log,
 		Listen:       listen.Listen,
 		ListenPacket: listen.ListenPacket,
-		Dial:         newOrigins().Dial,
+		Dial:         origins.Dial,
+		learn:        origins.learn,
 		Linger:       3 * time.Second,
 		Rest:         2 * time.Second,
 		clients:      newClients(),
@@ -93,6 +96,11 @@ func (a *Agent) Run(ctx context.Context) error {
 	var working sync.WaitGroup
 	for _, serve := range ports {
 		working.Go(func() { serve(work) })
+	}
+	for _, port := range a.Config.Ports {
+		if port.Protocol == TCP && port.Origin != "" {
+			working.Go(func() { a.learn(work, port.Origin) })
+		}
 	}
 	working.Go(func() { a.watchRoutes(work) })
 	working.Go(func() { a.watchGrace(work) })

@@ -4,11 +4,15 @@ import (
 	"context"
 	"net"
 	"sync"
+	"time"
 )
 
+// learnAgain is the pause after a name server did not tell an origin's address.
+const learnAgain = 500 * time.Millisecond
+
 // origins dials origins. It remembers to which address a name led: a Service
-// keeps its own for as long as it lives, so that neither a slow name server nor
-// one that is away concerns more than the first connection.
+// keeps its own for as long as it lives, so that a name server that is slow or away
+// concerns no connection.
 type origins struct {
 	dialer net.Dialer
 
@@ -41,4 +45,30 @@ func (o *origins) Dial(ctx context.Context, network, name string) (net.Conn, err
 	defer o.mu.Unlock()
 	o.known[name] = conn.RemoteAddr().String()
 	return conn, nil
+}
+
+// learn finds an origin's address out before it is needed, however long that takes,
+// until ctx ends. A lost packet makes a resolver wait for 5 s, and all who ask for the
+// same name meanwhile wait with it.
+func (o *origins) learn(ctx context.Context, name string) {
+	host, port, err := net.SplitHostPort(name)
+	if err != nil {
+		return // Config.check has refused it
+	}
+	for {
+		lookUp, cancel := context.WithTimeout(ctx, dialTimeout)
+		addresses, err := net.DefaultResolver.LookupHost(lookUp, host)
+		cancel()
+		if err == nil {
+			o.mu.Lock()
+			defer o.mu.Unlock()
+			if o.known[name] == "" {
+				o.known[name] = net.JoinHostPort(addresses[0], port)
+			}
+			return
+		}
+		if waitFor(ctx, nil, learnAgain, true) != nil {
+			return
+		}
+	}
 }

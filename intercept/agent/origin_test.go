@@ -35,3 +35,18 @@ func TestOriginsAddressIsRemembered(t *testing.T) {
 	require.NoError(t, err, "without a name server")
 	conn.Close()
 }
+
+// TestOriginsAddressIsLearned before somebody dials it.
+func TestOriginsAddressIsLearned(t *testing.T) {
+	o := newOrigins()
+	o.learn(t.Context(), "127.0.0.1:80")
+	require.Equal(t, "127.0.0.1:80", o.known["127.0.0.1:80"])
+	o.known["127.0.0.1:80"] = "127.0.0.2:80"
+	o.learn(t.Context(), "127.0.0.1:80")
+	require.Equal(t, "127.0.0.2:80", o.known["127.0.0.1:80"], "who has dialled knows better")
+
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	o.learn(ctx, "gone.invalid:80")
+	require.Empty(t, o.known["gone.invalid:80"])
+}
