@@ -3,6 +3,7 @@ package intercept
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"net/netip"
 	"syscall"
@@ -59,6 +60,9 @@ func listening() ([]socket, error) {
 		for done := false; !done; {
 			answer := make([]byte, 32<<10) // the most that a kernel puts in one
 			n, _, err := unix.Recvfrom(fd, answer, 0)
+			if errors.Is(err, unix.EINTR) { // the runtime's own signals: signal(7), SO_RCVTIMEO
+				continue
+			}
 			if err != nil {
 				return nil, fmt.Errorf("read sock_diag: %w", err)
 			}

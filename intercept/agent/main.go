@@ -109,8 +109,9 @@ func (a *Agent) restoreFromPod() error {
 	return nil
 }
 
-// askReady asks the agent in this pod. One that is only starting is waited for: the
-// kubelet asks as soon as the container runs, and then not for a while.
+// askReady asks the agent in this pod. Beside the workload, one that is only starting
+// is waited for: the kubelet asks as soon as the container runs, and then not for a
+// while.
 func askReady(config Config) error {
 	ctx, cancel := context.WithTimeout(context.Background(), readyTimeout)
 	defer cancel()
@@ -122,7 +123,7 @@ func askReady(config Config) error {
 		if err == nil {
 			break
 		}
-		if waitFor(ctx, nil, startTick, true) != nil {
+		if config.Mode == plan.Replace || waitFor(ctx, nil, startTick, true) != nil {
 			return fmt.Errorf("ask agent: %w", err)
 		}
 	}
