@@ -17,8 +17,8 @@ const (
 	arrivalLook = 100 * time.Millisecond
 
 	// proxyLag is how much later the nodes' proxies may know what the endpoints say:
-	// kube-proxy gathers changes for a second (minSyncPeriod).
-	proxyLag = time.Second
+	// kube-proxy gathers changes for a second (minSyncPeriod), and then needs a moment.
+	proxyLag = 1500 * time.Millisecond
 )
 
 // AwaitTraffic waits, after the swap, until the Services lead to the agents alone
