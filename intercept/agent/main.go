@@ -25,12 +25,8 @@ const (
 	// below what 500 busy connections may cost.
 	memoryLimit = 96 << 20
 
-	// readyTimeout bounds the question whether the agent is ready: less than the
-	// kubelet's patience.
-	readyTimeout = 4 * time.Second
-
-	// startTick is how often it is tried meanwhile to reach one that is starting.
-	startTick = 10 * time.Millisecond
+	// readyTimeout bounds the question whether the agent is ready.
+	readyTimeout = 2 * time.Second
 )
 
 const usage = `usage: devtun-agent [ready]
@@ -109,23 +105,14 @@ func (a *Agent) restoreFromPod() error {
 	return nil
 }
 
-// askReady asks the agent in this pod. Beside the workload, one that is only starting
-// is waited for: the kubelet asks as soon as the container runs, and then not for a
-// while.
+// askReady asks the agent in this pod.
 func askReady(config Config) error {
 	ctx, cancel := context.WithTimeout(context.Background(), readyTimeout)
 	defer cancel()
 	var dialer net.Dialer
-	var conn net.Conn
-	for {
-		var err error
-		conn, err = dialer.DialContext(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(config.SessionPort)))
-		if err == nil {
-			break
-		}
-		if config.Mode == plan.Replace || waitFor(ctx, nil, startTick, true) != nil {
-			return fmt.Errorf("ask agent: %w", err)
-		}
+	conn, err := dialer.DialContext(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(config.SessionPort)))
+	if err != nil {
+		return fmt.Errorf("ask agent: %w", err)
 	}
 	end := wire.End{Name: config.Name, Identity: config.Identity}
 	return end.AskReady(ctx, relay.TCP{TCPConn: conn.(*net.TCPConn)})

@@ -85,8 +85,11 @@ func (b *builder) pod() (*corev1.PodSpec, error) {
 			Ports:   b.containerPorts(),
 			Env:     append(b.env(), corev1.EnvVar{Name: agent.ConfigVariable, Value: config}),
 			EnvFrom: b.container.EnvFrom, VolumeMounts: mounts,
-			Resources:      b.circumstances.resources(),
-			ReadinessProbe: b.probe(),
+			Resources: b.circumstances.resources(),
+			ReadinessProbe: &corev1.Probe{
+				PeriodSeconds: 1, TimeoutSeconds: 5, FailureThreshold: 3,
+				ProbeHandler: corev1.ProbeHandler{Exec: &corev1.ExecAction{Command: []string{agentCommand, "ready"}}},
+			},
 			SecurityContext: &corev1.SecurityContext{
 				AllowPrivilegeEscalation: &no, ReadOnlyRootFilesystem: &yes,
 				Capabilities: &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
@@ -97,21 +100,6 @@ func (b *builder) pod() (*corev1.PodSpec, error) {
 		pod.ServiceAccountName = plan.ObjectName(b.Name())
 	}
 	return pod, nil
-}
-
-// probe has the kubelet ask the agent whether it is ready. In the workload's place the
-// answer changes, and connections come while it is yes. Beside the workload it is yes
-// once the agent listens, and asking costs the node: each time 150 ms of a core for a
-// process started in the container.
-func (b *builder) probe() *corev1.Probe {
-	every := int32(10)
-	if b.Mode == plan.Replace {
-		every = 1
-	}
-	return &corev1.Probe{
-		PeriodSeconds: every, TimeoutSeconds: 5, FailureThreshold: 3,
-		ProbeHandler: corev1.ProbeHandler{Exec: &corev1.ExecAction{Command: []string{agentCommand, "ready"}}},
-	}
 }
 
 // linuxOnly keeps the workload's choice of nodes, but for the system.

@@ -70,7 +70,6 @@ func TestAgent(t *testing.T) {
 	require.Equal(t, "registry.example/agent:1", container.Image)
 	require.Equal(t, []string{"/devtun-agent"}, container.Command)
 	require.Equal(t, []string{"/devtun-agent", "ready"}, container.ReadinessProbe.Exec.Command)
-	require.EqualValues(t, 10, container.ReadinessProbe.PeriodSeconds)
 	require.Equal(t, []corev1.ContainerPort{
 		{Name: "http", ContainerPort: 80, Protocol: "TCP"}, {Name: "clock", ContainerPort: 8123, Protocol: "UDP"}, {Name: "admin", ContainerPort: 9901, Protocol: "TCP"},
 	}, container.Ports)
@@ -142,7 +141,6 @@ func TestReplace(t *testing.T) {
 	id := plan.AgentID("web", "one")
 	require.EqualValues(t, 1, *agent.Spec.Replicas)
 	require.Equal(t, "sidecar", container.Name)
-	require.EqualValues(t, 1, container.ReadinessProbe.PeriodSeconds)
 	require.Equal(t, map[string]string{
 		plan.AgentLabel: id, plan.InterceptLabel: "web", plan.ManagedByLabel: "devtun", "app": "web", "tier": "back", istioInject: "false",
 	}, agent.Spec.Template.Labels, "every selector finds it")
