@@ -61,6 +61,7 @@ test: unit fuzz e2e ## run all tests: unit, a little fuzzing, and end-to-end
 unit: agents ## run the tests that need no cluster
 	go test -timeout 30m -tags embed_agent $(RACE) $$(go list ./... | grep -v '/e2e$$')
 	go test -run WithoutTheAgent ./cmd/cli && go test ./intercept/image
+	go test -run StaysSmall ./intercept/agent # which the race detector makes large
 	cd packaging && go test ./...
 
 fuzz: ## run each fuzz target for a moment: FUZZTIME=20000x
