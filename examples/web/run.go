@@ -15,10 +15,12 @@ import (
 )
 
 const (
-	// drain is how long a pod that is told to end goes on serving: its address
-	// takes that long to be withdrawn everywhere, and clients that keep their
-	// connection are told, with the next answer, to make another.
-	drain = 3 * time.Second
+	// drain is how long nobody must have asked before a pod that is told to end
+	// stops to serve, and maxDrain bounds that: its address is withdrawn late from
+	// a busy node, and clients that keep their connection are told, with the next
+	// answer, to make another.
+	drain    = 3 * time.Second
+	maxDrain = 20 * time.Second // of the 30 s that a pod has to end
 	// shutdownTimeout is what requests under way then have left.
 	shutdownTimeout = 5 * time.Second
 )
@@ -40,8 +42,9 @@ func Run(addr string, handler http.Handler) error {
 
 func serve(listener net.Listener, handler http.Handler, stop <-chan os.Signal) error {
 	var ending atomic.Bool
+	asked := make(chan struct{}, 1)
 	mux := http.NewServeMux()
-	mux.Handle("GET /{$}", logged(lastWhile(&ending, handler)))
+	mux.Handle("GET /{$}", logged(lastWhile(&ending, asked, handler)))
 	mux.HandleFunc("GET /ready", func(http.ResponseWriter, *http.Request) {})
 
 	server := &http.Server{
@@ -60,10 +63,7 @@ func serve(listener net.Listener, handler http.Handler, stop <-chan os.Signal) e
 		log.Printf("%v: ending", sig)
 		if sig == syscall.SIGTERM {
 			ending.Store(true)
-			select {
-			case <-time.After(drain):
-			case <-stop: // a second signal: no more patience
-			}
+			untilQuiet(asked, stop)
 		}
 	}
 
@@ -78,12 +78,34 @@ func serve(listener net.Listener, handler http.Handler, stop <-chan os.Signal) e
 	return nil
 }
 
-// lastWhile has a connection end with its answer while the server is ending:
-// closing it between two requests would lose one that is on its way.
-func lastWhile(ending *atomic.Bool, handler http.Handler) http.Handler {
+// untilQuiet waits until nobody has asked for a while, or for a second signal: no
+// more patience.
+func untilQuiet(asked <-chan struct{}, stop <-chan os.Signal) {
+	enough := time.After(maxDrain)
+	for {
+		select {
+		case <-asked:
+		case <-time.After(drain):
+			return
+		case <-enough:
+			return
+		case <-stop:
+			return
+		}
+	}
+}
+
+// lastWhile has a connection end with its answer while the server is ending, and
+// tells that it was asked: closing the connection between two requests would lose
+// one that is on its way.
+func lastWhile(ending *atomic.Bool, asked chan<- struct{}, handler http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if ending.Load() {
 			w.Header().Set("Connection", "close")
+			select {
+			case asked <- struct{}{}:
+			default: // it is known
+			}
 		}
 		handler.ServeHTTP(w, r)
 	})

@@ -88,8 +88,15 @@ func TestTermServesOnForAWhile(t *testing.T) {
 	require.Equal(t, http.StatusOK, status)
 
 	stop <- syscall.SIGTERM
-	start := time.Now()
 	require.Eventually(t, func() bool { return len(stop) == 0 }, time.Second, time.Millisecond)
+	somebody := time.NewTicker(drain / 30)
+	defer somebody.Stop()
+	for range 40 { // longer than drain
+		<-somebody.C
+		status, _ = get(t, url)
+		require.Equal(t, http.StatusOK, status)
+	}
+	start := time.Now()
 	status, text := get(t, url)
 	require.Equal(t, http.StatusOK, status)
 	require.Contains(t, text, "one on ")

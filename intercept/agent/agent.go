@@ -37,8 +37,9 @@ type Agent struct {
 	ListenPacket func(ctx context.Context, network, address string) (net.PacketConn, error)
 	Dial         func(ctx context.Context, network, address string) (net.Conn, error)
 
-	// Linger is how long, at the end, new connections are still taken: the
-	// cluster's nodes learn a little late that the pod goes.
+	// Linger is how long, at the end, no new connection must have come before the
+	// agent stops to take any: the cluster's nodes learn late that the pod goes, a
+	// busy one by seconds.
 	Linger time.Duration
 
 	// Rest is how long a connection whose client is to move is quiet before it
@@ -80,8 +81,9 @@ func New(config Config, log *slog.Logger) *Agent {
 }
 
 // Run listens and serves until ctx ends. Then it winds up: new connections go to
-// the origin, kept ones are closed between two requests, and it returns when the last has ended or
-// Config.Patience has passed. It returns an error if it cannot listen.
+// the origin, kept ones are closed between two requests, and it returns when the
+// last has ended and none has come for Linger, or when Config.Patience has passed.
+// It returns an error if it cannot listen.
 func (a *Agent) Run(ctx context.Context) error {
 	ports, err := a.listen(ctx)
 	if err != nil {

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"sync"
+	"time"
 
 	"github.com/devtun/devtun/intercept/wire"
 )
@@ -49,6 +50,7 @@ func (c *counts) now(open int) wire.Counters {
 type clients struct {
 	mu   sync.Mutex
 	open map[*client]bool
+	came time.Time // the latest
 }
 
 func newClients() *clients {
@@ -59,6 +61,7 @@ func (c *clients) add(one *client) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.open[one] = true
+	c.came = time.Now()
 }
 
 func (c *clients) remove(one *client) {
@@ -71,6 +74,16 @@ func (c *clients) count() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return len(c.open)
+}
+
+// quiet is for how long none has come, counted from since at the earliest.
+func (c *clients) quiet(since time.Time) time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.came.After(since) {
+		since = c.came
+	}
+	return time.Since(since)
 }
 
 func (c *clients) all() []*client {

@@ -69,21 +69,16 @@ func (a *Agent) misplaced(c *client) bool {
 	return d != nil && c.atOrigin.Load()
 }
 
-// windUp waits until the last connection has ended, but at least for Linger and
-// at most for Config.Patience.
+// windUp waits until the last connection has ended and none has come for Linger,
+// at most for Config.Patience. A new one shows that some node still leads here: to
+// stop listening then would refuse the next.
 func (a *Agent) windUp() {
+	since := time.Now()
 	patience := time.NewTimer(time.Duration(a.Config.Patience))
 	defer patience.Stop()
-	linger := time.NewTimer(a.Linger)
-	defer linger.Stop()
-	select {
-	case <-linger.C:
-	case <-patience.C:
-		return
-	}
 	ticker := time.NewTicker(drainTick)
 	defer ticker.Stop()
-	for a.clients.count() > 0 {
+	for a.clients.count() > 0 || a.clients.quiet(since) < a.Linger {
 		select {
 		case <-ticker.C:
 		case <-patience.C:

@@ -116,6 +116,26 @@ func askSlowly(url string, started chan<- bool) string {
 	return string(got)
 }
 
+// A node that is slow to learn that the pod goes still sends new connections.
+func TestListensAsLongAsSomebodyComes(t *testing.T) {
+	const linger = 15 * quiet
+	w := newWorld(t, greet("origin"), func(a *Agent) {
+		a.Linger = linger
+		a.Config.Patience = Duration(time.Minute)
+	})
+	w.stop()
+	slow := time.NewTicker(linger / 5)
+	defer slow.Stop()
+	for range 10 {
+		<-slow.C
+		require.Equal(t, "origin", w.who())
+	}
+	last := time.Now()
+	<-w.ended
+	require.Greater(t, time.Since(last), linger-linger/5)
+	require.Less(t, time.Since(last), soon)
+}
+
 func TestOtherConnectionsOutliveADrain(t *testing.T) {
 	w := newWorld(t, greet("origin"))
 	l := w.connect(to(serve(t, func(conn relay.TCP) { io.Copy(conn, conn); conn.CloseWrite() })))
