@@ -187,7 +187,8 @@ func TestTheAgentIsSmallAndClosed(t *testing.T) {
 		defer cancel()
 		conn, err := pool.Dial(ctx, tunnel.Pod{Namespace: n.name, Name: pod.Name}, config.SessionPort)
 		require.NoError(t, err)
-		return end.AskReady(ctx, conn)
+		_, err = end.AskStatus(ctx, conn)
+		return err
 	}
 	require.NoError(t, greet(wire.End{Name: config.Name, Identity: config.Identity}))
 	var refusal *wire.Refusal

@@ -89,7 +89,7 @@ func (l *link) stays() (wanted bool) {
 // final reports an error that another attempt would meet again.
 func final(err error) bool {
 	var refusal *wire.Refusal
-	return errors.As(err, &refusal) && refusal.Code != wire.NotReady
+	return errors.As(err, &refusal)
 }
 
 // connect makes a session, which the caller must serve.

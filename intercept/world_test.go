@@ -64,7 +64,7 @@ func newWorld(t *testing.T, replicas int32, objects ...runtime.Object) *world {
 
 func (w *world) config(identity string) agent.Config {
 	return agent.Config{
-		Version: wire.Version, Name: "service-middle", Identity: identity, Mode: plan.Divert, SessionPort: sessionPort,
+		Version: wire.Version, Name: "service-middle", Identity: identity, Mode: plan.Divert, SessionPort: sessionPort, ReadyPort: sessionPort - 1,
 		Ports: []agent.Port{{Port: port, Protocol: agent.TCP, Origin: w.origin.Addr().String()}},
 		Hold:  agent.Duration(soon), Patience: agent.Duration(time.Second),
 	}

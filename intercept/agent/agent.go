@@ -118,7 +118,7 @@ func (a *Agent) Run(ctx context.Context) error {
 }
 
 // listen opens all listeners, the sessions' last: who reaches that finds the
-// agent ready. It returns what serves them.
+// others open. It returns what serves them.
 func (a *Agent) listen(ctx context.Context) ([]func(context.Context), error) {
 	var serve []func(context.Context)
 	var opened []interface{ Close() error }
@@ -148,6 +148,12 @@ func (a *Agent) listen(ctx context.Context) ([]func(context.Context), error) {
 			accept(ctx, listener, func(conn *net.TCPConn) { a.serve(ctx, port, conn) })
 		})
 	}
+	ready, err := a.Listen(ctx, "tcp", net.JoinHostPort("", strconv.Itoa(a.Config.ReadyPort)))
+	if err != nil {
+		return fail(err)
+	}
+	opened = append(opened, ready)
+	serve = append(serve, func(ctx context.Context) { a.tellReady(ctx, ready) })
 	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(a.Config.SessionPort))
 	sessions, err := a.Listen(ctx, "tcp", address)
 	if err != nil {

@@ -39,6 +39,7 @@ type Config struct {
 	Identity    string    `json:"identity"`
 	Mode        plan.Mode `json:"mode"`
 	SessionPort int       `json:"sessionPort"` // on loopback
+	ReadyPort   int       `json:"readyPort"`   // for the kubelet, see ReadyPath
 	Ports       []Port    `json:"ports"`
 	Files       []string  `json:"files,omitempty"` // absolute paths to hand over
 	Grace       Duration  `json:"grace"`           // without a developer, before the restore; 0: never
@@ -112,6 +113,10 @@ func (c *Config) complete() error {
 		return fmt.Errorf("mode %q is neither %s nor %s", c.Mode, plan.Divert, plan.Replace)
 	case !validPort(c.SessionPort):
 		return fmt.Errorf("sessionPort %d is not a port", c.SessionPort)
+	case !validPort(c.ReadyPort):
+		return fmt.Errorf("readyPort %d is not a port", c.ReadyPort)
+	case c.ReadyPort == c.SessionPort:
+		return fmt.Errorf("port %d/%s is there twice", c.ReadyPort, TCP)
 	case c.Grace < 0 || c.Hold < 0 || c.Patience < 0:
 		return errors.New("a duration is negative")
 	case len(c.Ports) == 0:
@@ -136,7 +141,7 @@ func (c *Config) completePorts() error {
 		port     int
 		protocol Protocol
 	}
-	seen := map[key]bool{{c.SessionPort, TCP}: true}
+	seen := map[key]bool{{c.SessionPort, TCP}: true, {c.ReadyPort, TCP}: true}
 	for i := range c.Ports {
 		p := &c.Ports[i]
 		if p.Protocol == "" {

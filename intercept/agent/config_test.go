@@ -12,7 +12,7 @@ import (
 	"github.com/devtun/devtun/intercept/plan"
 )
 
-const goodConfig = `{"version":1,"name":"service-middle","identity":"4f1c","mode":"divert","sessionPort":9999,"grace":"10m",
+const goodConfig = `{"version":1,"name":"service-middle","identity":"4f1c","mode":"divert","sessionPort":9999,"readyPort":9998,"grace":"10m",
 	"ports":[{"port":8080,"origin":"service-middle-origin.shop:80"},{"port":53,"protocol":"UDP","origin":"10.0.0.1:53"}],
 	"files":["/etc/shop"]}`
 
@@ -20,7 +20,7 @@ func TestConfig(t *testing.T) {
 	c, err := ParseConfig(goodConfig)
 	require.NoError(t, err)
 	require.Equal(t, Config{
-		Version: 1, Name: "service-middle", Identity: "4f1c", Mode: plan.Divert, SessionPort: 9999,
+		Version: 1, Name: "service-middle", Identity: "4f1c", Mode: plan.Divert, SessionPort: 9999, ReadyPort: 9998,
 		Ports: []Port{{8080, TCP, "service-middle-origin.shop:80"}, {53, UDP, "10.0.0.1:53"}},
 		Files: []string{"/etc/shop"},
 		Grace: Duration(10 * time.Minute), Hold: Duration(DefaultHold), Patience: Duration(DefaultPatience),
@@ -40,6 +40,8 @@ func TestConfigIsRefused(t *testing.T) {
 		`"identity":"4f1c",`:      {``, "identity is missing"},
 		`"name":"service-middle"`: {`"name":""`, "name is missing"},
 		`"sessionPort":9999`:      {`"sessionPort":8080`, "port 8080/TCP is there twice"},
+		`"readyPort":9998`:        {`"readyPort":9999`, "port 9999/TCP is there twice"},
+		`"readyPort":9998,`:       {``, "readyPort 0 is not a port"},
 		`"port":53`:               {`"port":70000`, "70000 is not a port"},
 		`"UDP"`:                   {`"SCTP"`, `protocol "SCTP" is neither TCP nor UDP`},
 		`"10.0.0.1:53"`:           {`"10.0.0.1"`, `origin "10.0.0.1" is not host:port`},
@@ -64,9 +66,8 @@ func TestMainExplainsItself(t *testing.T) {
 		says          string
 	}{
 		{nil, nil, 1, "devtun-agent: read DEVTUN_AGENT_CONFIG: it is not set"},
-		{[]string{"ready"}, []string{ConfigVariable + "={"}, 1, "devtun-agent: read DEVTUN_AGENT_CONFIG:"},
+		{nil, []string{ConfigVariable + "={"}, 1, "devtun-agent: read DEVTUN_AGENT_CONFIG:"},
 		{[]string{"steady"}, nil, 2, "usage: devtun-agent"},
-		{[]string{"ready", "now"}, nil, 2, "usage: devtun-agent"},
 		{[]string{"-x"}, nil, 2, "usage: devtun-agent"},
 	} {
 		var stderr bytes.Buffer

@@ -13,6 +13,6 @@
 // A kept HTTP/1 connection has that choice again between two requests: when the
 // developer's side goes, it is carried anew, and its client learns nothing.
 //
-// The agent listens on the ports of its configuration, and on one more on
-// loopback, for sessions. It dials the configured origins and nothing else.
+// The agent listens on the ports of its configuration, on one for the kubelet's
+// question whether it is ready, and on one on loopback, for sessions. It dials the configured origins and nothing else.
 package agent

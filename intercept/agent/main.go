@@ -7,32 +7,21 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"os/signal"
 	"runtime/debug"
-	"strconv"
 	"strings"
 	"syscall"
-	"time"
 
 	"github.com/devtun/devtun/intercept/plan"
-	"github.com/devtun/devtun/intercept/wire"
-	"github.com/devtun/devtun/tunnel/relay"
 )
 
-const (
-	// memoryLimit, in bytes, is where the garbage collector stops to be idle:
-	// below what 500 busy connections may cost.
-	memoryLimit = 96 << 20
+// memoryLimit, in bytes, is where the garbage collector stops to be idle: below
+// what 500 busy connections may cost.
+const memoryLimit = 96 << 20
 
-	// readyTimeout bounds the question whether the agent is ready.
-	readyTimeout = 2 * time.Second
-)
+const usage = `usage: devtun-agent
 
-const usage = `usage: devtun-agent [ready]
-
-Without an argument: stand in for a workload, as DEVTUN_AGENT_CONFIG says, until
-SIGTERM. ready: exit with 0 if the agent of this pod is ready, 1 if not.
+Stand in for a workload, as DEVTUN_AGENT_CONFIG says, until SIGTERM.
 `
 
 // Main runs the agent's command line and returns the exit code: 0 if all went
@@ -49,14 +38,12 @@ func mainWith(args, environ []string, stderr io.Writer, set func(*Agent)) int {
 	if err := flags.Parse(args); err != nil {
 		return 2
 	}
-	if flags.NArg() > 1 || flags.NArg() == 1 && flags.Arg(0) != "ready" {
+	if flags.NArg() > 0 {
 		flags.Usage()
 		return 2
 	}
 	config, err := ParseConfig(lookUp(environ, ConfigVariable))
-	if err == nil && flags.NArg() == 1 {
-		err = askReady(config)
-	} else if err == nil {
+	if err == nil {
 		err = run(config, environ, stderr, set)
 	}
 	if err != nil {
@@ -103,19 +90,6 @@ func (a *Agent) restoreFromPod() error {
 		return err
 	}
 	return nil
-}
-
-// askReady asks the agent in this pod.
-func askReady(config Config) error {
-	ctx, cancel := context.WithTimeout(context.Background(), readyTimeout)
-	defer cancel()
-	var dialer net.Dialer
-	conn, err := dialer.DialContext(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(config.SessionPort)))
-	if err != nil {
-		return fmt.Errorf("ask agent: %w", err)
-	}
-	end := wire.End{Name: config.Name, Identity: config.Identity}
-	return end.AskReady(ctx, relay.TCP{TCPConn: conn.(*net.TCPConn)})
 }
 
 // lookUp returns the value of key in environ, the last one if there are several.

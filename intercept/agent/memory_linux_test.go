@@ -29,7 +29,7 @@ func child() int {
 		listener, err := net.Listen(network, "127.0.0.1:0")
 		if err == nil {
 			at[address] = listener.Addr().String()
-			if len(at) == 2 {
+			if len(at) == 3 {
 				fmt.Println(at[":8080"], at["127.0.0.1:9999"])
 			}
 		}
@@ -52,7 +52,7 @@ func TestTheAgentStaysSmall(t *testing.T) {
 	require.NoError(t, err)
 	agent := exec.Command(program)
 	agent.Env = append(os.Environ(), childVariable+"=agent", fmt.Sprintf(
-		`%s={"version":1,"name":"service-middle","identity":"4f1c","mode":"divert","grace":"0s","sessionPort":9999,"ports":[{"port":8080,"origin":%q}]}`,
+		`%s={"version":1,"name":"service-middle","identity":"4f1c","mode":"divert","grace":"0s","sessionPort":9999,"readyPort":9998,"ports":[{"port":8080,"origin":%q}]}`,
 		ConfigVariable, origin.address))
 	agent.Stderr = os.Stderr
 	output, err := agent.StdoutPipe()

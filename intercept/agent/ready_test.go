@@ -1,8 +1,9 @@
 package agent
 
 import (
-	"fmt"
+	"io"
 	"net"
+	"net/http"
 	"strconv"
 	"strings"
 	"testing"
@@ -12,57 +13,68 @@ import (
 	"github.com/devtun/devtun/intercept/plan"
 )
 
-// ready runs "devtun-agent ready" in the agent's pod.
-func (w *world) ready(identity string) (code int, said string) {
+// ready asks as the kubelet does, and returns why the agent is not ready.
+func (w *world) ready() (why string) {
 	w.t.Helper()
-	_, at, err := net.SplitHostPort(w.address("tcp", "127.0.0.1", sessionPort))
+	client := http.Client{Timeout: soon, Transport: &http.Transport{DisableKeepAlives: true}}
+	response, err := client.Get("http://" + w.address("tcp", "", readyPort) + ReadyPath)
 	require.NoError(w.t, err)
-	var stderr strings.Builder
-	config := fmt.Sprintf(`{"version":1,"name":"service-middle","identity":%q,"mode":"replace","grace":"1m","sessionPort":%s,"ports":[{"port":8080}]}`, identity, at)
-	code = Main([]string{"ready"}, []string{ConfigVariable + "=" + config}, &stderr)
-	return code, stderr.String()
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	require.NoError(w.t, err)
+	want := http.StatusOK
+	if len(text) > 0 {
+		want = http.StatusServiceUnavailable
+	}
+	require.Equal(w.t, want, response.StatusCode, string(text))
+	return string(text)
 }
 
-func TestReadyAsksTheAgent(t *testing.T) {
+func TestReadyAtOnce(t *testing.T) {
 	w := newWorld(t, greet("origin"))
-	code, said := w.ready("4f1c")
-	require.Zero(t, code, said)
-	code, said = w.ready("other")
-	require.Equal(t, 1, code)
-	require.Contains(t, said, "the identity differs")
-	w.stop()
-	<-w.ended
-	code, said = w.ready("4f1c")
-	require.Equal(t, 1, code)
-	require.Contains(t, said, "refused")
+	require.Empty(t, w.ready())
+	w.agent.drain("the intercept is ending")
+	require.Empty(t, w.ready(), "the origin takes them")
 }
 
 // TestReadyInReplaceMode keeps connections away as long as nobody would take
 // them.
 func TestReadyInReplaceMode(t *testing.T) {
 	w := newWorld(t, greet("origin"), func(a *Agent) { a.Config.Mode, a.Config.Ports[0].Origin = plan.Replace, "" })
-	code, said := w.ready("4f1c")
-	require.Equal(t, 1, code)
-	require.Contains(t, said, "no developer has connected yet")
+	require.Equal(t, "no developer has connected yet\n", w.ready())
 	l := w.connect(to(serve(t, greet("local"))))
-	code, said = w.ready("4f1c")
-	require.Zero(t, code, said)
+	require.Empty(t, w.ready())
 	l.session.Close()
 	<-l.ended
-	code, said = w.ready("4f1c")
-	require.Zero(t, code, "connections wait for the developer: %s", said)
+	require.Empty(t, w.ready(), "connections wait for the developer")
 
 	held := make(chan string, 1)
 	go func() { held <- w.who() }()
 	w.eventually(func() bool { return w.agent.clients.count() == 1 })
 	w.agent.drain("the workload is restored")
 	require.Contains(t, <-held, "reset", "it finds the workload when it tries again")
-	code, said = w.ready("4f1c")
-	require.Equal(t, 1, code)
-	require.Contains(t, said, "the workload is restored")
+	require.Equal(t, "the agent takes no more connections: the workload is restored\n", w.ready())
 }
 
-func TestAnAgentThatCannotListenIsNotReady(t *testing.T) {
+// TestTheReadyPortSaysNothingElse to whom it does not concern.
+func TestTheReadyPortSaysNothingElse(t *testing.T) {
+	w := newWorld(t, greet("origin"))
+	for request, answer := range map[string]string{
+		"GET / HTTP/1.1\r\nHost: x\r\n\r\n":                                         "HTTP/1.1 404 Not Found\r\n",
+		"POST /ready HTTP/1.1\r\nHost: x\r\n\r\n":                                   "HTTP/1.1 405 Method Not Allowed\r\n",
+		"devtun-agent\n\x00\x02{}\r\n\r\n":                                          "HTTP/1.1 400 Bad Request\r\n",
+		"GET /ready HTTP/1.1\r\nX: " + strings.Repeat("x", 64<<10) + "\r\n\r\n":     "HTTP/1.1 431 Request Header Fields Too Large\r\n",
+		"GET /ready HTTP/1.1\r\n" /* and no more: until readyTimeout has passed */ : "",
+	} {
+		conn := dialTCP(t, w.address("tcp", "", readyPort))
+		io.WriteString(conn, request)
+		got, _ := io.ReadAll(conn) // which a reset may end
+		require.True(t, strings.HasPrefix(string(got), answer), "%.30q: %q", request, got)
+	}
+	require.Empty(t, w.ready())
+}
+
+func TestAnAgentThatCannotListenEnds(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer taken.Close()

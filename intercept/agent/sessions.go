@@ -5,7 +5,6 @@ import (
 	"net"
 	"time"
 
-	"github.com/devtun/devtun/intercept/plan"
 	"github.com/devtun/devtun/intercept/wire"
 	"github.com/devtun/devtun/tunnel/relay"
 )
@@ -25,11 +24,7 @@ func (a *Agent) greet(ctx context.Context, tcp *net.TCPConn) {
 		a.Log.Warn("session refused", "error", err)
 		return
 	}
-	switch purpose {
-	case wire.ForReady:
-		a.sayReady(ctx, conn)
-		return
-	case wire.ForStatus:
+	if purpose == wire.ForStatus {
 		wire.TellStatus(ctx, conn, a.status())
 		return
 	}
@@ -46,24 +41,6 @@ func (a *Agent) greet(ctx context.Context, tcp *net.TCPConn) {
 		return
 	}
 	a.run(ctx, session)
-}
-
-// sayReady says whether connections should come. Where the agent has taken the
-// workload's place they come as soon as it is ready, so it is not before a
-// developer has been there, and no longer once it winds up: there is nobody else
-// to take them.
-func (a *Agent) sayReady(ctx context.Context, conn wire.Transport) {
-	a.mu.Lock()
-	met, draining := a.met, a.draining
-	a.mu.Unlock()
-	switch {
-	case a.Config.Mode == plan.Replace && draining != "":
-		wire.Refuse(ctx, conn, &wire.Refusal{Code: wire.NotReady, Text: "the agent takes no more connections: " + draining})
-	case a.Config.Mode == plan.Replace && !met:
-		wire.Refuse(ctx, conn, &wire.Refusal{Code: wire.NotReady, Text: "no developer has connected yet"})
-	default:
-		wire.Welcome(ctx, conn)
-	}
 }
 
 // run serves a session, which takes the place of the one before: whoever

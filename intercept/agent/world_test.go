@@ -25,6 +25,7 @@ const (
 
 	port        = 8080
 	sessionPort = 9999
+	readyPort   = 9998
 
 	quiet = 100 * time.Millisecond // the Rest of these agents
 )
@@ -68,7 +69,7 @@ func newWorld(t *testing.T, handle func(relay.TCP), options ...func(*Agent)) *wo
 	w := &world{t: t, log: &logBuffer{}, ended: make(chan struct{}), listeners: make(map[string]string)}
 	w.origin = serve(t, handle)
 	config := Config{
-		Version: wire.Version, Name: "service-middle", Identity: "4f1c", Mode: plan.Divert, SessionPort: sessionPort,
+		Version: wire.Version, Name: "service-middle", Identity: "4f1c", Mode: plan.Divert, SessionPort: sessionPort, ReadyPort: readyPort,
 		Ports: []Port{{Port: port, Protocol: TCP, Origin: w.origin.address}},
 	}
 	require.NoError(t, config.complete())

@@ -10,6 +10,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/devtun/devtun/intercept/agent"
 	"github.com/devtun/devtun/intercept/plan"
@@ -23,9 +24,9 @@ const (
 	istioInject = "sidecar.istio.io/inject"
 	// firstPort is the first that ordinary users may listen on.
 	firstPort = 1024
-	// sessionPort is the agent's own, on loopback. It goes up where a service's
+	// ownPort is the first that the agent may have for itself, where no service's
 	// pods have it.
-	sessionPort = 47380
+	ownPort = 47380
 )
 
 // deployment is the agent's.
@@ -88,7 +89,7 @@ func (b *builder) pod() (*corev1.PodSpec, error) {
 			Resources: b.circumstances.resources(),
 			ReadinessProbe: &corev1.Probe{
 				PeriodSeconds: 1, TimeoutSeconds: 5, FailureThreshold: 3,
-				ProbeHandler: corev1.ProbeHandler{Exec: &corev1.ExecAction{Command: []string{agentCommand, "ready"}}},
+				ProbeHandler: corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{Path: agent.ReadyPath, Port: intstr.FromInt(b.ownPort(1))}},
 			},
 			SecurityContext: &corev1.SecurityContext{
 				AllowPrivilegeEscalation: &no, ReadOnlyRootFilesystem: &yes,
@@ -180,7 +181,8 @@ func (b *builder) listened() []Port {
 // config is what the agent is told, as JSON.
 func (b *builder) config(mounts []corev1.VolumeMount) (string, error) {
 	config := agent.Config{
-		Version: b.Version, Name: b.Name(), Identity: b.Identity, SessionPort: b.freePort(), Mode: b.Mode, Grace: agent.Duration(b.Grace),
+		Version: b.Version, Name: b.Name(), Identity: b.Identity, SessionPort: b.ownPort(0), ReadyPort: b.ownPort(1),
+		Mode: b.Mode, Grace: agent.Duration(b.Grace),
 	}
 	if b.NoRestore {
 		config.Grace = 0 // never
@@ -205,11 +207,15 @@ func (b *builder) config(mounts []corev1.VolumeMount) (string, error) {
 	return strings.ReplaceAll(string(text), "$(", "$$("), nil // as the kubelet expands variables
 }
 
-// freePort is the session's.
-func (b *builder) freePort() int {
-	port := sessionPort
-	for slices.ContainsFunc(b.Ports, func(p Port) bool { return p.Target == port }) {
-		port++
+// ownPort is the nth of the agent's own ports.
+func (b *builder) ownPort(n int) int {
+	for port := ownPort; ; port++ {
+		if slices.ContainsFunc(b.Ports, func(p Port) bool { return p.Target == port }) {
+			continue
+		}
+		if n == 0 {
+			return port
+		}
+		n--
 	}
-	return port
 }

@@ -69,12 +69,12 @@ func TestAgent(t *testing.T) {
 
 	require.Equal(t, "registry.example/agent:1", container.Image)
 	require.Equal(t, []string{"/devtun-agent"}, container.Command)
-	require.Equal(t, []string{"/devtun-agent", "ready"}, container.ReadinessProbe.Exec.Command)
+	require.Equal(t, &corev1.HTTPGetAction{Path: "/ready", Port: intstr.FromInt(47381)}, container.ReadinessProbe.HTTPGet)
 	require.Equal(t, []corev1.ContainerPort{
 		{Name: "http", ContainerPort: 80, Protocol: "TCP"}, {Name: "clock", ContainerPort: 8123, Protocol: "UDP"}, {Name: "admin", ContainerPort: 9901, Protocol: "TCP"},
 	}, container.Ports)
 
-	require.JSONEq(t, `{"version":1,"name":"web","identity":"one","sessionPort":47380,"mode":"divert","grace":"1m0s","ports":[
+	require.JSONEq(t, `{"version":1,"name":"web","identity":"one","sessionPort":47380,"readyPort":47381,"mode":"divert","grace":"1m0s","ports":[
 		{"port":80,"protocol":"TCP","origin":"devtun-origin-web.shop.svc:8080"},
 		{"port":8123,"protocol":"UDP","origin":"devtun-origin-web.shop.svc:123"},
 		{"port":9901,"protocol":"TCP","origin":"devtun-origin-web-admin.shop.svc:9901"}],
@@ -145,7 +145,7 @@ func TestReplace(t *testing.T) {
 		plan.AgentLabel: id, plan.InterceptLabel: "web", plan.ManagedByLabel: "devtun", "app": "web", "tier": "back", istioInject: "false",
 	}, agent.Spec.Template.Labels, "every selector finds it")
 	require.Empty(t, created[corev1.Service](t, p, "Service"))
-	require.JSONEq(t, `{"version":1,"name":"web","identity":"one","sessionPort":47380,"mode":"replace","grace":"1m0s","ports":[
+	require.JSONEq(t, `{"version":1,"name":"web","identity":"one","sessionPort":47380,"readyPort":47381,"mode":"replace","grace":"1m0s","ports":[
 		{"port":80,"protocol":"TCP"},{"port":9901,"protocol":"TCP"}]}`, configOf(t, container))
 
 	require.Len(t, p.Swap, 1)
@@ -179,12 +179,12 @@ func TestNoRestore(t *testing.T) {
 	require.False(t, *agent.Spec.Template.Spec.AutomountServiceAccountToken)
 }
 
-// TestSessionPort keeps away from the services' ports.
-func TestSessionPort(t *testing.T) {
+// TestOwnPorts keeps away from the services' ports.
+func TestOwnPorts(t *testing.T) {
 	_, client := newShop(t, `{apiVersion: v1, kind: Service, metadata: {name: near}, spec: {selector: {app: web}, ports: [{port: 1, targetPort: 47380}]}}`)
 	p, _ := planOf(t, client, "near", options(plan.Divert))
 	_, container := agentOf(t, p)
-	require.Contains(t, configOf(t, container), `"sessionPort":47381`)
+	require.Contains(t, configOf(t, container), `"sessionPort":47381,"readyPort":47382`)
 }
 
 // TestCarriedOut swaps and restores what is planned, in both modes.

@@ -36,7 +36,6 @@ type Purpose string
 
 const (
 	ForSession Purpose = "session" // a session, from here on
-	ForReady   Purpose = "ready"   // only whether the agent is ready
 	ForStatus  Purpose = "status"  // only how it stands
 )
 
@@ -76,7 +75,6 @@ const (
 	WrongName     Code = "name"
 	WrongIdentity Code = "identity"
 	WrongPurpose  Code = "purpose"
-	NotReady      Code = "not-ready"
 	Restored      Code = "restored"
 )
 
@@ -105,14 +103,6 @@ func (e End) Dial(ctx context.Context, conn Transport) (*Session, error) {
 		return nil, err
 	}
 	return newSession(conn, true, e.Log), nil
-}
-
-// AskReady asks the agent behind conn whether it is ready, and closes conn.
-func (e End) AskReady(ctx context.Context, conn Transport) error {
-	if _, err := e.ask(ctx, conn, ForReady); err != nil {
-		return err
-	}
-	return conn.Close()
 }
 
 // AskStatus asks the agent behind conn how it stands, and closes conn. An agent of
@@ -188,7 +178,7 @@ func (e End) check(h Hello) *Refusal {
 		return &Refusal{Code: WrongName, Text: fmt.Sprintf("the agent belongs to intercept %q, not to %q", e.Name, h.Name)}
 	case subtle.ConstantTimeCompare([]byte(h.Identity), []byte(e.Identity)) != 1:
 		return &Refusal{Code: WrongIdentity, Text: "the agent belongs to another intercept of the same name: the identity differs"}
-	case h.Purpose != ForSession && h.Purpose != ForReady && h.Purpose != ForStatus:
+	case h.Purpose != ForSession && h.Purpose != ForStatus:
 		return &Refusal{Code: WrongPurpose, Text: fmt.Sprintf("the agent does not know the purpose %q", h.Purpose)}
 	}
 	return nil
@@ -207,12 +197,6 @@ func Refuse(ctx context.Context, conn Transport, refusal *Refusal) error {
 	return reply(ctx, conn, answer{Version: Version, Refusal: refusal})
 }
 
-// Welcome answers a hello for the agent's side. After a hello for a session,
-// Accept takes conn over.
-func Welcome(ctx context.Context, conn Transport) error {
-	return reply(ctx, conn, answer{Version: Version})
-}
-
 // TellStatus answers a hello for the agent's status.
 func TellStatus(ctx context.Context, conn Transport, status Status) error {
 	return reply(ctx, conn, answer{Version: Version, Status: &status})
@@ -221,7 +205,7 @@ func TellStatus(ctx context.Context, conn Transport, status Status) error {
 // Accept welcomes the developer's side and returns the session, to be Run. On
 // error conn is closed.
 func (e End) Accept(ctx context.Context, conn Transport) (*Session, error) {
-	if err := Welcome(ctx, conn); err != nil {
+	if err := reply(ctx, conn, answer{Version: Version}); err != nil {
 		conn.Close()
 		return nil, err
 	}
