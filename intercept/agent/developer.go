@@ -65,7 +65,7 @@ func (d *developer) recall() {
 	defer d.mu.Unlock()
 	for o, cancel := range d.offers {
 		cancel(errAway)
-		if o.taken.Load() && o.held.client.letGo() {
+		if o.taken.Load() && o.held.client.letGo(false) {
 			o.Abort()
 		}
 	}

@@ -87,7 +87,7 @@ func (h *held) Abort() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.bound {
-		if !h.client.letGo() {
+		if !h.client.letGo(true) {
 			h.client.Abort()
 		}
 		return
@@ -112,7 +112,7 @@ func (h *held) Write(p []byte) (int, error) { return h.client.Write(p) }
 
 // CloseWrite tells the client the end, unless it may go elsewhere.
 func (h *held) CloseWrite() error {
-	if h.client.letGo() {
+	if h.client.letGo(true) {
 		return nil
 	}
 	return h.client.CloseWrite()

@@ -9,7 +9,9 @@ import (
 // A client that keeps its connection must not lose a request because the
 // developer's side has gone since the last one. So when that side ends the
 // connection between two requests, or is not heard any more, the client is let
-// go: it learns nothing, and its connection is carried anew.
+// go: it learns nothing, and its connection is carried anew. So is one whose first
+// request that side has dropped: Go's http.Server, told to shut down, closes a
+// connection whose request it has just read, without an answer.
 
 // noticeTime is how long it takes to know why the developer's side has ended a
 // connection: a local process that stops ends its connections first, and is then
@@ -18,15 +20,18 @@ const noticeTime = 400 * time.Millisecond
 
 // letGo takes the connection from the developer's side, and reports that nobody
 // has it: nothing that was asked is being answered, and what was asked may be
-// asked again.
-func (c *client) letGo() bool {
+// asked again. ended says that the developer's side has ended the connection; if
+// it has only fallen silent, a first request may be at a breakpoint there, and
+// stays.
+func (c *client) letGo(ended bool) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.let {
 		return true
 	}
-	between := c.answers.complete && !c.answers.opaque && !c.answers.last && c.pending.repeatable()
-	if !between || c.writing || c.last || c.closing || c.ended || c.atOrigin.Load() {
+	between := c.answers.complete && !c.answers.opaque && !c.answers.last
+	dropped := ended && !c.answers.begun() && isOneRequest(c.pending.text)
+	if !between && !dropped || !c.pending.repeatable() || c.writing || c.last || c.closing || c.ended || c.atOrigin.Load() {
 		return false
 	}
 	c.let = true

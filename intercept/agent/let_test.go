@@ -106,6 +106,66 @@ func TestRequestsThatNobodyAnswersAreAskedAgain(t *testing.T) {
 	require.Equal(t, "local", answer)
 }
 
+// A local process that stops drops what it has just been asked.
+func TestAFirstRequestThatIsDroppedIsAskedAgain(t *testing.T) {
+	for name, drop := range map[string]func(relay.TCP){
+		"in good order": func(conn relay.TCP) { conn.CloseWrite(); io.Copy(io.Discard, conn) },
+		"by a reset":    func(conn relay.TCP) { conn.Abort() },
+	} {
+		for method, answer := range map[string]string{"GET": "origin", "POST": ""} {
+			for _, stops := range []bool{true, false} {
+				t.Run(fmt.Sprintf("%s, %s, it stops: %t", name, method, stops), func(t *testing.T) {
+					origin := web(t, "origin")
+					asked := make(chan bool)
+					local := serve(t, func(conn relay.TCP) {
+						http.ReadRequest(bufio.NewReader(conn))
+						<-asked
+						drop(conn)
+					})
+					w := newWorld(t, greet("unused"), func(a *Agent) { a.Config.Ports[0].Origin = origin.address })
+					l := w.connect(to(local))
+					k := w.keeper()
+					k.send(method)
+					asked <- true
+					if stops {
+						l.session.SetPort(port, false)
+					}
+					got, err := k.answer()
+					if !stops {
+						require.Error(t, err, "it means this connection")
+						return
+					}
+					require.Equal(t, answer, got)
+					require.Equal(t, answer == "", err != nil)
+				})
+			}
+		}
+	}
+}
+
+// A first request that is at a breakpoint stays there, whatever becomes of the way.
+func TestAFirstRequestStaysWithASilentDeveloper(t *testing.T) {
+	asked, goOn := make(chan bool), make(chan bool)
+	local := serve(t, func(conn relay.TCP) {
+		http.ReadRequest(bufio.NewReader(conn))
+		asked <- true
+		<-goOn
+		io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nlocal")
+	})
+	w := newWorld(t, greet("origin"))
+	l := w.connect(to(local))
+	k := w.keeper()
+	k.send("GET")
+	<-asked
+	l.link.pause()
+	w.eventually(func() bool { return w.who() == "origin" })
+	l.link.resume()
+	close(goOn)
+	answer, err := k.answer()
+	require.NoError(t, err)
+	require.Equal(t, "local", answer)
+}
+
 // A local process that ends one connection means that one.
 func TestALocalProcessEndsAKeptConnection(t *testing.T) {
 	var mu sync.Mutex

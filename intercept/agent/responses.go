@@ -38,6 +38,10 @@ func (r *responses) sent(p []byte) {
 	}
 }
 
+// begun reports that there was a response, or the first byte of one, or that it
+// cannot be known.
+func (r *responses) begun() bool { return r.opaque || r.reading != nil || r.complete }
+
 // between reports that the next byte is the first of a response.
 func (r *responses) between() bool { return !r.opaque && (r.reading == nil || r.complete) }
 
