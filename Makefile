@@ -71,7 +71,7 @@ fuzz: ## run each fuzz target for a moment: FUZZTIME=20000x
 		done; done
 
 e2e: ## run the tests on a real cluster (root, or DEVTUN_KUBECONFIG=path)
-	go test -count=1 -timeout 60m -parallel 3 ./e2e
+	go test -count=1 -timeout 60m -parallel 2 ./e2e
 	@if test -z "$$DEVTUN_KUBECONFIG"; then set -x; go test -count=1 -timeout 20m -tags e2e ./e2e/cluster; fi
 
 bench: ## measure forward and intercept against kubectl port-forward and the pod itself

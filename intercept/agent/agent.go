@@ -55,6 +55,7 @@ type Agent struct {
 	met      bool      // a developer has been here
 	seen     time.Time // when the developer's side was last there
 	draining string    // why; empty if it is not
+	drained  time.Time // since when it is
 	restored bool      // or being restored
 	changed  chan struct{}
 }

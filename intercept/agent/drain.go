@@ -4,6 +4,8 @@ import (
 	"context"
 	"slices"
 	"time"
+
+	"github.com/devtun/devtun/intercept/plan"
 )
 
 const (
@@ -20,7 +22,7 @@ const (
 func (a *Agent) drain(why string) {
 	a.change(func() {
 		if a.draining == "" {
-			a.draining = why
+			a.draining, a.drained = why, time.Now()
 		}
 	})
 }
@@ -71,14 +73,22 @@ func (a *Agent) misplaced(c *client) bool {
 
 // windUp waits until the last connection has ended and none has come for Linger,
 // at most for Config.Patience. A new one shows that some node still leads here: to
-// stop listening then would refuse the next.
+// stop listening then would refuse the next. The nodes have been learning that they
+// should not since the agent drains. An agent that has taken the workload's place
+// does not wait for new ones: there is nobody to give them to.
 func (a *Agent) windUp() {
-	since := time.Now()
+	a.mu.Lock()
+	since := a.drained
+	a.mu.Unlock()
+	linger := a.Linger
+	if a.Config.Mode == plan.Replace {
+		linger = 0
+	}
 	patience := time.NewTimer(time.Duration(a.Config.Patience))
 	defer patience.Stop()
 	ticker := time.NewTicker(drainTick)
 	defer ticker.Stop()
-	for a.clients.count() > 0 || a.clients.quiet(since) < a.Linger {
+	for a.clients.count() > 0 || a.clients.quiet(since) < linger {
 		select {
 		case <-ticker.C:
 		case <-patience.C:

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/devtun/devtun/intercept/plan"
 	"github.com/devtun/devtun/intercept/wire"
 	"github.com/devtun/devtun/tunnel/relay"
 )
@@ -134,6 +135,17 @@ func TestListensAsLongAsSomebodyComes(t *testing.T) {
 	<-w.ended
 	require.Greater(t, time.Since(last), linger-linger/5)
 	require.Less(t, time.Since(last), soon)
+}
+
+// TestEndsAtOnceInReplaceMode, where there is nobody to give connections to.
+func TestEndsAtOnceInReplaceMode(t *testing.T) {
+	w := newWorld(t, greet("unused"), func(a *Agent) {
+		a.Config.Mode, a.Config.Ports[0].Origin = plan.Replace, ""
+		a.Linger = time.Hour
+		a.Config.Patience = Duration(time.Hour)
+	})
+	w.stop()
+	<-w.ended
 }
 
 func TestOtherConnectionsOutliveADrain(t *testing.T) {
