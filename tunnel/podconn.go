@@ -99,9 +99,13 @@ func (c *podConn) Read(p []byte) (int, error) {
 // what it said. With it the server's part of the connection is over.
 func (c *podConn) verdict() string {
 	giveUp := time.AfterFunc(verdictTimeout, c.errs.Reset)
-	message, _ := io.ReadAll(io.LimitReader(c.errs, maxVerdict))
+	text, _ := io.ReadAll(io.LimitReader(c.errs, maxVerdict))
 	c.ended.Store(giveUp.Stop())
-	return strings.TrimSpace(string(message))
+	message := strings.TrimSpace(string(text))
+	if message != "" {
+		c.data.Unread()
+	}
+	return message
 }
 
 // Over reports that the server has ended the connection altogether: an end of

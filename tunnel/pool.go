@@ -210,15 +210,22 @@ func place(session *pooled) *pooled {
 	return session
 }
 
-// release counts a stream off session.
+// release counts a stream off session, which ends with its last one if it takes no
+// others.
 func (p *Pool) release(pod Pod, session *pooled) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	session.streams--
 	session.used = time.Now()
-	if state, ok := p.pods[pod]; ok {
-		state.wake()
+	state, ok := p.pods[pod]
+	if !ok {
+		return
 	}
+	if session.streams == 0 && !session.Usable() && p.ctx.Err() == nil {
+		state.sessions = remove(state.sessions, session)
+		p.work.Go(func() { session.Close() })
+	}
+	state.wake()
 }
 
 // attempt begins to open an API connection. Call it with mu held.
@@ -266,6 +273,6 @@ func (p *Pool) pod(pod Pod) *podPool {
 	return state
 }
 
-func remove(attempts []*attempt, a *attempt) []*attempt {
-	return slices.DeleteFunc(attempts, func(other *attempt) bool { return other == a })
+func remove[T comparable](list []T, one T) []T {
+	return slices.DeleteFunc(list, func(other T) bool { return other == one })
 }

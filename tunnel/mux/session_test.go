@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -216,6 +217,37 @@ func TestOpenEndsWithItsContext(t *testing.T) {
 	require.ErrorIs(t, err, mux.ErrGoingAway)
 	session.Close()
 	<-drained
+}
+
+// TestWhatNobodyReads: a far side that ends a stream without having read it blocks
+// every fifth stream of the session, itself until it resets the stream.
+func TestWhatNobodyReads(t *testing.T) {
+	for name, giveUp := range map[string]func(*mux.Stream){
+		"reset":                       (*mux.Stream).Reset,
+		"finished, then told of":      func(st *mux.Stream) { st.CloseWrite(); st.Unread() },
+		"told of while it is sent to": (*mux.Stream).Unread,
+	} {
+		for _, sends := range []bool{true, false} {
+			t.Run(fmt.Sprintf("%s, sends: %t", name, sends), func(t *testing.T) {
+				over := make(chan struct{})
+				defer close(over)
+				session, _ := start(t, func(stream *spdystream.Stream) {
+					stream.Close()
+					<-over
+					stream.Reset() // or the far side's end would wait for ever
+				})
+				stream := open(t, session)
+				if sends {
+					_, err := stream.Write([]byte("x"))
+					require.NoError(t, err)
+				}
+				_, err := io.ReadAll(stream)
+				require.NoError(t, err)
+				giveUp(stream)
+				require.Equal(t, !sends, session.Usable())
+			})
+		}
+	}
 }
 
 func TestAWriteThatHangs(t *testing.T) {

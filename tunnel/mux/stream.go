@@ -39,6 +39,7 @@ type Stream struct {
 	taken    int   // bytes of queue[0] that were read
 	size     int   // bytes in queue
 	carried  int64 // bytes in both directions
+	sent     bool  // something was sent
 	stalled  bool
 	bulk     bool
 	replied  bool
@@ -174,6 +175,7 @@ func (st *Stream) toSend(n int) error {
 		return st.err
 	}
 	st.carry(n)
+	st.sent = st.sent || n > 0
 	return nil
 }
 
@@ -196,11 +198,12 @@ func (st *Stream) CloseWrite() error {
 //
 // A reset that overtakes the reply costs the session its new streams: at the
 // far side, spdystream's handleResetFrame then waits for a receiver that does
-// not exist, and with it every fifth stream of the connection.
+// not exist, and with it every fifth stream of the connection. So does one after
+// the far side's end, of a stream on which something was sent: see Unread.
 func (st *Stream) Reset() {
 	st.mu.Lock()
 	open := st.err == nil || st.err == io.EOF && !st.finished
-	wedged := open && (!st.replied || st.bulk)
+	wedged := open && (!st.replied || st.bulk || st.sent && st.err == io.EOF)
 	st.finished = true
 	st.mu.Unlock()
 	if wedged {
@@ -209,6 +212,19 @@ func (st *Stream) Reset() {
 	st.fail(net.ErrClosed)
 	if open {
 		st.session.sendReset(st.id)
+	}
+}
+
+// Unread says that the far side has given the stream up. If anything was sent, the
+// session takes no new streams: at the far side, spdystream's handleDataFrame then
+// waits for a reader that does not exist, and with it every fifth stream of the
+// connection, those to come among them; a reset would wait behind it.
+func (st *Stream) Unread() {
+	st.mu.Lock()
+	sent := st.sent
+	st.mu.Unlock()
+	if sent {
+		st.session.retire()
 	}
 }
 
