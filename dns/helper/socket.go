@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
@@ -22,6 +23,10 @@ type door struct {
 const (
 	doorPrefix = "devtun-helper-"
 	doorName   = "socket"
+
+	// doorTime is how long a directory may be without its socket: a helper that is
+	// killed between the two leaves it so.
+	doorTime = 10 * time.Second
 )
 
 // openDoor makes the socket for the user uid below the directory parent.
@@ -84,8 +89,13 @@ func sweep(parent string) {
 			conn.Close() // its helper turns this process away, or takes it for gone
 			continue
 		}
-		if errors.Is(err, syscall.ECONNREFUSED) {
+		if errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, fs.ErrNotExist) && olderThan(directory, doorTime) {
 			os.RemoveAll(directory)
 		}
 	}
+}
+
+func olderThan(path string, age time.Duration) bool {
+	info, err := os.Stat(path)
+	return err == nil && time.Since(info.ModTime()) > age
 }
