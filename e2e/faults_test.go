@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"net"
@@ -13,7 +12,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
 	"github.com/devtun/devtun/e2e/cluster"
@@ -25,9 +23,6 @@ import (
 const (
 	recoverTime = 15 * time.Second
 	returnTime  = 2 * time.Second
-	// clusterTime bounds how long the local cluster takes to work again. One
-	// restart costs it some 15 s, several in a row two minutes.
-	clusterTime = 4 * time.Minute
 )
 
 // fault is something that happens on the way to the API server.
@@ -127,19 +122,14 @@ func survive(t *testing.T, f fault) {
 // The user has no more rights than needed: an API server that has just started
 // does not know of them at first.
 func TestAPIServerMayGoAway(t *testing.T) {
-	local := localCluster(t)
 	n := newNamespace(t).testserver("web", 1)
+	local := disturbedCluster(t)
 	user := userConfig(t, &clientcmdapi.AuthInfo{Token: n.user("developer", enough...)})
 	d := launchForward(t, user, "-n", n.name)
 	d.await("ready", readyTimeout, func(e event) bool { return e.Type == "ready" })
 	web := d.addr("web", 80)
 	require.NoError(t, askAtOnce(web, 16, readyTimeout))
 
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-		defer cancel()
-		assert.NoError(t, local.Start(ctx, cluster.APIServer))
-	})
 	require.NoError(t, local.Kill(t.Context(), cluster.APIServer))
 	warning := d.await("warning", 5*time.Second, func(e event) bool { return e.Type == "warning" && !e.Over })
 	require.Contains(t, warning.Message, "cannot watch the cluster, names and listeners stay")
@@ -155,19 +145,6 @@ func TestAPIServerMayGoAway(t *testing.T) {
 	d.await("word that it is over", recoverTime, func(e event) bool { return e.Type == "warning" && e.Over })
 	t.Logf("the end of the trouble is told after %v", time.Since(back).Round(time.Millisecond))
 	requireUnmoved(t, d, "web", web)
-	n.awaitCluster()
-}
-
-// awaitCluster waits until new pods come up. After a restart of the API server
-// the cluster's controllers take their time to look again; devtun does not need
-// them, but the tests that follow do.
-func (n *namespace) awaitCluster() {
-	n.t.Helper()
-	n.scale("web", 2)
-	require.Eventually(n.t, func() bool {
-		web, err := n.client.AppsV1().Deployments(n.name).Get(n.t.Context(), "web", metav1.GetOptions{})
-		return err == nil && web.Status.ReadyReplicas == 2
-	}, clusterTime, 200*time.Millisecond)
 }
 
 // ask makes a new connection and wants the test server's answer on it.

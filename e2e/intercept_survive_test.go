@@ -373,16 +373,11 @@ func (s *survivor) listed() (rows []struct{ Name, Connected, Traffic string }) {
 // TestInterceptSurvivesTheCluster restarts what the way of the traffic does not
 // need, but devtun's own does.
 func TestInterceptSurvivesTheCluster(t *testing.T) {
-	local := localCluster(t)
 	n := newNamespace(t).examples()
+	local := disturbedCluster(t)
 	s := newSurvivor(n, kubeconfig())
 	for _, component := range []cluster.Component{cluster.Kubelet, cluster.APIServer} {
 		s.within(t, string(component), func(t *testing.T) {
-			t.Cleanup(func() {
-				ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-				defer cancel()
-				assert.NoError(t, local.Start(ctx, component))
-			})
 			m := moment{from: time.Now()} // the loader's clock is this machine's
 			require.NoError(t, local.Kill(t.Context(), component))
 			m.to = time.Now()

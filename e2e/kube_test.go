@@ -52,6 +52,19 @@ func localCluster(t *testing.T) *cluster.Cluster {
 	return local
 }
 
+// disturbedCluster is the local cluster for a test that ends components of it.
+// The tests that follow find one that works, however this one ends.
+func disturbedCluster(t *testing.T) *cluster.Cluster {
+	t.Helper()
+	local := localCluster(t)
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+		defer cancel()
+		assert.NoError(t, local.Refresh(ctx))
+	})
+	return local
+}
+
 // newNamespace makes a namespace that goes with the test.
 func newNamespace(t *testing.T) *namespace {
 	t.Helper()
@@ -65,6 +78,10 @@ func newNamespace(t *testing.T) *namespace {
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 		defer cancel()
+		if t.Failed() {
+			out, err := run(ctx, 10*time.Second, kubectlPath(t), "--kubeconfig", kubeconfig(), "get", "-n", made.Name, "pods,endpointslices", "-o", "wide")
+			t.Logf("what the cluster had of %s (error: %v):\n%s", made.Name, err, out)
+		}
 		client.CoreV1().Pods(made.Name).DeleteCollection(ctx, metav1.DeleteOptions{GracePeriodSeconds: &now}, metav1.ListOptions{})
 		client.CoreV1().Namespaces().Delete(ctx, made.Name, metav1.DeleteOptions{})
 	})

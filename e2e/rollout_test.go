@@ -66,12 +66,12 @@ func TestScaleToZeroAndBackUnderLoad(t *testing.T) {
 
 func TestAPIServerRestart(t *testing.T) {
 	n := newNamespace(t).testserver("web", 1)
+	local := disturbedCluster(t)
 	d := startForward(t, "-n", n.name)
 	addr := d.addr("web", 80)
 	_, err := who(t.Context(), addr)
 	require.NoError(t, err)
 
-	local := localCluster(t)
 	require.NoError(t, local.Kill(t.Context(), cluster.APIServer))
 	held := make(chan error, 1)
 	go func() { // while there is no API server, a connection is held

@@ -78,6 +78,19 @@ func TestLifecycle(t *testing.T) {
 		require.NoError(t, err)
 	})
 
+	t.Run("what watches the API server starts anew", func(t *testing.T) {
+		c, api := open(t, dir)
+		require.NoError(t, c.Kill(ctx, cluster.APIServer))
+		require.NoError(t, c.Refresh(ctx))
+		alive := running(ctx, t, c)
+		for _, component := range cluster.Components() {
+			require.True(t, alive[component], component)
+		}
+		_, err := api.CoreV1().Pods("default").Get(ctx, "pause", metav1.GetOptions{})
+		require.NoError(t, err, "the API's data was to stay")
+		requireUsable(ctx, t, dir)
+	})
+
 	t.Run("kube-proxy stops and starts", func(t *testing.T) {
 		c, _ := open(t, dir)
 		require.NoError(t, c.Stop(ctx, cluster.KubeProxy))

@@ -49,6 +49,23 @@ func (c *Cluster) Kill(ctx context.Context, component Component) error {
 	return c.end(ctx, component, 0)
 }
 
+// Refresh ends all that watches the API server, starts it again with whatever
+// else does not run, and waits until the cluster can be used.
+//
+// An API server that was killed refuses every watch as forbidden for a moment
+// when it is back, before it has read the roles (/readyz waits for them, its port
+// does not). Each informer of the others then backs off by itself, for up to 30 s
+// at a time: pods may come up while kube-proxy does not hear of their endpoints
+// for a minute more. Started anew, they know at once.
+func (c *Cluster) Refresh(ctx context.Context) error {
+	for _, component := range []Component{ControllerManager, Scheduler, Kubelet, KubeProxy, CoreDNS} {
+		if err := c.Kill(ctx, component); err != nil {
+			return err
+		}
+	}
+	return c.serve(ctx)
+}
+
 func (c *Cluster) end(ctx context.Context, component Component, grace time.Duration) error {
 	request := node.StopRequest{Name: string(component), Grace: grace}
 	if err := c.node().Stop(ctx, request); err != nil {
