@@ -404,6 +404,7 @@ func TestAConnectionThatNobodyTakesIsReset(t *testing.T) {
 	require.Equal(t, "no endpoint in time", (<-reports).Reason)
 
 	endpoints.Set(at("deaf"), 0)
+	addr, reports = forward(t, newPool(t, server, tunnel.SPDY), endpoints, tunnel.DefaultHold)
 	_, err = ask(t, addr)
 	require.ErrorContains(t, err, "reset")
 	report := <-reports
