@@ -83,16 +83,25 @@ func TestKills(t *testing.T) {
 				}
 				return nil
 			}
-			// The last one killed may have left a line where its writer does not see
-			// it. One that comes during this Clean is settled by the next.
-			report, err := h.Clean(t.Context())
-			require.NoError(t, err)
-			require.Empty(t, report.Saved)
-			lines, err := writers.stop()
-			require.NoError(t, err)
-			report, err = h.Clean(t.Context())
-			require.NoError(t, err)
-			require.Empty(t, report.Saved)
+			// The last one killed, or a Clean, may have left a line where its writer
+			// does not see it and waits for it: the next Clean brings it back.
+			clean := func() {
+				report, err := h.Clean(t.Context())
+				require.NoError(t, err)
+				require.Empty(t, report.Saved)
+			}
+			ended := writers.end()
+			for over := false; !over; {
+				clean()
+				select {
+				case <-ended:
+					over = true
+				case <-time.After(time.Millisecond):
+				}
+			}
+			require.NoError(t, errors.Join(writers.errs...))
+			clean()
+			lines := writers.lines
 			content := contentAt(t, path)
 			require.NotContains(t, content, tagMark, "no stale block")
 			require.True(t, strings.HasPrefix(content, crashForeign+"\n"))
@@ -133,16 +142,16 @@ func killOne(path, state, way string) error {
 // lose each other's lines without any devtun, and each waits until its line is
 // to be seen.
 type writers struct {
-	path  string
-	turn  sync.Mutex
-	end   chan struct{}
-	group sync.WaitGroup
-	lines []string
-	errs  []error
+	path   string
+	turn   sync.Mutex
+	enough chan struct{}
+	group  sync.WaitGroup
+	lines  []string
+	errs   []error
 }
 
 func newWriters(path string, rename bool) *writers {
-	w := &writers{path: path, end: make(chan struct{})}
+	w := &writers{path: path, enough: make(chan struct{})}
 	w.group.Go(func() { w.run("appended", appendFile) })
 	if rename {
 		w.group.Go(func() { w.run("renamed", renameFile) })
@@ -154,7 +163,7 @@ func newWriters(path string, rename bool) *writers {
 func (w *writers) run(name string, write func(path, text string) error) {
 	for i := 0; ; i++ {
 		select {
-		case <-w.end:
+		case <-w.enough:
 			return
 		case <-time.After(time.Duration(rand.IntN(10_000)) * time.Microsecond):
 		}
@@ -182,8 +191,13 @@ func (w *writers) add(line string, write func(path, text string) error) bool {
 	return false
 }
 
-func (w *writers) stop() ([]string, error) {
-	close(w.end)
-	w.group.Wait()
-	return w.lines, errors.Join(w.errs...)
+// end has them end, and closes ended when they have: lines and errs are complete.
+func (w *writers) end() (ended <-chan struct{}) {
+	close(w.enough)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		w.group.Wait()
+	}()
+	return done
 }
