@@ -25,7 +25,8 @@ const (
 	maxQuestion = 4 << 10
 )
 
-// tellReady answers at listener until ctx ends.
+// tellReady answers at listener until ctx ends, and returns when the last question
+// has its answer.
 func (a *Agent) tellReady(ctx context.Context, listener net.Listener) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+ReadyPath, func(w http.ResponseWriter, _ *http.Request) {
@@ -42,10 +43,19 @@ func (a *Agent) tellReady(ctx context.Context, listener net.Listener) {
 		ErrorLog:       slog.NewLogLogger(a.Log.Handler(), slog.LevelDebug),
 	}
 	server.SetKeepAlivesEnabled(false)
-	defer context.AfterFunc(ctx, func() { server.Close() })()
+	answered := make(chan struct{})
+	defer context.AfterFunc(ctx, func() {
+		defer close(answered)
+		patience, cancel := context.WithTimeout(context.Background(), readyTimeout)
+		defer cancel()
+		server.Shutdown(patience)
+		server.Close()
+	})()
 	if err := server.Serve(listener); ctx.Err() == nil {
 		a.Log.Error("nobody is told any more that the agent is ready", "error", err)
+		return
 	}
+	<-answered
 }
 
 // unready says why connections should not come; empty if they should. Where the
