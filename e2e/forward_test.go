@@ -65,7 +65,7 @@ func TestWhatCannotBeForwardedIsSaid(t *testing.T) {
 	n := newNamespace(t).examples()
 	d := startForward(t, "-n", n.name)
 	for service, reason := range map[string]string{"service-udp": "123/UDP", "service-external": "ExternalName", "service-manual": "no selector"} {
-		e := d.await(service, time.Second, func(e event) bool { return e.Service == service })
+		e := d.await(service, readyTimeout, func(e event) bool { return e.Service == service })
 		require.Equal(t, "skipped", e.State)
 		require.Contains(t, e.Reason, reason)
 	}
@@ -145,7 +145,7 @@ func TestServicesComeAndGoWhileItRuns(t *testing.T) {
 func TestAServiceWithoutPodsWaits(t *testing.T) {
 	n := newNamespace(t).testserver("web", 0)
 	d := startForward(t, "-n", n.name)
-	d.state("web", "waiting", time.Second)
+	d.state("web", "waiting", readyTimeout)
 	answered := make(chan string, 1)
 	go func() {
 		out, _ := run(t.Context(), 30*time.Second, "curl", "-sS", "--max-time", "25", "http://web/who")
@@ -153,5 +153,5 @@ func TestAServiceWithoutPodsWaits(t *testing.T) {
 	}()
 	n.scale("web", 1)
 	require.Contains(t, <-answered, "web-", "a connection is held until a pod is ready")
-	d.state("web", "ready", time.Second)
+	d.state("web", "ready", readyTimeout)
 }

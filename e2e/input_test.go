@@ -145,7 +145,7 @@ func TestPortInUse(t *testing.T) {
 	})
 	t.Run("of one of many", func(t *testing.T) {
 		d := startForward(t, "-n", n.name)
-		e := d.await("blocked", time.Second, func(e event) bool { return e.Service == "blocked" })
+		e := d.await("blocked", readyTimeout, func(e event) bool { return e.Service == "blocked" })
 		require.Equal(t, "failed", e.State)
 		require.Contains(t, e.Reason, holder)
 		require.NotContains(t, hostsFile(t), "blocked")

@@ -473,7 +473,7 @@ func TestInterceptNotes(t *testing.T) {
 
 	d := n.intercepts(kubeconfig(), "service-middle")
 	for _, note := range notes {
-		d.await(note, time.Second, func(e event) bool { return e.Type == "note" && e.Message == note })
+		d.await(note, readyTimeout, func(e event) bool { return e.Type == "note" && e.Message == note })
 	}
 	kubectl(t, "get", "networkpolicy", "-n", n.name, "devtun-service-middle-as-allow", "devtun-service-middle-origin")
 	code, stderr = d.gives()
