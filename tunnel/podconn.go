@@ -101,6 +101,9 @@ func (c *podConn) verdict() string {
 	giveUp := time.AfterFunc(verdictTimeout, c.errs.Reset)
 	text, _ := io.ReadAll(io.LimitReader(c.errs, maxVerdict))
 	c.ended.Store(giveUp.Stop())
+	if c.Over() {
+		c.data.Forsake()
+	}
 	message := strings.TrimSpace(string(text))
 	if message != "" {
 		c.data.Unread()
@@ -117,10 +120,13 @@ func (c *podConn) Write(p []byte) (int, error) {
 		return 0, relay.ErrFarSideGone
 	}
 	n, err := c.data.Write(p)
-	if errors.Is(err, mux.ErrReset) {
+	switch {
+	case errors.Is(err, mux.ErrReset):
 		if message := c.verdict(); message != "" {
 			err = &RemoteError{message}
 		}
+	case err != nil && c.Over():
+		err = relay.ErrFarSideGone
 	}
 	return n, err
 }

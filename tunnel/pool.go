@@ -14,9 +14,9 @@ import (
 
 const (
 	// sessionsPerPod is how many API connections to one pod are opened for
-	// small talk. Streams on one share its stalls, so each gets one of its own up
-	// to here. Those that carry bulk data are not counted, and take no further
-	// streams, until there are sessionsLimit in all.
+	// small talk. Connections on one share its stalls, so each gets one of its own
+	// up to here. Those that carry bulk data, or mux.Lanes connections, are not
+	// counted and take no more, until there are sessionsLimit in all.
 	sessionsPerPod = 8
 	sessionsLimit  = 64
 
@@ -188,11 +188,13 @@ func (p *Pool) acquire(ctx context.Context, pod Pod) (*pooled, error) {
 
 // best is the API connection to share, the one with the fewest streams, and how
 // many there are to choose from. A stalled one is never among them: what is on
-// it may wait for long.
+// it may wait for long. Nor is a full one while others can be opened: a connection
+// that its pod gives up would stop another one for good.
 func (s *podPool) best() (best *pooled, live int) {
 	crowded := len(s.sessions) >= sessionsLimit
 	for _, session := range s.sessions {
-		if !session.Usable() || session.Stalled() || session.Busy() && !crowded {
+		full := session.Busy() || session.streams >= mux.Lanes
+		if !session.Usable() || session.Stalled() || full && !crowded {
 			continue
 		}
 		live++

@@ -19,6 +19,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/devtun/devtun/tunnel"
+	"github.com/devtun/devtun/tunnel/mux"
 	"github.com/devtun/devtun/tunnel/tunneltest"
 )
 
@@ -172,7 +173,7 @@ func TestConnectionsSpreadOverAFewAPIConnections(t *testing.T) {
 	})
 	require.Equal(t, 100, n)
 	upgrades := server.Stats().Upgrades()
-	require.LessOrEqual(t, upgrades, 8)
+	require.LessOrEqual(t, upgrades, 100/mux.Lanes+8)
 	require.Greater(t, upgrades, 1)
 
 	// One after the other, a single one serves.
@@ -484,4 +485,69 @@ func TestEndsAreCarriedOverAndTold(t *testing.T) {
 		require.Equal(t, "reset by the client", (<-reports).Reason)
 		<-gone
 	})
+}
+
+// TestAnUploadThatIsResetHarmsNoNeighbour: nor one that is not read, on the API
+// connection which they share.
+func TestAnUploadHarmsNoNeighbour(t *testing.T) {
+	for name, handle := range map[string]func(conn net.Conn, over <-chan struct{}){
+		"reset": func(conn net.Conn, _ <-chan struct{}) {
+			conn.Read(make([]byte, 1))
+			conn.(*net.TCPConn).SetLinger(0)
+		},
+		"unread": func(_ net.Conn, over <-chan struct{}) { <-over },
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := tunneltest.NewServer(t)
+			over := make(chan struct{})
+			web := server.Pod(pod.Namespace, pod.Name)
+			web.Serve(80, echo)
+			web.Serve(90, func(conn net.Conn) { handle(conn, over) })
+			transport, err := tunnel.NewTransport(server.Config(), tunnel.SPDY)
+			require.NoError(t, err)
+			first := make(chan struct{}, 1)
+			first <- struct{}{}
+			pool := tunnel.NewPool(func(ctx context.Context, pod tunnel.Pod) (io.ReadWriteCloser, error) {
+				select {
+				case <-first: // and no other
+					return transport.Dial(ctx, pod)
+				case <-ctx.Done():
+					return nil, ctx.Err()
+				}
+			})
+			t.Cleanup(func() { require.NoError(t, pool.Close()) })
+			defer close(over)
+
+			var neighbours []tunnel.Conn
+			for range 4 {
+				conn, err := pool.Dial(soon(t), pod, 80)
+				require.NoError(t, err)
+				defer conn.Close()
+				neighbours = append(neighbours, conn)
+			}
+			upload, err := pool.Dial(soon(t), pod, 90)
+			require.NoError(t, err)
+			written := make(chan struct{})
+			go func() {
+				defer close(written)
+				for block := make([]byte, 256<<10); ; {
+					if _, err := upload.Write(block); err != nil {
+						return
+					}
+				}
+			}()
+			if name == "reset" {
+				_, err := upload.Read(make([]byte, 1))
+				require.Error(t, err)
+				upload.Close()
+			}
+			for range 20 {
+				for _, conn := range neighbours {
+					exchange(t, conn, "hello")
+				}
+			}
+			upload.Close()
+			<-written
+		})
+	}
 }

@@ -95,15 +95,12 @@ func (s *Session) handle(frame spdy.Frame) {
 // which has an even identifier.
 func (s *Session) handlePing(frame *spdy.PingFrame) {
 	if frame.Id%2 == 0 {
-		s.send(func() { s.writeFrame(frame) })
+		s.send(func() { s.write(func() error { return s.pong(frame) }) })
 		return
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if answer, ok := s.pings[frame.Id]; ok {
-		close(answer)
-		delete(s.pings, frame.Id)
-	}
+	s.told(frame.Id)
 }
 
 // chunks recycles payload buffers of chunkSize bytes, the largest that

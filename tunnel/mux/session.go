@@ -66,8 +66,14 @@ type Session struct {
 
 	mu        sync.Mutex
 	streams   map[spdy.StreamId]*Stream
-	pings     map[uint32]chan struct{}
+	lanes     [Lanes]lane
+	groups    int        // with open streams
+	room      *sync.Cond // on mu: a lane may have room
+	pings     map[uint32]probe
 	nextPing  uint32
+	pinged    int           // pings sent, the far side's own sent back included
+	asking    bool          // pings are about to be sent
+	answered  chan struct{} // closed, and made anew, when a ping is answered
 	goingAway bool
 	err       error // why the session ended
 
@@ -86,10 +92,12 @@ func New(conn io.ReadWriteCloser) *Session {
 		nextID:   1, // a client's streams have odd identifiers
 		nextPing: 1, // and so have its pings
 		streams:  make(map[spdy.StreamId]*Stream),
-		pings:    make(map[uint32]chan struct{}),
+		pings:    make(map[uint32]probe),
+		answered: make(chan struct{}),
 		ending:   make(chan struct{}),
 		done:     make(chan struct{}),
 	}
+	s.room = sync.NewCond(&s.mu)
 	s.turn <- struct{}{}
 	framer, err := spdy.NewFramer(s.writer, s.reader)
 	if err != nil { // the header compressor refused its own dictionary
@@ -141,44 +149,46 @@ func (s *Session) Open(ctx context.Context, headers ...http.Header) ([]*Stream, 
 func (s *Session) synStreams(headers []http.Header) ([]*Stream, error) {
 	var streams []*Stream
 	err := s.write(func() error {
+		s.mu.Lock()
+		number := s.bestLane()
+		s.mu.Unlock()
+		group := &group{lane: &s.lanes[number]}
 		for _, header := range headers {
-			if s.nextID > maxStreamID {
+			id := nextInLane(s.nextID, number)
+			if id > maxStreamID {
 				return ErrGoingAway
 			}
-			stream := newStream(s, s.nextID)
+			stream := newStream(s, id, group)
 			if err := s.add(stream); err != nil {
 				return err
 			}
 			streams = append(streams, stream)
-			s.nextID += 2 // identifiers must rise in the order they are sent
-			if err := s.framer.WriteFrame(&spdy.SynStreamFrame{StreamId: stream.id, Headers: header}); err != nil {
+			s.nextID = id + 2 // identifiers must rise in the order they are sent
+			if err := s.framer.WriteFrame(&spdy.SynStreamFrame{StreamId: id, Headers: header}); err != nil {
 				return err
 			}
 		}
-		return nil
+		return s.wrote(group.lane, len(streams))
 	})
 	return streams, err
 }
 
 // Ping asks the far side's session to answer, and waits for it until ctx ends.
 // Unlike a TCP keepalive it passes proxies, API server and kubelet included.
+// Where asking again could do harm (see mayAsk) it waits for the answers that are
+// due, and is content if none is.
 func (s *Session) Ping(ctx context.Context) error {
-	answer := make(chan struct{})
 	s.mu.Lock()
-	id := s.nextPing
-	s.nextPing += 2
-	s.pings[id] = answer
+	answered, may, due := s.answered, s.mayAsk(), s.allAsked()
 	s.mu.Unlock()
-	defer func() {
-		s.mu.Lock()
-		delete(s.pings, id)
-		s.mu.Unlock()
-	}()
-	if !s.send(func() { s.writeFrame(&spdy.PingFrame{Id: id}) }) {
-		return s.Err()
+	switch {
+	case may:
+		s.send(func() { s.write(s.ask) })
+	case !due && s.Err() == nil:
+		return nil
 	}
 	select {
-	case <-answer:
+	case <-answered:
 		return nil
 	case <-s.ending:
 		return s.Err()
@@ -250,6 +260,7 @@ func (s *Session) end(err error) {
 	streams := s.streams
 	s.streams = nil
 	close(s.ending)
+	s.room.Broadcast()
 	s.mu.Unlock()
 
 	s.conn.Close()
@@ -269,6 +280,7 @@ func (s *Session) add(stream *Stream) error {
 		return ErrGoingAway
 	}
 	s.streams[stream.id] = stream
+	s.join(stream.group)
 	return nil
 }
 
@@ -276,7 +288,10 @@ func (s *Session) add(stream *Stream) error {
 func (s *Session) remove(id spdy.StreamId) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.streams, id)
+	if stream, ok := s.streams[id]; ok {
+		delete(s.streams, id)
+		s.leave(stream.group)
+	}
 }
 
 func (s *Session) stream(id spdy.StreamId) *Stream {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 
 	"github.com/moby/spdystream/spdy"
 )
@@ -31,7 +32,9 @@ const (
 type Stream struct {
 	session  *Session
 	id       spdy.StreamId
+	group    *group
 	accepted chan struct{} // closed when the far side has replied, or never will
+	forsaken atomic.Bool   // the far side takes nothing more
 
 	mu       sync.Mutex
 	changed  *sync.Cond // on mu: queue or err changed
@@ -47,8 +50,8 @@ type Stream struct {
 	finished bool  // this side has sent its end
 }
 
-func newStream(s *Session, id spdy.StreamId) *Stream {
-	stream := &Stream{session: s, id: id, accepted: make(chan struct{})}
+func newStream(s *Session, id spdy.StreamId, group *group) *Stream {
+	stream := &Stream{session: s, id: id, group: group, accepted: make(chan struct{})}
 	stream.changed = sync.NewCond(&stream.mu)
 	return stream
 }
@@ -102,6 +105,7 @@ func (st *Stream) mark(stalled bool) {
 	switch {
 	case stalled && !st.stalled:
 		st.session.stalls.Add(1)
+		st.session.wake()
 	case !stalled && st.stalled:
 		st.session.stalls.Add(-1)
 	}
@@ -150,15 +154,18 @@ func (st *Stream) push(chunk []byte) {
 	st.changed.Broadcast()
 }
 
-// Write sends p as one frame, returning once the session has taken it.
+// Write sends p as one frame, returning once the session has taken it. It waits
+// where the far side reads too slowly for the other streams' good.
 func (st *Stream) Write(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, st.toSend(0)
+	}
+	st.session.takeRoom(st)
 	if err := st.toSend(len(p)); err != nil {
+		st.session.giveRoom(st)
 		return 0, err
 	}
-	if len(p) == 0 {
-		return 0, nil
-	}
-	if err := st.session.writeFrame(&spdy.DataFrame{StreamId: st.id, Data: p}); err != nil {
+	if err := st.session.writeFrame(st.id, &spdy.DataFrame{StreamId: st.id, Data: p}); err != nil {
 		return 0, err
 	}
 	return len(p), nil
@@ -169,7 +176,7 @@ func (st *Stream) toSend(n int) error {
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	switch {
-	case st.finished:
+	case st.finished || st.forsaken.Load():
 		return net.ErrClosed
 	case st.err != nil && st.err != io.EOF:
 		return st.err
@@ -190,7 +197,7 @@ func (st *Stream) CloseWrite() error {
 	st.finished = true
 	st.settle()
 	st.mu.Unlock()
-	return st.session.writeFrame(&spdy.DataFrame{StreamId: st.id, Flags: spdy.DataFlagFin})
+	return st.session.writeEnd(st.id, &spdy.DataFrame{StreamId: st.id, Flags: spdy.DataFlagFin})
 }
 
 // Reset gives the stream up: reads and writes fail from here on, and the far
@@ -213,6 +220,13 @@ func (st *Stream) Reset() {
 	if open {
 		st.session.sendReset(st.id)
 	}
+}
+
+// Forsake says that the far side takes nothing more: writes fail with
+// net.ErrClosed, one that waits for room among them.
+func (st *Stream) Forsake() {
+	st.forsaken.Store(true)
+	st.session.wake()
 }
 
 // Unread says that the far side has given the stream up. If anything was sent, the

@@ -19,9 +19,22 @@ func (s *Session) send(f func()) bool {
 	return true
 }
 
-// writeFrame sends one frame.
-func (s *Session) writeFrame(frame spdy.Frame) error {
-	return s.write(func() error { return s.framer.WriteFrame(frame) })
+// writeFrame sends one frame of a stream, for which there is room in its lane.
+func (s *Session) writeFrame(id spdy.StreamId, frame spdy.Frame) error {
+	return s.write(func() error {
+		if err := s.framer.WriteFrame(frame); err != nil {
+			return err
+		}
+		return s.wrote(s.lane(id), 1)
+	})
+}
+
+// writeEnd sends an end or a reset, which wait for no room.
+func (s *Session) writeEnd(id spdy.StreamId, frame spdy.Frame) error {
+	s.mu.Lock()
+	s.lane(id).taken++
+	s.mu.Unlock()
+	return s.writeFrame(id, frame)
 }
 
 // write runs frames, which writes frames, when it is its turn. The last in the
@@ -63,7 +76,7 @@ func (s *Session) sendReset(id spdy.StreamId) {
 			s.end(fmt.Errorf("reset stream: the far side has not read for %v", resetTimeout))
 		})
 		defer stuck.Stop()
-		s.writeFrame(&spdy.RstStreamFrame{StreamId: id, Status: spdy.Cancel})
+		s.writeEnd(id, &spdy.RstStreamFrame{StreamId: id, Status: spdy.Cancel})
 	})
 }
 
