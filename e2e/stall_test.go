@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
 )
 
 // stallFor is how long a paused download pauses.
@@ -65,30 +66,15 @@ func TestTroubleStaysWithItsConnection(t *testing.T) {
 			conn.Close()
 		},
 		"upload that the server resets": func(t *testing.T, d *devtun) {
-			conn := dial(t, d.addr("web", 7002))
-			block := make([]byte, 1<<20)
-			block[0] = '\n'
-			for {
-				if _, err := conn.Write(block); err != nil {
-					return
-				}
-			}
+			uploadUntilReset(t, d)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			n := newNamespace(t).testserver("web", 1)
 			d := startForward(t, "-n", n.name)
 			addr := d.addr("web", 80)
-			kept := dial(t, addr) // one connection, kept alive throughout
-			client := &http.Client{Transport: &http.Transport{DialContext: onlyThis(kept)}, Timeout: 10 * time.Second}
-			defer client.CloseIdleConnections()
-			asks := func() {
-				response, err := client.Get("http://" + addr + "/who")
-				require.NoError(t, err)
-				_, err = io.Copy(io.Discard, response.Body)
-				require.NoError(t, err)
-				response.Body.Close()
-			}
+			kept := keep(t, addr)
+			asks := func() { require.NoError(t, kept.ask()) }
 			asks()
 			l := startLoad(t, addr, 20)
 			for range 5 {
@@ -104,4 +90,89 @@ func TestTroubleStaysWithItsConnection(t *testing.T) {
 			asks()
 		})
 	}
+}
+
+// uploadUntilReset sends to a server that resets the connection at once.
+func uploadUntilReset(t *testing.T, d *devtun) {
+	conn := dial(t, d.addr("web", 7002))
+	block := make([]byte, 1<<20)
+	block[0] = '\n'
+	for {
+		if _, err := conn.Write(block); err != nil {
+			return
+		}
+	}
+}
+
+// keeper has one connection, and asks again and again on it.
+type keeper struct {
+	addr   string
+	client *http.Client
+}
+
+func keep(t *testing.T, addr string) *keeper {
+	transport := &http.Transport{DialContext: onlyThis(dial(t, addr))}
+	t.Cleanup(transport.CloseIdleConnections)
+	return &keeper{addr, &http.Client{Transport: transport, Timeout: 10 * time.Second}}
+}
+
+func (k *keeper) ask() error {
+	response, err := k.client.Get("http://" + k.addr + "/who")
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	_, err = io.Copy(io.Discard, response.Body)
+	return err
+}
+
+// TestUploadsHarmNoneBesideThem: with more connections than API connections are
+// opened for, and those far away, so that uploads share one with others.
+func TestUploadsHarmNoneBesideThem(t *testing.T) {
+	n := newNamespace(t).testserver("web", 1)
+	p := newProxy(t)
+	p.add("latency", 1, `{"latency":10}`)
+	d := launchForward(t, p.kubeconfig(), "-n", n.name)
+	d.await("ready", readyTimeout, func(e event) bool { return e.Type == "ready" })
+	addr := d.addr("web", 80)
+	var all []*keeper
+	for range 56 {
+		all = append(all, keep(t, addr))
+	}
+	ask := func() {
+		var asking errgroup.Group
+		for _, k := range all {
+			asking.Go(k.ask)
+		}
+		require.NoError(t, asking.Wait())
+	}
+	ask()
+	for range 5 {
+		uploadUntilReset(t, d)
+		ask()
+	}
+
+	// One that the server does not read, for a while, and then ends.
+	conn := dial(t, addr)
+	fmt.Fprintf(conn, "GET /slow?d=%v HTTP/1.1\r\nHost: web\r\nContent-Length: %d\r\n\r\n", stallFor, gigabyte)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for block := make([]byte, 1<<20); ; {
+			if _, err := conn.Write(block); err != nil {
+				return
+			}
+		}
+	}()
+	asked := 0
+	for over := false; !over; asked++ {
+		ask()
+		select {
+		case <-ended:
+			over = true
+		default:
+		}
+	}
+	require.Greater(t, asked, 20, "times that all were answered meanwhile")
+	ask()
 }
