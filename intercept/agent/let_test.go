@@ -157,6 +157,7 @@ func TestAFirstRequestStaysWithASilentDeveloper(t *testing.T) {
 	k := w.keeper()
 	k.send("GET")
 	<-asked
+	w.eventually(w.allTaken) // which the local process knows before the agent
 	l.link.pause()
 	w.eventually(func() bool { return w.who() == "origin" })
 	l.link.resume()

@@ -138,6 +138,21 @@ func (w *world) eventually(condition func() bool) {
 	require.Eventually(w.t, condition, soon, 2*time.Millisecond)
 }
 
+// allTaken reports that the agent knows all it has offered to have been taken.
+func (w *world) allTaken() bool {
+	w.agent.mu.Lock()
+	d := w.agent.current
+	w.agent.mu.Unlock()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for o := range d.offers {
+		if !o.taken.Load() {
+			return false
+		}
+	}
+	return true
+}
+
 // client connects to the agent's port.
 func (w *world) client() relay.TCP {
 	w.t.Helper()
