@@ -192,7 +192,7 @@ func TestRestlessWriter(t *testing.T) {
 		want := crashForeign + "\n"
 		appendTo(t, h.path, "\n")
 		h.disk.step = func(op, _ string) error {
-			if op != "create" || len(want) > 2000 {
+			if op != "create" || len(want) > 1000 {
 				return nil
 			}
 			line := fmt.Sprintf("10.0.0.9 db-%d\n", len(want))

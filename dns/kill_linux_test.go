@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
 )
 
 // killRole sets and removes names until it is killed.
@@ -47,75 +48,82 @@ func killRole(args []string) error {
 	}
 }
 
-// TestKills kills a hundred sessions, two at a time, while foreign programs
-// write to the file, one in place and one by renaming.
+// TestKills kills some sessions, two at a time, while foreign programs write to
+// the file, one in place and one by renaming. The soak kills hundreds.
 func TestKills(t *testing.T) {
-	for _, c := range []struct {
-		way   string
-		kills int
-	}{{"exchange", 100}, {"overwrite", 50}} {
-		t.Run(c.way, func(t *testing.T) {
-			dir := t.TempDir()
-			path := filepath.Join(dir, "hosts")
-			require.NoError(t, os.WriteFile(path, []byte(crashForeign+"\n"), 0o644))
-			writers := newWriters(path, c.way == "exchange")
-
-			var left atomic.Int32
-			left.Store(int32(c.kills))
-			var sessions sync.WaitGroup
-			errs := make(chan error, c.kills)
-			for range 2 {
-				sessions.Go(func() {
-					for left.Add(-1) >= 0 {
-						errs <- killOne(path, filepath.Join(dir, "state"), c.way)
-					}
-				})
-			}
-			sessions.Wait()
-			for range c.kills {
-				require.NoError(t, <-errs)
-			}
-
-			h := newTestHosts(t, path)
-			h.disk.step = func(op, _ string) error {
-				if op == "exchange" {
-					return wayError(c.way)
-				}
-				return nil
-			}
-			// The last one killed, or a Clean, may have left a line where its writer
-			// does not see it and waits for it: the next Clean brings it back.
-			clean := func() {
-				report, err := h.Clean(t.Context())
-				require.NoError(t, err)
-				require.Empty(t, report.Saved)
-			}
-			ended := writers.end()
-			for over := false; !over; {
-				clean()
-				select {
-				case <-ended:
-					over = true
-				case <-time.After(time.Millisecond):
-				}
-			}
-			require.NoError(t, errors.Join(writers.errs...))
-			clean()
-			lines := writers.lines
-			content := contentAt(t, path)
-			require.NotContains(t, content, tagMark, "no stale block")
-			require.True(t, strings.HasPrefix(content, crashForeign+"\n"))
-			require.Greater(t, len(lines), 10)
-			for _, line := range lines {
-				require.Equal(t, 1, strings.Count(content, line), "%q", line)
-			}
-			requireNothingBeside(t, path)
+	for _, way := range []string{"exchange", "overwrite"} {
+		t.Run(way, func(t *testing.T) {
+			t.Parallel() // it waits for its children most of the time
+			requireSurvivesSignals(t, way, 10)
 		})
 	}
 }
 
-// killOne starts a session and kills it a moment after it has begun.
-func killOne(path, state, way string) error {
+// requireSurvivesSignals kills at least that many sessions, at moments that are
+// spread evenly over the first of their life, and until the foreign programs have
+// written some lines.
+func requireSurvivesSignals(t *testing.T, way string, kills int) {
+	t.Helper()
+	const life = 40 * time.Millisecond
+	dir := t.TempDir()
+	path := filepath.Join(dir, "hosts")
+	require.NoError(t, os.WriteFile(path, []byte(crashForeign+"\n"), 0o644))
+	writers := newWriters(path, way == "exchange")
+
+	var next atomic.Int32
+	var sessions errgroup.Group
+	for range 2 {
+		sessions.Go(func() error {
+			for {
+				i := int(next.Add(1)) - 1
+				if i >= kills && !writers.busy() {
+					return nil
+				}
+				after := life * time.Duration(i%kills) / time.Duration(kills)
+				if err := killOne(path, filepath.Join(dir, "state"), way, after); err != nil {
+					return err
+				}
+			}
+		})
+	}
+	killed := sessions.Wait()
+
+	h := newTestHosts(t, path)
+	h.disk.step = func(op, _ string) error {
+		if op == "exchange" {
+			return wayError(way)
+		}
+		return nil
+	}
+	// The last one killed, or a Clean, may have left a line where its writer
+	// does not see it and waits for it: the next Clean brings it back.
+	clean := func() {
+		report, err := h.Clean(t.Context())
+		require.NoError(t, err)
+		require.Empty(t, report.Saved)
+	}
+	ended := writers.end()
+	for over := false; !over; {
+		clean()
+		select {
+		case <-ended:
+			over = true
+		case <-time.After(time.Millisecond):
+		}
+	}
+	require.NoError(t, errors.Join(append(writers.errs, killed)...))
+	clean()
+	content := contentAt(t, path)
+	require.NotContains(t, content, tagMark, "no stale block")
+	require.True(t, strings.HasPrefix(content, crashForeign+"\n"))
+	for _, line := range writers.lines {
+		require.Equal(t, 1, strings.Count(content, line), "%q", line)
+	}
+	requireNothingBeside(t, path)
+}
+
+// killOne starts a session and kills it that long after it has begun.
+func killOne(path, state, way string, after time.Duration) error {
 	child := exec.Command("/proc/self/exe", path, state, way)
 	child.Env = append(os.Environ(), roleVariable+"=kill")
 	var complaint bytes.Buffer
@@ -128,7 +136,7 @@ func killOne(path, state, way string) error {
 		return err
 	}
 	_, err = output.Read(make([]byte, 1))
-	sleep(context.Background(), time.Duration(rand.IntN(40_000))*time.Microsecond)
+	sleep(context.Background(), after)
 	err = errors.Join(err, child.Process.Kill())
 	var ended *exec.ExitError
 	if wait := child.Wait(); !errors.As(wait, &ended) || ended.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
@@ -148,6 +156,9 @@ type writers struct {
 	group  sync.WaitGroup
 	lines  []string
 	errs   []error
+
+	written atomic.Int32 // lines
+	failed  atomic.Bool
 }
 
 func newWriters(path string, rename bool) *writers {
@@ -183,13 +194,18 @@ func (w *writers) add(line string, write func(path, text string) error) bool {
 		var content []byte
 		if content, err = os.ReadFile(w.path); bytes.Contains(content, []byte(line)) {
 			w.lines = append(w.lines, line)
+			w.written.Add(1)
 			return true
 		}
 		sleep(context.Background(), time.Millisecond)
 	}
+	w.failed.Store(true)
 	w.errs = append(w.errs, fmt.Errorf("write line %q: %w", line, cmp.Or(err, os.ErrDeadlineExceeded)))
 	return false
 }
+
+// busy is false when they have written some lines, or one has failed.
+func (w *writers) busy() bool { return !w.failed.Load() && w.written.Load() < 10 }
 
 // end has them end, and closes ended when they have: lines and errs are complete.
 func (w *writers) end() (ended <-chan struct{}) {

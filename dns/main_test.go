@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -35,12 +36,17 @@ func TestMain(m *testing.M) {
 // newTestHosts is a session of its own, of this process, on a file of the test's.
 func newTestHosts(t *testing.T, path string) *Hosts {
 	t.Helper()
-	h, err := NewHosts(path)
+	self, err := thisProcess()
+	require.NoError(t, err)
+	h, err := HostsOf(self, path)
 	require.NoError(t, err)
 	h.session = newSession()
 	h.state = filepath.Join(filepath.Dir(path), "state")
 	return h
 }
+
+// thisProcess is Current, asked once.
+var thisProcess = sync.OnceValues(Current)
 
 // newSession is a session that is nobody's.
 func newSession() string {
@@ -52,7 +58,7 @@ func newSession() string {
 // hostsFile makes a hosts file that holds content.
 func hostsFile(t *testing.T, content string) string {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "hosts")
+	path := filepath.Join(memoryDir(t), "hosts")
 	require.NoError(t, os.WriteFile(path, []byte(content), 0o644))
 	return path
 }

@@ -8,16 +8,17 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 )
 
 // mountRole mounts a file over the hosts file, as containers have it, writes
-// names to it while another writer appends, and takes them out again.
+// names to it while another writer appends, and takes them out again. It has as
+// many rounds as its last argument says.
 func mountRole(args []string) error {
 	source, path := args[0], args[1]
 	if err := privateMounts(); err != nil {
@@ -31,33 +32,32 @@ func mountRole(args []string) error {
 		return err
 	}
 	h.state = args[2]
+	rounds, err := strconv.Atoi(args[3])
+	if err != nil {
+		return err
+	}
 	ctx := context.Background()
-	appended := make(chan error)
-	const lines = 200
-	go func() {
-		for i := range lines {
-			if err := appendFile(path, fmt.Sprintf("10.0.0.1 db-%d\n", i)); err != nil {
-				appended <- err
-				return
+	const linesARound = 4
+	for i := range rounds {
+		appended := make(chan error)
+		go func() {
+			var errs []error
+			for j := range linesARound {
+				errs = append(errs, appendFile(path, fmt.Sprintf("10.0.0.1 db-%d-%d\n", i, j)))
 			}
-			time.Sleep(time.Millisecond) // a writer's pace, not a wait for anything
-		}
-		appended <- nil
-	}()
-	for i := range 50 {
-		if _, err := h.Set(ctx, someEntries(1+i%7)); err != nil {
+			appended <- errors.Join(errs...)
+		}()
+		_, err := h.Set(ctx, someEntries(1+i%7))
+		if err := errors.Join(err, <-appended); err != nil {
 			return err
 		}
-	}
-	if err := <-appended; err != nil {
-		return err
 	}
 	content, err := os.ReadFile(path)
 	if err != nil {
 		return err
 	}
 	ours, foreign := split(content)
-	if len(ours) != linesOf(1) || bytes.Count(foreign, []byte("\n")) != 1+lines {
+	if len(ours) != linesOf(1+(rounds-1)%7) || bytes.Count(foreign, []byte("\n")) != 1+rounds*linesARound {
 		return fmt.Errorf("%d lines of ours, %d others", len(ours), bytes.Count(foreign, []byte("\n")))
 	}
 	if _, err := h.Remove(ctx); err != nil {
@@ -91,7 +91,10 @@ func privateMounts() error {
 	return nil
 }
 
-func TestMountedFile(t *testing.T) {
+func TestMountedFile(t *testing.T) { requireMountedFile(t, 15) }
+
+func requireMountedFile(t *testing.T, rounds int) {
+	t.Helper()
 	dir := t.TempDir()
 	source, path := filepath.Join(dir, "source"), filepath.Join(dir, "etc", "hosts")
 	require.NoError(t, os.Mkdir(filepath.Dir(path), 0o755))
@@ -100,7 +103,7 @@ func TestMountedFile(t *testing.T) {
 	before, err := os.Stat(source)
 	require.NoError(t, err)
 
-	child := inNamespace("mount", source, path, filepath.Join(dir, "state"))
+	child := inNamespace("mount", source, path, filepath.Join(dir, "state"), strconv.Itoa(rounds))
 	out, err := child.CombinedOutput()
 	require.NoError(t, err, string(out))
 	after, err := os.Stat(source)

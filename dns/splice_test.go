@@ -49,7 +49,14 @@ func insert(file []byte, session string, block []line) []byte {
 
 func remove(file []byte, session string) []byte { return insert(file, session, nil) }
 
+// The fuzzing and the soak do it with many more files.
 func TestInsertAndRemoveIsIdentity(t *testing.T) {
+	requireIdentity(t, rand.New(rand.NewPCG(1, 2)), 500) // the same every time
+}
+
+// requireIdentity checks the samples and that many random files made of them.
+func requireIdentity(t *testing.T, random *rand.Rand, files int) {
+	t.Helper()
 	a, b := testBlock(t, "aaaaaaaa", 3), testBlock(t, "bbbbbbbb", 2)
 	check := func(file []byte) {
 		both := insert(insert(file, "aaaaaaaa", a), "bbbbbbbb", b)
@@ -60,9 +67,8 @@ func TestInsertAndRemoveIsIdentity(t *testing.T) {
 	for _, sample := range foreignSamples {
 		check([]byte(sample))
 	}
-	random := rand.New(rand.NewPCG(1, 2))
 	pieces := append([]string{"\n", "\r\n", " ", "#", "a", tagMark, a[1].text[:20], "\xef\xbb\xbf"}, foreignSamples...)
-	for range 5000 {
+	for range files {
 		var file []byte
 		for range random.IntN(12) {
 			file = append(file, pieces[random.IntN(len(pieces))]...)
