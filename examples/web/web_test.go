@@ -1,13 +1,16 @@
 package web
 
 import (
+	"context"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"sync"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -72,56 +75,120 @@ func TestNextDoesNotAnswer(t *testing.T) {
 	require.Contains(t, text, "refused")
 }
 
-// running is a service under serve, and how it ended.
-func running(t *testing.T) (url string, stop chan os.Signal, ended <-chan error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { Answer(w, "one", "") })
-	stop, done := make(chan os.Signal, 2), make(chan error, 1)
-	go func() { done <- serve(listener, handler, stop) }()
-	return "http://" + listener.Addr().String(), stop, done
+// pipes is a network of one listener in memory, which has no time but the test's.
+type pipes struct {
+	conns  chan net.Conn
+	closed chan struct{}
+	close  func()
 }
 
-func TestTermServesOnForAWhile(t *testing.T) {
-	url, stop, ended := running(t)
-	status, _ := get(t, url+"/ready")
-	require.Equal(t, http.StatusOK, status)
+func newPipes() *pipes {
+	p := &pipes{conns: make(chan net.Conn), closed: make(chan struct{})}
+	p.close = sync.OnceFunc(func() { close(p.closed) })
+	return p
+}
 
-	stop <- syscall.SIGTERM
-	require.Eventually(t, func() bool { return len(stop) == 0 }, time.Second, time.Millisecond)
-	somebody := time.NewTicker(drain / 30)
-	defer somebody.Stop()
-	for range 40 { // longer than drain
-		<-somebody.C
-		status, _ = get(t, url)
-		require.Equal(t, http.StatusOK, status)
-	}
-	start := time.Now()
-	status, text := get(t, url)
-	require.Equal(t, http.StatusOK, status)
-	require.Contains(t, text, "one on ")
-	resp, err := http.Get(url)
-	require.NoError(t, err)
-	resp.Body.Close()
-	require.True(t, resp.Close, "a kept connection ends with an answer")
-
+func (p *pipes) Accept() (net.Conn, error) {
 	select {
-	case err := <-ended:
-		require.NoError(t, err)
-		require.GreaterOrEqual(t, time.Since(start), drain)
-	case <-time.After(drain + shutdownTimeout):
-		t.Fatal("it does not end")
+	case conn := <-p.conns:
+		return conn, nil
+	case <-p.closed:
+		return nil, net.ErrClosed
 	}
+}
+
+func (p *pipes) Close() error { p.close(); return nil }
+
+func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipes"} }
+
+func (p *pipes) Dial(context.Context, string, string) (net.Conn, error) {
+	near, far := net.Pipe()
+	select {
+	case p.conns <- far:
+		return near, nil
+	case <-p.closed:
+		return nil, syscall.ECONNREFUSED
+	}
+}
+
+// running is a service under serve, how to ask it, and how it ended. Its clients
+// keep their connections.
+func running(t *testing.T) (ask func(path string) (*http.Response, string), stop chan os.Signal, ended <-chan error) {
+	network := newPipes()
+	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { Answer(w, "one", "") })
+	stop, done := make(chan os.Signal, 2), make(chan error, 1)
+	go func() { done <- serve(network, handler, stop) }()
+	kept := &http.Client{Transport: &http.Transport{DialContext: network.Dial}}
+	t.Cleanup(kept.CloseIdleConnections)
+	return func(path string) (*http.Response, string) {
+		resp, err := kept.Get("http://one" + path)
+		require.NoError(t, err)
+		defer resp.Body.Close()
+		text, err := io.ReadAll(resp.Body)
+		require.NoError(t, err)
+		require.Equal(t, http.StatusOK, resp.StatusCode)
+		return resp, string(text)
+	}, stop, done
+}
+
+// polls is more than http.Server, which looks again and again, takes to see that
+// the last connection has ended.
+const polls = time.Second
+
+func TestTermServesOnForAWhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ask, stop, ended := running(t)
+		resp, _ := ask("/ready")
+		require.False(t, resp.Close)
+
+		stop <- syscall.SIGTERM
+		synctest.Wait()
+		for range 5 { // for longer than drain
+			time.Sleep(drain - time.Millisecond)
+			resp, text := ask("/")
+			require.Contains(t, text, "one on ")
+			require.True(t, resp.Close, "a kept connection ends with an answer")
+		}
+		last := time.Now()
+		require.NoError(t, <-ended)
+		require.Equal(t, drain, time.Since(last).Truncate(polls))
+	})
+}
+
+func TestTermServesOnUntilPatienceEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ask, stop, ended := running(t)
+		stop <- syscall.SIGTERM
+		synctest.Wait()
+		told := time.Now()
+		for time.Since(told) < maxDrain-time.Second {
+			time.Sleep(time.Second)
+			ask("/")
+		}
+		require.NoError(t, <-ended)
+		require.Equal(t, maxDrain, time.Since(told).Truncate(polls), "somebody always asked")
+	})
+}
+
+func TestASecondSignalEndsAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ask, stop, ended := running(t)
+		ask("/")
+		told := time.Now()
+		stop <- syscall.SIGTERM
+		stop <- syscall.SIGTERM
+		require.NoError(t, <-ended)
+		require.Zero(t, time.Since(told).Truncate(polls))
+	})
 }
 
 func TestInterruptEndsAtOnce(t *testing.T) {
-	url, stop, ended := running(t)
-	get(t, url)
-	stop <- os.Interrupt
-	select {
-	case err := <-ended:
-		require.NoError(t, err)
-	case <-time.After(drain):
-		t.Fatal("it does not end at once")
-	}
+	synctest.Test(t, func(t *testing.T) {
+		ask, stop, ended := running(t)
+		ask("/")
+		told := time.Now()
+		stop <- os.Interrupt
+		require.NoError(t, <-ended)
+		require.Zero(t, time.Since(told).Truncate(polls))
+	})
 }
