@@ -33,12 +33,14 @@ func Save(ctx context.Context, file string, specs ...Spec) error {
 		return errors.New("save images: none given")
 	}
 	given := make(map[string]bool, len(specs))
-	images := make([]image.Named, 0, len(specs))
 	for _, spec := range specs {
 		if given[spec.Name] {
 			return fmt.Errorf("save images: %s is given twice", spec.Name)
 		}
 		given[spec.Name] = true
+	}
+	images := make([]image.Named, 0, len(specs))
+	for _, spec := range specs {
 		index, err := spec.build(ctx)
 		if err != nil {
 			return err

@@ -16,8 +16,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// program is a package of this repository that needs little.
-const program = "github.com/devtun/devtun/examples/service-back"
+// program needs nothing: it is compiled, linked and packed in a moment.
+const program = "./testdata/tiny"
 
 func load(t *testing.T, file, ref string) v1.Image {
 	tag, err := name.NewTag(ref)
