@@ -68,12 +68,19 @@ func Platforms() []v1.Platform {
 // Agent is the agent's image for some of Platforms, labelled with devtun's
 // version. Its error is ErrNoAgent where there is none to be had.
 func Agent(ctx context.Context, version string, platforms ...v1.Platform) (v1.ImageIndex, error) {
+	return agentOf(version, func(arch string) ([]byte, error) {
+		return agentLayer(ctx, embedded, source(), arch)
+	}, platforms)
+}
+
+// agentOf is Agent, of these layers.
+func agentOf(version string, layer func(arch string) ([]byte, error), platforms []v1.Platform) (v1.ImageIndex, error) {
 	layers := make([]Layer, 0, len(platforms))
 	for _, platform := range platforms {
 		if !slices.ContainsFunc(Platforms(), platform.Equals) {
 			return nil, fmt.Errorf("build agent's image: there is no agent for %s", platform)
 		}
-		packed, err := agentLayer(ctx, embedded, platform.Architecture)
+		packed, err := layer(platform.Architecture)
 		if err != nil {
 			return nil, fmt.Errorf("build agent's image: %w", err)
 		}
@@ -86,13 +93,14 @@ func Agent(ctx context.Context, version string, platforms ...v1.Platform) (v1.Im
 	}, layers...)
 }
 
-// agentLayer is the embedded layer, or one of an agent compiled now.
-func agentLayer(ctx context.Context, files fs.FS, arch string) ([]byte, error) {
+// agentLayer is the embedded layer, or one of an agent compiled now, from the
+// module in directory dir.
+func agentLayer(ctx context.Context, files fs.FS, dir, arch string) ([]byte, error) {
 	layer, err := fs.ReadFile(files, layerFile(arch))
 	if err == nil {
 		return layer, nil
 	}
-	return CompileAgent(ctx, arch)
+	return compileAgent(ctx, dir, arch)
 }
 
 // layerFile is where an agent's layer is embedded.

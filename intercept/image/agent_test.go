@@ -2,7 +2,12 @@ package image
 
 import (
 	"bytes"
+	"context"
 	"debug/elf"
+	"path/filepath"
+	"runtime/debug"
+	"slices"
+	"sync"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -13,8 +18,28 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// maxSize is the most, in bytes, that the agent's binary may have.
+const maxSize = 8_000_000
+
+// module is this module's directory, whether or not the tests are compiled with
+// -trimpath: an agent compiled for them is of this source.
+const module = "../.."
+
+// layer is the agent's layer as this devtun has it, embedded or compiled, which
+// the tests have done once for all.
+var layer = func() func(arch string) ([]byte, error) {
+	made := make(map[string]func() ([]byte, error))
+	for _, platform := range Platforms() {
+		arch := platform.Architecture
+		made[arch] = sync.OnceValues(func() ([]byte, error) {
+			return agentLayer(context.Background(), embedded, module, arch)
+		})
+	}
+	return func(arch string) ([]byte, error) { return made[arch]() }
+}()
+
 func TestAgent(t *testing.T) {
-	index, err := Agent(t.Context(), "v1.2.3", Platforms()...)
+	index, err := agentOf("v1.2.3", layer, Platforms())
 	require.NoError(t, err)
 	kind, err := index.MediaType()
 	require.NoError(t, err)
@@ -40,6 +65,8 @@ func TestAgent(t *testing.T) {
 		require.Zero(t, header.Uid)
 		require.Zero(t, header.Gid)
 		require.True(t, header.ModTime.Equal(time.Unix(0, 0)))
+		t.Logf("%s: %d bytes", platform, len(content))
+		require.Less(t, len(content), maxSize, platform)
 		binary, err := elf.NewFile(bytes.NewReader(content))
 		require.NoError(t, err)
 		require.Equal(t, machine, binary.Machine)
@@ -49,19 +76,35 @@ func TestAgent(t *testing.T) {
 	}
 }
 
-func TestSameSourceSameDigest(t *testing.T) {
-	var digests []string
-	for range 2 {
-		index, err := Agent(t.Context(), "v1.2.3", Platforms()...)
+// requireSameAgain compiles the agent anew: it is to the byte what this devtun has.
+func requireSameAgain(t *testing.T, platforms ...v1.Platform) {
+	t.Helper()
+	for _, platform := range platforms {
+		had, err := layer(platform.Architecture)
 		require.NoError(t, err)
-		digests = append(digests, digest(t, index))
+		compiled, err := compileAgent(t.Context(), module, platform.Architecture)
+		require.NoError(t, err)
+		require.True(t, bytes.Equal(had, compiled), "%s is of another source: run make agents", platform)
+		one, err := agentOf("v1.2.3", layer, []v1.Platform{platform})
+		require.NoError(t, err)
+		another, err := agentOf("v1.2.3", func(string) ([]byte, error) { return compiled, nil }, []v1.Platform{platform})
+		require.NoError(t, err)
+		require.Equal(t, digest(t, one), digest(t, another))
 	}
-	require.Equal(t, digests[0], digests[1])
 }
 
+// The same source makes the same image: a devtun that has the agent in it the same
+// as one that compiles it, and one that compiles it the same each time.
+func TestSameSourceSameDigest(t *testing.T) { requireSameAgain(t, Platforms()[0]) }
+
 func TestAgentForSomePlatforms(t *testing.T) {
-	index, err := Agent(t.Context(), "v1.2.3", Platforms()[1])
+	asked := ""
+	index, err := agentOf("v1.2.3", func(arch string) ([]byte, error) {
+		asked += arch
+		return Pack(program, nil)
+	}, Platforms()[1:])
 	require.NoError(t, err)
+	require.Equal(t, "arm64", asked, "no other is made")
 	all := images(t, index)
 	require.Len(t, all, 1)
 	require.Contains(t, all, "linux/arm64")
@@ -70,9 +113,24 @@ func TestAgentForSomePlatforms(t *testing.T) {
 	require.ErrorContains(t, err, "there is no agent for plan9/amd64")
 }
 
+func TestTheSourceIsWhereItWasCompiled(t *testing.T) {
+	want, err := filepath.Abs(module)
+	require.NoError(t, err)
+	info, _ := debug.ReadBuildInfo()
+	if slices.Contains(info.Settings, debug.BuildSetting{Key: "-trimpath", Value: "true"}) {
+		want = ""
+	}
+	require.Equal(t, want, source())
+}
+
+func TestWithoutItsSourceThereIsNoAgent(t *testing.T) {
+	_, err := agentLayer(t.Context(), fstest.MapFS{}, "", "amd64")
+	require.ErrorIs(t, err, ErrNoAgent)
+}
+
 func TestWithoutGoThereIsNoAgent(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
-	_, err := agentLayer(t.Context(), fstest.MapFS{}, "amd64")
+	_, err := agentLayer(t.Context(), fstest.MapFS{}, module, "amd64")
 	require.ErrorIs(t, err, ErrNoAgent)
 }
 
@@ -85,7 +143,7 @@ func embeddedAs(amd64, arm64 string) fstest.MapFS {
 }
 
 func TestTheEmbeddedAgentComesFirst(t *testing.T) {
-	layer, err := agentLayer(t.Context(), embeddedAs("a", "b"), "arm64")
+	layer, err := agentLayer(t.Context(), embeddedAs("a", "b"), "", "arm64")
 	require.NoError(t, err)
 	require.Equal(t, "b", string(layer))
 }

@@ -49,7 +49,11 @@ func Compile(ctx context.Context, dir, pkg, arch string) ([]byte, error) {
 // CompileAgent makes the agent's layer from the source of this devtun. Its error
 // is ErrNoAgent where the source or the go command is missing.
 func CompileAgent(ctx context.Context, arch string) ([]byte, error) {
-	dir := source()
+	return compileAgent(ctx, source(), arch)
+}
+
+// compileAgent is CompileAgent from the module in directory dir; "" is none.
+func compileAgent(ctx context.Context, dir, arch string) ([]byte, error) {
 	if dir == "" {
 		return nil, fmt.Errorf("%w, and its source is not at hand", ErrNoAgent)
 	}
