@@ -52,6 +52,7 @@ func TestConnectionsGoToTheDeveloperWhileALocalProcessListens(t *testing.T) {
 }
 
 func TestAConnectionThatIsNotTakenGoesWholeToTheOrigin(t *testing.T) {
+	t.Parallel()
 	hang := func(ctx context.Context) (net.Conn, error) {
 		<-ctx.Done()
 		return nil, ctx.Err()
@@ -78,11 +79,9 @@ func TestAConnectionThatIsNotTakenGoesWholeToTheOrigin(t *testing.T) {
 				sent := make([]byte, size)
 				io.ReadFull(&pattern{left: int64(size)}, sent)
 				go func() { client.Write(sent); client.CloseWrite() }()
-				began := time.Now()
 				got, err := io.ReadAll(client)
 				require.NoError(t, err)
 				require.True(t, bytes.Equal(sent, got))
-				require.Less(t, time.Since(began), soon/2)
 				require.EqualValues(t, 1, w.origin.taken.Load())
 			})
 		}
@@ -90,8 +89,10 @@ func TestAConnectionThatIsNotTakenGoesWholeToTheOrigin(t *testing.T) {
 }
 
 func TestHalfClose(t *testing.T) {
+	t.Parallel()
 	for _, where := range []string{"local", "origin"} {
 		t.Run(where, func(t *testing.T) {
+			t.Parallel()
 			release := make(chan struct{})
 			w := newWorld(t, echo(release))
 			if where == "local" {
@@ -181,8 +182,10 @@ func TestALostSessionResetsItsConnections(t *testing.T) {
 	require.ErrorIs(t, err, syscall.ECONNRESET)
 }
 
-func TestMuchEachWay(t *testing.T) {
-	const size = 256 << 20
+func TestMuchEachWay(t *testing.T) { carryMuch(t, 32<<20) }
+
+// carryMuch sends so many bytes to a local process and, at once, back.
+func carryMuch(t *testing.T, size int64) {
 	w := newWorld(t, greet("origin"))
 	w.connect(to(serve(t, func(conn relay.TCP) { io.Copy(conn, conn); conn.CloseWrite() })))
 	client := w.client()
@@ -200,15 +203,18 @@ func TestMuchEachWay(t *testing.T) {
 	require.NoError(t, <-sent)
 	require.EqualValues(t, size, n)
 	require.Equal(t, sum.Sum(nil), got.Sum(nil))
-	t.Logf("%.0f MB/s each way at once", size/1e6/time.Since(began).Seconds())
+	t.Logf("%.0f MB/s each way at once", float64(size)/1e6/time.Since(began).Seconds())
 }
 
-func TestFiveHundredAtOnceAndOneStalled(t *testing.T) {
+func TestFiveHundredAtOnceAndOneStalled(t *testing.T) { carryManyBesideAStalled(t, 30<<10) }
+
+// carryManyBesideAStalled sends so many bytes over each of 500 connections.
+func carryManyBesideAStalled(t *testing.T, size int) {
 	w := newWorld(t, greet("origin"))
 	w.connect(to(serve(t, func(conn relay.TCP) { io.Copy(conn, conn); conn.CloseWrite() })))
 	stalled := w.client()
 	go io.Copy(stalled, &pattern{left: 64 << 20}) // and reads nothing
-	message := make([]byte, 100<<10)
+	message := make([]byte, size)
 	io.ReadFull(&pattern{left: int64(len(message))}, message)
 
 	var all sync.WaitGroup

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -34,11 +35,13 @@ func web(t *testing.T, name string) *server {
 }
 
 func TestDrainLosesNoRequest(t *testing.T) {
+	t.Parallel()
 	for name, drain := range map[string]func(*world, *laptop){
 		"asked for":  func(_ *world, l *laptop) { l.session.Drain() },
 		"at the end": func(w *world, _ *laptop) { w.stop() },
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			origin, local := web(t, "origin"), web(t, "local")
 			w := newWorld(t, greet("unused"), func(a *Agent) {
 				a.Config.Ports[0].Origin = origin.address
@@ -119,22 +122,58 @@ func askSlowly(url string, started chan<- bool) string {
 
 // A node that is slow to learn that the pod goes still sends new connections.
 func TestListensAsLongAsSomebodyComes(t *testing.T) {
-	const linger = 15 * quiet
+	t.Parallel()
 	w := newWorld(t, greet("origin"), func(a *Agent) {
-		a.Linger = linger
+		a.Linger = 15 * quiet
 		a.Config.Patience = Duration(time.Minute)
 	})
 	w.stop()
-	slow := time.NewTicker(linger / 5)
-	defer slow.Stop()
 	for range 10 {
-		<-slow.C
 		require.Equal(t, "origin", w.who())
 	}
-	last := time.Now()
 	<-w.ended
-	require.Greater(t, time.Since(last), linger-linger/5)
-	require.Less(t, time.Since(last), soon)
+}
+
+// TestWindsUp says how long it listens.
+func TestWindsUp(t *testing.T) {
+	for name, test := range map[string]struct {
+		mode  plan.Mode
+		comes int           // somebody, so often, at the end of every second
+		stays bool          // who does not go
+		want  time.Duration // after the drain
+	}{
+		"nobody comes":                     {mode: plan.Divert, want: 3 * time.Second},
+		"somebody comes":                   {mode: plan.Divert, comes: 10, want: 13 * time.Second},
+		"somebody always comes":            {mode: plan.Divert, comes: 100, want: DefaultPatience},
+		"somebody stays":                   {mode: plan.Divert, stays: true, want: DefaultPatience},
+		"there is nobody to give them to":  {mode: plan.Replace, want: 0},
+		"nobody else, but somebody stays":  {mode: plan.Replace, stays: true, want: DefaultPatience},
+		"somebody comes to nobody in vain": {mode: plan.Replace, comes: 10, want: 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				a := New(Config{Mode: test.mode, Patience: Duration(DefaultPatience)}, nil)
+				if test.stays {
+					a.clients.add(&client{})
+				}
+				a.drain("a test")
+				began := time.Now()
+				ended := make(chan struct{})
+				go func() { a.windUp(); close(ended) }()
+				for range test.comes {
+					select {
+					case <-time.After(time.Second):
+						c := &client{}
+						a.clients.add(c)
+						a.clients.remove(c)
+					case <-ended:
+					}
+				}
+				<-ended
+				require.InDelta(t, test.want, time.Since(began), float64(2*drainTick))
+			})
+		})
+	}
 }
 
 // TestEndsAtOnceInReplaceMode, where there is nobody to give connections to.
@@ -149,6 +188,7 @@ func TestEndsAtOnceInReplaceMode(t *testing.T) {
 }
 
 func TestOtherConnectionsOutliveADrain(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, greet("origin"))
 	l := w.connect(to(serve(t, func(conn relay.TCP) { io.Copy(conn, conn); conn.CloseWrite() })))
 	client := w.client()
@@ -210,6 +250,7 @@ func TestResponses(t *testing.T) {
 // TestKeptConnectionsFollowTheDeveloper moves a client that asks again and again
 // on one connection: to the developer when that is there, and back.
 func TestKeptConnectionsFollowTheDeveloper(t *testing.T) {
+	t.Parallel()
 	origin, local := web(t, "origin"), web(t, "local")
 	w := newWorld(t, greet("unused"), func(a *Agent) { a.Config.Ports[0].Origin = origin.address })
 	kept := &http.Client{Transport: &http.Transport{}, Timeout: soon}

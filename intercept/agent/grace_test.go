@@ -3,9 +3,11 @@ package agent
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -53,32 +55,52 @@ func graced(grace time.Duration, c *touched, restored *atomic.Bool) func(*Agent)
 	}
 }
 
+// watched is an agent that listens nowhere, in the midst of its grace period.
+func watched(t *testing.T, grace time.Duration, c *touched, restored *atomic.Bool) {
+	a := New(Config{}, slog.New(slog.DiscardHandler))
+	graced(grace, c, restored)(a)
+	a.developerSeen()
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() { defer close(ended); a.watchGrace(ctx) }()
+	t.Cleanup(func() { cancel(); <-ended })
+}
+
 func TestGraceWhileAnotherAgentIsInUse(t *testing.T) {
-	const grace = 400 * time.Millisecond
-	c, restored := &touched{word: "0"}, &atomic.Bool{}
-	w := newWorld(t, greet("origin"), graced(grace, c, restored))
-	touching := time.NewTicker(plan.TouchEvery(grace))
-	defer touching.Stop()
-	for n := range 12 { // three times the grace period
-		<-touching.C
-		c.set(string(rune('a'+n)), nil)
-		require.False(t, restored.Load())
-	}
-	last := time.Now()
-	w.eventually(restored.Load)
-	require.GreaterOrEqual(t, time.Since(last), grace-plan.TouchEvery(grace), "from the last touch, not from the last session")
+	synctest.Test(t, func(t *testing.T) {
+		const grace = 10 * time.Minute
+		c, restored := &touched{word: "0"}, &atomic.Bool{}
+		watched(t, grace, c, restored)
+		for n := range 12 { // for longer than the grace period
+			time.Sleep(plan.TouchEvery(grace))
+			c.set(string(rune('a'+n)), nil)
+			require.False(t, restored.Load())
+		}
+		time.Sleep(grace - time.Nanosecond)
+		synctest.Wait()
+		require.False(t, restored.Load(), "from the last touch, not from the last session")
+		time.Sleep(plan.TouchEvery(grace) + time.Second)
+		synctest.Wait()
+		require.True(t, restored.Load())
+	})
 }
 
 func TestGraceBeginsAnewWhenTheAPIServerIsBack(t *testing.T) {
-	const grace = 300 * time.Millisecond
-	c, restored := &touched{word: "0", err: errors.New("the API server is away")}, &atomic.Bool{}
-	w := newWorld(t, greet("origin"), graced(grace, c, restored))
-	w.eventually(func() bool { return c.count() > 8 }) // twice the grace period
-	require.False(t, restored.Load())
-	c.set("0", nil)
-	back := time.Now()
-	w.eventually(restored.Load)
-	require.GreaterOrEqual(t, time.Since(back), grace-plan.TouchEvery(grace))
+	synctest.Test(t, func(t *testing.T) {
+		const grace = 10 * time.Minute
+		c, restored := &touched{word: "0", err: errors.New("the API server is away")}, &atomic.Bool{}
+		watched(t, grace, c, restored)
+		time.Sleep(2*grace + time.Second)
+		require.Greater(t, c.count(), 3)
+		require.False(t, restored.Load())
+		c.set("0", nil)
+		time.Sleep(grace - plan.TouchEvery(grace))
+		synctest.Wait()
+		require.False(t, restored.Load())
+		time.Sleep(2 * plan.TouchEvery(grace))
+		synctest.Wait()
+		require.True(t, restored.Load())
+	})
 }
 
 func TestGraceEndsWhenSomebodyElseHasRestored(t *testing.T) {

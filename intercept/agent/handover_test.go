@@ -44,6 +44,7 @@ func (v volume) put(name string, content map[string]string) {
 }
 
 func TestFilesAreHandedOverAndFollowed(t *testing.T) {
+	t.Parallel()
 	v := volume{t, t.TempDir()}
 	v.put("..1", map[string]string{"tls.key": "secret\n", "empty": ""})
 	single := filepath.Join(t.TempDir(), "sub.conf")

@@ -59,6 +59,7 @@ func webs(t *testing.T) (w *world, l *laptop, local, origin *server) {
 }
 
 func TestKeptConnectionsOutliveTheDeveloper(t *testing.T) {
+	t.Parallel()
 	for name, end := range map[string]func(*laptop, *server){
 		"the session is lost":   func(l *laptop, _ *server) { l.session.Close() },
 		"the session is silent": func(l *laptop, _ *server) { l.link.pause() },
@@ -68,6 +69,7 @@ func TestKeptConnectionsOutliveTheDeveloper(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			w, l, local, origin := webs(t)
 			for _, method := range []string{"GET", "POST"} {
 				k := w.keeper()
@@ -84,6 +86,7 @@ func TestKeptConnectionsOutliveTheDeveloper(t *testing.T) {
 
 // A request on its way into a void is asked again where that does no harm.
 func TestRequestsThatNobodyAnswersAreAskedAgain(t *testing.T) {
+	t.Parallel()
 	w, l, _, _ := webs(t)
 	get, post := w.keeper(), w.keeper()
 	require.Equal(t, "local", get.ask("GET"))
@@ -108,6 +111,7 @@ func TestRequestsThatNobodyAnswersAreAskedAgain(t *testing.T) {
 
 // A local process that stops drops what it has just been asked.
 func TestAFirstRequestThatIsDroppedIsAskedAgain(t *testing.T) {
+	t.Parallel()
 	for name, drop := range map[string]func(relay.TCP){
 		"in good order": func(conn relay.TCP) { conn.CloseWrite(); io.Copy(io.Discard, conn) },
 		"by a reset":    func(conn relay.TCP) { conn.Abort() },
@@ -115,6 +119,7 @@ func TestAFirstRequestThatIsDroppedIsAskedAgain(t *testing.T) {
 		for method, answer := range map[string]string{"GET": "origin", "POST": ""} {
 			for _, stops := range []bool{true, false} {
 				t.Run(fmt.Sprintf("%s, %s, it stops: %t", name, method, stops), func(t *testing.T) {
+					t.Parallel()
 					origin := web(t, "origin")
 					asked := make(chan bool)
 					local := serve(t, func(conn relay.TCP) {
@@ -145,6 +150,7 @@ func TestAFirstRequestThatIsDroppedIsAskedAgain(t *testing.T) {
 
 // A first request that is at a breakpoint stays there, whatever becomes of the way.
 func TestAFirstRequestStaysWithASilentDeveloper(t *testing.T) {
+	t.Parallel()
 	asked, goOn := make(chan bool), make(chan bool)
 	local := serve(t, func(conn relay.TCP) {
 		http.ReadRequest(bufio.NewReader(conn))
@@ -169,6 +175,7 @@ func TestAFirstRequestStaysWithASilentDeveloper(t *testing.T) {
 
 // A local process that ends one connection means that one.
 func TestALocalProcessEndsAKeptConnection(t *testing.T) {
+	t.Parallel()
 	var mu sync.Mutex
 	var open []relay.TCP
 	local := serve(t, func(conn relay.TCP) {

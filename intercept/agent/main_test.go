@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"flag"
 	"os"
 	"testing"
 
@@ -17,5 +18,7 @@ func TestMain(m *testing.M) {
 	if child := children[os.Getenv(childVariable)]; child != nil {
 		os.Exit(child())
 	}
+	flag.Parse()
+	flag.Set("test.parallel", "16") // these wait, mostly, so more of them than there are cores
 	goleak.VerifyTestMain(m)
 }

@@ -58,6 +58,7 @@ func TestReadyInReplaceMode(t *testing.T) {
 
 // TestTheReadyPortSaysNothingElse to whom it does not concern.
 func TestTheReadyPortSaysNothingElse(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, greet("origin"))
 	for request, answer := range map[string]string{
 		"GET / HTTP/1.1\r\nHost: x\r\n\r\n":                                         "HTTP/1.1 404 Not Found\r\n",

@@ -18,17 +18,15 @@ import (
 )
 
 func TestAStoppedDeveloperIsAwayAndComesBack(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, greet("origin"))
 	local := serve(t, greet("local"))
 	l := w.connect(to(local))
 	require.Equal(t, "local", w.who())
 
 	l.link.pause()
-	stopped := time.Now()
 	require.Equal(t, "origin", w.who(), "opened just after")
-	took := time.Since(stopped)
-	t.Logf("the first connection was at the origin after %v", took)
-	require.Less(t, took, 2*time.Second)
+	w.requireRecalled()
 	w.eventually(func() bool {
 		d, why := w.agent.routes(Port{Port: port})
 		return d == nil && strings.Contains(why, "answer")
@@ -43,8 +41,18 @@ func TestAStoppedDeveloperIsAwayAndComesBack(t *testing.T) {
 	w.eventually(func() bool { return l.state().To == wire.ToDeveloper })
 }
 
+// requireRecalled says that a connection went to the origin as soon as the
+// developer's side was known to be silent, not when it had waited as long as for a
+// local process that does not answer.
+func (w *world) requireRecalled() {
+	w.t.Helper()
+	require.Contains(w.t, w.log.String(), errAway.Error())
+	require.NotContains(w.t, w.log.String(), errTooLong.Error())
+}
+
 // A new connection must not hang with a transport that takes nothing any more.
 func TestAStoppedDeveloperWithFullBuffers(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, echo(nil))
 	l := w.connect(to(serve(t, func(conn relay.TCP) { io.Copy(io.Discard, conn) })))
 	upload := w.client()
@@ -64,20 +72,19 @@ func TestAStoppedDeveloperWithFullBuffers(t *testing.T) {
 		return now == before
 	})
 	client := w.client()
-	began := time.Now()
 	_, err := io.WriteString(client, "hello")
 	require.NoError(t, err)
 	client.CloseWrite()
 	got, err := io.ReadAll(client)
 	require.NoError(t, err)
 	require.Equal(t, "hello", string(got))
-	t.Logf("at the origin after %v", time.Since(began))
-	require.Less(t, time.Since(began), 2*time.Second)
+	w.requireRecalled()
 	upload.Abort()
 	l.link.resume()
 }
 
 func TestOpenConnectionsOutliveAnAbsence(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, greet("origin"))
 	l := w.connect(to(serve(t, func(conn relay.TCP) { io.Copy(conn, conn); conn.CloseWrite() })))
 	client := w.client()
@@ -98,6 +105,7 @@ func TestOpenConnectionsOutliveAnAbsence(t *testing.T) {
 
 // What the origin has answered meanwhile must not reach the local process too.
 func TestAfterAnAbsenceStaleConnectionsAreDropped(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, greet("origin"))
 	local := serve(t, greet("local"))
 	l := w.connect(to(local))
@@ -156,6 +164,7 @@ func TestOtherSessionsAreRefused(t *testing.T) {
 }
 
 func TestReplacedWorkload(t *testing.T) {
+	t.Parallel()
 	replaced := func(hold time.Duration) func(*Agent) {
 		return func(a *Agent) {
 			a.Config.Mode, a.Config.Ports[0].Origin = plan.Replace, ""
@@ -190,6 +199,7 @@ func TestReplacedWorkload(t *testing.T) {
 }
 
 func TestGrace(t *testing.T) {
+	t.Parallel()
 	restored := make(chan struct{}, 1)
 	attempts := 0
 	w := newWorld(t, greet("origin"), func(a *Agent) {
