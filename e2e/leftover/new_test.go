@@ -43,6 +43,7 @@ func TestProcessesOfTheRun(t *testing.T) {
 		"nothing":                     {},
 		"another's":                   {now: []Process{editor}},
 		"another's, strict":           {now: []Process{editor}, strict: true, left: []string{"process 30 vi (started 00:00:00, parent 1)"}},
+		"descendants, strict":         {now: []Process{editor, {PID: 31, Parent: 20}}, strict: true, left: []string{"process 30 vi (started 00:00:00, parent 1)", "known by its parent"}},
 		"another's of before, strict": {before: []Process{editor}, now: []Process{editor}, strict: true},
 		"number used again": {
 			before: []Process{editor},

@@ -39,7 +39,7 @@ func (r Run) trace(before, now *Snapshot) map[int]string {
 		if !look.candidate(p) {
 			continue
 		}
-		if why := look.why(p); why != "" || r.Strict {
+		if why := look.why(p); why != "" {
 			left[pid] = why
 		}
 	}
@@ -53,6 +53,11 @@ func (r Run) trace(before, now *Snapshot) map[int]string {
 				left[pid] = "parent"
 				more = true
 			}
+		}
+	}
+	for pid, p := range now.processes {
+		if _, known := left[pid]; r.Strict && !known && look.candidate(p) {
+			left[pid] = ""
 		}
 	}
 	return left
