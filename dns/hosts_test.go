@@ -77,11 +77,9 @@ func TestOneWriteForManyServices(t *testing.T) {
 		}
 		return nil
 	}
-	began := time.Now()
 	_, err := h.Set(t.Context(), someEntries(2000))
 	require.NoError(t, err)
 	require.Equal(t, 1, exchanges)
-	require.Less(t, time.Since(began), 2*time.Second)
 }
 
 func TestEveryUpdateCleansUp(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -93,22 +94,29 @@ func TestWatchOutlivesTheFile(t *testing.T) {
 
 // Each loss is put back and at once taken out again.
 func TestWatchDoesNotFight(t *testing.T) {
-	h := newTestHosts(t, hostsFile(t, "127.0.0.1 localhost\n"))
-	_, err := h.Set(t.Context(), someEntries(2))
-	require.NoError(t, err)
-	takeOut := func() error { return os.WriteFile(h.path, []byte("127.0.0.1 localhost\n"), 0o644) }
-	require.NoError(t, takeOut())
-	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
-	defer cancel()
-	rounds := 0
-	var errs []error
-	err = h.Watch(ctx, time.Millisecond, func() {
-		rounds++
-		_, err := h.Set(context.Background(), someEntries(2))
-		errs = append(errs, err, takeOut())
+	synctest.Test(t, func(t *testing.T) {
+		h := newTestHosts(t, hostsFile(t, "127.0.0.1 localhost\n"))
+		_, err := h.Set(t.Context(), someEntries(2))
+		require.NoError(t, err)
+		takeOut := func() error { return os.WriteFile(h.path, []byte("127.0.0.1 localhost\n"), 0o644) }
+		require.NoError(t, takeOut())
+		ctx, cancel := context.WithTimeout(t.Context(), 5*longest)
+		defer cancel()
+		var losses []time.Time
+		var errs []error
+		err = h.Watch(ctx, time.Millisecond, func() {
+			losses = append(losses, time.Now())
+			_, err := h.Set(context.Background(), someEntries(2))
+			errs = append(errs, err, takeOut())
+		})
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.NoError(t, errors.Join(errs...))
+		var last time.Duration
+		for i := range losses[1:] {
+			pause := losses[i+1].Sub(losses[i])
+			require.GreaterOrEqual(t, pause, min(last*3/2, longest), "the pauses double")
+			last = pause
+		}
+		require.InDelta(t, longest, last, float64(time.Second), "but do not become longer and longer")
 	})
-	require.ErrorIs(t, err, context.DeadlineExceeded)
-	require.NoError(t, errors.Join(errs...))
-	require.GreaterOrEqual(t, rounds, 2)
-	require.LessOrEqual(t, rounds, 11, "the pauses double")
 }
