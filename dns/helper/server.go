@@ -38,10 +38,18 @@ type Server struct {
 	Machine dns.Machine
 
 	conn      *net.UnixConn
-	within    time.Duration       // bounds a message; 0 means frameTimeout
-	names     bool                // there may be some of the peer's
-	addresses map[netip.Addr]bool // added and not removed
-	pace      map[string]*rate.Limiter
+	within    time.Duration            // bounds a message; 0 means frameTimeout
+	names     bool                     // there may be some of the peer's
+	addresses map[netip.Addr]bool      // added and not removed
+	pace      map[string]*rate.Limiter // nil means newPace
+}
+
+// newPace is how often one peer may ask for each thing.
+func newPace() map[string]*rate.Limiter {
+	others := rate.NewLimiter(listenersRate, listenersAtOnce)
+	return map[string]*rate.Limiter{
+		setNames: rate.NewLimiter(namesRate, namesAtOnce), listen: others, addAddress: others, removeAddress: others,
+	}
 }
 
 // Serve answers conn's requests, one after the other, until the peer goes or ctx
@@ -49,9 +57,8 @@ type Server struct {
 // what the peer leaves.
 func (s *Server) Serve(ctx context.Context, conn *net.UnixConn) error {
 	s.conn, s.addresses = conn, make(map[netip.Addr]bool)
-	others := rate.NewLimiter(listenersRate, listenersAtOnce)
-	s.pace = map[string]*rate.Limiter{
-		setNames: rate.NewLimiter(namesRate, namesAtOnce), listen: others, addAddress: others, removeAddress: others,
+	if s.pace == nil {
+		s.pace = newPace()
 	}
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	defer stop()

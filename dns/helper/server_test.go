@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/time/rate"
 
 	"github.com/devtun/devtun/dns"
 )
@@ -139,15 +140,28 @@ func TestErrorsKeepTheirMeaning(t *testing.T) {
 	}
 }
 
+// A peer that asks too often waits for as long as the pace says, here for ever.
 func TestAskingTooOftenHasToWait(t *testing.T) {
-	s := serve(t)
+	pace := newPace()
+	require.EqualValues(t, namesRate, pace[setNames].Limit())
+	pace[setNames].SetLimit(rate.Every(24 * time.Hour))
+	s := serve(t, func(server *Server) { server.pace = pace })
 	client := NewClient(s.peer)
-	began := time.Now()
-	for range namesAtOnce + 3 {
+	for range namesAtOnce {
 		_, err := client.SetNames(t.Context(), someEntries(1))
 		require.NoError(t, err)
 	}
-	require.Greater(t, time.Since(began), 2*time.Second/namesRate)
+	asked := make(chan error, 1)
+	go func() {
+		_, err := client.SetNames(t.Context(), someEntries(1))
+		asked <- err
+	}()
+	require.Eventually(t, func() bool { return pace[setNames].Tokens() < -0.5 }, patience, time.Millisecond, "it waits")
+	require.Equal(t, namesAtOnce, s.machine.done().writes)
+	s.stop()
+	require.ErrorIs(t, <-asked, ErrGone)
+	require.NoError(t, s.end(t))
+	require.Equal(t, namesAtOnce+1, s.machine.done().writes, "of which the last takes the names out")
 }
 
 func TestAnEndedContextAsksForNothing(t *testing.T) {
