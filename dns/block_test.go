@@ -6,7 +6,6 @@ import (
 	"runtime"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -75,13 +74,12 @@ func TestLinesStayShort(t *testing.T) {
 	require.Equal(t, names, got, "all of them, in order")
 }
 
-func TestManyNamesAreQuick(t *testing.T) {
-	began := time.Now()
+// How long that may take, TestManyServicesCostNoMoreEach says.
+func TestManyNames(t *testing.T) {
 	block, err := newBlock("0123abcd", Owner{PID: 1}, someEntries(2000))
 	require.NoError(t, err)
 	file := join(block, []byte("127.0.0.1 localhost\n"))
 	ours, foreign := split(file)
 	require.Len(t, ours, linesOf(2000))
 	require.Equal(t, "127.0.0.1 localhost\n", string(foreign))
-	require.Less(t, time.Since(began), time.Second, "txeh by itself takes minutes")
 }

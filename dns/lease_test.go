@@ -140,7 +140,7 @@ func TestLeasesEndWithTheirProcess(t *testing.T) {
 
 	require.NoError(t, child.Process.Kill())
 	require.Error(t, child.Wait())
-	require.Eventually(t, func() bool { return take(t, mine, one) }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return take(t, mine, one) }, 20*time.Second, time.Millisecond)
 }
 
 func TestLeaseFileIsForAll(t *testing.T) {

@@ -12,7 +12,7 @@ import (
 
 // TestManyServicesCostNoMoreEach compares what a session with many services takes
 // of the processor with what ten take that have a tenth each, the least of some
-// tries.
+// tries. (txeh by itself searches all names for each.)
 func TestManyServicesCostNoMoreEach(t *testing.T) {
 	const sessions, services = 10, 200
 	least := func(sessions, services int) (least time.Duration) {

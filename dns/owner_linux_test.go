@@ -20,7 +20,7 @@ func TestOwnerOfAnEndedProcess(t *testing.T) {
 	require.True(t, owner.Alive())
 
 	require.NoError(t, child.Process.Kill())
-	require.Eventually(t, func() bool { return !owner.Alive() }, 5*time.Second, time.Millisecond,
+	require.Eventually(t, func() bool { return !owner.Alive() }, 20*time.Second, time.Millisecond,
 		"a zombie is dead too")
 	require.Error(t, child.Wait())
 	require.False(t, owner.Alive())

@@ -39,7 +39,7 @@ func requireLoss(t *testing.T, losses <-chan struct{}) {
 	t.Helper()
 	select {
 	case <-losses:
-	case <-time.After(5 * time.Second):
+	case <-time.After(20 * time.Second):
 		require.Fail(t, "the loss goes unnoticed")
 	}
 }

@@ -32,6 +32,8 @@ func TestMain(m *testing.M) {
 		fmt.Print(knock(path))
 		os.Exit(0)
 	}
+	// Under the race detector each process waits a second before it ends.
+	os.Setenv("GORACE", os.Getenv("GORACE")+" atexit_sleep_ms=0") // for the children
 	goleak.VerifyTestMain(m)
 }
 
