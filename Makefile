@@ -3,8 +3,6 @@
 
 SHELL := /bin/bash
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
-# The race detector needs a C compiler.
-RACE := $(shell command -v gcc >/dev/null && echo -race)
 CTL := go run ./e2e/cluster/ctl
 IMAGES := devtun.test/service-front:dev=./examples/service-front \
 	devtun.test/service-middle:dev=./examples/service-middle \
@@ -15,11 +13,7 @@ PRODUCT := . ./cmd/... ./dns/... ./tunnel/... ./intercept/... ./examples/...
 AGENTS := intercept/image/agents
 MODULES := . packaging e2e/cluster/kubernetes e2e/cluster/coredns e2e/delve
 
-# How long each fuzz target runs: a count, since go test may fail when a time is over
-# (go.dev/issue/75804).
-FUZZTIME := 20000x
-
-.PHONY: help build agents images cluster-up cluster-down cluster-load docs dist demo test unit fuzz e2e bench verify
+.PHONY: help build agents images cluster-up cluster-down cluster-load docs dist demo test unit e2e soak bench verify
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,23 +50,19 @@ dist: ## build archives and Debian packages of this commit into dist/, for all s
 demo: build ## set everything up and show a working session
 	examples/demo.sh
 
-test: unit fuzz e2e ## run all tests: unit, a little fuzzing, and end-to-end
+SUITE := go run ./e2e/suite
+
+test: agents ## prove every promise once: unit tests, and end-to-end tests on a real cluster
+	$(SUITE) test
 
 unit: agents ## run the tests that need no cluster
-	go test -timeout 30m -tags embed_agent $(RACE) $$(go list ./... | grep -v '/e2e$$')
-	go test -run WithoutTheAgent ./cmd/cli && go test ./intercept/image
-	go test -run StaysSmall ./intercept/agent # which the race detector makes large
-	cd packaging && go test ./...
+	$(SUITE) unit
 
-fuzz: ## run each fuzz target for a moment: FUZZTIME=20000x
-	@set -e; grep -rlE --include='*_test.go' '^func Fuzz' . | while read -r file; do \
-		for target in $$(sed -nE 's/^func (Fuzz[A-Za-z0-9_]*)\(.*/\1/p' "$$file"); do \
-			(set -x; go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x -parallel 2 "$$(dirname "$$file")"); \
-		done; done
+e2e: ## run the end-to-end tests (root, or DEVTUN_KUBECONFIG=path); TEST=Name one of them, on a cluster that stays; RUNS=n
+	$(SUITE) $(if $(TEST),-keep -run '$(TEST)') $(if $(RUNS),-runs $(RUNS)) e2e
 
-e2e: ## run the tests on a real cluster (root, or DEVTUN_KUBECONFIG=path)
-	go test -count=1 -timeout 60m -parallel 2 ./e2e
-	@if test -z "$$DEVTUN_KUBECONFIG"; then set -x; go test -count=1 -timeout 20m -tags e2e ./e2e/cluster; fi
+soak: agents ## run what waits for long or is repeated often: PART=1, 2, 3, RUNS=n
+	$(SUITE) $(if $(PART),-part $(PART)) $(if $(RUNS),-runs $(RUNS)) soak
 
 bench: ## measure forward and intercept against kubectl port-forward and the pod itself
 	go run ./e2e/bench

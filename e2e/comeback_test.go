@@ -42,7 +42,7 @@ func (u *user) clean() string {
 
 // TestTheMainProcessIsKilled: the helper takes the names out at once.
 func TestTheMainProcessIsKilled(t *testing.T) {
-	n := newNamespace(t).testserver("web", 1)
+	n := sharedWeb(t)
 	before := hostsFile(t)
 	for name, forward := range map[string]func(u *user) *devtun{
 		"as a user":  func(u *user) *devtun { return u.forward("-n", n.name) },
@@ -65,7 +65,7 @@ func TestTheMainProcessIsKilled(t *testing.T) {
 // TestTheHelperIsKilled: names, listeners and connections stay, and another helper
 // does what comes next.
 func TestTheHelperIsKilled(t *testing.T) {
-	n := newNamespace(t).testserver("web", 1)
+	n := sharedWeb(t)
 	before := hostsFile(t)
 	u := newUser(t, helperRule)
 	d := u.forward("-n", n.name)
@@ -90,7 +90,7 @@ func TestTheHelperIsKilled(t *testing.T) {
 // TestTheHelperIsKilledForGood: if no other is to be had, the end says so, and
 // clean does what is left.
 func TestTheHelperIsKilledForGood(t *testing.T) {
-	n := newNamespace(t).testserver("web", 1)
+	n := sharedWeb(t)
 	before := hostsFile(t)
 	u := newUser(t, helperRule)
 	d := u.forward("-n", n.name)
@@ -114,7 +114,7 @@ func TestTheHelperIsKilledForGood(t *testing.T) {
 
 // TestBothAreKilled: the next devtun, or clean, takes the names out.
 func TestBothAreKilled(t *testing.T) {
-	n := newNamespace(t).testserver("web", 1)
+	n := sharedWeb(t)
 	before := hostsFile(t)
 	u := newUser(t, helperRule)
 	kill := func() {
@@ -139,7 +139,7 @@ func TestBothAreKilled(t *testing.T) {
 
 // TestTheMachineIsRebooted changes the boot id under a devtun that never ended.
 func TestTheMachineIsRebooted(t *testing.T) {
-	n := newNamespace(t).testserver("web", 1)
+	n := sharedWeb(t)
 	before := hostsFile(t)
 	u := newUser(t, helperRule)
 	d := u.forward("-n", n.name)
@@ -163,7 +163,7 @@ func TestTheMachineIsRebooted(t *testing.T) {
 // TestAnotherToolRewritesTheHostsFile: our names come back once for each time, and
 // everything else stays as the tool wants it.
 func TestAnotherToolRewritesTheHostsFile(t *testing.T) {
-	n := newNamespace(t).testserver("web", 1)
+	n := sharedWeb(t)
 	before := hostsFile(t)
 	t.Cleanup(func() { require.NoError(t, os.WriteFile("/etc/hosts", []byte(before), 0o644)) })
 	u := newUser(t, helperRule)
@@ -196,7 +196,7 @@ func TestAnotherToolRewritesTheHostsFile(t *testing.T) {
 // TestTheHostsFileBecomesReadOnly: what cannot be written is said, and written as
 // soon as it can be.
 func TestTheHostsFileBecomesReadOnly(t *testing.T) {
-	n := newNamespace(t).testserver("web", 1)
+	n := sharedWeb(t)
 	before := hostsFile(t)
 	u := newUser(t, helperRule)
 	d := u.forward("-n", n.name)

@@ -2,10 +2,8 @@ package e2e
 
 import (
 	"bufio"
-	"context"
 	"encoding/json"
 	"net"
-	"os"
 	"os/exec"
 	"regexp"
 	"strings"
@@ -15,8 +13,6 @@ import (
 
 	"github.com/google/go-dap"
 	"github.com/stretchr/testify/require"
-
-	builder "github.com/devtun/devtun/e2e/cluster/build"
 )
 
 const (
@@ -41,25 +37,13 @@ type debugger struct {
 	source   string        // where the breakpoint is
 }
 
-// delve is the debugger's program, built at the first use on a machine.
-func delve(t *testing.T) string {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
-	defer cancel()
-	module, err := builder.Module(ctx)
-	require.NoError(t, err)
-	path, err := builder.Program{Name: "delve", Title: "Delve", Cost: "about 1 minute", Directory: "e2e/delve"}.Build(ctx, module, os.Stderr)
-	require.NoError(t, err)
-	return path
-}
-
 var listensAt = regexp.MustCompile(`DAP server listening at: (\S+)\n`)
 
 // startDebugger starts Delve's server in a folder and connects to it. It ends with the
 // test, if not before.
 func startDebugger(t *testing.T, folder string, env []string) *debugger {
 	t.Helper()
-	cmd := exec.Command(delve(t), "dap", "--listen=127.0.0.1:0")
+	cmd := exec.Command(bed.Program("delve"), "dap", "--listen=127.0.0.1:0")
 	cmd.Dir, cmd.Env = folder, env
 	out, err := cmd.StdoutPipe()
 	require.NoError(t, err)

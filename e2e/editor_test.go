@@ -92,7 +92,7 @@ func (e *editor) configuration(name string) map[string]any {
 // start starts a task in a terminal.
 func (e *editor) start(one task) *terminal {
 	e.t.Helper()
-	cmd := exec.Command(filepath.Join(os.Getenv(insideVar), one.Command), one.Args...) // in PATH, for the editor
+	cmd := exec.Command(bed.Program(one.Command), one.Args...) // in PATH, for the editor
 	cmd.Dir, cmd.Env = e.folder, e.env
 	return inTerminal(e.t, cmd)
 }

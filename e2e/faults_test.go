@@ -121,6 +121,8 @@ func survive(t *testing.T, f fault) {
 // TestAPIServerMayGoAway ends the API server as a crash does and starts it again.
 // The user has no more rights than needed: an API server that has just started
 // does not know of them at first.
+//
+//e2e:alone
 func TestAPIServerMayGoAway(t *testing.T) {
 	n := newNamespace(t).testserver("web", 1)
 	local := disturbedCluster(t)

@@ -25,7 +25,7 @@ func get(t *testing.T, program, address string) string {
 }
 
 func TestNamesLeadToServicesForEveryProgram(t *testing.T) {
-	n := newNamespace(t).examples()
+	n := sharedExamples(t)
 	before := hostsFile(t)
 	d := startForward(t, "-n", n.name)
 	for _, program := range []string{"curl", "python", "go"} {
@@ -52,7 +52,7 @@ func TestNamesLeadToServicesForEveryProgram(t *testing.T) {
 }
 
 func TestBothReplicasGetTraffic(t *testing.T) {
-	n := newNamespace(t).examples()
+	n := sharedExamples(t)
 	startForward(t, "-n", n.name, "service-back")
 	answers := make(map[string]bool)
 	for range 10 {
@@ -62,7 +62,7 @@ func TestBothReplicasGetTraffic(t *testing.T) {
 }
 
 func TestWhatCannotBeForwardedIsSaid(t *testing.T) {
-	n := newNamespace(t).examples()
+	n := sharedExamples(t)
 	d := startForward(t, "-n", n.name)
 	for service, reason := range map[string]string{"service-udp": "123/UDP", "service-external": "ExternalName", "service-manual": "no selector"} {
 		e := d.await(service, readyTimeout, func(e event) bool { return e.Service == service })
@@ -77,7 +77,7 @@ func TestWhatCannotBeForwardedIsSaid(t *testing.T) {
 }
 
 func TestSelections(t *testing.T) {
-	n, other := newNamespace(t).examples(), newNamespace(t).examples()
+	n, other := newNamespace(t).examples(), sharedExamples(t)
 	services := func(d *devtun) (found []string) {
 		for _, e := range d.since(0) {
 			if e.Type == "service" && e.State == "ready" && e.Pod == "" {
@@ -120,7 +120,7 @@ func TestSelections(t *testing.T) {
 }
 
 func TestPortsCanBeMoved(t *testing.T) {
-	n := newNamespace(t).examples()
+	n := sharedExamples(t)
 	startForward(t, "-n", n.name, "--port", "service-back:8080:80", "--port", "service-middle:9999:8080")
 	require.Contains(t, get(t, "curl", "http://service-back:8080/"), "service-back on")
 	require.Contains(t, get(t, "curl", "http://service-middle:9999/"), "service-middle on")

@@ -34,7 +34,7 @@ func names(t *testing.T) (found []string) {
 // TestThreeStarts starts devtun as root, as a user and under sudo. Names and ports
 // are the same, and whatever reads the kubeconfig is the user.
 func TestThreeStarts(t *testing.T) {
-	n := newNamespace(t).examples()
+	n := sharedExamples(t)
 	before := hostsFile(t)
 	root := startForward(t, "-n", n.name)
 	require.Eventually(t, func() bool { return len(names(t)) == 6 }, readyTimeout, 10*time.Millisecond) // a pod's own names come when it is ready
@@ -85,7 +85,7 @@ func TestThreeStarts(t *testing.T) {
 }
 
 func TestNoHelperWhereNoneIsNeeded(t *testing.T) {
-	n := newNamespace(t).examples()
+	n := sharedExamples(t)
 	before := hostsFile(t)
 	u := newUser(t, noRule)
 	u.write("hosts", "127.0.0.1 localhost\n", 0o644)
@@ -113,7 +113,7 @@ func TestNoHelperWhereNoneIsNeeded(t *testing.T) {
 // A low port alone brings the helper too, and a hosts file of one's own is not
 // its business.
 func TestTheHelperForALowPortAlone(t *testing.T) {
-	n := newNamespace(t).examples()
+	n := sharedExamples(t)
 	before := hostsFile(t)
 	u := newUser(t, helperRule)
 	u.write("hosts", "127.0.0.1 localhost\n", 0o644)
@@ -125,7 +125,7 @@ func TestTheHelperForALowPortAlone(t *testing.T) {
 }
 
 func TestSudoThatCannotAsk(t *testing.T) {
-	n := newNamespace(t).testserver("web", 0)
+	n := sharedIdle(t)
 	before := hostsFile(t)
 	for name, rule := range map[string]string{"wants a password": passwordRule, "knows no such rule": noRule} {
 		t.Run(name, func(t *testing.T) {
@@ -164,7 +164,9 @@ func newScreen(t *testing.T, u *user) *screen {
 	s.tmux("-f", "/dev/null", "new-session", "-d", "-x", "200", "-y", "50",
 		"setpriv", "--reuid", fmt.Sprint(u.uid), "--regid", fmt.Sprint(u.gid), "--init-groups",
 		"env", "-i", "HOME="+u.home, "USER="+u.name, "PATH=/usr/local/bin:/usr/bin:/bin", "TERM=screen", "LANG=C.UTF-8", "PS1=$ ", "bash", "--norc")
-	t.Cleanup(func() { run(t.Context(), 10*time.Second, "tmux", "-S", s.socket, "kill-server") })
+	t.Cleanup(func() { // the test's own context has ended by then; the terminal may have, too
+		run(context.Background(), 10*time.Second, "tmux", "-S", s.socket, "kill-server")
+	})
 	s.tmux("send-keys", "cd "+u.home, "Enter")
 	return s
 }
@@ -228,7 +230,7 @@ func (s *screen) shows(pattern string) string {
 }
 
 func TestSudoAsksOnTheTerminal(t *testing.T) {
-	n := newNamespace(t).testserver("web", 1)
+	n := sharedWeb(t)
 	before := hostsFile(t)
 	prompt := regexp.QuoteMeta("devtun needs root to write host names and to listen on ports below 1024. [sudo] password for ")
 	u := newUser(t, passwordRule)
@@ -272,7 +274,7 @@ func TestSudoAsksOnTheTerminal(t *testing.T) {
 // TestInTheBackgroundNobodyIsAsked starts a job in the background of a terminal:
 // asking would stop it for ever.
 func TestInTheBackgroundNobodyIsAsked(t *testing.T) {
-	n := newNamespace(t).testserver("web", 0)
+	n := sharedIdle(t)
 	s := newScreen(t, newUser(t, passwordRule))
 	s.enter(devtunPath() + " forward -n " + n.name + " & wait $!; echo ended with $?")
 	s.shows("hint: there is no terminal to ask for a password on")
@@ -280,7 +282,7 @@ func TestInTheBackgroundNobodyIsAsked(t *testing.T) {
 }
 
 func TestTheTerminalIsClosed(t *testing.T) {
-	n := newNamespace(t).testserver("web", 1)
+	n := sharedWeb(t)
 	before := hostsFile(t)
 	s := newScreen(t, newUser(t, helperRule))
 	s.enter(devtunPath() + " forward -n " + n.name)
@@ -297,7 +299,7 @@ func awaitHosts(t *testing.T, content string) {
 }
 
 func TestAReadOnlyHostsFileNeedsNoQuestion(t *testing.T) {
-	n := newNamespace(t).testserver("web", 0)
+	n := sharedIdle(t)
 	require.NoError(t, syscall.Mount("/etc/hosts", "/etc/hosts", "", syscall.MS_BIND, ""))
 	t.Cleanup(func() { require.NoError(t, syscall.Unmount("/etc/hosts", 0)) })
 	require.NoError(t, syscall.Mount("", "/etc/hosts", "", syscall.MS_REMOUNT|syscall.MS_BIND|syscall.MS_RDONLY, ""))

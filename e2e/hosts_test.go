@@ -11,7 +11,7 @@ import (
 )
 
 func TestTwoNamespacesAtOnce(t *testing.T) {
-	one, two := newNamespace(t).testserver("web", 1), newNamespace(t).testserver("web", 1)
+	one, two := sharedWeb(t), newNamespace(t).testserver("web", 1)
 	before := hostsFile(t)
 	first, second := startForward(t, "-n", one.name), startForward(t, "-n", two.name)
 	for _, n := range []*namespace{one, two} {
@@ -26,7 +26,7 @@ func TestTwoNamespacesAtOnce(t *testing.T) {
 }
 
 func TestOneNamespaceTwice(t *testing.T) {
-	n := newNamespace(t).testserver("web", 1)
+	n := sharedWeb(t)
 	for name, firstStays := range map[string]bool{"the first stays": true, "the second stays": false} {
 		t.Run(name, func(t *testing.T) {
 			before := hostsFile(t)
@@ -52,7 +52,7 @@ func TestOneNamespaceTwice(t *testing.T) {
 // TestHostsFileOfAContainer gives the hosts file the form it has there: a mount
 // point, which no other file can replace.
 func TestHostsFileOfAContainer(t *testing.T) {
-	n := newNamespace(t).testserver("web", 1)
+	n := sharedWeb(t)
 	const content = "127.0.0.1\tlocalhost\n172.17.0.2\tcontainer" // without an end of line
 	file := filepath.Join(t.TempDir(), "hosts")
 	require.NoError(t, os.WriteFile(file, []byte(content), 0o644))

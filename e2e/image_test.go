@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"log"
@@ -72,9 +71,6 @@ func requireRuns(t *testing.T, reference string, pull corev1.PullPolicy) {
 
 func TestASavedAgentRuns(t *testing.T) {
 	local := localCluster(t)
-	t.Cleanup(func() { // the other tests' own form of it
-		require.NoError(t, local.Load(context.Background(), filepath.Join(os.Getenv(insideVar), "images.tar")))
-	})
 	file := filepath.Join(t.TempDir(), "agent.tar")
 	reference := makeImage(t, "save", file)
 	require.Equal(t, agentimage.Default(), reference)

@@ -187,7 +187,7 @@ sys.stdin.read()`)
 }
 
 func TestHostsFileNotWritable(t *testing.T) {
-	n := newNamespace(t).testserver("web", 0)
+	n := sharedIdle(t)
 	require.NoError(t, syscall.Mount("/etc/hosts", "/etc/hosts", "", syscall.MS_BIND, ""))
 	t.Cleanup(func() { require.NoError(t, syscall.Unmount("/etc/hosts", 0)) })
 	require.NoError(t, syscall.Mount("", "/etc/hosts", "", syscall.MS_REMOUNT|syscall.MS_BIND|syscall.MS_RDONLY, ""))

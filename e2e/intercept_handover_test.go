@@ -245,7 +245,7 @@ func TestTheCommandHasTheContainersEnvironment(t *testing.T) {
 	n := newNamespace(t)
 	want := variables(n.wellDescribed()("env"))
 	cmd := exec.CommandContext(t.Context(), devtunPath(), "intercept", "web", "--kubeconfig", kubeconfig(), "-n", n.name, "--no-forward",
-		"--", filepath.Join(os.Getenv(insideVar), "testserver"), "env")
+		"--", bed.Program("testserver"), "env")
 	cmd.Env = append(os.Environ(), "OWN=its own", "COLOUR=of this machine")
 	var complaint strings.Builder
 	cmd.Stderr = &complaint

@@ -30,7 +30,7 @@ import (
 func localServer(t *testing.T) (address, host string) {
 	t.Helper()
 	const loopback = "127.77.0.1"
-	server := exec.Command(filepath.Join(os.Getenv(insideVar), "testserver"), "-host", loopback)
+	server := exec.Command(bed.Program("testserver"), "-host", loopback)
 	server.Stderr = os.Stderr
 	require.NoError(t, server.Start())
 	t.Cleanup(func() {

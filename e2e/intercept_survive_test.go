@@ -372,6 +372,8 @@ func (s *survivor) listed() (rows []struct{ Name, Connected, Traffic string }) {
 
 // TestInterceptSurvivesTheCluster restarts what the way of the traffic does not
 // need, but devtun's own does.
+//
+//e2e:alone
 func TestInterceptSurvivesTheCluster(t *testing.T) {
 	n := newNamespace(t).examples()
 	local := disturbedCluster(t)

@@ -83,7 +83,7 @@ func wildcardAnswer(query []byte) ([]byte, error) {
 // TestIPv6GetsNoWrongAnswer resolves where every name has an IPv6 address in DNS
 // and IPv6 is preferred.
 func TestIPv6GetsNoWrongAnswer(t *testing.T) {
-	n := newNamespace(t).examples()
+	n := sharedExamples(t)
 	startWildcardDNS(t)
 	lookUp := func(name, family string) string {
 		t.Helper()

@@ -57,7 +57,7 @@ func (e *editor) script(name string) *exec.Cmd {
 	require.Equal(e.t, "false", c.option("EXECUTE_IN_TERMINAL"), "else the IDE does not wait for it")
 	cmd := exec.Command(c.option("INTERPRETER_PATH"), "-c", c.option("SCRIPT_TEXT"))
 	cmd.Dir = strings.ReplaceAll(c.option("SCRIPT_WORKING_DIRECTORY"), "$PROJECT_DIR$", e.folder)
-	cmd.Env = append(e.env, "PATH="+os.Getenv(insideVar)+":"+os.Getenv("PATH"))
+	cmd.Env = append(e.env, "PATH="+bed.Programs+":"+os.Getenv("PATH"))
 	return cmd
 }
 

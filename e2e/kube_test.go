@@ -22,6 +22,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/devtun/devtun/e2e/cluster"
+	"github.com/devtun/devtun/e2e/testbed"
 )
 
 // namespace is a namespace of one test.
@@ -31,7 +32,7 @@ type namespace struct {
 	name   string
 }
 
-func kubeconfig() string { return os.Getenv(kubeconfigVar) }
+func kubeconfig() string { return bed.Kubeconfig }
 
 func restConfig(t *testing.T) *rest.Config {
 	t.Helper()
@@ -45,9 +46,8 @@ func restConfig(t *testing.T) *rest.Config {
 // needs it fails on any other.
 func localCluster(t *testing.T) *cluster.Cluster {
 	t.Helper()
-	directory := os.Getenv(clusterVar)
-	require.NotEmpty(t, directory, "this test stops components of the local cluster; it cannot use DEVTUN_KUBECONFIG")
-	local, err := cluster.Open(directory)
+	require.NotEmpty(t, bed.Cluster, "this test stops components of the local cluster; it cannot use DEVTUN_KUBECONFIG")
+	local, err := cluster.Open(bed.Cluster)
 	require.NoError(t, err)
 	return local
 }
@@ -56,6 +56,7 @@ func localCluster(t *testing.T) *cluster.Cluster {
 // The tests that follow find one that works, however this one ends.
 func disturbedCluster(t *testing.T) *cluster.Cluster {
 	t.Helper()
+	require.True(t, testbed.Alone(), "others would suffer: say //e2e:alone before the test")
 	local := localCluster(t)
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
@@ -93,9 +94,7 @@ func newNamespace(t *testing.T) *namespace {
 func (n *namespace) examples() *namespace {
 	n.t.Helper()
 	kubectl(n.t, "apply", "-n", n.name, "-f", "../examples/manifests")
-	for _, workload := range []string{"deploy/service-front", "deploy/service-middle", "deploy/service-back", "sts/service-store"} {
-		kubectl(n.t, "rollout", "status", "-n", n.name, workload, "--timeout=60s")
-	}
+	n.allReady()
 	require.EventuallyWithT(n.t, func(c *assert.CollectT) {
 		answer, err := n.client.CoreV1().Services(n.name).ProxyGet("http", "service-front", "80", "/", nil).DoRaw(n.t.Context())
 		assert.NoError(c, err)
@@ -143,9 +142,38 @@ func (n *namespace) testserver(name string, replicas int32) *namespace {
 	return n
 }
 
+// allReady waits until all replicas of all workloads are ready.
+func (n *namespace) allReady() {
+	n.t.Helper()
+	require.EventuallyWithT(n.t, func(c *assert.CollectT) {
+		deployments, err := n.client.AppsV1().Deployments(n.name).List(n.t.Context(), metav1.ListOptions{})
+		require.NoError(c, err)
+		for _, d := range deployments.Items {
+			assert.Equal(c, *d.Spec.Replicas, d.Status.ReadyReplicas, d.Name)
+		}
+		sets, err := n.client.AppsV1().StatefulSets(n.name).List(n.t.Context(), metav1.ListOptions{})
+		require.NoError(c, err)
+		for _, s := range sets.Items {
+			assert.Equal(c, *s.Spec.Replicas, s.Status.ReadyReplicas, s.Name)
+		}
+	}, rolloutTimeout, 100*time.Millisecond)
+}
+
+// rolloutTimeout bounds the wait for pods.
+const rolloutTimeout = 90 * time.Second
+
+// rolledOut waits until all pods of a Deployment are of its last template, ready, and
+// the others gone from its service.
 func (n *namespace) rolledOut(deployment string) {
 	n.t.Helper()
-	kubectl(n.t, "rollout", "status", "-n", n.name, "deploy/"+deployment, "--timeout=90s")
+	require.EventuallyWithT(n.t, func(c *assert.CollectT) {
+		d, err := n.client.AppsV1().Deployments(n.name).Get(n.t.Context(), deployment, metav1.GetOptions{})
+		require.NoError(c, err)
+		assert.Equal(c, d.Generation, d.Status.ObservedGeneration)
+		for _, count := range []int32{d.Status.Replicas, d.Status.UpdatedReplicas, d.Status.AvailableReplicas} {
+			assert.Equal(c, *d.Spec.Replicas, count)
+		}
+	}, rolloutTimeout, 50*time.Millisecond)
 }
 
 func (n *namespace) scale(deployment string, replicas int) {
@@ -175,7 +203,7 @@ func (n *namespace) apply(manifest string) {
 // kubectlPath is kubectl of the cluster's version, as far as that is known.
 func kubectlPath(t *testing.T) string {
 	t.Helper()
-	if os.Getenv(clusterVar) == "" {
+	if bed.Cluster == "" {
 		return "kubectl"
 	}
 	return localCluster(t).Kubectl()

@@ -155,7 +155,7 @@ func TestLiveViewOfForwards(t *testing.T) {
 // TestLiveViewAfterAPassword: sudo asks on the terminal before there is a view, and
 // a warning that comes meanwhile is seen, and is still there afterwards.
 func TestLiveViewAfterAPassword(t *testing.T) {
-	n := newNamespace(t).testserver("web", 1)
+	n := sharedWeb(t)
 	before := hostsFile(t)
 	s := newScreen(t, newUser(t, passwordRule))
 	s.enter(devtunPath() + " forward -n " + n.name)
@@ -174,7 +174,7 @@ func TestLiveViewAfterAPassword(t *testing.T) {
 // TestLiveViewEndsInGoodOrder: whatever ends devtun, the terminal is as before, and
 // the error stands in it.
 func TestLiveViewEndsInGoodOrder(t *testing.T) {
-	n := newNamespace(t).testserver("web", 1)
+	n := sharedWeb(t)
 	before := hostsFile(t)
 	s := newScreen(t, newUser(t, helperRule))
 	s.enter(devtunPath() + " forward -n " + n.name)
@@ -196,7 +196,7 @@ func TestLiveViewEndsInGoodOrder(t *testing.T) {
 
 // TestPlainLines: where a table would be out of place, there are lines as ever.
 func TestPlainLines(t *testing.T) {
-	n := newNamespace(t).testserver("web", 1)
+	n := sharedWeb(t)
 	u := newUser(t, helperRule)
 	forward := devtunPath() + " forward -n " + n.name
 	for about, command := range map[string]string{
@@ -232,7 +232,7 @@ func TestPlainLines(t *testing.T) {
 
 // TestLiveViewColours: colours are for those who want them.
 func TestLiveViewColours(t *testing.T) {
-	n := newNamespace(t).testserver("web", 1)
+	n := sharedWeb(t)
 	u := newUser(t, helperRule)
 	colour := regexp.MustCompile(`\x1b\[[0-9;]*3[0-7][;m]`)
 	for variable, coloured := range map[string]bool{"": true, "NO_COLOR=1 ": false} {

@@ -8,7 +8,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -33,8 +32,8 @@ func run(ctx context.Context, timeout time.Duration, program string, args ...str
 	return string(out), err
 }
 
-func devtunPath() string   { return filepath.Join(os.Getenv(insideVar), "devtun") }
-func goclientPath() string { return filepath.Join(os.Getenv(insideVar), "goclient") }
+func devtunPath() string   { return bed.Program("devtun") }
+func goclientPath() string { return bed.Program("goclient") }
 
 // event is one of devtun's JSON events, with the fields that tests look at.
 type event struct {

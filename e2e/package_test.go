@@ -7,7 +7,6 @@ import (
 	"runtime"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -16,14 +15,11 @@ import (
 // the same bytes twice, and a Debian package that comes and goes without a trace.
 func TestPackageInstallsAndIsRemoved(t *testing.T) {
 	const version = "v0.1.0-rc1-2-gabcdef1"
-	dist := filepath.Join(t.TempDir(), "dist")
-	_, err := run(t.Context(), 3*time.Minute, "go", "build", "-C", "../packaging", "-o", dist, "./dist")
-	require.NoError(t, err)
 	var sums [2]string
 	var packages []string
 	for i := range sums {
 		out := filepath.Join(t.TempDir(), "out")
-		cmd := exec.CommandContext(t.Context(), dist, "-version", version, "-date", "1700000000", "-o", out, "linux/"+runtime.GOARCH)
+		cmd := exec.CommandContext(t.Context(), bed.Program("dist"), "-version", version, "-date", "1700000000", "-o", out, "linux/"+runtime.GOARCH)
 		cmd.Dir = ".."
 		said, err := cmd.CombinedOutput()
 		require.NoError(t, err, string(said))

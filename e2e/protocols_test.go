@@ -56,7 +56,7 @@ func who(ctx context.Context, addr string) (string, error) {
 }
 
 func TestProtocols(t *testing.T) {
-	n := newNamespace(t).testserver("web", 1)
+	n := sharedWeb(t)
 	d := startForward(t, "-n", n.name, "-v")
 	at := func(port int) string { return d.addr("web", port) }
 	speakAll(t, "web-", at)

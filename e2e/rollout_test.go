@@ -64,6 +64,7 @@ func TestScaleToZeroAndBackUnderLoad(t *testing.T) {
 	})
 }
 
+//e2e:alone
 func TestAPIServerRestart(t *testing.T) {
 	n := newNamespace(t).testserver("web", 1)
 	local := disturbedCluster(t)

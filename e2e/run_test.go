@@ -14,7 +14,7 @@ import (
 
 // TestRunNeedsNoRights runs commands as a user whom sudo knows nothing of.
 func TestRunNeedsNoRights(t *testing.T) {
-	n := newNamespace(t).examples()
+	n := sharedExamples(t)
 	before := hostsFile(t)
 	u := newUser(t, noRule)
 	devtunRun := func(args ...string) (out, complaint string, code int) {
@@ -77,7 +77,7 @@ func (u *user) privateFiles() []string {
 
 // TestRunWithTheHelper reaches low ports, by names that everybody sees meanwhile.
 func TestRunWithTheHelper(t *testing.T) {
-	n := newNamespace(t).examples()
+	n := sharedExamples(t)
 	before := hostsFile(t)
 	u := newUser(t, allRule)
 	for name, start := range map[string][]string{
@@ -98,7 +98,7 @@ func TestRunWithTheHelper(t *testing.T) {
 // TestTheCommandAndItsChildrenEnd ends the command, or devtun, in every way, and
 // then finds nothing of it.
 func TestTheCommandAndItsChildrenEnd(t *testing.T) {
-	n := newNamespace(t).examples()
+	n := sharedExamples(t)
 	u := newUser(t, noRule)
 	for _, c := range []struct {
 		name string

@@ -39,7 +39,7 @@ var situations = map[string]func(t *testing.T, p *proxy, address string) net.Con
 }
 
 func TestSignalsEndItAtOnce(t *testing.T) {
-	n := newNamespace(t).testserver("web", 1)
+	n := sharedWeb(t)
 	for name, signal := range map[string]os.Signal{"SIGINT": os.Interrupt, "SIGTERM": syscall.SIGTERM} {
 		for situation, bring := range situations {
 			t.Run(name+", "+situation, func(t *testing.T) {

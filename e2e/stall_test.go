@@ -17,7 +17,7 @@ const stallFor = 10 * time.Second
 // TestAPausedDownloadHarmsNoNewConnection: those beside it take no longer than a tenth
 // of a second, or than twice what they take alone where the machine itself is slow.
 func TestAPausedDownloadHarmsNoNewConnection(t *testing.T) {
-	n := newNamespace(t).testserver("web", 1)
+	n := sharedWeb(t)
 	d := startForward(t, "-n", n.name)
 	addr := d.addr("web", 80)
 	l := startLoad(t, addr, 50)
@@ -77,7 +77,7 @@ func TestTroubleStaysWithItsConnection(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			n := newNamespace(t).testserver("web", 1)
+			n := sharedWeb(t)
 			d := startForward(t, "-n", n.name)
 			addr := d.addr("web", 80)
 			kept := keep(t, addr)
@@ -136,7 +136,7 @@ func (k *keeper) ask() error {
 // TestUploadsHarmNoneBesideThem: with more connections than API connections are
 // opened for, and those far away, so that uploads share one with others.
 func TestUploadsHarmNoneBesideThem(t *testing.T) {
-	n := newNamespace(t).testserver("web", 1)
+	n := sharedWeb(t)
 	p := newProxy(t)
 	p.add("latency", 1, `{"latency":10}`)
 	d := launchForward(t, p.kubeconfig(), "-n", n.name)

@@ -18,6 +18,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+
+	"github.com/devtun/devtun/e2e/testbed"
 )
 
 // user is somebody with an account on this machine, a group beside the own one, a
@@ -49,7 +51,7 @@ const (
 func newUser(t *testing.T, rule string) *user {
 	t.Helper()
 	number := users.Add(1)
-	u := &user{t: t, name: fmt.Sprintf("devtun-e2e-%d", number), home: filepath.Join(os.Getenv(insideVar), fmt.Sprintf("home-%d", number))}
+	u := &user{t: t, name: fmt.Sprintf("devtun-e2e-%d", number), home: filepath.Join(home, fmt.Sprintf("home-%d", number))}
 	system := func(stdin, program string, args ...string) {
 		t.Helper()
 		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
@@ -60,7 +62,7 @@ func newUser(t *testing.T, rule string) *user {
 		require.NoError(t, err, "%s %s: %s", program, args, out)
 	}
 	system("", "groupadd", "-f", "devtun-e2e")
-	system("", "useradd", "--create-home", "--home-dir", u.home, "--shell", "/bin/bash", "--groups", "devtun-e2e", u.name)
+	system("", "useradd", "--uid", u.freeID(number), "--user-group", "--create-home", "--home-dir", u.home, "--shell", "/bin/bash", "--groups", "devtun-e2e", u.name)
 	system(u.name+":"+password, "chpasswd")
 	u.uid, u.gid = u.id("-u")[0], u.id("-g")[0]
 	u.groups = u.id("-G")
@@ -75,6 +77,15 @@ func newUser(t *testing.T, rule string) *user {
 	u.writeKubeconfig()
 	u.write("tmp/.keep", "", 0o600)
 	return u
+}
+
+// freeID is a number for an account that no other machine at a time gives: processes
+// are seen by all.
+func (u *user) freeID(number int32) string {
+	u.t.Helper()
+	machine, err := strconv.Atoi(testbed.Number())
+	require.NoError(u.t, err)
+	return fmt.Sprint(20_000 + 100*int32(machine) + number)
 }
 
 func (u *user) id(flag string) (numbers []uint32) {

@@ -7,6 +7,7 @@ import (
 	"hash/fnv"
 	"net/netip"
 	"os/exec"
+	"path/filepath"
 	"strings"
 )
 
@@ -19,12 +20,20 @@ const blockBits = 20
 // network is a cluster's addressing: one block of 4096 addresses, in which
 //
 //	.0.0/30  is the link: .0.1 the host's end, .0.2 the node
+//	.1.0/24  are links to network namespaces that have joined, /30 each
 //	.2.0/23  are the pods
 //	.8.0/21  are the services: .8.1 the API server, .8.10 DNS
 type network struct{ block netip.Prefix }
 
-func (n network) host() netip.Addr       { return n.at(0, 1) }
-func (n network) node() netip.Addr       { return n.at(0, 2) }
+func (n network) host() netip.Addr { return n.at(0, 1) }
+func (n network) node() netip.Addr { return n.at(0, 2) }
+
+// joint are the ends of the link to the network namespace of a number: the node's
+// and the other.
+func (n network) joint(number int) (node, joined netip.Addr) {
+	return n.at(1, byte(4*number+1)), n.at(1, byte(4*number+2))
+}
+
 func (n network) pods() netip.Prefix     { return netip.PrefixFrom(n.at(2, 0), 23) }
 func (n network) services() netip.Prefix { return netip.PrefixFrom(n.at(8, 0), 21) }
 func (n network) api() netip.Addr        { return n.at(8, 1) }
@@ -101,12 +110,17 @@ func ip(ctx context.Context, args ...string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	return output(ctx, program, args...)
+}
+
+// output runs a program and returns its output; an error has what it said.
+func output(ctx context.Context, program string, args ...string) ([]byte, error) {
 	cmd := exec.CommandContext(ctx, program, args...)
 	var complaint strings.Builder
 	cmd.Stderr = &complaint
 	out, err := cmd.Output()
 	if err != nil {
-		return nil, fmt.Errorf("run ip %s: %w: %s", strings.Join(args, " "), err, strings.TrimSpace(complaint.String()))
+		return nil, fmt.Errorf("run %s %s: %w: %s", filepath.Base(program), strings.Join(args, " "), err, strings.TrimSpace(complaint.String()))
 	}
 	return out, nil
 }

@@ -1,0 +1,17 @@
+// Command suite runs this project's tests, says what took how long and what failed
+// how often, and wants them to leave nothing behind. It is what make's targets
+// test, unit, e2e and soak call:
+//
+//	suite test             unit and end-to-end tests: every promise once
+//	suite unit             what needs no cluster
+//	suite e2e              what needs one
+//	suite soak             what waits for long or is repeated often
+//
+// With -runs each test is run so often, and what failed stays in bin/failed. An
+// end-to-end test is a process in a machine of its own (package testbed), several
+// at a time, those that take long first. A test whose comment says
+//
+//	//e2e:alone
+//
+// disturbs the cluster or measures it, and runs after all others, by itself.
+package main

@@ -1,0 +1,151 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/devtun/devtun/e2e/cluster/build"
+	"github.com/devtun/devtun/e2e/testbed"
+)
+
+// options are what the command line says.
+type options struct {
+	root     string // of the module
+	pattern  string
+	runs     int
+	machines int
+	keep     bool
+	part     string
+}
+
+func main() {
+	var o options
+	flag.StringVar(&o.pattern, "run", "", "only end-to-end tests that fit this pattern, as 'go test -run' takes it")
+	flag.IntVar(&o.runs, "runs", 1, "run each end-to-end test, and each of the soak, so often")
+	flag.IntVar(&o.machines, "machines", 3*runtime.NumCPU(), "end-to-end tests at a time")
+	flag.BoolVar(&o.keep, "keep", false, "leave the cluster running in the end")
+	flag.StringVar(&o.part, "part", "", "one part of the soak: 1, 2, 3, or commit, which chooses one by the commit; all by default")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ok, err := o.run(ctx, flag.Args())
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "suite:", err)
+		os.Exit(2)
+	}
+	if !ok {
+		os.Exit(1)
+	}
+}
+
+// run runs what is named, and reports that all is well.
+func (o *options) run(ctx context.Context, what []string) (ok bool, err error) {
+	if o.root, err = build.Module(ctx); err != nil {
+		return false, err
+	}
+	os.Unsetenv("KUBECONFIG") // nobody's own
+	if len(what) != 1 {
+		return false, errors.New("name one of test, unit, e2e, soak")
+	}
+	failed := filepath.Join(o.root, "bin", "failed")
+	if err := os.RemoveAll(failed); err != nil {
+		return false, err
+	}
+	r := newRecord(os.Stdout, failed)
+	if err := testbed.Install(ctx, r); err != nil {
+		return false, err
+	}
+	switch what[0] {
+	case "unit":
+		o.unit(ctx, r)
+	case "test", "e2e", "soak":
+		if err := o.onBed(ctx, r, what[0]); err != nil {
+			return false, err
+		}
+	default:
+		return false, fmt.Errorf("%s: name one of test, unit, e2e, soak", what[0])
+	}
+	if err := ctx.Err(); err != nil {
+		r.fail(context.Cause(ctx))
+	}
+	return r.close(), nil
+}
+
+// onBed runs what needs a cluster. Unit tests run while it starts.
+func (o *options) onBed(ctx context.Context, r *record, what string) (err error) {
+	scratch, err := os.MkdirTemp("", "devtun-e2e-")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
+	if err := os.Chmod(scratch, 0o755); err != nil { // other users start devtun too
+		return err
+	}
+	e := &runner{record: r, root: o.root, scratch: scratch, binary: filepath.Join(scratch, "e2e.test")}
+	part, err := o.chosen(ctx, r)
+	if err != nil {
+		return err
+	}
+	leave := func() error { return nil }
+	var both sync.WaitGroup
+	if what == "test" {
+		both.Go(func() { o.unit(ctx, r) })
+	}
+	both.Go(func() {
+		r.during("cluster and programs", func() (err error) {
+			setUp, cancel := context.WithTimeout(ctx, setUpTimeout)
+			defer cancel()
+			if e.bed, leave, err = testbed.Prepare(setUp, testbed.Options{Module: o.root, Keep: o.keep, Progress: r}); err != nil {
+				return err
+			}
+			return compile(setUp, o.root, "./e2e", "soak", e.binary)
+		})
+	})
+	both.Wait()
+	if len(r.errs) == 0 {
+		r.during("end-to-end tests", func() error { return o.endToEnd(ctx, e, what, part) })
+	}
+	if what == "soak" {
+		o.soakUnits(ctx, r, part)
+	}
+	r.during("clean up", func() error { return leave() })
+	return nil
+}
+
+// setUpTimeout bounds all that happens before the first end-to-end test: on a new
+// machine that includes building Kubernetes.
+const setUpTimeout = 30 * time.Minute
+
+// endToEnd runs the end-to-end tests of the soak, or the others, and beside them
+// those of the cluster itself.
+func (o *options) endToEnd(ctx context.Context, e *runner, what string, part int) error {
+	tests, err := testsIn(filepath.Join(o.root, "e2e"))
+	if err != nil {
+		return err
+	}
+	tests = slices.DeleteFunc(tests, func(t test) bool { return t.soak() != (what == "soak") && o.pattern == "" })
+	if what == "soak" {
+		tests = share(tests, part)
+	}
+	runs, err := selected(tests, o.pattern, o.runs)
+	if err != nil {
+		return err
+	}
+	var beside sync.WaitGroup
+	if what != "soak" && o.pattern == "" && e.bed.Cluster != "" {
+		beside.Go(func() { e.fail(o.clusterTests(ctx, e.record)) })
+	}
+	e.all(ctx, runs, o.machines)
+	beside.Wait()
+	return nil
+}

@@ -1,0 +1,134 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// parts is in how many parts the soak may be run.
+const parts = 3
+
+// part is the share of the soak that is asked for: one of 1 to parts, or 0 for all.
+func (o *options) chosen(ctx context.Context, r *record) (int, error) {
+	switch o.part {
+	case "":
+		return 0, nil
+	case "commit":
+		cmd := exec.CommandContext(ctx, "git", "rev-parse", "HEAD")
+		cmd.Dir = o.root
+		out, err := cmd.Output()
+		if err != nil {
+			return 0, fmt.Errorf("ask for the commit: %w", err)
+		}
+		commit := strings.TrimSpace(string(out))
+		number, err := strconv.ParseUint(commit[:8], 16, 64)
+		if err != nil {
+			return 0, fmt.Errorf("read the commit: %w", err)
+		}
+		part := int(number%parts) + 1
+		r.say("part %d of %d of the soak, by commit %s; again: make soak PART=%d", part, parts, commit[:8], part)
+		return part, nil
+	}
+	part, err := strconv.Atoi(o.part)
+	if err != nil || part < 1 || part > parts {
+		return 0, fmt.Errorf("part %q: want 1 to %d, or commit", o.part, parts)
+	}
+	return part, nil
+}
+
+// share is the elements that are part's, dealt out in turn; all for part 0.
+func share[T any](all []T, part int) (own []T) {
+	for i, one := range all {
+		if part == 0 || i%parts == part-1 {
+			own = append(own, one)
+		}
+	}
+	return own
+}
+
+// soakUnits runs the part of the soak that needs no cluster: the tests with that
+// prefix, the race detector over all, and random fuzzing.
+func (o *options) soakUnits(ctx context.Context, r *record, part int) {
+	base := []string{"-trimpath", "-timeout=30m", "-count=" + strconv.Itoa(o.runs)}
+	r.during("long unit tests", func() error {
+		found, err := packagesWith(o.root, test.soak)
+		if err != nil {
+			return err
+		}
+		delete(found, "./e2e")
+		var all [][2]string
+		for _, pkg := range slices.Sorted(maps.Keys(found)) {
+			for _, name := range found[pkg] {
+				all = append(all, [2]string{pkg, name})
+			}
+		}
+		of := make(map[string][]string)
+		for _, one := range share(all, part) {
+			of[one[0]] = append(of[one[0]], one[1])
+		}
+		for _, pkg := range slices.Sorted(maps.Keys(of)) {
+			args := append(base, "-tags", "soak,"+embedded, "-run", "^("+strings.Join(of[pkg], "|")+")$", pkg)
+			if err := r.goTest(ctx, o.root, args...); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	r.during("unit tests under the race detector", func() error {
+		all, err := o.list(ctx, "./...")
+		if err != nil {
+			return err
+		}
+		all = slices.DeleteFunc(all, func(pkg string) bool { return pkg == module+"/e2e" })
+		return r.goTest(ctx, o.root, append(append(base, "-race", "-tags", embedded), share(all, part)...)...)
+	})
+	r.during("fuzzing", func() error {
+		found, err := packagesWith(o.root, func(t test) bool { return strings.HasPrefix(t.name, "Fuzz") })
+		if err != nil {
+			return err
+		}
+		var all [][2]string
+		for _, pkg := range slices.Sorted(maps.Keys(found)) {
+			for _, name := range found[pkg] {
+				all = append(all, [2]string{pkg, name})
+			}
+		}
+		for _, one := range share(all, part) {
+			if err := r.fuzz(ctx, o.root, one[0], one[1]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if part == 0 || part == parts {
+		r.during("packages for all systems", func() error {
+			cmd := exec.CommandContext(ctx, "make", "-s", "dist")
+			cmd.Dir = o.root
+			if out, err := cmd.CombinedOutput(); err != nil {
+				return fmt.Errorf("make dist: %w\n%s", err, out)
+			}
+			return nil
+		})
+	}
+}
+
+// fuzzCount is how many inputs each fuzz target gets: a count, since go test may
+// fail when a time is over (go.dev/issue/75804).
+const fuzzCount = "50000x"
+
+// fuzz gives a target random inputs.
+func (r *record) fuzz(ctx context.Context, root, pkg, target string) error {
+	args := []string{"-trimpath", "-run", "^$", "-fuzz", "^" + target + "$", "-fuzztime", fuzzCount, "-fuzzminimizetime", "10x", "-parallel", "2", pkg}
+	return r.goTest(ctx, root, args...)
+}
+
+// clusterTests are those of the local cluster itself, which bring up another one.
+func (o *options) clusterTests(ctx context.Context, r *record) error {
+	return r.goTest(ctx, filepath.Join(o.root), "-trimpath", "-count=1", "-timeout=20m", "-tags", "e2e", "./e2e/cluster")
+}

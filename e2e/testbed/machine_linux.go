@@ -1,0 +1,184 @@
+package testbed
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/devtun/devtun/e2e/cluster"
+)
+
+// leaveTimeout bounds the wait for what a machine's first process has started and
+// left to itself: it is to end with it, and may need a moment.
+const leaveTimeout = 10 * time.Second
+
+// gate is the file descriptor on which a machine's first process waits until its
+// network is there.
+const gate = 3
+
+// LeftError is what a machine's processes have left behind.
+type LeftError struct{ Left []string }
+
+func (e *LeftError) Error() string {
+	return "left behind: " + strings.Join(e.Left, "; ")
+}
+
+// Run runs a command in a new machine to its end. The command is to call Enter
+// first. The error is the command's, or a LeftError where it succeeded but
+// processes or temporary files of the machine are still there; they are ended and
+// removed then.
+func (b *Bed) Run(ctx context.Context, m Machine, cmd *exec.Cmd) (err error) {
+	if err := os.MkdirAll(filepath.Join(m.Home, "tmp"), 0o755); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(m.Home)) }()
+	// Users of the machine make files there too.
+	if err := os.Chmod(filepath.Join(m.Home, "tmp"), 0o777|os.ModeSticky); err != nil {
+		return err
+	}
+	wait, open, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	defer wait.Close()
+	defer open.Close()
+	alone := ""
+	if m.Alone {
+		alone = "yes"
+	}
+	if cmd.Env == nil {
+		cmd.Env = os.Environ()
+	}
+	cmd.Env = append(cmd.Env, kubeconfigVar+"="+b.Kubeconfig, clusterVar+"="+b.Cluster, programsVar+"="+b.Programs, imagesVar+"="+b.Images,
+		homeVar+"="+m.Home, numberVar+"="+strconv.Itoa(m.Number), aloneVar+"="+alone, "TMPDIR="+filepath.Join(m.Home, "tmp"))
+	cmd.ExtraFiles = []*os.File{wait} // becomes the gate
+	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS}
+	if b.Cluster != "" {
+		cmd.SysProcAttr.Unshareflags |= syscall.CLONE_NEWNET
+	}
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	spaces, err := spacesOf(cmd.Process.Pid, cmd.SysProcAttr.Unshareflags)
+	if err == nil && b.Cluster != "" {
+		var local *cluster.Cluster
+		if local, err = cluster.Open(b.Cluster); err == nil {
+			err = local.Join(ctx, cmd.Process.Pid, m.Number)
+		}
+	}
+	if err != nil {
+		open.Close() // which ends it: it has read nothing
+		return errors.Join(err, cmd.Wait())
+	}
+	if _, err := open.Write([]byte{1}); err != nil {
+		return errors.Join(err, cmd.Wait())
+	}
+	err = cmd.Wait()
+	left := leftProcesses(spaces)
+	if err != nil {
+		return err
+	}
+	files, err := os.ReadDir(filepath.Join(m.Home, "tmp"))
+	for _, file := range files {
+		left = append(left, "temporary file "+file.Name())
+	}
+	if len(left) > 0 && err == nil {
+		err = &LeftError{left}
+	}
+	return err
+}
+
+// spacesOf names the namespaces of a machine's first process that are its own.
+func spacesOf(pid int, own uintptr) (spaces []string, err error) {
+	for kind, flag := range map[string]uintptr{"mnt": syscall.CLONE_NEWNS, "net": syscall.CLONE_NEWNET} {
+		if own&flag == 0 {
+			continue
+		}
+		space, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/%s", pid, kind))
+		if err != nil {
+			return nil, err
+		}
+		spaces = append(spaces, space)
+	}
+	return spaces, nil
+}
+
+// leftProcesses waits until no process is in one of the namespaces any more, and
+// kills those that stay. It returns what they are.
+func leftProcesses(spaces []string) (left []string) {
+	late := time.After(leaveTimeout)
+	look := time.NewTicker(20 * time.Millisecond)
+	defer look.Stop()
+	for {
+		found := processesIn(spaces)
+		if len(found) == 0 {
+			return nil
+		}
+		select {
+		case <-look.C:
+		case <-late:
+			for _, pid := range found {
+				line, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+				left = append(left, fmt.Sprintf("process %d %s", pid, strings.ReplaceAll(strings.TrimRight(string(line), "\x00"), "\x00", " ")))
+				syscall.Kill(pid, syscall.SIGKILL)
+			}
+			return left
+		}
+	}
+}
+
+func processesIn(spaces []string) (pids []int) {
+	entries, _ := os.ReadDir("/proc")
+	for _, entry := range entries {
+		pid, err := strconv.Atoi(entry.Name())
+		if err != nil {
+			continue
+		}
+		for _, kind := range []string{"mnt", "net"} {
+			if its, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/%s", pid, kind)); err == nil && slices.Contains(spaces, its) {
+				pids = append(pids, pid)
+				break
+			}
+		}
+	}
+	return pids
+}
+
+// Enter makes the machine of this process, its first one: it waits for the network,
+// and then gives it the files that are its own.
+func Enter() error {
+	open := os.NewFile(gate, "gate")
+	defer open.Close()
+	if _, err := open.Read(make([]byte, 1)); err != nil {
+		return fmt.Errorf("wait for the network: %w", err)
+	}
+	syscall.CloseOnExec(gate)
+	if err := syscall.Mount("", "/", "", syscall.MS_REC|syscall.MS_PRIVATE, ""); err != nil {
+		return fmt.Errorf("make mounts private: %w", err)
+	}
+	// A copy, so that the hosts file can be replaced by rename as on any machine.
+	etc := filepath.Join(os.Getenv(homeVar), "etc")
+	if out, err := exec.Command("cp", "-a", "/etc", etc).CombinedOutput(); err != nil {
+		return fmt.Errorf("copy /etc: %w: %s", err, out)
+	}
+	if err := syscall.Mount(etc, "/etc", "", syscall.MS_BIND, ""); err != nil {
+		return fmt.Errorf("mount /etc: %w", err)
+	}
+	if err := syscall.Mount("run", "/run", "tmpfs", syscall.MS_NOSUID|syscall.MS_NODEV, "mode=755"); err != nil {
+		return fmt.Errorf("mount /run: %w", err)
+	}
+	for _, dir := range []string{"/run/lock", "/run/user"} {
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			return err
+		}
+	}
+	return nil
+}
