@@ -11,5 +11,5 @@ import (
 func TestSoakInsertAndRemoveIsIdentity(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
-	requireIdentity(t, rand.New(rand.NewPCG(seed, 2)), 50_000)
+	requireIdentity(t, rand.New(rand.NewPCG(seed, 2)), 25_000)
 }
