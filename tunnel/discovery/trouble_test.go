@@ -67,6 +67,7 @@ func awaitTold(t *testing.T, errs chan error, want error) {
 }
 
 func TestTroubleFromTheStart(t *testing.T) {
+	t.Parallel()
 	client := newFaulty(serviceFrom(t, "web", onePort))
 	client.down.Store(true)
 	watcher := New(client, Scope{Namespaces: []string{"demo"}})
@@ -82,6 +83,7 @@ func TestTroubleFromTheStart(t *testing.T) {
 }
 
 func TestTroubleLaterKeepsWhatIsKnown(t *testing.T) {
+	t.Parallel()
 	client := newFaulty(serviceFrom(t, "web", onePort))
 	watcher := New(client, Scope{Namespaces: []string{"demo"}})
 	var errs chan error
@@ -111,6 +113,7 @@ func TestTroubleLaterKeepsWhatIsKnown(t *testing.T) {
 // A version too old is how an API server answers after a long absence: what
 // changed meanwhile comes with a new list.
 func TestWatchExpires(t *testing.T) {
+	t.Parallel()
 	client := newFaulty(serviceFrom(t, "web", onePort), serviceFrom(t, "api", onePort))
 	w := follow(t, New(client, Scope{Namespaces: []string{"demo"}})) // Trouble is nil
 	require.Len(t, w.next(), 2)
@@ -130,6 +133,7 @@ func TestWatchExpires(t *testing.T) {
 }
 
 func TestRunEndsWhileTheServerIsDown(t *testing.T) {
+	t.Parallel()
 	client := newFaulty()
 	client.down.Store(true)
 	watcher := New(client, Scope{Namespaces: []string{"demo"}})

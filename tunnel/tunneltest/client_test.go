@@ -24,10 +24,13 @@ import (
 // patience bounds every wait of these tests.
 const patience = 10 * time.Second
 
-// startServer also checks that nothing is left behind.
+// startServer also checks that nothing is left behind. Its connections linger only
+// for a moment.
 func startServer(t *testing.T) *Server {
 	t.Cleanup(func() { goleak.VerifyNone(t, KnownLeaks()...) })
-	return NewServer(t)
+	server := NewServer(t)
+	server.SetLinger(20 * time.Millisecond)
+	return server
 }
 
 // newDialer returns client-go's own dialer for a pod.

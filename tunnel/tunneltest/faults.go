@@ -11,6 +11,7 @@ type faults struct {
 	refuseSPDY      int // status to answer; 0: upgrade
 	refuseWebSocket int // status to answer; 0: upgrade
 	idleTimeout     time.Duration
+	linger          time.Duration // 0: containerd's
 }
 
 func (s *Server) faultsNow() faults {
@@ -47,6 +48,13 @@ func (s *Server) Unauthorized(on bool) {
 // kubelet, 4 hours.
 func (s *Server) SetIdleTimeout(d time.Duration) {
 	s.setFault(func(f *faults) { f.idleTimeout = d })
+}
+
+// SetLinger is how long, from now on, a stream waits for its second direction once
+// the first has ended. The default is that of containerd, a second:
+// what is under way when it is over is lost.
+func (s *Server) SetLinger(d time.Duration) {
+	s.setFault(func(f *faults) { f.linger = d })
 }
 
 // Drop closes every client connection at once, without a word on it, as when

@@ -95,10 +95,12 @@ func TestDrop(t *testing.T) {
 	})
 }
 
-func TestDropWhileStreamsAreOpened(t *testing.T) {
+func TestDropWhileStreamsAreOpened(t *testing.T) { dropWhileStreamsAreOpened(t, 10) }
+
+func dropWhileStreamsAreOpened(t *testing.T, times int) {
 	srv := startServer(t)
 	srv.Pod("demo", "back-0").Serve(8080, echo)
-	for range 50 {
+	for range times {
 		conn := rawConnect(t, srv, "demo", "back-0")
 		for id := range 20 {
 			for _, kind := range []string{portforward.StreamTypeError, portforward.StreamTypeData} {

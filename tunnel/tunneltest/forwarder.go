@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// lingerTimeout is how long containerd waits for the second direction once the
+// containerdLinger is how long containerd waits for the second direction once the
 // first has ended.
-const lingerTimeout = time.Second
+const containerdLinger = time.Second
 
 // forwarder moves the bytes of one port-forward connection's streams. It
 // stands where containerd's own code stands under cri-streaming.
@@ -60,7 +60,7 @@ func (f *forwarder) PortForward(_ context.Context, _, _ string, port int32, stre
 }
 
 // exchange copies both ways: the first direction to end gives the other
-// lingerTimeout. Neither end is told that the other has ended its output, and
+// the server's linger. Neither end is told that the other has ended its output, and
 // what comes in after the pod's end has closed is left unread.
 func (f *forwarder) exchange(stream io.ReadWriteCloser, conn net.Conn) error {
 	ended := make(chan error, 2)
@@ -77,12 +77,16 @@ func (f *forwarder) exchange(stream io.ReadWriteCloser, conn net.Conn) error {
 	})
 
 	err := <-ended
+	linger := f.pod.server.faultsNow().linger
+	if linger == 0 {
+		linger = containerdLinger
+	}
 	select {
 	case second := <-ended:
 		if err == nil {
 			err = second
 		}
-	case <-time.After(lingerTimeout):
+	case <-time.After(linger):
 	}
 	return err
 }

@@ -81,8 +81,8 @@ func (s *Server) forward(w http.ResponseWriter, r *http.Request, pod *Pod, count
 	}
 	f.Close()
 	select {
-	case <-f.ended: // lingerTimeout at most: its streams are gone
-	case <-time.After(2 * lingerTimeout): // save those described at gentleConn
+	case <-f.ended: // after the linger at most: its streams are gone
+	case <-time.After(2 * containerdLinger): // save those described at gentleConn
 	}
 }
 

@@ -45,13 +45,15 @@ func forwardPort(t *testing.T, s *Server, dial newDialer, pod string, port int) 
 	return fmt.Sprintf("127.0.0.1:%d", ports[0].Local), ended
 }
 
-func TestPortForwarderBothWays(t *testing.T) {
+func TestPortForwarderBothWays(t *testing.T) { forwardBothWays(t, 1<<20) }
+
+func forwardBothWays(t *testing.T, size int) {
 	eachTransport(t, func(t *testing.T, dial newDialer) {
 		srv := startServer(t)
 		srv.Pod("demo", "back-0").Serve(8080, echo)
 		addr, _ := forwardPort(t, srv, dial, "back-0", 8080)
 
-		sent := make([]byte, 8<<20)
+		sent := make([]byte, size)
 		rand.Read(sent)
 		for range 3 {
 			conn, err := net.Dial("tcp", addr)

@@ -1,0 +1,14 @@
+package tunnel
+
+// OpenTimeout is how long a connection may take to open on one API connection.
+const OpenTimeout = openTimeout
+
+// Opening is how many API connections are being opened.
+func (p *Pool) Opening() (n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, pod := range p.pods {
+		n += len(pod.attempts)
+	}
+	return n
+}

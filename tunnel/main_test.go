@@ -1,0 +1,16 @@
+package tunnel_test
+
+import (
+	"flag"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/devtun/devtun/tunnel/tunneltest"
+)
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	flag.Set("test.parallel", "16") // these wait, mostly, so more of them than there are cores
+	goleak.VerifyTestMain(m, tunneltest.KnownLeaks()...)
+}
