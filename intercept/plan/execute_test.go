@@ -117,8 +117,10 @@ func TestNameTaken(t *testing.T) {
 // TestAnswersLost has the first answer to each request get lost: it is sent again
 // and means the same.
 func TestAnswersLost(t *testing.T) {
+	t.Parallel()
 	for mode, newPlan := range plans {
 		t.Run(mode, func(t *testing.T) {
+			t.Parallel()
 			server, client := newShop(t)
 			before := server.Objects()
 			odd := false
