@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -21,7 +20,6 @@ import (
 
 	"github.com/devtun/devtun/e2e/loader/record"
 	"github.com/devtun/devtun/intercept/agent"
-	agentimage "github.com/devtun/devtun/intercept/image"
 	"github.com/devtun/devtun/intercept/plan"
 	"github.com/devtun/devtun/intercept/target"
 	"github.com/devtun/devtun/intercept/wire"
@@ -30,14 +28,6 @@ import (
 
 // The tests of this file have real agents stand in for a workload under load, and
 // carry plans out as devtun does.
-
-// agentImage is the agent's, in the cluster under test.
-func agentImage() string {
-	if given := os.Getenv("DEVTUN_AGENT_IMAGE"); given != "" {
-		return given
-	}
-	return agentimage.Default()
-}
 
 // stand is an intercept of service-middle.
 type stand struct {
@@ -59,7 +49,7 @@ func newStand(n *namespace, mode plan.Mode, grace time.Duration) *stand {
 	circumstances, err := found.Look(t.Context(), n.client, mode)
 	require.NoError(t, err)
 	p, err := found.Plan(circumstances, target.Options{
-		Mode: mode, Identity: "one", Version: wire.Version, Image: agentImage(), PullPolicy: corev1.PullIfNotPresent,
+		Mode: mode, Identity: "one", Version: wire.Version, Image: bed.Agent, PullPolicy: corev1.PullIfNotPresent,
 		Grace: grace, Owner: plan.Owner{User: "ann", Machine: "here", Since: time.Now()},
 	})
 	require.NoError(t, err)
@@ -198,7 +188,7 @@ func (n *namespace) loader() *traffic {
 		ObjectMeta: metav1.ObjectMeta{Name: "loader"},
 		Spec: corev1.PodSpec{Containers: []corev1.Container{{
 			Name: "loader", Image: "devtun.test/loader:dev", ImagePullPolicy: corev1.PullIfNotPresent,
-			Args: []string{"-new", "http://service-front/", "-keep", "http://service-middle:8080/"},
+			Args: []string{"-new", "http://service-front/", "-keep", "http://service-middle:8080/", "-timeout", loaderTimeout.String()},
 		}}},
 	}, metav1.CreateOptions{})
 	require.NoError(n.t, err)

@@ -121,8 +121,10 @@ func TestBothAreKilled(t *testing.T) {
 		t.Helper()
 		d := u.forward("-n", n.name)
 		main, helper := d.main(), d.helper()
+		goOn := d.sudoGoesOn()
 		require.NoError(t, syscall.Kill(helper, syscall.SIGSTOP)) // so that it cannot clean up in between
 		killHard(t, main, helper)
+		goOn()
 		d.forgotten()
 		require.NotEqual(t, before, hostsFile(t))
 	}
@@ -144,6 +146,7 @@ func TestTheMachineIsRebooted(t *testing.T) {
 	u := newUser(t, helperRule)
 	d := u.forward("-n", n.name)
 	main, helper := d.main(), d.helper()
+	goOn := d.sudoGoesOn()
 	for _, pid := range []int{main, helper} { // the machine takes them by surprise
 		require.NoError(t, syscall.Kill(pid, syscall.SIGSTOP))
 	}
@@ -157,7 +160,21 @@ func TestTheMachineIsRebooted(t *testing.T) {
 	require.Regexp(t, fmt.Sprintf(`^removed the names of a devtun that has ended \(pid %d\) from /etc/hosts\n$`, main), u.clean())
 	require.Equal(t, before, hostsFile(t))
 	killHard(t, main, helper)
+	goOn()
 	d.forgotten()
+}
+
+// sudoGoesOn finds the sudo that has started the helper; it stops with that, and
+// does not go on by itself when that has been killed.
+func (d *devtun) sudoGoesOn() (goOn func()) {
+	d.t.Helper()
+	for _, p := range family(d.t, d.cmd.Process.Pid) {
+		if filepath.Base(p.args[0]) == "sudo" && p.args[len(p.args)-1] == "helper" {
+			return func() { syscall.Kill(p.pid, syscall.SIGCONT) } // it may have ended
+		}
+	}
+	require.FailNow(d.t, "no sudo has started the helper")
+	return nil
 }
 
 // TestAnotherToolRewritesTheHostsFile: our names come back once for each time, and
@@ -196,7 +213,7 @@ func TestAnotherToolRewritesTheHostsFile(t *testing.T) {
 // TestTheHostsFileBecomesReadOnly: what cannot be written is said, and written as
 // soon as it can be.
 func TestTheHostsFileBecomesReadOnly(t *testing.T) {
-	n := sharedWeb(t)
+	n := newNamespace(t).testserver("web", 1)
 	before := hostsFile(t)
 	u := newUser(t, helperRule)
 	d := u.forward("-n", n.name)

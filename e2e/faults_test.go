@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"path"
 	"strings"
 	"testing"
 	"time"
@@ -35,26 +36,29 @@ type fault struct {
 
 func nothing(*proxy) {}
 
+// shortly is how long most faults last.
+const shortly = 4 * time.Second
+
 var faults = map[string]fault{
 	"latency": {
-		lasts: 10 * time.Second, passes: true, prepare: nothing,
+		lasts: shortly, passes: true, prepare: nothing,
 		begin: func(p *proxy) { p.add("latency", 1, `{"latency":200,"jitter":20}`) },
 		end:   func(p *proxy) { p.remove("latency") },
 	},
 	"slow": {
-		lasts: 10 * time.Second, passes: true, prepare: nothing,
+		lasts: shortly, passes: true, prepare: nothing,
 		begin: func(p *proxy) { p.add("bandwidth", 1, `{"rate":16}`) }, // KB/s
 		end:   func(p *proxy) { p.remove("bandwidth") },
 	},
 	"reset": {
-		lasts: 10 * time.Second,
+		lasts: shortly,
 		// Connections end by a reset only if the toxic was there when they began.
 		prepare: func(p *proxy) { p.add("reset_peer", 0, `{"timeout":0}`) },
 		begin:   func(p *proxy) { p.share("reset_peer", 1) },
 		end:     func(p *proxy) { p.share("reset_peer", 0) },
 	},
 	"refused": {
-		lasts: 10 * time.Second, prepare: nothing,
+		lasts: shortly, prepare: nothing,
 		begin: func(p *proxy) { p.link.Stop() },
 		end:   func(p *proxy) { assert.NoError(p.t, p.link.Start()) },
 	},
@@ -63,26 +67,24 @@ var faults = map[string]fault{
 		begin: func(p *proxy) { p.hole.open.Store(true) },
 		end:   func(p *proxy) { p.hole.open.Store(false) },
 	},
-	"black hole": {
-		lasts: time.Minute, prepare: nothing,
-		begin: func(p *proxy) { p.hole.open.Store(true) },
-		end:   func(p *proxy) { p.hole.open.Store(false) },
-	},
 }
 
 // TestFaultsPass lets each fault happen to a devtun of its own, all at the same
 // time, after it has been in use.
 func TestFaultsPass(t *testing.T) {
+	n := newNamespace(t).testserver("web", 2)
 	for name, f := range faults {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			survive(t, f)
+			on := *n
+			on.t = t
+			survive(t, &on, f)
 		})
 	}
 }
 
-func survive(t *testing.T, f fault) {
-	n := newNamespace(t).testserver("web", 2)
+// survive lets a fault happen. A service that is made meanwhile has the pods of web.
+func survive(t *testing.T, n *namespace, f fault) {
 	p := newProxy(t)
 	f.prepare(p)
 	d := launchForward(t, p.kubeconfig(), "-n", n.name)
@@ -93,7 +95,8 @@ func survive(t *testing.T, f fault) {
 	f.begin(p)
 	over := time.After(f.lasts)
 	held := askLater(web, f.lasts+recoverTime)
-	n.testserver("late", 1)
+	late := "late-" + strings.ReplaceAll(path.Base(t.Name()), "_", "-")
+	n.anotherService(late)
 	if f.passes {
 		require.NoError(t, ask(web, 10*time.Second), "while the fault lasts")
 	}
@@ -106,9 +109,9 @@ func survive(t *testing.T, f fault) {
 	t.Logf("a connection made at the fault's end is answered after %v", since())
 	require.NoError(t, askAtOnce(web, 16, recoverTime-since()), "the connections that follow")
 	t.Logf("sixteen more are after %v", since())
-	d.state("late", "ready", recoverTime-since())
+	d.state(late, "ready", recoverTime-since())
 	t.Logf("a service made meanwhile stands after %v", since())
-	require.NoError(t, ask(d.addr("late", 80), recoverTime-since()))
+	require.NoError(t, ask(d.addr(late, 80), recoverTime-since()))
 	if f.lasts < tunnel.DefaultHold {
 		require.NoError(t, <-held, "a connection made while the fault lasted")
 	}

@@ -20,8 +20,6 @@ import (
 	"golang.org/x/sys/unix"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
-	agentimage "github.com/devtun/devtun/intercept/image"
 )
 
 // makeImage runs `devtun image` and returns the reference that it prints.
@@ -73,7 +71,7 @@ func TestASavedAgentRuns(t *testing.T) {
 	local := localCluster(t)
 	file := filepath.Join(t.TempDir(), "agent.tar")
 	reference := makeImage(t, "save", file)
-	require.Equal(t, agentimage.Default(), reference)
+	require.Equal(t, bed.Agent, reference)
 	require.NoError(t, local.Load(t.Context(), file))
 	requireRuns(t, reference, corev1.PullNever)
 }

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/devtun/devtun/intercept/plan"
 )
 
 // equipped is the tests' server with an environment and files of all kinds.
@@ -75,6 +77,14 @@ func variables(text string) map[string]string {
 // TestEnvironmentAndFilesOfTheContainer compares what arrives here with what
 // kubectl exec shows.
 func TestEnvironmentAndFilesOfTheContainer(t *testing.T) {
+	environmentAndFiles(t, func(n *namespace) {
+		// The kubelet looks at a pod at once that is changed.
+		kubectl(t, "annotate", "pods", "-n", n.name, "-l", plan.AgentLabel, "devtun.test/look=now")
+	})
+}
+
+// environmentAndFiles has hasten make the kubelet look for what has changed.
+func environmentAndFiles(t *testing.T, hasten func(*namespace)) {
 	n := newNamespace(t)
 	n.apply(equipped)
 	n.rolledOut("web")
@@ -132,6 +142,7 @@ func TestEnvironmentAndFilesOfTheContainer(t *testing.T) {
 	// A change arrives when the kubelet has it: within its sync period and the time
 	// that its cache lasts.
 	kubectl(t, "patch", "configmap", "-n", n.name, "settings", "-p", `{"data":{"COLOUR":"red"}}`)
+	hasten(n)
 	require.Eventually(t, func() bool {
 		here, err := os.ReadFile(filepath.Join(files, "/etc/settings/COLOUR"))
 		return err == nil && string(here) == "red"

@@ -70,10 +70,16 @@ func (n *namespace) interceptWeb(args ...string) (d *devtun, pod corev1.Pod, at 
 }
 
 func TestInterceptCarriesEveryProtocol(t *testing.T) {
+	interceptCarriesEveryProtocol(t, transfer, 4*time.Second)
+}
+
+// interceptCarriesEveryProtocol has large transfers be of so many bytes, and many
+// connections ask for that long.
+func interceptCarriesEveryProtocol(t *testing.T, transfer int64, asking time.Duration) {
 	n := newNamespace(t).testserver("web", 1)
 	address, host := localServer(t)
 	_, pod, at := n.interceptWeb("--to", address)
-	speakAll(t, host, at)
+	speakAll(t, host, at, transfer)
 
 	t.Run("half-closed, and a slow answer", func(t *testing.T) {
 		conn := dial(t, at(7003))
@@ -97,7 +103,7 @@ func TestInterceptCarriesEveryProtocol(t *testing.T) {
 		fmt.Fprintln(stalled, gigabyte)
 		awaitFull(t, stalled)
 		var group errgroup.Group
-		end := time.Now().Add(30 * time.Second)
+		var end time.Time
 		var opened, idle sync.WaitGroup
 		opened.Add(500)
 		idle.Add(1)
@@ -113,7 +119,7 @@ func TestInterceptCarriesEveryProtocol(t *testing.T) {
 				sent, got := make([]byte, 1000), make([]byte, 1000)
 				rand.Read(sent)
 				for time.Now().Before(end) {
-					conn.SetDeadline(time.Now().Add(5 * time.Second))
+					conn.SetDeadline(time.Now().Add(20 * time.Second))
 					if _, err := conn.Write(sent); err != nil {
 						return err
 					}
@@ -129,6 +135,7 @@ func TestInterceptCarriesEveryProtocol(t *testing.T) {
 			})
 		}
 		opened.Wait()
+		end = time.Now().Add(asking)
 		idle.Done()
 		require.NoError(t, group.Wait())
 		after := resident(t, pod)

@@ -190,9 +190,15 @@ func (n *namespace) devtun(command string, args ...string) (stdout, stderr strin
 	return ended(n.t, backTimeout, append([]string{command, "--kubeconfig", kubeconfig(), "-n", n.name}, args...)...)
 }
 
-// TestInterceptKilledAtEachRequest has the real command die of each of its changes
-// in turn, those of the swap and those of the restore after it.
-func TestInterceptKilledAtEachRequest(t *testing.T) {
+// someChanges is the step between those changes of a command of which it dies, where
+// that is not each in turn. The first is the plan.
+const someChanges = 4
+
+// TestInterceptKilledAtRequests has the real command die of some of its changes, of
+// the swap and of the restore after it.
+func TestInterceptKilledAtRequests(t *testing.T) { interceptKilledAtRequests(t, someChanges) }
+
+func interceptKilledAtRequests(t *testing.T, step int) {
 	for _, c := range []struct{ about, name, mode string }{
 		{"divert", "service-middle", "--replace=false"},
 		{"replace", "sts/service-store", "--replace"},
@@ -202,7 +208,7 @@ func TestInterceptKilledAtEachRequest(t *testing.T) {
 			n, objects, reaper := described(t), dynamicClient(t), newReaper(t)
 			before, err := n.objects(t.Context(), objects)
 			require.NoError(t, err)
-			for k := 1; ; k++ {
+			for k := 1; ; k += step {
 				d := reaper.launch(k, "intercept", c.name, c.mode, "-n", n.name, "--no-forward")
 				if d.stands() {
 					d.cmd.Process.Signal(os.Interrupt) // it may die first: it also changes things while it stands
@@ -230,14 +236,14 @@ func TestInterceptKilledAtEachRequest(t *testing.T) {
 	}
 }
 
-// TestRestoreKilledAtEachRequest has `devtun restore` die likewise; another one
-// finishes.
-func TestRestoreKilledAtEachRequest(t *testing.T) {
-	t.Parallel()
+// TestRestoreKilledAtRequests has `devtun restore` die likewise; another one finishes.
+func TestRestoreKilledAtRequests(t *testing.T) { restoreKilledAtRequests(t, 2) }
+
+func restoreKilledAtRequests(t *testing.T, step int) {
 	n, objects, reaper := described(t), dynamicClient(t), newReaper(t)
 	before, err := n.objects(t.Context(), objects)
 	require.NoError(t, err)
-	for k := 1; ; k++ {
+	for k := 1; ; k += step {
 		n.intercepts(kubeconfig(), "service-middle").dies()
 		d := reaper.launch(k, "restore", "-n", n.name)
 		code, stderr := d.ends()

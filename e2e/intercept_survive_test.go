@@ -39,9 +39,10 @@ const (
 	// downTime is how long a component of the cluster is away at least.
 	downTime = 3 * time.Second
 
-	// loaderPatience is how long the loader waits for an answer: after that long
-	// every request of a moment has ended.
-	loaderPatience = 20 * time.Second
+	// loaderTimeout is how long the loader waits for an answer: after that long every
+	// request of a moment has ended. It is longer than what devtun and its agent may
+	// take to notice that a way has gone.
+	loaderTimeout = 8 * time.Second
 )
 
 // survivor is an intercept of service-middle, under load.
@@ -252,18 +253,17 @@ func (p *fickleProcess) crash() {
 	close(p.ended)
 }
 
-func TestInterceptSurvivesTheDeveloper(t *testing.T) {
-	t.Parallel()
-	n := newNamespace(t).examples()
-	p := newProxy(t)
-	s := newSurvivor(n, p.kubeconfig())
-	long := time.Now().Add(24 * time.Hour)
+// long is after all that a test looks at.
+func long() time.Time { return time.Now().Add(24 * time.Hour) }
+
+func TestInterceptSurvivesTheLocalProcess(t *testing.T) {
+	s := newSurvivor(newNamespace(t).examples(), kubeconfig())
 
 	s.within(t, "the local process stops", func(t *testing.T) {
 		m := s.at(s.local.stop)
 		s.pass(m, 3*time.Second)
 		s.harmless(m)
-		s.atOrigin(m, atOnce, long)
+		s.atOrigin(m, atOnce, long())
 		s.local.start()
 		s.toDeveloper()
 		s.harmless(m)
@@ -286,13 +286,17 @@ func TestInterceptSurvivesTheDeveloper(t *testing.T) {
 		}
 		require.GreaterOrEqual(t, len(lost), 70)
 		require.NotZero(t, kept)
-		s.atOrigin(m, atOnce, long)
+		s.atOrigin(m, atOnce, long())
 		s.local.start()
 		s.toDeveloper()
 		s.harmless(m)
 		s.undisturbed("the process is there again")
 	})
+}
 
+func TestInterceptSurvivesTheAgents(t *testing.T) {
+	n := newNamespace(t).examples()
+	s := newSurvivor(n, kubeconfig())
 	s.within(t, "an agent pod is deleted", func(t *testing.T) {
 		pods, err := n.client.CoreV1().Pods(n.name).List(t.Context(), metav1.ListOptions{LabelSelector: plan.AgentLabel})
 		require.NoError(t, err)
@@ -311,10 +315,21 @@ func TestInterceptSurvivesTheDeveloper(t *testing.T) {
 			s.undisturbed("the pods are there again")
 		}
 	})
+}
 
+func TestInterceptSurvivesTheNetworkAndSleep(t *testing.T) {
+	survivesTheNetworkAndSleep(t, loaderTimeout+soonEnough, loaderTimeout)
+}
+
+// survivesTheNetworkAndSleep has the network swallow everything for a while, the
+// machine sleep for another, and then devtun killed.
+func survivesTheNetworkAndSleep(t *testing.T, hole, sleep time.Duration) {
+	n := newNamespace(t).examples()
+	p := newProxy(t)
+	s := newSurvivor(n, p.kubeconfig())
 	s.within(t, "the network is a black hole", func(t *testing.T) {
 		m := s.at(func() { p.hole.open.Store(true) })
-		s.pass(m, loaderPatience+soonEnough)
+		s.pass(m, hole)
 		back := s.load.now()
 		p.hole.open.Store(false)
 		s.toDeveloper()
@@ -325,7 +340,7 @@ func TestInterceptSurvivesTheDeveloper(t *testing.T) {
 
 	s.within(t, "the machine sleeps", func(t *testing.T) {
 		m := s.at(func() { require.NoError(t, s.devtun.cmd.Process.Signal(syscall.SIGSTOP)) })
-		s.pass(m, time.Minute)
+		s.pass(m, sleep)
 		back := s.load.now()
 		require.NoError(t, s.devtun.cmd.Process.Signal(syscall.SIGCONT))
 		s.toDeveloper()
@@ -339,7 +354,7 @@ func TestInterceptSurvivesTheDeveloper(t *testing.T) {
 		s.devtun.forgotten()
 		s.pass(m, 5*time.Second)
 		s.harmless(m)
-		s.atOrigin(m, atOnce, long)
+		s.atOrigin(m, atOnce, long())
 
 		listed := s.listed()
 		require.Len(t, listed, 1)
@@ -390,7 +405,7 @@ func TestInterceptSurvivesTheCluster(t *testing.T) {
 			s.load.patiently()
 			s.toDeveloper()
 			t.Logf("the developer was back %v after the component", time.Since(back).Round(100*time.Millisecond))
-			s.pass(m, loaderPatience)
+			s.pass(m, loaderTimeout)
 			s.harmless(m)
 			s.atOrigin(m, atOnce, again)
 			s.undisturbed("it is there again")

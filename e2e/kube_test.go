@@ -72,7 +72,7 @@ func newNamespace(t *testing.T) *namespace {
 	client, err := kubernetes.NewForConfig(restConfig(t))
 	require.NoError(t, err)
 	made, err := client.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{
-		ObjectMeta: metav1.ObjectMeta{GenerateName: "e2e-"},
+		ObjectMeta: metav1.ObjectMeta{GenerateName: "e2e-", Labels: map[string]string{testbed.OwnLabel: "yes"}},
 	}, metav1.CreateOptions{})
 	require.NoError(t, err)
 	now := int64(0)

@@ -11,6 +11,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path"
 	"runtime"
 
@@ -24,6 +25,7 @@ import (
 type Spec struct {
 	Name    string // with registry and tag: devtun.test/service-front:dev
 	Package string // a main package, as the go command takes it: ./examples/service-front
+	Binary  string // instead of a package, the file of a static program for linux
 }
 
 // Save builds the images and writes them to one archive at file, which appears
@@ -58,7 +60,12 @@ func (s Spec) build(ctx context.Context) (v1.ImageIndex, error) {
 		return nil, fmt.Errorf("parse image name: %w", err)
 	}
 	program := path.Base(tag.RepositoryStr())
-	binary, err := image.Compile(ctx, "", s.Package, runtime.GOARCH)
+	var binary []byte
+	if s.Binary != "" {
+		binary, err = os.ReadFile(s.Binary)
+	} else {
+		binary, err = image.Compile(ctx, "", s.Package, runtime.GOARCH)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -36,7 +36,7 @@ func digest(t *testing.T, img v1.Image) string {
 func TestSaveLoadsBack(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "out.tar")
 	one, two := "devtun.test/one:dev", "devtun.test/group/two:v1"
-	require.NoError(t, Save(t.Context(), file, Spec{one, program}, Spec{two, program}))
+	require.NoError(t, Save(t.Context(), file, Spec{Name: one, Package: program}, Spec{Name: two, Package: program}))
 
 	for ref, entrypoint := range map[string]string{one: "/one", two: "/two"} {
 		img := load(t, file, ref)
@@ -87,7 +87,7 @@ func TestSameSourceSameDigest(t *testing.T) {
 	var digests []string
 	for _, file := range []string{"a.tar", "b.tar"} {
 		file = filepath.Join(dir, file)
-		require.NoError(t, Save(t.Context(), file, Spec{ref, program}))
+		require.NoError(t, Save(t.Context(), file, Spec{Name: ref, Package: program}))
 		digests = append(digests, digest(t, load(t, file, ref)))
 	}
 	require.Equal(t, digests[0], digests[1])
@@ -99,11 +99,11 @@ func TestSaveFails(t *testing.T) {
 		want  string
 	}{
 		"nothing":       {nil, "none given"},
-		"no tag":        {[]Spec{{"devtun.test/one", program}}, "parse image name"},
-		"bad name":      {[]Spec{{"Devtun Test:dev", program}}, "parse image name"},
-		"twice":         {[]Spec{{"devtun.test/one:dev", program}, {"devtun.test/one:dev", program}}, "given twice"},
-		"no package":    {[]Spec{{"devtun.test/one:dev", "./nowhere"}}, "compile ./nowhere"},
-		"not a program": {[]Spec{{"devtun.test/one:dev", "errors"}}, "no main packages"},
+		"no tag":        {[]Spec{{Name: "devtun.test/one", Package: program}}, "parse image name"},
+		"bad name":      {[]Spec{{Name: "Devtun Test:dev", Package: program}}, "parse image name"},
+		"twice":         {[]Spec{{Name: "devtun.test/one:dev", Package: program}, {Name: "devtun.test/one:dev", Package: program}}, "given twice"},
+		"no package":    {[]Spec{{Name: "devtun.test/one:dev", Package: "./nowhere"}}, "compile ./nowhere"},
+		"not a program": {[]Spec{{Name: "devtun.test/one:dev", Package: "errors"}}, "no main packages"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()

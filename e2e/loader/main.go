@@ -1,7 +1,7 @@
 // Command loader asks services from inside the cluster, as pods do, and keeps a
 // record of every answer:
 //
-//	loader -new URL -news 50 -keep URL -keeps 20
+//	loader -new URL -news 50 -keep URL -keeps 20 -timeout 20s
 //
 // makes 50 requests a second to the first, each on a connection of its own, and 20
 // to the second from 20 clients that keep theirs. /report on port 8080 is the
@@ -25,14 +25,12 @@ import (
 	"github.com/devtun/devtun/e2e/loader/record"
 )
 
-// patience bounds a request: longer than anything that may hold one up.
-const patience = 20 * time.Second
-
 func main() {
 	fresh := flag.String("new", "", "`URL` to ask on new connections")
 	news := flag.Int("news", 50, "requests a second on new connections")
 	keep := flag.String("keep", "", "`URL` to ask on kept connections")
 	keeps := flag.Int("keeps", 20, "clients that keep their connection, each of which asks once a second")
+	timeout := flag.Duration("timeout", 20*time.Second, "for one request: longer than what may hold one up")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
@@ -42,12 +40,12 @@ func main() {
 	context.AfterFunc(ctx, func() { server.Close() })
 	var working sync.WaitGroup
 	working.Go(func() {
-		client := clientThat(false)
+		client := clientThat(false, *timeout)
 		every(ctx, time.Second/time.Duration(*news), func() { working.Go(func() { l.ask(client, *fresh, false) }) })
 	})
 	for n := range *keeps {
 		working.Go(func() {
-			client := clientThat(true)
+			client := clientThat(true, *timeout)
 			select { // not all at the same moment
 			case <-time.After(time.Duration(n) * time.Second / time.Duration(*keeps)):
 			case <-ctx.Done():
@@ -74,9 +72,9 @@ func every(ctx context.Context, period time.Duration, act func()) {
 	}
 }
 
-func clientThat(keeps bool) *http.Client {
-	return &http.Client{Timeout: patience, Transport: &http.Transport{
-		DialContext:         (&net.Dialer{Timeout: patience / 2}).DialContext,
+func clientThat(keeps bool, timeout time.Duration) *http.Client {
+	return &http.Client{Timeout: timeout, Transport: &http.Transport{
+		DialContext:         (&net.Dialer{Timeout: timeout / 2}).DialContext,
 		DisableKeepAlives:   !keeps,
 		MaxIdleConnsPerHost: 1,
 	}}

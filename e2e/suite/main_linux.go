@@ -37,8 +37,12 @@ func main() {
 	flag.StringVar(&o.part, "part", "", "one part of the soak: 1, 2, 3, or commit, which chooses one by the commit; all by default")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	ok, err := o.run(ctx, flag.Args())
-	stop()
+	defer stop()
+	do := o.run
+	if os.Getenv(insideVar) == "" && !o.keep {
+		do = leaveNothing
+	}
+	ok, err := do(ctx, flag.Args())
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "suite:", err)
 		os.Exit(2)
@@ -62,9 +66,6 @@ func (o *options) run(ctx context.Context, what []string) (ok bool, err error) {
 		return false, err
 	}
 	r := newRecord(os.Stdout, failed)
-	if err := testbed.Install(ctx, r); err != nil {
-		return false, err
-	}
 	switch what[0] {
 	case "unit":
 		o.unit(ctx, r)
@@ -75,7 +76,7 @@ func (o *options) run(ctx context.Context, what []string) (ok bool, err error) {
 	default:
 		return false, fmt.Errorf("%s: name one of test, unit, e2e, soak", what[0])
 	}
-	if err := ctx.Err(); err != nil {
+	if ctx.Err() != nil {
 		r.fail(context.Cause(ctx))
 	}
 	return r.close(), nil
@@ -108,7 +109,7 @@ func (o *options) onBed(ctx context.Context, r *record, what string) (err error)
 			if e.bed, leave, err = testbed.Prepare(setUp, testbed.Options{Module: o.root, Keep: o.keep, Progress: r}); err != nil {
 				return err
 			}
-			return compile(setUp, o.root, "./e2e", "soak", e.binary)
+			return compile(setUp, o.root, "./e2e", "soak,"+embedded, e.binary)
 		})
 	})
 	both.Wait()

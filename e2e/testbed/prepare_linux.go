@@ -80,7 +80,7 @@ func Prepare(ctx context.Context, o Options) (bed *Bed, leave func() error, err 
 	leave = func() error {
 		var err error
 		if !kept && bed.Kubeconfig != "" {
-			err = removeShared(context.WithoutCancel(ctx), bed.Kubeconfig)
+			err = removeNamespaces(context.WithoutCancel(ctx), bed.Kubeconfig, SharedLabel)
 		}
 		return errors.Join(err, os.RemoveAll(bed.Programs))
 	}
@@ -94,6 +94,7 @@ func Prepare(ctx context.Context, o Options) (bed *Bed, leave func() error, err 
 			return nil, nil, err
 		}
 	} else {
+		os.Unsetenv("DEVTUN_AGENT_IMAGE") // devtun would take it
 		bed.Cluster = filepath.Join(module, ".cluster")
 		if _, err := cluster.Open(bed.Cluster); err != nil && !o.Keep {
 			leave = func() error {
@@ -107,9 +108,16 @@ func Prepare(ctx context.Context, o Options) (bed *Bed, leave func() error, err 
 	}
 	group.Go(func() error { return bed.build(groupCtx, module) })
 	err = group.Wait()
+	if err == nil && local == nil { // whose user has put it there, as the tests' others
+		if bed.Agent = os.Getenv("DEVTUN_AGENT_IMAGE"); bed.Agent == "" {
+			bed.Agent, err = bed.saveAgent(ctx)
+		}
+	}
 	if err == nil && local != nil {
 		bed.Kubeconfig = local.Kubeconfig()
-		err = bed.load(ctx, module, local, o.Progress)
+		err = errors.Join(
+			removeNamespaces(ctx, bed.Kubeconfig, OwnLabel), // of a run that was killed
+			bed.load(ctx, module, local, o.Progress))
 	}
 	if err != nil {
 		return nil, nil, errors.Join(err, leave())
@@ -117,8 +125,8 @@ func Prepare(ctx context.Context, o Options) (bed *Bed, leave func() error, err 
 	return bed, leave, nil
 }
 
-// removeShared removes the namespaces that tests share from a cluster that stays.
-func removeShared(ctx context.Context, kubeconfig string) error {
+// removeNamespaces removes the namespaces with a label from a cluster that stays.
+func removeNamespaces(ctx context.Context, kubeconfig, label string) error {
 	config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
 	if err != nil {
 		return err
@@ -128,11 +136,11 @@ func removeShared(ctx context.Context, kubeconfig string) error {
 	if err != nil {
 		return err
 	}
-	shared, err := client.CoreV1().Namespaces().List(ctx, metav1.ListOptions{LabelSelector: SharedLabel})
+	found, err := client.CoreV1().Namespaces().List(ctx, metav1.ListOptions{LabelSelector: label})
 	if err != nil {
 		return err
 	}
-	for _, namespace := range shared.Items {
+	for _, namespace := range found.Items {
 		err = errors.Join(err, client.CoreV1().Namespaces().Delete(ctx, namespace.Name, metav1.DeleteOptions{}))
 	}
 	return err
@@ -153,7 +161,7 @@ func (b *Bed) build(ctx context.Context, module string) error {
 	if err := command(ctx, module, nil, "make", "-s", "build"); err != nil {
 		return err
 	}
-	args := []string{"build", "-o", out + string(filepath.Separator), "./e2e/goclient"}
+	args := []string{"build", "-ldflags=-s -w", "-o", out + string(filepath.Separator), "./e2e/goclient"}
 	if err := command(ctx, module, static, "go", append(args, slices.Sorted(maps.Keys(images))...)...); err != nil {
 		return err
 	}
@@ -177,32 +185,45 @@ func (b *Bed) load(ctx context.Context, module string, local *cluster.Cluster, p
 	files := []string{b.Program("devtun")}
 	var specs []image.Spec
 	for _, pkg := range slices.Sorted(maps.Keys(images)) {
-		files = append(files, filepath.Join(out, filepath.Base(pkg)))
-		specs = append(specs, image.Spec{Name: images[pkg], Package: filepath.Join(module, pkg)})
+		binary := filepath.Join(out, filepath.Base(pkg))
+		files = append(files, binary)
+		specs = append(specs, image.Spec{Name: images[pkg], Binary: binary})
 	}
 	var err error
 	if b.Images, err = hashOf(files); err != nil {
 		return err
 	}
 	// What a cluster has got is noted beside it, and goes with it.
-	note, loaded := filepath.Join(local.Dir(), "var", "images-of-tests"), fmt.Sprintf("%s in %d\n", b.Images, local.NodePID())
-	if said, err := os.ReadFile(note); err == nil && string(said) == loaded {
-		return nil
+	note, loaded := filepath.Join(local.Dir(), "var", "images-of-tests"), fmt.Sprintf("%s in %d: ", b.Images, local.NodePID())
+	if said, err := os.ReadFile(note); err == nil {
+		if agent, same := strings.CutPrefix(string(said), loaded); same {
+			b.Agent = agent
+			return nil
+		}
 	}
 	fmt.Fprintln(progress, "loading the images of examples and tests")
-	examples, agent := filepath.Join(out, "images.tar"), filepath.Join(out, "agent.tar")
+	examples := filepath.Join(out, "images.tar")
 	if err := image.Save(ctx, examples, specs...); err != nil {
 		return err
 	}
-	if err := command(ctx, module, nil, b.Program("devtun"), "image", "save", agent); err != nil {
+	if b.Agent, err = b.saveAgent(ctx); err != nil {
 		return err
 	}
-	for _, file := range []string{examples, agent} {
+	for _, file := range []string{examples, b.Program("agent.tar")} {
 		if err := local.Load(ctx, file); err != nil {
 			return err
 		}
 	}
-	return os.WriteFile(note, []byte(loaded), 0o600)
+	return os.WriteFile(note, []byte(loaded+b.Agent), 0o600)
+}
+
+// saveAgent saves the agent's image and returns its reference.
+func (b *Bed) saveAgent(ctx context.Context) (string, error) {
+	reference, err := exec.CommandContext(ctx, b.Program("devtun"), "image", "save", b.Program("agent.tar")).Output()
+	if err != nil {
+		return "", fmt.Errorf("save the agent's image: %w", err)
+	}
+	return strings.TrimSpace(string(reference)), nil
 }
 
 func hashOf(files []string) (string, error) {

@@ -27,13 +27,17 @@ const (
 	clusterVar    = "DEVTUN_E2E_CLUSTER"    // the local cluster's directory, or nothing
 	programsVar   = "DEVTUN_E2E_PROGRAMS"   // the directory of what was built
 	imagesVar     = "DEVTUN_E2E_IMAGES"     // a hash of the images
+	agentVar      = "DEVTUN_E2E_AGENT"      // the reference of the agent's image
 	homeVar       = "DEVTUN_E2E_HOME"       // the machine's directory
 	numberVar     = "DEVTUN_E2E_NUMBER"     // the machine's, among those at a time
 	aloneVar      = "DEVTUN_E2E_ALONE"      // not empty where no other test runs
 )
 
-// SharedLabel marks namespaces that several tests use, in one cluster.
-const SharedLabel = "devtun.test/shared"
+// The labels of namespaces that tests make: one for many tests, or each its own.
+const (
+	SharedLabel = "devtun.test/shared"
+	OwnLabel    = "devtun.test/own"
+)
 
 // Bed is a cluster and programs, ready for tests.
 type Bed struct {
@@ -41,6 +45,7 @@ type Bed struct {
 	Cluster    string // the local cluster's directory; "" for a foreign one
 	Programs   string // the directory of devtun, goclient, testserver, dist and delve
 	Images     string // a hash of the programs in the images
+	Agent      string // the reference of the agent's image, in the cluster
 }
 
 // Machine is a place for one process of tests and what it starts.
@@ -57,7 +62,10 @@ type Machine struct {
 // Here is the bed of this process, and its machine; ok is false outside of any.
 func Here() (bed Bed, home string, ok bool) {
 	home = os.Getenv(homeVar)
-	return Bed{Kubeconfig: os.Getenv(kubeconfigVar), Cluster: os.Getenv(clusterVar), Programs: os.Getenv(programsVar), Images: os.Getenv(imagesVar)}, home, home != ""
+	return Bed{
+		Kubeconfig: os.Getenv(kubeconfigVar), Cluster: os.Getenv(clusterVar),
+		Programs: os.Getenv(programsVar), Images: os.Getenv(imagesVar), Agent: os.Getenv(agentVar),
+	}, home, home != ""
 }
 
 // Number is that of this process's machine.
