@@ -48,6 +48,7 @@ func readObjects(text string) ([]unstructured.Unstructured, error) {
 func (s *apiServer) start() *httptest.Server {
 	server := httptest.NewUnstartedServer(s.handler())
 	server.Config.ErrorLog = log.New(io.Discard, "", 0) // clients that do not trust it, on purpose
+	server.EnableHTTP2 = true                           // as API servers do: one connection has all requests
 	server.StartTLS()
 	return server
 }

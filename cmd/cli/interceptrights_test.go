@@ -45,7 +45,7 @@ func interceptWithout(t *testing.T, mode plan.Mode, rights ...target.Right) (cod
 	file := filepath.Join(t.TempDir(), "kubeconfig")
 	text := strings.NewReplacer("CONTEXT", "it", "SERVER", server.URL, "AUTHORITY", authority).Replace(kubeconfig)
 	require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
-	args := []string{"intercept", "web", "--kubeconfig", file}
+	args := []string{"intercept", "web", "--kubeconfig", file, "--agent-image", "example.org/agent:1"}
 	if mode == plan.Replace {
 		args = append(args, "--replace")
 	}

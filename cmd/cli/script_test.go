@@ -64,6 +64,7 @@ func setUp(env *testscript.Env) error {
 	env.Setenv("HOSTS", hosts)
 	env.Setenv("HOME", filepath.Join(env.WorkDir, "home"))
 	env.Setenv("KUBECONFIG", filepath.Join(env.WorkDir, "kubeconfig"))
+	env.Setenv("PID", strconv.Itoa(os.Getpid())) // whose port `occupy` takes
 	env.Setenv("CONTEXT", fmt.Sprintf("script-%x", rand.Uint64()))
 	return errors.Join(
 		os.MkdirAll(filepath.Join(env.WorkDir, "home"), 0o755),
