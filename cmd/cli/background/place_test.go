@@ -11,12 +11,16 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
 )
 
-func TestAPlaceIsTakenOnce(t *testing.T) {
+// The time that a claim waits is virtual in the tests that want it refused.
+func TestAPlaceIsTakenOnce(t *testing.T) { synctest.Test(t, aPlaceIsTakenOnce) }
+
+func aPlaceIsTakenOnce(t *testing.T) {
 	d := newDirectory(t)
 	require.False(t, d.Runs("shop"))
 	place, err := d.Claim("shop")
@@ -40,9 +44,11 @@ func TestAPlaceIsTakenOnce(t *testing.T) {
 }
 
 // TestManyWantOnePlace has one of many get it, again and again.
-func TestManyWantOnePlace(t *testing.T) {
+func TestManyWantOnePlace(t *testing.T) { synctest.Test(t, manyWantOnePlace) }
+
+func manyWantOnePlace(t *testing.T) {
 	d := newDirectory(t)
-	for range 3 { // each takes as long as a claim waits
+	for range 20 {
 		var claiming sync.WaitGroup
 		places := make([]*Place, 4)
 		for i := range places {
@@ -61,7 +67,9 @@ func TestManyWantOnePlace(t *testing.T) {
 }
 
 // TestTheDeadMakeRoom leaves what a killed session leaves: its files, and no lock.
-func TestTheDeadMakeRoom(t *testing.T) {
+func TestTheDeadMakeRoom(t *testing.T) { synctest.Test(t, theDeadMakeRoom) }
+
+func theDeadMakeRoom(t *testing.T) {
 	d := newDirectory(t)
 	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: d.path("shop", socketSuffix), Net: "unix"})
 	require.NoError(t, err)
