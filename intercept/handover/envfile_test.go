@@ -185,7 +185,10 @@ func TestCleanRemovesWhatTheDeadHaveLeft(t *testing.T) {
 	require.Empty(t, removed)
 }
 
-func TestReadersOfAnEnvFileFindOldOrNew(t *testing.T) {
+func TestReadersOfAnEnvFileFindOldOrNew(t *testing.T) { readWhileAnEnvFileChanges(t, 10) }
+
+// readWhileAnEnvFileChanges changes it so many times.
+func readWhileAnEnvFileChanges(t *testing.T, times int) {
 	dir, work := t.TempDir(), t.TempDir()
 	path := filepath.Join(work, ".env")
 	f, err := openFile(ledger(dir, "me"), path)
@@ -211,7 +214,7 @@ func TestReadersOfAnEnvFileFindOldOrNew(t *testing.T) {
 			}
 		}
 	})
-	for i := range 50 {
+	for i := range times {
 		require.NoError(t, f.write([][]byte{next, old}[i%2]))
 	}
 	close(done)

@@ -76,6 +76,7 @@ func requireTree(t *testing.T, dir string, want map[string]string) {
 var someMounts = mountsWithin([]string{"/etc/config", "/etc/secret", "/etc/app.conf", "/etc/config/nested"})
 
 func TestFilesComeChangeAndGo(t *testing.T) {
+	t.Parallel()
 	state, work := t.TempDir(), t.TempDir()
 	path := filepath.Join(work, "files")
 	l := ledger(state, "me")
@@ -99,6 +100,7 @@ func TestFilesComeChangeAndGo(t *testing.T) {
 }
 
 func TestOnlyWhatChangedIsExchanged(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "files")
 	f, err := openFolder(ledger(t.TempDir(), "me"), path, someMounts)
 	require.NoError(t, err)
@@ -113,6 +115,7 @@ func TestOnlyWhatChangedIsExchanged(t *testing.T) {
 
 // The slow way is that of systems that cannot exchange.
 func TestFilesChangeWithoutExchange(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "files")
 	f, err := openFolder(ledger(t.TempDir(), "me"), path, someMounts)
 	require.NoError(t, err)
@@ -159,6 +162,7 @@ func TestEmptyFolderGetsItsModeBack(t *testing.T) {
 }
 
 func TestFilesOfSomebodyElseAreLeft(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "files")
 	f, err := openFolder(ledger(t.TempDir(), "me"), path, someMounts)
 	require.NoError(t, err)
@@ -180,6 +184,7 @@ func TestFilesOfSomebodyElseAreLeft(t *testing.T) {
 // Whatever a killed session has left of a change, the next one finds only files
 // that are known, and nothing of it stays.
 func TestNextSessionCleansAnyStepOfAChange(t *testing.T) {
+	t.Parallel()
 	before := map[string]string{"etc/config/a": "1", "etc/secret/key": "k"}
 	after := map[string]string{"etc/config/a": "2", "etc/app.conf": "x"}
 	steps := map[string]func(*testing.T, *folder){
@@ -196,6 +201,7 @@ func TestNextSessionCleansAnyStepOfAChange(t *testing.T) {
 	for name, kill := range steps {
 		for _, clean := range []bool{false, true} {
 			t.Run(name, func(t *testing.T) {
+				t.Parallel()
 				state, work := t.TempDir(), t.TempDir()
 				path := filepath.Join(work, "files")
 				f, err := openFolder(ledger(state, "killed"), path, someMounts)
@@ -237,7 +243,10 @@ func (f *folder) swapUnitsIn(t *testing.T, files map[string]string, unit string)
 	}
 }
 
-func TestReadersOfAVolumeFindOldOrNew(t *testing.T) {
+func TestReadersOfAVolumeFindOldOrNew(t *testing.T) { readWhileAVolumeChanges(t, 10) }
+
+// readWhileAVolumeChanges changes it so many times.
+func readWhileAVolumeChanges(t *testing.T, times int) {
 	path := filepath.Join(t.TempDir(), "files")
 	f, err := openFolder(ledger(t.TempDir(), "me"), path, someMounts)
 	require.NoError(t, err)
@@ -284,7 +293,7 @@ func TestReadersOfAVolumeFindOldOrNew(t *testing.T) {
 			}
 		}
 	})
-	for i := range 60 {
+	for i := range times {
 		bring(t, f, version([]string{"1", "2"}[i%2]))
 	}
 	close(done)
@@ -292,6 +301,7 @@ func TestReadersOfAVolumeFindOldOrNew(t *testing.T) {
 }
 
 func TestHostileArchives(t *testing.T) {
+	t.Parallel()
 	regular := func(name string) *tar.Header { return &tar.Header{Typeflag: tar.TypeReg, Name: name, Size: 1} }
 	for name, headers := range map[string][]*tar.Header{
 		"up":           {regular("../outside")},
@@ -313,6 +323,7 @@ func TestHostileArchives(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			work := t.TempDir()
 			path := filepath.Join(work, "files")
 			f, err := openFolder(ledger(t.TempDir(), "me"), path, nil)

@@ -144,6 +144,7 @@ func holds(path, want string) func() bool {
 }
 
 func TestWholeWay(t *testing.T) {
+	t.Parallel()
 	v := volume{t, t.TempDir()}
 	v.put("..1", map[string]string{"tls.key": "secret\n", "empty": ""})
 	environ := []string{"A=1", "KEY=-----BEGIN-----\nit's $5\n", "PATH=/there", "BYTES=\xff", "DEVTUN_AGENT_CONFIG={}"}
@@ -193,6 +194,7 @@ func TestWholeWay(t *testing.T) {
 }
 
 func TestKeep(t *testing.T) {
+	t.Parallel()
 	v := volume{t, t.TempDir()}
 	v.put("..1", map[string]string{"a": "1"})
 	state, work := t.TempDir(), t.TempDir()

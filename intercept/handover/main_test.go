@@ -1,9 +1,14 @@
 package handover
 
 import (
+	"flag"
 	"testing"
 
 	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	flag.Parse()
+	flag.Set("test.parallel", "16") // these wait, for the disk mostly, so more of them than there are cores
+	goleak.VerifyTestMain(m)
+}
