@@ -99,6 +99,7 @@ func patch(t *testing.T, client *fake.Clientset, body []byte) {
 }
 
 func TestChangesOfAService(t *testing.T) {
+	t.Parallel()
 	client, p := planFor(t, plan.Divert)
 	swap := p.Swap[0]
 	patch(t, client, swap.Do.Body)
@@ -125,6 +126,7 @@ func TestChangesOfAService(t *testing.T) {
 }
 
 func TestChangesOfAWorkload(t *testing.T) {
+	t.Parallel()
 	client, p := planFor(t, plan.Replace)
 	scale := func(replicas int32) {
 		d, err := client.AppsV1().Deployments(namespace).Get(t.Context(), "web", metav1.GetOptions{})

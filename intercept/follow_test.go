@@ -81,6 +81,7 @@ func (s *server) follow(t *testing.T) followed {
 func named(name string) corev1.Pod { return corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: name}} }
 
 func TestFollow(t *testing.T) {
+	t.Parallel()
 	s := &server{pods: []corev1.Pod{named("a")}}
 	f := s.follow(t)
 	require.Equal(t, []string{"a"}, <-f.names)
@@ -110,6 +111,7 @@ func TestFollow(t *testing.T) {
 }
 
 func TestFollowInTrouble(t *testing.T) {
+	t.Parallel()
 	s := &server{pods: []corev1.Pod{named("a")}, failing: errors.New("the API server is down")}
 	f := s.follow(t)
 	require.ErrorContains(t, <-f.trouble, "list pods: the API server is down")
@@ -122,6 +124,7 @@ func TestFollowInTrouble(t *testing.T) {
 
 // Without the right to watch there are lists, though not many.
 func TestFollowWithoutWatch(t *testing.T) {
+	t.Parallel()
 	s := &server{pods: []corev1.Pod{named("a")}, denied: errors.New("not yours")}
 	f := s.follow(t)
 	require.ErrorContains(t, <-f.trouble, "watch pods: not yours")

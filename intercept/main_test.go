@@ -1,6 +1,7 @@
 package intercept
 
 import (
+	"flag"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -8,4 +9,8 @@ import (
 	"github.com/devtun/devtun/tunnel/tunneltest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m, tunneltest.KnownLeaks()...) }
+func TestMain(m *testing.M) {
+	flag.Parse()
+	flag.Set("test.parallel", "16") // these wait, mostly, so more of them than there are cores
+	goleak.VerifyTestMain(m, tunneltest.KnownLeaks()...)
+}

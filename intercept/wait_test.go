@@ -31,6 +31,7 @@ func agentDeployment(failure string) *appsv1.Deployment {
 }
 
 func TestAwait(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 2, agentDeployment(""))
 	one := w.start("one")
 	s, _ := w.session(toLocal(t))
@@ -72,6 +73,7 @@ func unschedulable(w *world) *corev1.Pod {
 }
 
 func TestAwaitFails(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		pod        func(*world) *corev1.Pod
 		deployment string
@@ -100,12 +102,16 @@ func TestAwaitFails(t *testing.T) {
 		"passing":      {deployment: `error looking up service account demo/x: not found`, want: TimedOut, words: "service account"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			w := newWorld(t, 1, agentDeployment(c.deployment))
 			if c.pod != nil {
 				w.addPod(c.pod(w))
 			}
 			s, _ := w.session()
-			s.pace.schedule, s.pace.start = 100*time.Millisecond, 100*time.Millisecond
+			s.pace.schedule, s.pace.start = 100*time.Millisecond, soon
+			if c.want == TimedOut {
+				s.pace.start = 500 * time.Millisecond // enough to find out what it waits for
+			}
 			began := time.Now()
 			err := s.Await(t.Context())
 			var failure *AgentError
@@ -122,6 +128,7 @@ func TestAwaitFails(t *testing.T) {
 
 // A node that is being added is worth waiting for, and said.
 func TestAwaitANode(t *testing.T) {
+	t.Parallel()
 	event := &corev1.Event{
 		ObjectMeta: metav1.ObjectMeta{Name: "scale", Namespace: namespace}, Reason: "TriggeredScaleUp",
 		InvolvedObject: corev1.ObjectReference{Kind: "Pod", Name: "one"},
@@ -129,10 +136,10 @@ func TestAwaitANode(t *testing.T) {
 	w := newWorld(t, 1, agentDeployment(""), event)
 	w.addPod(unschedulable(w))
 	s, _ := w.session()
-	s.pace.schedule = 100 * time.Millisecond
+	s.pace.schedule = 500 * time.Millisecond // enough to learn of the node
 	awaited := make(chan error, 1)
 	go func() { awaited <- s.Await(t.Context()) }()
-	require.Never(t, func() bool { return len(awaited) > 0 }, 3*s.pace.schedule, 10*time.Millisecond)
+	require.Never(t, func() bool { return len(awaited) > 0 }, 2*s.pace.schedule, 10*time.Millisecond)
 	require.True(t, w.told.has(func(e Event) bool { return e.Progress != nil && e.Progress.Message != "" }))
 
 	one := w.run("one", "4f1c")

@@ -1,0 +1,7 @@
+//go:build soak
+
+package intercept
+
+import "testing"
+
+func TestSoakADeadAPIConnection(t *testing.T) { loseAPIConnection(t, func(*pace) {}) }
