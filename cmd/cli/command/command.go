@@ -21,6 +21,9 @@ type Command struct {
 	// Grace is how long the program may take to end when ctx has ended. 0 means
 	// 10 s.
 	Grace time.Duration
+	// RestGrace is how long what the program left may take to end after SIGTERM, until
+	// it is killed. 0 means 2 s.
+	RestGrace time.Duration
 }
 
 // Check reports what keeps the program from being started, as far as its file
@@ -32,9 +35,9 @@ func (c *Command) Check() error {
 	return nil
 }
 
-// restGrace is how long what the program left may take to end after SIGTERM, and
-// then after SIGKILL.
-const restGrace = 2 * time.Second
+// killGrace is how long what was killed may take to be gone, and what has ended to
+// let go of its streams.
+const killGrace = 2 * time.Second
 
 // Run runs the program and returns its exit code, 128+n if signal n ended it.
 // The signals that this process gets meanwhile are passed on; those that went to
@@ -70,4 +73,11 @@ func (c *Command) grace() time.Duration {
 		return 10 * time.Second
 	}
 	return c.Grace
+}
+
+func (c *Command) restGrace() time.Duration {
+	if c.RestGrace == 0 {
+		return 2 * time.Second
+	}
+	return c.RestGrace
 }

@@ -132,7 +132,7 @@ func (k *keeper) await() {
 			grace = time.After(k.Grace)
 		case <-grace:
 			syscall.Kill(k.program, syscall.SIGKILL)
-			lost = time.After(restGrace)
+			lost = time.After(killGrace)
 		case <-lost:
 			k.code = killedBy(syscall.SIGKILL)
 			return

@@ -18,6 +18,7 @@ type job struct {
 	Path      string
 	Args, Env []string
 	Grace     time.Duration
+	RestGrace time.Duration
 	Hosts     string
 	// User: the keeper is in a user namespace of its own, and what rights it has
 	// there are not the program's.

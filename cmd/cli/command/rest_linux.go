@@ -20,7 +20,8 @@ const look = 20 * time.Millisecond
 func (k *keeper) endRest() (left []int) {
 	asked := make(map[process]bool)
 	kill := false
-	grace, lost := time.After(restGrace), time.After(2*restGrace)
+	grace := time.After(k.RestGrace)
+	var lost <-chan time.Time // once they are killed: this process may have been stopped meanwhile
 	again := time.NewTicker(look)
 	defer again.Stop()
 	for !k.reap() {
@@ -45,6 +46,7 @@ func (k *keeper) endRest() (left []int) {
 		case <-again.C:
 		case <-grace:
 			kill = true
+			lost = time.After(killGrace)
 		case <-lost:
 			return ids(descendants(os.Getpid()))
 		}

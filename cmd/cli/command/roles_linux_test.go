@@ -21,6 +21,7 @@ var roles map[string]role
 func init() {
 	roles = map[string]role{
 		"run":     runRole,
+		"brief":   briefRole,
 		"count":   countRole,
 		"limit":   limitRole,
 		"filter":  filterRole,
@@ -40,8 +41,13 @@ func selfPath(t *testing.T) string {
 }
 
 // runRole runs the program of args with the file args[0] as its hosts file.
-func runRole(args []string) int {
-	c := Command{Args: args[1:], Hosts: args[0], In: os.Stdin, Out: os.Stdout, Err: os.Stderr}
+func runRole(args []string) int { return runWith(args, 0) }
+
+// briefRole is a runRole that soon kills what the program has left.
+func briefRole(args []string) int { return runWith(args, 50*time.Millisecond) }
+
+func runWith(args []string, rest time.Duration) int {
+	c := Command{Args: args[1:], Hosts: args[0], In: os.Stdin, Out: os.Stdout, Err: os.Stderr, RestGrace: rest}
 	code, err := c.Run(context.Background())
 	var forbidden *ForbiddenError
 	if errors.As(err, &forbidden) {
@@ -134,6 +140,12 @@ func (r *runner) asNobody() *runner {
 	if os.Geteuid() == 0 {
 		r.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
 	}
+	return r
+}
+
+// brief makes the runner a briefRole.
+func (r *runner) brief() *runner {
+	r.Args[1] = "role:brief"
 	return r
 }
 

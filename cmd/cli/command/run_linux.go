@@ -39,7 +39,7 @@ func (c *Command) run(ctx context.Context, path string) (int, error) {
 		case <-done:
 			done = nil
 			k.conn.CloseWrite()
-			overdue = time.After(c.grace() + 4*restGrace)
+			overdue = time.After(c.grace() + c.restGrace() + 3*killGrace)
 		case <-overdue:
 			k.process.Process.Kill() // somebody has stopped it
 		case err := <-ended:
@@ -69,7 +69,7 @@ func (c *Command) startKeeper(path string) (*keeping, error) {
 		k.process = &exec.Cmd{
 			Path: "/proc/self/exe", Args: []string{os.Args[0], Keeper, strconv.Itoa(number)},
 			Stdin: c.In, Stdout: c.Out, Stderr: c.Err, ExtraFiles: files,
-			WaitDelay: restGrace, // where In is no file, the copying may never end
+			WaitDelay: killGrace, // where In is no file, the copying may never end
 		}
 		if c.Hosts != "" {
 			k.process.SysProcAttr, k.user = ownMounts()
@@ -87,7 +87,7 @@ func (c *Command) startKeeper(path string) (*keeping, error) {
 		}
 		return nil, err
 	}
-	k.send(job{Path: path, Args: c.Args, Env: c.env(), Grace: c.grace(), Hosts: c.Hosts, User: k.user}) // if it fails, the keeper has ended
+	k.send(job{Path: path, Args: c.Args, Env: c.env(), Grace: c.grace(), RestGrace: c.restGrace(), Hosts: c.Hosts, User: k.user}) // if it fails, the keeper has ended
 	return k, nil
 }
 

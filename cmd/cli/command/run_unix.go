@@ -51,7 +51,7 @@ func (c *Command) run(ctx context.Context, path string) (int, error) {
 				return 0, fmt.Errorf("wait for program: %w", err)
 			}
 			if !shared {
-				endGroup(program.Process.Pid)
+				endGroup(program.Process.Pid, c.restGrace())
 			}
 			return exitCode(program.ProcessState.Sys().(syscall.WaitStatus)), nil
 		}
@@ -72,9 +72,9 @@ func inForeground() bool {
 	return err == nil && group == unix.Getpgrp()
 }
 
-// endGroup ends what is left of a process group.
-func endGroup(group int) {
-	grace := time.After(restGrace)
+// endGroup ends what is left of a process group, after a grace.
+func endGroup(group int, rest time.Duration) {
+	grace := time.After(rest)
 	again := time.NewTicker(20 * time.Millisecond)
 	defer again.Stop()
 	for err := syscall.Kill(-group, syscall.SIGTERM); err == nil; err = syscall.Kill(-group, 0) {

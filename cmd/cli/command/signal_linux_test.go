@@ -14,6 +14,7 @@ import (
 )
 
 func TestSignalsArePassedOn(t *testing.T) {
+	t.Parallel() // it waits for the keeper to see no second copy
 	r := newRunner(t, "", self, "role:count").start()
 	r.expect("ready")
 	for _, s := range []syscall.Signal{
@@ -32,6 +33,7 @@ func TestSignalsArePassedOn(t *testing.T) {
 // timeout(1) and terminals do, each followed by another to the runner alone: a
 // second copy of the first would come before it.
 func TestGroupSignalsAreNotDoubled(t *testing.T) {
+	t.Parallel() // it waits for the keeper to see no second copy
 	r := newRunner(t, "", self, "role:count")
 	r.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	r.start()
@@ -64,6 +66,7 @@ func TestGroupSignalsForAProgramElsewhere(t *testing.T) {
 }
 
 func TestTerminal(t *testing.T) {
+	t.Parallel() // it waits for the keeper to see no second copy
 	master, slave, err := openTerminal()
 	require.NoError(t, err)
 	defer master.Close()

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -19,6 +20,7 @@ func privateFile(t *testing.T) string {
 	t.Helper()
 	path := filepath.Join(openDir(t), "hosts")
 	require.NoError(t, os.WriteFile(path, []byte(privateContent), 0o644))
+	require.NoError(t, os.Chmod(path, 0o644)) // whatever the umask is
 	return path
 }
 
@@ -87,6 +89,13 @@ func TestPrivateViewHasCodesAndChildrenToo(t *testing.T) {
 	require.Equal(t, 6, r.code())
 	requireDaemonsGone(t, dir)
 
+	r = newRunner(t, privateFile(t), "sh", "-c", stubborn+"echo started; exit 6").brief().asNobody()
+	r.Dir = dir
+	r.start()
+	r.expect("started")
+	require.Equal(t, 6, r.code())
+	require.False(t, exists(pidIn(t, filepath.Join(dir, "stubborn"))))
+
 	r = newRunner(t, privateFile(t), self, "role:count").asNobody().start()
 	r.expect("ready")
 	require.NoError(t, r.Process.Signal(os.Interrupt))
@@ -124,6 +133,7 @@ func TestHostsFileIsReplacedOutside(t *testing.T) {
 // machineRole makes args[0] the /etc of its mount namespace and replaces the
 // hosts file there while a program sees args[2] in its place.
 func machineRole(args []string) int {
+	syscall.Umask(0o022) // everybody may read a hosts file
 	if err := replaceOnMachine(args[0], args[1] == "link", args[2], args[3] == "nobody"); err != nil {
 		fmt.Println(err)
 		return 1
