@@ -228,7 +228,7 @@ func openExamples(t *testing.T, n *namespace) *editor {
 		require.Contains(t, string(text), "\nnamespace: demo\n")
 		require.NoError(t, os.WriteFile(project, []byte(strings.Replace(string(text), "\nnamespace: demo\n", "\nnamespace: "+n.name+"\n", 1)), 0o600))
 	}
-	return &editor{t: t, folder: folder, env: append(os.Environ(), "KUBECONFIG="+kubeconfig(), "XDG_RUNTIME_DIR="+t.TempDir(), "TERM=xterm-256color")}
+	return &editor{t: t, folder: folder, env: append(os.Environ(), "KUBECONFIG="+kubeconfig(), "XDG_RUNTIME_DIR="+runtimeDir(t), "TERM=xterm-256color")}
 }
 
 // asked is a request from a pod of the cluster.

@@ -10,14 +10,11 @@ import (
 // TestSoakFaultsPass lets each fault last for longer than every timeout that could
 // notice it, all at the same time.
 func TestSoakFaultsPass(t *testing.T) {
-	n := newNamespace(t).testserver("web", 2)
 	for name, f := range faults {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f.lasts = 75 * time.Second
-			on := *n
-			on.t = t
-			survive(t, &on, f)
+			survive(t, f)
 		})
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"path"
 	"strings"
 	"testing"
 	"time"
@@ -72,19 +71,17 @@ var faults = map[string]fault{
 // TestFaultsPass lets each fault happen to a devtun of its own, all at the same
 // time, after it has been in use.
 func TestFaultsPass(t *testing.T) {
-	n := newNamespace(t).testserver("web", 2)
 	for name, f := range faults {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			on := *n
-			on.t = t
-			survive(t, &on, f)
+			survive(t, f)
 		})
 	}
 }
 
 // survive lets a fault happen. A service that is made meanwhile has the pods of web.
-func survive(t *testing.T, n *namespace, f fault) {
+func survive(t *testing.T, f fault) {
+	n := newNamespace(t).testserver("web", 2)
 	p := newProxy(t)
 	f.prepare(p)
 	d := launchForward(t, p.kubeconfig(), "-n", n.name)
@@ -95,8 +92,7 @@ func survive(t *testing.T, n *namespace, f fault) {
 	f.begin(p)
 	over := time.After(f.lasts)
 	held := askLater(web, f.lasts+recoverTime)
-	late := "late-" + strings.ReplaceAll(path.Base(t.Name()), "_", "-")
-	n.anotherService(late)
+	n.anotherService("late")
 	if f.passes {
 		require.NoError(t, ask(web, 10*time.Second), "while the fault lasts")
 	}
@@ -109,9 +105,9 @@ func survive(t *testing.T, n *namespace, f fault) {
 	t.Logf("a connection made at the fault's end is answered after %v", since())
 	require.NoError(t, askAtOnce(web, 16, recoverTime-since()), "the connections that follow")
 	t.Logf("sixteen more are after %v", since())
-	d.state(late, "ready", recoverTime-since())
+	d.state("late", "ready", recoverTime-since())
 	t.Logf("a service made meanwhile stands after %v", since())
-	require.NoError(t, ask(d.addr(late, 80), recoverTime-since()))
+	require.NoError(t, ask(d.addr("late", 80), recoverTime-since()))
 	if f.lasts < tunnel.DefaultHold {
 		require.NoError(t, <-held, "a connection made while the fault lasted")
 	}

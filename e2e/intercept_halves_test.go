@@ -111,9 +111,13 @@ func stalledClientGoesOn(t *testing.T, pause time.Duration, size int64) {
 		t.Run(name, func(t *testing.T) {
 			reads, sends := c(connect(t))
 			t.Parallel() // the pauses, not the connecting
+			require.NoError(t, sends.SetDeadline(time.Now().Add(pause+time.Minute)))
 			sent := sendAll(sends, 10, size)
 			awaitFull(t, reads)
 			<-time.After(pause) // the reader's pause is what is tested
+			for _, conn := range []*net.TCPConn{reads, sends} {
+				require.NoError(t, conn.SetDeadline(time.Now().Add(time.Minute)))
+			}
 			requireAll(t, reads, 10, size)
 			require.NoError(t, <-sent)
 		})

@@ -46,7 +46,7 @@ func shared(t *testing.T, name string, furnish func(*namespace) *namespace) *nam
 	defer lock.Close() // and with it the lock
 	require.NoError(t, syscall.Flock(int(lock.Fd()), syscall.LOCK_EX))
 	there, err := client.CoreV1().Namespaces().Get(t.Context(), name, metav1.GetOptions{})
-	if err == nil && there.Annotations[furnished] == bed.Images {
+	if err == nil && there.DeletionTimestamp == nil && there.Annotations[furnished] == bed.Images {
 		return n
 	}
 	if err == nil { // of other programs, or not finished

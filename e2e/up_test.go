@@ -34,7 +34,7 @@ type folder struct {
 func newProject(t *testing.T, n *namespace) *folder {
 	t.Helper()
 	f := &folder{t: t, n: n, path: t.TempDir()}
-	runtime := t.TempDir()
+	runtime := runtimeDir(t)
 	f.command = func(args ...string) *exec.Cmd {
 		cmd := exec.Command(devtunPath(), args...)
 		cmd.Dir = f.path
@@ -43,6 +43,15 @@ func newProject(t *testing.T, n *namespace) *folder {
 	}
 	t.Cleanup(f.cleanUp)
 	return f
+}
+
+// runtimeDir is a directory for sessions, whose sockets' paths must not be long.
+func runtimeDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp(home, "run")
+	require.NoError(t, err)
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
 }
 
 // project makes one in the user's home.

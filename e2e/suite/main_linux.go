@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -134,7 +135,9 @@ func (o *options) endToEnd(ctx context.Context, e *runner, what string, part int
 	if err != nil {
 		return err
 	}
-	tests = slices.DeleteFunc(tests, func(t test) bool { return t.soak() != (what == "soak") && o.pattern == "" })
+	tests = slices.DeleteFunc(tests, func(t test) bool {
+		return t.soak() != (what == "soak") && !strings.HasPrefix(strings.TrimPrefix(o.pattern, "^"), t.name) // unless it is named
+	})
 	if what == "soak" {
 		tests = share(tests, part)
 	}

@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -67,7 +66,8 @@ func (b *Bed) Run(ctx context.Context, m Machine, cmd *exec.Cmd) (err error) {
 	if err := cmd.Start(); err != nil {
 		return err
 	}
-	spaces, err := spacesOf(cmd.Process.Pid, cmd.SysProcAttr.Unshareflags)
+	spaces, err := openSpaces(cmd.Process.Pid, cmd.SysProcAttr.Unshareflags)
+	defer spaces.close()
 	if err == nil && b.Cluster != "" {
 		var local *cluster.Cluster
 		if local, err = cluster.Open(b.Cluster); err == nil {
@@ -82,7 +82,7 @@ func (b *Bed) Run(ctx context.Context, m Machine, cmd *exec.Cmd) (err error) {
 		return errors.Join(err, cmd.Wait())
 	}
 	err = cmd.Wait()
-	left := leftProcesses(spaces)
+	left := spaces.left()
 	if err != nil {
 		return err
 	}
@@ -96,29 +96,45 @@ func (b *Bed) Run(ctx context.Context, m Machine, cmd *exec.Cmd) (err error) {
 	return err
 }
 
-// spacesOf names the namespaces of a machine's first process that are its own.
-func spacesOf(pid int, own uintptr) (spaces []string, err error) {
+// spaces are the namespaces of a machine, by their names. They are held open: the
+// kernel gives the name of one that has gone to another.
+type spaces map[string]*os.File
+
+func openSpaces(pid int, own uintptr) (spaces, error) {
+	found := make(spaces)
 	for kind, flag := range map[string]uintptr{"mnt": syscall.CLONE_NEWNS, "net": syscall.CLONE_NEWNET} {
 		if own&flag == 0 {
 			continue
 		}
-		space, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/%s", pid, kind))
+		path := fmt.Sprintf("/proc/%d/ns/%s", pid, kind)
+		file, err := os.Open(path)
 		if err != nil {
-			return nil, err
+			return found, err
 		}
-		spaces = append(spaces, space)
+		name, err := os.Readlink(fmt.Sprintf("/proc/self/fd/%d", file.Fd()))
+		if err != nil {
+			file.Close()
+			return found, err
+		}
+		found[name] = file
 	}
-	return spaces, nil
+	return found, nil
 }
 
-// leftProcesses waits until no process is in one of the namespaces any more, and
-// kills those that stay. It returns what they are.
-func leftProcesses(spaces []string) (left []string) {
+func (s spaces) close() {
+	for _, file := range s {
+		file.Close()
+	}
+}
+
+// left waits until no process is in any of the namespaces any more, and kills those
+// that stay. It returns what they are.
+func (s spaces) left() (left []string) {
 	late := time.After(leaveTimeout)
-	look := time.NewTicker(20 * time.Millisecond)
+	look := time.NewTicker(50 * time.Millisecond)
 	defer look.Stop()
 	for {
-		found := processesIn(spaces)
+		found := s.processes()
 		if len(found) == 0 {
 			return nil
 		}
@@ -135,7 +151,7 @@ func leftProcesses(spaces []string) (left []string) {
 	}
 }
 
-func processesIn(spaces []string) (pids []int) {
+func (s spaces) processes() (pids []int) {
 	entries, _ := os.ReadDir("/proc")
 	for _, entry := range entries {
 		pid, err := strconv.Atoi(entry.Name())
@@ -143,7 +159,8 @@ func processesIn(spaces []string) (pids []int) {
 			continue
 		}
 		for _, kind := range []string{"mnt", "net"} {
-			if its, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/%s", pid, kind)); err == nil && slices.Contains(spaces, its) {
+			its, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/%s", pid, kind))
+			if _, ours := s[its]; err == nil && ours {
 				pids = append(pids, pid)
 				break
 			}
