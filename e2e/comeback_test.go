@@ -65,7 +65,7 @@ func TestTheMainProcessIsKilled(t *testing.T) {
 // TestTheHelperIsKilled: names, listeners and connections stay, and another helper
 // does what comes next.
 func TestTheHelperIsKilled(t *testing.T) {
-	n := sharedWeb(t)
+	n := newNamespace(t).testserver("web", 1)
 	before := hostsFile(t)
 	u := newUser(t, helperRule)
 	d := u.forward("-n", n.name)

@@ -160,7 +160,7 @@ type screen struct {
 // with the test.
 func newScreen(t *testing.T, u *user) *screen {
 	t.Helper()
-	s := &screen{t: t, socket: filepath.Join(t.TempDir(), "tmux")}
+	s := &screen{t: t, socket: filepath.Join(runtimeDir(t), "tmux")}
 	s.tmux("-f", "/dev/null", "new-session", "-d", "-x", "200", "-y", "50",
 		"setpriv", "--reuid", fmt.Sprint(u.uid), "--regid", fmt.Sprint(u.gid), "--init-groups",
 		"env", "-i", "HOME="+u.home, "USER="+u.name, "PATH=/usr/local/bin:/usr/bin:/bin", "TERM=screen", "LANG=C.UTF-8", "PS1=$ ", "bash", "--norc")

@@ -97,7 +97,7 @@ type badInput struct {
 // refusesIntercept has devtun refuse, and wants the namespace to be as it was.
 func (n *namespace) refusesIntercept(kubeconfig string, c badInput) {
 	n.t.Run(c.about, func(t *testing.T) {
-		objects, on := dynamicClient(t), &namespace{t, n.client, n.name}
+		objects, on := dynamicClient(t), &namespace{t: t, client: n.client, name: n.name}
 		before, err := n.objects(t.Context(), objects)
 		require.NoError(t, err)
 		within := c.within

@@ -30,6 +30,13 @@ type namespace struct {
 	t      *testing.T
 	client kubernetes.Interface
 	name   string
+	shared bool // with other tests: it is to stay as it is
+}
+
+// changes says that a test is about to change something in the namespace.
+func (n *namespace) changes() {
+	n.t.Helper()
+	require.False(n.t, n.shared, "other tests share %s: take one of your own", n.name)
 }
 
 func kubeconfig() string { return bed.Kubeconfig }
@@ -86,7 +93,7 @@ func newNamespace(t *testing.T) *namespace {
 		client.CoreV1().Pods(made.Name).DeleteCollection(ctx, metav1.DeleteOptions{GracePeriodSeconds: &now}, metav1.ListOptions{})
 		client.CoreV1().Namespaces().Delete(ctx, made.Name, metav1.DeleteOptions{})
 	})
-	return &namespace{t, client, made.Name}
+	return &namespace{t: t, client: client, name: made.Name}
 }
 
 // examples applies examples/manifests and waits until all pods are ready and
@@ -107,6 +114,7 @@ func (n *namespace) examples() *namespace {
 // waits until its pods are ready.
 func (n *namespace) testserver(name string, replicas int32) *namespace {
 	n.t.Helper()
+	n.changes()
 	labels := map[string]string{"app": name}
 	grace := int64(10)
 	_, err := n.client.AppsV1().Deployments(n.name).Create(n.t.Context(), &appsv1.Deployment{
@@ -178,6 +186,7 @@ func (n *namespace) rolledOut(deployment string) {
 
 func (n *namespace) scale(deployment string, replicas int) {
 	n.t.Helper()
+	n.changes()
 	patch := fmt.Sprintf(`{"spec":{"replicas":%d}}`, replicas)
 	_, err := n.client.AppsV1().Deployments(n.name).Patch(n.t.Context(), deployment, types.MergePatchType, []byte(patch), metav1.PatchOptions{})
 	require.NoError(n.t, err)
@@ -193,6 +202,7 @@ func (n *namespace) pods(app string) []corev1.Pod {
 // apply makes one object of YAML by kubectl.
 func (n *namespace) apply(manifest string) {
 	n.t.Helper()
+	n.changes()
 	var probe map[string]any
 	require.NoError(n.t, yaml.Unmarshal([]byte(manifest), &probe))
 	file := n.t.TempDir() + "/manifest.yaml"

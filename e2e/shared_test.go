@@ -40,13 +40,14 @@ func shared(t *testing.T, name string, furnish func(*namespace) *namespace) *nam
 	t.Helper()
 	client, err := kubernetes.NewForConfig(restConfig(t))
 	require.NoError(t, err)
-	n := &namespace{t, client, name}
+	n := &namespace{t: t, client: client, name: name}
 	lock, err := os.OpenFile(filepath.Join(bed.Programs, name+".lock"), os.O_CREATE|os.O_RDWR, 0o600)
 	require.NoError(t, err)
 	defer lock.Close() // and with it the lock
 	require.NoError(t, syscall.Flock(int(lock.Fd()), syscall.LOCK_EX))
 	there, err := client.CoreV1().Namespaces().Get(t.Context(), name, metav1.GetOptions{})
 	if err == nil && there.DeletionTimestamp == nil && there.Annotations[furnished] == bed.Images {
+		n.shared = true
 		return n
 	}
 	if err == nil { // of other programs, or not finished
@@ -58,7 +59,7 @@ func shared(t *testing.T, name string, furnish func(*namespace) *namespace) *nam
 		Name: name, Labels: map[string]string{testbed.SharedLabel: "yes"},
 	}}, metav1.CreateOptions{})
 	require.NoError(t, err)
-	furnish(n)
+	furnish(n).shared = true
 	kubectl(t, "annotate", "namespace", name, furnished+"="+bed.Images)
 	return n
 }

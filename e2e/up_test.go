@@ -45,7 +45,7 @@ func newProject(t *testing.T, n *namespace) *folder {
 	return f
 }
 
-// runtimeDir is a directory for sessions, whose sockets' paths must not be long.
+// runtimeDir is a directory for sockets, whose paths must not be long.
 func runtimeDir(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp(home, "run")

@@ -23,6 +23,7 @@ type result struct {
 type phase struct {
 	name string
 	took time.Duration
+	work time.Duration // of all processors, for whatever ran meanwhile
 }
 
 // record collects results and phases, and says them as they come.
@@ -109,10 +110,10 @@ func (r *record) fail(err error) {
 // during runs a phase.
 func (r *record) during(name string, do func() error) {
 	r.say("%s", name)
-	began := time.Now()
+	began, worked := time.Now(), processorTime()
 	err := do()
 	r.mu.Lock()
-	r.phases = append(r.phases, phase{name, time.Since(began)})
+	r.phases = append(r.phases, phase{name, time.Since(began), processorTime() - worked})
 	r.mu.Unlock()
 	if err != nil {
 		r.fail(fmt.Errorf("%s: %w", name, err))
@@ -129,7 +130,7 @@ func (r *record) close() bool {
 	defer r.mu.Unlock()
 	fmt.Fprintln(r.out, "\nphases:")
 	for _, p := range r.phases {
-		fmt.Fprintf(r.out, "  %7.1fs %s\n", p.took.Seconds(), p.name)
+		fmt.Fprintf(r.out, "  %7.1fs %s (%.0f s of processors)\n", p.took.Seconds(), p.name, p.work.Seconds())
 	}
 	fmt.Fprintf(r.out, "  %7.1fs in all\n", time.Since(r.began).Seconds())
 

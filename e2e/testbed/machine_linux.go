@@ -197,5 +197,9 @@ func Enter() error {
 			return err
 		}
 	}
+	// Where devtuns agree on loopback addresses, which are the machine's own.
+	if err := syscall.Mount("shm", "/dev/shm", "tmpfs", syscall.MS_NOSUID|syscall.MS_NODEV, "mode=1777"); err != nil {
+		return fmt.Errorf("mount /dev/shm: %w", err)
+	}
 	return nil
 }
