@@ -180,6 +180,13 @@ func (d *developer) kill() {
 	d.pool.Close()
 }
 
+// What the loader asks in a second.
+const (
+	newPerSecond  = 30 // on a connection each
+	keptPerSecond = 20 // on one each of as many clients
+	perSecond     = newPerSecond + keptPerSecond
+)
+
 // loader asks service-front on new connections, and service-middle on kept ones,
 // from inside the cluster.
 func (n *namespace) loader() *traffic {
@@ -188,7 +195,7 @@ func (n *namespace) loader() *traffic {
 		ObjectMeta: metav1.ObjectMeta{Name: "loader"},
 		Spec: corev1.PodSpec{Containers: []corev1.Container{{
 			Name: "loader", Image: "devtun.test/loader:dev", ImagePullPolicy: corev1.PullIfNotPresent,
-			Args: []string{"-new", "http://service-front/", "-keep", "http://service-middle:8080/", "-timeout", loaderTimeout.String()},
+			Args: []string{"-new", "http://service-front/", "-keep", "http://service-middle:8080/", "-timeout", loaderTimeout.String(), "-news", fmt.Sprint(newPerSecond), "-keeps", fmt.Sprint(keptPerSecond)},
 		}}},
 	}, metav1.CreateOptions{})
 	require.NoError(n.t, err)
@@ -201,7 +208,7 @@ func (n *namespace) loader() *traffic {
 	// A node's proxy may learn of a new service's pods after the API server does, and
 	// refuses what comes before.
 	require.Eventually(n.t, func() bool {
-		return !slices.ContainsFunc(l.last(100), func(a record.Answer) bool { return a.Failed != "" })
+		return !slices.ContainsFunc(l.last(2*perSecond), func(a record.Answer) bool { return a.Failed != "" })
 	}, time.Minute, time.Millisecond, "the load is answered")
 	if early := l.failures(); len(early) > 0 {
 		n.t.Logf("before the node's proxy knew the services:\n%s", strings.Join(early, "\n"))
@@ -250,7 +257,7 @@ func (l *traffic) now() time.Time {
 func (l *traffic) until(what string, wanted func(record.Answer) bool) {
 	l.t.Helper()
 	require.Eventually(l.t, func() bool {
-		return !slices.ContainsFunc(l.last(140), func(a record.Answer) bool { return !wanted(a) })
+		return !slices.ContainsFunc(l.last(2*perSecond), func(a record.Answer) bool { return !wanted(a) })
 	}, time.Minute, time.Millisecond, what)
 }
 
@@ -268,7 +275,7 @@ func (l *traffic) failures() []string {
 // lost counts the failures since the last time it was asked, and says which.
 func (l *traffic) lost(about string) int {
 	l.t.Helper()
-	l.last(140)
+	l.last(2 * perSecond)
 	failed, total := l.failures(), len(l.all)
 	l.t.Logf("%s: %d of %d requests failed\n%s", about, len(failed), total, strings.Join(failed[:min(len(failed), 10)], "\n"))
 	l.all = nil
@@ -294,7 +301,7 @@ func (s *stand) gone(within time.Duration) {
 }
 
 func TestAgentDivertsUnderLoad(t *testing.T) {
-	n := newNamespace(t).examples()
+	n := newNamespace(t).chain()
 	l := n.loader()
 	s := newStand(n, plan.Divert, 10*time.Minute)
 	n.rolledOut(s.plan.Agent)
@@ -325,7 +332,7 @@ func TestAgentDivertsUnderLoad(t *testing.T) {
 	l.until("the developer again", byDeveloper)
 	require.Zero(t, l.lost("an agent deleted in good order"))
 
-	l.last(70)
+	l.last(perSecond)
 	killed := l.now()
 	d.kill()
 	l.until("the origin again", byOrigin)
@@ -352,7 +359,7 @@ func TestAgentDivertsUnderLoad(t *testing.T) {
 func TestAgentRestoresDivertedWorkload(t *testing.T) {
 	t.Parallel()
 	const grace = 8 * time.Second
-	n := newNamespace(t).examples()
+	n := newNamespace(t).chain()
 	l := n.loader()
 	s := newStand(n, plan.Divert, grace)
 	n.rolledOut(s.plan.Agent)
@@ -371,7 +378,7 @@ func TestAgentRestoresDivertedWorkload(t *testing.T) {
 func TestAgentReplacesAndRestores(t *testing.T) {
 	t.Parallel()
 	const grace = 8 * time.Second
-	n := newNamespace(t).examples()
+	n := newNamespace(t).chain()
 	s := newStand(n, plan.Replace, grace)
 	l := n.loader()
 	require.EventuallyWithT(t, func(c *assert.CollectT) {

@@ -32,7 +32,7 @@ type debugScene struct {
 
 func newDebugScene(t *testing.T) *debugScene {
 	t.Helper()
-	n := newNamespace(t).examples().testserver("client", 1)
+	n := newNamespace(t).chain().testserver("client", 1)
 	objects, err := n.objects(t.Context(), dynamicClient(t))
 	require.NoError(t, err)
 	return &debugScene{namespace: n, editor: openExamples(t, n), objects: objects, hosts: hostsFile(t)}

@@ -110,7 +110,7 @@ func (m moment) underWay(a record.Answer) bool {
 func (s *survivor) pass(m moment, d time.Duration) {
 	s.t.Helper()
 	for s.load.last(1); !slices.ContainsFunc(s.load.all, func(a record.Answer) bool { return a.At.After(m.to.Add(d)) }); {
-		s.load.last(70)
+		s.load.last(perSecond)
 	}
 }
 
@@ -257,7 +257,7 @@ func (p *fickleProcess) crash() {
 func long() time.Time { return time.Now().Add(24 * time.Hour) }
 
 func TestInterceptSurvivesTheLocalProcess(t *testing.T) {
-	s := newSurvivor(newNamespace(t).examples(), kubeconfig())
+	s := newSurvivor(newNamespace(t).chain(), kubeconfig())
 
 	s.within(t, "the local process stops", func(t *testing.T) {
 		m := s.at(s.local.stop)
@@ -273,7 +273,7 @@ func TestInterceptSurvivesTheLocalProcess(t *testing.T) {
 	s.within(t, "the local process crashes in mid-response", func(t *testing.T) {
 		s.local.waiting.Store(0)
 		s.local.halves.Store(true)
-		require.Eventually(t, func() bool { return s.local.waiting.Load() >= 70 }, 10*time.Second, time.Millisecond)
+		require.Eventually(t, func() bool { return s.local.waiting.Load() >= perSecond }, 10*time.Second, time.Millisecond)
 		m := s.at(s.local.crash)
 		s.pass(m, 3*time.Second)
 		lost := s.harmless(m)
@@ -284,7 +284,7 @@ func TestInterceptSurvivesTheLocalProcess(t *testing.T) {
 				assert.Contains(t, a.Failed, "connection reset by peer")
 			}
 		}
-		require.GreaterOrEqual(t, len(lost), 70)
+		require.GreaterOrEqual(t, len(lost), perSecond)
 		require.NotZero(t, kept)
 		s.atOrigin(m, atOnce, long())
 		s.local.start()
@@ -295,7 +295,7 @@ func TestInterceptSurvivesTheLocalProcess(t *testing.T) {
 }
 
 func TestInterceptSurvivesTheAgents(t *testing.T) {
-	n := newNamespace(t).examples()
+	n := newNamespace(t).chain()
 	s := newSurvivor(n, kubeconfig())
 	s.within(t, "an agent pod is deleted", func(t *testing.T) {
 		pods, err := n.client.CoreV1().Pods(n.name).List(t.Context(), metav1.ListOptions{LabelSelector: plan.AgentLabel})
@@ -324,7 +324,7 @@ func TestInterceptSurvivesTheNetworkAndSleep(t *testing.T) {
 // survivesTheNetworkAndSleep has the network swallow everything for a while, the
 // machine sleep for another, and then devtun killed.
 func survivesTheNetworkAndSleep(t *testing.T, hole, sleep time.Duration) {
-	n := newNamespace(t).examples()
+	n := newNamespace(t).chain()
 	p := newProxy(t)
 	s := newSurvivor(n, p.kubeconfig())
 	s.within(t, "the network is a black hole", func(t *testing.T) {
@@ -390,7 +390,7 @@ func (s *survivor) listed() (rows []struct{ Name, Connected, Traffic string }) {
 //
 //e2e:alone
 func TestInterceptSurvivesTheCluster(t *testing.T) {
-	n := newNamespace(t).examples()
+	n := newNamespace(t).chain()
 	local := disturbedCluster(t)
 	s := newSurvivor(n, kubeconfig())
 	for _, component := range []cluster.Component{cluster.Kubelet, cluster.APIServer} {

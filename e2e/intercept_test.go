@@ -138,7 +138,7 @@ func (n *namespace) noAgents() {
 // TestInterceptUnderLoad swaps and restores while the cluster works: no request
 // fails, and each is answered by who should.
 func TestInterceptUnderLoad(t *testing.T) {
-	n := newNamespace(t).examples()
+	n := newNamespace(t).chain()
 	before := n.trace()
 	l := n.loader()
 	local := newLocalProcess(t)
@@ -170,7 +170,7 @@ func TestInterceptUnderLoad(t *testing.T) {
 // TestInterceptIsSwift: from the command to the first request here, with the image
 // on the node.
 func TestInterceptIsSwift(t *testing.T) {
-	n := newNamespace(t).examples()
+	n := newNamespace(t).chain()
 	local := newLocalProcess(t)
 	local.start()
 	began := time.Now()
@@ -220,7 +220,7 @@ func TestInterceptRunsACommand(t *testing.T) {
 func TestReplacedWorkloadComesBack(t *testing.T) {
 	t.Parallel()
 	const grace = 10 * time.Second
-	n := newNamespace(t).examples()
+	n := newNamespace(t).chain()
 	before := n.trace()
 	local := newLocalProcess(t)
 	local.start()

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -100,7 +101,26 @@ func newNamespace(t *testing.T) *namespace {
 // find each other, for which cluster DNS and kube-proxy take a moment longer.
 func (n *namespace) examples() *namespace {
 	n.t.Helper()
-	kubectl(n.t, "apply", "-n", n.name, "-f", "../examples/manifests")
+	return n.manifests("")
+}
+
+// chain is the part of the examples that requests pass: service-front,
+// service-middle, service-back.
+func (n *namespace) chain() *namespace {
+	n.t.Helper()
+	return n.manifests("service-front.yaml", "service-middle.yaml", "service-back.yaml")
+}
+
+// manifests applies files of examples/manifests and waits until a request has passed
+// the chain.
+func (n *namespace) manifests(files ...string) *namespace {
+	n.t.Helper()
+	n.changes()
+	args := []string{"apply", "-n", n.name}
+	for _, file := range files {
+		args = append(args, "-f", filepath.Join("../examples/manifests", file))
+	}
+	kubectl(n.t, args...)
 	n.allReady()
 	require.EventuallyWithT(n.t, func(c *assert.CollectT) {
 		answer, err := n.client.CoreV1().Services(n.name).ProxyGet("http", "service-front", "80", "/", nil).DoRaw(n.t.Context())
