@@ -204,7 +204,7 @@ func (n *namespace) loader() *traffic {
 		report, err := l.report()
 		assert.NoError(c, err)
 		assert.NotEmpty(c, report.Answers)
-	}, time.Minute, 200*time.Millisecond)
+	}, time.Minute, pollEvery)
 	// A node's proxy may learn of a new service's pods after the API server does, and
 	// refuses what comes before.
 	require.Eventually(n.t, func() bool {
@@ -240,7 +240,7 @@ func (l *traffic) last(count int) []record.Answer {
 	require.Eventually(l.t, func() bool {
 		_, err := l.report()
 		return err == nil && len(l.all) >= from+count
-	}, time.Minute, 100*time.Millisecond)
+	}, time.Minute, pollEvery)
 	return l.all[from:]
 }
 
@@ -297,7 +297,7 @@ func (s *stand) gone(within time.Duration) {
 		stored, err := s.client.CoreV1().ConfigMaps(s.name).List(s.t.Context(), metav1.ListOptions{LabelSelector: plan.InterceptLabel})
 		assert.NoError(c, err)
 		assert.Empty(c, stored.Items)
-	}, within, 100*time.Millisecond)
+	}, within, pollEvery)
 }
 
 func TestAgentDivertsUnderLoad(t *testing.T) {
@@ -377,7 +377,7 @@ func TestAgentRestoresDivertedWorkload(t *testing.T) {
 
 func TestAgentReplacesAndRestores(t *testing.T) {
 	t.Parallel()
-	const grace = 8 * time.Second
+	const grace = 15 * time.Second
 	n := newNamespace(t).chain()
 	s := newStand(n, plan.Replace, grace)
 	l := n.loader()
@@ -385,14 +385,14 @@ func TestAgentReplacesAndRestores(t *testing.T) {
 		pods, err := s.agents(t.Context())
 		assert.NoError(c, err)
 		assert.Len(c, pods, 1)
-	}, time.Minute, 100*time.Millisecond)
+	}, time.Minute, pollEvery)
 	require.Zero(t, l.lost("prepare"), "the agent is not ready without a developer")
 	d := s.connect()
 	n.rolledOut(s.plan.Agent)
 	require.NoError(t, s.executor.Swap(t.Context()))
 	l.until("the developer answers", byDeveloper)
 	l.lost("swap")
-	require.Eventually(t, func() bool { return len(n.pods("service-middle")) == 1 }, time.Minute, 100*time.Millisecond, "the agent alone")
+	require.Eventually(t, func() bool { return len(n.pods("service-middle")) == 1 }, time.Minute, pollEvery, "the agent alone")
 
 	killed := time.Now()
 	d.kill()

@@ -130,9 +130,7 @@ func TestSudoThatCannotAsk(t *testing.T) {
 	for name, rule := range map[string]string{"wants a password": passwordRule, "knows no such rule": noRule} {
 		t.Run(name, func(t *testing.T) {
 			u := newUser(t, rule)
-			began := time.Now()
 			out, complaint, code := u.run(devtunPath(), "forward", "-n", n.name)
-			require.Less(t, time.Since(began), 5*time.Second, "it fails at once")
 			require.Equal(t, exitMachine, code)
 			require.Empty(t, out)
 			require.Equal(t, "devtun: starting forward\ndevtun: error: write names: open /etc/hosts: permission denied: start the helper with sudo: sudo: a password is required\n"+

@@ -61,7 +61,7 @@ func requireRuns(t *testing.T, reference string, pull corev1.PullPolicy) {
 		pod, err := n.client.CoreV1().Pods(n.name).Get(t.Context(), "agent", metav1.GetOptions{})
 		assert.NoError(c, err)
 		assert.Equal(c, corev1.PodFailed, pod.Status.Phase, "%v", pod.Status.ContainerStatuses)
-	}, time.Minute, 100*time.Millisecond)
+	}, time.Minute, pollEvery)
 	text, err := n.client.CoreV1().Pods(n.name).GetLogs("agent", &corev1.PodLogOptions{}).DoRaw(t.Context())
 	require.NoError(t, err)
 	require.Contains(t, string(text), "devtun-agent: read DEVTUN_AGENT_CONFIG: it is not set")

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -37,9 +39,29 @@ const (
 func described(t *testing.T) *namespace {
 	t.Helper()
 	n := newNamespace(t)
-	kubectl(t, "apply", "-n", n.name, "-f", "../examples/manifests")
+	kubectl(t, "apply", "-n", n.name, "-f", fewPods(t))
 	n.settled()
 	return n
+}
+
+// fewPods is a copy of examples/manifests with one pod of each workload, and none of
+// service-front.
+func fewPods(t *testing.T) (folder string) {
+	t.Helper()
+	folder = t.TempDir()
+	files, err := filepath.Glob("../examples/manifests/*.yaml")
+	require.NoError(t, err)
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		manifest := strings.ReplaceAll(string(text), "\n  replicas: 2\n", "\n  replicas: 1\n")
+		if filepath.Base(file) == "service-front.yaml" {
+			manifest = strings.Replace(manifest, "kind: Deployment\nmetadata:\n  name: service-front\nspec:\n", "kind: Deployment\nmetadata:\n  name: service-front\nspec:\n  replicas: 0\n", 1)
+			require.Contains(t, manifest, "replicas: 0")
+		}
+		require.NoError(t, os.WriteFile(filepath.Join(folder, filepath.Base(file)), []byte(manifest), 0o600))
+	}
+	return folder
 }
 
 // settled waits until the controllers have seen all Deployments, to which they add.
@@ -51,7 +73,7 @@ func (n *namespace) settled() {
 		for _, d := range list.Items {
 			assert.NotEmpty(c, d.Annotations["deployment.kubernetes.io/revision"], d.Name)
 		}
-	}, soon, 50*time.Millisecond)
+	}, soon, pollEvery)
 }
 
 // ended runs a devtun that ends by itself, and returns what it printed and its
@@ -184,7 +206,7 @@ func (n *namespace) quota(resource string) {
 		assert.NoError(c, err)
 		assert.NotEmpty(c, quota.Status.Hard)
 		assert.NotEmpty(c, quota.Status.Used)
-	}, soon, 50*time.Millisecond)
+	}, soon, pollEvery)
 }
 
 // TestInterceptNamesTaken finds what it would make there already.

@@ -131,7 +131,7 @@ func (n *namespace) asBefore(client dynamic.Interface, before map[string]string,
 		now, err := n.objects(n.t.Context(), client)
 		assert.NoError(c, err)
 		assert.Equal(c, before, now, about)
-	}, time.Minute, 50*time.Millisecond)
+	}, time.Minute, pollEvery)
 }
 
 func dynamicClient(t *testing.T) dynamic.Interface {
@@ -166,7 +166,7 @@ func (d *deaf) Do(request *http.Request) (*http.Response, error) {
 
 // TestInterceptPlanKilled kills an executor at some of its requests, before and after
 // they take effect, and restores with another.
-func TestInterceptPlanKilled(t *testing.T) { interceptPlanKilled(t, 3) } // odd: both, in turn
+func TestInterceptPlanKilled(t *testing.T) { interceptPlanKilled(t, 5) } // odd: both, in turn
 
 func interceptPlanKilled(t *testing.T, step int) {
 	n := restricted(t)
@@ -235,7 +235,7 @@ func TestInterceptPlanRestricted(t *testing.T) {
 				assert.Equal(c, "ErrImageNeverPull", pod.Status.ContainerStatuses[0].State.Waiting.Reason, "nothing else keeps it from starting")
 			}
 		}
-	}, time.Minute, 100*time.Millisecond)
+	}, time.Minute, pollEvery)
 	require.NoError(t, e.Swap(t.Context()))
 
 	kubectl(t, "apply", "-n", n.name, "-f", "../examples/manifests/service-middle.yaml")

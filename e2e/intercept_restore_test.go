@@ -192,7 +192,7 @@ func (n *namespace) devtun(command string, args ...string) (stdout, stderr strin
 
 // someChanges is the step between those changes of a command of which it dies, where
 // that is not each in turn. The first is the plan.
-const someChanges = 4
+const someChanges = 5
 
 // TestInterceptKilledAtRequests has the real command die of some of its changes, of
 // the swap and of the restore after it.
@@ -320,7 +320,7 @@ func (n *namespace) onlyChanged(client dynamic.Interface, before map[string]stri
 			}
 		}
 		return true
-	}, time.Minute, 50*time.Millisecond, "nothing else is changed")
+	}, time.Minute, pollEvery, "nothing else is changed")
 }
 
 // TestInterceptPutBackByOthers is what a controller that keeps things as they are

@@ -309,7 +309,7 @@ func TestInterceptSurvivesTheAgents(t *testing.T) {
 			require.Eventually(t, func() bool {
 				_, err := n.client.CoreV1().Pods(n.name).Get(t.Context(), pod.Name, metav1.GetOptions{})
 				return err != nil
-			}, time.Minute, 100*time.Millisecond)
+			}, time.Minute, pollEvery)
 			s.toDeveloper()
 			require.Empty(t, s.harmless(m))
 			s.undisturbed("the pods are there again")
@@ -421,5 +421,5 @@ func (l *traffic) patiently() {
 	require.Eventually(l.t, func() bool {
 		_, err := l.report()
 		return err == nil
-	}, time.Minute, 100*time.Millisecond)
+	}, time.Minute, pollEvery)
 }

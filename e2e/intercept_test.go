@@ -122,7 +122,7 @@ func (n *namespace) trace() string {
 // cluster's garbage collector, in its own time.
 func (n *namespace) asTraced(before string) {
 	n.t.Helper()
-	require.EventuallyWithT(n.t, func(c *assert.CollectT) { assert.JSONEq(c, before, n.trace()) }, 45*time.Second, 100*time.Millisecond)
+	require.EventuallyWithT(n.t, func(c *assert.CollectT) { assert.JSONEq(c, before, n.trace()) }, 45*time.Second, pollEvery)
 }
 
 // noAgents waits until the agents' pods are gone.
@@ -132,7 +132,7 @@ func (n *namespace) noAgents() {
 		pods, err := n.client.CoreV1().Pods(n.name).List(n.t.Context(), metav1.ListOptions{LabelSelector: plan.AgentLabel})
 		assert.NoError(c, err)
 		assert.Empty(c, pods.Items)
-	}, 45*time.Second, 100*time.Millisecond)
+	}, 45*time.Second, pollEvery)
 }
 
 // TestInterceptUnderLoad swaps and restores while the cluster works: no request
@@ -167,20 +167,16 @@ func TestInterceptUnderLoad(t *testing.T) {
 	n.asTraced(before)
 }
 
-// TestInterceptIsSwift: from the command to the first request here, with the image
-// on the node.
-func TestInterceptIsSwift(t *testing.T) {
+// TestInterceptStandsWhenItSaysSo: the very next request comes here. How soon that is
+// after the command, 'make bench' measures.
+func TestInterceptStandsWhenItSaysSo(t *testing.T) {
 	n := newNamespace(t).chain()
 	local := newLocalProcess(t)
 	local.start()
-	began := time.Now()
 	n.intercept("--no-forward", "--port", local.port())
 	answer, err := n.client.CoreV1().Services(n.name).ProxyGet("http", "service-front", "80", "/", nil).DoRaw(t.Context())
 	require.NoError(t, err)
-	took := time.Since(began)
 	require.Contains(t, string(answer), developerSays, "standing is said when it is true")
-	require.Less(t, took, 5*time.Second)
-	t.Logf("the first request arrived %v after the command", took.Round(time.Millisecond))
 }
 
 // TestInterceptIsTwoWay: the local process reaches the others by name meanwhile.
@@ -233,7 +229,7 @@ func TestReplacedWorkloadComesBack(t *testing.T) {
 			}
 		}
 		return len(pods) == 1
-	}, time.Minute, 100*time.Millisecond, "the agent alone is left")
+	}, time.Minute, pollEvery, "the agent alone is left")
 	answer, err := n.client.CoreV1().Services(n.name).ProxyGet("http", "service-front", "80", "/", nil).DoRaw(t.Context())
 	require.NoError(t, err)
 	require.Contains(t, string(answer), developerSays)

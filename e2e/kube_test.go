@@ -126,7 +126,7 @@ func (n *namespace) manifests(files ...string) *namespace {
 		answer, err := n.client.CoreV1().Services(n.name).ProxyGet("http", "service-front", "80", "/", nil).DoRaw(n.t.Context())
 		assert.NoError(c, err)
 		assert.Contains(c, string(answer), "service-back on")
-	}, time.Minute, 100*time.Millisecond)
+	}, time.Minute, pollEvery)
 	return n
 }
 
@@ -184,11 +184,15 @@ func (n *namespace) allReady() {
 		for _, s := range sets.Items {
 			assert.Equal(c, *s.Spec.Replicas, s.Status.ReadyReplicas, s.Name)
 		}
-	}, rolloutTimeout, 100*time.Millisecond)
+	}, rolloutTimeout, pollEvery)
 }
 
 // rolloutTimeout bounds the wait for pods.
 const rolloutTimeout = 90 * time.Second
+
+// pollEvery is how often the cluster is asked for what a test waits for: each time
+// costs it as much as a developer's command.
+const pollEvery = 250 * time.Millisecond
 
 // rolledOut waits until all pods of a Deployment are of its last template, ready, and
 // the others gone from its service.
@@ -201,7 +205,7 @@ func (n *namespace) rolledOut(deployment string) {
 		for _, count := range []int32{d.Status.Replicas, d.Status.UpdatedReplicas, d.Status.AvailableReplicas} {
 			assert.Equal(c, *d.Spec.Replicas, count)
 		}
-	}, rolloutTimeout, 50*time.Millisecond)
+	}, rolloutTimeout, pollEvery)
 }
 
 func (n *namespace) scale(deployment string, replicas int) {

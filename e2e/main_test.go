@@ -58,7 +58,7 @@ func byHand() (code int, err error) {
 		return 1, err
 	}
 	defer func() { err = errors.Join(err, leave()) }()
-	scratch, err := os.MkdirTemp("", "devtun-e2e-")
+	scratch, err := os.MkdirTemp(testbed.Scratch, "devtun-e2e-")
 	if err != nil {
 		return 1, err
 	}

@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
@@ -15,12 +14,9 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// manyServices is how many a large namespace has, manyReady what devtun may take
-// to be ready for all of them, with two ports each.
-const (
-	manyServices = 500
-	manyReady    = 3 * time.Second
-)
+// manyServices is how many a large namespace has. How soon devtun is ready for them,
+// 'make bench' measures.
+const manyServices = 500
 
 // TestManyServicesThroughTheHelper has the helper open five hundred low ports, and
 // write the hosts file once.
@@ -43,17 +39,13 @@ func TestManyServicesThroughTheHelper(t *testing.T) {
 	before := hostsFile(t)
 	u := newUser(t, helperRule)
 	writes := watchWrites(t, "/etc/hosts")
-	began := time.Now()
 	d := u.forward("-n", n.name)
-	took := time.Since(began)
 	require.Len(t, names(t), manyServices)
 	require.Equal(t, 1, writes(), "writes to the hosts file")
-	require.Less(t, took, manyReady)
 	require.NotZero(t, d.helper())
 	d.stop()
 	require.Equal(t, 2, writes(), "one more takes the names out")
 	require.Equal(t, before, hostsFile(t))
-	t.Logf("%d services of two ports were ready %v after the start", manyServices, took.Round(time.Millisecond))
 }
 
 // watchWrites counts how often a file is replaced or closed after a write.

@@ -4,49 +4,47 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/devtun/devtun/tunnel"
 )
 
 // stallFor is how long a paused download pauses, and an upload is not read.
 const stallFor = 3 * time.Second
 
-// TestAPausedDownloadHarmsNoNewConnection: those beside it take no longer than a tenth
-// of a second, or than twice what they take alone where the machine itself is slow.
+// TestAPausedDownloadHarmsNoNewConnection: those beside it take no longer than those
+// of another devtun do at the same time, which has none.
 func TestAPausedDownloadHarmsNoNewConnection(t *testing.T) {
 	n := sharedWeb(t)
 	d := startForward(t, "-n", n.name)
 	addr := d.addr("web", 80)
-	l := startLoad(t, addr, 50)
-	require.Eventually(t, func() bool { return l.count() >= 200 }, 20*time.Second, 10*time.Millisecond)
-	alone := percentile(l.finish(t), 99)
+	hosts := filepath.Join(t.TempDir(), "hosts")
+	require.NoError(t, os.WriteFile(hosts, nil, 0o600))
+	other := startForward(t, "-n", n.name, "--hosts-file", hosts).addr("web", 80)
 
 	response, err := http.Get(fmt.Sprintf("http://%s/bytes?n=%d", addr, gigabyte))
 	require.NoError(t, err)
 	defer response.Body.Close()
-	_, err = io.CopyN(io.Discard, response.Body, 50<<20)
+	const read = 50 << 20
+	_, err = io.CopyN(io.Discard, response.Body, read)
 	require.NoError(t, err)
 
-	// A machine that was busy with something else for a moment gets a second and a
-	// third chance: what the download does to others it does all the time.
-	bound := max(100*time.Millisecond, 2*alone)
-	var p99 time.Duration
-	for try := 0; try < 3 && (try == 0 || p99 >= bound); try++ {
-		l = startLoad(t, addr, 50)
-		pause := time.NewTimer(stallFor) // the reader's pause is what is tested
-		<-pause.C
-		took := l.finish(t)
-		p99 = percentile(took, 99)
-		t.Logf("%d requests beside it: p50 %v, p99 %v, longest %v; p99 alone %v", len(took), percentile(took, 50), p99, took[len(took)-1], alone)
-	}
-	require.Less(t, p99, bound)
+	beside, alone := startLoad(t, addr, 25), startLoad(t, other, 25)
+	<-time.After(stallFor) // the reader's pause is what is tested
+	took, usual := beside.finish(t), alone.finish(t)
+	t.Logf("%d requests beside it: p50 %v, p90 %v, longest %v; the other devtun's: %v, %v, %v", len(took),
+		percentile(took, 50), percentile(took, 90), took[len(took)-1], percentile(usual, 50), percentile(usual, 90), usual[len(usual)-1])
+	require.Less(t, percentile(took, 90), 4*percentile(usual, 90))
 
-	left, err := io.Copy(io.Discard, response.Body)
+	left, err := io.CopyN(io.Discard, response.Body, read)
 	require.NoError(t, err, "and the download goes on")
-	require.EqualValues(t, gigabyte-50<<20, left)
+	require.EqualValues(t, read, left)
 }
 
 // TestTroubleStaysWithItsConnection has clients do what breaks other tunnels,
@@ -93,7 +91,7 @@ func TestTroubleStaysWithItsConnection(t *testing.T) {
 			took := l.finish(t)
 			longest := took[len(took)-1]
 			t.Logf("%d requests beside it: p50 %v, p99 %v, longest %v", len(took), percentile(took, 50), percentile(took, 99), longest)
-			require.Less(t, longest, 5*time.Second, "none waited for an API connection that has no answer for it")
+			require.Less(t, longest, tunnel.DefaultHold/2, "none waited for an API connection that has no answer for it")
 			asks()
 		})
 	}

@@ -11,6 +11,7 @@ deb=$1 version=$2
 fail() { echo "check: $*" >&2; exit 1; }
 
 upper=$(mktemp -d)
+trap 'umount --lazy "$upper" && rmdir "$upper"' EXIT # what is mounted from it goes with this name space
 mount -t tmpfs devtun-check "$upper"
 for place in /usr /var/lib/dpkg /var/cache /var/log; do
 	mkdir -p "$upper$place" "$upper/.work$place"

@@ -24,8 +24,11 @@ type footprint struct {
 	id, dir string
 	// routes are where the machine's routes to the cluster lead.
 	routes []string
-	// spaces are the namespaces of the node and of its pods.
+	// spaces are the namespaces of the node and of its pods. The kernel gives their
+	// names to others once they are gone, which then have processes that start after
+	// last, in ticks since the boot.
 	spaces map[string]bool
+	last   uint64
 }
 
 func footprintOf(t *testing.T, c *cluster.Cluster) footprint {
@@ -43,6 +46,7 @@ func footprintOf(t *testing.T, c *cluster.Cluster) footprint {
 		for _, space := range spacesOf(pid) {
 			f.spaces[space] = true
 		}
+		f.last = max(f.last, startOf(pid))
 	}
 	for _, space := range spacesOf(os.Getpid()) { // those that a pod may share with the host
 		delete(f.spaces, space)
@@ -85,7 +89,7 @@ func (f footprint) processes(t *testing.T) []string {
 		command, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid)) // gone meanwhile: not found
 		ours := f.inCgroup(pid) || strings.Contains(string(command), f.dir)
 		for _, space := range spacesOf(pid) {
-			ours = ours || f.spaces[space]
+			ours = ours || f.spaces[space] && startOf(pid) <= f.last
 		}
 		if ours {
 			found = append(found, fmt.Sprintf("process %d: %q", pid, command))
@@ -123,6 +127,18 @@ func processes(t *testing.T) []int {
 		}
 	}
 	return pids
+}
+
+// startOf is when a process has started, in ticks since the boot; 0 for one that has
+// ended.
+func startOf(pid int) uint64 {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0
+	}
+	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
+	start, _ := strconv.ParseUint(fields[19], 10, 64) // field 22, see proc_pid_stat(5)
+	return start
 }
 
 // spacesOf lists a process's namespaces, as "kind:[number]".

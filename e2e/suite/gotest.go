@@ -24,6 +24,8 @@ const module = "github.com/devtun/devtun"
 func (r *record) goTest(ctx context.Context, dir string, args ...string) error {
 	cmd := exec.CommandContext(ctx, "go", append([]string{"test", "-json"}, args...)...)
 	cmd.Dir = dir
+	// Race builds otherwise sleep a second at the end of each process.
+	cmd.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=0")
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // go passes it on to the tests
 	cmd.WaitDelay = 10 * time.Second
 	out, err := cmd.StdoutPipe()

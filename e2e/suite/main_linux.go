@@ -85,7 +85,7 @@ func (o *options) run(ctx context.Context, what []string) (ok bool, err error) {
 
 // onBed runs what needs a cluster. Unit tests run while it starts.
 func (o *options) onBed(ctx context.Context, r *record, what string) (err error) {
-	scratch, err := os.MkdirTemp("", "devtun-e2e-")
+	scratch, err := os.MkdirTemp(testbed.Scratch, "devtun-e2e-")
 	if err != nil {
 		return err
 	}

@@ -11,8 +11,8 @@ import (
 // racing are the packages where goroutines meet: their tests run under the race
 // detector always, those of the others in the soak.
 var racing = []string{
-	"./tunnel/...", "./intercept", "./intercept/agent", "./intercept/wire",
-	"./cmd/cli/session", "./cmd/cli/command", "./dns/helper",
+	"./tunnel", "./tunnel/mux", "./intercept", "./intercept/agent", "./intercept/wire", "./dns/helper",
+	"./cmd/cli/background", "./cmd/cli/command", "./cmd/cli/live", "./cmd/cli/session", "./cmd/cli/status",
 }
 
 // embedded is the tag of tests and programs that have the agent in them.

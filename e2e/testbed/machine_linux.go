@@ -39,6 +39,17 @@ func (b *Bed) Run(ctx context.Context, m Machine, cmd *exec.Cmd) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(m.Home)) }()
+	module, err := filepath.Abs("..") // of the tests, in the command's directory
+	if cmd.Dir != "" {
+		module, err = filepath.Abs(filepath.Join(cmd.Dir, ".."))
+	}
+	if err != nil {
+		return err
+	}
+	kept := ""
+	if below, is := strings.CutPrefix(module, "/tmp/"); is {
+		kept, _, _ = strings.Cut(below, "/")
+	}
 	// Users of the machine make files there too.
 	if err := os.Chmod(filepath.Join(m.Home, "tmp"), 0o777|os.ModeSticky); err != nil {
 		return err
@@ -57,7 +68,7 @@ func (b *Bed) Run(ctx context.Context, m Machine, cmd *exec.Cmd) (err error) {
 		cmd.Env = os.Environ()
 	}
 	cmd.Env = append(cmd.Env, kubeconfigVar+"="+b.Kubeconfig, clusterVar+"="+b.Cluster, programsVar+"="+b.Programs, imagesVar+"="+b.Images, agentVar+"="+b.Agent,
-		homeVar+"="+m.Home, numberVar+"="+strconv.Itoa(m.Number), aloneVar+"="+alone, "TMPDIR="+filepath.Join(m.Home, "tmp"))
+		homeVar+"="+m.Home, numberVar+"="+strconv.Itoa(m.Number), aloneVar+"="+alone, "TMPDIR=")
 	cmd.ExtraFiles = []*os.File{wait} // becomes the gate
 	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS}
 	if b.Cluster != "" {
@@ -88,7 +99,9 @@ func (b *Bed) Run(ctx context.Context, m Machine, cmd *exec.Cmd) (err error) {
 	}
 	files, err := os.ReadDir(filepath.Join(m.Home, "tmp"))
 	for _, file := range files {
-		left = append(left, "temporary file "+file.Name())
+		if file.Name() != "devtun.leases" && file.Name() != kept {
+			left = append(left, "temporary file "+file.Name())
+		}
 	}
 	if len(left) > 0 && err == nil {
 		err = &LeftError{left}
@@ -189,6 +202,9 @@ func Enter() error {
 	if err := syscall.Mount(etc, "/etc", "", syscall.MS_BIND, ""); err != nil {
 		return fmt.Errorf("mount /etc: %w", err)
 	}
+	if err := ownTemporary(filepath.Join(os.Getenv(homeVar), "tmp")); err != nil {
+		return err
+	}
 	if err := syscall.Mount("run", "/run", "tmpfs", syscall.MS_NOSUID|syscall.MS_NODEV, "mode=755"); err != nil {
 		return fmt.Errorf("mount /run: %w", err)
 	}
@@ -197,9 +213,33 @@ func Enter() error {
 			return err
 		}
 	}
-	// Where devtuns agree on loopback addresses, which are the machine's own.
-	if err := syscall.Mount("shm", "/dev/shm", "tmpfs", syscall.MS_NOSUID|syscall.MS_NODEV, "mode=1777"); err != nil {
-		return fmt.Errorf("mount /dev/shm: %w", err)
-	}
 	return nil
+}
+
+// ownTemporary has /tmp be a folder of this machine's, where only the module that is
+// tested is what it was.
+func ownTemporary(folder string) error {
+	tests, err := os.Getwd()
+	if err != nil {
+		return err
+	}
+	module := filepath.Dir(tests)
+	was, err := os.Open(module)
+	if err != nil {
+		return err
+	}
+	defer was.Close()
+	if err := syscall.Mount(folder, "/tmp", "", syscall.MS_BIND, ""); err != nil {
+		return fmt.Errorf("mount /tmp: %w", err)
+	}
+	if !strings.HasPrefix(module, "/tmp/") {
+		return nil
+	}
+	if err := os.MkdirAll(module, 0o755); err != nil {
+		return err
+	}
+	if err := syscall.Mount(fmt.Sprintf("/proc/self/fd/%d", was.Fd()), module, "", syscall.MS_BIND, ""); err != nil {
+		return fmt.Errorf("mount %s: %w", module, err)
+	}
+	return os.Chdir(tests)
 }

@@ -26,6 +26,10 @@ import (
 	"github.com/devtun/devtun/e2e/image"
 )
 
+// Scratch is where folders for machines are made: not in /tmp, of which each has one
+// of its own.
+const Scratch = "/var/tmp"
+
 // Options say what Prepare does.
 type Options struct {
 	Module   string    // the directory of the devtun module
@@ -73,7 +77,7 @@ func Prepare(ctx context.Context, o Options) (bed *Bed, leave func() error, err 
 	if err := Install(ctx, o.Progress); err != nil {
 		return nil, nil, err
 	}
-	if bed.Programs, err = os.MkdirTemp("", "devtun-bed-"); err != nil {
+	if bed.Programs, err = os.MkdirTemp(Scratch, "devtun-bed-"); err != nil {
 		return nil, nil, err
 	}
 	kept := o.Keep

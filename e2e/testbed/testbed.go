@@ -9,8 +9,7 @@
 //	err = leave()
 //
 // A machine is a network namespace, joined to the cluster's node as this machine
-// is, and a mount namespace with an /etc, a /run, a /dev/shm and a temporary folder
-// of its own. What runs there finds a hosts file, loopback addresses, ports, accounts
+// is, and a mount namespace with an /etc, a /run and a /tmp of its own. What runs there finds a hosts file, loopback addresses, ports, accounts
 // that are nobody else's, so that tests may run beside each other and still
 // compare the machine before and after, byte for byte. Processes are seen by all.
 // With a foreign cluster (DEVTUN_KUBECONFIG) the network is this machine's.
