@@ -2,6 +2,8 @@
 # what else it needs it installs, saying so. `make help` lists the targets.
 
 SHELL := /bin/bash
+# What is built does not know where, so that every checkout finds it in Go's cache.
+export GOFLAGS := -trimpath
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 CTL := go run ./e2e/cluster/ctl
 IMAGES := devtun.test/service-front:dev=./examples/service-front \
@@ -70,10 +72,9 @@ bench: ## measure forward and intercept against kubectl port-forward and the pod
 verify: ## check format, vet, staticcheck, tidiness, the reference, and that other systems compile
 	@files=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$files" || { echo "gofmt would change: $$files" >&2; exit 1; }
 	@for m in $(MODULES); do (cd $$m && go mod tidy -diff) || exit 1; done
-	go vet ./...
-	go vet -tags e2e ./e2e/...
+	go vet -tags e2e,soak ./...
 	cd packaging && go vet ./...
-	go run $(STATICCHECK) -tags e2e ./...
+	go run $(STATICCHECK) -tags e2e,soak ./...
 	GOOS=darwin go build ./... && GOOS=darwin go vet $(PRODUCT)
 	GOOS=windows go build ./... && GOOS=windows go vet $(PRODUCT)
 	go run ./docs/gen -check docs/reference

@@ -59,6 +59,7 @@ func (o *options) run(ctx context.Context, what []string) (ok bool, err error) {
 		return false, err
 	}
 	os.Unsetenv("KUBECONFIG") // nobody's own
+	os.Unsetenv("GOFLAGS")    // nor make's: tests compile programs, with paths for debuggers
 	if len(what) != 1 {
 		return false, errors.New("name one of test, unit, e2e, soak")
 	}

@@ -36,9 +36,9 @@ func (o *options) unit(ctx context.Context, r *record) {
 		}{
 			{"", append([]string{"-race", "-tags", embedded}, raced...)},
 			{"", append([]string{"-tags", embedded}, all...)},
-			// As whoever builds without make has it, from source.
-			{"", []string{"-run", "WithoutTheAgent", "./cmd/cli"}},
-			{"", []string{"./intercept/image"}},
+			// As whoever builds without make has it, from source, which -trimpath hides.
+			{"", []string{"-trimpath=false", "-run", "WithoutTheAgent", "./cmd/cli"}},
+			{"", []string{"-trimpath=false", "./intercept/image"}},
 			// The race detector makes it large.
 			{"", []string{"-run", "StaysSmall", "./intercept/agent"}},
 			{"packaging", []string{"./..."}},

@@ -46,7 +46,7 @@ func TestDrainLosesNoRequest(t *testing.T) {
 			w := newWorld(t, greet("unused"), func(a *Agent) {
 				a.Config.Ports[0].Origin = origin.address
 				a.Config.Patience = Duration(soon)
-				a.Linger = 15 * quiet
+				a.Linger = 40 * quiet // far longer than any of these rests, on a busy machine too
 			})
 			l := w.connect(to(local))
 			url := "http://" + w.address("tcp", "", port) + "/"
@@ -124,7 +124,7 @@ func askSlowly(url string, started chan<- bool) string {
 func TestListensAsLongAsSomebodyComes(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, greet("origin"), func(a *Agent) {
-		a.Linger = 15 * quiet
+		a.Linger = 40 * quiet // far longer than any of these rests, on a busy machine too
 		a.Config.Patience = Duration(time.Minute)
 	})
 	w.stop()

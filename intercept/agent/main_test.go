@@ -19,6 +19,6 @@ func TestMain(m *testing.M) {
 		os.Exit(child())
 	}
 	flag.Parse()
-	flag.Set("test.parallel", "16") // these wait, mostly, so more of them than there are cores
+	flag.Set("test.parallel", "8") // these wait, mostly, so more of them than there are cores
 	goleak.VerifyTestMain(m)
 }

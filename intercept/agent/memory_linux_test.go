@@ -1,3 +1,5 @@
+//go:build !race
+
 package agent
 
 import (
@@ -7,8 +9,6 @@ import (
 	"net"
 	"os"
 	"os/exec"
-	"runtime/debug"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -44,9 +44,6 @@ const (
 )
 
 func TestTheAgentStaysSmall(t *testing.T) {
-	if raced() {
-		t.Skip("the race detector is not small")
-	}
 	origin := serve(t, greet("origin"))
 	program, err := os.Executable()
 	require.NoError(t, err)
@@ -107,12 +104,6 @@ func TestTheAgentStaysSmall(t *testing.T) {
 	require.Less(t, busy, maxBusy)
 	require.Zero(t, origin.taken.Load())
 	t.Logf("idle %d KiB; after 500 connections, still open, that carried 512 KiB each way: %d KiB", idle>>10, busy>>10)
-}
-
-// raced reports that this program was built with the race detector.
-func raced() bool {
-	info, _ := debug.ReadBuildInfo()
-	return slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
 }
 
 // resident is the most memory, in bytes, that a process has had.

@@ -9,6 +9,6 @@ import (
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	flag.Set("test.parallel", "16") // these wait, for the disk mostly, so more of them than there are cores
+	flag.Set("test.parallel", "8") // these wait, for the disk mostly, so more of them than there are cores
 	goleak.VerifyTestMain(m)
 }
