@@ -25,7 +25,7 @@ build: agents ## build bin/devtun, with the agent in it
 	CGO_ENABLED=0 go build -trimpath -tags embed_agent -ldflags '-s -w' -o bin/devtun ./cmd/devtun
 
 agents: # GOOS and GOARCH are devtun's, not this program's
-	GOOS= GOARCH= go run ./intercept/image/embed -o $(AGENTS)
+	GOOS= GOARCH= GOFLAGS= go run ./intercept/image/embed -o $(AGENTS)
 
 images: build ## build the images of the examples and of the agent: bin/images.tar, bin/agent.tar
 	go run ./e2e/image/save -o bin/images.tar $(IMAGES)

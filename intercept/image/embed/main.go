@@ -5,6 +5,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"flag"
 	"fmt"
@@ -36,9 +37,22 @@ func write(ctx context.Context, dir string) error {
 		if err != nil {
 			return err
 		}
-		if err := os.WriteFile(filepath.Join(dir, platform.Architecture+".tar.gz"), layer, 0o644); err != nil {
+		if err := replace(filepath.Join(dir, platform.Architecture+".tar.gz"), layer); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// replace writes a file whole, and only if it is another: a build that reads it
+// meanwhile finds the one or the other, and need not be done again for the same.
+func replace(file string, content []byte) error {
+	if was, err := os.ReadFile(file); err == nil && bytes.Equal(was, content) {
+		return nil
+	}
+	draft := file + ".draft"
+	if err := os.WriteFile(draft, content, 0o644); err != nil {
+		return err
+	}
+	return os.Rename(draft, file)
 }
