@@ -115,12 +115,14 @@ func (o *options) onBed(ctx context.Context, r *record, what string) (err error)
 		})
 	})
 	both.Wait()
-	if len(r.errs) == 0 {
+	standing := e.bed != nil && len(r.errs) == 0
+	if what == "soak" { // its end-to-end tests wait, mostly
+		both.Go(func() { o.soakUnits(ctx, r, part) })
+	}
+	if standing {
 		r.during("end-to-end tests", func() error { return o.endToEnd(ctx, e, what, part) })
 	}
-	if what == "soak" {
-		o.soakUnits(ctx, r, part)
-	}
+	both.Wait()
 	r.during("clean up", func() error { return leave() })
 	return nil
 }
