@@ -38,18 +38,6 @@ func newDebugScene(t *testing.T) *debugScene {
 	return &debugScene{namespace: n, editor: openExamples(t, n), objects: objects, hosts: hostsFile(t)}
 }
 
-// addressFree waits until an example can listen: its address is of the whole machine.
-func addressFree(t *testing.T, address string) {
-	t.Helper()
-	require.Eventually(t, func() bool {
-		listener, err := net.Listen("tcp", address)
-		if err == nil {
-			listener.Close()
-		}
-		return err == nil
-	}, 2*time.Minute, 100*time.Millisecond, "%s is in use", address)
-}
-
 // unchanged finds everything as it was.
 func (s *debugScene) unchanged(d *debugging) {
 	s.t.Helper()
@@ -67,7 +55,6 @@ func (s *debugScene) unchanged(d *debugging) {
 // requests come here.
 func (s *debugScene) debugMiddle() *debugging {
 	s.t.Helper()
-	addressFree(s.t, ":9090")
 	d := s.editor.debug(middleDebugged, breakpointHere)
 	d.session.await("service-middle:8080 -> localhost:9090", time.Minute)
 	return d
@@ -107,7 +94,6 @@ func TestDebugServiceMiddle(t *testing.T) {
 func TestDebugServiceFront(t *testing.T) {
 	s := newDebugScene(t)
 	const address = "localhost:8080"
-	addressFree(t, address)
 	d := s.editor.debug(frontDebugged, breakpointHere)
 	require.Eventually(t, func() bool {
 		conn, err := net.Dial("tcp", address)

@@ -5,7 +5,6 @@ import (
 	"context"
 	"flag"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,14 +16,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
 var update = flag.Bool("update", false, "write what the commands of docs print into docs, but for what has a line of …")
 
-// TestDocs does what the pages say, as a user whom sudo lets start the helper, and
-// compares what is printed. A page's blocks of the kind "console" are run in order:
+// These tests do what the pages say, as a user whom sudo lets start the helper, and
+// compare what is printed. A page's blocks of the kind "console" are run in order:
 //
 //	$ COMMAND     is run by bash, to its end; below it stands all that it prints
 //	^C            ends the running command that was started last; below it stands what
@@ -35,31 +33,32 @@ var update = flag.Bool("update", false, "write what the commands of docs print i
 // most to the page's end.
 // Addresses, pods, durations and the like may differ (alike says which). Where a page
 // says demo, the test has a namespace of its own.
-func TestDocs(t *testing.T) {
-	for _, page := range []string{"README.md", "docs/reach-one-service.md", "docs/run-one-service-here.md", "docs/be-a-service.md", "docs/events.md"} {
-		t.Run(filepath.Base(page), func(t *testing.T) {
-			n := newNamespace(t).examples()
-			before, trace := hostsFile(t), n.trace()
-			r := newReader(t, n)
-			awaitPorts(t)
-			file := filepath.Join("..", page)
-			text, err := os.ReadFile(file)
-			require.NoError(t, err)
-			lines := strings.Split(string(text), "\n")
-			steps := parseSteps(lines)
-			require.NotEmpty(t, steps)
-			for _, s := range slices.Backward(r.follow(steps)) { // from the end: what follows keeps its place
-				lines = slices.Replace(lines, s.from, s.to, s.printed...)
-			}
-			if *update {
-				require.NoError(t, os.WriteFile(file, []byte(strings.Join(lines, "\n")), 0o644))
-			}
-			require.Equal(t, before, hostsFile(t), "the machine is as it was")
-			if strings.Contains(string(text), "$ devtun intercept") {
-				n.noAgents()
-				n.asTraced(trace)
-			}
-		})
+func TestDocsReadme(t *testing.T)            { readPage(t, "README.md") }
+func TestDocsReachOneService(t *testing.T)   { readPage(t, "docs/reach-one-service.md") }
+func TestDocsRunOneServiceHere(t *testing.T) { readPage(t, "docs/run-one-service-here.md") }
+func TestDocsBeAService(t *testing.T)        { readPage(t, "docs/be-a-service.md") }
+func TestDocsEvents(t *testing.T)            { readPage(t, "docs/events.md") }
+
+func readPage(t *testing.T, page string) {
+	n := newNamespace(t).examples()
+	before, trace := hostsFile(t), n.trace()
+	r := newReader(t, n)
+	file := filepath.Join("..", page)
+	text, err := os.ReadFile(file)
+	require.NoError(t, err)
+	lines := strings.Split(string(text), "\n")
+	steps := parseSteps(lines)
+	require.NotEmpty(t, steps)
+	for _, s := range slices.Backward(r.follow(steps)) { // from the end: what follows keeps its place
+		lines = slices.Replace(lines, s.from, s.to, s.printed...)
+	}
+	if *update {
+		require.NoError(t, os.WriteFile(file, []byte(strings.Join(lines, "\n")), 0o644))
+	}
+	require.Equal(t, before, hostsFile(t), "the machine is as it was")
+	if strings.Contains(string(text), "$ devtun intercept") {
+		n.noAgents()
+		n.asTraced(trace)
 	}
 }
 
@@ -94,22 +93,6 @@ func parseSteps(lines []string) (steps []*step) {
 		}
 	}
 	return steps
-}
-
-// portsOfPages are those that the pages have their own services listen on.
-var portsOfPages = []string{"localhost:8080", "localhost:9090"}
-
-// awaitPorts waits until no other program of this machine has them.
-func awaitPorts(t *testing.T) {
-	t.Helper()
-	require.EventuallyWithT(t, func(c *assert.CollectT) {
-		for _, address := range portsOfPages {
-			listener, err := net.Listen("tcp", address)
-			if assert.NoError(c, err) {
-				listener.Close()
-			}
-		}
-	}, 2*time.Minute, 100*time.Millisecond)
 }
 
 // reader does what a page says.

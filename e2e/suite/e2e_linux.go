@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -22,6 +23,9 @@ const (
 	// testTimeout bounds one end-to-end test, soakTimeout one of the soak.
 	testTimeout = 5 * time.Minute
 	soakTimeout = 10 * time.Minute
+	// parallel is how many parts of a test run at a time, where it lets them: such
+	// parts wait, mostly.
+	parallel = 6
 )
 
 // compile makes the test binary of a package, all tests of the soak included.
@@ -88,7 +92,7 @@ func (e *runner) one(ctx context.Context, one run, number int) {
 		timeout = soakTimeout
 	}
 	var out bytes.Buffer
-	cmd := exec.Command(e.binary, "-test.run", one.pattern, "-test.v", "-test.timeout", timeout.String())
+	cmd := exec.Command(e.binary, "-test.run", one.pattern, "-test.v", "-test.timeout", timeout.String(), "-test.parallel", strconv.Itoa(parallel))
 	cmd.Dir, cmd.Stdout, cmd.Stderr = filepath.Join(e.root, "e2e"), &out, &out
 	stop := context.AfterFunc(ctx, func() {
 		if cmd.Process != nil {

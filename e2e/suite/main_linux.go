@@ -152,7 +152,11 @@ func (o *options) endToEnd(ctx context.Context, e *runner, what string, part int
 	if what != "soak" && o.pattern == "" && e.bed.Cluster != "" {
 		beside.Go(func() { e.fail(o.clusterTests(ctx, e.record)) })
 	}
-	e.all(ctx, runs, o.machines)
+	machines := o.machines
+	if e.bed.Cluster == "" {
+		machines = 1 // which has this machine's network
+	}
+	e.all(ctx, runs, machines)
 	beside.Wait()
 	return nil
 }
