@@ -99,7 +99,7 @@ func (o *options) onBed(ctx context.Context, r *record, what string) (err error)
 	if err != nil {
 		return err
 	}
-	leave := func() error { return nil }
+	var leave func() error
 	var both sync.WaitGroup
 	if what == "test" {
 		both.Go(func() { o.unit(ctx, r) })
@@ -108,12 +108,11 @@ func (o *options) onBed(ctx context.Context, r *record, what string) (err error)
 		r.during("cluster and programs", func() (err error) {
 			setUp, cancel := context.WithTimeout(ctx, setUpTimeout)
 			defer cancel()
-			if e.bed, leave, err = testbed.Prepare(setUp, testbed.Options{Module: o.root, Keep: o.keep, Progress: r}); err != nil {
-				return err
-			}
-			return compile(setUp, o.root, "./e2e", "soak,"+embedded, e.binary)
+			e.bed, leave, err = testbed.Prepare(setUp, testbed.Options{Module: o.root, Keep: o.keep, Progress: r})
+			return err
 		})
 	})
+	both.Go(func() { r.fail(compile(ctx, o.root, "./e2e", "soak", e.binary)) })
 	both.Wait()
 	standing := e.bed != nil && len(r.errs) == 0
 	if what == "soak" { // its end-to-end tests wait, mostly
@@ -123,7 +122,9 @@ func (o *options) onBed(ctx context.Context, r *record, what string) (err error)
 		r.during("end-to-end tests", func() error { return o.endToEnd(ctx, e, what, part) })
 	}
 	both.Wait()
-	r.during("clean up", func() error { return leave() })
+	if leave != nil {
+		r.during("clean up", leave)
+	}
 	return nil
 }
 

@@ -186,14 +186,16 @@ func (b *Bed) build(ctx context.Context, module string) error {
 // load packs the images and puts them into the cluster, unless it has them.
 func (b *Bed) load(ctx context.Context, module string, local *cluster.Cluster, progress io.Writer) error {
 	out := filepath.Join(module, outputs)
-	files := []string{b.Program("devtun")}
+	files, err := filepath.Glob(filepath.Join(module, "intercept", "image", "agents", "*.tar.gz"))
+	if err != nil {
+		return err
+	}
 	var specs []image.Spec
 	for _, pkg := range slices.Sorted(maps.Keys(images)) {
 		binary := filepath.Join(out, filepath.Base(pkg))
 		files = append(files, binary)
 		specs = append(specs, image.Spec{Name: images[pkg], Binary: binary})
 	}
-	var err error
 	if b.Images, err = hashOf(files); err != nil {
 		return err
 	}
