@@ -350,7 +350,7 @@ func TestAgentDivertsUnderLoad(t *testing.T) {
 	report, err := s.executor.Restore(t.Context())
 	require.NoError(t, err)
 	require.Len(t, report.Undone, 1)
-	s.gone(40 * time.Second)
+	s.gone(time.Minute)
 	l.until("restored", byOrigin)
 	require.Zero(t, l.lost("restore"))
 }
@@ -370,7 +370,7 @@ func TestAgentRestoresDivertedWorkload(t *testing.T) {
 		<-touching.C
 		require.NoError(t, plan.Touch(t.Context(), s.api, s.executor.Ref()))
 	}
-	s.gone(grace + 40*time.Second)
+	s.gone(grace + time.Minute)
 	l.until("restored", byOrigin)
 	require.Zero(t, l.lost("the agents' own restore"))
 }
@@ -400,9 +400,9 @@ func TestAgentReplacesAndRestores(t *testing.T) {
 		middle, err := n.client.AppsV1().Deployments(n.name).Get(t.Context(), "service-middle", metav1.GetOptions{})
 		assert.NoError(c, err)
 		assert.EqualValues(c, 1, *middle.Spec.Replicas)
-	}, grace+10*time.Second, 50*time.Millisecond)
+	}, grace+time.Minute, 50*time.Millisecond)
 	require.Greater(t, time.Since(killed), grace-time.Second)
-	s.gone(grace + 10*time.Second - time.Since(killed))
+	s.gone(time.Minute)
 	t.Logf("restored after %v", time.Since(killed))
 	l.until("restored", byOrigin)
 	l.lost("developer killed, restored after the grace period")
