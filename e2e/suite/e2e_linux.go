@@ -113,6 +113,11 @@ func (e *runner) one(ctx context.Context, one run, number int) {
 	e.add(result, true)
 }
 
+// clusterTests are those of the local cluster itself, which bring up another one.
+func (o *options) clusterTests(ctx context.Context, r *record) error {
+	return r.goTest(ctx, o.root, "-trimpath", "-count=1", "-timeout=20m", "-tags", "e2e", "./e2e/cluster")
+}
+
 // selected makes runs of the tests that fit a pattern, which may name a part of one,
 // as that of 'go test -run' does.
 func selected(tests []test, pattern string, times int) (runs []run, err error) {
@@ -158,11 +163,13 @@ func loadTimes() map[string]time.Duration {
 }
 
 func (e *runner) saveTimes(took map[string]time.Duration) {
+	e.mu.Lock()
 	for _, one := range e.results {
 		if !one.failed {
 			took[one.test] = one.took
 		}
 	}
+	e.mu.Unlock()
 	text, err := json.Marshal(took)
 	if err == nil {
 		err = errors.Join(os.MkdirAll(filepath.Dir(timesFile()), 0o755), os.WriteFile(timesFile(), text, 0o644))

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,7 +13,7 @@ import (
 // parts is in how many parts the soak may be run.
 const parts = 3
 
-// part is the share of the soak that is asked for: one of 1 to parts, or 0 for all.
+// chosen is the share of the soak that is asked for: one of 1 to parts, or 0 for all.
 func (o *options) chosen(ctx context.Context, r *record) (int, error) {
 	switch o.part {
 	case "":
@@ -126,9 +125,4 @@ const fuzzCount = "50000x"
 func (r *record) fuzz(ctx context.Context, root, pkg, target string) error {
 	args := []string{"-trimpath", "-run", "^$", "-fuzz", "^" + target + "$", "-fuzztime", fuzzCount, "-fuzzminimizetime", "10x", "-parallel", "2", pkg}
 	return r.goTest(ctx, root, args...)
-}
-
-// clusterTests are those of the local cluster itself, which bring up another one.
-func (o *options) clusterTests(ctx context.Context, r *record) error {
-	return r.goTest(ctx, filepath.Join(o.root), "-trimpath", "-count=1", "-timeout=20m", "-tags", "e2e", "./e2e/cluster")
 }
