@@ -43,6 +43,7 @@ type Options struct {
 var clients = map[string]string{
 	"bash": "bash", "dash": "dash", "zsh": "zsh", "git": "git", "man": "man-db", "tmux": "tmux",
 	"curl": "curl", "python3": "python3-minimal", "sudo": "sudo", "setcap": "libcap2-bin", "useradd": "passwd",
+	"gcc":     "build-essential", // for the race detector
 	"nsenter": "util-linux", "setpriv": "util-linux", "ip": "iproute2",
 }
 
