@@ -84,10 +84,13 @@ func killAtAnyTime(t *testing.T, kills int, start func(t *testing.T, args ...str
 		for i := range killers {
 			t.Run(fmt.Sprint(i), func(t *testing.T) {
 				t.Parallel()
-				for range kills / killers {
+				for k := range kills / killers {
 					d := start(t, "-n", n.name)
+					// Anywhere in a share of the lifetime, each share once: early and late
+					// kills are among any number.
+					share := lifetime / time.Duration(kills/killers)
 					select {
-					case <-time.After(rand.N(lifetime)):
+					case <-time.After(time.Duration(k)*share + rand.N(share)):
 						kill(d)
 						if slices.ContainsFunc(d.since(0), func(e event) bool { return e.Type == "ready" }) {
 							ready.Add(1)

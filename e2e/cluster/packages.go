@@ -75,6 +75,11 @@ func Install(ctx context.Context, programs map[string]string, progress io.Writer
 	return disableServices(ctx, packages)
 }
 
+// InstallNeeded installs what a cluster needs of Debian, as Up does.
+func InstallNeeded(ctx context.Context, progress io.Writer) error {
+	return Install(ctx, needed, progress)
+}
+
 // missing lists the packages of the programs that lookPath does not find.
 func missing(programs map[string]string, lookPath func(string) (string, error)) []string {
 	var packages []string

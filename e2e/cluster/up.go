@@ -18,7 +18,7 @@ func up(ctx context.Context, dir string, options Options) (*Cluster, error) {
 	if err := checkDirectory(dir); err != nil {
 		return nil, err
 	}
-	if err := Install(ctx, needed, options.Progress); err != nil {
+	if err := InstallNeeded(ctx, options.Progress); err != nil {
 		return nil, err
 	}
 	module := options.Module

@@ -130,7 +130,7 @@ func (o *options) endToEnd(ctx context.Context, e *runner, what string, part int
 		return err
 	}
 	tests = slices.DeleteFunc(tests, func(t test) bool {
-		return t.soak() != (what == "soak") && !strings.HasPrefix(strings.TrimPrefix(o.pattern, "^"), t.name) // unless it is named
+		return t.soak() != (what == "soak") && !strings.Contains(o.pattern, soakPrefix) // unless such are named
 	})
 	if what == "soak" {
 		tests = share(tests, part)

@@ -47,9 +47,13 @@ var clients = map[string]string{
 	"nsenter": "util-linux", "setpriv": "util-linux", "ip": "iproute2",
 }
 
-// Install installs what the tests of this project use, and this machine lacks.
-func Install(ctx context.Context, progress io.Writer) error {
-	return cluster.Install(ctx, clients, progress)
+// Install installs what the tests of this project use, and this machine lacks: what
+// a local cluster needs only if there is to be one.
+func Install(ctx context.Context, local bool, progress io.Writer) error {
+	if err := cluster.Install(ctx, clients, progress); err != nil || !local {
+		return err
+	}
+	return cluster.InstallNeeded(ctx, progress)
 }
 
 // images are those that tests use, by the package of their program. The agent's
@@ -75,7 +79,7 @@ func Prepare(ctx context.Context, o Options) (bed *Bed, leave func() error, err 
 		return nil, nil, err
 	}
 	bed = &Bed{Kubeconfig: os.Getenv("DEVTUN_KUBECONFIG")}
-	if err := Install(ctx, o.Progress); err != nil {
+	if err := Install(ctx, bed.Kubeconfig == "", o.Progress); err != nil {
 		return nil, nil, err
 	}
 	if bed.Programs, err = os.MkdirTemp(Scratch, "devtun-bed-"); err != nil {
