@@ -86,11 +86,15 @@ func killAtAnyTime(t *testing.T, kills int, start func(t *testing.T, args ...str
 				t.Parallel()
 				for k := range kills / killers {
 					d := start(t, "-n", n.name)
-					// Anywhere in a share of the lifetime, each share once: early and late
-					// kills are among any number.
-					share := lifetime / time.Duration(kills/killers)
+					moment := rand.N(lifetime)
+					switch k % 3 {
+					case 1: // before it can be ready
+						moment = 0
+					case 2: // after it is, however long that takes beside others
+						d.await("ready", readyTimeout, func(e event) bool { return e.Type == "ready" })
+					}
 					select {
-					case <-time.After(time.Duration(k)*share + rand.N(share)):
+					case <-time.After(moment):
 						kill(d)
 						if slices.ContainsFunc(d.since(0), func(e event) bool { return e.Type == "ready" }) {
 							ready.Add(1)

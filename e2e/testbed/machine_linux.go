@@ -16,8 +16,9 @@ import (
 )
 
 // leaveTimeout bounds the wait for what a machine's first process has started and
-// left to itself: it is to end with it, and may need a moment.
-const leaveTimeout = 10 * time.Second
+// left to itself: it is to end with it, and may need a moment. A helper whose devtun
+// was killed before it called waits for that for 20 s.
+const leaveTimeout = 30 * time.Second
 
 // gate is the file descriptor on which a machine's first process waits until its
 // network is there.
