@@ -94,6 +94,7 @@ func (e *runner) one(ctx context.Context, one run, number int) {
 	var out bytes.Buffer
 	cmd := exec.Command(e.binary, "-test.run", one.pattern, "-test.v", "-test.timeout", timeout.String(), "-test.parallel", strconv.Itoa(parallel))
 	cmd.Dir, cmd.Stdout, cmd.Stderr = filepath.Join(e.root, "e2e"), &out, &out
+	cmd.WaitDelay = time.Minute // what the test leaves may hold its output open
 	stop := context.AfterFunc(ctx, func() {
 		if cmd.Process != nil {
 			cmd.Process.Kill()

@@ -6,15 +6,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"iter"
-	"maps"
 	"os"
 	"os/exec"
 	"strings"
 	"time"
 )
-
-func keys[V any](m map[string]V) iter.Seq[string] { return maps.Keys(m) }
 
 // module is the import path of this module, which the names of tests leave out.
 const module = "github.com/devtun/devtun"

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -150,7 +151,7 @@ func (r *record) close() bool {
 			passed++
 		}
 	}
-	for _, test := range slices.Sorted(keys(failures)) {
+	for _, test := range slices.Sorted(maps.Keys(failures)) {
 		fmt.Fprintf(r.out, "failed %d of %d: %s\n", failures[test], runs[test], test)
 	}
 	for _, err := range r.errs {
