@@ -214,7 +214,9 @@ func Enter() error {
 			return err
 		}
 	}
-	return nil
+	// What devtun has written for a user is written down there: another machine's
+	// clean would take it for gone, since it does not see the files.
+	return os.Setenv("XDG_STATE_HOME", filepath.Join(os.Getenv(homeVar), "state"))
 }
 
 // ownTemporary has /tmp be a folder of this machine's, where only the module that is
