@@ -46,7 +46,7 @@ func newStand(n *namespace, mode plan.Mode, grace time.Duration) *stand {
 	t := n.t
 	found, err := target.Resolve(t.Context(), n.client, n.name, "service-middle")
 	require.NoError(t, err)
-	circumstances, err := found.Look(t.Context(), n.client, mode)
+	circumstances, err := found.Look(t.Context(), n.client, mode, target.Stay)
 	require.NoError(t, err)
 	p, err := found.Plan(circumstances, target.Options{
 		Mode: mode, Identity: "one", Version: wire.Version, Image: bed.Agent, PullPolicy: corev1.PullIfNotPresent,
@@ -310,7 +310,7 @@ func TestAgentDivertsUnderLoad(t *testing.T) {
 	require.NoError(t, s.executor.Swap(t.Context()))
 	l.until("without a developer the origin answers", byOrigin)
 	require.Zero(t, l.lost("swap"))
-	stayed, err := s.target.Evict(t.Context(), n.client, func(pod string) { t.Log("evicted", pod) })
+	stayed, err := s.target.Evict(t.Context(), n.client, func(context.Context) error { return nil }, func(pod string) { t.Log("evicted", pod) })
 	require.NoError(t, err)
 	require.Empty(t, stayed)
 	require.Zero(t, l.lost("eviction"))

@@ -66,7 +66,7 @@ func (n *namespace) plan(client kubernetes.Interface, c planCase, identity strin
 	n.t.Helper()
 	found, err := target.Resolve(n.t.Context(), client, n.name, c.name)
 	require.NoError(n.t, err)
-	circumstances, err := found.Look(n.t.Context(), client, c.mode)
+	circumstances, err := found.Look(n.t.Context(), client, c.mode, target.Stay)
 	require.NoError(n.t, err)
 	p, err := found.Plan(circumstances, target.Options{
 		Mode: c.mode, Identity: identity, Version: 1, Image: "devtun.test/no-such-agent:dev", PullPolicy: corev1.PullNever,

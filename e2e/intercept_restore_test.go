@@ -461,7 +461,7 @@ func TestInterceptNotes(t *testing.T) {
 	require.NoError(t, err)
 	notes := []string{
 		`HorizontalPodAutoscaler "scaler" goes on scaling the origin, which has few requests now`,
-		`PodDisruptionBudget "budget" lets none of the origin's pods be evicted now: connections that clients hold already stay with the origin until they end`,
+		`PodDisruptionBudget "budget" lets none of the origin's pods be evicted now: connections that clients keep open stay with the workload until they reconnect`,
 		`Argo CD keeps Service "service-middle" as it is in Git (shop), and may undo the intercept`,
 		`Flux keeps Deployment "service-middle" as it is in Git (apps), and may undo the intercept`,
 	}

@@ -58,13 +58,11 @@ func newSurvivor(n *namespace, kubeconfig string, args ...string) *survivor {
 	n.t.Helper()
 	s := &survivor{namespace: n, load: n.loader(), local: newFickleProcess(n.t)}
 	s.local.start()
-	moved := n.origin("service-middle")
 	s.devtun = launch(n.t, exec.Command(devtunPath(), append([]string{
-		"intercept", "service-middle", "--kubeconfig", kubeconfig, "-n", n.name, "-o", "json", "--no-forward", "--port", s.local.port() + ":8080",
+		"intercept", "service-middle", "--kubeconfig", kubeconfig, "-n", n.name, "-o", "json", "--no-forward", "--move-connections=force", "--port", s.local.port() + ":8080",
 	}, args...)...))
 	s.devtun.await("intercept", time.Minute, func(e event) bool { return e.Type == "intercept" && e.State == "standing" })
 	s.toDeveloper()
-	moved()
 	require.Zero(n.t, s.load.lost("the swap"))
 	return s
 }

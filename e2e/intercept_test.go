@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"os/exec"
-	"slices"
 	"testing"
 	"time"
 
@@ -16,7 +15,6 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/devtun/devtun/intercept/plan"
 )
@@ -25,29 +23,9 @@ import (
 // is ended with the test, if not before.
 func (n *namespace) intercept(args ...string) *devtun {
 	n.t.Helper()
-	moved := n.origin("service-middle")
 	d := launch(n.t, n.interceptCommand(args...))
 	d.await("the intercept", time.Minute, func(e event) bool { return e.Type == "intercept" && e.State == "standing" })
-	moved()
 	return d
-}
-
-// origin returns a wait until an intercept of a Deployment, begun since, has moved the
-// connections that others keep, by evicting its pods, and has them back: whoever ends
-// it earlier finds no origin for a moment.
-func (n *namespace) origin(deployment string) (moved func()) {
-	n.t.Helper()
-	before := make(map[types.UID]bool)
-	for _, pod := range n.pods(deployment) {
-		before[pod.UID] = true
-	}
-	return func() {
-		n.t.Helper()
-		require.Eventually(n.t, func() bool {
-			return !slices.ContainsFunc(n.pods(deployment), func(pod corev1.Pod) bool { return before[pod.UID] })
-		}, rolloutTimeout, pollEvery, "the origin's pods are evicted")
-		n.rolledOut(deployment)
-	}
 }
 
 func (n *namespace) interceptCommand(args ...string) *exec.Cmd {
@@ -164,7 +142,7 @@ func TestInterceptUnderLoad(t *testing.T) {
 	before := n.trace()
 	l := n.loader()
 	local := newLocalProcess(t)
-	d := n.intercept("--no-forward", "--port", local.port())
+	d := n.intercept("--no-forward", "--move-connections=force", "--port", local.port())
 	l.until("nobody listens here: the origin answers", byOrigin)
 	require.Zero(t, l.lost("swap"))
 

@@ -154,9 +154,8 @@ func TestUpInTheBackground(t *testing.T) {
 	l := n.loader()
 	local := newLocalProcess(t)
 	local.start()
-	intercept := "intercepts:\n- workload: service-middle\n  ports: [" + local.port() + "]\n  envFile: .env\n"
+	intercept := "intercepts:\n- workload: service-middle\n  ports: [" + local.port() + "]\n  envFile: .env\n  moveConnections: force\n"
 	f.file("forward:\n  services: [service-front]\n" + intercept)
-	moved := n.origin("service-middle")
 	f.must("up", "--detach")
 	require.Contains(t, get(t, "curl", "http://service-front/"), "service-front on")
 	require.NotContains(t, hostsFile(t), " service-back")
@@ -190,7 +189,6 @@ func TestUpInTheBackground(t *testing.T) {
 	require.Less(t, changing, l.now())
 
 	// The intercept goes, and its service is forwarded again.
-	moved()
 	f.file("")
 	out := f.must("up", "--detach")
 	require.Contains(t, out, "restored: Deployment \"service-middle\"")
@@ -460,9 +458,7 @@ func TestUpTakesUpWhatHasFailed(t *testing.T) {
 	f := newProject(t, n)
 	hosts, before := hostsFile(t), n.trace()
 	f.file("forward: {services: [service-front]}\nintercepts:\n- {workload: service-middle, ports: ['19095:8080']}\n")
-	moved := n.origin("service-middle")
 	f.must("up", "--detach")
-	moved()
 	f.must("restore", "service-middle", "-n", n.name)
 	require.Eventually(t, func() bool { return f.status().Error != "" }, time.Minute, 100*time.Millisecond, "it is noticed")
 	require.Contains(t, f.status().Error, "the intercept no longer stands")

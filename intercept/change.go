@@ -20,10 +20,16 @@ import (
 func (s *Session) WatchChanges(ctx context.Context) {
 	var watching sync.WaitGroup
 	defer watching.Wait()
-	for _, step := range s.config.Plan.Swap {
-		if f := s.followObject(step.Object); f != nil {
-			watching.Go(func() { s.watchObject(ctx, step.Object, f) })
+	watch := func(o plan.Object) {
+		if f := s.followObject(o); f != nil {
+			watching.Go(func() { s.watchObject(ctx, o, f) })
 		}
+	}
+	for _, step := range s.config.Plan.Swap {
+		watch(step.Object)
+	}
+	if s.config.Plan.Mode == plan.Divert { // which changes nothing of the workload, and needs it
+		watch(s.config.Plan.Workload)
 	}
 }
 
@@ -37,12 +43,16 @@ func (s *Session) followObject(o plan.Object) *follower {
 		trouble: s.trouble,
 	}
 	switch o.Kind {
+	case "ConfigMap":
+		f.list, f.watch = listing(core.ConfigMaps(n).List), core.ConfigMaps(n).Watch
 	case "Service":
 		f.list, f.watch = listing(core.Services(n).List), core.Services(n).Watch
 	case "Deployment":
 		f.list, f.watch = listing(apps.Deployments(n).List), apps.Deployments(n).Watch
 	case "StatefulSet":
 		f.list, f.watch = listing(apps.StatefulSets(n).List), apps.StatefulSets(n).Watch
+	case "DaemonSet":
+		f.list, f.watch = listing(apps.DaemonSets(n).List), apps.DaemonSets(n).Watch
 	case "ReplicaSet":
 		f.list, f.watch = listing(apps.ReplicaSets(n).List), apps.ReplicaSets(n).Watch
 	default:
@@ -94,6 +104,7 @@ func (s *Session) watchObject(ctx context.Context, o plan.Object, f *follower) {
 		mu.Unlock()
 		if !reflect.DeepEqual(event, told) {
 			told = event
+			s.change(func() { s.found[o] = event })
 			s.tell(Event{Change: &event})
 		}
 	}
@@ -104,16 +115,26 @@ func (s *Session) examine(o plan.Object, object runtime.Object) (ChangeEvent, er
 	if object == nil {
 		return ChangeEvent{Object: o, What: Deleted}, nil
 	}
-	state, conflicts, _, err := target.Examine(s.config.Plan, object)
+	state, conflicts, changes, err := target.Examine(s.config.Plan, object)
 	if err != nil {
 		return ChangeEvent{}, err
 	}
-	event := ChangeEvent{Object: o, What: Standing}
-	switch state {
-	case plan.Restored:
-		event.What = PutBack
-	case plan.Foreign:
-		event.What, event.Conflicts = Altered, conflicts
+	if !changes {
+		state = plan.Standing
 	}
-	return event, nil
+	return changeOf(plan.Finding{Object: o, State: state, Conflicts: conflicts}), nil
+}
+
+// changeOf says what became of an object.
+func changeOf(f plan.Finding) ChangeEvent {
+	event := ChangeEvent{Object: f.Object, What: Standing}
+	switch {
+	case f.Gone:
+		event.What = Deleted
+	case f.State == plan.Restored:
+		event.What = PutBack
+	case f.State == plan.Foreign:
+		event.What, event.Conflicts = Altered, f.Conflicts
+	}
+	return event
 }

@@ -46,7 +46,7 @@ func planFor(t *testing.T, mode plan.Mode) (*fake.Clientset, *plan.Plan) {
 	client := fake.NewClientset(&deployment, &web, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}})
 	found, err := target.Resolve(t.Context(), client, namespace, "svc/web")
 	require.NoError(t, err)
-	circumstances, err := found.Look(t.Context(), client, mode)
+	circumstances, err := found.Look(t.Context(), client, mode, target.Stay)
 	require.NoError(t, err)
 	p, err := found.Plan(circumstances, target.Options{Mode: mode, Identity: "4f1c", Version: wire.Version, Image: "registry.example/agent:1"})
 	require.NoError(t, err)

@@ -44,12 +44,17 @@ type LocalEvent struct {
 	Open    bool
 }
 
-// Both is where a port's connections go if agents differ.
-const Both wire.Side = "both"
+// Where else connections may go than an agent says.
+const (
+	Both      wire.Side = "both"      // agents, or the Services that lead to the port, differ
+	Nobody    wire.Side = "nobody"    // nobody answers
+	Elsewhere wire.Side = "elsewhere" // where somebody else has the Service lead
+)
 
 // TrafficEvent says where the new connections to a port of the agent's go, once
 // the first agent has said so. An agent that is not connected, or silent, counts
-// for the origin; without one (the workload was replaced) it holds them.
+// for the origin; without one (the workload was replaced) it holds them. What others
+// do to the Services, the workload and the agents counts as well.
 type TrafficEvent struct {
 	Port      int
 	To        wire.Side
@@ -91,7 +96,7 @@ const (
 	Altered  Change = "altered"  // by somebody else
 	PutBack  Change = "put back" // as it was before the intercept
 	Deleted  Change = "deleted"
-	Standing Change = "standing" // as the plan left it, again
+	Standing Change = "standing" // as the plan needs it, again
 )
 
 // ProgressEvent says, while Await waits, for what.

@@ -20,6 +20,8 @@ type Local struct {
 	// Address is host:port. Without a host, or with "localhost", it is this
 	// machine's loopback, of IPv4 or else of IPv6.
 	Address string
+	// Services are the names of those that lead to the port.
+	Services []string
 }
 
 // dialTimeout bounds a dial of the local process. The agent waits a little

@@ -39,10 +39,10 @@ func TestReaches(t *testing.T) {
 func TestBadLocalAddresses(t *testing.T) {
 	w := newWorld(t, 1)
 	for words, locals := range map[string][]Local{
-		"missing port":        {{port, "localhost"}},
-		"is not a port":       {{port, "localhost:http"}},
-		"no TCP port 1":       {{1, "localhost:80"}},
-		"two local addresses": {{port, "localhost:80"}, {port, "localhost:81"}},
+		"missing port":        {{Port: port, Address: "localhost"}},
+		"is not a port":       {{Port: port, Address: "localhost:http"}},
+		"no TCP port 1":       {{Port: 1, Address: "localhost:80"}},
+		"two local addresses": {{Port: port, Address: "localhost:80"}, {Port: port, Address: "localhost:81"}},
 	} {
 		_, err := New(Config{Client: w.client, Plan: w.plan, Local: locals})
 		require.ErrorContains(t, err, words)
@@ -85,7 +85,7 @@ func TestPresence(t *testing.T) {
 			} else {
 				probe.Close()
 			}
-			l, err := newLocal(Local{port, c.dial + ":" + at})
+			l, err := newLocal(Local{Port: port, Address: c.dial + ":" + at})
 			require.NoError(t, err)
 			open := follow(t, l)
 			isOpen := func() bool {
@@ -111,7 +111,7 @@ func TestPresence(t *testing.T) {
 // Where sockets cannot be seen, connecting tells.
 func TestPresenceByConnecting(t *testing.T) {
 	at := freePort(t)
-	l, err := newLocal(Local{port, "127.0.0.1:" + at})
+	l, err := newLocal(Local{Port: port, Address: "127.0.0.1:" + at})
 	require.NoError(t, err)
 	l.at = nil
 	open := follow(t, l)
@@ -134,7 +134,7 @@ func TestASocketThatRefuses(t *testing.T) {
 	}
 	listener := serve(t, "[::1]:0", "local")
 	at := netip.MustParseAddrPort(listener.Addr().String())
-	l, err := newLocal(Local{port, netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), at.Port()).String()})
+	l, err := newLocal(Local{Port: port, Address: netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), at.Port()).String()})
 	require.NoError(t, err)
 	l.at = append(l.at, at) // as if it took IPv4 as well
 	open := follow(t, l)
@@ -153,7 +153,7 @@ func TestTrafficFollowsTheLocalProcess(t *testing.T) {
 	w := newWorld(t, 1)
 	one := w.start("one")
 	at := "127.0.0.1:" + freePort(t)
-	s, _ := w.session(Local{port, at})
+	s, _ := w.session(Local{Port: port, Address: at})
 	w.eventually(func() bool { return w.told.traffic().To == wire.ToOrigin })
 	require.Equal(t, "origin", one.who())
 	for range 2 {

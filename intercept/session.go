@@ -52,8 +52,9 @@ type Session struct {
 	err     error // what Run returns
 	seen    map[string]*corev1.Pod
 	links   map[types.UID]*link
-	noPods  error         // why pods cannot be watched
-	changed chan struct{} // closed and renewed when one of the above changes
+	noPods  error                       // why pods cannot be watched
+	found   map[plan.Object]ChangeEvent // what others have made of the Services and the workload
+	changed chan struct{}               // closed and renewed when one of the above changes
 }
 
 // pace is how long things take, for tests to shorten.
@@ -93,6 +94,7 @@ func New(config Config) (*Session, error) {
 		ended:   make(chan struct{}),
 		seen:    make(map[string]*corev1.Pod),
 		links:   make(map[types.UID]*link),
+		found:   make(map[plan.Object]ChangeEvent),
 		changed: make(chan struct{}),
 		count:   counter{agents: make(map[string]wire.Counters)},
 	}

@@ -2,6 +2,7 @@ package intercept
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -36,7 +37,7 @@ func (s *Session) watchTraffic(ctx context.Context) {
 		}
 		s.mu.Lock()
 		for _, l := range s.locals {
-			now, known := s.traffic(l.Port)
+			now, known := s.traffic(l.Local)
 			before, wasKnown := told[l.Port]
 			if (known || wasKnown) && before != now {
 				told[l.Port] = now
@@ -47,9 +48,86 @@ func (s *Session) watchTraffic(ctx context.Context) {
 	}
 }
 
-// traffic is where a port's connections go, as far as the agents have said. Call
-// it with mu held.
-func (s *Session) traffic(port int) (now TrafficEvent, known bool) {
+// traffic is where a port's connections go, as far as the agents have said and as is
+// known of what leads to them. Call it with mu held.
+func (s *Session) traffic(l Local) (now TrafficEvent, known bool) {
+	if now, known = s.byAgents(l.Port); !known {
+		return now, false
+	}
+	if len(s.seen) == 0 {
+		now.To, now.Why = Nobody, "no agent is there"
+	}
+	now.To, now.Why = leads(s.config.Plan, now.To, now.Why, l.Services, func(o plan.Object) ChangeEvent { return s.found[o] })
+	return now, true
+}
+
+// TrafficOf is where the new connections to a plan's Services go, given where its
+// agents send them ("" if they do not say) and how its objects are found, and why it
+// is not where the agents say.
+func TrafficOf(p *plan.Plan, to wire.Side, findings []plan.Finding) (wire.Side, string) {
+	found := make(map[plan.Object]ChangeEvent)
+	for _, f := range findings {
+		found[f.Object] = changeOf(f)
+	}
+	return leads(p, to, "", p.Services, func(o plan.Object) ChangeEvent { return found[o] })
+}
+
+// leads is where connections go that come to any of those Services, and why, given
+// where the agents send them.
+func leads(p *plan.Plan, to wire.Side, why string, services []string, found func(plan.Object) ChangeEvent) (wire.Side, string) {
+	workload := found(p.Workload)
+	switch {
+	case workload.What == Deleted && (to == wire.ToOrigin || to == ""):
+		to, why = Nobody, workload.String()
+	case workload.turned() && p.Mode == plan.Replace:
+		to, why = Both, workload.String()
+	}
+	var turned []ChangeEvent
+	for _, name := range services {
+		if e := found(plan.Object{Kind: "Service", Name: name}); e.turned() || e.What == Deleted {
+			turned = append(turned, e)
+		}
+	}
+	switch {
+	case len(turned) == 0:
+		return to, why
+	case len(turned) < len(services):
+		return Both, turned[0].String()
+	}
+	return turned[0].leads(), turned[0].String()
+}
+
+// turned reports that somebody else has an object do something else than the plan
+// wants.
+func (e ChangeEvent) turned() bool { return e.What == PutBack || e.What == Altered }
+
+// leads is where a Service leads that is not as the plan wants it.
+func (e ChangeEvent) leads() wire.Side {
+	switch e.What {
+	case PutBack:
+		return wire.ToOrigin
+	case Altered:
+		return Elsewhere
+	}
+	return Nobody
+}
+
+// String is the whole sentence, for people.
+func (e ChangeEvent) String() string {
+	switch {
+	case e.What == PutBack:
+		return fmt.Sprintf("somebody else has put %s back as it was", e.Object)
+	case e.What == Deleted:
+		return fmt.Sprintf("somebody else has deleted %s", e.Object)
+	case e.What == Altered && len(e.Conflicts) > 0:
+		return e.Conflicts[0].String()
+	}
+	return fmt.Sprintf("%s is as the intercept needs it", e.Object)
+}
+
+// byAgents is where a port's connections go, as far as the agents have said. Call it
+// with mu held.
+func (s *Session) byAgents(port int) (now TrafficEvent, known bool) {
 	now = TrafficEvent{Port: port, To: withoutDeveloper(s.config.Plan.Mode), Why: "no agent is connected"}
 	uids := slices.Collect(maps.Keys(s.links))
 	slices.Sort(uids) // lest the reason change with the order

@@ -15,6 +15,7 @@ import (
 	"github.com/devtun/devtun/intercept/handover"
 	"github.com/devtun/devtun/intercept/image"
 	"github.com/devtun/devtun/intercept/plan"
+	"github.com/devtun/devtun/intercept/target"
 )
 
 // imageVariable names the agent's image where --agent-image does not.
@@ -28,6 +29,7 @@ type interceptOptions struct {
 	ports     []string // LOCAL:PORT
 	to        string   // host of the local process; "" is this machine
 	replace   bool
+	move      string        // a target.Move
 	grace     time.Duration // 0: the mode's
 	image     string
 	container string
@@ -55,6 +57,12 @@ An agent pod is put in the way of the services' traffic and carries it here. The
 workload runs on, and gets every connection that the process here does not take:
 while it does not listen, while it is restarted, when this machine is gone. With
 --replace the workload is scaled to zero instead, for what must not run twice.
+
+The workload's pods are not touched: connections that clients keep open stay with
+them until the clients reconnect. --move-connections evicts the pods, one at a time,
+each once the process here answers and the last one's successor is ready. That is
+refused for a StatefulSet and for a single ready pod; --move-connections=force does
+it all the same.
 
 At the end, by Ctrl-C or with COMMAND, everything is put back. If devtun is killed,
 'devtun restore' does it, from any machine, and after --grace the agent by itself.
@@ -99,6 +107,8 @@ environment over its own.`,
 	flags.StringSliceVar(&o.ports, "port", nil, "a port and where the process listens for it here: LOCAL:PORT, PORT being a service's, by number or name; repeat it for more (default: all TCP ports, on the container's numbers)")
 	flags.StringVar(&o.to, "to", "", "host where the process listens (default: this machine)")
 	flags.BoolVar(&o.replace, "replace", false, "scale the workload to zero while the intercept stands")
+	flags.StringVar(&o.move, "move-connections", "", "evict the workload's pods, so that connections that clients keep open come here as well; 'force': also a StatefulSet's, and a single one")
+	flags.Lookup("move-connections").NoOptDefVal = string(target.Evict)
 	flags.DurationVar(&o.grace, "grace", 0, fmt.Sprintf("how long the agent waits for a devtun that is gone, before it restores (default: %v, %v with --replace)", plan.Divert.DefaultGrace(), plan.Replace.DefaultGrace()))
 	flags.StringVar(&o.image, "agent-image", "", "the agent's image (default: $"+imageVariable+", or else what 'devtun image save' makes)")
 	flags.StringVar(&o.container, "container", "", "container whose environment and files are wanted (default: the one that listens)")
@@ -121,6 +131,7 @@ func (o *interceptOptions) completeIntercept(cmd *cobra.Command) {
 		return cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)
 	}
 	cmd.RegisterFlagCompletionFunc("output", fixed("json", "yaml"))
+	cmd.RegisterFlagCompletionFunc("move-connections", fixed(string(target.Evict), string(target.Force)))
 	cmd.RegisterFlagCompletionFunc("hosts", fixed(privateHosts, systemHosts))
 	cmd.RegisterFlagCompletionFunc("env-format", fixed("dotenv", "docker", "sh", "json"))
 	cmd.ValidArgsFunction = func(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
@@ -145,6 +156,12 @@ func (o *interceptOptions) validate() error {
 		return usage("add --dry-run", "-o yaml is for --dry-run")
 	case o.dryRun:
 		o.output = "" // nothing else is printed
+	}
+	switch move := target.Move(o.move); {
+	case move != target.Stay && move != target.Evict && move != target.Force:
+		return usage("write --move-connections, or --move-connections=force", "unknown --move-connections=%s", o.move)
+	case move != target.Stay && o.replace:
+		return usage("leave one of them out", "--replace ends all connections with the pods: there is nothing for --move-connections")
 	}
 	if o.grace < 0 {
 		return usage("give a duration such as 1m", "--grace %v is negative", o.grace)
@@ -185,8 +202,11 @@ func (o *interceptOptions) mode() plan.Mode {
 
 // feature is what devtun rbac calls it.
 func (o *interceptOptions) feature() string {
-	if o.replace {
+	switch {
+	case o.replace:
 		return "replace"
+	case o.move != "":
+		return "move-connections"
 	}
 	return "intercept"
 }

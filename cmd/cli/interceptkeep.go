@@ -3,12 +3,19 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
+	"sync"
 	"time"
 
 	"github.com/devtun/devtun/intercept/plan"
 )
 
+// errRestored says that the intercept's plan is gone, or what owns the rest. What it
+// means for the user, the restore finds out.
 var errRestored = errors.New("the intercept no longer stands: it was restored by the agent, which had been without this devtun, or by somebody else")
+
+// errTakenAway says so if nobody had restored it.
+var errTakenAway = errors.New("the intercept no longer stands: somebody else has deleted its plan or its agents; devtun has put everything back")
 
 // keepPlan tells all agents that the developer is there, while one is in reach,
 // and ends the holding when the plan is gone: an agent or somebody else has
@@ -50,20 +57,72 @@ func (i *intercepting) grace() time.Duration {
 	return i.plan.Mode.DefaultGrace()
 }
 
-// evict moves the connections that clients hold to the origin since before.
-func (h *holding) evict(ctx context.Context) {
+// keepOwn makes again what somebody has deleted of what the plan has made, and ends
+// the holding where that cannot be. When the plan is gone, all is put back from memory.
+func (h *holding) keepOwn(ctx context.Context) {
+	gone := make(chan plan.Object, len(h.plan.Prepare)+1)
+	var watching sync.WaitGroup
+	defer watching.Wait()
+	watching.Go(func() {
+		h.agents.WatchOwn(ctx, func(o plan.Object) {
+			select {
+			case gone <- o:
+			case <-ctx.Done():
+			}
+		})
+	})
+	for {
+		select {
+		case o := <-gone:
+			if o.Kind == "ConfigMap" {
+				h.fail(errRestored)
+				return
+			}
+			h.makeAgain(ctx, o)
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (h *holding) makeAgain(ctx context.Context, o plan.Object) {
+	h.printer.warn(false, "somebody else has deleted %s: it is made again", o)
+	err := within(ctx, swapTimeout, func(ctx context.Context) error { return h.executor.MakeAgain(ctx, o) })
+	switch {
+	case ctx.Err() != nil:
+	case errors.Is(err, plan.ErrRestored):
+		h.fail(errRestored)
+	case err != nil:
+		h.fail(fmt.Errorf("somebody else has deleted %s, and it cannot be made again: %w", o, err))
+	default:
+		h.printer.warn(true, "%s is there again", o)
+	}
+}
+
+// kept is said of connections that are not moved.
+const kept = "connections that clients keep open stay with the workload until they reconnect"
+
+// keptNote tells what becomes of connections that clients keep open.
+func (h *holding) keptNote() string {
+	if h.plan.MoveConnections {
+		return fmt.Sprintf("connections that clients keep open are moved once your process answers: the pods of %s are evicted, one at a time", h.plan.Workload)
+	}
+	return kept + "; --move-connections moves them"
+}
+
+// moveConnections has the origin's pods evicted, which hold the connections that
+// clients have kept open since before.
+func (h *holding) moveConnections(ctx context.Context) {
 	select { // a node that does not know of the swap yet still sends to them
 	case <-time.After(time.Duration(h.plan.Settle)):
 	case <-ctx.Done():
 		return
 	}
-	stayed, err := h.found.Evict(ctx, h.cluster.client, func(pod string) {
-		if h.printer.verbose {
-			h.progress("pod %s of the origin is replaced, so that its clients connect anew", pod)
-		}
+	stayed, err := h.found.Evict(ctx, h.cluster.client, h.agents.AwaitDeveloper, func(pod string) {
+		h.progress("pod %s is evicted, so that its clients connect anew", pod)
 	})
 	if err != nil && ctx.Err() == nil {
-		h.printer.warn(false, "connections that clients hold already may stay with the origin: %v", err)
+		h.printer.warn(false, "%s: %v", kept, err)
 	}
 	for _, s := range stayed {
 		h.printer.note(s.Text, s.Hint)

@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -18,17 +19,20 @@ func (o *interceptOptions) locals(found *target.Target) ([]intercept.Local, erro
 	var locals []intercept.Local
 	add := func(port target.Port, number int) error {
 		address := net.JoinHostPort(o.to, strconv.Itoa(number))
-		for _, l := range locals {
+		for i, l := range locals {
 			switch {
-			case l.Port == port.Target && l.Address == address:
-				return nil // another service leads to the same port
+			case l.Port == port.Target && l.Address == address: // another service leads to the same port
+				if !slices.Contains(l.Services, port.Service) {
+					locals[i].Services = append(l.Services, port.Service)
+				}
+				return nil
 			case l.Port == port.Target:
 				return usage("name it once", "port %d of the container is to go to both %s and %s", l.Port, shown(l.Address), shown(address))
 			case l.Address == address:
 				return usage("give each its own local port with --port LOCAL:PORT", "ports %d and %d of the container are both to go to %s", l.Port, port.Target, shown(address))
 			}
 		}
-		locals = append(locals, intercept.Local{Port: port.Target, Address: address})
+		locals = append(locals, intercept.Local{Port: port.Target, Address: address, Services: []string{port.Service}})
 		return nil
 	}
 	if len(o.ports) == 0 {

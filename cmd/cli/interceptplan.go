@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"os/user"
-	"slices"
 	"strings"
 	"time"
 
@@ -63,12 +62,12 @@ func (o *interceptOptions) plan(ctx context.Context, printer *printer) (*interce
 	if i.locals, err = o.locals(i.found); err != nil {
 		return nil, err
 	}
-	circumstances, err := i.found.Look(ctx, cluster.client, o.mode())
+	circumstances, err := i.found.Look(ctx, cluster.client, o.mode(), target.Move(o.move))
 	if err != nil {
 		return nil, err
 	}
 	i.printer = &interceptPrinter{printer: printer, target: i.found, locals: i.locals, routes: make(map[int]string)}
-	for _, note := range slices.Concat(i.found.Notes, circumstances.Notes) {
+	for _, note := range circumstances.Notes {
 		i.printer.note(note.Text, note.Hint)
 	}
 	return i, i.compute(ctx, circumstances)
@@ -80,7 +79,7 @@ func (i *intercepting) compute(ctx context.Context, circumstances *target.Circum
 	options := target.Options{
 		Mode: i.options.mode(), Owner: thisOwner(), Identity: rand.Text(), Version: wire.Version,
 		Image: i.options.agentImage(), PullPolicy: corev1.PullIfNotPresent,
-		Container: i.options.container, Grace: i.options.grace,
+		Container: i.options.container, Grace: i.options.grace, MoveConnections: i.options.move != "",
 	}
 	if i.plan, err = i.found.Plan(circumstances, options); err != nil || i.options.dryRun {
 		return err

@@ -122,6 +122,8 @@ func (p *interceptPrinter) traffic(e *intercept.TrafficEvent) {
 		where = p.address(e.Port)
 	case wire.ToOrigin:
 		where = "the origin"
+	case intercept.Nobody:
+		where = "nobody answers"
 	case intercept.Both:
 		where = "the origin and " + p.address(e.Port)
 	}
@@ -191,9 +193,9 @@ func (p *interceptPrinter) change(e *intercept.ChangeEvent) {
 	case intercept.Standing:
 		p.warn(true, "%s is again as the intercept needs it", e.Object)
 	case intercept.PutBack:
-		p.warn(false, "somebody else has put %s back as it was: the intercept gets nothing from it", e.Object)
+		p.warn(false, "%s: the intercept gets nothing from it", e)
 	case intercept.Deleted:
-		p.warn(false, "somebody else has deleted %s", e.Object)
+		p.warn(false, "%s", e)
 	default:
 		for _, conflict := range e.Conflicts {
 			p.warn(false, "%s", conflict)

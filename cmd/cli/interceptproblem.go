@@ -26,6 +26,7 @@ func intercepts(err error) *Problem {
 	var refusal *wire.Refusal
 	var theirs *handover.ForeignError
 	var busy *handover.BusyError
+	var orphan *plan.OrphanError
 	switch {
 	case errors.As(err, &misnamed):
 		return &Problem{Err: err, Code: ExitUsage, Hint: "write NAME, svc/NAME, deploy/NAME or sts/NAME"}
@@ -52,7 +53,10 @@ func intercepts(err error) *Problem {
 		return &Problem{Err: err, Code: ExitMachine, Hint: "devtun overwrites nothing that is not its own: name another file, or move this one away"}
 	case errors.As(err, &busy):
 		return &Problem{Err: err, Code: ExitInUse, Hint: "name another file: each session needs its own"}
-	case errors.Is(err, errRestored):
+	case errors.As(err, &orphan):
+		p := orphan.Plan
+		return &Problem{Err: err, Code: ExitRefused, Hint: fmt.Sprintf("put it back first: devtun restore %s -n %s", p.Name, p.Namespace)}
+	case errors.Is(err, errRestored), errors.Is(err, errTakenAway):
 		return &Problem{Err: err, Code: ExitRefused, Hint: "run the command again to intercept anew"}
 	case errors.As(err, &status):
 		return diagnosePlanStatus(err, status)

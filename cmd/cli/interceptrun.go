@@ -98,7 +98,8 @@ func (i *intercepting) run(ctx context.Context, tracker *status.Tracker, streams
 	i.progress("preparing %s for %s", i.plan.Agent, i.plan.Workload)
 	if err := within(ctx, swapTimeout, executor.Prepare); err != nil {
 		executor.Undone = nil
-		return errors.Join(unlessEnded(ctx, err), i.restore(ctx, tracked, executor, &draining))
+		_, restored := i.restore(ctx, tracked, executor, &draining)
+		return errors.Join(unlessEnded(ctx, err), restored)
 	}
 	running.Go(func() {
 		if err := agents.Run(beside); err != nil {
@@ -107,7 +108,11 @@ func (i *intercepting) run(ctx context.Context, tracker *status.Tracker, streams
 	})
 	h := &holding{intercepting: i, tracker: tracker, tracked: tracked, agents: agents, given: given, executor: executor, program: program, began: began, running: &running, fail: fail}
 	err = h.hold(ctx, beside, start)
-	return errors.Join(err, i.restore(ctx, tracked, executor, &draining))
+	undone, restored := i.restore(ctx, tracked, executor, &draining)
+	if errors.Is(err, errRestored) && undone {
+		err = errTakenAway
+	}
+	return errors.Join(err, restored)
 }
 
 // about is the intercept as its status has it, before anything has been done.
@@ -168,8 +173,12 @@ func (h *holding) hold(ctx, beside context.Context, start helper.Start) error {
 	defer stop()
 	watchers.Go(func() { h.agents.WatchChanges(watching) })
 	watchers.Go(func() { h.keepPlan(watching) })
+	watchers.Go(func() { h.keepOwn(watching) })
 	if h.plan.Mode == plan.Divert {
-		watchers.Go(func() { h.evict(watching) })
+		h.printer.note(h.keptNote(), "")
+	}
+	if h.plan.MoveConnections {
+		watchers.Go(func() { h.moveConnections(watching) })
 	}
 	if h.program == nil {
 		<-ctx.Done()
@@ -221,31 +230,32 @@ func unlessEnded(ctx context.Context, err error) error {
 func (i *intercepting) progress(format string, args ...any) { i.printer.progress(format, args...) }
 
 // restore puts everything back, and lets what is under way end. It has a time of
-// its own: the one that was to be spent is over.
-func (i *intercepting) restore(ctx context.Context, tracked *status.Intercepted, executor *plan.Executor, draining *sync.WaitGroup) error {
+// its own: the one that was to be spent is over. It returns whether it had to put
+// anything back.
+func (i *intercepting) restore(ctx context.Context, tracked *status.Intercepted, executor *plan.Executor, draining *sync.WaitGroup) (undone bool, err error) {
 	tracked.To(status.Restoring)
 	ctx = context.WithoutCancel(ctx)
 	var report *plan.Report
-	err := within(ctx, restoreTimeout, func(ctx context.Context) (err error) {
+	err = within(ctx, restoreTimeout, func(ctx context.Context) (err error) {
 		report, err = executor.Restore(ctx)
 		return err
 	})
 	if errors.Is(err, plan.ErrNone) {
 		tracked.Over()
-		return nil
+		return false, nil // somebody else has restored it, and that is said
 	}
 	if err != nil {
 		tracked.To(status.Failed)
-		return &Problem{Err: fmt.Errorf("restore %s: %w", i.plan.Workload, err), Code: ExitFailure,
+		return false, &Problem{Err: fmt.Errorf("restore %s: %w", i.plan.Workload, err), Code: ExitFailure,
 			Hint: fmt.Sprintf("when the cluster can be reached again, run 'devtun restore %s -n %s'", i.plan.Name, i.plan.Namespace)}
 	}
 	draining.Wait()
 	tracked.Over()
 	i.printer.restored(report)
 	if len(report.Conflicts) > 0 {
-		return conflictProblem(report)
+		return true, conflictProblem(report)
 	}
-	return nil
+	return len(report.Undone) > 0, nil
 }
 
 func conflictProblem(report *plan.Report) error {

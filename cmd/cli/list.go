@@ -29,7 +29,9 @@ func newList(streams Streams) *cobra.Command {
 		Short: "List the intercepts that stand",
 		Long: `List the intercepts that stand in a namespace, whoever holds them: by whom, on which
 machine, since when, in which mode, whether their devtun is connected, and where the
-traffic goes. The agents are asked for the last two; what they do not say is unknown.`,
+traffic goes. The agents are asked for the last two; what they do not say is unknown.
+What others have changed, deleted or put back since is noted, and so is an intercept
+whose plan somebody has deleted.`,
 		Example: `  devtun list
   devtun list -n demo -o json`,
 		Args: noArgs,
@@ -54,7 +56,8 @@ type listed struct {
 	Mode      plan.Mode   `json:"mode"`
 	Owner     plan.Owner  `json:"owner"`
 	Connected string      `json:"connected"` // yes, no, unknown
-	Traffic   string      `json:"traffic"`   // developer, origin, held, both, unknown
+	Traffic   string      `json:"traffic"`   // developer, origin, held, both, nobody, elsewhere, unknown
+	Note      string      `json:"note"`      // what is not as the intercept wants it; may be empty
 }
 
 func runList(ctx context.Context, kube *kubeFlags, output string, streams Streams) error {
@@ -75,7 +78,16 @@ func runList(ctx context.Context, kube *kubeFlags, output string, streams Stream
 			ctx, cancel := context.WithTimeout(ctx, askTimeout)
 			defer cancel()
 			statuses := intercept.Ask(ctx, s.cluster.client, pool.Dial, p)
-			rows[i] = listed{p.Name, p.Namespace, p.Workload, p.Services, p.Mode, p.Owner, connected(statuses), trafficOf(statuses)}
+			row := listed{Name: p.Name, Namespace: p.Namespace, Workload: p.Workload, Services: p.Services, Mode: p.Mode, Owner: p.Owner, Connected: connected(statuses)}
+			findings, err := plan.Find(ctx, s.client, p)
+			to, why := intercept.TrafficOf(p, trafficOf(statuses), findings)
+			row.Traffic, row.Note = cmp.Or(string(to), unknown), why
+			if i >= len(plans)-s.orphans {
+				row.Note = fmt.Sprintf("its plan is gone; put it back: devtun restore %s -n %s", p.Name, p.Namespace)
+			} else if err != nil && row.Note == "" {
+				row.Note = err.Error()
+			}
+			rows[i] = row
 		})
 	}
 	asking.Wait()
@@ -93,10 +105,10 @@ func runList(ctx context.Context, kube *kubeFlags, output string, streams Stream
 		return nil
 	}
 	table := tabwriter.NewWriter(streams.Out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "NAME\tSERVICES\tMODE\tOWNER\tMACHINE\tSINCE\tCONNECTED\tTRAFFIC")
+	fmt.Fprintln(table, "NAME\tSERVICES\tMODE\tOWNER\tMACHINE\tSINCE\tCONNECTED\tTRAFFIC\tNOTE")
 	for _, row := range rows {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", row.Name, cmp.Or(strings.Join(row.Services, ","), "-"), row.Mode, row.Owner.User, row.Owner.Machine,
-			row.Owner.Since.Local().Format("2006-01-02 15:04:05"), row.Connected, row.Traffic)
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", row.Name, cmp.Or(strings.Join(row.Services, ","), "-"), row.Mode, row.Owner.User, row.Owner.Machine,
+			row.Owner.Since.Local().Format("2006-01-02 15:04:05"), row.Connected, row.Traffic, cmp.Or(row.Note, "-"))
 	}
 	table.Flush()
 	return err
@@ -116,16 +128,16 @@ func connected(statuses []wire.Status) string {
 	return "no"
 }
 
-// trafficOf says where the traffic of all ports and agents goes.
-func trafficOf(statuses []wire.Status) string {
+// trafficOf says where the traffic of all ports goes, by all agents; "" if none says.
+func trafficOf(statuses []wire.Status) wire.Side {
 	to := wire.Side("")
 	for _, status := range statuses {
 		for _, state := range status.States {
 			if to != "" && to != state.To {
-				return string(intercept.Both)
+				return intercept.Both
 			}
 			to = state.To
 		}
 	}
-	return cmp.Or(string(to), unknown)
+	return to
 }

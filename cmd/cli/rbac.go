@@ -22,6 +22,9 @@ var features = []struct {
 	{"intercept", "devtun intercept, which forwards as well", func() []target.Right {
 		return slices.Concat(forwarding(), target.Rights(plan.Divert))
 	}},
+	{"move-connections", "devtun intercept --move-connections", func() []target.Right {
+		return slices.Concat(forwarding(), target.Rights(plan.Divert), target.Moving())
+	}},
 	{"replace", "devtun intercept --replace", func() []target.Right {
 		return slices.Concat(forwarding(), target.Rights(plan.Replace))
 	}},
@@ -48,17 +51,18 @@ func newRBAC(streams Streams) *cobra.Command {
 		Long: `Print, as YAML, a Role for each feature that allows just what it needs in a
 namespace. devtun never needs a right beyond the namespaces it works in.
 
-  forward     devtun forward, devtun run
-  intercept   devtun intercept
-  replace     devtun intercept --replace
-  restore     devtun restore
-  list        devtun list`,
+  forward            devtun forward, devtun run
+  intercept          devtun intercept
+  move-connections   devtun intercept --move-connections
+  replace            devtun intercept --replace
+  restore            devtun restore
+  list               devtun list`,
 		Example: `  devtun rbac forward
   devtun rbac intercept restore | kubectl apply -n demo -f -`,
 		ValidArgs: names,
 		RunE: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return usage("name one or more of forward, intercept, replace, restore, list", "devtun rbac wants a feature")
+				return usage("name one or more of forward, intercept, move-connections, replace, restore, list", "devtun rbac wants a feature")
 			}
 			return runRBAC(args, streams)
 		},
@@ -75,7 +79,7 @@ func runRBAC(args []string, streams Streams) error {
 			return f.name == name
 		})
 		if i < 0 {
-			return usage("one of forward, intercept, replace, restore, list", "unknown feature %q", name)
+			return usage("one of forward, intercept, move-connections, replace, restore, list", "unknown feature %q", name)
 		}
 		role := rbacv1.Role{
 			TypeMeta:   metav1.TypeMeta{APIVersion: rbacv1.SchemeGroupVersion.String(), Kind: "Role"},

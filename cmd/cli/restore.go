@@ -30,7 +30,8 @@ all that it made: from any machine, and as any user with the rights. NAME is an
 intercept's, as 'devtun list' shows it. Without it the only one that stands is meant.
 
 What somebody else has changed meanwhile stays as it is, and is named. An intercept
-that a devtun still holds ends, and that devtun says so.`,
+that a devtun still holds ends, and that devtun says so. One whose plan somebody has
+deleted is found by the undo that stands on each object that it changed.`,
 		Example: `  devtun list
   devtun restore service-middle
   devtun restore --all -n demo`,
@@ -69,6 +70,7 @@ type standing struct {
 	namespace string
 	client    *plan.Client
 	cluster   *cluster
+	orphans   int // so many of the last ones have no stored plan
 }
 
 // intercepts lists the intercepts that stand in the namespace.
@@ -93,7 +95,9 @@ func (k *kubeFlags) intercepts(ctx context.Context) (*standing, []*plan.Plan, er
 		return nil, nil, err
 	}
 	plans, err := plan.List(ctx, s.client, s.namespace)
-	return s, plans, err
+	orphans, lost := plan.Orphans(ctx, s.client, s.namespace)
+	s.orphans = len(orphans)
+	return s, append(plans, orphans...), errors.Join(err, lost)
 }
 
 func runRestore(ctx context.Context, o *restoreOptions, streams Streams) (err error) {
@@ -149,12 +153,9 @@ func (o *restoreOptions) selected(namespace string, plans []*plan.Plan) ([]*plan
 func (s *standing) restore(ctx context.Context, p *plan.Plan, printer *interceptPrinter) error {
 	var report *plan.Report
 	err := within(ctx, restoreTimeout, func(ctx context.Context) (err error) {
-		report, err = plan.Restore(ctx, s.client, plan.Ref{Namespace: p.Namespace, Name: p.Name, Identity: p.Identity})
+		report, err = plan.Restorer{Client: s.client}.RestoreAny(ctx, p)
 		return err
 	})
-	if errors.Is(err, plan.ErrNone) { // somebody was quicker
-		report, err = &plan.Report{Plan: p}, nil
-	}
 	if err != nil {
 		return fmt.Errorf("restore %s: %w", p.Name, err)
 	}

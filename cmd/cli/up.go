@@ -80,6 +80,7 @@ what has failed. A project file, with all there is:
       ports: [3000:http]
       to: localhost
       replace: false
+      moveConnections: evict
       grace: 1m
       container: app
       agentImage: registry.example/devtun-agent:dev

@@ -83,7 +83,7 @@ func selectProject(p *project.Project, namespace string, intercepted []discovery
 func projectIntercept(p *project.Project, c project.Intercept) *interceptOptions {
 	o := &interceptOptions{
 		forwardOptions: *projectForward(p),
-		name:           c.Workload, ports: c.Ports, to: c.To, replace: c.Replace, grace: c.Grace.Value(0),
+		name:           c.Workload, ports: c.Ports, to: c.To, replace: c.Replace, move: c.MoveConnections, grace: c.Grace.Value(0),
 		image: c.AgentImage, container: c.Container,
 		envFile: c.EnvFile, envJSON: c.EnvJSON, envFormat: c.EnvFormat, files: c.Files, keep: c.Keep,
 		noForward: true, // the session forwards

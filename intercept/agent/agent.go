@@ -29,6 +29,11 @@ type Agent struct {
 	// intercept no longer stands. Nil means that there are no other agents.
 	Touched func(context.Context) (string, error)
 
+	// Abandoned reports that the intercept is not to go on without this agent:
+	// somebody has deleted its plan, or, while no developer is there who would make
+	// them again, all agents. Nil means that it never is.
+	Abandoned func(ctx context.Context, present bool) (bool, error)
+
 	// Environ is handed over to the developer's side: KEY=VALUE.
 	Environ []string
 
@@ -46,7 +51,7 @@ type Agent struct {
 	// counts as idle.
 	Rest time.Duration
 
-	learn   func(ctx context.Context, origin string) // its address, before it is needed
+	learn   func(ctx context.Context, origin string) // its pods, before they are needed
 	clients *clients
 	counts  counts
 
@@ -100,10 +105,8 @@ func (a *Agent) Run(ctx context.Context) error {
 	for _, serve := range ports {
 		working.Go(func() { serve(work) })
 	}
-	for _, port := range a.Config.Ports {
-		if port.Protocol == TCP && port.Origin != "" {
-			working.Go(func() { a.learn(work, port.Origin) })
-		}
+	for _, origin := range a.Config.origins() {
+		working.Go(func() { a.learn(work, origin) })
 	}
 	working.Go(func() { a.watchRoutes(work) })
 	working.Go(func() { a.watchGrace(work) })
@@ -112,10 +115,34 @@ func (a *Agent) Run(ctx context.Context) error {
 
 	<-ctx.Done()
 	a.drain("the agent is stopping")
+	var leaving sync.WaitGroup
+	leaving.Go(func() { a.leave(work) })
 	a.windUp()
+	leaving.Wait()
 	stop(errEnded)
 	working.Wait()
 	return nil
+}
+
+// leave undoes the intercept, when the agent is told to stop, if that is the end of
+// it: with the agents gone the Services would lead nowhere.
+func (a *Agent) leave(ctx context.Context) {
+	a.mu.Lock()
+	restored, present := a.restored, a.current != nil && a.current.session.Present()
+	a.mu.Unlock()
+	if restored || a.Restore == nil || a.Abandoned == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, leaveTimeout)
+	defer cancel()
+	abandoned, err := a.Abandoned(ctx, present)
+	if err == nil && abandoned {
+		a.Log.Warn("restoring: the intercept was taken away")
+		err = a.Restore(ctx, func() {})
+	}
+	if err != nil {
+		a.Log.Warn("cannot see to the restore", "error", err)
+	}
 }
 
 // listen opens all listeners, the sessions' last: who reaches that finds the

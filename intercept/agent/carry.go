@@ -12,7 +12,7 @@ import (
 const (
 	// originPatience bounds the search for an origin that takes a connection: a
 	// pod that is just being replaced refuses for a moment.
-	originPatience = 5 * time.Second
+	originPatience = 10 * time.Second
 
 	// retryMin and retryMax bound the pause between two attempts.
 	retryMin = 20 * time.Millisecond

@@ -15,13 +15,9 @@ import (
 	"github.com/devtun/devtun/intercept/wire"
 )
 
-// ConfigVariable holds the configuration, as JSON. Variables that begin with
-// ownPrefix are not the container's and are not handed over: this one, and those
-// by which the kubelet tells of the origin Services.
-const (
-	ConfigVariable = "DEVTUN_AGENT_CONFIG"
-	ownPrefix      = "DEVTUN_"
-)
+// ConfigVariable holds the configuration, as JSON. It is not the container's and is
+// not handed over.
+const ConfigVariable = "DEVTUN_AGENT_CONFIG"
 
 // Protocol is a port's protocol.
 type Protocol string
@@ -43,7 +39,10 @@ type Config struct {
 	Ports       []Port    `json:"ports"`
 	Files       []string  `json:"files,omitempty"` // absolute paths to hand over
 	Grace       Duration  `json:"grace"`           // without a developer, before the restore; 0: never
-	Hold        Duration  `json:"hold,omitempty"`  // a connection without an origin waits; 0: DefaultHold
+	// Undo is the plan, as far as it takes to undo the swap without the stored one;
+	// see plan.Plan.Undo. It is there unless Grace is 0.
+	Undo json.RawMessage `json:"undo,omitempty"`
+	Hold Duration        `json:"hold,omitempty"` // a connection without an origin waits; 0: DefaultHold
 	// Patience bounds, at the end, the wait for connections; 0: DefaultPatience.
 	Patience Duration `json:"patience,omitempty"`
 }
@@ -128,12 +127,30 @@ func (c *Config) complete() error {
 	if c.Patience == 0 {
 		c.Patience = Duration(DefaultPatience)
 	}
+	if c.Undo != nil {
+		if _, err := plan.Parse(c.Undo); err != nil {
+			return fmt.Errorf("undo: %w", err)
+		}
+	}
 	for _, name := range c.Files {
 		if !path.IsAbs(name) {
 			return fmt.Errorf("file %q is not an absolute path", name)
 		}
 	}
 	return c.completePorts()
+}
+
+// origins are the ports' origins, one of each host.
+func (c *Config) origins() (all []string) {
+	seen := make(map[string]bool)
+	for _, p := range c.Ports {
+		host, _, _ := net.SplitHostPort(p.Origin) // completePorts has checked it
+		if host != "" && !seen[host] {
+			seen[host] = true
+			all = append(all, p.Origin)
+		}
+	}
+	return all
 }
 
 func (c *Config) completePorts() error {

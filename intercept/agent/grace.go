@@ -17,6 +17,10 @@ const (
 	restorePause        = time.Second
 	longestRestorePause = 15 * time.Second
 
+	// leaveTimeout bounds what an agent that is told to stop does about the restore:
+	// a pod has 30 s to end in.
+	leaveTimeout = 20 * time.Second
+
 	// lookTimeout bounds a look at whether the developer uses another agent.
 	lookTimeout = 10 * time.Second
 )
@@ -28,7 +32,7 @@ func (a *Agent) watchGrace(ctx context.Context) {
 		return
 	}
 	a.change(func() { a.restored = true })
-	a.Log.Warn("restoring: no developer was there for too long", "grace", time.Duration(a.Config.Grace))
+	a.Log.Warn("restoring: no developer was there for too long, or the plan is gone", "grace", time.Duration(a.Config.Grace))
 	undone := func() { a.drain("the workload is restored") }
 	for pause := restorePause; ; pause = min(2*pause, longestRestorePause) {
 		attempt, cancel := context.WithTimeout(ctx, restoreTimeout)
@@ -65,7 +69,7 @@ func (a *Agent) outlastGrace(ctx context.Context) bool {
 			touch, err := a.look(ctx)
 			switch {
 			case errors.Is(err, plan.ErrNone):
-				return ctx.Err() == nil // somebody else has restored
+				return ctx.Err() == nil // it was restored, or somebody has deleted the plan
 			case err != nil:
 				a.Log.Warn("cannot see whether a developer uses another agent", "error", err)
 				last = nil

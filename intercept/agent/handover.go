@@ -34,7 +34,7 @@ func (a *Agent) handOver(ctx context.Context, opening wire.Opening, stream *wire
 func handedOver(environ []string) []string {
 	var handed []string
 	for _, pair := range environ {
-		if !strings.HasPrefix(pair, ownPrefix) {
+		if !strings.HasPrefix(pair, ConfigVariable+"=") {
 			handed = append(handed, pair)
 		}
 	}

@@ -75,13 +75,28 @@ func (a *Agent) restoreFromPod() error {
 	if err != nil {
 		return fmt.Errorf("prepare to restore: %w", err)
 	}
+	if a.Config.Undo == nil {
+		return errors.New("prepare to restore: there is no undo")
+	}
+	undo, err := plan.Parse(a.Config.Undo)
+	if err != nil {
+		return fmt.Errorf("prepare to restore: %w", err)
+	}
 	ref := plan.Ref{Namespace: namespace, Name: a.Config.Name, Identity: a.Config.Identity}
 	a.Touched = func(ctx context.Context) (string, error) { return plan.LastTouch(ctx, client, ref) }
-	a.Restore = func(ctx context.Context, undone func()) error {
-		report, err := plan.Restorer{Client: client, Undone: undone}.Restore(ctx, ref)
+	a.Abandoned = func(ctx context.Context, present bool) (bool, error) {
+		_, err := plan.LastTouch(ctx, client, ref)
 		if errors.Is(err, plan.ErrNone) {
-			return nil // somebody else was quicker
+			return true, nil
 		}
+		if err != nil || present {
+			return false, err
+		}
+		stand, err := plan.AgentsStand(ctx, client, undo)
+		return !stand, err
+	}
+	a.Restore = func(ctx context.Context, undone func()) error {
+		report, err := plan.Restorer{Client: client, Undone: undone, Inside: true}.RestoreAny(ctx, undo)
 		if report != nil {
 			for _, conflict := range report.Conflicts {
 				a.Log.Warn(conflict.String())

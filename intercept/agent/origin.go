@@ -1,74 +1,181 @@
 package agent
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"net"
 	"sync"
 	"time"
 )
 
-// learnAgain is the pause after a name server did not tell an origin's address.
-const learnAgain = 500 * time.Millisecond
+const (
+	// staleAfter is the age of an answer of the name server from which on a dial has
+	// it renewed, and idleAfter the greatest age that one is let reach. Name servers
+	// of clusters answer from a cache of about 5 s.
+	staleAfter = time.Second
+	idleAfter  = 10 * time.Second
 
-// origins dials origins. It remembers to which address a name led: a Service
-// keeps its own for as long as it lives, so that a name server that is slow or away
-// concerns no connection.
+	// nextAfter is how long one address is tried before the next is as well. A pod
+	// that has just gone may not even refuse.
+	nextAfter = 250 * time.Millisecond
+)
+
+// origins dials origins. Their Services are headless: a name leads to the addresses
+// of the ready pods, which come and go. They are asked for beside the connections,
+// and the last answer is remembered, so that a name server that is slow or away
+// concerns no connection; a lost packet makes a resolver wait for 5 s. A pod that has
+// gone refuses, or does not answer, and the next one is tried.
 type origins struct {
 	dialer net.Dialer
+	lookUp func(ctx context.Context, host string) ([]string, error)
 
 	mu    sync.Mutex
-	known map[string]string // host:port by name, to it by address
+	hosts map[string]*host
+}
+
+// host is what is known of one origin.
+type host struct {
+	stale chan struct{} // holds a token when somebody dials
+
+	mu        sync.Mutex
+	addresses []string // in the order in which they are tried
+	asked     time.Time
 }
 
 func newOrigins() *origins {
-	return &origins{dialer: net.Dialer{Timeout: dialTimeout}, known: make(map[string]string)}
+	return &origins{dialer: net.Dialer{Timeout: dialTimeout}, lookUp: net.DefaultResolver.LookupHost, hosts: make(map[string]*host)}
 }
 
-// Dial connects to the address that is known, else to what the name leads to.
-func (o *origins) Dial(ctx context.Context, network, name string) (net.Conn, error) {
-	if network != "tcp" { // who dials learns nothing of whether somebody is there
-		return o.dialer.DialContext(ctx, network, name)
-	}
-	o.mu.Lock()
-	address := o.known[name]
-	o.mu.Unlock()
-	if address != "" {
-		if conn, err := o.dialer.DialContext(ctx, network, address); err == nil {
-			return conn, nil
-		}
-	}
-	conn, err := o.dialer.DialContext(ctx, network, name)
-	if err != nil {
-		return nil, err
-	}
+func (o *origins) host(name string) *host {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.known[name] = conn.RemoteAddr().String()
-	return conn, nil
+	h := o.hosts[name]
+	if h == nil {
+		h = &host{stale: make(chan struct{}, 1)}
+		o.hosts[name] = h
+	}
+	return h
 }
 
-// learn finds an origin's address out before it is needed, however long that takes,
-// until ctx ends. A lost packet makes a resolver wait for 5 s, and all who ask for the
-// same name meanwhile wait with it.
-func (o *origins) learn(ctx context.Context, name string) {
-	host, port, err := net.SplitHostPort(name)
+// learn keeps what is known of an origin fresh until ctx ends: before it is first
+// dialled, and while it is.
+func (o *origins) learn(ctx context.Context, origin string) {
+	name, _, err := net.SplitHostPort(origin)
 	if err != nil {
 		return // Config.check has refused it
 	}
+	h := o.host(name)
 	for {
-		lookUp, cancel := context.WithTimeout(ctx, dialTimeout)
-		addresses, err := net.DefaultResolver.LookupHost(lookUp, host)
-		cancel()
-		if err == nil {
-			o.mu.Lock()
-			defer o.mu.Unlock()
-			if o.known[name] == "" {
-				o.known[name] = net.JoinHostPort(addresses[0], port)
-			}
-			return
-		}
-		if waitFor(ctx, nil, learnAgain, true) != nil {
+		o.ask(ctx, name, h)
+		if waitFor(ctx, nil, staleAfter, true) != nil || waitFor(ctx, h.stale, idleAfter-staleAfter, true) != nil {
 			return
 		}
 	}
+}
+
+// ask asks the name server. A name without an address is one of a Service without
+// ready pods: the last ones may be again.
+func (o *origins) ask(ctx context.Context, name string, h *host) error {
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	found, err := o.lookUp(ctx, name)
+	if err != nil || len(found) == 0 {
+		return cmp.Or(err, errors.New("the name has no address"))
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.addresses, h.asked = found, time.Now()
+	return nil
+}
+
+// renew has learn ask again soon.
+func (h *host) renew() {
+	select {
+	case h.stale <- struct{}{}:
+	default:
+	}
+}
+
+// next are the addresses to be tried, beginning with another one each time.
+func (h *host) next() []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(h.addresses) > 1 {
+		h.addresses = append(h.addresses[1:len(h.addresses):len(h.addresses)], h.addresses[0])
+	}
+	return h.addresses
+}
+
+// Dial connects to one of the pods that an origin's name leads to.
+func (o *origins) Dial(ctx context.Context, network, origin string) (net.Conn, error) {
+	name, port, err := net.SplitHostPort(origin)
+	if err != nil {
+		return nil, err
+	}
+	h := o.host(name)
+	h.renew()
+	addresses := h.next()
+	if len(addresses) == 0 {
+		if err := o.ask(ctx, name, h); err != nil {
+			return nil, err
+		}
+		addresses = h.next()
+	}
+	if network != "tcp" { // who dials learns nothing of whether somebody is there
+		return o.dialer.DialContext(ctx, network, net.JoinHostPort(addresses[0], port))
+	}
+	conn, err := o.any(ctx, addresses, port)
+	if err != nil && o.ask(ctx, name, h) == nil { // they may all be others by now
+		conn, err = o.any(ctx, h.next(), port)
+	}
+	return conn, err
+}
+
+// any connects to the first address that answers, each being tried when the one
+// before has failed or is slow.
+func (o *origins) any(ctx context.Context, addresses []string, port string) (net.Conn, error) {
+	type dialled struct {
+		conn net.Conn
+		err  error
+	}
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	var dialling sync.WaitGroup
+	defer dialling.Wait()
+	defer cancel()
+	results := make(chan dialled)
+	var first error
+	for begun, pending := 0, 0; begun < len(addresses) || pending > 0; {
+		var slow <-chan time.Time
+		if begun < len(addresses) {
+			address := net.JoinHostPort(addresses[begun], port)
+			begun++
+			pending++
+			dialling.Go(func() {
+				conn, err := o.dialer.DialContext(ctx, "tcp", address)
+				select {
+				case results <- dialled{conn, err}:
+				case <-ctx.Done(): // another one was quicker, or all are too slow
+					if conn != nil {
+						conn.Close()
+					}
+				}
+			})
+			timer := time.NewTimer(nextAfter)
+			defer timer.Stop()
+			slow = timer.C
+		}
+		select {
+		case result := <-results:
+			pending--
+			if result.err == nil {
+				return result.conn, nil
+			}
+			first = cmp.Or(first, result.err)
+		case <-slow:
+		case <-ctx.Done():
+			return nil, cmp.Or(first, ctx.Err())
+		}
+	}
+	return nil, first
 }

@@ -18,16 +18,8 @@ func (c Conflict) String() string {
 	switch c.Field {
 	case "/metadata/uid":
 		return fmt.Sprintf("%s has been made anew by somebody else", c.Object)
-	case "/spec": // of a scale, which says nothing where it is zero
-		return fmt.Sprintf("%s has been scaled by somebody else: it has %d replicas, not %d", c.Object, replicas(c.Found), replicas(c.Expected))
+	case "/spec/replicas":
+		return fmt.Sprintf("%s has been scaled by somebody else: it has %s replicas, not %s", c.Object, c.Found, c.Expected)
 	}
 	return fmt.Sprintf("%s has been changed by somebody else: %s is %s, not %s", c.Object, c.Field, c.Found, c.Expected)
-}
-
-func replicas(scale json.RawMessage) int {
-	var spec struct {
-		Replicas int `json:"replicas"`
-	}
-	json.Unmarshal(scale, &spec) // it is for people: what is no scale passes for none
-	return spec.Replicas
 }

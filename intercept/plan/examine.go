@@ -1,8 +1,11 @@
 package plan
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
+	"net/url"
 	"reflect"
 	"strconv"
 	"strings"
@@ -112,4 +115,47 @@ func lookUp(document any, pointer string) any {
 		}
 	}
 	return document
+}
+
+// Finding is how one object of a plan is found.
+type Finding struct {
+	Object    Object
+	Gone      bool // it is not there
+	State     State
+	Conflicts []Conflict // where it differs from what the plan left, if it is Foreign
+}
+
+// Find looks at all that a plan changes, and at its workload. What this client may not
+// see is left out.
+func Find(ctx context.Context, client *Client, p *Plan) ([]Finding, error) {
+	var all []Finding
+	find := func(o Object, path string, examine func([]byte) (State, []Conflict, error)) error {
+		object, err := client.send(ctx, Request{Method: http.MethodGet, Path: path})
+		if refused(err, http.StatusForbidden) {
+			return nil
+		}
+		f := Finding{Object: o, Gone: refused(err, http.StatusNotFound)}
+		if err != nil && !f.Gone {
+			return fmt.Errorf("look at %s: %w", o, err)
+		}
+		if !f.Gone {
+			if f.State, f.Conflicts, err = examine(object); err != nil {
+				return err
+			}
+		}
+		all = append(all, f)
+		return nil
+	}
+	changed := false
+	for _, step := range p.Swap {
+		changed = changed || step.Object == p.Workload
+		if err := find(step.Object, objectPath(step.Do.Path), step.Examine); err != nil {
+			return all, err
+		}
+	}
+	if changed {
+		return all, nil
+	}
+	path := "/apis/apps/v1/namespaces/" + url.PathEscape(p.Namespace) + "/" + strings.ToLower(p.Workload.Kind) + "s/" + url.PathEscape(p.Workload.Name)
+	return all, find(p.Workload, path, func([]byte) (State, []Conflict, error) { return Standing, nil, nil })
 }

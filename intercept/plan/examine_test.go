@@ -41,7 +41,7 @@ func TestConflict(t *testing.T) {
 	web := Object{"Deployment", "web"}
 	for want, c := range map[string]Conflict{
 		`Deployment "web" has been made anew by somebody else`:                                {web, "/metadata/uid", []byte(`"a"`), []byte(`"b"`)},
-		`Deployment "web" has been scaled by somebody else: it has 5 replicas, not 0`:         {web, "/spec", []byte(`{}`), []byte(`{"replicas":5}`)},
+		`Deployment "web" has been scaled by somebody else: it has 5 replicas, not 0`:         {web, "/spec/replicas", []byte(`0`), []byte(`5`)},
 		`Deployment "web" has been changed by somebody else: /spec/selector is null, not "a"`: {web, "/spec/selector", []byte(`"a"`), []byte(`null`)},
 	} {
 		require.Equal(t, want, c.String())

@@ -38,10 +38,8 @@ type Executor struct {
 	client   *Client
 	plan     *Plan
 	uid      string // of the stored plan
+	root     string // UID of what owns all that was made
 	swapping bool   // a swap has begun
-	// unconfirmed: the plan may have been removed before a swap took effect, so
-	// that nobody else would undo it.
-	unconfirmed bool
 }
 
 // NewExecutor returns an executor. It sends nothing.
@@ -61,16 +59,48 @@ func (e *Executor) Prepare(ctx context.Context) error {
 		return err
 	}
 	for _, step := range e.plan.Prepare {
-		err := e.create(ctx, step)
-		if taken := (*ExistsError)(nil); errors.As(err, &taken) {
-			return taken // which says all
-		}
-		if err != nil {
-			return fmt.Errorf("%s: %w", step.What, err)
+		if err := e.make(ctx, step); err != nil {
+			return err
 		}
 		e.progress(step)
 	}
 	return nil
+}
+
+// make creates one object. The root is the first.
+func (e *Executor) make(ctx context.Context, step Step) error {
+	uid, err := e.create(ctx, step)
+	if taken := (*ExistsError)(nil); errors.As(err, &taken) {
+		return taken // which says all
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", step.What, err)
+	}
+	if step.Object == e.plan.Root {
+		e.root = uid
+	}
+	return nil
+}
+
+// MakeAgain creates what Prepare has made and somebody has deleted since. The error
+// is ErrRestored if the plan is gone, or what owns all the rest.
+func (e *Executor) MakeAgain(ctx context.Context, object Object) error {
+	if err := e.confirm(ctx); err != nil {
+		return err
+	}
+	root, err := e.client.look(ctx, e.plan.Remove.Root.Path)
+	if refused(err, http.StatusNotFound) || err == nil && (root.UID != e.root || root.DeletionTimestamp != nil) {
+		return ErrRestored
+	}
+	if err != nil {
+		return fmt.Errorf("make %s again: %w", object, err)
+	}
+	for _, step := range e.plan.Prepare {
+		if step.Object == object {
+			return e.make(ctx, step)
+		}
+	}
+	return fmt.Errorf("make %s again: the plan does not make it", object)
 }
 
 func (e *Executor) progress(step Step) {
@@ -122,61 +152,58 @@ func exists(err error) bool {
 	return errors.As(err, &status) && status.Code == http.StatusConflict && status.Reason == "AlreadyExists"
 }
 
-// create makes one object. What the plan's predecessor of the same name has left
-// for the garbage collector is waited for.
-func (e *Executor) create(ctx context.Context, step Step) error {
-	request := step.Do.filled(e.uid)
+// create makes one object, and returns its UID. What the plan's predecessor of the
+// same name has left for the garbage collector is waited for, and deleted where
+// nobody else would.
+func (e *Executor) create(ctx context.Context, step Step) (uid string, err error) {
+	request := step.Do.filled(RootUID, e.root)
+	path := objectPath(request.Path) + "/" + step.Object.Name
 	for pause := firstPause; ; pause = min(2*pause, longestPause) {
-		_, err := e.client.send(ctx, request)
-		if !exists(err) {
-			return err
+		answer, err := e.client.send(ctx, request)
+		if err == nil {
+			created, err := read(answer)
+			return created.UID, err
 		}
-		existing, found := e.look(ctx, objectPath(request.Path)+"/"+step.Object.Name)
+		if !exists(err) {
+			return "", err
+		}
+		existing, found := e.client.look(ctx, path)
 		switch {
 		case refused(found, http.StatusNotFound):
 		case found != nil:
-			return errors.Join(err, found)
-		case existing.ownedBy(e.uid):
-			return nil
-		case !existing.leftBy(ObjectName(e.plan.Name)):
-			return &ExistsError{step.Object}
+			return "", errors.Join(err, found)
+		case existing.Labels[InterceptLabel] == "":
+			return "", &ExistsError{step.Object}
+		case existing.DeletionTimestamp != nil:
+		case existing.Annotations[IdentityAnnotation] == e.plan.Identity:
+			return existing.UID, nil // the answer to an earlier attempt got lost
+		case len(existing.OwnerReferences) == 0: // of a restore that was killed
+			if err := e.client.remove(ctx, deletion(path, existing.UID)); err != nil {
+				return "", err
+			}
 		}
 		if rest(ctx, pause) != nil {
-			return errors.Join(fmt.Errorf("wait until the last intercept's is gone: %w", ctx.Err()), err)
+			return "", errors.Join(fmt.Errorf("wait until the last intercept's is gone: %w", ctx.Err()), err)
 		}
 	}
 }
 
-func (e *Executor) look(ctx context.Context, path string) (metadata, error) {
-	answer, err := e.client.send(ctx, Request{Method: http.MethodGet, Path: path})
+// look returns an object's metadata.
+func (c *Client) look(ctx context.Context, path string) (metadata, error) {
+	answer, err := c.send(ctx, Request{Method: http.MethodGet, Path: path})
 	if err != nil {
 		return metadata{}, err
 	}
-	var object struct {
-		Metadata metadata `json:"metadata"`
-	}
-	err = json.Unmarshal(answer, &object)
-	return object.Metadata, err
+	return read(answer)
 }
 
-func (m metadata) ownedBy(uid string) bool {
-	for _, owner := range m.OwnerReferences {
-		if owner.UID == uid {
-			return true
-		}
+// remove sends a deletion. It is no error if that object is gone.
+func (c *Client) remove(ctx context.Context, deletion Request) error {
+	_, err := c.send(ctx, deletion)
+	if refused(err, http.StatusNotFound) || refused(err, http.StatusConflict) {
+		return nil
 	}
-	return false
-}
-
-// leftBy reports that a ConfigMap of that name made the object. That it is not
-// the one that stands is known from its UID.
-func (m metadata) leftBy(configMap string) bool {
-	for _, owner := range m.OwnerReferences {
-		if owner.Kind == "ConfigMap" && owner.Name == configMap {
-			return true
-		}
-	}
-	return false
+	return err
 }
 
 // objectPath is a request's path without the query.

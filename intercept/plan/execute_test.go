@@ -26,14 +26,14 @@ func TestSwapAndRestore(t *testing.T) {
 
 	require.NoError(t, e.Prepare(t.Context()))
 	require.Equal(t, map[string]any{"app": "web"}, selector(server, webPath), "nothing of the user's is changed yet")
-	uid := server.Object(storedAt).UID()
+	uid := server.Object(rootAt).UID()
 	require.Equal(t, uid, server.Object("/api/v1/namespaces/shop/services/devtun-origin-web").OwnerUID())
 
 	require.NoError(t, e.Swap(t.Context()))
 	agent := AgentID("web", "one")
 	require.Equal(t, map[string]any{"app": agent}, selector(server, webPath))
 	require.Equal(t, map[string]any{"app": agent, "tier": agent}, selector(server, adminPath))
-	require.Equal(t, []string{"devtun-origin-web", "devtun-web", "web", "web-admin"}, done)
+	require.Equal(t, []string{"devtun-web", "devtun-origin-web", "devtun-web", "web", "web-admin"}, done)
 
 	plans, err := List(t.Context(), client, "shop")
 	require.NoError(t, err)
@@ -53,7 +53,6 @@ func TestSwapAndRestore(t *testing.T) {
 	require.Empty(t, plans)
 }
 
-// TestReplace also sees that the scale says nothing where it is zero.
 func TestReplace(t *testing.T) {
 	server, client := newShop(t)
 	before := server.Objects()
@@ -287,13 +286,13 @@ func TestRestoresAtOnce(t *testing.T) {
 func TestPlanOfAnotherVersion(t *testing.T) {
 	server, client := newShop(t)
 	started(t, client, divert("one"))
-	server.Apply(`{apiVersion: v1, kind: ConfigMap, metadata: {name: devtun-web, labels: {devtun.dev/intercept: web}}, data: {plan.json: '{"version":2}'}}`)
+	server.Apply(`{apiVersion: v1, kind: ConfigMap, metadata: {name: devtun-web, labels: {devtun.dev/intercept: web}}, data: {plan.json: '{"version":3}'}}`)
 	var version *VersionError
 	_, err := Restore(t.Context(), client, ref)
 	require.ErrorAs(t, err, &version)
-	require.Equal(t, 2, version.Found)
+	require.Equal(t, 3, version.Found)
 	plans, err := List(t.Context(), client, "shop")
-	require.ErrorContains(t, err, "ConfigMap \"devtun-web\": an intercept of another devtun stands there: its plan has version 2")
+	require.ErrorContains(t, err, "ConfigMap \"devtun-web\": an intercept of another devtun stands there: its plan has version 3")
 	require.Empty(t, plans)
 	_, err = Restore(t.Context(), client, Ref{Namespace: "shop", Name: "web", Identity: "two"})
 	require.ErrorIs(t, err, ErrNone, "one's own is not there")

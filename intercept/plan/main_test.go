@@ -39,31 +39,47 @@ const (
 	adminPath = "/api/v1/namespaces/shop/services/web-admin"
 	deployAt  = "/apis/apps/v1/namespaces/shop/deployments/web"
 	storedAt  = "/api/v1/namespaces/shop/configmaps/devtun-web"
+	rootAt    = "/api/v1/namespaces/shop/serviceaccounts/devtun-web"
 )
 
 // divert is a plan for shop, with two things made and two changed.
 func divert(identity string) *Plan {
-	p := base(Divert, identity)
-	p.Swap = []Step{
+	return base(Divert, identity,
 		point("web", `{"app":"web"}`, fmt.Sprintf(`{"app":%q}`, AgentID("web", identity))),
 		point("web-admin", `{"app":"web","tier":"back"}`, fmt.Sprintf(`{"app":%q,"tier":%q}`, AgentID("web", identity), AgentID("web", identity))),
+	)
+}
+
+func base(mode Mode, identity string, swap ...Step) *Plan {
+	p := &Plan{
+		Version: Version, Name: "web", Namespace: "shop", Workload: Object{"Deployment", "web"}, Services: []string{"web", "web-admin"}, Mode: mode,
+		Owner:    Owner{User: "ann", Machine: "ann's", Since: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)},
+		Identity: identity, Agent: "devtun-web",
+		Root: Object{"ServiceAccount", "devtun-web"}, Swap: swap, Remove: Remove(rootAt, "shop", "web"),
+	}
+	undo, err := p.Undo(swap...)
+	if err != nil {
+		panic(err) // it is made of strings
+	}
+	p.Prepare = []Step{
+		made("/api/v1", "serviceaccounts", "ServiceAccount", "devtun-web", map[string]string{IdentityAnnotation: identity}),
+		made("/api/v1", "services", "Service", "devtun-origin-web", map[string]string{IdentityAnnotation: identity}),
+		made("/apis/apps/v1", "deployments", "Deployment", "devtun-web", map[string]string{IdentityAnnotation: identity, UndoAnnotation: undo}),
 	}
 	return p
 }
 
-func base(mode Mode, identity string) *Plan {
-	return &Plan{
-		Version: Version, Name: "web", Namespace: "shop", Workload: Object{"Deployment", "web"}, Services: []string{"web", "web-admin"}, Mode: mode,
-		Owner:    Owner{User: "ann", Machine: "ann's", Since: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)},
-		Identity: identity, Agent: "devtun-web",
-		Prepare: []Step{made("/api/v1", "services", "Service", "devtun-origin-web"), made("/apis/apps/v1", "deployments", "Deployment", "devtun-web")},
-		Remove:  RemovePlan("shop", "web"),
+func made(prefix, resource, kind, name string, annotations map[string]string) Step {
+	owners := ""
+	if kind != "ServiceAccount" {
+		owners = fmt.Sprintf(`,"ownerReferences":[{"apiVersion":"v1","kind":"ServiceAccount","name":"devtun-web","uid":%q}]`, RootUID)
 	}
-}
-
-func made(prefix, resource, kind, name string) Step {
-	body := fmt.Sprintf(`{"kind":%q,"metadata":{"name":%q,"namespace":"shop","ownerReferences":[{"apiVersion":"v1","kind":"ConfigMap","name":"devtun-web","uid":%q}]}}`,
-		kind, name, OwnerUID)
+	written, err := json.Marshal(annotations)
+	if err != nil {
+		panic(err) // it is made of strings
+	}
+	body := fmt.Sprintf(`{"kind":%q,"metadata":{"name":%q,"namespace":"shop","labels":{"devtun.dev/intercept":"web"},"annotations":%s%s}}`,
+		kind, name, written, owners)
 	return Step{What: "make " + name, Object: Object{kind, name},
 		Do: Request{Method: http.MethodPost, Path: prefix + "/namespaces/shop/" + resource, ContentType: JSON, Body: json.RawMessage(body)}}
 }
@@ -83,9 +99,7 @@ func changed(object Object, path, field, before, after string) Step {
 
 // replace is a plan for shop that scales to zero.
 func replace(identity string) *Plan {
-	p := base(Replace, identity)
-	p.Swap = []Step{changed(p.Workload, deployAt+"/scale", "/spec", `{"replicas":3}`, `{}`)}
-	return p
+	return base(Replace, identity, changed(Object{"Deployment", "web"}, deployAt, "/spec/replicas", `3`, `0`))
 }
 
 func newShop(t *testing.T) (*plantest.Server, *Client) {

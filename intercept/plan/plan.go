@@ -8,7 +8,7 @@ import (
 
 // Version is of the plan's format. It grows when an older devtun could no longer
 // undo what a newer one wrote.
-const Version = 1
+const Version = 2
 
 // Mode is what becomes of the workload while an intercept stands.
 type Mode string
@@ -54,13 +54,24 @@ type Plan struct {
 	Identity string `json:"identity"`
 	// Agent is the agent's Deployment.
 	Agent string `json:"agent"`
+	// Root is what Prepare makes first, and what owns all else that it makes. It is
+	// not what holds the plan: who deletes that takes no agent from under the traffic.
+	Root Object `json:"root"`
+	// MoveConnections has the origin's pods evicted once the local process answers.
+	MoveConnections bool `json:"moveConnections,omitempty"`
 	// Settle is how long, once the swap is undone, all that Prepare made stays: the
 	// cluster's nodes learn a little late where a Service leads.
 	Settle Duration `json:"settle,omitempty"`
 
-	Prepare []Step  `json:"prepare"` // creates; undone by Remove
-	Swap    []Step  `json:"swap"`    // changes what is the user's; each has an Undo
-	Remove  Request `json:"remove"`  // deletes the stored plan, and so all that Prepare made
+	Prepare []Step  `json:"prepare,omitempty"` // creates; undone by Remove
+	Swap    []Step  `json:"swap"`              // changes what is the user's; each has an Undo
+	Remove  Removal `json:"remove"`
+}
+
+// Removal ends an intercept whose swap is undone.
+type Removal struct {
+	Root Request `json:"root"` // deletes what owns all that Prepare made, and so that
+	Plan Request `json:"plan"` // deletes the stored plan
 }
 
 // Owner is who stands behind an intercept.

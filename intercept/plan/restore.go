@@ -2,7 +2,6 @@ package plan
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -33,6 +32,9 @@ type Restorer struct {
 	// removed: what the agents still carry can be wound up now.
 	Undone func()
 
+	// Inside: the rights of this client are the plan's own, and go with its root.
+	Inside bool
+
 	hasty bool // the agent was never in the traffic's way
 }
 
@@ -42,7 +44,7 @@ func Restore(ctx context.Context, client *Client, ref Ref) (*Report, error) {
 }
 
 // Restore undoes an intercept: every change first, then, once the cluster has
-// settled, the plan itself and all that it owns. It may be repeated and may run
+// settled, all that it made and the plan itself. It may be repeated and may run
 // several times at once; whatever is as it was already is left alone. What
 // somebody else has changed meanwhile stays and is reported as a conflict; the
 // intercept ends all the same.
@@ -55,73 +57,92 @@ func (r Restorer) Restore(ctx context.Context, ref Ref) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	report, uid := &Report{Plan: p}, stored.Metadata.UID
-	standing := func() error {
-		_, now, err := load(ctx, r.Client, ref)
-		if err == nil && now.Metadata.UID != uid {
-			return ErrNone
-		}
-		return err
-	}
-	err = undoAll(ctx, r.Client, report, standing)
-	if errors.Is(err, ErrNone) {
-		return report, nil // somebody else was quicker
-	}
-	if err != nil {
+	return r.restore(ctx, p, stored.Metadata.UID)
+}
+
+// RestoreOrphan undoes an intercept whose stored plan is gone, as Restore does, with
+// a plan that was kept elsewhere: in memory, or on what it changed.
+func (r Restorer) RestoreOrphan(ctx context.Context, p *Plan) (*Report, error) {
+	return r.restore(ctx, p, "")
+}
+
+// restore undoes a plan that is stored as the object of that UID, "" if it is not.
+func (r Restorer) restore(ctx context.Context, p *Plan, uid string) (*Report, error) {
+	report := &Report{Plan: p}
+	if err := undoAll(ctx, r.Client, report); err != nil {
 		return report, err
 	}
-	if err := r.settle(ctx, p); err != nil {
-		return report, fmt.Errorf("wait until the swap is undone everywhere: %w", err)
+	if r.Undone != nil {
+		r.Undone()
 	}
-	_, err = r.Client.send(ctx, p.Remove.filled(uid))
-	if err != nil && !refused(err, http.StatusNotFound) && !refused(err, http.StatusConflict) {
-		return report, fmt.Errorf("remove plan: %w", err)
+	if !r.hasty {
+		// The agents, and their way to the origin, stay as they are until no new
+		// connection comes to them: also when it was somebody else who undid the
+		// swap, for that may have been just now.
+		if err := rest(ctx, time.Duration(p.Settle)); err != nil {
+			return report, fmt.Errorf("wait until the swap is undone everywhere: %w", err)
+		}
+	}
+	removals := []func() error{
+		func() error { return r.removeRoot(ctx, p) },
+		func() error { return r.removePlan(ctx, p, uid) },
+	}
+	if r.Inside { // after the root this client may do nothing any more
+		slices.Reverse(removals)
+	}
+	for _, remove := range removals {
+		if err := remove(); err != nil {
+			return report, err
+		}
 	}
 	return report, nil
 }
 
-// settle leaves the agents, and their way to the origin, as they are until no new
-// connection comes to them. It does so also when it was somebody else who undid
-// the swap, for that may have been just now.
-func (r Restorer) settle(ctx context.Context, p *Plan) error {
-	if r.Undone != nil {
-		r.Undone()
+// removeRoot deletes what owns all that was made. The root of a later intercept has
+// another identity.
+func (r Restorer) removeRoot(ctx context.Context, p *Plan) error {
+	root, err := r.Client.look(ctx, p.Remove.Root.Path)
+	if err == nil && root.Annotations[IdentityAnnotation] == p.Identity && root.DeletionTimestamp == nil {
+		err = r.Client.remove(ctx, p.Remove.Root.filled(RootUID, root.UID))
 	}
-	if r.hasty {
-		return nil
+	if err != nil && !refused(err, http.StatusNotFound) {
+		return fmt.Errorf("remove the agent: %w", err)
 	}
-	return rest(ctx, time.Duration(p.Settle))
+	return nil
 }
 
-// Restore undoes the executor's own intercept. Unlike the function, it knows of
-// changes that came after somebody else had removed the plan.
+func (r Restorer) removePlan(ctx context.Context, p *Plan, uid string) error {
+	if uid == "" {
+		return nil
+	}
+	if err := r.Client.remove(ctx, p.Remove.Plan.filled(PlanUID, uid)); err != nil {
+		return fmt.Errorf("remove plan: %w", err)
+	}
+	return nil
+}
+
+// Restore undoes the executor's own intercept. Unlike the function, it needs no
+// stored plan: what somebody has deleted is undone from memory. The error is ErrNone
+// if nothing was left to undo.
 func (e *Executor) Restore(ctx context.Context) (*Report, error) {
-	report, err := Restorer{Client: e.client, Undone: e.Undone, hasty: !e.swapping}.Restore(ctx, e.Ref())
-	if errors.Is(err, ErrNone) && e.unconfirmed {
-		report = &Report{Plan: e.plan}
-		err = e.takeBack(ctx, report)
+	r := Restorer{Client: e.client, Undone: e.Undone, hasty: !e.swapping}
+	report, err := r.Restore(ctx, e.Ref())
+	if !errors.Is(err, ErrNone) || e.uid == "" {
+		return report, err
+	}
+	report, err = r.RestoreOrphan(ctx, e.plan)
+	if err == nil && len(report.Undone)+len(report.Conflicts) == 0 {
+		return report, ErrNone
 	}
 	return report, err
 }
 
-// takeBack undoes the swap of a plan that is gone.
-func (e *Executor) takeBack(ctx context.Context, report *Report) error {
-	report.Plan = e.plan
-	err := undoAll(ctx, e.client, report, func() error { return nil })
-	e.unconfirmed = err != nil
-	return err
-}
-
-// undoAll undoes the swap of the report's plan, last change first. standing is
-// asked before each request whether the plan still stands; when it does not, the
-// error is ErrNone.
-func undoAll(ctx context.Context, client *Client, report *Report, standing func() error) error {
+// undoAll undoes the swap of the report's plan, last change first.
+func undoAll(ctx context.Context, client *Client, report *Report) error {
 	var failed []error
 	for _, step := range slices.Backward(report.Plan.Swap) {
-		undone, conflicts, err := undo(ctx, client, step, standing)
+		undone, conflicts, err := undo(ctx, client, report.Plan.Identity, step)
 		switch {
-		case errors.Is(err, ErrNone):
-			return err
 		case err != nil:
 			failed = append(failed, fmt.Errorf("restore %s: %w", step.Object, err))
 		case undone:
@@ -133,12 +154,12 @@ func undoAll(ctx context.Context, client *Client, report *Report, standing func(
 }
 
 // undo brings one object back, unless it is as it was, is gone, or has been
-// changed by somebody else.
+// changed by somebody else, and takes the undo off it.
 //
-// The patch is pinned to the version of the object that was there before the plan
-// was seen standing. So, however long this process is held up in between, it
-// cannot undo the swap of a later intercept, which would have changed it.
-func undo(ctx context.Context, client *Client, step Step, standing func() error) (undone bool, conflicts []Conflict, err error) {
+// The patch is pinned to the version of the object that was seen, and what carries
+// another intercept's undo is left alone. So, however long this process is held up,
+// it cannot undo the swap of a later intercept.
+func undo(ctx context.Context, client *Client, identity string, step Step) (undone bool, conflicts []Conflict, err error) {
 	for refusedAt, pause := "", firstPause; ; pause = min(2*pause, longestPause) {
 		object, err := client.send(ctx, Request{Method: http.MethodGet, Path: objectPath(step.Undo.Path)})
 		if refused(err, http.StatusNotFound) {
@@ -147,50 +168,39 @@ func undo(ctx context.Context, client *Client, step Step, standing func() error)
 		if err != nil {
 			return false, nil, err
 		}
-		state, conflicts, err := step.Examine(object)
-		if err != nil || state != Standing {
-			return false, conflicts, err
-		}
-		request, version, err := pinned(*step.Undo, object)
+		found, err := read(object)
 		if err != nil {
 			return false, nil, err
 		}
-		if err := standing(); err != nil {
+		if other := found.marked(); other != nil && other.Identity != identity {
+			return false, nil, nil
+		}
+		state, conflicts, err := step.Examine(object)
+		if err != nil {
+			return false, nil, err
+		}
+		request, more := *step.Undo, unmark(found)
+		if state != Standing {
+			request.Body = nil // it stays as it is
+			if len(more) == 0 {
+				return false, conflicts, nil
+			}
+		}
+		if request, err = patched(request, found, more...); err != nil {
 			return false, nil, err
 		}
 		_, err = client.send(ctx, request)
 		switch {
 		case err == nil:
-			return true, nil, nil
+			return state == Standing, conflicts, nil
 		case refused(err, http.StatusNotFound):
 			return false, nil, nil
-		case !refused(err, http.StatusUnprocessableEntity) && !refused(err, http.StatusConflict), version == refusedAt:
+		case !refused(err, http.StatusUnprocessableEntity) && !refused(err, http.StatusConflict), found.ResourceVersion == refusedAt:
 			return false, nil, err // refused for what it is
 		}
-		refusedAt = version
+		refusedAt = found.ResourceVersion
 		if err := rest(ctx, pause); err != nil {
 			return false, nil, err
 		}
 	}
-}
-
-// pinned is a patch that fits only the version of object.
-func pinned(request Request, object []byte) (Request, string, error) {
-	var read struct {
-		Metadata metadata `json:"metadata"`
-	}
-	if err := json.Unmarshal(object, &read); err != nil {
-		return request, "", fmt.Errorf("read object: %w", err)
-	}
-	var operations []operation
-	if err := json.Unmarshal(request.Body, &operations); err != nil {
-		return request, "", fmt.Errorf("read patch: %w", err)
-	}
-	version, err := json.Marshal(read.Metadata.ResourceVersion)
-	if err != nil {
-		return request, "", fmt.Errorf("read object: %w", err)
-	}
-	operations = slices.Insert(operations, 0, operation{Op: "test", Path: "/metadata/resourceVersion", Value: version})
-	request.Body, err = json.Marshal(operations)
-	return request, read.Metadata.ResourceVersion, err
 }

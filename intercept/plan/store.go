@@ -11,9 +11,12 @@ import (
 	"time"
 )
 
-// OwnerUID stands, in the bodies of a plan's requests, for the UID of the
-// ConfigMap that holds the plan: it is known only once that has been made.
-const OwnerUID = "$(devtun.plan.uid)"
+// What stands, in the bodies of a plan's requests, for UIDs that are known only
+// once the objects have been made.
+const (
+	RootUID = "{devtun.root.uid}" // of the plan's Root
+	PlanUID = "{devtun.plan.uid}" // of the ConfigMap that holds the plan
+)
 
 // Key is where the ConfigMap of a plan has it, for Parse.
 const Key = "plan.json"
@@ -46,9 +49,7 @@ type metadata struct {
 	Labels            map[string]string `json:"labels,omitempty"`
 	Annotations       map[string]string `json:"annotations,omitempty"`
 	OwnerReferences   []struct {
-		Kind string `json:"kind"`
-		Name string `json:"name"`
-		UID  string `json:"uid"`
+		UID string `json:"uid"`
 	} `json:"ownerReferences,omitempty"`
 }
 
@@ -71,7 +72,7 @@ func (p *Plan) Store() (Request, error) {
 		Kind:       "ConfigMap",
 		Metadata: metadata{
 			Name: ObjectName(p.Name), Namespace: p.Namespace, Labels: Labels(p.Name),
-			Annotations: map[string]string{TouchedAnnotation: moment(p.Owner.Since)},
+			Annotations: map[string]string{TouchedAnnotation: moment(p.Owner.Since), IdentityAnnotation: p.Identity},
 		},
 		Data: map[string]string{Key: string(text)},
 	})
@@ -81,18 +82,23 @@ func (p *Plan) Store() (Request, error) {
 	return Request{Method: http.MethodPost, Path: configMapsPath(p.Namespace), ContentType: JSON, Body: body}, nil
 }
 
-// RemovePlan is the request that deletes a stored plan, that very one, and with
-// it, a little later, all that it owns.
-func RemovePlan(namespace, intercept string) Request {
+// Remove is the removal of an intercept whose root is at a path.
+func Remove(root, namespace, intercept string) Removal {
+	return Removal{Root: deletion(root, RootUID), Plan: deletion(configMapPath(namespace, intercept), PlanUID)}
+}
+
+// deletion deletes one object, that very one, and with it, a little later, all that
+// it owns.
+func deletion(path, uid string) Request {
 	return Request{
-		Method: http.MethodDelete, Path: configMapPath(namespace, intercept), ContentType: JSON,
-		Body: json.RawMessage(`{"apiVersion":"v1","kind":"DeleteOptions","propagationPolicy":"Background","preconditions":{"uid":"` + OwnerUID + `"}}`),
+		Method: http.MethodDelete, Path: path, ContentType: JSON,
+		Body: json.RawMessage(`{"apiVersion":"v1","kind":"DeleteOptions","propagationPolicy":"Background","preconditions":{"uid":"` + uid + `"}}`),
 	}
 }
 
-// filled is the request with the plan's UID put in.
-func (r Request) filled(uid string) Request {
-	r.Body = bytes.ReplaceAll(r.Body, []byte(OwnerUID), []byte(uid))
+// filled is the request with a UID put in for what stands for it.
+func (r Request) filled(placeholder, uid string) Request {
+	r.Body = bytes.ReplaceAll(r.Body, []byte(placeholder), []byte(uid))
 	return r
 }
 

@@ -7,14 +7,25 @@ import (
 	"net/http"
 )
 
+// OrphanError says that an object still has what an earlier intercept made of it,
+// whose plan is gone.
+type OrphanError struct {
+	Object Object
+	Plan   *Plan // as much of it as the object has
+}
+
+func (e *OrphanError) Error() string {
+	return fmt.Sprintf("%s still has what an intercept by %s on %s made of it, whose plan is gone", e.Object, e.Plan.Owner.User, e.Plan.Owner.Machine)
+}
+
 // Swap puts the agent in the traffic's way. The error is ErrRestored if the plan
-// has been removed meanwhile, and a *ForeignError if what is to be changed has
-// been changed by somebody else since the plan was computed.
+// has been removed meanwhile, and a *ForeignError or an *OrphanError if what is to
+// be changed is not what it was when the plan was computed.
 func (e *Executor) Swap(ctx context.Context) error {
 	if err := e.confirm(ctx); err != nil {
 		return err
 	}
-	e.swapping, e.unconfirmed = true, true
+	e.swapping = true
 	for _, step := range e.plan.Swap {
 		if err := e.change(ctx, step); err != nil {
 			return fmt.Errorf("%s: %w", step.What, err)
@@ -24,12 +35,9 @@ func (e *Executor) Swap(ctx context.Context) error {
 	// A restore that had looked at an object just before it was swapped, and has
 	// removed the plan since, would leave it so.
 	err := e.confirm(ctx)
-	if err == nil {
-		e.unconfirmed = false
-		return nil
-	}
 	if errors.Is(err, ErrRestored) {
-		return errors.Join(err, e.takeBack(ctx, &Report{}))
+		_, undone := e.Restore(ctx)
+		return errors.Join(err, undone)
 	}
 	return err
 }
@@ -43,28 +51,64 @@ func (e *Executor) confirm(ctx context.Context) error {
 	return err
 }
 
-// change patches one object.
+// change patches one object, and writes its undo on it in the same request.
 func (e *Executor) change(ctx context.Context, step Step) error {
-	_, err := e.client.send(ctx, step.Do.filled(e.uid))
-	if !refused(err, http.StatusUnprocessableEntity) {
+	undo, err := e.plan.Undo(step)
+	if err != nil {
 		return err
 	}
-	object, found := e.client.send(ctx, Request{Method: http.MethodGet, Path: objectPath(step.Do.Path)})
-	if found != nil {
-		return errors.Join(err, found)
+	for refusedAt, pause := "", firstPause; ; pause = min(2*pause, longestPause) {
+		object, err := e.client.send(ctx, Request{Method: http.MethodGet, Path: objectPath(step.Do.Path)})
+		if err != nil {
+			return err
+		}
+		found, err := read(object)
+		if err != nil {
+			return err
+		}
+		state, _, err := step.Examine(object)
+		if err != nil {
+			return err
+		}
+		earlier := found.marked()
+		switch {
+		case earlier != nil && earlier.Identity != e.plan.Identity && earlier.changes(object):
+			return &OrphanError{step.Object, earlier}
+		case state == Standing: // the answer to an earlier attempt got lost
+			return nil
+		case state == Foreign:
+			conflicts, err := step.differs(object)
+			if err != nil {
+				return err
+			}
+			return &ForeignError{conflicts}
+		}
+		more, err := mark(found, undo)
+		if err != nil {
+			return fmt.Errorf("write undo: %w", err)
+		}
+		request, err := patched(step.Do, found, more)
+		if err != nil {
+			return err
+		}
+		_, err = e.client.send(ctx, request)
+		if !refused(err, http.StatusUnprocessableEntity) && !refused(err, http.StatusConflict) || found.ResourceVersion == refusedAt {
+			return err // it is done, or refused for what it is
+		}
+		refusedAt = found.ResourceVersion // or it has changed meanwhile
+		if err := rest(ctx, pause); err != nil {
+			return err
+		}
 	}
-	state, _, examined := step.Examine(object)
-	switch {
-	case examined != nil:
-		return examined
-	case state == Standing: // the answer to an earlier attempt got lost
-		return nil
-	case state == Restored: // refused for another reason, or changed for a moment
-		return err
+}
+
+// changes reports that an object that carries the plan's undo is as the plan left
+// it: the undo has something to do.
+func (p *Plan) changes(object []byte) bool {
+	for _, step := range p.Swap {
+		if state, _, err := step.Examine(object); err == nil && state == Standing {
+			return true
+		}
 	}
-	conflicts, examined := step.differs(object)
-	if examined != nil {
-		return examined
-	}
-	return &ForeignError{conflicts}
+	return false
 }

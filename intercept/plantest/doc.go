@@ -8,7 +8,7 @@
 //	require.Equal(t, before, server.Objects())
 //
 // It stores any object under its path; creates, reads, lists (by label), patches
-// (JSON Patch), deletes (with preconditions), and serves the scale subresource.
+// (JSON Patch) and deletes (with preconditions).
 // Like a cluster's, its garbage collector is a little late: what has lost its
 // owner goes at the second request after that, see Collect. Faults are put in by
 // wrapping the client.

@@ -11,11 +11,9 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 )
 
-func (s *Server) get(w http.ResponseWriter, r *http.Request, at string, scale bool) {
+func (s *Server) get(w http.ResponseWriter, r *http.Request, at string) {
 	object := s.objects[at]
 	switch {
-	case object != nil && scale:
-		answer(w, http.StatusOK, scaleOf(object))
 	case object != nil:
 		answer(w, http.StatusOK, object)
 	case !s.list(w, r, at):
@@ -58,22 +56,9 @@ func labelsOf(object Object) labels.Set {
 	return set
 }
 
-// scaleOf is a workload's scale. As in the real one, a field that is zero is not
-// there.
-func scaleOf(workload Object) Object {
-	metadata := workload.clone().metadata()
-	spec := Object{}
-	if workload, ok := workload["spec"].(map[string]any); ok && workload["replicas"] != nil && workload["replicas"] != 0.0 {
-		spec["replicas"] = workload["replicas"]
-	}
-	return Object{"kind": "Scale", "apiVersion": "autoscaling/v1", "spec": spec, "metadata": Object{
-		"name": metadata["name"], "namespace": metadata["namespace"], "uid": metadata["uid"], "resourceVersion": metadata["resourceVersion"],
-	}}
-}
-
-func (s *Server) patch(w http.ResponseWriter, r *http.Request, at string, scale bool, body []byte) {
-	workload := s.objects[at]
-	if workload == nil {
+func (s *Server) patch(w http.ResponseWriter, r *http.Request, at string, body []byte) {
+	object := s.objects[at]
+	if object == nil {
 		refuse(w, http.StatusNotFound, "NotFound", at+" not found")
 		return
 	}
@@ -81,28 +66,12 @@ func (s *Server) patch(w http.ResponseWriter, r *http.Request, at string, scale 
 		refuse(w, http.StatusUnsupportedMediaType, "UnsupportedMediaType", r.Header.Get("Content-Type"))
 		return
 	}
-	object := workload
-	if scale {
-		object = scaleOf(workload)
-	}
 	changed, err := patched(object, body)
 	if err != nil {
 		refuse(w, http.StatusUnprocessableEntity, "Invalid", "the server rejected our request due to an error in our request")
 		return
 	}
-	if scale {
-		spec, _ := changed["spec"].(map[string]any)
-		replicas := spec["replicas"]
-		if replicas == nil {
-			replicas = 0.0
-		}
-		changed = workload.clone()
-		changed["spec"].(map[string]any)["replicas"] = replicas
-	}
 	s.put(at, changed)
-	if scale {
-		changed = scaleOf(changed)
-	}
 	answer(w, http.StatusOK, changed)
 }
 

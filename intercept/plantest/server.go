@@ -126,6 +126,13 @@ func (s *Server) Collect() {
 	}
 }
 
+// Put replaces an object, as somebody else would.
+func (s *Server) Put(path string, object Object) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.put(path, object)
+}
+
 // Delete removes an object, as somebody else would.
 func (s *Server) Delete(path string) {
 	s.mu.Lock()

@@ -6,7 +6,6 @@ import (
 	"io"
 	"net/http"
 	"path"
-	"strings"
 )
 
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -17,14 +16,14 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.collect()
-	at, scale := strings.CutSuffix(r.URL.Path, "/scale")
+	at := r.URL.Path
 	switch r.Method {
 	case http.MethodPost:
 		s.create(w, at, body)
 	case http.MethodGet:
-		s.get(w, r, at, scale)
+		s.get(w, r, at)
 	case http.MethodPatch:
-		s.patch(w, r, at, scale, body)
+		s.patch(w, r, at, body)
 	case http.MethodDelete:
 		s.delete(w, at, body)
 	default:

@@ -39,9 +39,14 @@ func (b *builder) deployment() (*appsv1.Deployment, error) {
 	annotations := b.contents()
 	annotations[istioInject], annotations["linkerd.io/inject"] = "false", "disabled"
 	history := int32(0)
+	meta := b.meta(name)
+	if b.NoRestore {
+		meta = b.rootMeta()
+	}
+	meta.Annotations[plan.UndoAnnotation] = b.undo
 	return &appsv1.Deployment{
 		TypeMeta:   metav1.TypeMeta{APIVersion: appsv1.SchemeGroupVersion.String(), Kind: deployment},
-		ObjectMeta: b.meta(name),
+		ObjectMeta: meta,
 		Spec: appsv1.DeploymentSpec{
 			Replicas:             &b.Replicas,
 			RevisionHistoryLimit: &history,
@@ -186,6 +191,8 @@ func (b *builder) config(mounts []corev1.VolumeMount) (string, error) {
 	}
 	if b.NoRestore {
 		config.Grace = 0 // never
+	} else {
+		config.Undo = json.RawMessage(b.undo)
 	}
 	for _, p := range b.listened() {
 		port := agent.Port{Port: p.Target, Protocol: agent.Protocol(p.Protocol)}
@@ -193,7 +200,7 @@ func (b *builder) config(mounts []corev1.VolumeMount) (string, error) {
 			continue // a second name for it
 		}
 		if b.Mode == plan.Divert {
-			port.Origin = fmt.Sprintf("%s.%s.svc:%d", plan.OriginName(p.Service), b.Namespace, p.Number)
+			port.Origin = fmt.Sprintf("%s.%s.svc:%d", plan.OriginName(p.Service), b.Namespace, p.Target) // it is headless
 		}
 		config.Ports = append(config.Ports, port)
 	}

@@ -36,6 +36,8 @@ type Options struct {
 	// Grace is how long the agent waits for a lost session before it restores; 0
 	// means the mode's DefaultGrace. To have it wait for ever there is NoRestore.
 	Grace time.Duration
+	// MoveConnections has the origin's pods evicted once the local process answers.
+	MoveConnections bool
 	// NoRestore leaves out the agent's rights to restore by itself, for users who
 	// may not grant any.
 	NoRestore bool
@@ -60,14 +62,21 @@ func (t *Target) Plan(c *Circumstances, o Options) (*plan.Plan, error) {
 	b := &builder{Target: t, Options: o, circumstances: c, container: container, id: plan.AgentID(t.Name(), o.Identity)}
 	p := &plan.Plan{
 		Version: plan.Version, Name: t.Name(), Namespace: t.Namespace, Workload: t.Workload.Object, Mode: o.Mode,
-		Owner: o.Owner, Identity: o.Identity, Agent: plan.ObjectName(t.Name()),
-		Remove: plan.RemovePlan(t.Namespace, t.Name()),
+		Owner: o.Owner, Identity: o.Identity, Agent: plan.ObjectName(t.Name()), Root: b.root(), MoveConnections: o.MoveConnections,
 	}
+	p.Remove = plan.Remove(places[p.Root.Kind].object(t.Namespace, p.Root.Name), t.Namespace, t.Name())
 	if o.Mode == plan.Divert {
 		p.Settle = plan.Duration(settle)
 	}
 	for _, s := range t.Services {
 		p.Services = append(p.Services, s.Name)
+	}
+	var err error
+	if p.Swap, err = b.swap(); err != nil {
+		return nil, err
+	}
+	if b.undo, err = p.Undo(p.Swap...); err != nil {
+		return nil, err
 	}
 	objects, err := b.objects()
 	if err != nil {
@@ -80,8 +89,7 @@ func (t *Target) Plan(c *Circumstances, o Options) (*plan.Plan, error) {
 		}
 		p.Prepare = append(p.Prepare, step)
 	}
-	p.Swap, err = b.swap()
-	return p, err
+	return p, nil
 }
 
 func (t *Target) unknownContainer(name string) error {
@@ -100,11 +108,32 @@ type builder struct {
 	circumstances *Circumstances
 	container     *corev1.Container
 	id            string // the agent's, in labels
+	undo          string // of the plan, as its objects carry it
 }
 
-// objects are what is created, in order: the agent's Deployment last.
+// root is what owns all else that is made. It is the ServiceAccount, which thus
+// outlives the agents with all that its rights come from: agents that are deleted can
+// still undo. Without one it is the agents' Deployment.
+func (b *builder) root() plan.Object {
+	if b.NoRestore {
+		return plan.Object{Kind: deployment, Name: plan.ObjectName(b.Name())}
+	}
+	return plan.Object{Kind: "ServiceAccount", Name: plan.ObjectName(b.Name())}
+}
+
+// objects are what is created, in order: the root first, the agent's Deployment
+// last.
 func (b *builder) objects() ([]runtime.Object, error) {
+	agent, err := b.deployment()
+	if err != nil {
+		return nil, err
+	}
 	var objects []runtime.Object
+	if b.NoRestore {
+		objects = append(objects, agent)
+	} else {
+		objects = append(objects, b.serviceAccount(), b.role(), b.roleBinding())
+	}
 	if b.Mode == plan.Divert {
 		for _, s := range b.Services {
 			objects = append(objects, b.origin(s))
@@ -112,10 +141,9 @@ func (b *builder) objects() ([]runtime.Object, error) {
 	}
 	objects = append(objects, b.networkPolicies()...)
 	if !b.NoRestore {
-		objects = append(objects, b.serviceAccount(), b.role(), b.roleBinding())
+		objects = append(objects, agent)
 	}
-	agent, err := b.deployment()
-	return append(objects, agent), err
+	return objects, nil
 }
 
 // create is the step that creates an object.

@@ -25,8 +25,8 @@ func TestDivert(t *testing.T) {
 		what = append(what, step.What)
 	}
 	require.Equal(t, []string{
-		`create Service "devtun-origin-web"`, `create Service "devtun-origin-web-admin"`,
-		`create ServiceAccount "devtun-web"`, `create Role "devtun-web"`, `create RoleBinding "devtun-web"`, `create Deployment "devtun-web"`,
+		`create ServiceAccount "devtun-web"`, `create Role "devtun-web"`, `create RoleBinding "devtun-web"`,
+		`create Service "devtun-origin-web"`, `create Service "devtun-origin-web-admin"`, `create Deployment "devtun-web"`,
 		`point Service "web" at the agent`, `point Service "web-admin" at the agent`,
 	}, what)
 
@@ -43,8 +43,9 @@ func TestDivert(t *testing.T) {
 		{Name: "http", Protocol: "TCP", Port: 8080, TargetPort: intstr.FromString("http")},
 		{Name: "clock", Protocol: "UDP", Port: 123, TargetPort: intstr.FromString("clock")},
 	}, origin.Spec.Ports)
-	require.Empty(t, origins["devtun-origin-web-admin"].Spec.ClusterIP, "a plain one for a headless one, too")
-	require.EqualValues(t, plan.OwnerUID, origin.OwnerReferences[0].UID)
+	require.Equal(t, corev1.ClusterIPNone, origin.Spec.ClusterIP, "or it would leave variables in pods that start")
+	require.EqualValues(t, plan.RootUID, origin.OwnerReferences[0].UID)
+	require.Equal(t, "ServiceAccount", origin.OwnerReferences[0].Kind)
 	require.Equal(t, "web", origin.Labels[plan.InterceptLabel])
 }
 
@@ -75,10 +76,13 @@ func TestAgent(t *testing.T) {
 	}, container.Ports)
 
 	require.JSONEq(t, `{"version":1,"name":"web","identity":"one","sessionPort":47380,"readyPort":47381,"mode":"divert","grace":"1m0s","ports":[
-		{"port":80,"protocol":"TCP","origin":"devtun-origin-web.shop.svc:8080"},
-		{"port":8123,"protocol":"UDP","origin":"devtun-origin-web.shop.svc:123"},
+		{"port":80,"protocol":"TCP","origin":"devtun-origin-web.shop.svc:80"},
+		{"port":8123,"protocol":"UDP","origin":"devtun-origin-web.shop.svc:8123"},
 		{"port":9901,"protocol":"TCP","origin":"devtun-origin-web-admin.shop.svc:9901"}],
-		"files":["/etc/web","/etc/all","/etc/info"]}`, configOf(t, container))
+		"files":["/etc/web","/etc/all","/etc/info"],"undo":`+agent.Annotations[plan.UndoAnnotation]+`}`, configOf(t, container))
+	undo, err := plan.Parse([]byte(agent.Annotations[plan.UndoAnnotation]))
+	require.NoError(t, err)
+	require.Equal(t, p.Swap, undo.Swap)
 }
 
 func configOf(t *testing.T, container corev1.Container) string {
@@ -146,12 +150,12 @@ func TestReplace(t *testing.T) {
 	}, agent.Spec.Template.Labels, "every selector finds it")
 	require.Empty(t, created[corev1.Service](t, p, "Service"))
 	require.JSONEq(t, `{"version":1,"name":"web","identity":"one","sessionPort":47380,"readyPort":47381,"mode":"replace","grace":"1m0s","ports":[
-		{"port":80,"protocol":"TCP"},{"port":9901,"protocol":"TCP"}]}`, configOf(t, container))
+		{"port":80,"protocol":"TCP"},{"port":9901,"protocol":"TCP"}],"undo":`+agent.Annotations[plan.UndoAnnotation]+`}`, configOf(t, container))
 
 	require.Len(t, p.Swap, 1)
 	require.Equal(t, `scale Deployment "web" from 3 to 0`, p.Swap[0].What)
-	require.Equal(t, "/apis/apps/v1/namespaces/shop/deployments/web/scale?fieldManager=devtun", p.Swap[0].Do.Path)
-	require.JSONEq(t, `[{"op":"test","path":"/spec","value":{"replicas":3}},{"op":"replace","path":"/spec","value":{}}]`, string(p.Swap[0].Do.Body))
+	require.Equal(t, "/apis/apps/v1/namespaces/shop/deployments/web?fieldManager=devtun", p.Swap[0].Do.Path)
+	require.JSONEq(t, `[{"op":"test","path":"/spec/replicas","value":3},{"op":"replace","path":"/spec/replicas","value":0}]`, string(p.Swap[0].Do.Body))
 }
 
 func TestUnknownContainer(t *testing.T) {

@@ -29,7 +29,13 @@ type Circumstances struct {
 
 // Look finds the circumstances. What may not be listed is left out and noted. The
 // error is a *RefusedError where an intercept of that mode cannot stand.
-func (t *Target) Look(ctx context.Context, client kubernetes.Interface, mode plan.Mode) (*Circumstances, error) {
+func (t *Target) Look(ctx context.Context, client kubernetes.Interface, mode plan.Mode, move Move) (*Circumstances, error) {
+	if err := t.movable(move); err != nil {
+		return nil, err
+	}
+	if err := t.keepsNames(mode); err != nil {
+		return nil, err
+	}
 	c := &Circumstances{Notes: append([]Note(nil), t.Notes...)}
 	if mode == plan.Replace && !t.Workload.scalable() {
 		return nil, refuse(NotReplaced, t.Workload.Object, "leave --replace out: its pods run on, and the requests come to you", "cannot be scaled to zero")
@@ -51,7 +57,9 @@ func (t *Target) Look(ctx context.Context, client kubernetes.Interface, mode pla
 		return nil, err
 	}
 	for _, b := range itemsOf(budgets, func(l *policyv1.PodDisruptionBudgetList) []policyv1.PodDisruptionBudget { return l.Items }, err) {
-		t.budgeted(c, &b, mode)
+		if move != Stay {
+			t.budgeted(c, &b)
+		}
 	}
 	policies, err := client.NetworkingV1().NetworkPolicies(t.Namespace).List(ctx, all)
 	if err := list.failed("network policies", err); err != nil {
@@ -71,6 +79,18 @@ func (t *Target) Look(ctx context.Context, client kubernetes.Interface, mode pla
 	t.deployed(c)
 	t.served(c, mode)
 	return c, nil
+}
+
+// keepsNames refuses to turn the Service away by which a StatefulSet's pods find each
+// other.
+func (t *Target) keepsNames(mode plan.Mode) error {
+	for _, service := range t.Services {
+		if mode == plan.Divert && t.Workload.governedBy(service) {
+			return refuse(GivesNames, serviceObject(service.Name), "make another Service that selects the same pods, have clients call that, and intercept it",
+				"gives the pods of %s their names, by which they find each other: it is not turned away from them", t.Workload.Object)
+		}
+	}
+	return nil
 }
 
 // listing says what becomes of a list that failed.
@@ -110,14 +130,14 @@ func (t *Target) autoscaled(c *Circumstances, h *autoscalingv2.HorizontalPodAuto
 	return nil
 }
 
-func (t *Target) budgeted(c *Circumstances, b *policyv1.PodDisruptionBudget, mode plan.Mode) {
-	if mode != plan.Divert || !t.matches(b.Spec.Selector) {
+func (t *Target) budgeted(c *Circumstances, b *policyv1.PodDisruptionBudget) {
+	if !t.matches(b.Spec.Selector) {
 		return
 	}
 	object := plan.Object{Kind: "PodDisruptionBudget", Name: b.Name}
-	text := fmt.Sprintf("%s lets %d of the origin's pods be evicted at a time: connections that clients hold already move as it allows", object, b.Status.DisruptionsAllowed)
+	text := fmt.Sprintf("%s lets %d of the origin's pods be evicted at a time: connections that clients keep open move as it allows", object, b.Status.DisruptionsAllowed)
 	if b.Status.DisruptionsAllowed == 0 {
-		text = fmt.Sprintf("%s lets none of the origin's pods be evicted now: connections that clients hold already stay with the origin until they end", object)
+		text = fmt.Sprintf("%s lets none of the origin's pods be evicted now: connections that clients keep open stay with the workload until they reconnect", object)
 	}
 	c.Notes = append(c.Notes, Note{Object: object, Text: text})
 }
@@ -158,7 +178,7 @@ func (t *Target) deployed(c *Circumstances) {
 			}
 		}
 	}
-	look(t.Workload.Object, t.Workload.Labels, t.Workload.Annotations)
+	look(t.Workload.Object, t.Workload.Meta.Labels, t.Workload.Meta.Annotations)
 	for _, s := range t.Services {
 		look(serviceObject(s.Name), s.Labels, s.Annotations)
 	}

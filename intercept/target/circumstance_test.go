@@ -45,6 +45,7 @@ spec: {maxReplicas: 5, scaleTargetRef: {kind: Deployment, name: web}}`
 	for _, c := range []struct {
 		about, object, name string
 		divert, replace     string // a note, or nothing
+		move                Move
 		hint                string
 	}{{
 		about: "autoscaler", object: hpa, name: "deploy/web",
@@ -52,7 +53,7 @@ spec: {maxReplicas: 5, scaleTargetRef: {kind: Deployment, name: web}}`
 		replace: `HorizontalPodAutoscaler "web" pauses while the workload has no replicas, and goes on afterwards`,
 	}, {
 		about: "budget", object: `{apiVersion: policy/v1, kind: PodDisruptionBudget, metadata: {name: web}, spec: {selector: {matchLabels: {app: web}}}}`, name: "web",
-		divert: `PodDisruptionBudget "web" lets none of the origin's pods be evicted now: connections that clients hold already stay with the origin until they end`,
+		move: Force, divert: `PodDisruptionBudget "web" lets none of the origin's pods be evicted now: connections that clients keep open stay with the workload until they reconnect`,
 	}, {
 		about: "Argo CD", name: "svc/logger",
 		object:  `{apiVersion: v1, kind: Service, metadata: {name: logger, annotations: {argocd.argoproj.io/tracking-id: "shop:/Service:shop/logger"}}, spec: {selector: {app: store}, ports: [{port: 80, targetPort: 8080}]}}`,
@@ -84,7 +85,10 @@ spec: {maxReplicas: 5, scaleTargetRef: {kind: Deployment, name: web}}`
 			if want == "" {
 				continue
 			}
-			_, circumstances := planOf(t, client, c.name, options(mode))
+			found, err := Resolve(t.Context(), client, "shop", c.name)
+			require.NoError(t, err)
+			circumstances, err := found.Look(t.Context(), client, mode, c.move)
+			require.NoError(t, err)
 			require.Contains(t, texts(circumstances.Notes), want, "%s, %s", c.about, mode)
 			if c.hint != "" {
 				require.Contains(t, hints(circumstances.Notes), c.hint)
@@ -118,14 +122,73 @@ func TestNotReplaced(t *testing.T) {
 	} {
 		found, err := Resolve(t.Context(), client, "shop", name)
 		require.NoError(t, err)
-		_, err = found.Look(t.Context(), client, plan.Replace)
+		_, err = found.Look(t.Context(), client, plan.Replace, Stay)
 		require.EqualError(t, err, want)
 		var refused *RefusedError
 		require.ErrorAs(t, err, &refused)
 		require.NotEmpty(t, refused.Hint)
-		_, err = found.Look(t.Context(), client, plan.Divert)
+		_, err = found.Look(t.Context(), client, plan.Divert, Stay)
 		require.NoError(t, err)
 	}
+}
+
+// TestTheServiceThatGivesNames is not turned away from a StatefulSet's pods, and is
+// no hindrance to replacing them.
+func TestTheServiceThatGivesNames(t *testing.T) {
+	server, client := newShop(t)
+	look := func(name string, mode plan.Mode) ([]string, error) {
+		found, err := Resolve(t.Context(), client, "shop", name)
+		require.NoError(t, err)
+		c, err := found.Look(t.Context(), client, mode, Stay)
+		if err != nil {
+			return nil, err
+		}
+		return texts(c.Notes), nil
+	}
+	const want = `Service "store-pods" gives the pods of StatefulSet "store" their names, by which they find each other: it is not turned away from them`
+	_, err := look("svc/store-pods", plan.Divert)
+	require.EqualError(t, err, want)
+	_, err = look("svc/store-pods", plan.Replace)
+	require.NoError(t, err)
+	notes, err := look("svc/store", plan.Divert)
+	require.NoError(t, err)
+	require.Contains(t, notes, `calls to the pods of StatefulSet "store" by their names (store-0.store-pods) are not intercepted`)
+	server.Delete("/api/v1/namespaces/shop/services/store")
+	_, err = look("sts/store", plan.Divert)
+	require.EqualError(t, err, want)
+}
+
+// TestMoveConnections is refused where it would hurt, unless it is forced.
+func TestMoveConnections(t *testing.T) {
+	server, client := newShop(t)
+	ready := func(kind, name string, n int) {
+		path := "/apis/apps/v1/namespaces/shop/" + kind + "/" + name
+		object := server.Object(path)
+		object["status"] = map[string]any{"readyReplicas": n}
+		server.Put(path, object)
+	}
+	refusal := func(name string, move Move) string {
+		found, err := Resolve(t.Context(), client, "shop", name)
+		require.NoError(t, err)
+		_, err = found.Look(t.Context(), client, plan.Divert, move)
+		if err == nil {
+			return ""
+		}
+		var refused *RefusedError
+		require.ErrorAs(t, err, &refused)
+		require.Contains(t, refused.Hint, "--move-connections=force")
+		return err.Error()
+	}
+	ready("deployments", "web", 1)
+	ready("statefulsets", "store", 3)
+	require.Contains(t, refusal("web", Evict), `Deployment "web" has 1 ready pods: to move connections they would be evicted`)
+	require.Contains(t, refusal("store", Evict), `StatefulSet "store" has pods with names and data of their own`)
+	for _, name := range []string{"web", "store"} {
+		require.Empty(t, refusal(name, Stay))
+		require.Empty(t, refusal(name, Force))
+	}
+	ready("deployments", "web", 2)
+	require.Empty(t, refusal("web", Evict))
 }
 
 func TestNetworkPolicies(t *testing.T) {

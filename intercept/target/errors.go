@@ -48,6 +48,8 @@ const (
 	NotReplaced   Reason = "NotReplaced"   // the workload cannot be scaled to zero
 	Autoscaled    Reason = "Autoscaled"    // an autoscaler would undo it at once
 	IsAgent       Reason = "IsAgent"       // it is devtun's own
+	NotMoved      Reason = "NotMoved"      // evicting its pods would hurt
+	GivesNames    Reason = "GivesNames"    // the service gives its pods their names
 )
 
 // RefusedError says that what was named cannot be intercepted, and why.

@@ -2,6 +2,7 @@ package target
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -29,13 +30,39 @@ const (
 	podsEvery = 500 * time.Millisecond
 )
 
+const noMoving = "connections that clients keep open to it stay with the workload until they reconnect"
+
 // Why connections that clients hold stay with the origin.
 const (
-	MayNotEvict Reason = "MayNotEvict" // the user lacks the right
 	Protected   Reason = "Protected"   // by a disruption budget
 	NoSuccessor Reason = "NoSuccessor" // the evicted pod's replacement does not get ready
 	Unevictable Reason = "Unevictable" // another refusal
 )
+
+// Move says what becomes of connections that clients keep open to the workload's pods
+// when an intercept begins.
+type Move string
+
+const (
+	Stay  Move = ""      // they stay there until their client makes a new one
+	Evict Move = "evict" // the pods are evicted, where nobody is hurt by that
+	Force Move = "force" // the pods are evicted
+)
+
+// movable refuses to evict pods where that would hurt.
+func (t *Target) movable(move Move) error {
+	if move != Evict {
+		return nil
+	}
+	const hint = "leave --move-connections out, or give --move-connections=force if nothing is lost with the pod"
+	if t.Workload.Kind == statefulSet {
+		return refuse(NotMoved, t.Workload.Object, hint, "has pods with names and data of their own: to move connections they would be evicted")
+	}
+	if t.Workload.Ready < 2 {
+		return refuse(NotMoved, t.Workload.Object, hint, "has %d ready pods: to move connections they would be evicted, and until another is ready nobody could answer", t.Workload.Ready)
+	}
+	return nil
+}
 
 // Stayed says what was not evicted, and why: a pod, or the workload whose pods
 // they are.
@@ -55,15 +82,19 @@ type eviction struct {
 }
 
 // Evict moves the connections that clients hold to the origin's pods from before
-// the swap, by having those pods replaced: one at a time, each only when the
-// last one's replacement is ready, and as disruption budgets allow. It is to be
-// called once the swap is done. evicted, unless nil, is told of each pod. In the
-// end the evicted pods are gone, with all their connections.
+// the swap, by having those pods replaced: one at a time, each only when the local
+// process answers, which answers waits for, and the last one's replacement is ready,
+// and as disruption budgets allow. It is to be called once the swap is done, and only
+// if the user has asked for it. evicted, unless nil, is told of each pod. In the end
+// the evicted pods are gone, with all their connections.
 //
 // Where that cannot be, the connections stay with the origin until they end.
 // The error is of a request that failed otherwise, or ctx's.
-func (t *Target) Evict(ctx context.Context, client kubernetes.Interface, evicted func(pod string)) ([]Stayed, error) {
+func (t *Target) Evict(ctx context.Context, client kubernetes.Interface, answers func(context.Context) error, evicted func(pod string)) ([]Stayed, error) {
 	e := &eviction{Target: t, client: client, selector: metav1.FormatLabelSelector(t.Workload.Selector), patience: budgetPatience, gone: make(map[types.UID]bool)}
+	if err := answers(ctx); err != nil {
+		return nil, err
+	}
 	before, err := e.pods(ctx)
 	if err != nil {
 		return nil, err
@@ -71,6 +102,9 @@ func (t *Target) Evict(ctx context.Context, client kubernetes.Interface, evicted
 	e.ready = e.countReady(before)
 	var stayed []Stayed
 	for _, pod := range before {
+		if err := answers(ctx); err != nil {
+			return stayed, err
+		}
 		left, err := e.evict(ctx, &pod)
 		if err != nil {
 			return stayed, err
@@ -80,15 +114,17 @@ func (t *Target) Evict(ctx context.Context, client kubernetes.Interface, evicted
 			if evicted != nil {
 				evicted(pod.Name)
 			}
-			left, err = e.replaced(ctx)
+			if left, err = e.replaced(ctx); ctx.Err() != nil {
+				return stayed, errors.Join(err, e.answerable(ctx))
+			}
 		}
 		if err != nil {
 			return stayed, err
 		}
 		if left != nil {
 			stayed = append(stayed, *left)
-			if left.Reason == MayNotEvict || left.Reason == NoSuccessor {
-				break // it would be the same with the others, or worse
+			if left.Reason == NoSuccessor {
+				break // it would be worse with the others
 			}
 		}
 	}
@@ -137,9 +173,6 @@ func (e *eviction) evict(ctx context.Context, pod *corev1.Pod) (*Stayed, error) 
 			return nil, nil
 		case ctx.Err() != nil:
 			return nil, fmt.Errorf("evict %s: %w", object, ctx.Err())
-		case apierrors.IsForbidden(err):
-			return &Stayed{MayNotEvict, Note{e.Workload.Object, "you may not evict the pods of " + e.Workload.String() + ": " + noMoving,
-				"to move them: kubectl rollout restart, or grant create on pods/eviction"}}, nil
 		case !apierrors.IsTooManyRequests(err):
 			return &Stayed{Unevictable, Note{object, fmt.Sprintf("%s cannot be evicted (%v): %s", object, err, noMoving), ""}}, nil
 		case time.Since(began) >= e.patience:
@@ -164,6 +197,15 @@ func (e *eviction) replaced(ctx context.Context) (*Stayed, error) {
 	}
 	return &Stayed{NoSuccessor, Note{e.Workload.Object, fmt.Sprintf("the pod in place of the one evicted of %s is not ready after %v: the others stay, and so do the connections that clients hold to them",
 		e.Workload, replacementPatience), ""}}, nil
+}
+
+// answerable waits, though nobody wants to any more, until a pod is ready: what comes
+// next is the restore, and somebody has to answer then.
+func (e *eviction) answerable(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), replacementPatience)
+	defer cancel()
+	_, err := e.await(ctx, func(pods []corev1.Pod) bool { return e.countReady(pods) > 0 })
+	return err
 }
 
 // await looks at the pods until they are as wanted; false if that takes too long.

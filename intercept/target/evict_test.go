@@ -101,11 +101,14 @@ func origin() *Target {
 
 var podsResource = schema.GroupResource{Resource: "pods"}
 
+// at has the local process answer at once.
+func at(context.Context) error { return nil }
+
 func TestEvictOneAtATime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tr := newTroupe(t)
 		var evicted []string
-		stayed, err := origin().Evict(t.Context(), tr, func(pod string) { evicted = append(evicted, pod) })
+		stayed, err := origin().Evict(t.Context(), tr, at, func(pod string) { evicted = append(evicted, pod) })
 		require.NoError(t, err)
 		require.Empty(t, stayed)
 		require.Equal(t, []string{"web-1", "web-2", "web-3"}, evicted, "those that were there, and no replacement")
@@ -129,7 +132,7 @@ func TestEvictWithinABudget(t *testing.T) {
 			}
 			return nil
 		}
-		stayed, err := origin().Evict(t.Context(), tr, nil)
+		stayed, err := origin().Evict(t.Context(), tr, at, nil)
 		require.NoError(t, err)
 		require.Len(t, stayed, 2)
 		require.Equal(t, Protected, stayed[0].Reason)
@@ -141,16 +144,21 @@ func TestEvictWithinABudget(t *testing.T) {
 	})
 }
 
-func TestEvictWithoutTheRight(t *testing.T) {
+// TestEvictWaitsForTheLocalProcess before each pod.
+func TestEvictWaitsForTheLocalProcess(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tr := newTroupe(t)
-		tr.refuse = func(pod string) error { return apierrors.NewForbidden(podsResource, pod, errors.New("no")) }
-		stayed, err := origin().Evict(t.Context(), tr, nil)
-		require.NoError(t, err)
-		require.Len(t, stayed, 1)
-		require.Equal(t, MayNotEvict, stayed[0].Reason)
-		require.Equal(t, `you may not evict the pods of Deployment "web": `+noMoving, stayed[0].Text)
+		asked := 0
+		stayed, err := origin().Evict(t.Context(), tr, func(context.Context) error {
+			if asked++; len(tr.asked) == 1 {
+				return errors.New("it does not answer")
+			}
+			return nil
+		}, nil)
+		require.EqualError(t, err, "it does not answer")
+		require.Empty(t, stayed)
 		require.Equal(t, []string{"web-1"}, tr.asked)
+		require.Equal(t, 3, asked, "first of all, and before each of the two")
 	})
 }
 
@@ -158,7 +166,7 @@ func TestEvictStopsAtABadReplacement(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tr := newTroupe(t)
 		tr.slow = 2 * replacementPatience
-		stayed, err := origin().Evict(t.Context(), tr, nil)
+		stayed, err := origin().Evict(t.Context(), tr, at, nil)
 		require.NoError(t, err)
 		require.Len(t, stayed, 1)
 		require.Equal(t, NoSuccessor, stayed[0].Reason)
@@ -180,7 +188,7 @@ func TestEvictPassesOverWhatGoes(t *testing.T) {
 		}
 		tr.CoreV1().Pods("shop").Delete(t.Context(), "web-1", metav1.DeleteOptions{})
 		tr.join(true)
-		stayed, err := origin().Evict(t.Context(), tr, nil)
+		stayed, err := origin().Evict(t.Context(), tr, at, nil)
 		require.NoError(t, err)
 		require.Len(t, stayed, 1)
 		require.Equal(t, Unevictable, stayed[0].Reason)
@@ -193,7 +201,24 @@ func TestEvictEndsWithItsContext(t *testing.T) {
 		tr.slow = time.Minute
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		_, err := origin().Evict(ctx, tr, nil)
+		_, err := origin().Evict(ctx, tr, at, nil)
 		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.Less(t, time.Since(tr.began), tr.slow, "others are ready")
+	})
+}
+
+// TestEvictLeavesSomebodyToAnswer, also when it ends just after the only pod has gone.
+func TestEvictLeavesSomebodyToAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tr := newTroupe(t)
+		for _, others := range []string{"web-2", "web-3"} {
+			require.NoError(t, tr.CoreV1().Pods("shop").Delete(t.Context(), others, metav1.DeleteOptions{}))
+		}
+		tr.slow = time.Minute
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		_, err := origin().Evict(ctx, tr, at, nil)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.GreaterOrEqual(t, time.Since(tr.began), tr.slow)
 	})
 }

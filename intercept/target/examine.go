@@ -5,9 +5,7 @@ import (
 	"fmt"
 
 	appsv1 "k8s.io/api/apps/v1"
-	autoscalingv1 "k8s.io/api/autoscaling/v1"
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/devtun/devtun/intercept/plan"
@@ -17,12 +15,12 @@ import (
 // does, given the Service or workload as a watch yields it. changed is false if
 // the plan does not change that object.
 func Examine(p *plan.Plan, object runtime.Object) (state plan.State, conflicts []plan.Conflict, changed bool, err error) {
-	named, form := formOf(object)
+	named := nameOf(object)
 	for _, step := range p.Swap {
 		if step.Object != named {
 			continue
 		}
-		text, err := json.Marshal(form)
+		text, err := json.Marshal(object)
 		if err != nil {
 			return plan.Foreign, nil, true, fmt.Errorf("write %s: %w", named, err)
 		}
@@ -32,27 +30,18 @@ func Examine(p *plan.Plan, object runtime.Object) (state plan.State, conflicts [
 	return plan.Restored, nil, false, nil
 }
 
-// formOf is an object's name, and the object in the form in which the plan
-// patches it: of a workload its scale.
-func formOf(object runtime.Object) (plan.Object, any) {
+// nameOf is an object's name in a plan; none if plans do not change its kind. What
+// comes from a typed client does not say of which kind it is.
+func nameOf(object runtime.Object) plan.Object {
 	switch o := object.(type) {
 	case *corev1.Service:
-		return serviceObject(o.Name), o
+		return serviceObject(o.Name)
 	case *appsv1.Deployment:
-		return plan.Object{Kind: deployment, Name: o.Name}, scaleOf(o.ObjectMeta, o.Spec.Replicas)
+		return plan.Object{Kind: deployment, Name: o.Name}
 	case *appsv1.StatefulSet:
-		return plan.Object{Kind: statefulSet, Name: o.Name}, scaleOf(o.ObjectMeta, o.Spec.Replicas)
+		return plan.Object{Kind: statefulSet, Name: o.Name}
 	case *appsv1.ReplicaSet:
-		return plan.Object{Kind: replicaSet, Name: o.Name}, scaleOf(o.ObjectMeta, o.Spec.Replicas)
+		return plan.Object{Kind: replicaSet, Name: o.Name}
 	}
-	return plan.Object{}, nil
-}
-
-func scaleOf(meta metav1.ObjectMeta, replicas *int32) *autoscalingv1.Scale {
-	scale := &autoscalingv1.Scale{ObjectMeta: meta}
-	scale.Spec.Replicas = 1
-	if replicas != nil {
-		scale.Spec.Replicas = *replicas
-	}
-	return scale
+	return plan.Object{}
 }

@@ -133,7 +133,7 @@ func planOf(t *testing.T, client kubernetes.Interface, name string, o Options) (
 	t.Helper()
 	found, err := Resolve(t.Context(), client, "shop", name)
 	require.NoError(t, err)
-	circumstances, err := found.Look(t.Context(), client, o.Mode)
+	circumstances, err := found.Look(t.Context(), client, o.Mode, Stay)
 	require.NoError(t, err)
 	p, err := found.Plan(circumstances, o)
 	require.NoError(t, err)

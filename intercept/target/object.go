@@ -12,18 +12,29 @@ import (
 func (b *builder) meta(name string) metav1.ObjectMeta {
 	return metav1.ObjectMeta{
 		Name: name, Namespace: b.Namespace, Labels: plan.Labels(b.Name()),
-		OwnerReferences: []metav1.OwnerReference{{APIVersion: "v1", Kind: "ConfigMap", Name: plan.ObjectName(b.Name()), UID: plan.OwnerUID}},
+		Annotations:     map[string]string{plan.IdentityAnnotation: b.Identity},
+		OwnerReferences: []metav1.OwnerReference{{APIVersion: places[b.root().Kind].apiVersion(), Kind: b.root().Kind, Name: b.root().Name, UID: plan.RootUID}},
 	}
 }
 
-// origin is the Service that leads to what s led to. It is a plain one whatever s
-// is: its only client is the agent.
+// rootMeta is the root's.
+func (b *builder) rootMeta() metav1.ObjectMeta {
+	meta := b.meta(b.root().Name)
+	meta.OwnerReferences = nil
+	return meta
+}
+
+// origin is the Service that leads to what s led to. It is headless whatever s is:
+// its only client is the agent, which looks its pods up, and every Service with an
+// address of its own leaves variables in all pods of the namespace that start
+// meanwhile (DEVTUN_ORIGIN_WEB_SERVICE_HOST and the like).
 func (b *builder) origin(s *corev1.Service) *corev1.Service {
 	origin := &corev1.Service{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Service"},
 		ObjectMeta: b.meta(plan.OriginName(s.Name)),
 		Spec: corev1.ServiceSpec{
-			Selector: s.Spec.Selector, PublishNotReadyAddresses: s.Spec.PublishNotReadyAddresses,
+			ClusterIP: corev1.ClusterIPNone,
+			Selector:  s.Spec.Selector, PublishNotReadyAddresses: s.Spec.PublishNotReadyAddresses,
 			IPFamilies: s.Spec.IPFamilies, IPFamilyPolicy: s.Spec.IPFamilyPolicy,
 		},
 	}
@@ -38,7 +49,7 @@ func (b *builder) origin(s *corev1.Service) *corev1.Service {
 func (b *builder) serviceAccount() *corev1.ServiceAccount {
 	no := false
 	return &corev1.ServiceAccount{
-		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "ServiceAccount"}, ObjectMeta: b.meta(plan.ObjectName(b.Name())),
+		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "ServiceAccount"}, ObjectMeta: b.rootMeta(),
 		AutomountServiceAccountToken: &no, // the agent's pod asks for it
 	}
 }

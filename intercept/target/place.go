@@ -15,6 +15,13 @@ var places = map[string]place{
 	replicaSet:       {"apps", "v1", "replicasets"},
 }
 
+func (p place) apiVersion() string {
+	if p.group == "" {
+		return p.version
+	}
+	return p.group + "/" + p.version
+}
+
 func (p place) collection(namespace string) string {
 	group := "/api/" + p.version
 	if p.group != "" {

@@ -21,7 +21,8 @@ func Render(w io.Writer, p *plan.Plan) error {
 	}
 	var out bytes.Buffer
 	fmt.Fprintf(&out, "# Intercept of %s in namespace %s (%s).\n", p.Workload, p.Namespace, p.Mode)
-	fmt.Fprintf(&out, "# %s stands for the UID of the ConfigMap, which the cluster gives it.\n", plan.OwnerUID)
+	fmt.Fprintf(&out, "# %s and %s stand for the UIDs of %s and of the ConfigMap, which the cluster gives them.\n", plan.RootUID, plan.PlanUID, p.Root)
+	fmt.Fprintf(&out, "# Each change also sets, in the same request, the annotation %s to its undo; restoring removes it.\n", plan.UndoAnnotation)
 	render := func(what string, request plan.Request) {
 		if err == nil {
 			err = document(&out, what, request)
@@ -37,7 +38,8 @@ func Render(w io.Writer, p *plan.Plan) error {
 	for _, step := range slices.Backward(p.Swap) {
 		render(fmt.Sprintf("restore: bring %s back", step.Object), *step.Undo)
 	}
-	render("restore: remove the plan, and with it all that was created", p.Remove)
+	render("restore: remove what was created: "+p.Root.String()+" owns it all", p.Remove.Root)
+	render("restore: remove the plan", p.Remove.Plan)
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/devtun/devtun/intercept/plan"
@@ -69,6 +70,7 @@ type scene struct {
 	services  []*corev1.Service
 	workloads []*Workload
 	plans     []*plan.Plan
+	orphans   []*plan.OrphanError // what still has what an intercept without a plan made of it
 }
 
 func see(ctx context.Context, client kubernetes.Interface, namespace string) (*scene, error) {
@@ -84,13 +86,18 @@ func see(ctx context.Context, client kubernetes.Interface, namespace string) (*s
 	if err != nil {
 		return nil, err
 	}
+	var carriers []runtime.Object
 	for i := range services.Items {
 		if services.Items[i].Labels[plan.ManagedByLabel] != plan.ManagedBy {
 			s.services = append(s.services, &services.Items[i])
+			carriers = append(carriers, &services.Items[i])
 		}
 	}
 	if s.workloads, err = listWorkloads(ctx, client, namespace); err != nil {
 		return nil, err
+	}
+	for _, w := range s.workloads {
+		carriers = append(carriers, w.found)
 	}
 	stored, err := client.CoreV1().ConfigMaps(namespace).List(ctx, metav1.ListOptions{LabelSelector: plan.InterceptLabel})
 	if err != nil {
@@ -102,7 +109,21 @@ func see(ctx context.Context, client kubernetes.Interface, namespace string) (*s
 			s.plans = append(s.plans, p)
 		}
 	}
+	for _, object := range carriers {
+		s.orphaned(object)
+	}
 	return s, nil
+}
+
+// orphaned notes an object that still is as an intercept left it whose plan is gone.
+func (s *scene) orphaned(object runtime.Object) {
+	p := plan.UndoOn(object.(metav1.Object).GetAnnotations())
+	if p == nil || slices.ContainsFunc(s.plans, func(other *plan.Plan) bool { return other.Identity == p.Identity }) {
+		return
+	}
+	if state, _, _, err := Examine(p, object); err == nil && state == plan.Standing {
+		s.orphans = append(s.orphans, &plan.OrphanError{Object: nameOf(object), Plan: p})
+	}
 }
 
 func (s *scene) resolve(kind, name string) (*Target, error) {
@@ -126,13 +147,21 @@ func (s *scene) resolve(kind, name string) (*Target, error) {
 	return nil, s.unknown(kind, name)
 }
 
-// standing finds an intercept that has what is named.
+// standing finds an intercept that has what is named, with a plan or without.
 func (s *scene) standing(kind, name string) error {
-	for _, p := range s.plans {
+	has := func(p *plan.Plan) bool {
 		service := (kind == "" || kind == "Service") && slices.Contains(p.Services, name)
 		workload := (kind == "" || kind == p.Workload.Kind) && p.Workload.Name == name
-		if service || workload {
+		return service || workload
+	}
+	for _, p := range s.plans {
+		if has(p) {
 			return &plan.StandingError{Plan: p}
+		}
+	}
+	for _, orphan := range s.orphans {
+		if has(orphan.Plan) {
+			return orphan
 		}
 	}
 	return nil
@@ -180,13 +209,38 @@ func (s *scene) ofService(service *corev1.Service) (*Target, error) {
 		for _, w := range selected {
 			names = append(names, strings.ToLower(w.Kind)+"/"+w.Name)
 		}
-		return nil, refuse(ManyWorkloads, object, "name one of them: devtun intercept "+names[0], "selects the pods of %d workloads: %s", len(names), strings.Join(names, ", "))
+		return nil, refuse(ManyWorkloads, object, "name one of them: devtun intercept "+names[0]+"; the requests of all of them come to you then", "selects the pods of %d workloads: %s", len(names), strings.Join(names, ", "))
 	}
 	if err := s.standing(selected[0].Kind, selected[0].Name); err != nil {
 		return nil, err
 	}
 	t := &Target{Namespace: s.namespace, Workload: selected[0], Services: []*corev1.Service{service}}
+	t.Notes = append(t.Notes, s.named(t.Workload)...)
 	return t.withPorts()
+}
+
+// named notes that calls by the names of a StatefulSet's pods are not intercepted.
+func (s *scene) named(w *Workload) []Note {
+	if w.Kind != statefulSet || w.ServiceName == "" {
+		return nil
+	}
+	return []Note{{w.Object, fmt.Sprintf("calls to the pods of %s by their names (%s-0.%s) are not intercepted", w.Object, w.Name, w.ServiceName), ""}}
+}
+
+// shared notes that a Service leads to other workloads' pods as well, whose requests
+// an intercept takes with it.
+func (s *scene) shared(service *corev1.Service, w *Workload) []Note {
+	var others []string
+	for _, other := range s.workloads {
+		if other != w && selects(service, other) {
+			others = append(others, strings.ToLower(other.Kind)+"/"+other.Name)
+		}
+	}
+	if len(others) == 0 {
+		return nil
+	}
+	return []Note{{serviceObject(service.Name), fmt.Sprintf("Service %q leads to the pods of %s as well: while the intercept stands, the requests that they would get come to you too", service.Name, strings.Join(others, ", ")),
+		"to be asked for your workload's requests only, give it a Service of its own"}}
 }
 
 func (s *scene) ofWorkload(w *Workload) (*Target, error) {
@@ -198,19 +252,19 @@ func (s *scene) ofWorkload(w *Workload) (*Target, error) {
 		case !carries(service):
 			t.Notes = append(t.Notes, Note{serviceObject(service.Name),
 				fmt.Sprintf("Service %q stays with its pods: its ports are %s", service.Name, describePorts(service)), ""})
-		case service.Name == w.ServiceName && service.Spec.ClusterIP == corev1.ClusterIPNone:
+		case w.governedBy(service):
 			governing = service
 		default:
 			t.Services = append(t.Services, service)
+			t.Notes = append(t.Notes, s.shared(service, w)...)
 		}
 	}
-	// Its pods find each other by the names that this service gives them.
 	if governing != nil && len(t.Services) == 0 {
 		t.Services = append(t.Services, governing)
 	} else if governing != nil {
-		t.Notes = append(t.Notes, Note{serviceObject(governing.Name),
-			fmt.Sprintf("Service %q stays with its pods: it gives them their names", governing.Name), "to intercept it: devtun intercept svc/" + governing.Name})
+		t.Notes = append(t.Notes, Note{serviceObject(governing.Name), fmt.Sprintf("Service %q stays with its pods: it gives them their names", governing.Name), ""})
 	}
+	t.Notes = append(t.Notes, s.named(w)...)
 	if len(t.Services) == 0 {
 		return nil, refuse(NoService, w.Object, "make a Service that selects its pods; to run the process here and reach the cluster, 'devtun run' is enough", "has no Service with a TCP port that leads to its pods: nothing arrives there that could be intercepted")
 	}

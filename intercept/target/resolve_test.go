@@ -20,10 +20,10 @@ func TestResolve(t *testing.T) {
 		{"web", `Deployment "web"`, []string{"web"}, nil},
 		{"svc/web-admin", `Deployment "web"`, []string{"web-admin"}, nil},
 		{"deploy/web", `Deployment "web"`, []string{"web", "web-admin"}, []string{`Service "web-clock" stays with its pods: its ports are 123/UDP`}},
-		{"Deployment/canary", `Deployment "canary"`, []string{"both"}, nil},
-		{"stable", `Deployment "stable"`, []string{"both"}, nil},
-		{"sts/store", `StatefulSet "store"`, []string{"store"}, []string{`Service "store-pods" stays with its pods: it gives them their names`}},
-		{"store-pods", `StatefulSet "store"`, []string{"store-pods"}, nil},
+		{"Deployment/canary", `Deployment "canary"`, []string{"both"}, []string{`Service "both" leads to the pods of deployment/stable as well: while the intercept stands, the requests that they would get come to you too`}},
+		{"stable", `Deployment "stable"`, []string{"both"}, []string{`Service "both" leads to the pods of deployment/canary as well: while the intercept stands, the requests that they would get come to you too`}},
+		{"sts/store", `StatefulSet "store"`, []string{"store"}, []string{`Service "store-pods" stays with its pods: it gives them their names`, `calls to the pods of StatefulSet "store" by their names (store-0.store-pods) are not intercepted`}},
+		{"store-pods", `StatefulSet "store"`, []string{"store-pods"}, []string{`calls to the pods of StatefulSet "store" by their names (store-0.store-pods) are not intercepted`}},
 		{"logger", `DaemonSet "logger"`, []string{"logger"}, nil},
 	} {
 		found, err := Resolve(t.Context(), client, "shop", c.name)

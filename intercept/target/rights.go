@@ -53,10 +53,11 @@ const (
 // The prices of optional rights.
 const (
 	noSelfRestore = "the agent cannot restore by itself"
-	noMoving      = "connections that clients hold already stay with the origin until they end"
 	noTouch       = "an agent out of your reach may restore while you use another"
 	noNotice      = "whether somebody else changes the workload is seen only in the end"
 	notSeen       = "what it would tell is not known"
+	noOrphans     = "an intercept whose plan somebody has deleted is not found"
+	noRemaking    = "what somebody deletes of the intercept's own is not made again at once"
 )
 
 // reading is what is needed to find a target and its circumstances.
@@ -93,8 +94,12 @@ func Rights(mode plan.Mode) []Right {
 		{Verb: "create", Resource: "configmaps"},
 		{Verb: "patch", Resource: "configmaps", Without: noTouch},
 		{Verb: "delete", Resource: "configmaps"},
+		{Verb: "watch", Resource: "configmaps", Without: noRemaking},
 		{Verb: "create", Group: apps, Resource: "deployments"},
+		{Verb: "watch", Group: apps, Resource: "deployments", Without: noRemaking},
 		{Verb: "create", Resource: "serviceaccounts", Without: noSelfRestore},
+		{Verb: "get", Resource: "serviceaccounts", Without: noSelfRestore},
+		{Verb: "delete", Resource: "serviceaccounts", Without: noSelfRestore},
 		{Verb: "create", Group: rbac, Resource: "roles", Without: noSelfRestore},
 		{Verb: "create", Group: rbac, Resource: "rolebindings", Without: noSelfRestore},
 		{Verb: "create", Group: networking, Resource: "networkpolicies", Without: "workloads that network policies restrict cannot be intercepted"},
@@ -110,37 +115,53 @@ func Rights(mode plan.Mode) []Right {
 		Right{Verb: "watch", Resource: "services"},
 		Right{Verb: "create", Resource: "services"},
 		Right{Verb: "patch", Resource: "services"},
-		Right{Verb: "create", Resource: "pods", Subresource: "eviction", Without: noMoving},
 	)
 }
 
-// ListRights are what listing needs in a namespace: to find the intercepts, and to
-// ask their agents.
+// Moving is what moving connections needs beside.
+func Moving() []Right { return []Right{{Verb: "create", Resource: "pods", Subresource: "eviction"}} }
+
+// ListRights are what listing needs in a namespace: to find the intercepts, to see
+// whether they stand, and to ask their agents.
 func ListRights() []Right {
-	return []Right{
+	return append([]Right{
 		{Verb: "list", Resource: "configmaps"},
 		{Verb: "list", Resource: "pods"},
 		{Verb: "create", Resource: "pods", Subresource: "portforward"},
+	}, carrying()...)
+}
+
+// carrying is what it takes to find what carries the undo of an intercept without a
+// plan.
+func carrying() []Right {
+	all := []Right{{Verb: "list", Resource: "services", Without: noOrphans}}
+	for _, resource := range scaled {
+		all = append(all, Right{Verb: "list", Group: apps, Resource: resource, Without: noOrphans})
 	}
+	return append(all, Right{Verb: "get", Resource: "serviceaccounts", Without: noOrphans})
 }
 
 // RestoreRights are what restoring needs in a namespace.
 func RestoreRights() []Right {
-	return append([]Right{
+	return slices.Concat([]Right{
 		{Verb: "list", Resource: "configmaps"}, {Verb: "get", Resource: "configmaps"}, {Verb: "delete", Resource: "configmaps"},
 		{Verb: "get", Resource: "services"}, {Verb: "patch", Resource: "services"},
-	}, scaling()...)
+	}, scaling(), removing, carrying())
 }
 
-// scaled are the resources that have a scale.
+// removing is what it takes to remove what an intercept has made: its root.
+var removing = []Right{
+	{Verb: "get", Resource: "serviceaccounts"}, {Verb: "delete", Resource: "serviceaccounts"},
+	{Verb: "get", Group: apps, Resource: "deployments"}, {Verb: "delete", Group: apps, Resource: "deployments"},
+}
+
+// scaled are the resources that can be scaled.
 var scaled = []string{resources[deployment], resources[statefulSet], resources[replicaSet]}
 
 func scaling() []Right {
 	var all []Right
 	for _, resource := range scaled {
-		all = append(all,
-			Right{Verb: "get", Group: apps, Resource: resource, Subresource: "scale"},
-			Right{Verb: "patch", Group: apps, Resource: resource, Subresource: "scale"})
+		all = append(all, Right{Verb: "get", Group: apps, Resource: resource}, Right{Verb: "patch", Group: apps, Resource: resource})
 	}
 	return all
 }
@@ -155,7 +176,16 @@ func RightsOf(p *plan.Plan) []Right {
 		Right{Verb: "create", Resource: "configmaps"},
 		Right{Verb: "get", Resource: "configmaps", Name: stored},
 		Right{Verb: "patch", Resource: "configmaps", Name: stored, Without: noTouch},
-		Right{Verb: "delete", Resource: "configmaps", Name: stored})
+		Right{Verb: "delete", Resource: "configmaps", Name: stored},
+		Right{Verb: "watch", Resource: "configmaps", Name: stored, Without: noRemaking},
+		Right{Verb: "watch", Group: apps, Resource: "deployments", Name: p.Agent, Without: noRemaking})
+	root := rightOf(p.Remove.Root)
+	if root.Resource == "serviceaccounts" {
+		root.Without = noSelfRestore
+	}
+	all = append(all, root)
+	root.Verb = "get"
+	all = append(all, root)
 	for _, step := range p.Prepare {
 		right := rightOf(step.Do)
 		right.Name = ""
@@ -175,7 +205,10 @@ func RightsOf(p *plan.Plan) []Right {
 	if p.Mode == plan.Replace {
 		return append(all, Right{Verb: "watch", Group: apps, Resource: resources[p.Workload.Kind], Without: noNotice})
 	}
-	return append(all, Right{Verb: "watch", Resource: "services"}, Right{Verb: "create", Resource: "pods", Subresource: "eviction", Without: noMoving})
+	if p.MoveConnections {
+		all = append(all, Moving()...)
+	}
+	return append(all, Right{Verb: "watch", Resource: "services"})
 }
 
 // rightOf is what a request needs.
@@ -201,13 +234,15 @@ func rightOf(request plan.Request) Right {
 
 // undoRights are what undoing the builder's plan needs, and no more: the agent's.
 func (b *builder) undoRights() []Right {
-	stored := plan.ObjectName(b.Name())
-	rights := []Right{{Verb: "get", Resource: "configmaps", Name: stored}, {Verb: "delete", Resource: "configmaps", Name: stored}}
+	own := plan.ObjectName(b.Name())
+	rights := []Right{
+		{Verb: "get", Resource: "configmaps", Name: own}, {Verb: "delete", Resource: "configmaps", Name: own},
+		{Verb: "get", Resource: "serviceaccounts", Name: own}, {Verb: "delete", Resource: "serviceaccounts", Name: own},
+		{Verb: "get", Group: apps, Resource: "deployments", Name: own}, // is it there for good?
+	}
 	if b.Mode == plan.Replace {
 		resource := resources[b.Workload.Kind]
-		return append(rights,
-			Right{Verb: "get", Group: apps, Resource: resource, Subresource: "scale", Name: b.Workload.Name},
-			Right{Verb: "patch", Group: apps, Resource: resource, Subresource: "scale", Name: b.Workload.Name})
+		return append(rights, Right{Verb: "get", Group: apps, Resource: resource, Name: b.Workload.Name}, Right{Verb: "patch", Group: apps, Resource: resource, Name: b.Workload.Name})
 	}
 	for _, s := range b.Services {
 		rights = append(rights, Right{Verb: "get", Resource: "services", Name: s.Name}, Right{Verb: "patch", Resource: "services", Name: s.Name})

@@ -18,13 +18,17 @@ func TestRoleOfAgent(t *testing.T) {
 	p, _ := planOf(t, client, "deploy/web", options(plan.Divert))
 	require.Equal(t, []rbacv1.PolicyRule{
 		{APIGroups: []string{""}, Resources: []string{"configmaps"}, ResourceNames: []string{"devtun-web"}, Verbs: []string{"get", "delete"}},
+		{APIGroups: []string{""}, Resources: []string{"serviceaccounts"}, ResourceNames: []string{"devtun-web"}, Verbs: []string{"get", "delete"}},
+		{APIGroups: []string{"apps"}, Resources: []string{"deployments"}, ResourceNames: []string{"devtun-web"}, Verbs: []string{"get"}},
 		{APIGroups: []string{""}, Resources: []string{"services"}, ResourceNames: []string{"web"}, Verbs: []string{"get", "patch"}},
 		{APIGroups: []string{""}, Resources: []string{"services"}, ResourceNames: []string{"web-admin"}, Verbs: []string{"get", "patch"}},
 	}, created[rbacv1.Role](t, p, "Role")["devtun-web"].Rules)
 	p, _ = planOf(t, client, "store", options(plan.Replace))
 	require.Equal(t, []rbacv1.PolicyRule{
 		{APIGroups: []string{""}, Resources: []string{"configmaps"}, ResourceNames: []string{"devtun-store"}, Verbs: []string{"get", "delete"}},
-		{APIGroups: []string{"apps"}, Resources: []string{"statefulsets/scale"}, ResourceNames: []string{"store"}, Verbs: []string{"get", "patch"}},
+		{APIGroups: []string{""}, Resources: []string{"serviceaccounts"}, ResourceNames: []string{"devtun-store"}, Verbs: []string{"get", "delete"}},
+		{APIGroups: []string{"apps"}, Resources: []string{"deployments"}, ResourceNames: []string{"devtun-store"}, Verbs: []string{"get"}},
+		{APIGroups: []string{"apps"}, Resources: []string{"statefulsets"}, ResourceNames: []string{"store"}, Verbs: []string{"get", "patch"}},
 	}, created[rbacv1.Role](t, p, "Role")["devtun-store"].Rules)
 }
 
@@ -42,7 +46,7 @@ func TestRightsOfPlan(t *testing.T) {
 			r.Name = ""
 			require.Contains(t, all, r.String())
 		}
-		require.Contains(t, names, map[plan.Mode]string{plan.Divert: "patch services web-admin", plan.Replace: "patch deployments.apps/scale web"}[mode])
+		require.Contains(t, names, map[plan.Mode]string{plan.Divert: "patch services web-admin", plan.Replace: "patch deployments.apps web"}[mode])
 		require.Contains(t, names, "delete configmaps devtun-web")
 	}
 }
@@ -64,7 +68,7 @@ func TestRender(t *testing.T) {
 	var out bytes.Buffer
 	require.NoError(t, Render(&out, p))
 	documents := strings.Split(out.String(), "\n---\n")
-	require.Len(t, documents, 1+1+len(p.Prepare)+2*len(p.Swap)+1)
+	require.Len(t, documents, 1+1+len(p.Prepare)+2*len(p.Swap)+2)
 	for _, d := range documents {
 		var any any
 		require.NoError(t, yaml.Unmarshal([]byte(d), &any))

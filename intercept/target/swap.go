@@ -55,17 +55,13 @@ func (b *builder) agentSelector(s *corev1.Service) map[string]string {
 	return selector
 }
 
-// scale is the step that scales the workload to zero. It patches the scale, to
-// which a right of its own can be granted, and the whole spec of it, which says
-// nothing where it is zero. The UID keeps the undo from a later workload of the
-// same name.
+// scale is the step that scales the workload to zero. It patches the workload, not
+// its scale, since the undo is to stand on it: in the same request. The UID keeps the
+// undo from a later workload of the same name.
 func (b *builder) scale() (plan.Step, error) {
-	before, after := map[string]int32{}, map[string]int32{}
-	if b.Workload.Replicas != 0 {
-		before["replicas"] = b.Workload.Replicas
-	}
-	path := places[b.Workload.Kind].object(b.Namespace, b.Workload.Name) + "/scale"
-	do, undo, err := patches(path, "/spec", before, after, []test{{"/metadata/uid", b.Workload.UID}})
+	path := places[b.Workload.Kind].object(b.Namespace, b.Workload.Name)
+	do, undo, err := patches(path, "/spec/replicas", b.Workload.Replicas, 0, []test{{"/metadata/uid", b.Workload.UID}})
+	undo.Path = manage(undo.Path, managerOf(b.Workload.Meta, "f:spec", "f:replicas"))
 	return plan.Step{
 		What:   "scale " + b.Workload.String() + " from " + strconv.Itoa(int(b.Workload.Replicas)) + " to 0",
 		Object: b.Workload.Object, Do: do, Undo: &undo,

@@ -8,6 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/devtun/devtun/intercept/plan"
@@ -28,8 +29,8 @@ var resources = map[string]string{deployment: "deployments", statefulSet: "state
 type Workload struct {
 	plan.Object
 	UID         string
-	Labels      map[string]string
-	Annotations map[string]string
+	Meta        metav1.ObjectMeta
+	found       runtime.Object
 	Replicas    int32 // asked for
 	Ready       int32
 	Selector    *metav1.LabelSelector
@@ -37,12 +38,18 @@ type Workload struct {
 	ServiceName string // of a StatefulSet: the service that its pods' names are under
 }
 
+// governedBy reports that a Service gives the workload's pods their names, by which
+// they find each other.
+func (w *Workload) governedBy(service *corev1.Service) bool {
+	return w.Kind == statefulSet && service.Name == w.ServiceName && service.Spec.ClusterIP == corev1.ClusterIPNone
+}
+
 // scalable workloads can be scaled to zero.
 func (w *Workload) scalable() bool { return w.Kind != daemonSet }
 
 func newWorkload(kind string, meta metav1.ObjectMeta, selector *metav1.LabelSelector, template corev1.PodTemplateSpec, replicas *int32, ready int32) *Workload {
 	w := &Workload{
-		Object: plan.Object{Kind: kind, Name: meta.Name}, UID: string(meta.UID), Labels: meta.Labels, Annotations: meta.Annotations,
+		Object: plan.Object{Kind: kind, Name: meta.Name}, UID: string(meta.UID), Meta: meta,
 		Selector: selector, Template: template, Replicas: 1, Ready: ready,
 	}
 	if replicas != nil {
@@ -56,7 +63,8 @@ func newWorkload(kind string, meta metav1.ObjectMeta, selector *metav1.LabelSele
 // rare, one that may not be listed counts as having none.
 func listWorkloads(ctx context.Context, client kubernetes.Interface, namespace string) ([]*Workload, error) {
 	var all []*Workload
-	add := func(w *Workload, meta metav1.ObjectMeta) {
+	add := func(w *Workload, found runtime.Object, meta metav1.ObjectMeta) {
+		w.found = found
 		if meta.Labels[plan.ManagedByLabel] != plan.ManagedBy && metav1.GetControllerOfNoCopy(&meta) == nil {
 			all = append(all, w)
 		}
@@ -67,7 +75,7 @@ func listWorkloads(ctx context.Context, client kubernetes.Interface, namespace s
 		return nil, err
 	}
 	for _, d := range deployments.Items {
-		add(newWorkload(deployment, d.ObjectMeta, d.Spec.Selector, d.Spec.Template, d.Spec.Replicas, d.Status.ReadyReplicas), d.ObjectMeta)
+		add(newWorkload(deployment, d.ObjectMeta, d.Spec.Selector, d.Spec.Template, d.Spec.Replicas, d.Status.ReadyReplicas), &d, d.ObjectMeta)
 	}
 	stateful, err := apps.StatefulSets(namespace).List(ctx, options)
 	if err != nil {
@@ -76,21 +84,21 @@ func listWorkloads(ctx context.Context, client kubernetes.Interface, namespace s
 	for _, s := range stateful.Items {
 		w := newWorkload(statefulSet, s.ObjectMeta, s.Spec.Selector, s.Spec.Template, s.Spec.Replicas, s.Status.ReadyReplicas)
 		w.ServiceName = s.Spec.ServiceName
-		add(w, s.ObjectMeta)
+		add(w, &s, s.ObjectMeta)
 	}
 	replicas, err := apps.ReplicaSets(namespace).List(ctx, options)
 	if err != nil && !apierrors.IsForbidden(err) {
 		return nil, err
 	}
 	for _, r := range itemsOf(replicas, func(l *appsv1.ReplicaSetList) []appsv1.ReplicaSet { return l.Items }, err) {
-		add(newWorkload(replicaSet, r.ObjectMeta, r.Spec.Selector, r.Spec.Template, r.Spec.Replicas, r.Status.ReadyReplicas), r.ObjectMeta)
+		add(newWorkload(replicaSet, r.ObjectMeta, r.Spec.Selector, r.Spec.Template, r.Spec.Replicas, r.Status.ReadyReplicas), &r, r.ObjectMeta)
 	}
 	daemons, err := apps.DaemonSets(namespace).List(ctx, options)
 	if err != nil && !apierrors.IsForbidden(err) {
 		return nil, err
 	}
 	for _, d := range itemsOf(daemons, func(l *appsv1.DaemonSetList) []appsv1.DaemonSet { return l.Items }, err) {
-		add(newWorkload(daemonSet, d.ObjectMeta, d.Spec.Selector, d.Spec.Template, &d.Status.DesiredNumberScheduled, d.Status.NumberReady), d.ObjectMeta)
+		add(newWorkload(daemonSet, d.ObjectMeta, d.Spec.Selector, d.Spec.Template, &d.Status.DesiredNumberScheduled, d.Status.NumberReady), &d, d.ObjectMeta)
 	}
 	return all, nil
 }

@@ -42,19 +42,21 @@ type Forward struct {
 
 // Intercept is one workload whose traffic is to come here.
 type Intercept struct {
-	Workload   string   `yaml:"workload" json:"workload"` // or service
-	Namespace  string   `yaml:"namespace,omitempty" json:"namespace,omitempty"`
-	Ports      []string `yaml:"ports,omitempty" json:"ports,omitempty"` // LOCAL:PORT
-	To         string   `yaml:"to,omitempty" json:"to,omitempty"`       // host
-	Replace    bool     `yaml:"replace,omitempty" json:"replace,omitempty"`
-	Grace      Duration `yaml:"grace,omitempty" json:"grace,omitempty"`
-	Container  string   `yaml:"container,omitempty" json:"container,omitempty"`
-	AgentImage string   `yaml:"agentImage,omitempty" json:"agentImage,omitempty"`
-	EnvFile    string   `yaml:"envFile,omitempty" json:"envFile,omitempty"` // path
-	EnvJSON    string   `yaml:"envJson,omitempty" json:"envJson,omitempty"` // path
-	EnvFormat  string   `yaml:"envFormat,omitempty" json:"envFormat,omitempty"`
-	Files      string   `yaml:"files,omitempty" json:"files,omitempty"` // path of a folder
-	Keep       bool     `yaml:"keep,omitempty" json:"keep,omitempty"`
+	Workload  string   `yaml:"workload" json:"workload"` // or service
+	Namespace string   `yaml:"namespace,omitempty" json:"namespace,omitempty"`
+	Ports     []string `yaml:"ports,omitempty" json:"ports,omitempty"` // LOCAL:PORT
+	To        string   `yaml:"to,omitempty" json:"to,omitempty"`       // host
+	Replace   bool     `yaml:"replace,omitempty" json:"replace,omitempty"`
+	// MoveConnections is "evict" or "force".
+	MoveConnections string   `yaml:"moveConnections,omitempty" json:"moveConnections,omitempty"`
+	Grace           Duration `yaml:"grace,omitempty" json:"grace,omitempty"`
+	Container       string   `yaml:"container,omitempty" json:"container,omitempty"`
+	AgentImage      string   `yaml:"agentImage,omitempty" json:"agentImage,omitempty"`
+	EnvFile         string   `yaml:"envFile,omitempty" json:"envFile,omitempty"` // path
+	EnvJSON         string   `yaml:"envJson,omitempty" json:"envJson,omitempty"` // path
+	EnvFormat       string   `yaml:"envFormat,omitempty" json:"envFormat,omitempty"`
+	Files           string   `yaml:"files,omitempty" json:"files,omitempty"` // path of a folder
+	Keep            bool     `yaml:"keep,omitempty" json:"keep,omitempty"`
 }
 
 // Duration is one as Go writes them: 30s, 1m30s.
