@@ -191,11 +191,17 @@ const (
 // from inside the cluster.
 func (n *namespace) loader() *traffic {
 	n.t.Helper()
+	return n.loaderOf("http://service-front/", "http://service-middle:8080/")
+}
+
+// loaderOf asks one URL on new connections, and one on kept ones.
+func (n *namespace) loaderOf(fresh, keep string) *traffic {
+	n.t.Helper()
 	_, err := n.client.CoreV1().Pods(n.name).Create(n.t.Context(), &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{Name: "loader"},
 		Spec: corev1.PodSpec{Containers: []corev1.Container{{
 			Name: "loader", Image: "devtun.test/loader:dev", ImagePullPolicy: corev1.PullIfNotPresent,
-			Args: []string{"-new", "http://service-front/", "-keep", "http://service-middle:8080/", "-timeout", loaderTimeout.String(), "-news", fmt.Sprint(newPerSecond), "-keeps", fmt.Sprint(keptPerSecond)},
+			Args: []string{"-new", fresh, "-keep", keep, "-timeout", loaderTimeout.String(), "-news", fmt.Sprint(newPerSecond), "-keeps", fmt.Sprint(keptPerSecond)},
 		}}},
 	}, metav1.CreateOptions{})
 	require.NoError(n.t, err)

@@ -38,7 +38,7 @@ type planCase struct {
 	mode plan.Mode
 }
 
-var planCases = []planCase{{"service-middle", plan.Divert}, {"sts/service-store", plan.Divert}, {"deploy/service-back", plan.Replace}, {"sts/service-store", plan.Replace}}
+var planCases = []planCase{{"service-middle", plan.Divert}, {"deploy/service-front", plan.Divert}, {"deploy/service-back", plan.Replace}, {"sts/service-store", plan.Replace}}
 
 // restricted makes a namespace that enforces Pod Security "restricted" and holds
 // the examples, with an autoscaler and network policies beside them. Their pods
@@ -276,7 +276,7 @@ func TestInterceptPlanRights(t *testing.T) {
 			require.NoError(t, e.Prepare(t.Context()), c)
 			require.NoError(t, e.Swap(t.Context()), c)
 			agent := apiClient(t, n.as(p.Agent))
-			report, err := plan.Restore(t.Context(), agent, plan.Ref{Namespace: n.name, Name: p.Name, Identity: "one"})
+			report, err := plan.Restorer{Client: agent, Inside: true}.Restore(t.Context(), plan.Ref{Namespace: n.name, Name: p.Name, Identity: "one"})
 			require.NoError(t, err, c)
 			require.Len(t, report.Undone, len(p.Swap))
 			n.asBefore(objects, beforeSwap, fmt.Sprint(c))
@@ -312,10 +312,12 @@ func (n *namespace) as(account string) *rest.Config {
 	client, err := kubernetes.NewForConfig(config)
 	require.NoError(n.t, err)
 	require.Eventually(n.t, func() bool {
-		_, err := client.CoreV1().ConfigMaps(n.name).Get(n.t.Context(), "devtun-service-store", metav1.GetOptions{})
-		_, err2 := client.CoreV1().ConfigMaps(n.name).Get(n.t.Context(), "devtun-service-middle", metav1.GetOptions{})
-		_, err3 := client.CoreV1().ConfigMaps(n.name).Get(n.t.Context(), "devtun-service-back", metav1.GetOptions{})
-		return !apierrors.IsForbidden(err) || !apierrors.IsForbidden(err2) || !apierrors.IsForbidden(err3)
+		for _, name := range []string{"store", "middle", "back", "front"} { // one by name, or all
+			if _, err := client.CoreV1().ConfigMaps(n.name).Get(n.t.Context(), "devtun-service-"+name, metav1.GetOptions{}); !apierrors.IsForbidden(err) {
+				return true
+			}
+		}
+		return false
 	}, 10*time.Second, 20*time.Millisecond)
 	return config
 }

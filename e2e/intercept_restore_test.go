@@ -401,9 +401,9 @@ func TestInterceptsOfOthers(t *testing.T) {
 	require.Zero(t, code)
 	lines := strings.Split(strings.TrimSpace(out), "\n")
 	require.Len(t, lines, 3, out)
-	require.Regexp(t, `^NAME +SERVICES +MODE +OWNER +MACHINE +SINCE +CONNECTED +TRAFFIC$`, lines[0])
-	require.Regexp(t, `^service-back +service-back +replace +root +\S+ +20\d\d-\d\d-\d\d \d\d:\d\d:\d\d +yes +held$`, lines[1])
-	require.Regexp(t, `^service-middle +service-middle +divert +root +\S+ +20\d\d-\d\d-\d\d \d\d:\d\d:\d\d +yes +origin$`, lines[2])
+	require.Regexp(t, `^NAME +SERVICES +MODE +OWNER +MACHINE +SINCE +CONNECTED +TRAFFIC +NOTE$`, lines[0])
+	require.Regexp(t, `^service-back +service-back +replace +root +\S+ +20\d\d-\d\d-\d\d \d\d:\d\d:\d\d +yes +held +-$`, lines[1])
+	require.Regexp(t, `^service-middle +service-middle +divert +root +\S+ +20\d\d-\d\d-\d\d \d\d:\d\d:\d\d +yes +origin +-$`, lines[2])
 
 	second.dies()
 	require.Eventually(t, func() bool {
@@ -465,7 +465,7 @@ func TestInterceptNotes(t *testing.T) {
 		`Argo CD keeps Service "service-middle" as it is in Git (shop), and may undo the intercept`,
 		`Flux keeps Deployment "service-middle" as it is in Git (apps), and may undo the intercept`,
 	}
-	out, stderr, code := n.devtun("intercept", "service-middle", "--dry-run", "-o", "yaml")
+	out, stderr, code := n.devtun("intercept", "service-middle", "--dry-run", "-o", "yaml", "--move-connections=force")
 	require.Zero(t, code, stderr)
 	for _, note := range notes {
 		require.Equal(t, 1, strings.Count(stderr, "note: "+note+"\n"), stderr)
@@ -477,7 +477,7 @@ func TestInterceptNotes(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, before, now, "a dry run changes nothing")
 
-	d := n.intercepts(kubeconfig(), "service-middle")
+	d := n.intercepts(kubeconfig(), "service-middle", "--move-connections=force")
 	for _, note := range notes {
 		d.await(note, readyTimeout, func(e event) bool { return e.Type == "note" && e.Message == note })
 	}

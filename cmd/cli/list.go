@@ -107,8 +107,12 @@ func runList(ctx context.Context, kube *kubeFlags, output string, streams Stream
 	table := tabwriter.NewWriter(streams.Out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "NAME\tSERVICES\tMODE\tOWNER\tMACHINE\tSINCE\tCONNECTED\tTRAFFIC\tNOTE")
 	for _, row := range rows {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", row.Name, cmp.Or(strings.Join(row.Services, ","), "-"), row.Mode, row.Owner.User, row.Owner.Machine,
-			row.Owner.Since.Local().Format("2006-01-02 15:04:05"), row.Connected, row.Traffic, cmp.Or(row.Note, "-"))
+		since := "-"
+		if !row.Owner.Since.IsZero() {
+			since = row.Owner.Since.Local().Format(time.DateTime)
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", row.Name, cmp.Or(strings.Join(row.Services, ","), "-"), row.Mode, cmp.Or(row.Owner.User, "-"), cmp.Or(row.Owner.Machine, "-"),
+			since, row.Connected, row.Traffic, cmp.Or(row.Note, "-"))
 	}
 	table.Flush()
 	return err

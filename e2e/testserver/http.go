@@ -50,6 +50,10 @@ func httpHandler() http.Handler {
 	mux.HandleFunc("POST /hash", hashBody)
 	mux.HandleFunc("GET /slow", slow)
 	mux.HandleFunc("GET /ws", echoMessages)
+	mux.HandleFunc("GET /variables", tellVariables)
+	s := &store{keys: make(map[int]bool)}
+	mux.HandleFunc("GET /keys", s.count)
+	mux.HandleFunc("POST /keys", s.add)
 	return mux
 }
 

@@ -64,7 +64,7 @@ func base(mode Mode, identity string, swap ...Step) *Plan {
 	p.Prepare = []Step{
 		made("/api/v1", "serviceaccounts", "ServiceAccount", "devtun-web", map[string]string{IdentityAnnotation: identity}),
 		made("/api/v1", "services", "Service", "devtun-origin-web", map[string]string{IdentityAnnotation: identity}),
-		made("/apis/apps/v1", "deployments", "Deployment", "devtun-web", map[string]string{IdentityAnnotation: identity, UndoAnnotation: undo}),
+		made("/apis/apps/v1", "deployments", "Deployment", "devtun-web", map[string]string{IdentityAnnotation: identity, UndoMark: undo}),
 	}
 	return p
 }

@@ -3,22 +3,21 @@ package plan
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
+	"net/url"
 	"slices"
+	"strings"
 )
 
-// UndoAnnotation is on every object of the user's while an intercept has changed
-// it, and on the agent's Deployment: the plan, as far as it takes to undo that. So
-// the undo outlives the stored plan.
-const UndoAnnotation = "devtun.dev/undo"
+// UndoMark is on every object of the user's while an intercept has changed it: on a
+// Service an annotation with the plan, as far as it takes to undo that, on a workload a
+// label with identity and replicas. So the undo outlives the stored plan. (Annotations
+// of a Deployment are copied to its ReplicaSets, and stay there for good.) The agent's
+// Deployment has the annotation as well.
+const UndoMark = "devtun.dev/undo"
 
 // IdentityAnnotation is on every object that an intercept makes, with its identity.
 const IdentityAnnotation = "devtun.dev/identity"
-
-// undoPointer and annotationsPointer are JSON pointers (RFC 6901).
-const (
-	annotationsPointer = "/metadata/annotations"
-	undoPointer        = annotationsPointer + "/devtun.dev~1undo"
-)
 
 // Undo is the plan with nothing but the undo of those steps of its swap, as one
 // line of JSON.
@@ -32,42 +31,97 @@ func (p *Plan) Undo(steps ...Step) (string, error) {
 	return string(text), nil
 }
 
-func (m metadata) marked() *Plan { return UndoOn(m.Annotations) }
+// Marked is what is known of an object that may carry an undo.
+type Marked struct {
+	Object
+	Namespace, UID      string
+	Labels, Annotations map[string]string
+}
 
-// UndoOn is the plan whose undo an object with those annotations carries; nil if it
-// carries none, or one that this devtun cannot read.
-func UndoOn(annotations map[string]string) *Plan {
-	text, ok := annotations[UndoAnnotation]
-	if !ok {
+// Undo is the plan whose undo an object carries; nil if it carries none, or one that
+// this devtun cannot read.
+func (m Marked) Undo() *Plan {
+	if text, ok := m.Annotations[UndoMark]; ok {
+		p, err := Parse([]byte(text))
+		if err != nil {
+			return nil
+		}
+		return p
+	}
+	identity, replicas, ok := strings.Cut(m.Labels[UndoMark], ".")
+	if !ok || !json.Valid([]byte(replicas)) {
 		return nil
 	}
-	p, err := Parse([]byte(text))
+	own := ObjectName(m.Name)
+	path := "/apis/apps/v1/namespaces/" + url.PathEscape(m.Namespace) + "/" + strings.ToLower(m.Kind) + "s/" + url.PathEscape(m.Name)
+	request := func(format string, args ...any) Request {
+		return Request{Method: http.MethodPatch, Path: path, ContentType: JSONPatch, Body: fmt.Appendf(nil, format, args...)}
+	}
+	undo := request(`[{"op":"test","path":"/metadata/uid","value":%q},{"op":"test","path":"/spec/replicas","value":0},{"op":"replace","path":"/spec/replicas","value":%s}]`, m.UID, replicas)
+	return &Plan{
+		Version: Version, Name: m.Name, Namespace: m.Namespace, Workload: m.Object, Mode: Replace, Identity: identity,
+		Agent: own, Root: Object{"ServiceAccount", own},
+		Remove: Remove("/api/v1/namespaces/"+url.PathEscape(m.Namespace)+"/serviceaccounts/"+own, m.Namespace, m.Name),
+		Swap: []Step{{
+			What: "scale " + m.String() + " to 0", Object: m.Object, Undo: &undo,
+			Do: request(`[{"op":"test","path":"/spec/replicas","value":%s},{"op":"replace","path":"/spec/replicas","value":0}]`, replicas),
+		}},
+	}
+}
+
+// marked is the plan whose undo the object of a step carries, if any.
+func (m metadata) marked(o Object) *Plan {
+	return Marked{o, m.Namespace, m.UID, m.Labels, m.Annotations}.Undo()
+}
+
+// mark is what sets the undo on the object of a step.
+func (p *Plan) mark(step Step, m metadata) (operation, error) {
+	in, marks, text := "/metadata/annotations", m.Annotations, ""
+	var err error
+	if step.Object == p.Workload {
+		in, marks = "/metadata/labels", m.Labels
+		text, err = step.before()
+		text = p.Identity + "." + text
+	} else {
+		text, err = p.Undo(step)
+	}
 	if err != nil {
-		return nil
+		return operation{}, err
 	}
-	return p
+	value, err := json.Marshal(text)
+	if marks == nil && err == nil { // the patch is pinned to this version
+		value, err = json.Marshal(map[string]string{UndoMark: text})
+		return operation{Op: "add", Path: in, Value: value}, err
+	}
+	return operation{Op: "add", Path: in + markPointer, Value: value}, err
 }
 
-// mark is what sets the undo annotation of an object.
-func mark(m metadata, undo string) (operation, error) {
-	value, err := json.Marshal(undo)
-	if m.Annotations == nil && err == nil { // the patch is pinned to this version
-		value, err = json.Marshal(map[string]string{UndoAnnotation: undo})
-		return operation{Op: "add", Path: annotationsPointer, Value: value}, err
+// markPointer is the mark's end of a JSON pointer (RFC 6901).
+const markPointer = "/devtun.dev~1undo"
+
+// before is the value that a step's undo brings back, as JSON.
+func (s Step) before() (string, error) {
+	var operations []operation
+	if err := json.Unmarshal(s.Undo.Body, &operations); err != nil || len(operations) == 0 {
+		return "", fmt.Errorf("read patch of %s: %w", s.Object, err)
 	}
-	return operation{Op: "add", Path: undoPointer, Value: value}, err
+	return string(operations[len(operations)-1].Value), nil
 }
 
-// unmark is what removes the undo annotation from an object that has one, and the
-// annotations if there are no others: so it was before.
-func unmark(m metadata) []operation {
-	if _, ok := m.Annotations[UndoAnnotation]; !ok {
-		return nil
+// unmark is what removes the undo from an object that has it, and the map that it was
+// alone in: so it was before.
+func unmark(m metadata) (all []operation) {
+	for in, marks := range map[string]map[string]string{"/metadata/annotations": m.Annotations, "/metadata/labels": m.Labels} {
+		if _, ok := marks[UndoMark]; !ok {
+			continue
+		}
+		path := in + markPointer
+		if len(marks) == 1 {
+			path = in
+		}
+		all = append(all, operation{Op: "remove", Path: path})
 	}
-	if len(m.Annotations) == 1 {
-		return []operation{{Op: "remove", Path: annotationsPointer}}
-	}
-	return []operation{{Op: "remove", Path: undoPointer}}
+	return all
 }
 
 // patched is a patch, or nothing, that fits only the version of an object and does

@@ -11,15 +11,20 @@ import (
 )
 
 // carriers are the collections of objects that may carry an undo.
-var carriers = []string{"/api/v1/%s/services", "/apis/apps/v1/%s/deployments", "/apis/apps/v1/%s/statefulsets", "/apis/apps/v1/%s/replicasets"}
+var carriers = []struct{ kind, collection string }{
+	{"Service", "/api/v1/namespaces/%s/services"},
+	{"Deployment", "/apis/apps/v1/namespaces/%s/deployments"},
+	{"StatefulSet", "/apis/apps/v1/namespaces/%s/statefulsets"},
+	{"ReplicaSet", "/apis/apps/v1/namespaces/%s/replicasets"},
+}
 
 // Orphans returns the intercepts of a namespace whose stored plan is gone, but not
 // what they made or changed, as those objects tell. What may not be listed is passed
 // over: the error is of other failures.
 func Orphans(ctx context.Context, client *Client, namespace string) ([]*Plan, error) {
 	var found []*Plan
-	for _, collection := range carriers {
-		answer, err := client.send(ctx, Request{Method: http.MethodGet, Path: fmt.Sprintf(collection, "namespaces/"+url.PathEscape(namespace))})
+	for _, c := range carriers {
+		answer, err := client.send(ctx, Request{Method: http.MethodGet, Path: fmt.Sprintf(c.collection, url.PathEscape(namespace))})
 		if refused(err, http.StatusForbidden) {
 			continue
 		}
@@ -35,12 +40,12 @@ func Orphans(ctx context.Context, client *Client, namespace string) ([]*Plan, er
 			return nil, fmt.Errorf("look for intercepts without a plan: %w", err)
 		}
 		for _, item := range list.Items {
-			if p := item.Metadata.marked(); p != nil && item.Metadata.DeletionTimestamp == nil {
-				if item.Metadata.Labels[InterceptLabel] != "" && !client.rooted(ctx, p) {
-					continue // the garbage collector has it
-				}
-				found = join(found, p)
+			m := item.Metadata
+			p := m.marked(Object{c.kind, m.Name})
+			if p == nil || m.DeletionTimestamp != nil || m.Labels[InterceptLabel] != "" && !client.rooted(ctx, p) {
+				continue // or the garbage collector has it
 			}
+			found = join(found, p)
 		}
 	}
 	if len(found) == 0 {
@@ -63,6 +68,9 @@ func join(plans []*Plan, p *Plan) []*Plan {
 	i := slices.IndexFunc(plans, func(other *Plan) bool { return other.Identity == p.Identity })
 	if i < 0 {
 		return append(plans, p)
+	}
+	if plans[i].Owner.User == "" { // a workload knows the least
+		plans[i], p = p, plans[i]
 	}
 	for _, step := range p.Swap {
 		if !slices.ContainsFunc(plans[i].Swap, func(other Step) bool { return other.Object == step.Object }) {

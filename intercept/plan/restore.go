@@ -172,7 +172,7 @@ func undo(ctx context.Context, client *Client, identity string, step Step) (undo
 		if err != nil {
 			return false, nil, err
 		}
-		if other := found.marked(); other != nil && other.Identity != identity {
+		if other := found.marked(step.Object); other != nil && other.Identity != identity {
 			return false, nil, nil
 		}
 		state, conflicts, err := step.Examine(object)

@@ -15,7 +15,11 @@ type OrphanError struct {
 }
 
 func (e *OrphanError) Error() string {
-	return fmt.Sprintf("%s still has what an intercept by %s on %s made of it, whose plan is gone", e.Object, e.Plan.Owner.User, e.Plan.Owner.Machine)
+	by := ""
+	if e.Plan.Owner.User != "" {
+		by = " by " + e.Plan.Owner.User + " on " + e.Plan.Owner.Machine
+	}
+	return fmt.Sprintf("%s still has what an intercept%s made of it, whose plan is gone", e.Object, by)
 }
 
 // Swap puts the agent in the traffic's way. The error is ErrRestored if the plan
@@ -53,10 +57,6 @@ func (e *Executor) confirm(ctx context.Context) error {
 
 // change patches one object, and writes its undo on it in the same request.
 func (e *Executor) change(ctx context.Context, step Step) error {
-	undo, err := e.plan.Undo(step)
-	if err != nil {
-		return err
-	}
 	for refusedAt, pause := "", firstPause; ; pause = min(2*pause, longestPause) {
 		object, err := e.client.send(ctx, Request{Method: http.MethodGet, Path: objectPath(step.Do.Path)})
 		if err != nil {
@@ -70,7 +70,7 @@ func (e *Executor) change(ctx context.Context, step Step) error {
 		if err != nil {
 			return err
 		}
-		earlier := found.marked()
+		earlier := found.marked(step.Object)
 		switch {
 		case earlier != nil && earlier.Identity != e.plan.Identity && earlier.changes(object):
 			return &OrphanError{step.Object, earlier}
@@ -83,7 +83,7 @@ func (e *Executor) change(ctx context.Context, step Step) error {
 			}
 			return &ForeignError{conflicts}
 		}
-		more, err := mark(found, undo)
+		more, err := e.plan.mark(step, found)
 		if err != nil {
 			return fmt.Errorf("write undo: %w", err)
 		}

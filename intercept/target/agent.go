@@ -43,7 +43,7 @@ func (b *builder) deployment() (*appsv1.Deployment, error) {
 	if b.NoRestore {
 		meta = b.rootMeta()
 	}
-	meta.Annotations[plan.UndoAnnotation] = b.undo
+	meta.Annotations[plan.UndoMark] = b.undo
 	return &appsv1.Deployment{
 		TypeMeta:   metav1.TypeMeta{APIVersion: appsv1.SchemeGroupVersion.String(), Kind: deployment},
 		ObjectMeta: meta,

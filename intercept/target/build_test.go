@@ -79,8 +79,8 @@ func TestAgent(t *testing.T) {
 		{"port":80,"protocol":"TCP","origin":"devtun-origin-web.shop.svc:80"},
 		{"port":8123,"protocol":"UDP","origin":"devtun-origin-web.shop.svc:8123"},
 		{"port":9901,"protocol":"TCP","origin":"devtun-origin-web-admin.shop.svc:9901"}],
-		"files":["/etc/web","/etc/all","/etc/info"],"undo":`+agent.Annotations[plan.UndoAnnotation]+`}`, configOf(t, container))
-	undo, err := plan.Parse([]byte(agent.Annotations[plan.UndoAnnotation]))
+		"files":["/etc/web","/etc/all","/etc/info"],"undo":`+agent.Annotations[plan.UndoMark]+`}`, configOf(t, container))
+	undo, err := plan.Parse([]byte(agent.Annotations[plan.UndoMark]))
 	require.NoError(t, err)
 	require.Equal(t, p.Swap, undo.Swap)
 }
@@ -150,7 +150,7 @@ func TestReplace(t *testing.T) {
 	}, agent.Spec.Template.Labels, "every selector finds it")
 	require.Empty(t, created[corev1.Service](t, p, "Service"))
 	require.JSONEq(t, `{"version":1,"name":"web","identity":"one","sessionPort":47380,"readyPort":47381,"mode":"replace","grace":"1m0s","ports":[
-		{"port":80,"protocol":"TCP"},{"port":9901,"protocol":"TCP"}],"undo":`+agent.Annotations[plan.UndoAnnotation]+`}`, configOf(t, container))
+		{"port":80,"protocol":"TCP"},{"port":9901,"protocol":"TCP"}],"undo":`+agent.Annotations[plan.UndoMark]+`}`, configOf(t, container))
 
 	require.Len(t, p.Swap, 1)
 	require.Equal(t, `scale Deployment "web" from 3 to 0`, p.Swap[0].What)

@@ -22,7 +22,7 @@ func Render(w io.Writer, p *plan.Plan) error {
 	var out bytes.Buffer
 	fmt.Fprintf(&out, "# Intercept of %s in namespace %s (%s).\n", p.Workload, p.Namespace, p.Mode)
 	fmt.Fprintf(&out, "# %s and %s stand for the UIDs of %s and of the ConfigMap, which the cluster gives them.\n", plan.RootUID, plan.PlanUID, p.Root)
-	fmt.Fprintf(&out, "# Each change also sets, in the same request, the annotation %s to its undo; restoring removes it.\n", plan.UndoAnnotation)
+	fmt.Fprintf(&out, "# Each change also writes its undo on the object, in the same request (%s: an annotation of Services, a label of workloads); restoring removes it.\n", plan.UndoMark)
 	render := func(what string, request plan.Request) {
 		if err == nil {
 			err = document(&out, what, request)

@@ -117,7 +117,8 @@ func see(ctx context.Context, client kubernetes.Interface, namespace string) (*s
 
 // orphaned notes an object that still is as an intercept left it whose plan is gone.
 func (s *scene) orphaned(object runtime.Object) {
-	p := plan.UndoOn(object.(metav1.Object).GetAnnotations())
+	found := object.(metav1.Object)
+	p := plan.Marked{Object: nameOf(object), Namespace: found.GetNamespace(), UID: string(found.GetUID()), Labels: found.GetLabels(), Annotations: found.GetAnnotations()}.Undo()
 	if p == nil || slices.ContainsFunc(s.plans, func(other *plan.Plan) bool { return other.Identity == p.Identity }) {
 		return
 	}
