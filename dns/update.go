@@ -79,9 +79,6 @@ func (u *update) run(ctx context.Context) error {
 
 // replay finishes an overwrite that was cut short.
 func (u *update) replay(ctx context.Context) error {
-	if err := u.disk.replayCuts(ctx, u.target); err != nil {
-		return err
-	}
 	now, err := u.disk.read(u.target)
 	if err != nil {
 		return err

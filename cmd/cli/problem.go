@@ -91,6 +91,7 @@ func diagnose(err error) *Problem {
 	var left *command.LeftError
 	var path *fs.PathError
 	var unforwardable *session.UnforwardableError
+	var names *session.NamesLeftError
 	var status apierrors.APIStatus
 	switch {
 	case errors.As(err, &problem):
@@ -101,7 +102,7 @@ func diagnose(err error) *Problem {
 		return &Problem{Err: err, Code: ExitMachine, Hint: "add --hosts system, which asks sudo for devtun's helper; or run 'devtun forward' beside the command"}
 	case errors.As(err, &left):
 		return &Problem{Err: err, Code: ExitFailure, Hint: "end them by hand, as their user"}
-	case errors.Is(err, helper.ErrGone):
+	case errors.Is(err, helper.ErrGone), errors.As(err, &names):
 		return &Problem{Err: err, Code: ExitMachine, Hint: "the names stay in the hosts file until the next devtun, or 'devtun clean', removes them"}
 	case sessions(err) != nil:
 		return sessions(err)
@@ -117,11 +118,13 @@ func diagnose(err error) *Problem {
 		return &Problem{Err: err, Code: ExitMachine, Hint: "wait for the other program to finish, or pass --hosts-file"}
 	case errors.As(err, &status):
 		return diagnoseStatus(err)
+	case errors.Is(err, syscall.ENOSPC):
+		return &Problem{Err: err, Code: ExitMachine, Hint: "make room on the disk; or pass --hosts-file with a file on another"}
 	case errors.As(err, &path) && (errors.Is(err, os.ErrPermission) || errors.Is(err, syscall.EROFS)):
 		return &Problem{Err: err, Code: ExitMachine, Hint: "pass --hosts-file with a file you may write; " + withoutRights}
 	case errors.As(err, &path) && errors.Is(err, os.ErrNotExist):
 		return &Problem{Err: err, Code: ExitMachine, Hint: "create it: touch " + path.Path}
-	case errors.As(err, &path), errors.Is(err, syscall.ENOSPC):
+	case errors.As(err, &path):
 		return &Problem{Err: err, Code: ExitMachine, Hint: "pass --hosts-file with a file that can be written"}
 	case unreachable(err):
 		return diagnoseUnreachable(err)

@@ -10,6 +10,13 @@ import (
 	"github.com/devtun/devtun/dns"
 )
 
+// NamesLeftError is the end of a session whose names could not be taken out of the
+// hosts file: they stay until the next devtun can.
+type NamesLeftError struct{ Err error }
+
+func (e *NamesLeftError) Error() string { return fmt.Sprintf("remove names: %v", e.Err) }
+func (e *NamesLeftError) Unwrap() error { return e.Err }
+
 // writeNames writes the names of all forwards that listen, if they changed.
 func (s *Session) writeNames(ctx context.Context) error {
 	var entries []dns.Entry

@@ -298,7 +298,8 @@ func (s *Session) summary() *ReadyEvent {
 
 func (s *Session) tell(event Event) { s.options.Tell(event) }
 
-// Close removes the names and then ends all forwards and their connections.
+// Close removes the names and then ends all forwards and their connections. Names
+// that cannot be removed are a *NamesLeftError.
 func (s *Session) Close(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -306,7 +307,7 @@ func (s *Session) Close(ctx context.Context) error {
 	var err error
 	if s.written {
 		if _, err = s.machine.SetNames(ctx, nil); err != nil {
-			err = fmt.Errorf("remove names: %w", err)
+			err = &NamesLeftError{err}
 		}
 		s.written = err != nil
 	}
