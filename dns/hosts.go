@@ -17,7 +17,7 @@ import (
 // for byte, also when other programs write at the same time and when this one
 // is killed halfway. Every method also finishes what a killed devtun has left.
 // Errors are fs.ErrPermission where the file cannot be written, fs.ErrNotExist
-// where it is not there (it is not made), *LockError, or the file system's own.
+// where it is not there (only Create makes it), *LockError, or the file system's own.
 type Hosts struct {
 	path    string
 	session string
@@ -139,9 +139,28 @@ func (h *Hosts) Delegate(entries []Entry, write func() (Report, error)) (Report,
 	return report, err
 }
 
+// Create makes the hosts file, empty, if it is not there.
+func (h *Hosts) Create() error {
+	file, err := os.OpenFile(h.path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if errors.Is(err, os.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("create hosts file: %w", err)
+	}
+	return file.Close()
+}
+
 // Writable reports why this process may not write the hosts file; nil means
 // that it may.
 func (h *Hosts) Writable() error {
+	info, err := os.Stat(h.path)
+	if err == nil {
+		err = checkRegular(h.path, info)
+	}
+	if err != nil {
+		return notWritable(err)
+	}
 	file, err := os.OpenFile(h.path, os.O_WRONLY, 0)
 	if err != nil {
 		return notWritable(err)

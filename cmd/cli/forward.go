@@ -78,7 +78,7 @@ Start it as yourself. Writing the system's hosts file and listening on ports bel
 	}
 	o.addFlags(cmd)
 	flags := cmd.Flags()
-	flags.StringVar(&o.hostsFile, "hosts-file", "", "write names to this file (default: the system's hosts file)")
+	flags.StringVar(&o.hostsFile, "hosts-file", "", "write names to this file, which is made if it is not there (default: the system's hosts file)")
 	flags.StringVarP(&o.output, "output", "o", "", "'json' for events, one JSON object a line")
 	addPlainFlag(flags, &o.plain)
 	cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"json"}, cobra.ShellCompDirectiveNoFileComp))

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 
@@ -123,13 +124,22 @@ func diagnose(err error) *Problem {
 	case errors.As(err, &path) && (errors.Is(err, os.ErrPermission) || errors.Is(err, syscall.EROFS)):
 		return &Problem{Err: err, Code: ExitMachine, Hint: "pass --hosts-file with a file you may write; " + withoutRights}
 	case errors.As(err, &path) && errors.Is(err, os.ErrNotExist):
-		return &Problem{Err: err, Code: ExitMachine, Hint: "create it: touch " + path.Path}
+		return &Problem{Err: err, Code: ExitMachine, Hint: createHint(path.Path)}
 	case errors.As(err, &path):
 		return &Problem{Err: err, Code: ExitMachine, Hint: "pass --hosts-file with a file that can be written"}
 	case unreachable(err):
 		return diagnoseUnreachable(err)
 	}
 	return &Problem{Err: err, Code: ExitFailure}
+}
+
+// createHint is what brings about a file that is not there.
+func createHint(path string) string {
+	folder := filepath.Dir(path)
+	if _, err := os.Stat(folder); err != nil {
+		return "create the folder: mkdir -p " + folder
+	}
+	return "create it: touch " + path
 }
 
 // withoutRights is the way out for who may not write the system's hosts file.
