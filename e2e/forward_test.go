@@ -33,6 +33,7 @@ func TestNamesLeadToServicesForEveryProgram(t *testing.T) {
 			for address, expected := range map[string][]string{
 				"http://service-front/": {"service-front on service-front-", "service-middle on service-middle-", "service-back on service-back-"},
 				"http://service-middle." + n.name + ".svc.cluster.local:8080/":  {"service-middle on service-middle-"},
+				"http://service-middle." + n.name + ".svc.cluster.local.:8080/": {"service-middle on service-middle-"},
 				"http://service-back." + n.name + "/":                           {"service-back on service-back-"},
 				"http://service-back." + n.name + ".svc/":                       {"service-back on service-back-"},
 				"http://service-store:8080/":                                    {"service-store on service-store-"},

@@ -40,7 +40,7 @@ func TestOneNamespaceTwice(t *testing.T) {
 			require.Contains(t, get(t, "curl", "http://web/who"), "web-")
 
 			ends.stop()
-			require.Equal(t, 1, strings.Count(strings.Join(names(t), "\n"), "web."+n.name+".svc.cluster.local"))
+			require.Equal(t, 1, strings.Count(strings.Join(names(t), "\n"), "web."+n.name+".svc.cluster.local."))
 			require.Contains(t, get(t, "curl", "http://web."+n.name+"/who"), "web-")
 			require.NoError(t, ask(stays.addr("web", 80), readyTimeout))
 			stays.stop()
@@ -67,7 +67,7 @@ func TestHostsFileOfAContainer(t *testing.T) {
 	d.kill()
 	require.Contains(t, hostsFile(t), "web."+n.name, "a killed devtun leaves its names")
 	d = startForward(t, "-n", n.name)
-	require.Equal(t, 1, strings.Count(strings.Join(names(t), "\n"), "web."+n.name+".svc.cluster.local"))
+	require.Equal(t, 1, strings.Count(strings.Join(names(t), "\n"), "web."+n.name+".svc.cluster.local."))
 	require.Contains(t, get(t, "curl", "http://web/who"), "web-")
 	d.stop()
 	require.Equal(t, content, hostsFile(t))
