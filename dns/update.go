@@ -38,6 +38,7 @@ type update struct {
 	passes  int    // so far
 	report  Report
 	foreign []byte // as of the last pass
+	ours    []line // likewise, edited
 }
 
 func (u *update) run(ctx context.Context) error {
@@ -113,8 +114,8 @@ func (u *update) pass(ctx, settle context.Context) (done bool, err error) {
 	}
 	kept, dead := dropDead(ours, u.alive)
 	u.report.noteDead(dead)
-	u.foreign = foreign
-	next := join(u.edit(kept), foreign)
+	u.foreign, u.ours = foreign, u.edit(kept)
+	next := join(u.ours, foreign)
 	if bytes.Equal(next, now.content) {
 		return u.discard(beside)
 	}

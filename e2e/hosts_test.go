@@ -38,8 +38,16 @@ func TestOneNamespaceTwice(t *testing.T) {
 			require.NoError(t, ask(stays.addr("web", 80), readyTimeout))
 			require.NoError(t, ask(ends.addr("web", 80), readyTimeout))
 			require.Contains(t, get(t, "curl", "http://web/who"), "web-")
+			for _, d := range []*devtun{stays, ends} {
+				d.await("word of the other", recoverTime, func(e event) bool {
+					return e.Type == "warning" && strings.Contains(e.Message, "gives names of this one too: web")
+				})
+			}
 
 			ends.stop()
+			stays.await("word that the other is gone", recoverTime, func(e event) bool {
+				return e.Type == "warning" && e.Over && strings.HasPrefix(e.Message, "the other devtun")
+			})
 			require.Equal(t, 1, strings.Count(strings.Join(names(t), "\n"), "web."+n.name+".svc.cluster.local."))
 			require.Contains(t, get(t, "curl", "http://web."+n.name+"/who"), "web-")
 			require.NoError(t, ask(stays.addr("web", 80), readyTimeout))

@@ -67,6 +67,20 @@ func TestRunNeedsNoRights(t *testing.T) {
 	require.Empty(t, u.privateFiles())
 }
 
+// TestRunIsNeverAnsweredElsewhere runs a command beside a session that gives its names
+// to the whole machine, for another namespace as it might be for another cluster. The
+// command's own web has port 80, which is not this user's to listen on.
+func TestRunIsNeverAnsweredElsewhere(t *testing.T) {
+	production, own := sharedWeb(t), sharedIdle(t)
+	startForward(t, "-n", production.name)
+	require.Contains(t, get(t, "curl", "http://web/who"), "web-")
+	u := newUser(t, noRule)
+	out, complaint, code := u.run(devtunPath(), "run", "-n", own.name, "--",
+		"sh", "-c", "curl -s --max-time 20 http://web/who; echo $?; grep -c "+production.name+" /etc/hosts; getent ahostsv4 web | cut -d ' ' -f 1 | sort -u | wc -l")
+	require.Zero(t, code, complaint)
+	require.Equal(t, "7\n0\n1\n", out, "curl's code for a refused connection; no name of the other; one address")
+}
+
 // privateFiles are what `devtun run` has for the user's commands.
 func (u *user) privateFiles() []string {
 	u.t.Helper()

@@ -92,7 +92,9 @@ func (f *forwarder) follow(ctx context.Context) error {
 	defer running.Wait()
 	defer cancel()
 	running.Go(func() { retry(ctx, f.forwards) })
-	running.Go(func() { f.hosts.Watch(ctx, watchEvery, func() { f.forwards.NamesLost(ctx) }) })
+	running.Go(func() {
+		f.hosts.Watch(ctx, watchEvery, func() { f.forwards.NamesLost(ctx) }, f.forwards.NamesShared)
+	})
 	current := f.watch(ctx, f.selected, f.forwards.Apply)
 	defer func() { current.stop() }()
 	for {

@@ -27,7 +27,7 @@ func TestPortInUse(t *testing.T) {
 	require.Equal(t, []string{"failed api", "ready web 18080:18080", "READY 1 services, 1 ports"}, w.take())
 	require.Contains(t, failed.Reason, "listen for demo/api: listen on "+address("api", 0).String()+":19090: address already in use by nginx (pid 7)")
 	require.ErrorIs(t, failed.Problem, syscall.EADDRINUSE)
-	require.Equal(t, []string{"web"}, w.machine.shortNames(), "no name leads where nobody listens")
+	require.Equal(t, []string{"api", "web"}, w.machine.shortNames(), "no name of this session is left for others to give")
 	require.Equal(t, "web-a:18080", w.reach(address("web", 0), 18080))
 
 	w.machine.set(func(m *machine) { m.busyPorts = nil })

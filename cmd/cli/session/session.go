@@ -58,8 +58,9 @@ type Session struct {
 	started  bool
 	closed   bool
 
-	lost      bool            // another program took the names out, and they could not be put back
-	conflicts map[string]bool // names whose foreign lines were told of
+	lost      bool                   // another program took the names out, and they could not be put back
+	conflicts map[string]bool        // names whose foreign lines were told of
+	shared    map[dns.Owner][]string // names that other sessions give too, as told
 }
 
 // New returns a session that holds nothing yet.
