@@ -1,6 +1,8 @@
 package e2e
 
 import (
+	"net"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -87,4 +89,31 @@ func (d *devtun) kill() {
 	require.NoError(d.t, d.cmd.Process.Kill())
 	<-d.exited
 	require.ErrorContains(d.t, d.err, "signal: killed")
+}
+
+// TestTheAPIServersNameIsNotGivenAway reaches the API server by a name that a service
+// has too. Were it the service's, the second devtun would dial the first.
+func TestTheAPIServersNameIsNotGivenAway(t *testing.T) {
+	n := sharedWeb(t)
+	config := adminConfig(t)
+	cluster := config.Clusters[config.Contexts[config.CurrentContext].Cluster]
+	server, err := url.Parse(cluster.Server)
+	require.NoError(t, err)
+	address := server.Hostname()
+	cluster.TLSServerName = address
+	server.Host = net.JoinHostPort("web", server.Port())
+	cluster.Server = server.String()
+	kubeconfig := writeConfig(t, config)
+	before := hostsFile(t)
+	require.NoError(t, os.WriteFile("/etc/hosts", []byte(before+address+" web\n"), 0o644))
+	t.Cleanup(func() { require.NoError(t, os.WriteFile("/etc/hosts", []byte(before), 0o644)) })
+
+	for range 2 {
+		d := launchForward(t, kubeconfig, "-n", n.name)
+		d.await("ready", readyTimeout, func(e event) bool { return e.Type == "ready" })
+		d.await("word of it", readyTimeout, func(e event) bool {
+			return e.Type == "warning" && strings.Contains(e.Message, "does not get the name web:")
+		})
+		require.Contains(t, get(t, "curl", "http://web."+n.name+"/who"), "web-")
+	}
 }

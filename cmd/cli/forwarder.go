@@ -65,7 +65,7 @@ func (o *forwardOptions) openForwarder(cluster *cluster, selected *selection, ho
 	}
 	f.forwards = session.New(machine, leases, session.Options{
 		Cluster:   cluster.context,
-		Naming:    dns.Naming{Default: selected.namespace, Domain: o.domain},
+		Naming:    dns.Naming{Default: selected.namespace, Domain: o.domain, Taken: cluster.reserved},
 		Selection: selected.wishes(),
 		Dial:      f.pool.Dial,
 		Hold:      o.hold,

@@ -113,3 +113,23 @@ func TestSharedNamesAreTold(t *testing.T) {
 	w.session.NamesShared([]dns.Shared{{Owner: two, Names: []string{"a", "f"}}})
 	require.Equal(t, []string{"warning: another devtun (pid 2) gives names of this one too: a, f: programs may reach either"}, w.take(), "more of them")
 }
+
+func TestTakenNamesStayWhatTheyAre(t *testing.T) {
+	w := newWorld(t, func(o *Options) { o.Naming.Taken = []string{"web", "web.demo.svc"} })
+	require.NoError(t, w.apply(services{"web": serviceOf(portOf(18080, "web-a")), "api": serviceOf(portOf(18080, "api-a"))}))
+	require.Equal(t, []string{
+		"warning: service demo/web does not get the name web: by that name this machine reaches an API server or a proxy",
+		"warning: service demo/web does not get the name web.demo.svc: by that name this machine reaches an API server or a proxy",
+		"ready api 18080:18080", "ready web 18080:18080", "READY 2 services, 2 ports",
+	}, w.take())
+	require.Equal(t, []string{"api", "web.demo"}, w.machine.shortNames())
+}
+
+func TestAServiceMayBeLeftWithoutNames(t *testing.T) {
+	w := newWorld(t, func(o *Options) {
+		o.Naming.Taken = []string{"web", "web.demo", "web.demo.svc", "web.demo.svc.cluster.local"}
+	})
+	require.NoError(t, w.apply(services{"web": serviceOf(portOf(18080, "web-a"))}))
+	require.Empty(t, w.machine.shortNames())
+	require.Equal(t, "web-a:18080", w.reach(address("web", 0), 18080))
+}

@@ -269,6 +269,9 @@ func (s *Session) open(ctx context.Context, key discovery.Key, service dns.Servi
 	if err != nil {
 		return nil, fmt.Errorf("name service %s: %w", key, err)
 	}
+	for _, name := range s.options.Naming.Withheld(service) {
+		s.warn("service %s does not get the name %s: by that name this machine reaches an API server or a proxy", key, name)
+	}
 	addr, err := s.leases.Assign(dns.Key(s.options.Cluster, service))
 	if err != nil {
 		return nil, fmt.Errorf("find an address for service %s: %w", key, err)
