@@ -17,7 +17,7 @@ const (
 )
 
 // Service says whose names are wanted: a Kubernetes service or, when Pod is
-// set, one pod of a headless service.
+// set, one pod that has a name in it.
 type Service struct {
 	Namespace string
 	Name      string

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"net/url"
+	"os"
 	"os/exec"
 	"strings"
 	"testing"
@@ -155,4 +156,25 @@ func TestAServiceWithoutPodsWaits(t *testing.T) {
 	n.scale("web", 1)
 	require.Contains(t, <-answered, "web-", "a connection is held until a pod is ready")
 	d.state("web", "ready", readyTimeout)
+}
+
+// TestPodsOfAServiceWithAnAddress reaches the pods of a StatefulSet by their names,
+// which they have in the cluster though their service is not headless.
+func TestPodsOfAServiceWithAnAddress(t *testing.T) {
+	n := newNamespace(t)
+	text, err := os.ReadFile("../examples/manifests/service-store.yaml")
+	require.NoError(t, err)
+	manifest := strings.Replace(string(text), "  clusterIP: None\n", "", 1)
+	require.NotEqual(t, string(text), manifest)
+	for document := range strings.SplitSeq(manifest, "\n---\n") {
+		n.apply(document)
+	}
+	n.allReady()
+	d := startForward(t, "-n", n.name)
+	for _, pod := range []string{"service-store-0", "service-store-1"} {
+		d.await(pod, readyTimeout, func(e event) bool { return e.Type == "service" && e.Pod == pod && e.State == "ready" })
+		for range 2 {
+			require.Contains(t, get(t, "curl", "http://"+pod+".service-store:8080/"), "service-store on "+pod)
+		}
+	}
 }

@@ -27,11 +27,11 @@ type Event struct {
 	Warning    *WarningEvent
 }
 
-// ServiceEvent tells the state of a service, or of a pod of a headless one.
+// ServiceEvent tells the state of a service, or of a pod that has a name in it.
 type ServiceEvent struct {
 	State   State
 	Service discovery.Key
-	Pod     string // host name of a headless service's pod, else ""
+	Pod     string // host name of a pod in the service, "" for the service itself
 	Address string
 	Names   []string
 	Ports   []PortEvent
