@@ -47,7 +47,7 @@ to a ready pod, in turn; with no ready pod it waits for one. Services that appea
 while devtun runs are added, those that go are removed.
 
 SERVICE is NAME, NAME.NAMESPACE or svc/NAME; without any, all services of the
-namespace.
+namespace. Behind several --namespace a NAME is that of the first that has it.
 
 In a terminal it shows a table that is kept up to date, with keys to filter, to sort
 and to see a service's recent connections; ? tells them. In a pipe and with --plain
@@ -172,6 +172,9 @@ func (o *forwardOptions) forward(ctx context.Context, tracker *status.Tracker, p
 	cluster, err := o.kube.connect()
 	if err != nil {
 		return err
+	}
+	if err := o.services.locate(ctx, cluster); err != nil {
+		return unlessEnded(ctx, err)
 	}
 	selected, err := selectServices(o.services, cluster.namespace)
 	if err != nil {
