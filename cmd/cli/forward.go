@@ -32,6 +32,7 @@ type forwardOptions struct {
 	output    string
 	verbose   bool
 	plain     bool
+	partly    bool // a service asked for may lack its low ports, if it has others
 }
 
 func newForward(streams Streams, start helper.Start) *cobra.Command {

@@ -63,10 +63,12 @@ func (o *forwardOptions) openForwarder(cluster *cluster, selected *selection, ho
 		cluster: cluster, selected: selected, hosts: hosts, tell: tell, leases: leases,
 		pool: tunnel.NewPool(transport.Dial), orders: make(chan reselection),
 	}
+	wishes := selected.wishes()
+	wishes.Partly = o.partly
 	f.forwards = session.New(machine, leases, session.Options{
 		Cluster:   cluster.context,
 		Naming:    dns.Naming{Default: selected.namespace, Domain: o.domain, Taken: cluster.reserved},
-		Selection: selected.wishes(),
+		Selection: wishes,
 		Dial:      f.pool.Dial,
 		Hold:      o.hold,
 		Tell:      tell,

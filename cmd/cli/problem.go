@@ -158,15 +158,21 @@ func diagnoseSudo(err error, sudo *helper.SudoError) *Problem {
 }
 
 func diagnoseListen(err error, listen *dns.ListenError) *Problem {
+	number := int(listen.Addr.Port())
+	service, remote := "SERVICE", number
+	var port *session.PortError
+	if errors.As(err, &port) {
+		service, remote = port.Service.Name+"."+port.Service.Namespace, port.Port.Remote
+	}
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		hint := fmt.Sprintf("free port %d, or move it with --port SERVICE:LOCAL:%d", listen.Addr.Port(), listen.Addr.Port())
+		hint := fmt.Sprintf("free port %d, or move it with --port %s:LOCAL:%d", number, service, remote)
 		if listen.Holder.PID != 0 {
-			hint = fmt.Sprintf("stop %s (pid %d), or move the port with --port SERVICE:LOCAL:%d", listen.Holder.Name, listen.Holder.PID, listen.Addr.Port())
+			hint = fmt.Sprintf("stop %s (pid %d), or move the port with --port %s:LOCAL:%d", listen.Holder.Name, listen.Holder.PID, service, remote)
 		}
 		return &Problem{Err: err, Code: ExitInUse, Hint: hint}
 	case errors.Is(err, os.ErrPermission):
-		return &Problem{Err: err, Code: ExitMachine, Hint: fmt.Sprintf("ports below 1024 need root: 'devtun run' wants --hosts system for them; or move it with --port SERVICE:8080:%d", listen.Addr.Port())}
+		return &Problem{Err: err, Code: ExitMachine, Hint: fmt.Sprintf("ports below 1024 need root: 'devtun run' wants --hosts system for them; or move it with --port %s:%d:%d", service, highPort(number, nil), remote)}
 	}
 	return &Problem{Err: err, Code: ExitInUse}
 }

@@ -35,10 +35,10 @@ type ServiceEvent struct {
 	Address string
 	Names   []string
 	Ports   []PortEvent
-	Pods    int    // ready endpoints
-	Reason  string // why, where State does not tell
-	Problem error  // what failed, under Failed
-	Use     *Use   // what goes through it; nil if it has no address
+	Pods    int          // ready endpoints
+	Reason  string       // why, where State does not tell
+	Refused []*PortError // what failed, under Failed
+	Use     *Use         // what goes through it; nil if it has no address
 }
 
 // EndpointsEvent tells which pods are ready behind a service that is forwarded. It

@@ -35,6 +35,8 @@ type port struct {
 	endpoints []tunnel.Endpoint
 }
 
+func (p port) event() PortEvent { return PortEvent{Local: p.local, Remote: p.remote, Name: p.name} }
+
 // targets computes what a service wants.
 func targets(service *discovery.Service, remaps []Remap) []target {
 	own := target{

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"sync"
 	"time"
@@ -40,6 +41,9 @@ type Selection struct {
 	Named func(discovery.Key) bool
 	// Remaps moves ports.
 	Remaps []Remap
+	// Partly lets a named service lack the ports that this process has no right to
+	// listen on, if it has any other.
+	Partly bool
 }
 
 // Session is the services of a cluster on this machine. It owns its listeners
@@ -173,7 +177,7 @@ func (s *Session) Retry(ctx context.Context) {
 	var events []Event
 	for _, forwards := range s.forwards {
 		for _, f := range forwards {
-			if f.problem != nil {
+			if len(f.refused) > 0 {
 				f.update(ctx, f.wanted)
 				events = append(events, f.news()...)
 			}
@@ -195,8 +199,14 @@ func (s *Session) obstacle(key discovery.Key) error {
 		return &UnforwardableError{key, reason}
 	}
 	var err error
+	listens, lacksRights := false, true
 	for _, f := range s.forwards[key] {
-		err = errors.Join(err, f.problem)
+		err = errors.Join(err, f.problem())
+		listens = listens || len(f.listeners) > 0
+		lacksRights = lacksRights && !slices.ContainsFunc(f.refused, func(e *PortError) bool { return !errors.Is(e, os.ErrPermission) })
+	}
+	if s.options.Partly && listens && lacksRights {
+		return nil
 	}
 	return err
 }
