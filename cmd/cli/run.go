@@ -41,12 +41,12 @@ ready, and end with it, and with its exit code. Signals are passed on to it, and
 whatever it has started ends with it.
 
 On Linux this needs no rights at all: the command sees a hosts file of its own, by
-a user and mount namespace, and nobody else sees the names. In there set-user-ID
-programs such as sudo have no effect, and files of other users seem to be nobody's.
-Ports below 1024 are for root to listen on: services that have such a port cannot
-be reached on it without --hosts system, which has devtun's helper do it by sudo
-and gives the names to the whole machine. Root who may write the hosts file, and devtun
-on other systems, does that from the start.
+a user and mount namespace. Nobody else sees the names in it, and none of another
+devtun's are there. In there set-user-ID programs such as sudo have no effect, and
+files of other users seem to be nobody's. Ports below 1024 are for root to listen on:
+connections to such a port of a service are refused, unless --hosts system has devtun's
+helper listen there by sudo, and gives the names to the whole machine. Root who may
+write the hosts file, and devtun on other systems, does that from the start.
 
 The exit code is the command's, 128 and more if a signal ended it, 127 if there is
 no such command, 126 if it cannot be executed. Before it runs, it is devtun's.`,
