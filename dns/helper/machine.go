@@ -46,7 +46,7 @@ func NewMachine(direct dns.Direct, system bool, start Start) *Machine {
 // own is made if it is not there.
 func (m *Machine) Prepare(ctx context.Context) error {
 	if !m.system {
-		if err := m.hosts.Create(); err != nil && !errors.Is(err, fs.ErrPermission) {
+		if err := m.hosts.Create(); err != nil {
 			return err
 		}
 	}
