@@ -161,7 +161,7 @@ func TestAServiceWithoutPodsWaits(t *testing.T) {
 // TestPodsOfAServiceWithAnAddress reaches the pods of a StatefulSet by their names,
 // which they have in the cluster though their service is not headless.
 func TestPodsOfAServiceWithAnAddress(t *testing.T) {
-	n := newNamespace(t)
+	n := newNamespace(t).testserver("web", 1)
 	text, err := os.ReadFile("../examples/manifests/service-store.yaml")
 	require.NoError(t, err)
 	manifest := strings.Replace(string(text), "  clusterIP: None\n", "", 1)
@@ -173,8 +173,10 @@ func TestPodsOfAServiceWithAnAddress(t *testing.T) {
 	d := startForward(t, "-n", n.name)
 	for _, pod := range []string{"service-store-0", "service-store-1"} {
 		d.await(pod, readyTimeout, func(e event) bool { return e.Type == "service" && e.Pod == pod && e.State == "ready" })
+		url, want := "http://"+pod+".service-store:8080/", "service-store on "+pod
+		require.Contains(t, n.ask("web", url).answer(t), want, "in the cluster")
 		for range 2 {
-			require.Contains(t, get(t, "curl", "http://"+pod+".service-store:8080/"), "service-store on "+pod)
+			require.Contains(t, get(t, "curl", url), want)
 		}
 	}
 }
