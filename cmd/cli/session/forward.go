@@ -196,6 +196,13 @@ func (f *forward) problem() (err error) {
 	return err
 }
 
+// answeredByOthers reports that nobody but another program listens on the address, as
+// one does that has the port on all addresses: no name must lead to it.
+func (f *forward) answeredByOthers() bool {
+	return len(f.listeners) == 0 &&
+		slices.ContainsFunc(f.refused, func(e *PortError) bool { return errors.Is(e, syscall.EADDRINUSE) })
+}
+
 // ready is the names of the pods that are ready behind any of the ports.
 func (f *forward) ready() []string {
 	names := []string{}

@@ -18,14 +18,14 @@ type NamesLeftError struct{ Err error }
 func (e *NamesLeftError) Error() string { return fmt.Sprintf("remove names: %v", e.Err) }
 func (e *NamesLeftError) Unwrap() error { return e.Err }
 
-// writeNames writes the names of all forwards, if they changed. One that does not
-// listen has its names too, or they would lead wherever else somebody gives them: to
-// another session's cluster, for one.
+// writeNames writes the names of all forwards, if they changed. One that may not
+// listen has its names too: it is refused on its own address, where else the names
+// would lead to whoever gives them, another session's cluster for one.
 func (s *Session) writeNames(ctx context.Context) error {
 	var entries []dns.Entry
 	for _, forwards := range s.forwards {
 		for _, f := range forwards {
-			if len(f.names) > 0 {
+			if len(f.names) > 0 && !f.answeredByOthers() {
 				entries = append(entries, dns.Entry{Addr: f.addr, Names: f.names})
 			}
 		}

@@ -83,8 +83,8 @@ func TestForeignChangesAreTold(t *testing.T) {
 	require.Equal(t, "warning: another program's change to the hosts file was kept in /etc/hosts.saved", w.take()[0])
 }
 
-// A service none of whose ports can be had has its names: to be refused here is better
-// than to be answered by another session's cluster.
+// A service none of whose ports may be listened on has its names: to be refused here is
+// better than to be answered by another session's cluster.
 func TestNamesOfWhatCannotBeReached(t *testing.T) {
 	w := newWorld(t)
 	w.machine.deniedPorts = []int{18080}

@@ -29,7 +29,7 @@ func TestPortInUse(t *testing.T) {
 	require.Len(t, failed.Refused, 1)
 	require.ErrorIs(t, failed.Refused[0], syscall.EADDRINUSE)
 	require.Equal(t, PortEvent{19090, 19090, "p19090"}, failed.Refused[0].Port)
-	require.Equal(t, []string{"api", "web"}, w.machine.shortNames(), "no name of this session is left for others to give")
+	require.Equal(t, []string{"web"}, w.machine.shortNames(), "no name leads where another program listens")
 	require.Equal(t, "web-a:18080", w.reach(address("web", 0), 18080))
 
 	w.machine.set(func(m *machine) { m.busyPorts = nil })
