@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/txn2/txeh"
@@ -29,7 +30,7 @@ func newBlock(session string, owner Owner, entries []Entry) ([]line, error) {
 	var block []line
 	for _, entry := range entries {
 		for _, addr := range written(entry.Addr) {
-			for names := range wrap(entry.Names) {
+			for names := range wrap(spelled(entry.Names)) {
 				text, err := render(addr, names)
 				if err != nil {
 					return nil, err
@@ -59,6 +60,19 @@ func written(addr netip.Addr) []string {
 		return []string{addr.String(), netip.AddrFrom16(addr.As16()).String()}
 	}
 	return []string{addr.String()}
+}
+
+// spelled is what stands in the hosts file for names, of which the last is the full
+// one: that with the final dot as well, as charts and configurations have it which
+// want to spare the search path. glibc and musl compare what they are asked for with
+// the file letter by letter, and go on to DNS. macOS and Windows, which have not been
+// tried, get the plain ones.
+func spelled(names []string) []string {
+	if runtime.GOOS != "linux" || len(names) == 0 {
+		return names
+	}
+	full := names[len(names)-1]
+	return append(slices.Clip(names), full+".")
 }
 
 // render makes the line of one address. Each line has a txeh.Hosts of its own:

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -26,7 +27,7 @@ func TestBlock(t *testing.T) {
 	}
 	want := []string{"# devtun begin pid=12 start=345 pidns=678 boot=b-o-o-t: do not edit, devtun removes it at its end (or: devtun clean)"}
 	for _, addr := range written(addr("127.1.2.3")) {
-		want = append(want, addr+" api api.shop")
+		want = append(want, strings.Join(append([]string{addr}, spelled([]string{"api", "api.shop"})...), " "))
 	}
 	require.Equal(t, append(want, "# devtun end"), bodies)
 	require.Equal(t, map[string]Owner{"0123abcd": owner}, owners(block))
@@ -41,6 +42,18 @@ func TestAddressesAsWritten(t *testing.T) {
 	if runtime.GOOS == "linux" {
 		require.Equal(t, []string{"127.1.2.3", "::ffff:127.1.2.3"}, written(addr("127.1.2.3")))
 	}
+}
+
+func TestNamesAsWritten(t *testing.T) {
+	names := make([]string, 0, 9)
+	names = append(names, "api", "api.shop", "api.shop.svc", "api.shop.svc.cluster.local")
+	want := names
+	if runtime.GOOS == "linux" {
+		want = append(slices.Clone(names), "api.shop.svc.cluster.local.")
+	}
+	require.Equal(t, want, spelled(names))
+	require.Empty(t, names[:5][4], "the caller's names are not written to")
+	require.Empty(t, spelled(nil))
 }
 
 func TestBlockOfNothing(t *testing.T) {
@@ -71,7 +84,7 @@ func TestLinesStayShort(t *testing.T) {
 			got = append(got, words[1:]...)
 		}
 	}
-	require.Equal(t, names, got, "all of them, in order")
+	require.Equal(t, spelled(names), got, "all of them, in order")
 }
 
 // How long that may take, TestManyServicesCostNoMoreEach says.

@@ -34,7 +34,7 @@ func killAt(h *Hosts, way error, k int) *int {
 		if k > 0 && *count >= k {
 			return errKilled
 		}
-		if op == "exchange" || op == "create" && way == syscall.ENOSPC {
+		if op == "exchange" {
 			return way
 		}
 		return nil

@@ -3,7 +3,6 @@ package dns
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -42,8 +41,8 @@ func (d disk) read(path string) (v version, err error) {
 		if v.info, err = os.Stat(path); err != nil {
 			return err
 		}
-		if !v.info.Mode().IsRegular() { // opening a named pipe would block
-			return fmt.Errorf("%s is not a regular file", path)
+		if err := checkRegular(path, v.info); err != nil {
+			return err
 		}
 		file, err := os.Open(path)
 		if err != nil {
@@ -57,6 +56,14 @@ func (d disk) read(path string) (v version, err error) {
 		return err
 	})
 	return v, err
+}
+
+// checkRegular refuses what is no file: to open a named pipe would block.
+func checkRegular(path string, info fs.FileInfo) error {
+	if !info.Mode().IsRegular() {
+		return &fs.PathError{Op: "open", Path: path, Err: errors.New("not a regular file")}
+	}
+	return nil
 }
 
 // create writes a new file and makes it durable. With like, the new file gets

@@ -82,12 +82,6 @@ func denied(err error) bool {
 	return errors.Is(err, fs.ErrPermission) || errors.Is(err, unix.EROFS)
 }
 
-// noSpace reports whether err means that the disk, or the user's part of it, is
-// full.
-func noSpace(err error) bool {
-	return errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT)
-}
-
 // identity tells files of one path apart.
 func identity(info fs.FileInfo) uint64 {
 	return uint64(info.Sys().(*syscall.Stat_t).Ino)

@@ -37,12 +37,5 @@ func denied(err error) bool {
 	return errors.Is(err, fs.ErrPermission) || errors.Is(err, windows.ERROR_WRITE_PROTECT)
 }
 
-// noSpace reports whether err means that the disk, or the user's part of it, is
-// full.
-func noSpace(err error) bool {
-	return errors.Is(err, windows.ERROR_DISK_FULL) || errors.Is(err, windows.ERROR_HANDLE_DISK_FULL) ||
-		errors.Is(err, windows.ERROR_DISK_QUOTA_EXCEEDED)
-}
-
 // identity tells files of one path apart; a path has to do.
 func identity(fs.FileInfo) uint64 { return 0 }

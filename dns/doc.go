@@ -25,8 +25,8 @@
 //	lock → replay (journal.go) → leftovers → read → split → merge → edit → join
 //	     → replace, or overwrite where that cannot be → look again → flush
 //
-// On a full disk, where neither a new file nor a journal can be made, lines can
-// still be taken out (cut.go).
+// On a full disk, where neither a new file nor a journal can be made, the file stays
+// as it is, names included, and Clean takes them out another day.
 //
 // A replaced version is kept until it is sure that no program wrote to it
 // (replace.go, leftover.go, quiet.go); what one wrote is merged (merge.go). A

@@ -18,6 +18,11 @@ func TestWhatDevtunAsksForIsManaged(t *testing.T) {
 			names, err := naming.Names(s)
 			require.NoError(t, err)
 			require.NoError(t, CheckManaged([]Entry{{Addr: Address(Key("c", s), 0), Names: names}}))
+			for _, naming.Taken = range [][]string{names[:1], names[len(names)-1:], {names[0], names[len(names)-1]}} {
+				names, err := naming.Names(s)
+				require.NoError(t, err)
+				require.NoError(t, CheckManaged([]Entry{{Addr: Address(Key("c", s), 0), Names: names}}), "without %v", naming.Taken)
+			}
 		}
 	}
 }

@@ -74,7 +74,6 @@ func FuzzSplice(f *testing.F) {
 		if len(before) == 0 {
 			require.Equal(t, string(file), string(without), "insert and remove is identity")
 		}
-		requireCuts(t, with, without)
 	})
 }
 
@@ -88,24 +87,6 @@ func bySession(ours []line, session string) (mine, others []line) {
 		}
 	}
 	return mine, others
-}
-
-// requireCuts checks that old can be cut down to next, unless it cannot at all.
-// On the way no foreign byte goes.
-func requireCuts(t *testing.T, old, next []byte) {
-	t.Helper()
-	_, foreign := split(old)
-	at, size, ok := firstCut(old, next)
-	for ok {
-		old = slices.Concat(old[:at], old[at+size:])
-		_, same := split(old)
-		require.Equal(t, string(foreign), string(same))
-		if bytes.Equal(old, next) {
-			return
-		}
-		at, size, ok = firstCut(old, next)
-		require.True(t, ok, "one cut leads to the next")
-	}
 }
 
 func FuzzParse(f *testing.F) {

@@ -17,7 +17,7 @@ import (
 // for byte, also when other programs write at the same time and when this one
 // is killed halfway. Every method also finishes what a killed devtun has left.
 // Errors are fs.ErrPermission where the file cannot be written, fs.ErrNotExist
-// where it is not there (it is not made), *LockError, or the file system's own.
+// where it is not there (only Create makes it), *LockError, or the file system's own.
 type Hosts struct {
 	path    string
 	session string
@@ -41,6 +41,7 @@ type Report struct {
 	Wrote     bool       // the file was not as wanted and had to be written
 	Cleaned   []Owner    // dead owners whose names were removed
 	Conflicts []Conflict // foreign lines about names of ours; they stay
+	Shared    []Shared   // other sessions that give names of ours too
 	Saved     []string   // files kept since their foreign changes fit nowhere
 }
 
@@ -89,17 +90,18 @@ func (h *Hosts) Set(ctx context.Context, entries []Entry) (Report, error) {
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	report, foreign, err := h.update(ctx, func(ours []line) []line {
+	u, err := h.update(ctx, func(ours []line) []line {
 		return replaceBlock(ours, h.session, block)
 	})
 	if err != nil {
-		return report, fmt.Errorf("set names: %w", err)
+		return u.report, fmt.Errorf("set names: %w", err)
 	}
 	h.block = block
-	if report.Conflicts, err = conflicts(foreign, entries); err != nil {
-		return report, fmt.Errorf("set names: %w", err)
+	u.report.Shared = sharedNames(u.ours, h.session)
+	if u.report.Conflicts, err = conflicts(u.foreign, entries); err != nil {
+		return u.report, fmt.Errorf("set names: %w", err)
 	}
-	return report, nil
+	return u.report, nil
 }
 
 // Remove takes this session's names out of the file.
@@ -111,11 +113,11 @@ func (h *Hosts) Remove(ctx context.Context) (Report, error) {
 func (h *Hosts) Clean(ctx context.Context) (Report, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	report, _, err := h.update(ctx, func(ours []line) []line { return ours })
+	u, err := h.update(ctx, func(ours []line) []line { return ours })
 	if err != nil {
-		return report, fmt.Errorf("clean names: %w", err)
+		return u.report, fmt.Errorf("clean names: %w", err)
 	}
-	return report, nil
+	return u.report, nil
 }
 
 // InPlace has the file overwritten, never replaced, and the journal of that kept in
@@ -139,9 +141,28 @@ func (h *Hosts) Delegate(entries []Entry, write func() (Report, error)) (Report,
 	return report, err
 }
 
+// Create makes the hosts file, empty, if it is not there.
+func (h *Hosts) Create() error {
+	file, err := os.OpenFile(h.path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if errors.Is(err, os.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("create hosts file: %w", err)
+	}
+	return file.Close()
+}
+
 // Writable reports why this process may not write the hosts file; nil means
 // that it may.
 func (h *Hosts) Writable() error {
+	info, err := os.Stat(h.path)
+	if err == nil {
+		err = checkRegular(h.path, info)
+	}
+	if err != nil {
+		return notWritable(err)
+	}
 	file, err := os.OpenFile(h.path, os.O_WRONLY, 0)
 	if err != nil {
 		return notWritable(err)
@@ -157,12 +178,22 @@ func notWritable(err error) error {
 	return err
 }
 
-// update rewrites our lines by edit. It returns the foreign part as well.
-func (h *Hosts) update(ctx context.Context, edit func([]line) []line) (report Report, foreign []byte, err error) {
-	u := update{Hosts: h, edit: edit, fixed: h.inPlace}
-	err = notWritable(u.run(ctx))
+// update rewrites our lines by edit, and returns what it has found and done.
+func (h *Hosts) update(ctx context.Context, edit func([]line) []line) (*update, error) {
+	u := &update{Hosts: h, edit: edit, fixed: h.inPlace}
+	err := notWritable(u.run(ctx))
 	_ = systemCache().flushAfter(ctx, u.report, h.path) // the names are written, whatever comes of it
-	return u.report, u.foreign, err
+	return u, err
+}
+
+// Foreign is what the hosts file at path holds beside the names of all sessions.
+func Foreign(path string) ([]byte, error) {
+	now, err := disk{}.read(path)
+	if err != nil {
+		return nil, err
+	}
+	_, foreign := split(now.content)
+	return foreign, nil
 }
 
 // noteDead adds to the owners that were found dead.

@@ -162,12 +162,22 @@ func TestMissingFile(t *testing.T) {
 	require.ErrorIs(t, h.Writable(), fs.ErrNotExist)
 	_, err = os.Lstat(path)
 	require.ErrorIs(t, err, fs.ErrNotExist, "it is not made")
+
+	require.NoError(t, h.Create())
+	require.Empty(t, contentAt(t, path))
+	require.NoError(t, h.Writable())
+	_, err = h.Set(t.Context(), someEntries(1))
+	require.NoError(t, err)
+	before := contentAt(t, path)
+	require.NoError(t, h.Create(), "one that is there stays as it is")
+	require.Equal(t, before, contentAt(t, path))
 }
 
 func TestNoFile(t *testing.T) {
 	h := newTestHosts(t, t.TempDir())
 	_, err := h.Set(t.Context(), someEntries(1))
 	require.ErrorContains(t, err, "not a regular file")
+	require.ErrorContains(t, h.Writable(), "not a regular file")
 }
 
 func TestLockNamesItsHolder(t *testing.T) {

@@ -9,7 +9,6 @@ import "testing"
 func TestSoakKilledWhileExchanging(t *testing.T)  { requireSurvivesKills(t, "exchange", 1) }
 func TestSoakKilledWhileRenaming(t *testing.T)    { requireSurvivesKills(t, "rename", 1) }
 func TestSoakKilledWhileOverwriting(t *testing.T) { requireSurvivesKills(t, "overwrite", 1) }
-func TestSoakKilledOnAFullDisk(t *testing.T)      { requireCutSurvivesKills(t, 1) }
 
 func TestSoakKills(t *testing.T)               { requireSurvivesSignals(t, "exchange", 500) }
 func TestSoakKillsOfAMountedFile(t *testing.T) { requireSurvivesSignals(t, "overwrite", 300) }

@@ -3,6 +3,7 @@ package dns
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -16,7 +17,7 @@ const (
 )
 
 // Service says whose names are wanted: a Kubernetes service or, when Pod is
-// set, one pod of a headless service.
+// set, one pod that has a name in it.
 type Service struct {
 	Namespace string
 	Name      string
@@ -30,6 +31,9 @@ type Naming struct {
 	Default string
 	// Domain is the cluster domain. Empty means DefaultDomain.
 	Domain string
+	// Taken are names that lead elsewhere on this machine and must go on to: no
+	// service gets one. In lower case, without the final dot.
+	Taken []string
 }
 
 // Names returns the host names that lead to s, the shortest first: "s" (in the
@@ -37,8 +41,8 @@ type Naming struct {
 // by "pod." for a pod.
 //
 // A name that this machine must not give away (localhost, one that reads as an
-// address) is left out, the others of the same service stay. The error tells
-// of a label or name that DNS does not allow.
+// address, one that is taken) is left out, the others of the same service stay. The
+// error tells of a label or name that DNS does not allow.
 func (n Naming) Names(s Service) ([]string, error) {
 	domain := strings.ToLower(strings.TrimSuffix(n.Domain, "."))
 	if domain == "" {
@@ -64,6 +68,7 @@ func (n Naming) Names(s Service) ([]string, error) {
 	names := make([]string, 0, len(candidates))
 	for _, name := range candidates {
 		switch err := CheckName(name); {
+		case slices.Contains(n.Taken, name):
 		case err == nil:
 			names = append(names, name)
 		case !errors.Is(err, errReserved):
@@ -71,6 +76,17 @@ func (n Naming) Names(s Service) ([]string, error) {
 		}
 	}
 	return names, nil
+}
+
+// Withheld are the names of s that it does not get because they are taken.
+func (n Naming) Withheld(s Service) []string {
+	taken := n.Taken
+	n.Taken = nil
+	names, err := n.Names(s)
+	if err != nil {
+		return nil
+	}
+	return slices.DeleteFunc(names, func(name string) bool { return !slices.Contains(taken, name) })
 }
 
 // errReserved marks names that are well formed but not ours to define.

@@ -92,6 +92,17 @@ func TestNames(t *testing.T) {
 	}
 }
 
+func TestTakenNames(t *testing.T) {
+	s := Service{Namespace: "shop", Name: "api"}
+	n := Naming{Default: "shop", Taken: []string{"api.shop", "elsewhere", "api.shop.svc.cluster.local"}}
+	names, err := n.Names(s)
+	require.NoError(t, err)
+	require.Equal(t, []string{"api", "api.shop.svc"}, names)
+	require.Equal(t, []string{"api.shop", "api.shop.svc.cluster.local"}, n.Withheld(s))
+	require.Empty(t, n.Withheld(Service{Namespace: "shop", Name: "db"}))
+	require.Empty(t, Naming{}.Withheld(s))
+}
+
 func TestCheckName(t *testing.T) {
 	for _, name := range []string{"a", "a-b.c", "0a", "a.0a", "api.shop.svc.cluster.local", "1.10.svc", "x.0xg"} {
 		require.NoError(t, CheckName(name), name)

@@ -17,9 +17,8 @@ const exclusiveWait = time.Second
 // overwrite changes the content of the file at path from now to next, for a
 // file that cannot be replaced: a container's /etc/hosts is a mount point. The
 // journal, durable before the first byte changes, holds both, so that a write
-// that is cut short is finished by the next devtun. On a full disk, where there
-// is no space for a journal, lines can still be taken out, see cut. If the file
-// does not hold now any more, nothing happens.
+// that is cut short is finished by the next devtun. Without space for a journal, or
+// if the file does not hold now any more, nothing happens.
 //
 // On Linux a lease keeps every other program out of the file meanwhile; it waits
 // in open. Elsewhere its writes may be lost in the moment between the last look
@@ -36,9 +35,6 @@ func (d disk) overwrite(ctx context.Context, path string, now version, next []by
 	}
 	entry := record{Path: path, Old: now.content, New: next}
 	if err := d.writeRecord(journal, entry); err != nil {
-		if at, size, ok := firstCut(now.content, next); ok && noSpace(err) {
-			return d.cutOut(path, file, content, at, size) // the next pass cuts the next one
-		}
 		return fmt.Errorf("write journal: %w", err)
 	}
 	if err := d.fill(file, len(now.content), next); err != nil {

@@ -2,10 +2,7 @@
 
 package dns
 
-import (
-	"os"
-	"path/filepath"
-)
+import "os"
 
 // rootState is where root's journals are.
 func rootState() string { return "/var/lib/devtun" }
@@ -18,12 +15,5 @@ func stateDir() (string, error) {
 	if os.Geteuid() == 0 {
 		return rootState(), nil
 	}
-	if dir := os.Getenv("XDG_STATE_HOME"); filepath.IsAbs(dir) {
-		return filepath.Join(dir, "devtun"), nil
-	}
-	home, err := os.UserHomeDir()
-	if err != nil {
-		return "", err
-	}
-	return filepath.Join(home, ".local", "state", "devtun"), nil
+	return UserState()
 }

@@ -25,9 +25,6 @@ var errFixed = errors.New("file cannot be replaced")
 func (d disk) replace(path string, now version, next []byte, insist bool) error {
 	draft := beside(path, draftName)
 	if err := d.create(draft, next, &original{path: path, info: now.info}); err != nil {
-		if noSpace(err) && len(next) < len(now.content) {
-			return fmt.Errorf("%w: %w", errFixed, err) // what gets shorter has room where it is
-		}
 		return replaceError(err)
 	}
 	_, before := split(now.content)

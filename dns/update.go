@@ -38,6 +38,7 @@ type update struct {
 	passes  int    // so far
 	report  Report
 	foreign []byte // as of the last pass
+	ours    []line // likewise, edited
 }
 
 func (u *update) run(ctx context.Context) error {
@@ -79,9 +80,6 @@ func (u *update) run(ctx context.Context) error {
 
 // replay finishes an overwrite that was cut short.
 func (u *update) replay(ctx context.Context) error {
-	if err := u.disk.replayCuts(ctx, u.target); err != nil {
-		return err
-	}
 	now, err := u.disk.read(u.target)
 	if err != nil {
 		return err
@@ -116,8 +114,8 @@ func (u *update) pass(ctx, settle context.Context) (done bool, err error) {
 	}
 	kept, dead := dropDead(ours, u.alive)
 	u.report.noteDead(dead)
-	u.foreign = foreign
-	next := join(u.edit(kept), foreign)
+	u.foreign, u.ours = foreign, u.edit(kept)
+	next := join(u.ours, foreign)
 	if bytes.Equal(next, now.content) {
 		return u.discard(beside)
 	}

@@ -19,9 +19,10 @@ const (
 // more, or not all of them: some other program has written it without them. It
 // looks at the file's date and size every so often (a second is fine) and calls
 // once for a change, later and later if it happens again and again. lost may
-// call Set to put the names back. Watch runs until ctx ends and returns its
-// error.
-func (h *Hosts) Watch(ctx context.Context, every time.Duration, lost func()) error {
+// call Set to put the names back. Where the names are there, it calls shared for each
+// version of the file with the other sessions that give some of them, often none.
+// Watch runs until ctx ends and returns its error.
+func (h *Hosts) Watch(ctx context.Context, every time.Duration, lost func(), shared func([]Shared)) error {
 	var (
 		seen  fs.FileInfo
 		last  time.Time
@@ -32,12 +33,13 @@ func (h *Hosts) Watch(ctx context.Context, every time.Duration, lost func()) err
 		if err != nil || sameVersion(seen, info) {
 			continue // a file that is gone may come back; it is not made here
 		}
-		whole, err := h.intact()
+		whole, others, err := h.intact()
 		if err != nil {
 			continue
 		}
 		if whole {
 			seen = info
+			shared(others)
 			continue
 		}
 		if time.Since(last) > calm {
@@ -54,17 +56,20 @@ func (h *Hosts) Watch(ctx context.Context, every time.Duration, lost func()) err
 	return ctx.Err()
 }
 
-// intact reports whether the file has this session's lines as Set wrote them.
-func (h *Hosts) intact() (bool, error) {
+// intact reports whether the file has this session's lines as Set wrote them, and
+// who else that lives gives names of these.
+func (h *Hosts) intact() (whole bool, others []Shared, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	now, err := h.disk.read(h.path)
 	if err != nil {
-		return false, err
+		return false, nil, err
 	}
 	ours, _ := split(now.content)
-	mine := slices.DeleteFunc(ours, func(l line) bool { return l.session != h.session })
-	return slices.EqualFunc(mine, h.block, func(a, b line) bool { return a.body == b.body }), nil
+	kept, _ := dropDead(ours, h.alive)
+	mine := slices.DeleteFunc(slices.Clone(ours), func(l line) bool { return l.session != h.session })
+	whole = slices.EqualFunc(mine, h.block, func(a, b line) bool { return a.body == b.body })
+	return whole, sharedNames(kept, h.session), nil
 }
 
 // sameVersion goes by what every write changes: the date, the size, or, when

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"net/url"
+	"os"
 	"os/exec"
 	"strings"
 	"testing"
@@ -33,6 +34,7 @@ func TestNamesLeadToServicesForEveryProgram(t *testing.T) {
 			for address, expected := range map[string][]string{
 				"http://service-front/": {"service-front on service-front-", "service-middle on service-middle-", "service-back on service-back-"},
 				"http://service-middle." + n.name + ".svc.cluster.local:8080/":  {"service-middle on service-middle-"},
+				"http://service-middle." + n.name + ".svc.cluster.local.:8080/": {"service-middle on service-middle-"},
 				"http://service-back." + n.name + "/":                           {"service-back on service-back-"},
 				"http://service-back." + n.name + ".svc/":                       {"service-back on service-back-"},
 				"http://service-store:8080/":                                    {"service-store on service-store-"},
@@ -154,4 +156,27 @@ func TestAServiceWithoutPodsWaits(t *testing.T) {
 	n.scale("web", 1)
 	require.Contains(t, <-answered, "web-", "a connection is held until a pod is ready")
 	d.state("web", "ready", readyTimeout)
+}
+
+// TestPodsOfAServiceWithAnAddress reaches the pods of a StatefulSet by their names,
+// which they have in the cluster though their service is not headless.
+func TestPodsOfAServiceWithAnAddress(t *testing.T) {
+	n := newNamespace(t).testserver("web", 1)
+	text, err := os.ReadFile("../examples/manifests/service-store.yaml")
+	require.NoError(t, err)
+	manifest := strings.Replace(string(text), "  clusterIP: None\n", "", 1)
+	require.NotEqual(t, string(text), manifest)
+	for document := range strings.SplitSeq(manifest, "\n---\n") {
+		n.apply(document)
+	}
+	n.allReady()
+	d := startForward(t, "-n", n.name)
+	for _, pod := range []string{"service-store-0", "service-store-1"} {
+		d.await(pod, readyTimeout, func(e event) bool { return e.Type == "service" && e.Pod == pod && e.State == "ready" })
+		url, want := "http://"+pod+".service-store:8080/", "service-store on "+pod
+		require.Contains(t, n.ask("web", url).answer(t), want, "in the cluster")
+		for range 2 {
+			require.Contains(t, get(t, "curl", url), want)
+		}
+	}
 }

@@ -1,6 +1,8 @@
 package e2e
 
 import (
+	"net"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -38,9 +40,17 @@ func TestOneNamespaceTwice(t *testing.T) {
 			require.NoError(t, ask(stays.addr("web", 80), readyTimeout))
 			require.NoError(t, ask(ends.addr("web", 80), readyTimeout))
 			require.Contains(t, get(t, "curl", "http://web/who"), "web-")
+			for _, d := range []*devtun{stays, ends} {
+				d.await("word of the other", recoverTime, func(e event) bool {
+					return e.Type == "warning" && strings.Contains(e.Message, "gives names of this one too: web")
+				})
+			}
 
 			ends.stop()
-			require.Equal(t, 1, strings.Count(strings.Join(names(t), "\n"), "web."+n.name+".svc.cluster.local"))
+			stays.await("word that the other is gone", recoverTime, func(e event) bool {
+				return e.Type == "warning" && e.Over && strings.HasPrefix(e.Message, "the other devtun")
+			})
+			require.Equal(t, 1, strings.Count(strings.Join(names(t), "\n"), "web."+n.name+".svc.cluster.local."))
 			require.Contains(t, get(t, "curl", "http://web."+n.name+"/who"), "web-")
 			require.NoError(t, ask(stays.addr("web", 80), readyTimeout))
 			stays.stop()
@@ -67,7 +77,7 @@ func TestHostsFileOfAContainer(t *testing.T) {
 	d.kill()
 	require.Contains(t, hostsFile(t), "web."+n.name, "a killed devtun leaves its names")
 	d = startForward(t, "-n", n.name)
-	require.Equal(t, 1, strings.Count(strings.Join(names(t), "\n"), "web."+n.name+".svc.cluster.local"))
+	require.Equal(t, 1, strings.Count(strings.Join(names(t), "\n"), "web."+n.name+".svc.cluster.local."))
 	require.Contains(t, get(t, "curl", "http://web/who"), "web-")
 	d.stop()
 	require.Equal(t, content, hostsFile(t))
@@ -79,4 +89,31 @@ func (d *devtun) kill() {
 	require.NoError(d.t, d.cmd.Process.Kill())
 	<-d.exited
 	require.ErrorContains(d.t, d.err, "signal: killed")
+}
+
+// TestTheAPIServersNameIsNotGivenAway reaches the API server by a name that a service
+// has too. Were it the service's, the second devtun would dial the first.
+func TestTheAPIServersNameIsNotGivenAway(t *testing.T) {
+	n := sharedWeb(t)
+	config := adminConfig(t)
+	cluster := config.Clusters[config.Contexts[config.CurrentContext].Cluster]
+	server, err := url.Parse(cluster.Server)
+	require.NoError(t, err)
+	address := server.Hostname()
+	cluster.TLSServerName = address
+	server.Host = net.JoinHostPort("web", server.Port())
+	cluster.Server = server.String()
+	kubeconfig := writeConfig(t, config)
+	before := hostsFile(t)
+	require.NoError(t, os.WriteFile("/etc/hosts", []byte(before+address+" web\n"), 0o644))
+	t.Cleanup(func() { require.NoError(t, os.WriteFile("/etc/hosts", []byte(before), 0o644)) })
+
+	for range 2 {
+		d := launchForward(t, kubeconfig, "-n", n.name)
+		d.await("ready", readyTimeout, func(e event) bool { return e.Type == "ready" })
+		d.await("word of it", readyTimeout, func(e event) bool {
+			return e.Type == "warning" && strings.Contains(e.Message, "does not get the name web:")
+		})
+		require.Contains(t, get(t, "curl", "http://web."+n.name+"/who"), "web-")
+	}
 }

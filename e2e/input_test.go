@@ -141,7 +141,7 @@ func TestPortInUse(t *testing.T) {
 		require.Contains(t, message, fmt.Sprintf("listen for %s/blocked: listen on 127.", n.name))
 		require.Contains(t, message, fmt.Sprintf("address already in use by %s", holder))
 		name, pid, _ := strings.Cut(holder, " ")
-		require.Equal(t, fmt.Sprintf("stop %s %s, or move the port with --port SERVICE:LOCAL:%d", name, pid, port), hint)
+		require.Equal(t, fmt.Sprintf("stop %s %s, or move the port with --port blocked.%s:LOCAL:%d", name, pid, n.name, port), hint)
 	})
 	t.Run("of one of many", func(t *testing.T) {
 		d := startForward(t, "-n", n.name)

@@ -97,7 +97,7 @@ print(sorted({a[4][0] for a in socket.getaddrinfo(sys.argv[1], 80, getattr(socke
 	d := startForward(t, "-n", n.name)
 	host, _, err := net.SplitHostPort(d.addr("service-front", 80))
 	require.NoError(t, err)
-	for _, name := range []string{"service-front", "service-front." + n.name, "service-front." + n.name + ".svc.cluster.local"} {
+	for _, name := range []string{"service-front", "service-front." + n.name, "service-front." + n.name + ".svc.cluster.local", "service-front." + n.name + ".svc.cluster.local."} {
 		require.Equal(t, fmt.Sprintf("['%s']", host), lookUp(name, "AF_INET"), name)
 		require.Equal(t, fmt.Sprintf("['::ffff:%s']", host), lookUp(name, "AF_INET6"), name)
 		require.NotContains(t, lookUp(name, "AF_UNSPEC"), "db8", name)

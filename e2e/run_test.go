@@ -3,6 +3,7 @@ package e2e
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -30,7 +31,7 @@ func TestRunNeedsNoRights(t *testing.T) {
 		require.Regexp(t, `^ready: 2 services, \d ports in `, lines[1])
 		require.Regexp(t, `^devtun: ready in `, lines[2])
 		require.Equal(t, "warning: ports below 1024 are root's to listen on: no such port of service-back, service-front can be reached", lines[3])
-		require.Equal(t, "hint: add --hosts system, or move the port: --port SERVICE:8080:80", lines[4])
+		require.Equal(t, "hint: add --hosts system, or move the port: --port service-back:8080:80 --port service-front:8080:80", lines[4])
 	})
 	t.Run("as the hint says", func(t *testing.T) {
 		out, complaint, code := devtunRun("service-back", "--port", "service-back:8080:80", "--", "curl", "-sS", "http://service-back:8080/")
@@ -41,7 +42,7 @@ func TestRunNeedsNoRights(t *testing.T) {
 	t.Run("a service by name with a low port", func(t *testing.T) {
 		_, complaint, code := devtunRun("service-back", "--", "true")
 		require.Equal(t, exitMachine, code)
-		require.Regexp(t, `(?s)^devtun: starting run\ndevtun: error: listen for .*service-back: listen on 127\.\S+:80: permission denied\nhint: ports below 1024 need root: 'devtun run' wants --hosts system`, complaint)
+		require.Regexp(t, `(?s)^devtun: starting run\ndevtun: error: listen for .*service-back: listen on 127\.\S+:80: permission denied\nhint: ports below 1024 need root: 'devtun run' wants --hosts system for them; or move it with --port service-back\.`+n.name+`:8080:80\n$`, complaint)
 	})
 	t.Run("the command is the user's and sees what it may", func(t *testing.T) {
 		out, complaint, code := devtunRun("service-middle", "--", "sh", "-c", "id -u; grep -c '#devtun:' /etc/hosts; cat /proc/self/status | grep CapEff; exit 7")
@@ -64,6 +65,59 @@ func TestRunNeedsNoRights(t *testing.T) {
 		require.Contains(t, complaint, "hint: add --hosts system, which asks sudo for devtun's helper; or run 'devtun forward' beside the command\n")
 	})
 	require.Equal(t, before, hostsFile(t), "nobody else has seen any of it")
+	require.Empty(t, u.privateFiles())
+}
+
+// TestRunIsNeverAnsweredElsewhere runs a command beside a session that gives its names
+// to the whole machine, for another namespace as it might be for another cluster. The
+// command's own web has port 80, which is not this user's to listen on.
+func TestRunIsNeverAnsweredElsewhere(t *testing.T) {
+	production, own := sharedWeb(t), sharedIdle(t)
+	startForward(t, "-n", production.name)
+	require.Contains(t, get(t, "curl", "http://web/who"), "web-")
+	u := newUser(t, noRule)
+	out, complaint, code := u.run(devtunPath(), "run", "-n", own.name, "--",
+		"sh", "-c", "curl -s --max-time 20 http://web/who; echo $?; grep -c "+production.name+" /etc/hosts; getent ahostsv4 web | cut -d ' ' -f 1 | sort -u | wc -l")
+	require.Zero(t, code, complaint)
+	require.Equal(t, "7\n0\n1\n", out, "curl's code for a refused connection; no name of the other; one address")
+}
+
+// TestRunOfAServiceWithALowPort goes on with the ports that need no rights.
+func TestRunOfAServiceWithALowPort(t *testing.T) {
+	n := sharedWeb(t)
+	u := newUser(t, noRule)
+	out, complaint, code := u.run(devtunPath(), "run", "-n", n.name, "web", "--", "bash", "-c", "exec 3<>/dev/tcp/web/7001; head -n 1 <&3")
+	require.Contains(t, complaint, "warning: ports below 1024 are root's to listen on: no such port of web can be reached\n"+
+		"hint: add --hosts system, or move the port: --port web:8080:80\n")
+	require.Zero(t, code, complaint)
+	require.Regexp(t, `^220 web-\S+ ready\r?\n$`, out)
+
+	out, complaint, code = u.run(devtunPath(), "run", "-n", n.name, "--port", "web:8080:80", "web", "--", "curl", "-sS", "http://web:8080/who")
+	require.Zero(t, code, complaint)
+	require.Contains(t, out, "web-")
+	require.NotContains(t, complaint, "warning")
+}
+
+// TestRunAsARootWhoMayNotWrite takes the view of the command's own by itself.
+func TestRunAsARootWhoMayNotWrite(t *testing.T) {
+	n := sharedExamples(t)
+	before := hostsFile(t)
+	u := newUser(t, noRule)
+	command := []string{"-n", n.name, "service-middle", "--", "sh", "-c", "id -u; curl -sS http://service-middle:8080/"}
+	t.Run("root of a user namespace", func(t *testing.T) {
+		out, complaint, code := u.run("unshare", append([]string{"--user", "--map-root-user", devtunPath(), "run"}, command...)...)
+		require.Zero(t, code, complaint)
+		require.Regexp(t, `^0\nservice-middle on service-middle-`, out)
+	})
+	t.Run("a read-only hosts file", func(t *testing.T) {
+		require.NoError(t, syscall.Mount("/etc/hosts", "/etc/hosts", "", syscall.MS_BIND, ""))
+		t.Cleanup(func() { require.NoError(t, syscall.Unmount("/etc/hosts", 0)) })
+		require.NoError(t, syscall.Mount("", "/etc/hosts", "", syscall.MS_BIND|syscall.MS_REMOUNT|syscall.MS_RDONLY, ""))
+		out, err := exec.Command(devtunPath(), append([]string{"run", "--kubeconfig", kubeconfig()}, command...)...).CombinedOutput()
+		require.NoError(t, err, string(out))
+		require.Regexp(t, `0\nservice-middle on service-middle-`, string(out))
+	})
+	require.Equal(t, before, hostsFile(t))
 	require.Empty(t, u.privateFiles())
 }
 

@@ -44,6 +44,7 @@ type cluster struct {
 	context   string // name of the kubeconfig context
 	namespace string // the context's
 	contexts  []string
+	reserved  []string // host names that no service may get, see reservedNames
 }
 
 // connect reads the kubeconfig. It sends nothing.
@@ -75,6 +76,7 @@ func (k *kubeFlags) connect() (*cluster, error) {
 	if named {
 		c.context = *k.Context
 	}
+	c.reserved = reservedNames(raw, config)
 	if c.namespace, _, err = loader.Namespace(); err != nil {
 		return nil, noKubeconfig(err)
 	}

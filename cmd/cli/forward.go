@@ -32,6 +32,7 @@ type forwardOptions struct {
 	output    string
 	verbose   bool
 	plain     bool
+	partly    bool // a service asked for may lack its low ports, if it has others
 }
 
 func newForward(streams Streams, start helper.Start) *cobra.Command {
@@ -47,7 +48,7 @@ to a ready pod, in turn; with no ready pod it waits for one. Services that appea
 while devtun runs are added, those that go are removed.
 
 SERVICE is NAME, NAME.NAMESPACE or svc/NAME; without any, all services of the
-namespace.
+namespace. Behind several --namespace a NAME is that of the first that has it.
 
 In a terminal it shows a table that is kept up to date, with keys to filter, to sort
 and to see a service's recent connections; ? tells them. In a pipe and with --plain
@@ -78,7 +79,7 @@ Start it as yourself. Writing the system's hosts file and listening on ports bel
 	}
 	o.addFlags(cmd)
 	flags := cmd.Flags()
-	flags.StringVar(&o.hostsFile, "hosts-file", "", "write names to this file (default: the system's hosts file)")
+	flags.StringVar(&o.hostsFile, "hosts-file", "", "write names to this file, which is made if it is not there (default: the system's hosts file)")
 	flags.StringVarP(&o.output, "output", "o", "", "'json' for events, one JSON object a line")
 	addPlainFlag(flags, &o.plain)
 	cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"json"}, cobra.ShellCompDirectiveNoFileComp))
@@ -172,6 +173,9 @@ func (o *forwardOptions) forward(ctx context.Context, tracker *status.Tracker, p
 	cluster, err := o.kube.connect()
 	if err != nil {
 		return err
+	}
+	if err := o.services.locate(ctx, cluster); err != nil {
+		return unlessEnded(ctx, err)
 	}
 	selected, err := selectServices(o.services, cluster.namespace)
 	if err != nil {

@@ -63,10 +63,12 @@ func (o *forwardOptions) openForwarder(cluster *cluster, selected *selection, ho
 		cluster: cluster, selected: selected, hosts: hosts, tell: tell, leases: leases,
 		pool: tunnel.NewPool(transport.Dial), orders: make(chan reselection),
 	}
+	wishes := selected.wishes()
+	wishes.Partly = o.partly
 	f.forwards = session.New(machine, leases, session.Options{
 		Cluster:   cluster.context,
-		Naming:    dns.Naming{Default: selected.namespace, Domain: o.domain},
-		Selection: selected.wishes(),
+		Naming:    dns.Naming{Default: selected.namespace, Domain: o.domain, Taken: cluster.reserved},
+		Selection: wishes,
 		Dial:      f.pool.Dial,
 		Hold:      o.hold,
 		Tell:      tell,
@@ -92,7 +94,9 @@ func (f *forwarder) follow(ctx context.Context) error {
 	defer running.Wait()
 	defer cancel()
 	running.Go(func() { retry(ctx, f.forwards) })
-	running.Go(func() { f.hosts.Watch(ctx, watchEvery, func() { f.forwards.NamesLost(ctx) }) })
+	running.Go(func() {
+		f.hosts.Watch(ctx, watchEvery, func() { f.forwards.NamesLost(ctx) }, f.forwards.NamesShared)
+	})
 	current := f.watch(ctx, f.selected, f.forwards.Apply)
 	defer func() { current.stop() }()
 	for {

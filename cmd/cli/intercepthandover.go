@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"time"
 
 	"github.com/devtun/devtun/dns"
@@ -32,9 +33,11 @@ func (i *intercepting) openHandover() (*handover.Handover, error) {
 
 // handoverLedger is where what was handed over is noted, for this process.
 func handoverLedger() (ledger handover.Ledger, err error) {
-	if ledger.Dir, err = handover.DefaultLedger(); err != nil {
-		return ledger, err
+	state, err := dns.UserState()
+	if err != nil {
+		return ledger, fmt.Errorf("find state directory: %w", err)
 	}
+	ledger.Dir = filepath.Join(state, "handover")
 	owner, err := dns.Current()
 	ledger.Owner = owner.String()
 	ledger.Alive = func(text string) bool {

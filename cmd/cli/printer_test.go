@@ -24,7 +24,7 @@ var update = flag.Bool("update", false, "write testdata/printer anew instead of 
 var scene = []session.Event{
 	{Service: &session.ServiceEvent{State: session.Skipped, Service: in("demo", "alias"), Reason: "it is an alias of db.example.org outside the cluster (ExternalName): no pods"}},
 	{Service: &session.ServiceEvent{State: session.Failed, Service: in("demo", "api"), Address: "127.9.9.9", Names: []string{"api", "api.demo"},
-		Reason: "listen for demo/api: listen on 127.9.9.9:80: address already in use by nginx (pid 7)", Problem: errors.New("in use")}},
+		Reason: "listen for demo/api: listen on 127.9.9.9:80: address already in use by nginx (pid 7)"}},
 	{Service: &session.ServiceEvent{State: session.Ready, Service: in("demo", "service-front"), Address: "127.98.111.142", Pods: 2,
 		Names: []string{"service-front", "service-front.demo", "service-front.demo.svc", "service-front.demo.svc.cluster.local"},
 		Ports: []session.PortEvent{{Local: 80, Remote: 80, Name: "http"}, {Local: 9090, Remote: 90, Name: "metrics"}}}},

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 
@@ -91,6 +92,7 @@ func diagnose(err error) *Problem {
 	var left *command.LeftError
 	var path *fs.PathError
 	var unforwardable *session.UnforwardableError
+	var names *session.NamesLeftError
 	var status apierrors.APIStatus
 	switch {
 	case errors.As(err, &problem):
@@ -101,7 +103,7 @@ func diagnose(err error) *Problem {
 		return &Problem{Err: err, Code: ExitMachine, Hint: "add --hosts system, which asks sudo for devtun's helper; or run 'devtun forward' beside the command"}
 	case errors.As(err, &left):
 		return &Problem{Err: err, Code: ExitFailure, Hint: "end them by hand, as their user"}
-	case errors.Is(err, helper.ErrGone):
+	case errors.Is(err, helper.ErrGone), errors.As(err, &names):
 		return &Problem{Err: err, Code: ExitMachine, Hint: "the names stay in the hosts file until the next devtun, or 'devtun clean', removes them"}
 	case sessions(err) != nil:
 		return sessions(err)
@@ -117,16 +119,27 @@ func diagnose(err error) *Problem {
 		return &Problem{Err: err, Code: ExitMachine, Hint: "wait for the other program to finish, or pass --hosts-file"}
 	case errors.As(err, &status):
 		return diagnoseStatus(err)
+	case errors.Is(err, syscall.ENOSPC):
+		return &Problem{Err: err, Code: ExitMachine, Hint: "make room on the disk; or pass --hosts-file with a file on another"}
 	case errors.As(err, &path) && (errors.Is(err, os.ErrPermission) || errors.Is(err, syscall.EROFS)):
 		return &Problem{Err: err, Code: ExitMachine, Hint: "pass --hosts-file with a file you may write; " + withoutRights}
 	case errors.As(err, &path) && errors.Is(err, os.ErrNotExist):
-		return &Problem{Err: err, Code: ExitMachine, Hint: "create it: touch " + path.Path}
-	case errors.As(err, &path), errors.Is(err, syscall.ENOSPC):
+		return &Problem{Err: err, Code: ExitMachine, Hint: createHint(path.Path)}
+	case errors.As(err, &path):
 		return &Problem{Err: err, Code: ExitMachine, Hint: "pass --hosts-file with a file that can be written"}
 	case unreachable(err):
 		return diagnoseUnreachable(err)
 	}
 	return &Problem{Err: err, Code: ExitFailure}
+}
+
+// createHint is what brings about a file that is not there.
+func createHint(path string) string {
+	folder := filepath.Dir(path)
+	if _, err := os.Stat(folder); err != nil {
+		return "create the folder: mkdir -p " + folder
+	}
+	return "create it: touch " + path
 }
 
 // withoutRights is the way out for who may not write the system's hosts file.
@@ -145,15 +158,21 @@ func diagnoseSudo(err error, sudo *helper.SudoError) *Problem {
 }
 
 func diagnoseListen(err error, listen *dns.ListenError) *Problem {
+	number := int(listen.Addr.Port())
+	service, remote := "SERVICE", number
+	var port *session.PortError
+	if errors.As(err, &port) {
+		service, remote = port.Service.Name+"."+port.Service.Namespace, port.Port.Remote
+	}
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		hint := fmt.Sprintf("free port %d, or move it with --port SERVICE:LOCAL:%d", listen.Addr.Port(), listen.Addr.Port())
+		hint := fmt.Sprintf("free port %d, or move it with --port %s:LOCAL:%d", number, service, remote)
 		if listen.Holder.PID != 0 {
-			hint = fmt.Sprintf("stop %s (pid %d), or move the port with --port SERVICE:LOCAL:%d", listen.Holder.Name, listen.Holder.PID, listen.Addr.Port())
+			hint = fmt.Sprintf("stop %s (pid %d), or move the port with --port %s:LOCAL:%d", listen.Holder.Name, listen.Holder.PID, service, remote)
 		}
 		return &Problem{Err: err, Code: ExitInUse, Hint: hint}
 	case errors.Is(err, os.ErrPermission):
-		return &Problem{Err: err, Code: ExitMachine, Hint: fmt.Sprintf("ports below 1024 need root: 'devtun run' wants --hosts system for them; or move it with --port SERVICE:8080:%d", listen.Addr.Port())}
+		return &Problem{Err: err, Code: ExitMachine, Hint: fmt.Sprintf("ports below 1024 need root: 'devtun run' wants --hosts system for them; or move it with --port %s:%d:%d", service, highPort(number, nil), remote)}
 	}
 	return &Problem{Err: err, Code: ExitInUse}
 }

@@ -13,7 +13,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/devtun/devtun/cmd/cli/command"
-	"github.com/devtun/devtun/cmd/cli/session"
 	"github.com/devtun/devtun/cmd/cli/status"
 	"github.com/devtun/devtun/dns"
 	"github.com/devtun/devtun/dns/helper"
@@ -42,12 +41,12 @@ ready, and end with it, and with its exit code. Signals are passed on to it, and
 whatever it has started ends with it.
 
 On Linux this needs no rights at all: the command sees a hosts file of its own, by
-a user and mount namespace, and nobody else sees the names. In there set-user-ID
-programs such as sudo have no effect, and files of other users seem to be nobody's.
-Ports below 1024 are for root to listen on: services that have such a port cannot
-be reached on it without --hosts system, which has devtun's helper do it by sudo
-and gives the names to the whole machine. Root, and devtun on other systems, does
-that from the start.
+a user and mount namespace. Nobody else sees the names in it, and none of another
+devtun's are there. In there set-user-ID programs such as sudo have no effect, and
+files of other users seem to be nobody's. Ports below 1024 are for root to listen on:
+connections to such a port of a service are refused, unless --hosts system has devtun's
+helper listen there by sudo, and gives the names to the whole machine. Root who may
+write the hosts file, and devtun on other systems, does that from the start.
 
 The exit code is the command's, 128 and more if a signal ended it, 127 if there is
 no such command, 126 if it cannot be executed. Before it runs, it is devtun's.`,
@@ -69,12 +68,13 @@ no such command, 126 if it cannot be executed. Before it runs, it is devtun's.`,
 			}
 			o.services.args, o.command = args[:at], args[at:]
 			o.services.namespaces = o.kube.namespaces
+			o.partly = true
 			return runRun(cmd.Context(), o, streams, start)
 		},
 		Annotations: changesMachine(),
 	}
 	o.addFlags(cmd)
-	cmd.Flags().StringVar(&o.hosts, "hosts", "", "who sees the names: 'private' for the command alone, 'system' for this machine (default: private on Linux unless you are root, else system)")
+	cmd.Flags().StringVar(&o.hosts, "hosts", "", "who sees the names: 'private' for the command alone, 'system' for this machine (default: private on Linux unless you are root and may write the hosts file, else system)")
 	cmd.RegisterFlagCompletionFunc("hosts", cobra.FixedCompletions([]string{privateHosts, systemHosts}, cobra.ShellCompDirectiveNoFileComp))
 	cmd.ValidArgsFunction = func(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
 		if afterDash() {
@@ -85,12 +85,19 @@ no such command, 126 if it cannot be executed. Before it runs, it is devtun's.`,
 	return cmd
 }
 
-// defaultHosts is private where that can be and nothing better is to be had.
+// defaultHosts is private where that can be and nothing better is to be had: for a
+// user, and for a root who may not write the system's hosts file, since it is read-only
+// or root is that of a user namespace.
 func defaultHosts() string {
-	if runtime.GOOS == "linux" && os.Geteuid() != 0 {
+	if runtime.GOOS == "linux" && (os.Geteuid() != 0 || !mayWriteHosts()) {
 		return privateHosts
 	}
 	return systemHosts
+}
+
+func mayWriteHosts() bool {
+	hosts, err := dns.NewHosts("")
+	return err == nil && hosts.Writable() == nil
 }
 
 func (o *runOptions) validate() error {
@@ -137,8 +144,7 @@ func runRun(ctx context.Context, o *runOptions, streams Streams, start helper.St
 	defer end()
 	unlink := context.AfterFunc(ctx, end)
 	streams.Out, streams.Terminal, streams.Colour = streams.Err, false, false // standard output is the command's
-	watcher := &runWatcher{printer: newPrinter(streams, "", o.verbose), ready: make(chan struct{}),
-		hint: ", or move the port: --port SERVICE:8080:80"}
+	watcher := &runWatcher{printer: newPrinter(streams, "", o.verbose), ready: make(chan struct{}), moves: true}
 	watcher.printer.starting("run")
 	forwarded := make(chan error, 1)
 	go func() {
@@ -211,44 +217,4 @@ func (n *names) close() error {
 		return nil
 	}
 	return n.private.Close()
-}
-
-// runWatcher tells what matters to somebody who waits for a command, and when
-// everything is ready for it.
-type runWatcher struct {
-	printer *printer
-	ready   chan struct{}
-	hint    string                  // what else is to be done about low ports
-	denied  []*session.ServiceEvent // services with a port that this process may not listen on
-}
-
-// tell is called by one goroutine until everything is ready.
-func (w *runWatcher) tell(event session.Event) {
-	switch {
-	case event.Service != nil && errors.Is(event.Service.Problem, os.ErrPermission):
-		w.denied = append(w.denied, event.Service)
-	case event.Service != nil && !w.printer.verbose && event.Service.State != session.Failed:
-	case event.Ready != nil:
-		w.printer.tell(event)
-		w.tellDenied()
-		close(w.ready)
-	default:
-		w.printer.tell(event)
-	}
-}
-
-// tellDenied says which services are out of reach, and what to do about it.
-func (w *runWatcher) tellDenied() {
-	if len(w.denied) == 0 {
-		return
-	}
-	var names []string
-	for _, event := range w.denied {
-		names = append(names, w.printer.label(event))
-	}
-	w.printer.tell(session.Event{Warning: &session.WarningEvent{Message: fmt.Sprintf(
-		"ports below 1024 are root's to listen on: no such port of %s can be reached", strings.Join(names, ", "))}})
-	if !w.printer.json {
-		fmt.Fprintln(w.printer.streams.Err, "hint: add --hosts system"+w.hint)
-	}
 }

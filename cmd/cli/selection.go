@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -27,6 +28,7 @@ type selection struct {
 	// labels is a label selector, "" for all.
 	labels string
 	remaps []session.Remap
+	homes  map[string]string // see selectFlags
 }
 
 // selectFlags is what the user said of it.
@@ -37,13 +39,17 @@ type selectFlags struct {
 	labels     string   // -l
 	except     []string
 	ports      []string
+
+	// homes are the namespaces of services named without one, see locate. One that
+	// is not in it is of the first namespace.
+	homes map[string]string
 }
 
 // selectServices makes a selection of flags, in the context's namespace where
 // they name none.
 func selectServices(flags selectFlags, contextNamespace string) (*selection, error) {
 	s := &selection{
-		namespace: contextNamespace, labels: flags.labels,
+		namespace: contextNamespace, labels: flags.labels, homes: flags.homes,
 		named: make(map[discovery.Key]bool), except: make(map[discovery.Key]bool),
 	}
 	if len(flags.namespaces) > 0 {
@@ -68,7 +74,7 @@ func selectServices(flags selectFlags, contextNamespace string) (*selection, err
 		if err != nil {
 			return nil, err
 		}
-		if !strings.Contains(arg, ".") && (flags.all || len(flags.namespaces) > 1) {
+		if !strings.Contains(arg, ".") && flags.all {
 			return nil, usage(fmt.Sprintf("write %s.NAMESPACE", arg), "service %q could be in more than one namespace", arg)
 		}
 		s.named[key] = true
@@ -135,9 +141,7 @@ func (s *selection) parse(arg string) (discovery.Key, error) {
 		name = rest
 	}
 	name, namespace, _ := strings.Cut(name, ".")
-	if namespace == "" {
-		namespace = s.namespace
-	}
+	namespace = cmp.Or(namespace, s.homes[name], s.namespace)
 	namespace, _, _ = strings.Cut(namespace, ".") // name.namespace.svc… is the same
 	if !label(name) || !label(namespace) {
 		return discovery.Key{}, usage("name a service: NAME, NAME.NAMESPACE or svc/NAME", "%q is not a service name", arg)

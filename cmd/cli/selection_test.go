@@ -42,6 +42,9 @@ func TestSelectServices(t *testing.T) {
 		{"only the namespaces of names are watched", selectFlags{args: []string{"web.shop"}}, "ctx", []string{"shop"}, keys(in("shop", "web")), nil},
 		{"a cluster name", selectFlags{args: []string{"web.shop.svc.cluster.local"}}, "ctx", []string{"shop"}, keys(in("shop", "web")), nil},
 		{"a full name with -A", selectFlags{args: []string{"web.shop"}, all: true}, "ctx", []string{""}, keys(in("shop", "web")), nil},
+		{"a bare name of several namespaces", selectFlags{args: []string{"web", "svc/api", "db.a"}, except: []string{"old"}, namespaces: []string{"a", "b"},
+			homes: map[string]string{"web": "b", "old": "b", "db": "b"}}, "a", []string{"a", "b"},
+			keys(in("b", "web"), in("a", "api"), in("a", "db")), keys(in("b", "old"))},
 		{"all but one", selectFlags{except: []string{"web", "svc/api.shop"}}, "ctx", []string{"ctx"}, nil, keys(in("ctx", "web"), in("shop", "api"))},
 	} {
 		t.Run(c.about, func(t *testing.T) {
@@ -99,7 +102,6 @@ func TestBadSelections(t *testing.T) {
 		{"-A and -n", selectFlags{all: true, namespaces: []string{"demo"}}, "--all-namespaces and --namespace exclude each other"},
 		{"names and -l", selectFlags{args: []string{"web"}, labels: "a=b"}, "service names and --selector exclude each other"},
 		{"bare name, -A", selectFlags{args: []string{"web"}, all: true}, `service "web" could be in more than one namespace`},
-		{"bare name, two namespaces", selectFlags{args: []string{"web"}, namespaces: []string{"a", "b"}}, `service "web" could be in more than one namespace`},
 		{"empty name", selectFlags{args: []string{""}}, `"" is not a service name`},
 		{"capital", selectFlags{args: []string{"Web"}}, `"Web" is not a service name`},
 		{"hyphen first", selectFlags{args: []string{"-web"}}, `"-web" is not a service name`},

@@ -64,7 +64,8 @@ func (s *projectSession) forward(ctx context.Context, order background.Order, cl
 	var selected *selection
 	if !order.Project.NoForward {
 		var err error
-		if selected, err = selectProject(order.Project, target.namespace, s.intercepted(fresh)); err != nil {
+		locate := func(flags *selectFlags) error { return flags.locate(ctx, cluster) }
+		if selected, err = selectProject(order.Project, target.namespace, s.intercepted(fresh), locate); err != nil {
 			return err
 		}
 	}

@@ -58,11 +58,17 @@ func projectForward(p *project.Project) *forwardOptions {
 
 // selectProject is which services a project forwards, with the namespace that gives
 // bare names, but for those that are intercepted: a name of those would lead back
-// here. It is nil if nothing is left.
-func selectProject(p *project.Project, namespace string, intercepted []discovery.Key) (*selection, error) {
+// here. It is nil if nothing is left. locate finds the services named without a
+// namespace; without it they are of the first.
+func selectProject(p *project.Project, namespace string, intercepted []discovery.Key, locate func(*selectFlags) error) (*selection, error) {
 	flags := projectForward(p).services
 	if !flags.all {
 		flags.namespaces = append([]string{namespace}, p.Forward.Namespaces...)
+	}
+	if locate != nil {
+		if err := locate(&flags); err != nil {
+			return nil, err
+		}
 	}
 	selected, err := selectServices(flags, namespace)
 	if err != nil {
@@ -101,7 +107,7 @@ func validateProject(p *project.Project) error {
 		if err := projectForward(p).validate(); err != nil {
 			return err
 		}
-		if _, err := selectProject(p, cmp.Or(p.Namespace, "default"), nil); err != nil {
+		if _, err := selectProject(p, cmp.Or(p.Namespace, "default"), nil, nil); err != nil {
 			return err
 		}
 	}

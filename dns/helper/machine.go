@@ -42,8 +42,14 @@ func NewMachine(direct dns.Direct, system bool, start Start) *Machine {
 }
 
 // Prepare makes sure that names can be written, with a helper if it must be, so
-// that a user is asked for a password at the beginning.
+// that a user is asked for a password at the beginning. A hosts file of the user's
+// own is made if it is not there.
 func (m *Machine) Prepare(ctx context.Context) error {
+	if !m.system {
+		if err := m.hosts.Create(); err != nil {
+			return err
+		}
+	}
 	err := m.hosts.Writable()
 	if err != nil && m.helps(err) {
 		_, err = m.helper(ctx, err)

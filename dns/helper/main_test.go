@@ -53,8 +53,10 @@ func (m *machine) SetNames(_ context.Context, entries []dns.Entry) (dns.Report, 
 	if m.fail != nil {
 		return dns.Report{}, m.fail
 	}
+	if len(entries) > 0 || len(m.names) > 0 { // as dns.Hosts
+		m.writes++
+	}
 	m.names = entries
-	m.writes++
 	return dns.Report{Wrote: true, Cleaned: []dns.Owner{{PID: 7, Boot: "another"}}, Conflicts: []dns.Conflict{{Name: "api", Addr: "10.0.0.1", Line: 3}}}, nil
 }
 

@@ -13,7 +13,7 @@ import (
 
 // Version is of the protocol. Program and helper are one executable, so they
 // differ only if it was replaced in between.
-const Version = 1
+const Version = 2
 
 // What may be asked for.
 const (

@@ -39,7 +39,6 @@ type Server struct {
 
 	conn      *net.UnixConn
 	within    time.Duration            // bounds a message; 0 means frameTimeout
-	names     bool                     // there may be some of the peer's
 	addresses map[netip.Addr]bool      // added and not removed
 	pace      map[string]*rate.Limiter // nil means newPace
 }
@@ -123,7 +122,6 @@ func (s *Server) do(ctx context.Context, r request) error {
 	var err error
 	switch r.Do {
 	case setNames:
-		s.names = true
 		report, err = s.Machine.SetNames(ctx, r.Entries)
 	case listen:
 		socket, err = s.listen(ctx, r.Listen)
@@ -172,15 +170,13 @@ func (s *Server) answer(reply answer, socket *os.File) error {
 	return send(s.conn, frame, socket)
 }
 
-// clean undoes what the peer has asked for and not taken back.
+// clean undoes what the peer has asked for and not taken back. Names are taken out
+// whoever wrote them: it may have been a helper before this one, which was killed.
 func (s *Server) clean() error {
 	ctx, cancel := context.WithTimeout(context.Background(), cleanTimeout)
 	defer cancel()
-	var errs []error
-	if s.names {
-		_, err := s.Machine.SetNames(ctx, nil)
-		errs = append(errs, err)
-	}
+	_, err := s.Machine.SetNames(ctx, nil) // writes nothing if there are none
+	errs := []error{err}
 	for addr := range s.addresses {
 		errs = append(errs, s.Machine.RemoveAddress(ctx, addr))
 	}

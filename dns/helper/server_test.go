@@ -95,6 +95,18 @@ func TestThePeersEndIsCleanedUp(t *testing.T) {
 	}
 }
 
+// A helper that was killed has left the peer's names to the one that follows it.
+func TestNamesOfTheHelperBeforeAreTakenOut(t *testing.T) {
+	s := serve(t, func(server *Server) { server.Machine.SetNames(t.Context(), someEntries(2)) })
+	client := NewClient(s.peer)
+	listener, err := client.Listen(t.Context(), freePort(t, "127.7.8.9"))
+	require.NoError(t, err)
+	require.NoError(t, listener.Close())
+	require.NoError(t, client.Close())
+	require.NoError(t, s.end(t))
+	require.Empty(t, s.machine.done().names)
+}
+
 // An error is on this side what it was on the other, for all who ask.
 func TestErrorsKeepTheirMeaning(t *testing.T) {
 	at := netip.MustParseAddrPort("127.7.8.9:80")

@@ -24,19 +24,6 @@ type Ledger struct {
 	Alive func(owner string) bool
 }
 
-// DefaultLedger is where a user's ledger is.
-func DefaultLedger() (dir string, err error) {
-	state := os.Getenv("XDG_STATE_HOME")
-	if !filepath.IsAbs(state) {
-		home, err := os.UserHomeDir()
-		if err != nil {
-			return "", fmt.Errorf("find state directory: %w", err)
-		}
-		state = filepath.Join(home, ".local", "state")
-	}
-	return filepath.Join(state, "devtun", "handover"), nil
-}
-
 // record is what was written to one path.
 type record struct {
 	Path   string

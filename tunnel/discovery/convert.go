@@ -117,10 +117,12 @@ func assemble(s *spec, parts []*slice) *Service {
 		port.Endpoints = slices.Compact(port.Endpoints) // a pod of two IP families is in two slices
 		service.Ports = append(service.Ports, port)
 	}
+	own := targetPorts(service.Ports)
 	if service.Headless {
 		service.Ports = withTargets(service.Ports)
-		service.Pods = podsOf(service.Ports, parts)
+		own = service.Ports
 	}
+	service.Pods = podsOf(own, parts)
 	if !s.selects && service.Obstacle == "" && service.Ready() == 0 {
 		service.Obstacle = "it has no selector, and none of its endpoints is a pod"
 	}
@@ -148,8 +150,27 @@ func withTargets(ports []Port) []Port {
 	return all
 }
 
-// podsOf lists the pods that have a host name, with the service's ports cut down
-// to each.
+// targetPorts are the ports that a service with an address of its own leads to:
+// whoever connects to one of its pods by name finds these, and not the service's.
+func targetPorts(ports []Port) (targets []Port) {
+	for _, port := range ports {
+		for _, endpoint := range port.Endpoints {
+			i := slices.IndexFunc(targets, func(p Port) bool { return p.Number == endpoint.Port })
+			if i < 0 {
+				i = len(targets)
+				targets = append(targets, Port{Name: port.Name, Number: endpoint.Port})
+			}
+			if !slices.Contains(targets[i].Endpoints, endpoint) {
+				targets[i].Endpoints = append(targets[i].Endpoints, endpoint)
+			}
+		}
+	}
+	return targets
+}
+
+// podsOf lists the pods that have a host name in the service (hostname and subdomain
+// in their specification, as a StatefulSet's have), with ports cut down to each. DNS
+// in the cluster has these names whether the service is headless or not.
 func podsOf(ports []Port, parts []*slice) []Pod {
 	names := make(map[tunnel.Pod]string)
 	for _, part := range parts {

@@ -26,6 +26,25 @@ endpoints:
 	}, service.Pods, "each ready pod with a host name, and only its own endpoints")
 }
 
+// A StatefulSet's pods have their names too where the service has an address.
+func TestPodsOfAServiceWithAnAddress(t *testing.T) {
+	service := reduce(t, `{clusterIP: 10.0.0.7, selector: {app: web}, ports: [{name: http, port: 80, targetPort: 8080}, {name: alt, port: 8080, targetPort: 8080}, {name: admin, port: 81, targetPort: 80}]}`, `
+ports: [{name: http, port: 8080}, {name: alt, port: 8080}, {name: admin, port: 80}]
+endpoints:
+- {hostname: web-0, targetRef: {kind: Pod, name: web-0, namespace: demo}}
+- {hostname: web-1, targetRef: {kind: Pod, name: web-1, namespace: demo}}
+- {targetRef: {kind: Pod, name: nameless, namespace: demo}}`)
+	require.False(t, service.Headless)
+	require.Len(t, service.Ports, 3)
+	pod := func(name string) Pod {
+		return Pod{name, []Port{
+			{"http", 8080, []tunnel.Endpoint{endpoint(name, 8080)}},
+			{"admin", 80, []tunnel.Endpoint{endpoint(name, 80)}},
+		}}
+	}
+	require.Equal(t, []Pod{pod("web-0"), pod("web-1")}, service.Pods, "by the ports that the pods have")
+}
+
 func TestHeadlessPodOfTwoFamilies(t *testing.T) {
 	const family = `
 ports: [{name: http, port: 80}]

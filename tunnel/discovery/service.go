@@ -33,7 +33,7 @@ type Service struct {
 	Ports []Port
 	// Skipped are the others, as "53/UDP".
 	Skipped []string
-	// Pods are those of a headless service that have a host name.
+	// Pods are those that have a host name in the service.
 	Pods []Pod
 	// Obstacle says why nothing of the service can be forwarded, if so.
 	Obstacle string
@@ -55,7 +55,7 @@ type Port struct {
 	Endpoints []tunnel.Endpoint
 }
 
-// Pod is a pod of a headless service, which has a name of its own there.
+// Pod is a pod that has a name of its own in a service.
 type Pod struct {
 	Hostname string
 	Ports    []Port

@@ -13,8 +13,9 @@ import (
 )
 
 // PrivateHosts is a copy of the system's hosts file, for one program to see in
-// its place. It is in a directory that nobody else may enter and that tells its
-// owner, this process. Later changes of the system's file are not in it.
+// its place, without the names of any devtun: they may be another cluster's. It is in
+// a directory that nobody else may enter and that tells its owner, this process. Later
+// changes of the system's file are not in it.
 type PrivateHosts struct {
 	dir string
 }
@@ -31,7 +32,7 @@ func NewPrivateHosts() (*PrivateHosts, error) {
 	if err != nil {
 		return nil, err
 	}
-	content, err := os.ReadFile(systemHosts)
+	content, err := dns.Foreign(systemHosts)
 	if err != nil {
 		return nil, fmt.Errorf("copy hosts file: %w", err)
 	}

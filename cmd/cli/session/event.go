@@ -27,18 +27,18 @@ type Event struct {
 	Warning    *WarningEvent
 }
 
-// ServiceEvent tells the state of a service, or of a pod of a headless one.
+// ServiceEvent tells the state of a service, or of a pod that has a name in it.
 type ServiceEvent struct {
 	State   State
 	Service discovery.Key
-	Pod     string // host name of a headless service's pod, else ""
+	Pod     string // host name of a pod in the service, "" for the service itself
 	Address string
 	Names   []string
 	Ports   []PortEvent
-	Pods    int    // ready endpoints
-	Reason  string // why, where State does not tell
-	Problem error  // what failed, under Failed
-	Use     *Use   // what goes through it; nil if it has no address
+	Pods    int          // ready endpoints
+	Reason  string       // why, where State does not tell
+	Refused []*PortError // what failed, under Failed
+	Use     *Use         // what goes through it; nil if it has no address
 }
 
 // EndpointsEvent tells which pods are ready behind a service that is forwarded. It

@@ -29,7 +29,7 @@ type forward struct {
 	left      []string          // ports that cannot be forwarded, as "53/UDP"
 	wanted    []port            // as last asked for
 	listeners map[int]*listener // by local port
-	problem   error             // the last failure to listen
+	refused   []*PortError      // those wanted that cannot be listened on
 	use       Use
 	last      ServiceEvent // what was last told of it
 	lastReady []string     // likewise
@@ -47,9 +47,20 @@ type listener struct {
 // devtun holds a port on the one that the hash gives.
 const addressTries = 4
 
+// PortError is a port of a service that cannot be listened on.
+type PortError struct {
+	Service discovery.Key
+	Pod     string // as in ServiceEvent
+	Port    PortEvent
+	Err     error
+}
+
+func (e *PortError) Error() string { return fmt.Sprintf("listen for %s: %v", e.Service, e.Err) }
+func (e *PortError) Unwrap() error { return e.Err }
+
 // update brings the listeners in line with ports, and each one's endpoints.
 func (f *forward) update(ctx context.Context, ports []port) {
-	f.problem, f.wanted = nil, ports
+	f.refused, f.wanted = nil, ports
 	for local, l := range f.listeners {
 		if !slices.ContainsFunc(ports, func(p port) bool { return p.local == local }) {
 			l.close()
@@ -61,7 +72,7 @@ func (f *forward) update(ctx context.Context, ports []port) {
 		if !ok {
 			var err error
 			if l, err = f.listen(ctx, p); err != nil {
-				f.problem = errors.Join(f.problem, err)
+				f.refused = append(f.refused, &PortError{f.key, f.service.Pod, p.event(), err})
 				continue
 			}
 			f.listeners[p.local] = l
@@ -81,7 +92,7 @@ func (f *forward) listen(ctx context.Context, p port) (*listener, error) {
 		}
 	}
 	if err != nil {
-		return nil, fmt.Errorf("listen for %s: %w", f.key, err)
+		return nil, err
 	}
 	return f.serve(socket, p), nil
 }
@@ -159,22 +170,37 @@ func (f *forward) close() {
 // describe tells how the forward stands.
 func (f *forward) describe() ServiceEvent {
 	event := ServiceEvent{
-		State: Ready, Service: f.key, Pod: f.service.Pod, Address: f.addr.String(), Names: f.names, Problem: f.problem, Use: &f.use,
+		State: Ready, Service: f.key, Pod: f.service.Pod, Address: f.addr.String(), Names: f.names, Refused: f.refused, Use: &f.use,
 	}
 	for _, l := range f.listeners {
-		event.Ports = append(event.Ports, PortEvent{Local: l.port.local, Remote: l.port.remote, Name: l.port.name})
+		event.Ports = append(event.Ports, l.port.event())
 		event.Pods = max(event.Pods, l.endpoints.Len())
 	}
 	slices.SortFunc(event.Ports, func(a, b PortEvent) int { return a.Local - b.Local })
 	switch {
-	case f.problem != nil:
-		event.State, event.Reason = Failed, f.problem.Error()
+	case len(f.refused) > 0:
+		event.State, event.Reason = Failed, f.problem().Error()
 	case event.Pods == 0:
 		event.State, event.Reason = Waiting, "no ready pod"
 	case len(f.left) > 0:
 		event.Reason = "without " + strings.Join(f.left, ", ") + ": port-forward carries TCP only"
 	}
 	return event
+}
+
+// problem is what keeps the forward from being whole, nil for nothing.
+func (f *forward) problem() (err error) {
+	for _, refused := range f.refused {
+		err = errors.Join(err, refused)
+	}
+	return err
+}
+
+// answeredByOthers reports that nobody but another program listens on the address, as
+// one does that has the port on all addresses: no name must lead to it.
+func (f *forward) answeredByOthers() bool {
+	return len(f.listeners) == 0 &&
+		slices.ContainsFunc(f.refused, func(e *PortError) bool { return errors.Is(e, syscall.EADDRINUSE) })
 }
 
 // ready is the names of the pods that are ready behind any of the ports.
@@ -206,6 +232,6 @@ func (f *forward) news() (events []Event) {
 // ready beyond the first is not.
 func changed(before, now ServiceEvent) bool {
 	before.Pods, now.Pods = 0, 0
-	before.Problem, now.Problem = nil, nil
+	before.Refused, now.Refused = nil, nil
 	return !reflect.DeepEqual(before, now)
 }

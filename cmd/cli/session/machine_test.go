@@ -24,6 +24,7 @@ type machine struct {
 	failNames   error
 	failAddress error
 	busyPorts   []int        // in use on every address
+	deniedPorts []int        // for want of rights
 	busyAddrs   []netip.Addr // with all their ports in use
 }
 
@@ -49,6 +50,9 @@ func (m *machine) Listen(ctx context.Context, addr netip.AddrPort) (net.Listener
 	}
 	if slices.Contains(m.busyPorts, int(addr.Port())) || slices.Contains(m.busyAddrs, addr.Addr()) {
 		return nil, &dns.ListenError{Addr: addr, Holder: dns.Process{PID: 7, Name: "nginx"}, Err: syscall.EADDRINUSE}
+	}
+	if slices.Contains(m.deniedPorts, int(addr.Port())) {
+		return nil, &dns.ListenError{Addr: addr, Err: syscall.EACCES}
 	}
 	return dns.Listen(ctx, addr)
 }

@@ -82,3 +82,54 @@ func TestForeignChangesAreTold(t *testing.T) {
 	require.NoError(t, w.apply(services{"web": serviceOf(portOf(18080))}))
 	require.Equal(t, "warning: another program's change to the hosts file was kept in /etc/hosts.saved", w.take()[0])
 }
+
+// A service none of whose ports may be listened on has its names: to be refused here is
+// better than to be answered by another session's cluster.
+func TestNamesOfWhatCannotBeReached(t *testing.T) {
+	w := newWorld(t)
+	w.machine.deniedPorts = []int{18080}
+	require.NoError(t, w.apply(services{"web": serviceOf(portOf(18080, "web-a"))}))
+	require.Equal(t, []string{"failed web", "READY 0 services, 0 ports"}, w.take())
+	require.Equal(t, []dns.Entry{{Addr: address("web", 0), Names: w.machine.names[0].Names}}, w.machine.names)
+	require.Equal(t, "web", w.machine.names[0].Names[0])
+	w.refuses(address("web", 0), 18080)
+	require.NoError(t, w.apply(services{"web": nil}))
+	require.Empty(t, w.machine.shortNames())
+}
+
+func TestSharedNamesAreTold(t *testing.T) {
+	one, two := dns.Owner{PID: 1}, dns.Owner{PID: 2}
+	w := newWorld(t)
+	w.machine.report = dns.Report{Shared: []dns.Shared{{Owner: one, Names: []string{"web"}}}}
+	require.NoError(t, w.apply(services{"web": serviceOf(portOf(18080))}))
+	require.Equal(t, "warning: another devtun (pid 1) gives names of this one too: web: programs may reach either", w.take()[0])
+
+	w.session.NamesShared([]dns.Shared{{Owner: one, Names: []string{"web"}}})
+	require.Empty(t, w.take(), "it is said once")
+	w.session.NamesShared([]dns.Shared{{Owner: one, Names: []string{"web"}}, {Owner: two, Names: []string{"a", "b", "c", "d", "e"}}})
+	require.Equal(t, []string{"warning: another devtun (pid 2) gives names of this one too: a, b, c and 2 more: programs may reach either"}, w.take())
+	w.session.NamesShared([]dns.Shared{{Owner: two, Names: []string{"a", "b"}}})
+	require.Equal(t, []string{"warning: the other devtun (pid 1) has given these names up: web"}, w.take())
+	w.session.NamesShared([]dns.Shared{{Owner: two, Names: []string{"a", "f"}}})
+	require.Equal(t, []string{"warning: another devtun (pid 2) gives names of this one too: a, f: programs may reach either"}, w.take(), "more of them")
+}
+
+func TestTakenNamesStayWhatTheyAre(t *testing.T) {
+	w := newWorld(t, func(o *Options) { o.Naming.Taken = []string{"web", "web.demo.svc"} })
+	require.NoError(t, w.apply(services{"web": serviceOf(portOf(18080, "web-a")), "api": serviceOf(portOf(18080, "api-a"))}))
+	require.Equal(t, []string{
+		"warning: service demo/web does not get the name web: by that name this machine reaches an API server or a proxy",
+		"warning: service demo/web does not get the name web.demo.svc: by that name this machine reaches an API server or a proxy",
+		"ready api 18080:18080", "ready web 18080:18080", "READY 2 services, 2 ports",
+	}, w.take())
+	require.Equal(t, []string{"api", "web.demo"}, w.machine.shortNames())
+}
+
+func TestAServiceMayBeLeftWithoutNames(t *testing.T) {
+	w := newWorld(t, func(o *Options) {
+		o.Naming.Taken = []string{"web", "web.demo", "web.demo.svc", "web.demo.svc.cluster.local"}
+	})
+	require.NoError(t, w.apply(services{"web": serviceOf(portOf(18080, "web-a"))}))
+	require.Empty(t, w.machine.shortNames())
+	require.Equal(t, "web-a:18080", w.reach(address("web", 0), 18080))
+}

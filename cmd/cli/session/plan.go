@@ -20,8 +20,8 @@ type Remap struct {
 
 func (r Remap) String() string { return fmt.Sprintf("%s:%d:%s", r.Service.Name, r.Local, r.Remote) }
 
-// plan is what a service wants on this machine: one target for the service, and
-// one for each pod of a headless one.
+// target is what a service wants on this machine: one for the service, and one for
+// each pod that has a name of its own in it.
 type target struct {
 	service dns.Service
 	ports   []port
@@ -34,6 +34,8 @@ type port struct {
 	remote    int
 	endpoints []tunnel.Endpoint
 }
+
+func (p port) event() PortEvent { return PortEvent{Local: p.local, Remote: p.remote, Name: p.name} }
 
 // targets computes what a service wants.
 func targets(service *discovery.Service, remaps []Remap) []target {

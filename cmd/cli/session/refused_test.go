@@ -26,8 +26,10 @@ func TestPortInUse(t *testing.T) {
 	failed := w.events[0].Service
 	require.Equal(t, []string{"failed api", "ready web 18080:18080", "READY 1 services, 1 ports"}, w.take())
 	require.Contains(t, failed.Reason, "listen for demo/api: listen on "+address("api", 0).String()+":19090: address already in use by nginx (pid 7)")
-	require.ErrorIs(t, failed.Problem, syscall.EADDRINUSE)
-	require.Equal(t, []string{"web"}, w.machine.shortNames(), "no name leads where nobody listens")
+	require.Len(t, failed.Refused, 1)
+	require.ErrorIs(t, failed.Refused[0], syscall.EADDRINUSE)
+	require.Equal(t, PortEvent{19090, 19090, "p19090"}, failed.Refused[0].Port)
+	require.Equal(t, []string{"web"}, w.machine.shortNames(), "no name leads where another program listens")
 	require.Equal(t, "web-a:18080", w.reach(address("web", 0), 18080))
 
 	w.machine.set(func(m *machine) { m.busyPorts = nil })
@@ -79,6 +81,37 @@ func TestNamedServiceMustStand(t *testing.T) {
 			require.Empty(t, w.take(), "nothing is said to stand")
 			require.NotContains(t, w.machine.take(), "names", "nothing is written")
 		})
+	}
+}
+
+// Who has no rights may ask for a service by name that has one low port among others.
+func TestNamedServiceMayLackLowPorts(t *testing.T) {
+	partly := func(o *Options) { o.Partly = true }
+	web := func() *discovery.Service { return serviceOf(portOf(18080, "web-a"), portOf(18081, "web-a")) }
+	lenient := newWorld(t, named("web"), partly)
+	lenient.machine.deniedPorts = []int{18080}
+	require.NoError(t, lenient.apply(services{"web": web()}))
+	require.Equal(t, "web-a:18081", lenient.reach(address("web", 0), 18081))
+	require.Equal(t, []string{"failed web 18081:18081", "READY 1 services, 1 ports"}, lenient.take())
+	require.NoError(t, lenient.apply(services{"web": nil}))
+
+	for about, c := range map[string]struct {
+		adjust []func(*Options)
+		break_ func(*machine)
+	}{
+		"not asked for":          {nil, func(m *machine) { m.deniedPorts = []int{18080} }},
+		"no other port":          {[]func(*Options){partly}, func(m *machine) { m.deniedPorts = []int{18080, 18081} }},
+		"another reason as well": {[]func(*Options){partly}, func(m *machine) { m.deniedPorts, m.busyPorts = []int{18080}, []int{18082} }},
+	} {
+		w := newWorld(t, append(c.adjust, named("web"))...)
+		w.machine.set(c.break_)
+		service := web()
+		if about != "no other port" {
+			service.Ports = append(service.Ports, portOf(18082))
+		}
+		var refused *PortError
+		require.ErrorAs(t, w.apply(services{"web": service}), &refused, about)
+		require.Equal(t, 18080, refused.Port.Local)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"sync"
 	"time"
@@ -40,6 +41,9 @@ type Selection struct {
 	Named func(discovery.Key) bool
 	// Remaps moves ports.
 	Remaps []Remap
+	// Partly lets a named service lack the ports that this process has no right to
+	// listen on, if it has any other.
+	Partly bool
 }
 
 // Session is the services of a cluster on this machine. It owns its listeners
@@ -58,8 +62,9 @@ type Session struct {
 	started  bool
 	closed   bool
 
-	lost      bool            // another program took the names out, and they could not be put back
-	conflicts map[string]bool // names whose foreign lines were told of
+	lost      bool                   // another program took the names out, and they could not be put back
+	conflicts map[string]bool        // names whose foreign lines were told of
+	shared    map[dns.Owner][]string // names that other sessions give too, as told
 }
 
 // New returns a session that holds nothing yet.
@@ -172,7 +177,7 @@ func (s *Session) Retry(ctx context.Context) {
 	var events []Event
 	for _, forwards := range s.forwards {
 		for _, f := range forwards {
-			if f.problem != nil {
+			if len(f.refused) > 0 {
 				f.update(ctx, f.wanted)
 				events = append(events, f.news()...)
 			}
@@ -194,8 +199,14 @@ func (s *Session) obstacle(key discovery.Key) error {
 		return &UnforwardableError{key, reason}
 	}
 	var err error
+	listens, lacksRights := false, true
 	for _, f := range s.forwards[key] {
-		err = errors.Join(err, f.problem)
+		err = errors.Join(err, f.problem())
+		listens = listens || len(f.listeners) > 0
+		lacksRights = lacksRights && !slices.ContainsFunc(f.refused, func(e *PortError) bool { return !errors.Is(e, os.ErrPermission) })
+	}
+	if s.options.Partly && listens && lacksRights {
+		return nil
 	}
 	return err
 }
@@ -268,6 +279,9 @@ func (s *Session) open(ctx context.Context, key discovery.Key, service dns.Servi
 	if err != nil {
 		return nil, fmt.Errorf("name service %s: %w", key, err)
 	}
+	for _, name := range s.options.Naming.Withheld(service) {
+		s.warn("service %s does not get the name %s: by that name this machine reaches an API server or a proxy", key, name)
+	}
 	addr, err := s.leases.Assign(dns.Key(s.options.Cluster, service))
 	if err != nil {
 		return nil, fmt.Errorf("find an address for service %s: %w", key, err)
@@ -298,7 +312,8 @@ func (s *Session) summary() *ReadyEvent {
 
 func (s *Session) tell(event Event) { s.options.Tell(event) }
 
-// Close removes the names and then ends all forwards and their connections.
+// Close removes the names and then ends all forwards and their connections. Names
+// that cannot be removed are a *NamesLeftError.
 func (s *Session) Close(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -306,7 +321,7 @@ func (s *Session) Close(ctx context.Context) error {
 	var err error
 	if s.written {
 		if _, err = s.machine.SetNames(ctx, nil); err != nil {
-			err = fmt.Errorf("remove names: %w", err)
+			err = &NamesLeftError{err}
 		}
 		s.written = err != nil
 	}

@@ -28,11 +28,11 @@ const (
 	Ending   State = "ending" // putting things back
 )
 
-// Service is one forward: a service, or a pod of a headless one.
+// Service is one forward: a service, or a pod that has a name in it.
 type Service struct {
 	Namespace string   `json:"namespace"`
 	Service   string   `json:"service"`
-	Pod       string   `json:"pod,omitempty"` // host name of a headless service's pod
+	Pod       string   `json:"pod,omitempty"` // host name of a pod in the service
 	State     string   `json:"state"`         // as in the event "service"
 	Reason    string   `json:"reason,omitempty"`
 	Address   string   `json:"address,omitempty"`

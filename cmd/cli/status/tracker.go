@@ -22,7 +22,7 @@ type Tracker struct {
 	changed    chan struct{} // closed and renewed at each change
 }
 
-// key is a service, or a pod of a headless one.
+// key is a service, or a pod in it.
 type key struct {
 	service discovery.Key
 	pod     string

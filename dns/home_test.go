@@ -1,0 +1,43 @@
+package dns
+
+import (
+	"os/user"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestUserState(t *testing.T) {
+	t.Setenv("XDG_STATE_HOME", "")
+	home := t.TempDir()
+	for _, variable := range []string{"HOME", "USERPROFILE"} { // the latter is Windows'
+		t.Setenv(variable, home)
+	}
+	dir, err := UserState()
+	require.NoError(t, err)
+	require.Equal(t, filepath.Join(home, ".local", "state", "devtun"), dir)
+
+	t.Setenv("XDG_STATE_HOME", "relative")
+	again, err := UserState()
+	require.NoError(t, err)
+	require.Equal(t, dir, again)
+	t.Setenv("XDG_STATE_HOME", home)
+	dir, err = UserState()
+	require.NoError(t, err)
+	require.Equal(t, filepath.Join(home, "devtun"), dir)
+}
+
+// Services of systemd and jobs of cron have no $HOME.
+func TestUserStateWithoutHome(t *testing.T) {
+	self, err := user.Current()
+	if err != nil {
+		t.Skip("the system knows nothing of this user")
+	}
+	for _, variable := range []string{"XDG_STATE_HOME", "HOME", "USERPROFILE"} {
+		t.Setenv(variable, "")
+	}
+	dir, err := UserState()
+	require.NoError(t, err)
+	require.Equal(t, filepath.Join(self.HomeDir, ".local", "state", "devtun"), dir)
+}
