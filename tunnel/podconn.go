@@ -1,6 +1,7 @@
 package tunnel
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -56,6 +58,7 @@ type podConn struct {
 	data    *mux.Stream
 	errs    *mux.Stream
 	release func() // tells the pool that a stream has gone
+	verdict func() error // what the error stream said, see hear
 	ended   atomic.Bool
 }
 
@@ -78,6 +81,7 @@ func openPodConn(ctx context.Context, session *mux.Session, port int, release fu
 		return nil, err
 	}
 	conn := &podConn{errs: streams[0], data: streams[1], release: release}
+	conn.verdict = sync.OnceValue(conn.hear)
 	conn.errs.CloseWrite() // nothing is ever said there by the client
 	return conn, nil
 }
@@ -89,15 +93,13 @@ func (c *podConn) Read(p []byte) (int, error) {
 	if err == nil {
 		return n, nil
 	}
-	if message := c.verdict(); message != "" {
-		return n, &RemoteError{message}
-	}
-	return n, err
+	return n, cmp.Or(c.verdict(), err)
 }
 
-// verdict waits, within bounds, for the end of the error stream and returns
-// what it said. With it the server's part of the connection is over.
-func (c *podConn) verdict() string {
+// hear waits, within bounds, for the end of the error stream and returns what it
+// said as a RemoteError, nil if nothing. With it the server's part of the connection
+// is over. The stream says it once, and both directions want to know: ask verdict.
+func (c *podConn) hear() error {
 	giveUp := time.AfterFunc(verdictTimeout, c.errs.Reset)
 	text, _ := io.ReadAll(io.LimitReader(c.errs, maxVerdict))
 	c.ended.Store(giveUp.Stop())
@@ -105,28 +107,31 @@ func (c *podConn) verdict() string {
 		c.data.Forsake()
 	}
 	message := strings.TrimSpace(string(text))
-	if message != "" {
-		c.data.Unread()
+	if message == "" {
+		return nil
 	}
-	return message
+	c.data.Unread()
+	return &RemoteError{message}
 }
 
 // Over reports that the server has ended the connection altogether: an end of
 // the data stream alone is only the pod's half.
 func (c *podConn) Over() bool { return c.ended.Load() }
 
+// Write fails with the RemoteError that Read returns, if there is one, and with
+// relay.ErrFarSideGone once the server has ended both directions in good order.
 func (c *podConn) Write(p []byte) (int, error) {
-	if c.Over() {
-		return 0, relay.ErrFarSideGone
+	n, err := 0, relay.ErrFarSideGone
+	if !c.Over() {
+		n, err = c.data.Write(p)
 	}
-	n, err := c.data.Write(p)
 	switch {
+	case err == nil:
+		return n, nil
 	case errors.Is(err, mux.ErrReset):
-		if message := c.verdict(); message != "" {
-			err = &RemoteError{message}
-		}
-	case err != nil && c.Over():
-		err = relay.ErrFarSideGone
+		return n, cmp.Or(c.verdict(), err)
+	case c.Over():
+		return n, cmp.Or(c.verdict(), relay.ErrFarSideGone)
 	}
 	return n, err
 }

@@ -131,6 +131,38 @@ func TestRefusalsKeepTheirMeaning(t *testing.T) {
 	require.ErrorContains(t, err, "502")
 }
 
+// TestBothDirectionsKnowARefusal: the one that hears of it first does not keep it
+// from the other.
+func TestBothDirectionsKnowARefusal(t *testing.T) {
+	server := tunneltest.NewServer(t)
+	server.Pod(pod.Namespace, pod.Name)
+	pool := newPool(t, server, tunnel.SPDY)
+	read := func(conn tunnel.Conn) error {
+		_, err := conn.Read(make([]byte, 1))
+		return err
+	}
+	write := func(conn tunnel.Conn) (err error) {
+		for err == nil {
+			_, err = conn.Write([]byte("x"))
+		}
+		return err
+	}
+	for name, ways := range map[string][]func(tunnel.Conn) error{
+		"read first": {read, write}, "written first": {write, read},
+	} {
+		t.Run(name, func(t *testing.T) {
+			conn, err := pool.Dial(soon(t), pod, 81)
+			require.NoError(t, err)
+			defer conn.Close()
+			for _, way := range ways {
+				var remote *tunnel.RemoteError
+				require.ErrorAs(t, way(conn), &remote)
+				require.True(t, remote.Refused())
+			}
+		})
+	}
+}
+
 func TestARefusedPortDoesNotHarmItsNeighbours(t *testing.T) {
 	server := tunneltest.NewServer(t)
 	server.Pod(pod.Namespace, pod.Name).Serve(80, echo)
@@ -346,6 +378,30 @@ func TestPortBalancesAndPassesOverTheDead(t *testing.T) {
 	}
 	slices.Sort(answers)
 	require.Equal(t, []string{"web-0\n", "web-1\n"}, slices.Compact(answers))
+}
+
+// TestAClientThatSpeaksMeanwhileIsPassedOn: a refusal finds it sending.
+func TestAClientThatSpeaksMeanwhileIsPassedOn(t *testing.T) {
+	server := tunneltest.NewServer(t)
+	server.Pod("default", "deaf")
+	server.Pod("default", "web-0").Serve(80, echo)
+	endpoints := new(tunnel.Endpoints)
+	endpoints.Set(at("deaf", "web-0"), 0)
+	addr, _ := forward(t, newPool(t, server, tunnel.SPDY), endpoints, tunnel.DefaultHold)
+	for range 10 { // half of them come to the pod that refuses, first
+		conn, err := net.Dial("tcp", addr)
+		require.NoError(t, err)
+		t.Cleanup(func() { conn.Close() })
+		require.NoError(t, conn.SetDeadline(time.Now().Add(10*time.Second)))
+		const said = 10_000 // less than is kept
+		go func() {
+			for range said {
+				conn.Write([]byte("x"))
+			}
+		}()
+		_, err = io.CopyN(io.Discard, conn, said)
+		require.NoError(t, err)
+	}
 }
 
 func TestAffinityHoldsWhileItsPodIsReady(t *testing.T) {
