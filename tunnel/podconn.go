@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -34,22 +35,25 @@ func (e *RemoteError) Error() string { return e.Message }
 
 // Refused reports that the pod's process never saw the connection, so that
 // another pod may be given all of it. The protocol has no code for that, only
-// the runtimes' words: containerd and CRI-O dial inside the pod's network
-// namespace, and say so when that, or finding the namespace, fails.
+// the runtimes' words: they dial inside the pod's network namespace, and say so
+// when that, or finding the namespace, fails.
 func (e *RemoteError) Refused() bool {
-	for _, words := range []string{
-		"connection refused",
-		"failed to connect to localhost",
-		"failed to find sandbox",
-		"network namespace for sandbox",
-		"sandbox container",
-		"is not running",
-	} {
-		if strings.Contains(e.Message, words) {
-			return true
-		}
-	}
-	return false
+	return e.says("connection refused", "failed to connect to localhost") || e.SandboxGone()
+}
+
+// SandboxGone reports that the API connection was made for a sandbox of the pod's
+// that is no more. The pod may have another by now, or another pod its name: an API
+// connection made anew leads there.
+func (e *RemoteError) SandboxGone() bool {
+	return e.says(
+		"failed to find sandbox", "network namespace for sandbox", "sandbox container is not running", // containerd
+		"could not find sandbox", "PodSandbox with ID", "network namespace path of sandbox", // CRI-O
+		"is not running", "container not running", // CRI-O, cri-dockerd
+	)
+}
+
+func (e *RemoteError) says(any ...string) bool {
+	return slices.ContainsFunc(any, func(words string) bool { return strings.Contains(e.Message, words) })
 }
 
 // podConn is one connection to a port of a pod: a data stream, and the error
@@ -57,7 +61,7 @@ func (e *RemoteError) Refused() bool {
 type podConn struct {
 	data    *mux.Stream
 	errs    *mux.Stream
-	release func() // tells the pool that a stream has gone
+	place   *place       // on an API connection
 	verdict func() error // what the error stream said, see hear
 	ended   atomic.Bool
 }
@@ -67,7 +71,7 @@ var requestID atomic.Uint64
 // openPodConn opens the pair of streams that the protocol asks for, at the same
 // time: one round trip. Bytes may be written once it returns and not before,
 // since servers drop what arrives ahead of their reply.
-func openPodConn(ctx context.Context, session *mux.Session, port int, release func()) (*podConn, error) {
+func openPodConn(ctx context.Context, session *mux.Session, port int, place *place) (*podConn, error) {
 	header := func(kind string, id uint64) http.Header {
 		h := http.Header{}
 		h.Set("streamType", kind)
@@ -80,7 +84,7 @@ func openPodConn(ctx context.Context, session *mux.Session, port int, release fu
 	if err != nil {
 		return nil, err
 	}
-	conn := &podConn{errs: streams[0], data: streams[1], release: release}
+	conn := &podConn{errs: streams[0], data: streams[1], place: place}
 	conn.verdict = sync.OnceValue(conn.hear)
 	conn.errs.CloseWrite() // nothing is ever said there by the client
 	return conn, nil
@@ -111,7 +115,11 @@ func (c *podConn) hear() error {
 		return nil
 	}
 	c.data.Unread()
-	return &RemoteError{message}
+	remote := &RemoteError{message}
+	if remote.SandboxGone() {
+		c.place.Outlived()
+	}
+	return remote
 }
 
 // Over reports that the server has ended the connection altogether: an end of
@@ -147,7 +155,7 @@ func (c *podConn) Abort() {
 // Close gives up what is left of both streams and the place in the pool.
 func (c *podConn) Close() error {
 	c.Abort()
-	c.release()
+	c.place.Release()
 	return nil
 }
 

@@ -23,6 +23,9 @@ import (
 	"github.com/devtun/devtun/tunnel/tunneltest"
 )
 
+// step is how often tests look for what they wait for.
+const step = time.Millisecond
+
 // pod is the pod that tests talk to.
 var pod = tunnel.Pod{Namespace: "default", Name: "web-0"}
 
@@ -340,9 +343,8 @@ func at(pods ...string) []tunnel.Endpoint {
 	return endpoints
 }
 
-// sayName answers each connection with the pod's name.
-func sayName(server *tunneltest.Server, name string) *tunneltest.Pod {
-	pod := server.Pod("default", name)
+// sayName has a pod answer each connection with a name.
+func sayName(pod *tunneltest.Pod, name string) *tunneltest.Pod {
 	pod.Serve(80, func(conn net.Conn) {
 		bufio.NewReader(conn).ReadString('\n')
 		fmt.Fprintln(conn, name)
@@ -364,8 +366,8 @@ func ask(t *testing.T, addr string) (string, error) {
 
 func TestPortBalancesAndPassesOverTheDead(t *testing.T) {
 	server := tunneltest.NewServer(t)
-	sayName(server, "web-0")
-	sayName(server, "web-1")
+	sayName(server.Pod("default", "web-0"), "web-0")
+	sayName(server.Pod("default", "web-1"), "web-1")
 	server.Pod("default", "deaf") // refuses
 	endpoints := new(tunnel.Endpoints)
 	endpoints.Set(append(at("web-0", "web-1", "deaf"), at("gone")...), 0)
@@ -406,8 +408,8 @@ func TestAClientThatSpeaksMeanwhileIsPassedOn(t *testing.T) {
 
 func TestAffinityHoldsWhileItsPodIsReady(t *testing.T) {
 	server := tunneltest.NewServer(t)
-	sayName(server, "web-0")
-	sayName(server, "web-1")
+	sayName(server.Pod("default", "web-0"), "web-0")
+	sayName(server.Pod("default", "web-1"), "web-1")
 	endpoints := new(tunnel.Endpoints)
 	endpoints.Set(at("web-0", "web-1"), time.Hour)
 	addr, _ := forward(t, newPool(t, server, tunnel.SPDY), endpoints, tunnel.DefaultHold)
@@ -428,7 +430,7 @@ func TestAffinityHoldsWhileItsPodIsReady(t *testing.T) {
 func TestAConnectionIsHeldUntilAPodIsReady(t *testing.T) {
 	t.Parallel()
 	server := tunneltest.NewServer(t)
-	sayName(server, "web-0")
+	sayName(server.Pod("default", "web-0"), "web-0")
 	endpoints := new(tunnel.Endpoints)
 	addr, _ := forward(t, newPool(t, server, tunnel.SPDY), endpoints, tunnel.DefaultHold)
 	answered := make(chan string, 1)
@@ -448,7 +450,7 @@ func TestAConnectionIsHeldUntilAPodIsReady(t *testing.T) {
 func TestADenialThatPassesIsWaitedOut(t *testing.T) {
 	t.Parallel()
 	server := tunneltest.NewServer(t)
-	sayName(server, "web-0")
+	sayName(server.Pod("default", "web-0"), "web-0")
 	server.Unauthorized(true) // as an API server answers that has just started
 	endpoints := new(tunnel.Endpoints)
 	endpoints.Set(at("web-0"), 0)

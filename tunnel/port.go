@@ -99,7 +99,7 @@ func (p *Port) carry(ctx context.Context, client relay.TCP, report *Report) rela
 	defer held.bind()
 	dialCtx, cancel := context.WithTimeoutCause(ctx, p.Hold, errHeld)
 	defer cancel()
-	search := search{tried: make(map[Endpoint]bool), pause: retryMin}
+	search := newSearch()
 	for {
 		endpoint, err := search.next(dialCtx, p.Endpoints)
 		if err != nil {

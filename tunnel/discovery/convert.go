@@ -90,7 +90,8 @@ func sliceOf(object *discoveryv1.EndpointSlice) *slice {
 		if endpoint.TargetRef == nil || endpoint.TargetRef.Kind != "Pod" || endpoint.Conditions.Ready != nil && !*endpoint.Conditions.Ready {
 			continue
 		}
-		pod := readyPod{pod: tunnel.Pod{Namespace: cmp.Or(endpoint.TargetRef.Namespace, object.Namespace), Name: endpoint.TargetRef.Name}}
+		ref := endpoint.TargetRef
+		pod := readyPod{pod: tunnel.Pod{Namespace: cmp.Or(ref.Namespace, object.Namespace), Name: ref.Name, UID: string(ref.UID)}}
 		if endpoint.Hostname != nil {
 			pod.hostname = *endpoint.Hostname
 		}

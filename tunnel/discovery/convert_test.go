@@ -90,6 +90,13 @@ ports: [{name: http, port: 8080}]
 endpoints: [{addresses: ["fd00::1"], targetRef: {kind: Pod, name: web-a, namespace: demo}}]`},
 		ports: []Port{{"http", 80, []tunnel.Endpoint{endpoint("web-a", 8080), endpoint("web-b", 8080)}}},
 	}, {
+		about: "a pod made anew under its name is another endpoint",
+		spec:  `{selector: {app: web}, ports: [{name: http, port: 80}]}`,
+		slices: []string{`
+ports: [{name: http, port: 8080}]
+endpoints: [{targetRef: {kind: Pod, name: web-0, namespace: demo, uid: 4f1c}}]`},
+		ports: []Port{{"http", 80, []tunnel.Endpoint{{Pod: tunnel.Pod{Namespace: "demo", Name: "web-0", UID: "4f1c"}, Port: 8080}}}},
+	}, {
 		about: "no slice yet",
 		spec:  `{selector: {app: web}, ports: [{name: http, port: 80}]}`,
 		ports: []Port{{Name: "http", Number: 80}},
