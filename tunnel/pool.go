@@ -16,9 +16,14 @@ const (
 	// sessionsPerPod is how many API connections to one pod are opened for
 	// small talk. Connections on one share its stalls, so each gets one of its own
 	// up to here. Those that carry bulk data, or mux.Lanes connections, are not
-	// counted and take no more, until there are sessionsLimit in all.
+	// counted and take no more, until there are sessionsCrowd in all: from there on
+	// they are shared beyond that, and no more are opened.
+	//
+	// That is no limit. One that has stalled or was retired never takes another
+	// connection, which would wait for ever, so others are opened beside it: at
+	// worst each connection has an API connection of its own.
 	sessionsPerPod = 8
-	sessionsLimit  = 64
+	sessionsCrowd  = 64
 
 	// dialTimeout bounds the opening of an API connection, openTimeout that of
 	// a pair of streams on it.
@@ -191,7 +196,7 @@ func (p *Pool) acquire(ctx context.Context, pod Pod) (*pooled, error) {
 // it may wait for long. Nor is a full one while others can be opened: a connection
 // that its pod gives up would stop another one for good.
 func (s *podPool) best() (best *pooled, live int) {
-	crowded := len(s.sessions) >= sessionsLimit
+	crowded := len(s.sessions) >= sessionsCrowd
 	for _, session := range s.sessions {
 		full := session.Busy() || session.streams >= mux.Lanes
 		if !session.Usable() || session.Stalled() || full && !crowded {
