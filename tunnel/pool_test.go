@@ -134,38 +134,6 @@ func TestRefusalsKeepTheirMeaning(t *testing.T) {
 	require.ErrorContains(t, err, "502")
 }
 
-// TestBothDirectionsKnowARefusal: the one that hears of it first does not keep it
-// from the other.
-func TestBothDirectionsKnowARefusal(t *testing.T) {
-	server := tunneltest.NewServer(t)
-	server.Pod(pod.Namespace, pod.Name)
-	pool := newPool(t, server, tunnel.SPDY)
-	read := func(conn tunnel.Conn) error {
-		_, err := conn.Read(make([]byte, 1))
-		return err
-	}
-	write := func(conn tunnel.Conn) (err error) {
-		for err == nil {
-			_, err = conn.Write([]byte("x"))
-		}
-		return err
-	}
-	for name, ways := range map[string][]func(tunnel.Conn) error{
-		"read first": {read, write}, "written first": {write, read},
-	} {
-		t.Run(name, func(t *testing.T) {
-			conn, err := pool.Dial(soon(t), pod, 81)
-			require.NoError(t, err)
-			defer conn.Close()
-			for _, way := range ways {
-				var remote *tunnel.RemoteError
-				require.ErrorAs(t, way(conn), &remote)
-				require.True(t, remote.Refused())
-			}
-		})
-	}
-}
-
 func TestARefusedPortDoesNotHarmItsNeighbours(t *testing.T) {
 	server := tunneltest.NewServer(t)
 	server.Pod(pod.Namespace, pod.Name).Serve(80, echo)

@@ -1,0 +1,91 @@
+package tunnel_test
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"sync"
+	"testing"
+
+	"github.com/moby/spdystream"
+	"github.com/stretchr/testify/require"
+
+	"github.com/devtun/devtun/tunnel"
+)
+
+// refusing is an API connection as a runtime serves it whose dial in the pod fails
+// once it has been sent something: the reason, and then a reset without an end.
+func refusing(t *testing.T, reason string) io.ReadWriteCloser {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer listener.Close()
+	near, err := net.Dial("tcp", listener.Addr().String())
+	require.NoError(t, err)
+	accepted, err := listener.Accept()
+	require.NoError(t, err)
+	far, err := spdystream.NewConnection(accepted, true)
+	require.NoError(t, err)
+	var serving, streams sync.WaitGroup
+	reasons := make(chan *spdystream.Stream, 1)
+	serving.Go(func() {
+		far.Serve(func(stream *spdystream.Stream) {
+			stream.SendReply(http.Header{}, false)
+			if stream.Headers().Get("streamType") == "error" {
+				reasons <- stream
+				return
+			}
+			streams.Go(func() {
+				if _, err := stream.Read(make([]byte, 1)); err != nil {
+					return
+				}
+				errs := <-reasons
+				io.WriteString(errs, reason)
+				errs.Close()
+				stream.Reset()
+			})
+		})
+	})
+	t.Cleanup(func() {
+		accepted.Close()
+		serving.Wait()
+		streams.Wait()
+	})
+	return near
+}
+
+// TestBothDirectionsKnowARefusal: the one that hears of it first does not keep it
+// from the other.
+func TestBothDirectionsKnowARefusal(t *testing.T) {
+	read := func(conn tunnel.Conn) error {
+		_, err := conn.Read(make([]byte, 1))
+		return err
+	}
+	write := func(conn tunnel.Conn) (err error) {
+		for err == nil {
+			_, err = conn.Write([]byte("x"))
+		}
+		return err
+	}
+	for name, ways := range map[string][]func(tunnel.Conn) error{
+		"read first": {read, write}, "written first": {write, read},
+	} {
+		t.Run(name, func(t *testing.T) {
+			pool := tunnel.NewPool(func(context.Context, tunnel.Pod) (io.ReadWriteCloser, error) {
+				return refusing(t, "connect: connection refused"), nil
+			})
+			defer pool.Close()
+			conn, err := pool.Dial(soon(t), pod, 80)
+			require.NoError(t, err)
+			defer conn.Close()
+			_, err = conn.Write([]byte("x"))
+			require.NoError(t, err)
+			for _, way := range ways {
+				var remote *tunnel.RemoteError
+				require.ErrorAs(t, way(conn), &remote)
+				require.True(t, remote.Refused())
+			}
+		})
+	}
+}
