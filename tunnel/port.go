@@ -41,9 +41,9 @@ type Report struct {
 	Client   string // address of the client on this machine
 	Endpoint Endpoint
 	Traffic  Traffic
-	Duration time.Duration
-	Reason   string // why it ended, in a few words
-	Err      error  // nil if both sides ended it in good order
+	Duration time.Duration // to the last byte or the client's end; to the failure if it failed
+	Reason   string        // why it ended, in a few words
+	Err      error         // nil if both sides ended it in good order
 }
 
 // Serve accepts connections until ctx ends, and then closes the listener, aborts
@@ -84,22 +84,26 @@ func (p *Port) serve(ctx context.Context, client relay.TCP) {
 	}
 	began := time.Now()
 	report := Report{Client: client.RemoteAddr().String()}
-	ending := p.carry(ctx, client, &report)
+	held := &replay{client: client}
+	ending := p.carry(ctx, held, &report)
 	report.Duration = time.Since(began)
+	if until := held.until(ending.By); ending.Err == nil && !until.IsZero() {
+		report.Duration = until.Sub(began)
+	}
 	report.Reason, report.Err = describe(ending), ending.Err
 	if p.Closed != nil {
 		p.Closed(report)
 	}
 }
 
-// carry offers client to endpoints until one takes it, and copies until the
+// carry offers a client to endpoints until one takes it, and copies until the
 // connection ends.
-func (p *Port) carry(ctx context.Context, client relay.TCP, report *Report) relay.Ending {
-	held := &replay{client: client}
+func (p *Port) carry(ctx context.Context, held *replay, report *Report) relay.Ending {
+	client := held.client
 	defer held.bind()
 	dialCtx, cancel := context.WithTimeoutCause(ctx, p.Hold, errHeld)
 	defer cancel()
-	search := newSearch()
+	search := newSearch(held.wait)
 	for {
 		endpoint, err := search.next(dialCtx, p.Endpoints)
 		if err != nil {
@@ -107,7 +111,11 @@ func (p *Port) carry(ctx context.Context, client relay.TCP, report *Report) rela
 			return relay.Ending{By: relay.Remote, Err: err}
 		}
 		report.Endpoint = endpoint
-		conn, err := p.Dial(dialCtx, endpoint.Pod, endpoint.Port)
+		conn, err := p.dial(dialCtx, endpoint, held, search.waited)
+		if errors.Is(err, errLeft) {
+			client.Abort()
+			return relay.Ending{By: relay.Local, Err: err}
+		}
 		if err != nil {
 			search.failed(endpoint, err)
 			continue
@@ -127,6 +135,25 @@ func (p *Port) carry(ctx context.Context, client relay.TCP, report *Report) rela
 		}
 		return ending
 	}
+}
+
+// dial connects to an endpoint. It fails with errLeft if the client was held, and has
+// gone.
+func (p *Port) dial(ctx context.Context, endpoint Endpoint, client *replay, held bool) (conn Conn, err error) {
+	if !held {
+		return p.Dial(ctx, endpoint.Pod, endpoint.Port)
+	}
+	if client.abandoned() {
+		return nil, errLeft
+	}
+	client.during(ctx, func(ctx context.Context) { conn, err = p.Dial(ctx, endpoint.Pod, endpoint.Port) })
+	if client.abandoned() {
+		if err == nil {
+			conn.Close()
+		}
+		return nil, errLeft
+	}
+	return conn, err
 }
 
 var errHeld = errors.New("no endpoint became ready in time")

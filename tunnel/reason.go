@@ -20,6 +20,8 @@ func describe(e relay.Ending) string {
 		return "pod closed"
 	case errors.Is(e.Err, errStopped), errors.Is(e.Err, context.Canceled):
 		return "devtun stopped"
+	case errors.Is(e.Err, errLeft):
+		return "client left while held"
 	case errors.Is(e.Err, errHeld):
 		return "no endpoint in time"
 	case refused(e.Err):

@@ -34,10 +34,16 @@ type search struct {
 	refused time.Time         // when an endpoint first refused
 	denied  time.Time         // when the API server first did
 	pause   time.Duration     // before all are tried again
+	wait    waiter
+	waited  bool // at all: the connection was held
 }
 
-func newSearch() *search {
-	return &search{tried: make(map[Endpoint]bool), anew: make(map[Endpoint]bool), pause: retryMin}
+// waiter waits for changed, or for pause if that is positive. It returns why ctx ended
+// if that comes first.
+type waiter func(ctx context.Context, pause time.Duration, changed <-chan struct{}) error
+
+func newSearch(wait waiter) *search {
+	return &search{tried: make(map[Endpoint]bool), anew: make(map[Endpoint]bool), pause: retryMin, wait: wait}
 }
 
 // failed notes that endpoint did not take the connection. One whose sandbox is gone
@@ -77,7 +83,8 @@ func (s *search) next(ctx context.Context, endpoints *Endpoints) (Endpoint, erro
 			pause = s.pause
 			s.pause = min(2*s.pause, retryMax)
 		}
-		if err := wait(ctx, pause, changed); err != nil {
+		s.waited = true
+		if err := s.wait(ctx, pause, changed); err != nil {
 			if s.err != nil {
 				return Endpoint{}, fmt.Errorf("%w: %w", err, s.err)
 			}
@@ -103,8 +110,7 @@ func sandboxGone(err error) bool {
 // denied reports that the API server does not let the user do it.
 func denied(err error) bool { return apierrors.IsForbidden(err) || apierrors.IsUnauthorized(err) }
 
-// wait waits for changed, or for pause if that is positive. It returns why ctx
-// ended if that comes first.
+// wait is a waiter.
 func wait(ctx context.Context, pause time.Duration, changed <-chan struct{}) error {
 	var over <-chan time.Time
 	if pause > 0 {

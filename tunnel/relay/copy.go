@@ -60,7 +60,9 @@ type Ending struct {
 // the connections stays with the caller.
 //
 // A remote that has a method Over, reporting that its far side has ended both
-// directions, releases a local side that still sends.
+// directions, releases a local side that still sends. A local that has a method
+// Left, reporting that nobody is there any more to be told anything, ends both
+// directions with its end of input: what comes later could be given to nobody.
 //
 // The bytes are counted by meter, unless that is nil, as they go.
 func Copy(ctx context.Context, local, remote Conn, meter *Meter) (Traffic, Ending) {
@@ -107,6 +109,9 @@ func copyBoth(ctx context.Context, local, remote Conn, meter *Meter, borrow borr
 		case writeErr == nil:
 			ended(Local, nil)
 			remote.CloseWrite()
+			if leaver, ok := local.(interface{ Left() bool }); ok && leaver.Left() {
+				remote.Abort()
+			}
 		case errors.Is(writeErr, ErrFarSideGone): // its answer decides
 			io.Copy(io.Discard, struct{ io.Reader }{local})
 		default:
