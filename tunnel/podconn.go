@@ -31,7 +31,24 @@ const (
 // connection's error stream.
 type RemoteError struct{ Message string }
 
-func (e *RemoteError) Error() string { return e.Message }
+// Error says it in a user's words where they are known. The runtimes' own name
+// network namespaces and addresses in there.
+func (e *RemoteError) Error() string {
+	switch {
+	case e.SandboxGone():
+		return "the pod's sandbox is gone"
+	case e.Refused():
+		return "connection refused: no process in the pod listens on that port on its loopback or on all addresses"
+	case e.says("connection reset by peer"):
+		return "connection reset by the process in the pod"
+	case e.says("broken pipe"):
+		return "the process in the pod has closed the connection, and was sent more"
+	}
+	// error forwarding port PORT to pod SANDBOX, uid UID: REASON
+	_, rest, _ := strings.Cut(e.Message, ", uid ")
+	_, reason, _ := strings.Cut(rest, ": ")
+	return cmp.Or(reason, e.Message)
+}
 
 // Refused reports that the pod's process never saw the connection, so that
 // another pod may be given all of it. The protocol has no code for that, only

@@ -32,8 +32,14 @@ type Port struct {
 	// of those that never came through.
 	Opened func()
 	Closed func(Report)
+	// Trouble, unless nil, is told why when no endpoint takes a connection in time,
+	// and then no more until it is told nil: one has been taken again. One call at a
+	// time.
+	Trouble func(error)
 	// Meter, unless nil, counts the bytes of all connections as they go.
 	Meter *Meter
+
+	trouble trouble
 }
 
 // Report tells what became of a connection.
@@ -90,7 +96,7 @@ func (p *Port) serve(ctx context.Context, client relay.TCP) {
 	if until := held.until(ending.By); ending.Err == nil && !until.IsZero() {
 		report.Duration = until.Sub(began)
 	}
-	report.Reason, report.Err = describe(ending), ending.Err
+	report.Reason, report.Err = describe(ending)
 	if p.Closed != nil {
 		p.Closed(report)
 	}
@@ -108,9 +114,11 @@ func (p *Port) carry(ctx context.Context, held *replay, report *Report) relay.En
 		endpoint, err := search.next(dialCtx, p.Endpoints)
 		if err != nil {
 			client.Abort()
+			p.notTaken(ctx, report.Endpoint, err)
 			return relay.Ending{By: relay.Remote, Err: err}
 		}
 		report.Endpoint = endpoint
+		held.taken = p.watchTaken()
 		conn, err := p.dial(dialCtx, endpoint, held, search.waited)
 		if errors.Is(err, errLeft) {
 			client.Abort()
@@ -129,6 +137,9 @@ func (p *Port) carry(ctx context.Context, held *replay, report *Report) relay.En
 			}
 			search.failed(endpoint, ending.Err)
 			continue
+		}
+		if refused(ending.Err) {
+			p.notTaken(ctx, endpoint, ending.Err)
 		}
 		if ending.Err != nil {
 			client.Abort()

@@ -22,6 +22,7 @@ const replayLimit = 64 << 10
 // from it.
 type replay struct {
 	client clientConn
+	taken  func() // called when a pod has taken the connection; maybe again
 
 	mu     sync.Mutex
 	said   []byte    // what was read from client
@@ -87,6 +88,7 @@ func (r *replay) bind() {
 // Write passes on what the pod said, after which no other can take its place.
 func (r *replay) Write(p []byte) (int, error) {
 	r.bind()
+	r.taken()
 	n, err := r.client.Write(p)
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -98,6 +100,7 @@ func (r *replay) Write(p []byte) (int, error) {
 
 func (r *replay) CloseWrite() error {
 	r.bind()
+	r.taken()
 	return r.client.CloseWrite()
 }
 

@@ -89,3 +89,20 @@ func TestBothDirectionsKnowARefusal(t *testing.T) {
 		})
 	}
 }
+
+// TestRemoteErrorsAreInAUsersWords: without namespaces and addresses of the node.
+func TestRemoteErrorsAreInAUsersWords(t *testing.T) {
+	for raw, words := range map[string]string{
+		`failed to execute portforward in network namespace "/var/run/netns/cni-4f1c": failed to connect to localhost:81 inside namespace "4f1c", IPv4: dial tcp4 127.0.0.1:81: connect: connection refused`: "connection refused: no process in the pod listens on that port on its loopback or on all addresses",
+		`failed to execute portforward in network namespace "/var/run/netns/cni-4f1c": read tcp4 127.0.0.1:40000->127.0.0.1:80: read: connection reset by peer`:                                              "connection reset by the process in the pod",
+		`failed to execute portforward in network namespace "/var/run/netns/cni-4f1c": write tcp4 127.0.0.1:40000->127.0.0.1:80: write: broken pipe`:                                                         "the process in the pod has closed the connection, and was sent more",
+		`network namespace for sandbox "4f1c" is closed`: "the pod's sandbox is gone",
+		`something new`: "something new",
+	} {
+		for _, uid := range []string{"", "0b1c"} {
+			err := &tunnel.RemoteError{Message: "error forwarding port 80 to pod 4f1c, uid " + uid + ": " + raw}
+			require.EqualError(t, err, words)
+		}
+		require.EqualError(t, &tunnel.RemoteError{Message: raw}, words)
+	}
+}

@@ -23,6 +23,7 @@ type spec struct {
 type targetRef struct {
 	name   string
 	number int
+	target string // the target port's name, "" if it is a number
 }
 
 // slice is what is kept of an EndpointSlice object.
@@ -54,7 +55,7 @@ func specOf(service *corev1.Service) *spec {
 			s.Skipped = append(s.Skipped, fmt.Sprintf("%d/%s", port.Port, protocol))
 			continue
 		}
-		s.ports = append(s.ports, targetRef{port.Name, int(port.Port)})
+		s.ports = append(s.ports, targetRef{port.Name, int(port.Port), port.TargetPort.StrVal})
 	}
 	switch {
 	case service.Spec.Type == corev1.ServiceTypeExternalName:
@@ -116,6 +117,9 @@ func assemble(s *spec, parts []*slice) *Service {
 		}
 		slices.SortFunc(port.Endpoints, compareEndpoints)
 		port.Endpoints = slices.Compact(port.Endpoints) // a pod of two IP families is in two slices
+		if len(port.Endpoints) == 0 && slices.ContainsFunc(parts, func(part *slice) bool { return len(part.ready) > 0 }) {
+			port.Absent = ref.target
+		}
 		service.Ports = append(service.Ports, port)
 	}
 	if service.Headless {
