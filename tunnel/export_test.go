@@ -12,3 +12,6 @@ func (p *Pool) Opening() (n int) {
 	}
 	return n
 }
+
+// HasLeft is whether the program at the other end of a connection takes nothing more.
+var HasLeft = hasLeft

@@ -1,13 +1,16 @@
 package tunnel
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -28,26 +31,46 @@ const (
 // connection's error stream.
 type RemoteError struct{ Message string }
 
-func (e *RemoteError) Error() string { return e.Message }
+// Error says it in a user's words where they are known. The runtimes' own name
+// network namespaces and addresses in there.
+func (e *RemoteError) Error() string {
+	switch {
+	case e.SandboxGone():
+		return "the pod's sandbox is gone"
+	case e.Refused():
+		return "connection refused: no process in the pod listens on that port on its loopback or on all addresses"
+	case e.says("connection reset by peer"):
+		return "connection reset by the process in the pod"
+	case e.says("broken pipe"):
+		return "the process in the pod has closed the connection, and was sent more"
+	}
+	// error forwarding port PORT to pod SANDBOX, uid UID: REASON
+	_, rest, _ := strings.Cut(e.Message, ", uid ")
+	_, reason, _ := strings.Cut(rest, ": ")
+	return cmp.Or(reason, e.Message)
+}
 
 // Refused reports that the pod's process never saw the connection, so that
 // another pod may be given all of it. The protocol has no code for that, only
-// the runtimes' words: containerd and CRI-O dial inside the pod's network
-// namespace, and say so when that, or finding the namespace, fails.
+// the runtimes' words: they dial inside the pod's network namespace, and say so
+// when that, or finding the namespace, fails.
 func (e *RemoteError) Refused() bool {
-	for _, words := range []string{
-		"connection refused",
-		"failed to connect to localhost",
-		"failed to find sandbox",
-		"network namespace for sandbox",
-		"sandbox container",
-		"is not running",
-	} {
-		if strings.Contains(e.Message, words) {
-			return true
-		}
-	}
-	return false
+	return e.says("connection refused", "failed to connect to localhost") || e.SandboxGone()
+}
+
+// SandboxGone reports that the API connection was made for a sandbox of the pod's
+// that is no more. The pod may have another by now, or another pod its name: an API
+// connection made anew leads there.
+func (e *RemoteError) SandboxGone() bool {
+	return e.says(
+		"failed to find sandbox", "network namespace for sandbox", "sandbox container is not running", // containerd
+		"could not find sandbox", "PodSandbox with ID", "network namespace path of sandbox", // CRI-O
+		"is not running", "container not running", // CRI-O, cri-dockerd
+	)
+}
+
+func (e *RemoteError) says(any ...string) bool {
+	return slices.ContainsFunc(any, func(words string) bool { return strings.Contains(e.Message, words) })
 }
 
 // podConn is one connection to a port of a pod: a data stream, and the error
@@ -55,7 +78,8 @@ func (e *RemoteError) Refused() bool {
 type podConn struct {
 	data    *mux.Stream
 	errs    *mux.Stream
-	release func() // tells the pool that a stream has gone
+	place   *place       // on an API connection
+	verdict func() error // what the error stream said, see hear
 	ended   atomic.Bool
 }
 
@@ -64,7 +88,7 @@ var requestID atomic.Uint64
 // openPodConn opens the pair of streams that the protocol asks for, at the same
 // time: one round trip. Bytes may be written once it returns and not before,
 // since servers drop what arrives ahead of their reply.
-func openPodConn(ctx context.Context, session *mux.Session, port int, release func()) (*podConn, error) {
+func openPodConn(ctx context.Context, session *mux.Session, port int, place *place) (*podConn, error) {
 	header := func(kind string, id uint64) http.Header {
 		h := http.Header{}
 		h.Set("streamType", kind)
@@ -77,7 +101,8 @@ func openPodConn(ctx context.Context, session *mux.Session, port int, release fu
 	if err != nil {
 		return nil, err
 	}
-	conn := &podConn{errs: streams[0], data: streams[1], release: release}
+	conn := &podConn{errs: streams[0], data: streams[1], place: place}
+	conn.verdict = sync.OnceValue(conn.hear)
 	conn.errs.CloseWrite() // nothing is ever said there by the client
 	return conn, nil
 }
@@ -89,15 +114,13 @@ func (c *podConn) Read(p []byte) (int, error) {
 	if err == nil {
 		return n, nil
 	}
-	if message := c.verdict(); message != "" {
-		return n, &RemoteError{message}
-	}
-	return n, err
+	return n, cmp.Or(c.verdict(), err)
 }
 
-// verdict waits, within bounds, for the end of the error stream and returns
-// what it said. With it the server's part of the connection is over.
-func (c *podConn) verdict() string {
+// hear waits, within bounds, for the end of the error stream and returns what it
+// said as a RemoteError, nil if nothing. With it the server's part of the connection
+// is over. The stream says it once, and both directions want to know: ask verdict.
+func (c *podConn) hear() error {
 	giveUp := time.AfterFunc(verdictTimeout, c.errs.Reset)
 	text, _ := io.ReadAll(io.LimitReader(c.errs, maxVerdict))
 	c.ended.Store(giveUp.Stop())
@@ -105,28 +128,35 @@ func (c *podConn) verdict() string {
 		c.data.Forsake()
 	}
 	message := strings.TrimSpace(string(text))
-	if message != "" {
-		c.data.Unread()
+	if message == "" {
+		return nil
 	}
-	return message
+	c.data.Unread()
+	remote := &RemoteError{message}
+	if remote.SandboxGone() {
+		c.place.Outlived()
+	}
+	return remote
 }
 
 // Over reports that the server has ended the connection altogether: an end of
 // the data stream alone is only the pod's half.
 func (c *podConn) Over() bool { return c.ended.Load() }
 
+// Write fails with the RemoteError that Read returns, if there is one, and with
+// relay.ErrFarSideGone once the server has ended both directions in good order.
 func (c *podConn) Write(p []byte) (int, error) {
-	if c.Over() {
-		return 0, relay.ErrFarSideGone
+	n, err := 0, relay.ErrFarSideGone
+	if !c.Over() {
+		n, err = c.data.Write(p)
 	}
-	n, err := c.data.Write(p)
 	switch {
+	case err == nil:
+		return n, nil
 	case errors.Is(err, mux.ErrReset):
-		if message := c.verdict(); message != "" {
-			err = &RemoteError{message}
-		}
-	case err != nil && c.Over():
-		err = relay.ErrFarSideGone
+		return n, cmp.Or(c.verdict(), err)
+	case c.Over():
+		return n, cmp.Or(c.verdict(), relay.ErrFarSideGone)
 	}
 	return n, err
 }
@@ -142,7 +172,7 @@ func (c *podConn) Abort() {
 // Close gives up what is left of both streams and the place in the pool.
 func (c *podConn) Close() error {
 	c.Abort()
-	c.release()
+	c.place.Release()
 	return nil
 }
 

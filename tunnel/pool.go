@@ -16,9 +16,14 @@ const (
 	// sessionsPerPod is how many API connections to one pod are opened for
 	// small talk. Connections on one share its stalls, so each gets one of its own
 	// up to here. Those that carry bulk data, or mux.Lanes connections, are not
-	// counted and take no more, until there are sessionsLimit in all.
+	// counted and take no more, until there are sessionsCrowd in all: from there on
+	// they are shared beyond that, and no more are opened.
+	//
+	// That is no limit. One that has stalled or was retired never takes another
+	// connection, which would wait for ever, so others are opened beside it: at
+	// worst each connection has an API connection of its own.
 	sessionsPerPod = 8
-	sessionsLimit  = 64
+	sessionsCrowd  = 64
 
 	// dialTimeout bounds the opening of an API connection, openTimeout that of
 	// a pair of streams on it.
@@ -53,7 +58,7 @@ type Pool struct {
 
 // podPool is what Pool has of one pod. Its fields are under Pool.mu.
 type podPool struct {
-	sessions []*pooled
+	sessions []*pooled // in the order in which they were opened
 	attempts []*attempt
 	lastOpen time.Duration // what opening an API connection took last time
 	changed  chan struct{} // closed and renewed when there may be another choice
@@ -121,14 +126,14 @@ func (p *Pool) Dial(ctx context.Context, pod Pod, port int) (Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		release := sync.OnceFunc(func() { p.release(pod, session) })
+		place := &place{pool: p, pod: pod, session: session}
 		openCtx, cancel := context.WithTimeout(ctx, openTimeout)
-		conn, err := openPodConn(openCtx, session.Session, port, release)
+		conn, err := openPodConn(openCtx, session.Session, port, place)
 		cancel()
 		if err == nil {
 			return conn, nil
 		}
-		release()
+		place.Release()
 		if ctx.Err() != nil {
 			return nil, fmt.Errorf("dial %s: %w", describePort(pod, port), context.Cause(ctx))
 		}
@@ -153,13 +158,13 @@ func (p *Pool) acquire(ctx context.Context, pod Pod) (*pooled, error) {
 		state := p.pod(pod)
 		best, live := state.best()
 		if best != nil && best.streams == 0 {
-			return place(best), nil
+			return count(best), nil
 		}
 		if own == nil && live+len(state.attempts) < sessionsPerPod {
 			own = p.attempt(pod)
 		}
 		if best != nil && (own == nil || patience == nil) {
-			return place(best), nil
+			return count(best), nil
 		}
 		if own == nil { // as many are being opened as there may be: join one
 			own = state.attempts[len(state.attempts)-1]
@@ -191,7 +196,7 @@ func (p *Pool) acquire(ctx context.Context, pod Pod) (*pooled, error) {
 // it may wait for long. Nor is a full one while others can be opened: a connection
 // that its pod gives up would stop another one for good.
 func (s *podPool) best() (best *pooled, live int) {
-	crowded := len(s.sessions) >= sessionsLimit
+	crowded := len(s.sessions) >= sessionsCrowd
 	for _, session := range s.sessions {
 		full := session.Busy() || session.streams >= mux.Lanes
 		if !session.Usable() || session.Stalled() || full && !crowded {
@@ -205,29 +210,64 @@ func (s *podPool) best() (best *pooled, live int) {
 	return best, live
 }
 
-// place counts a stream on session. Call it with mu held.
-func place(session *pooled) *pooled {
+// count counts a stream on session. Call it with mu held.
+func count(session *pooled) *pooled {
 	session.streams++
 	session.used = time.Now()
 	return session
 }
 
-// release counts a stream off session, which ends with its last one if it takes no
-// others.
-func (p *Pool) release(pod Pod, session *pooled) {
+// place is a connection's place on an API connection.
+type place struct {
+	pool    *Pool
+	pod     Pod
+	session *pooled
+	left    bool // under Pool.mu
+}
+
+// Release counts a stream off, once. The session ends with its last one if it takes
+// no others.
+func (l *place) Release() {
+	p := l.pool
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	session.streams--
-	session.used = time.Now()
-	state, ok := p.pods[pod]
+	if l.left {
+		return
+	}
+	l.left = true
+	l.session.streams--
+	l.session.used = time.Now()
+	if state, ok := p.pods[l.pod]; ok {
+		p.tidy(state, l.session)
+		state.wake()
+	}
+}
+
+// Outlived has the session take no new streams, nor those that were opened before
+// it: they lead to the same sandbox, or to an older one. Who is on them finds out
+// alone, as one who came a moment later would be refused and must hear that.
+func (l *place) Outlived() {
+	p := l.pool
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	state, ok := p.pods[l.pod]
 	if !ok {
 		return
 	}
+	known := slices.Index(state.sessions, l.session)
+	for _, session := range slices.Clone(state.sessions[:known+1]) {
+		session.Retire()
+		p.tidy(state, session)
+	}
+	state.wake()
+}
+
+// tidy ends session if it is of no more use. Call it with mu held.
+func (p *Pool) tidy(state *podPool, session *pooled) {
 	if session.streams == 0 && !session.Usable() && p.ctx.Err() == nil {
 		state.sessions = remove(state.sessions, session)
 		p.work.Go(func() { session.Close() })
 	}
-	state.wake()
 }
 
 // attempt begins to open an API connection. Call it with mu held.

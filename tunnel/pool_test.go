@@ -23,6 +23,9 @@ import (
 	"github.com/devtun/devtun/tunnel/tunneltest"
 )
 
+// step is how often tests look for what they wait for.
+const step = time.Millisecond
+
 // pod is the pod that tests talk to.
 var pod = tunnel.Pod{Namespace: "default", Name: "web-0"}
 
@@ -308,9 +311,8 @@ func at(pods ...string) []tunnel.Endpoint {
 	return endpoints
 }
 
-// sayName answers each connection with the pod's name.
-func sayName(server *tunneltest.Server, name string) *tunneltest.Pod {
-	pod := server.Pod("default", name)
+// sayName has a pod answer each connection with a name.
+func sayName(pod *tunneltest.Pod, name string) *tunneltest.Pod {
 	pod.Serve(80, func(conn net.Conn) {
 		bufio.NewReader(conn).ReadString('\n')
 		fmt.Fprintln(conn, name)
@@ -332,8 +334,8 @@ func ask(t *testing.T, addr string) (string, error) {
 
 func TestPortBalancesAndPassesOverTheDead(t *testing.T) {
 	server := tunneltest.NewServer(t)
-	sayName(server, "web-0")
-	sayName(server, "web-1")
+	sayName(server.Pod("default", "web-0"), "web-0")
+	sayName(server.Pod("default", "web-1"), "web-1")
 	server.Pod("default", "deaf") // refuses
 	endpoints := new(tunnel.Endpoints)
 	endpoints.Set(append(at("web-0", "web-1", "deaf"), at("gone")...), 0)
@@ -348,10 +350,34 @@ func TestPortBalancesAndPassesOverTheDead(t *testing.T) {
 	require.Equal(t, []string{"web-0\n", "web-1\n"}, slices.Compact(answers))
 }
 
+// TestAClientThatSpeaksMeanwhileIsPassedOn: a refusal finds it sending.
+func TestAClientThatSpeaksMeanwhileIsPassedOn(t *testing.T) {
+	server := tunneltest.NewServer(t)
+	server.Pod("default", "deaf")
+	server.Pod("default", "web-0").Serve(80, echo)
+	endpoints := new(tunnel.Endpoints)
+	endpoints.Set(at("deaf", "web-0"), 0)
+	addr, _ := forward(t, newPool(t, server, tunnel.SPDY), endpoints, tunnel.DefaultHold)
+	for range 10 { // half of them come to the pod that refuses, first
+		conn, err := net.Dial("tcp", addr)
+		require.NoError(t, err)
+		t.Cleanup(func() { conn.Close() })
+		require.NoError(t, conn.SetDeadline(time.Now().Add(10*time.Second)))
+		const said = 10_000 // less than is kept
+		go func() {
+			for range said {
+				conn.Write([]byte("x"))
+			}
+		}()
+		_, err = io.CopyN(io.Discard, conn, said)
+		require.NoError(t, err)
+	}
+}
+
 func TestAffinityHoldsWhileItsPodIsReady(t *testing.T) {
 	server := tunneltest.NewServer(t)
-	sayName(server, "web-0")
-	sayName(server, "web-1")
+	sayName(server.Pod("default", "web-0"), "web-0")
+	sayName(server.Pod("default", "web-1"), "web-1")
 	endpoints := new(tunnel.Endpoints)
 	endpoints.Set(at("web-0", "web-1"), time.Hour)
 	addr, _ := forward(t, newPool(t, server, tunnel.SPDY), endpoints, tunnel.DefaultHold)
@@ -372,7 +398,7 @@ func TestAffinityHoldsWhileItsPodIsReady(t *testing.T) {
 func TestAConnectionIsHeldUntilAPodIsReady(t *testing.T) {
 	t.Parallel()
 	server := tunneltest.NewServer(t)
-	sayName(server, "web-0")
+	sayName(server.Pod("default", "web-0"), "web-0")
 	endpoints := new(tunnel.Endpoints)
 	addr, _ := forward(t, newPool(t, server, tunnel.SPDY), endpoints, tunnel.DefaultHold)
 	answered := make(chan string, 1)
@@ -392,7 +418,7 @@ func TestAConnectionIsHeldUntilAPodIsReady(t *testing.T) {
 func TestADenialThatPassesIsWaitedOut(t *testing.T) {
 	t.Parallel()
 	server := tunneltest.NewServer(t)
-	sayName(server, "web-0")
+	sayName(server.Pod("default", "web-0"), "web-0")
 	server.Unauthorized(true) // as an API server answers that has just started
 	endpoints := new(tunnel.Endpoints)
 	endpoints.Set(at("web-0"), 0)

@@ -32,8 +32,14 @@ type Port struct {
 	// of those that never came through.
 	Opened func()
 	Closed func(Report)
+	// Trouble, unless nil, is told why when no endpoint takes a connection in time,
+	// and then no more until it is told nil: one has been taken again. One call at a
+	// time.
+	Trouble func(error)
 	// Meter, unless nil, counts the bytes of all connections as they go.
 	Meter *Meter
+
+	trouble trouble
 }
 
 // Report tells what became of a connection.
@@ -41,9 +47,9 @@ type Report struct {
 	Client   string // address of the client on this machine
 	Endpoint Endpoint
 	Traffic  Traffic
-	Duration time.Duration
-	Reason   string // why it ended, in a few words
-	Err      error  // nil if both sides ended it in good order
+	Duration time.Duration // to the last byte or the client's end; to the failure if it failed
+	Reason   string        // why it ended, in a few words
+	Err      error         // nil if both sides ended it in good order
 }
 
 // Serve accepts connections until ctx ends, and then closes the listener, aborts
@@ -84,30 +90,40 @@ func (p *Port) serve(ctx context.Context, client relay.TCP) {
 	}
 	began := time.Now()
 	report := Report{Client: client.RemoteAddr().String()}
-	ending := p.carry(ctx, client, &report)
+	held := &replay{client: client}
+	ending := p.carry(ctx, held, &report)
 	report.Duration = time.Since(began)
-	report.Reason, report.Err = describe(ending), ending.Err
+	if until := held.until(ending.By); ending.Err == nil && !until.IsZero() {
+		report.Duration = until.Sub(began)
+	}
+	report.Reason, report.Err = describe(ending)
 	if p.Closed != nil {
 		p.Closed(report)
 	}
 }
 
-// carry offers client to endpoints until one takes it, and copies until the
+// carry offers a client to endpoints until one takes it, and copies until the
 // connection ends.
-func (p *Port) carry(ctx context.Context, client relay.TCP, report *Report) relay.Ending {
-	held := &replay{client: client}
+func (p *Port) carry(ctx context.Context, held *replay, report *Report) relay.Ending {
+	client := held.client
 	defer held.bind()
 	dialCtx, cancel := context.WithTimeoutCause(ctx, p.Hold, errHeld)
 	defer cancel()
-	search := search{tried: make(map[Endpoint]bool), pause: retryMin}
+	search := newSearch(held.wait)
 	for {
 		endpoint, err := search.next(dialCtx, p.Endpoints)
 		if err != nil {
 			client.Abort()
+			p.notTaken(ctx, report.Endpoint, err)
 			return relay.Ending{By: relay.Remote, Err: err}
 		}
 		report.Endpoint = endpoint
-		conn, err := p.Dial(dialCtx, endpoint.Pod, endpoint.Port)
+		held.taken = p.watchTaken()
+		conn, err := p.dial(dialCtx, endpoint, held, search.waited)
+		if errors.Is(err, errLeft) {
+			client.Abort()
+			return relay.Ending{By: relay.Local, Err: err}
+		}
 		if err != nil {
 			search.failed(endpoint, err)
 			continue
@@ -122,11 +138,33 @@ func (p *Port) carry(ctx context.Context, client relay.TCP, report *Report) rela
 			search.failed(endpoint, ending.Err)
 			continue
 		}
+		if refused(ending.Err) {
+			p.notTaken(ctx, endpoint, ending.Err)
+		}
 		if ending.Err != nil {
 			client.Abort()
 		}
 		return ending
 	}
+}
+
+// dial connects to an endpoint. It fails with errLeft if the client was held, and has
+// gone.
+func (p *Port) dial(ctx context.Context, endpoint Endpoint, client *replay, held bool) (conn Conn, err error) {
+	if !held {
+		return p.Dial(ctx, endpoint.Pod, endpoint.Port)
+	}
+	if client.abandoned() {
+		return nil, errLeft
+	}
+	client.during(ctx, func(ctx context.Context) { conn, err = p.Dial(ctx, endpoint.Pod, endpoint.Port) })
+	if client.abandoned() {
+		if err == nil {
+			conn.Close()
+		}
+		return nil, errLeft
+	}
+	return conn, err
 }
 
 var errHeld = errors.New("no endpoint became ready in time")

@@ -10,26 +10,35 @@ import (
 	"github.com/devtun/devtun/tunnel/relay"
 )
 
-// describe says in a few words how a connection ended.
-func describe(e relay.Ending) string {
+// ErrWithdrawn is the cause of a Port's context that ends because the service does
+// not have the port any more, or is no longer forwarded.
+var ErrWithdrawn = errors.New("the service does not have the port any more")
+
+// describe says in a few words how a connection ended, and with what error, if more
+// can be said of that: nothing of an ordinary end.
+func describe(e relay.Ending) (reason string, err error) {
 	var remote *RemoteError
 	switch {
 	case e.Err == nil && e.By == relay.Local:
-		return "client closed"
+		return "client closed", nil
 	case e.Err == nil:
-		return "pod closed"
+		return "pod closed", nil
+	case errors.Is(e.Err, ErrWithdrawn):
+		return "no longer forwarded", nil
 	case errors.Is(e.Err, errStopped), errors.Is(e.Err, context.Canceled):
-		return "devtun stopped"
+		return "devtun stopped", nil
+	case errors.Is(e.Err, errLeft):
+		return "client left while held", nil
 	case errors.Is(e.Err, errHeld):
-		return "no endpoint in time"
+		return "no endpoint in time", e.Err
 	case refused(e.Err):
-		return "refused by the pod"
+		return "refused by the pod", e.Err
 	case errors.As(e.Err, &remote), errors.Is(e.Err, mux.ErrReset):
-		return "reset by the pod"
+		return "reset by the pod", e.Err
 	case e.By == relay.Local && (errors.Is(e.Err, syscall.ECONNRESET) || errors.Is(e.Err, syscall.EPIPE)):
-		return "reset by the client"
+		return "reset by the client", nil
 	case errors.Is(e.Err, io.ErrUnexpectedEOF):
-		return "API connection lost"
+		return "API connection lost", e.Err
 	}
-	return "failed"
+	return "failed", e.Err
 }

@@ -29,17 +29,34 @@ const (
 // search is one connection's search for an endpoint that takes it.
 type search struct {
 	tried   map[Endpoint]bool // since the set last changed or the last pause
+	anew    map[Endpoint]bool // whose sandbox was found to be gone
 	err     error             // of the last attempt
 	refused time.Time         // when an endpoint first refused
 	denied  time.Time         // when the API server first did
 	pause   time.Duration     // before all are tried again
+	wait    waiter
+	waited  bool // at all: the connection was held
 }
 
-// failed notes that endpoint did not take the connection.
+// waiter waits for changed, or for pause if that is positive. It returns why ctx ended
+// if that comes first.
+type waiter func(ctx context.Context, pause time.Duration, changed <-chan struct{}) error
+
+func newSearch(wait waiter) *search {
+	return &search{tried: make(map[Endpoint]bool), anew: make(map[Endpoint]bool), pause: retryMin, wait: wait}
+}
+
+// failed notes that endpoint did not take the connection. One whose sandbox is gone
+// is tried again at once, over another API connection; if that leads no further, its
+// pod is being made anew, and a pause later it may be there.
 func (s *search) failed(endpoint Endpoint, err error) {
-	s.tried[endpoint] = true
 	s.err = err
-	if refused(err) && s.refused.IsZero() {
+	if sandboxGone(err) && !s.anew[endpoint] {
+		s.anew[endpoint] = true
+		return
+	}
+	s.tried[endpoint] = true
+	if refused(err) && !sandboxGone(err) && s.refused.IsZero() {
 		s.refused = time.Now()
 	}
 	if denied(err) && s.denied.IsZero() {
@@ -58,7 +75,7 @@ func (s *search) next(ctx context.Context, endpoints *Endpoints) (Endpoint, erro
 		if ok {
 			return endpoint, nil
 		}
-		if refused(s.err) && endpoints.Len() > 0 && time.Since(s.refused) > refusalGrace {
+		if refused(s.err) && !sandboxGone(s.err) && endpoints.Len() > 0 && time.Since(s.refused) > refusalGrace {
 			return Endpoint{}, s.err
 		}
 		pause := time.Duration(0)
@@ -66,7 +83,8 @@ func (s *search) next(ctx context.Context, endpoints *Endpoints) (Endpoint, erro
 			pause = s.pause
 			s.pause = min(2*s.pause, retryMax)
 		}
-		if err := wait(ctx, pause, changed); err != nil {
+		s.waited = true
+		if err := s.wait(ctx, pause, changed); err != nil {
 			if s.err != nil {
 				return Endpoint{}, fmt.Errorf("%w: %w", err, s.err)
 			}
@@ -82,11 +100,17 @@ func refused(err error) bool {
 	return errors.As(err, &remote) && remote.Refused()
 }
 
+// sandboxGone reports that the pod's process never saw the connection because it was
+// looked for in a sandbox that is no more.
+func sandboxGone(err error) bool {
+	var remote *RemoteError
+	return errors.As(err, &remote) && remote.SandboxGone()
+}
+
 // denied reports that the API server does not let the user do it.
 func denied(err error) bool { return apierrors.IsForbidden(err) || apierrors.IsUnauthorized(err) }
 
-// wait waits for changed, or for pause if that is positive. It returns why ctx
-// ended if that comes first.
+// wait is a waiter.
 func wait(ctx context.Context, pause time.Duration, changed <-chan struct{}) error {
 	var over <-chan time.Time
 	if pause > 0 {

@@ -42,7 +42,10 @@ const (
 func Modes() []Mode { return []Mode{Auto, SPDY, WebSocket} }
 
 // Pod names a pod.
-type Pod struct{ Namespace, Name string }
+type Pod struct {
+	Namespace, Name string
+	UID             string // tells pods of one name apart; "" if it is not known
+}
 
 func (p Pod) String() string { return p.Namespace + "/" + p.Name }
 
@@ -80,7 +83,7 @@ func (t *Transport) Dial(ctx context.Context, pod Pod) (io.ReadWriteCloser, erro
 	}
 	conn, err := t.dialSPDY(ctx, pod)
 	var refused *refusedError
-	if t.mode == SPDY || !errors.As(err, &refused) {
+	if t.mode == SPDY || !errors.As(err, &refused) || (&RemoteError{refused.body}).SandboxGone() {
 		return conn, err
 	}
 	conn, fallbackErr := t.dialWebSocket(ctx, pod)
@@ -92,7 +95,8 @@ func (t *Transport) Dial(ctx context.Context, pod Pod) (io.ReadWriteCloser, erro
 }
 
 // refusedError is an answer to an upgrade that is not the API server's word on
-// the pod or the user's rights, but somebody's on the upgrade itself.
+// the pod or the user's rights, but somebody's on the upgrade itself, or the
+// kubelet's on the pod.
 type refusedError struct{ status, body string }
 
 func (e *refusedError) Error() string {

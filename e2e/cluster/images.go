@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"runtime"
 
 	"github.com/google/go-containerregistry/pkg/name"
@@ -20,22 +19,9 @@ import (
 // Load puts the images of a tarball, as "docker save" or an OCI layout packs
 // them, into the cluster, under the names that the tarball gives them.
 func (c *Cluster) Load(ctx context.Context, file string) error {
-	if err := c.load(ctx, file); err != nil {
-		return fmt.Errorf("load images: %w", err)
-	}
-	return nil
-}
-
-func (c *Cluster) load(ctx context.Context, file string) error {
 	// ctr reads the file here and hands it to containerd there.
-	program, err := lookProgram("ctr")
-	if err != nil {
-		return err
-	}
-	cmd := exec.CommandContext(ctx, program, "--address", c.containerdSocket(), "--namespace", "k8s.io",
-		"images", "import", file)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("run ctr images import %s: %w: %s", file, err, bytes.TrimSpace(out))
+	if _, err := c.ctr(ctx, "images", "import", file); err != nil {
+		return fmt.Errorf("load images: %w", err)
 	}
 	return nil
 }

@@ -19,12 +19,22 @@ type responses struct {
 	reading  func(*responses, []byte) []byte
 	head     []byte // of the response, chunk or trailer being read
 	left     int64  // of a body or a chunk
+	asking   []byte // the last bytes that were asked, fewer than headMethod
 }
 
-// asked notes what a client sends. A response to HEAD has no body, whatever it
-// says.
+// headMethod is how a request begins whose response has no body, whatever it says.
+const headMethod = "HEAD "
+
+// asked notes what a client sends. Where its requests begin is not followed, so the
+// method counts wherever it stands, in a body too.
 func (r *responses) asked(p []byte) {
-	r.opaque = r.opaque || bytes.HasPrefix(p, []byte("HEAD "))
+	seam := append(r.asking, p[:min(len(p), len(headMethod)-1)]...)
+	r.opaque = r.opaque || bytes.Contains(seam, []byte(headMethod)) || bytes.Contains(p, []byte(headMethod))
+	last := p
+	if len(p) < len(headMethod)-1 {
+		last = seam
+	}
+	r.asking = append(r.asking[:0], last[max(0, len(last)-len(headMethod)+1):]...)
 }
 
 // sent notes what the server sends.
@@ -93,7 +103,9 @@ func (r *responses) begin(head string) {
 			}
 			length = n
 		case "connection":
-			r.last = r.last || strings.EqualFold(value, "close")
+			for option := range strings.SplitSeq(value, ",") {
+				r.last = r.last || strings.EqualFold(strings.TrimSpace(option), "close")
+			}
 		case "transfer-encoding":
 			chunked = strings.EqualFold(value, "chunked")
 			r.opaque = r.opaque || !chunked

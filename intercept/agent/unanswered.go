@@ -40,18 +40,38 @@ func (u *unanswered) answered() {
 	}
 }
 
-// repeatable reports that there is nothing to ask again, or a request that only
-// reads.
+// repeatable reports that there is nothing to ask again, or one request that only
+// reads, or its beginning. What a client sends behind that without waiting for the
+// answer may do something.
 func (u *unanswered) repeatable() bool {
-	return !u.unknown && (len(u.text) == 0 || bytes.HasPrefix(u.text, []byte("GET ")) || bytes.HasPrefix(u.text, []byte("OPTIONS ")))
+	switch {
+	case u.unknown:
+		return false
+	case len(u.text) == 0:
+		return true
+	}
+	reads := bytes.HasPrefix(u.text, []byte("GET ")) || bytes.HasPrefix(u.text, []byte("OPTIONS "))
+	missing, known := missingOf(u.text)
+	return reads && known && missing >= 0
 }
 
 // isOneRequest reports that text is a request's head with all of its body, of a
 // length that was announced.
 func isOneRequest(text []byte) bool {
+	missing, known := missingOf(text)
+	return known && missing == 0
+}
+
+// missingOf is how many bytes text is short of one whole request; negative if there is
+// more. As long as the head is not whole it is at least the end of that. It is not
+// known where the body's length is not announced, or lines end as they should not.
+func missingOf(text []byte) (missing int, known bool) {
 	head, body, whole := bytes.Cut(text, []byte("\r\n\r\n"))
-	if !whole {
-		return false
+	switch {
+	case bytes.Count(head, []byte("\n")) != bytes.Count(head, []byte("\r\n")):
+		return 0, false
+	case !whole:
+		return 1, true
 	}
 	length := 0
 	for line := range strings.SplitSeq(string(head), "\r\n") {
@@ -60,12 +80,12 @@ func isOneRequest(text []byte) bool {
 		case "content-length":
 			n, err := strconv.Atoi(strings.TrimSpace(value))
 			if err != nil {
-				return false
+				return 0, false
 			}
 			length = n
 		case "transfer-encoding":
-			return false
+			return 0, false
 		}
 	}
-	return len(body) == length
+	return length - len(body), true
 }

@@ -23,6 +23,7 @@ type spec struct {
 type targetRef struct {
 	name   string
 	number int
+	target string // the target port's name, "" if it is a number
 }
 
 // slice is what is kept of an EndpointSlice object.
@@ -54,7 +55,7 @@ func specOf(service *corev1.Service) *spec {
 			s.Skipped = append(s.Skipped, fmt.Sprintf("%d/%s", port.Port, protocol))
 			continue
 		}
-		s.ports = append(s.ports, targetRef{port.Name, int(port.Port)})
+		s.ports = append(s.ports, targetRef{port.Name, int(port.Port), port.TargetPort.StrVal})
 	}
 	switch {
 	case service.Spec.Type == corev1.ServiceTypeExternalName:
@@ -90,7 +91,8 @@ func sliceOf(object *discoveryv1.EndpointSlice) *slice {
 		if endpoint.TargetRef == nil || endpoint.TargetRef.Kind != "Pod" || endpoint.Conditions.Ready != nil && !*endpoint.Conditions.Ready {
 			continue
 		}
-		pod := readyPod{pod: tunnel.Pod{Namespace: cmp.Or(endpoint.TargetRef.Namespace, object.Namespace), Name: endpoint.TargetRef.Name}}
+		ref := endpoint.TargetRef
+		pod := readyPod{pod: tunnel.Pod{Namespace: cmp.Or(ref.Namespace, object.Namespace), Name: ref.Name, UID: string(ref.UID)}}
 		if endpoint.Hostname != nil {
 			pod.hostname = *endpoint.Hostname
 		}
@@ -115,6 +117,9 @@ func assemble(s *spec, parts []*slice) *Service {
 		}
 		slices.SortFunc(port.Endpoints, compareEndpoints)
 		port.Endpoints = slices.Compact(port.Endpoints) // a pod of two IP families is in two slices
+		if len(port.Endpoints) == 0 && slices.ContainsFunc(parts, func(part *slice) bool { return len(part.ready) > 0 }) {
+			port.Absent = ref.target
+		}
 		service.Ports = append(service.Ports, port)
 	}
 	own := targetPorts(service.Ports)

@@ -27,28 +27,28 @@ func TestPorts(t *testing.T) {
 		about:  "the slice tells where a named target port leads",
 		spec:   `{selector: {app: web}, ports: [{name: http, port: 80, targetPort: web}]}`,
 		slices: []string{twoPods},
-		ports:  []Port{{"http", 80, []tunnel.Endpoint{endpoint("web-a", 8080), endpoint("web-b", 8080)}}},
+		ports:  []Port{{Name: "http", Number: 80, Endpoints: []tunnel.Endpoint{endpoint("web-a", 8080), endpoint("web-b", 8080)}}},
 	}, {
 		about: "pods of one service may resolve a named port differently",
 		spec:  `{selector: {app: web}, ports: [{name: http, port: 80, targetPort: web}]}`,
 		slices: []string{twoPods, `
 ports: [{name: http, port: 9090}]
 endpoints: [{targetRef: {kind: Pod, name: web-c}}]`},
-		ports: []Port{{"http", 80, []tunnel.Endpoint{endpoint("web-a", 8080), endpoint("web-b", 8080), endpoint("web-c", 9090)}}},
+		ports: []Port{{Name: "http", Number: 80, Endpoints: []tunnel.Endpoint{endpoint("web-a", 8080), endpoint("web-b", 8080), endpoint("web-c", 9090)}}},
 	}, {
 		about: "a single port may have no name",
 		spec:  `{selector: {app: web}, ports: [{port: 80, targetPort: 8080}]}`,
 		slices: []string{`
 ports: [{name: "", port: 8080}]
 endpoints: [{targetRef: {kind: Pod, name: web-a}}]`},
-		ports: []Port{{"", 80, []tunnel.Endpoint{endpoint("web-a", 8080)}}},
+		ports: []Port{{Name: "", Number: 80, Endpoints: []tunnel.Endpoint{endpoint("web-a", 8080)}}},
 	}, {
 		about: "a port's name that is not given is the empty one",
 		spec:  `{selector: {app: web}, ports: [{port: 80}]}`,
 		slices: []string{`
 ports: [{port: 80}]
 endpoints: [{targetRef: {kind: Pod, name: web-a}}]`},
-		ports: []Port{{"", 80, []tunnel.Endpoint{endpoint("web-a", 80)}}},
+		ports: []Port{{Name: "", Number: 80, Endpoints: []tunnel.Endpoint{endpoint("web-a", 80)}}},
 	}, {
 		about: "several ports keep their order",
 		spec:  `{selector: {app: web}, ports: [{name: metrics, port: 9000}, {name: http, port: 80}]}`,
@@ -56,8 +56,8 @@ endpoints: [{targetRef: {kind: Pod, name: web-a}}]`},
 ports: [{name: http, port: 8080}, {name: metrics, port: 9001}]
 endpoints: [{targetRef: {kind: Pod, name: web-a}}]`},
 		ports: []Port{
-			{"metrics", 9000, []tunnel.Endpoint{endpoint("web-a", 9001)}},
-			{"http", 80, []tunnel.Endpoint{endpoint("web-a", 8080)}},
+			{Name: "metrics", Number: 9000, Endpoints: []tunnel.Endpoint{endpoint("web-a", 9001)}},
+			{Name: "http", Number: 80, Endpoints: []tunnel.Endpoint{endpoint("web-a", 8080)}},
 		},
 	}, {
 		about: "UDP beside TCP is left out, and said",
@@ -65,7 +65,7 @@ endpoints: [{targetRef: {kind: Pod, name: web-a}}]`},
 		slices: []string{`
 ports: [{name: dns, port: 5353, protocol: UDP}, {name: dns-tcp, port: 5353, protocol: TCP}]
 endpoints: [{targetRef: {kind: Pod, name: web-a}}]`},
-		ports:   []Port{{"dns-tcp", 53, []tunnel.Endpoint{endpoint("web-a", 5353)}}},
+		ports:   []Port{{Name: "dns-tcp", Number: 53, Endpoints: []tunnel.Endpoint{endpoint("web-a", 5353)}}},
 		skipped: []string{"53/UDP", "7/SCTP"},
 	}, {
 		about: "a slice's UDP port does not stand for the TCP port of that name",
@@ -88,7 +88,27 @@ endpoints: [{targetRef: {kind: Pod, name: web-a}}]`},
 addressType: IPv6
 ports: [{name: http, port: 8080}]
 endpoints: [{addresses: ["fd00::1"], targetRef: {kind: Pod, name: web-a, namespace: demo}}]`},
-		ports: []Port{{"http", 80, []tunnel.Endpoint{endpoint("web-a", 8080), endpoint("web-b", 8080)}}},
+		ports: []Port{{Name: "http", Number: 80, Endpoints: []tunnel.Endpoint{endpoint("web-a", 8080), endpoint("web-b", 8080)}}},
+	}, {
+		about: "a pod made anew under its name is another endpoint",
+		spec:  `{selector: {app: web}, ports: [{name: http, port: 80}]}`,
+		slices: []string{`
+ports: [{name: http, port: 8080}]
+endpoints: [{targetRef: {kind: Pod, name: web-0, namespace: demo, uid: 4f1c}}]`},
+		ports: []Port{{Name: "http", Number: 80, Endpoints: []tunnel.Endpoint{{Pod: tunnel.Pod{Namespace: "demo", Name: "web-0", UID: "4f1c"}, Port: 8080}}}},
+	}, {
+		about: "a target port by a name that no ready pod has",
+		spec:  `{selector: {app: web}, ports: [{name: http, port: 80, targetPort: web}, {name: metrics, port: 90, targetPort: stats}]}`,
+		slices: []string{`
+ports: [{name: http, port: 8080}]
+endpoints: [{targetRef: {kind: Pod, name: web-a}}]`},
+		ports: []Port{{Name: "http", Number: 80, Endpoints: []tunnel.Endpoint{endpoint("web-a", 8080)}}, {Name: "metrics", Number: 90, Absent: "stats"}},
+	}, {
+		about: "whether a pod has the target port is not known before one is ready",
+		spec:  `{selector: {app: web}, ports: [{name: http, port: 80, targetPort: web}]}`,
+		slices: []string{`
+endpoints: [{conditions: {ready: false}, targetRef: {kind: Pod, name: web-a}}]`},
+		ports: []Port{{Name: "http", Number: 80}},
 	}, {
 		about: "no slice yet",
 		spec:  `{selector: {app: web}, ports: [{name: http, port: 80}]}`,

@@ -18,11 +18,11 @@ endpoints:
 - {hostname: web-2, conditions: {ready: false}, targetRef: {kind: Pod, name: web-2, namespace: demo}}`)
 	all := []tunnel.Endpoint{endpoint("nameless", 8080), endpoint("web-0", 8080), endpoint("web-1", 8080)}
 	require.True(t, service.Headless)
-	require.Equal(t, []Port{{"http", 80, all}, {"http", 8080, all}}, service.Ports,
+	require.Equal(t, []Port{{Name: "http", Number: 80, Endpoints: all}, {Name: "http", Number: 8080, Endpoints: all}}, service.Ports,
 		"clients of a headless service connect to the target port")
 	require.Equal(t, []Pod{
-		{"web-0", []Port{{"http", 80, []tunnel.Endpoint{endpoint("web-0", 8080)}}, {"http", 8080, []tunnel.Endpoint{endpoint("web-0", 8080)}}}},
-		{"web-1", []Port{{"http", 80, []tunnel.Endpoint{endpoint("web-1", 8080)}}, {"http", 8080, []tunnel.Endpoint{endpoint("web-1", 8080)}}}},
+		{"web-0", []Port{{Name: "http", Number: 80, Endpoints: []tunnel.Endpoint{endpoint("web-0", 8080)}}, {Name: "http", Number: 8080, Endpoints: []tunnel.Endpoint{endpoint("web-0", 8080)}}}},
+		{"web-1", []Port{{Name: "http", Number: 80, Endpoints: []tunnel.Endpoint{endpoint("web-1", 8080)}}, {Name: "http", Number: 8080, Endpoints: []tunnel.Endpoint{endpoint("web-1", 8080)}}}},
 	}, service.Pods, "each ready pod with a host name, and only its own endpoints")
 }
 
@@ -50,7 +50,7 @@ func TestHeadlessPodOfTwoFamilies(t *testing.T) {
 ports: [{name: http, port: 80}]
 endpoints: [{hostname: web-0, targetRef: {kind: Pod, name: web-0}}]`
 	service := reduce(t, `{clusterIP: None, selector: {app: web}, ports: [{name: http, port: 80}]}`, family, family)
-	only := []Port{{"http", 80, []tunnel.Endpoint{endpoint("web-0", 80)}}}
+	only := []Port{{Name: "http", Number: 80, Endpoints: []tunnel.Endpoint{endpoint("web-0", 80)}}}
 	require.Equal(t, only, service.Ports)
 	require.Equal(t, []Pod{{"web-0", only}}, service.Pods)
 }
@@ -62,26 +62,26 @@ func TestHeadlessTargetsKeepServicePortsApart(t *testing.T) {
 		want  []Port
 	}{{
 		about: "the target port is the service port",
-		ports: []Port{{"http", 80, []tunnel.Endpoint{endpoint("a", 80)}}},
-		want:  []Port{{"http", 80, []tunnel.Endpoint{endpoint("a", 80)}}},
+		ports: []Port{{Name: "http", Number: 80, Endpoints: []tunnel.Endpoint{endpoint("a", 80)}}},
+		want:  []Port{{Name: "http", Number: 80, Endpoints: []tunnel.Endpoint{endpoint("a", 80)}}},
 	}, {
 		about: "two service ports swap their targets: the service's numbers win",
-		ports: []Port{{"a", 1, []tunnel.Endpoint{endpoint("a", 2)}}, {"b", 2, []tunnel.Endpoint{endpoint("a", 1)}}},
-		want:  []Port{{"a", 1, []tunnel.Endpoint{endpoint("a", 2)}}, {"b", 2, []tunnel.Endpoint{endpoint("a", 1)}}},
+		ports: []Port{{Name: "a", Number: 1, Endpoints: []tunnel.Endpoint{endpoint("a", 2)}}, {Name: "b", Number: 2, Endpoints: []tunnel.Endpoint{endpoint("a", 1)}}},
+		want:  []Port{{Name: "a", Number: 1, Endpoints: []tunnel.Endpoint{endpoint("a", 2)}}, {Name: "b", Number: 2, Endpoints: []tunnel.Endpoint{endpoint("a", 1)}}},
 	}, {
 		about: "two service ports with one target port give it once",
-		ports: []Port{{"a", 1, []tunnel.Endpoint{endpoint("a", 9)}}, {"b", 2, []tunnel.Endpoint{endpoint("a", 9)}}},
-		want: []Port{{"a", 1, []tunnel.Endpoint{endpoint("a", 9)}}, {"b", 2, []tunnel.Endpoint{endpoint("a", 9)}},
-			{"a", 9, []tunnel.Endpoint{endpoint("a", 9)}}},
+		ports: []Port{{Name: "a", Number: 1, Endpoints: []tunnel.Endpoint{endpoint("a", 9)}}, {Name: "b", Number: 2, Endpoints: []tunnel.Endpoint{endpoint("a", 9)}}},
+		want: []Port{{Name: "a", Number: 1, Endpoints: []tunnel.Endpoint{endpoint("a", 9)}}, {Name: "b", Number: 2, Endpoints: []tunnel.Endpoint{endpoint("a", 9)}},
+			{Name: "a", Number: 9, Endpoints: []tunnel.Endpoint{endpoint("a", 9)}}},
 	}, {
 		about: "pods that name different ports add each of them",
-		ports: []Port{{"http", 80, []tunnel.Endpoint{endpoint("a", 8080), endpoint("b", 9090)}}},
-		want: []Port{{"http", 80, []tunnel.Endpoint{endpoint("a", 8080), endpoint("b", 9090)}},
-			{"http", 8080, []tunnel.Endpoint{endpoint("a", 8080)}}, {"http", 9090, []tunnel.Endpoint{endpoint("b", 9090)}}},
+		ports: []Port{{Name: "http", Number: 80, Endpoints: []tunnel.Endpoint{endpoint("a", 8080), endpoint("b", 9090)}}},
+		want: []Port{{Name: "http", Number: 80, Endpoints: []tunnel.Endpoint{endpoint("a", 8080), endpoint("b", 9090)}},
+			{Name: "http", Number: 8080, Endpoints: []tunnel.Endpoint{endpoint("a", 8080)}}, {Name: "http", Number: 9090, Endpoints: []tunnel.Endpoint{endpoint("b", 9090)}}},
 	}, {
 		about: "no endpoints, no targets",
-		ports: []Port{{"http", 80, nil}},
-		want:  []Port{{"http", 80, nil}},
+		ports: []Port{{Name: "http", Number: 80}},
+		want:  []Port{{Name: "http", Number: 80}},
 	}} {
 		t.Run(c.about, func(t *testing.T) { require.Equal(t, c.want, withTargets(c.ports)) })
 	}

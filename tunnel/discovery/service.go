@@ -53,6 +53,7 @@ type Port struct {
 	Name      string
 	Number    int // as clients of the service know it
 	Endpoints []tunnel.Endpoint
+	Absent    string // the target port's name, if no ready pod has one of that name; "" also without a ready pod
 }
 
 // Pod is a pod that has a name of its own in a service.

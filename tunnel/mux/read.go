@@ -85,7 +85,7 @@ func (s *Session) handle(frame spdy.Frame) {
 	case *spdy.PingFrame:
 		s.handlePing(frame)
 	case *spdy.GoAwayFrame:
-		s.retire()
+		s.Retire()
 	case *spdy.SynStreamFrame: // the far side of a port-forward opens none
 		s.sendReset(frame.StreamId)
 	}

@@ -222,8 +222,8 @@ func (s *Session) Usable() bool {
 	return s.err == nil && !s.goingAway
 }
 
-// retire lets the session take no new streams.
-func (s *Session) retire() {
+// Retire lets the session take no new streams. Those that are open stay.
+func (s *Session) Retire() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.goingAway = true

@@ -214,7 +214,7 @@ func (st *Stream) Reset() {
 	st.finished = true
 	st.mu.Unlock()
 	if wedged {
-		st.session.retire()
+		st.session.Retire()
 	}
 	st.fail(net.ErrClosed)
 	if open {
@@ -238,7 +238,7 @@ func (st *Stream) Unread() {
 	sent := st.sent
 	st.mu.Unlock()
 	if sent {
-		st.session.retire()
+		st.session.Retire()
 	}
 }
 

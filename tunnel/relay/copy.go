@@ -60,7 +60,9 @@ type Ending struct {
 // the connections stays with the caller.
 //
 // A remote that has a method Over, reporting that its far side has ended both
-// directions, releases a local side that still sends.
+// directions, releases a local side that still sends. A local that has a method
+// Left, reporting that nobody is there any more to be told anything, ends both
+// directions with its end of input: what comes later could be given to nobody.
 //
 // The bytes are counted by meter, unless that is nil, as they go.
 func Copy(ctx context.Context, local, remote Conn, meter *Meter) (Traffic, Ending) {
@@ -83,11 +85,17 @@ func copyBoth(ctx context.Context, local, remote Conn, meter *Meter, borrow borr
 		once.Do(func() { ending = Ending{by, err} })
 	}
 	abort := func() { local.Abort(); remote.Abort() }
+	cancelled := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
+		defer close(cancelled)
 		ended(Local, context.Cause(ctx))
 		abort()
 	})
-	defer stop()
+	defer func() {
+		if !stop() { // it has begun, and what it aborts is the caller's again once Copy returns
+			<-cancelled
+		}
+	}()
 
 	var traffic Traffic
 	var up sync.WaitGroup
@@ -101,6 +109,9 @@ func copyBoth(ctx context.Context, local, remote Conn, meter *Meter, borrow borr
 		case writeErr == nil:
 			ended(Local, nil)
 			remote.CloseWrite()
+			if leaver, ok := local.(interface{ Left() bool }); ok && leaver.Left() {
+				remote.Abort()
+			}
 		case errors.Is(writeErr, ErrFarSideGone): // its answer decides
 			io.Copy(io.Discard, struct{ io.Reader }{local})
 		default:
@@ -121,22 +132,31 @@ func copyBoth(ctx context.Context, local, remote Conn, meter *Meter, borrow borr
 	default:
 		ended(Remote, nil)
 		local.CloseWrite()
-		lingering := closeReadLater(local, remote)
-		defer lingering.Stop()
+		defer closeReadLater(local, remote)()
 	}
 	up.Wait()
 	return traffic, ending
 }
 
 // closeReadLater releases local's reader after linger, if remote wants no more
-// of what it reads. Data that local has yet to be sent is not touched.
-func closeReadLater(local, remote Conn) *time.Timer {
+// of what it reads. Data that local has yet to be sent is not touched. It returns
+// what puts an end to that.
+func closeReadLater(local, remote Conn) (stop func()) {
 	ender, ok := remote.(interface{ Over() bool })
 	reader, can := local.(interface{ CloseRead() error })
 	if !ok || !can || !ender.Over() {
-		return time.NewTimer(0)
+		return func() {}
 	}
-	return time.AfterFunc(linger, func() { reader.CloseRead() })
+	released := make(chan struct{})
+	timer := time.AfterFunc(linger, func() {
+		defer close(released)
+		reader.CloseRead()
+	})
+	return func() {
+		if !timer.Stop() {
+			<-released
+		}
+	}
 }
 
 // ErrFarSideGone is what a write fails with when the far side ended both of its

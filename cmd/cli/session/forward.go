@@ -39,7 +39,7 @@ type forward struct {
 type listener struct {
 	port      port
 	endpoints *tunnel.Endpoints
-	stop      context.CancelFunc
+	stop      context.CancelCauseFunc
 	stopped   sync.WaitGroup
 }
 
@@ -63,7 +63,7 @@ func (f *forward) update(ctx context.Context, ports []port) {
 	f.refused, f.wanted = nil, ports
 	for local, l := range f.listeners {
 		if !slices.ContainsFunc(ports, func(p port) bool { return p.local == local }) {
-			l.close()
+			l.close(tunnel.ErrWithdrawn)
 			delete(f.listeners, local)
 		}
 	}
@@ -123,7 +123,7 @@ func (f *forward) move(ctx context.Context, port int) net.Listener {
 
 // serve hands the connections of socket to the port's endpoints.
 func (f *forward) serve(socket net.Listener, p port) *listener {
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancelCause(context.Background())
 	l := &listener{port: p, endpoints: new(tunnel.Endpoints), stop: cancel}
 	serving := &tunnel.Port{
 		Endpoints: l.endpoints,
@@ -134,7 +134,8 @@ func (f *forward) serve(socket net.Listener, p port) *listener {
 			f.use.open.Add(-1)
 			f.session.tell(Event{Connection: &ConnectionEvent{Service: f.key, Pod: f.service.Pod, Port: p.local, Report: report}})
 		},
-		Meter: &f.use.meter,
+		Trouble: func(err error) { f.session.tell(Event{Warning: f.trouble(p.local, err)}) },
+		Meter:   &f.use.meter,
 	}
 	l.stopped.Go(func() {
 		if err := serving.Serve(ctx, socket); err != nil {
@@ -144,23 +145,43 @@ func (f *forward) serve(socket net.Listener, p port) *listener {
 	return l
 }
 
-func (l *listener) close() {
-	l.stop()
+// trouble is what is told once when connections to a port begin to find no pod that
+// takes them, and once, of no error, when that is over.
+func (f *forward) trouble(port int, err error) *WarningEvent {
+	at := fmt.Sprintf("%s port %d", f.label(), port)
+	if err == nil {
+		return &WarningEvent{Message: at + ": connections get through again", Over: true}
+	}
+	return &WarningEvent{Message: fmt.Sprintf("%s: connections do not get through: %v", at, err)}
+}
+
+// label names the forward's service, or its pod.
+func (f *forward) label() string {
+	if f.service.Pod != "" {
+		return fmt.Sprintf("%s, pod %s,", f.key, f.service.Pod)
+	}
+	return f.key.String()
+}
+
+// close ends the listener, and its connections, because of why; nil if devtun stops.
+func (l *listener) close(why error) {
+	l.stop(why)
 	l.stopped.Wait()
 }
 
 // stop begins the end of the forward's listeners, without waiting for it.
-func (f *forward) stop() {
+func (f *forward) stop(why error) {
 	for _, l := range f.listeners {
-		l.stop()
+		l.stop(why)
 	}
 }
 
-// close ends the forward: its listeners, their connections, its address.
-func (f *forward) close() {
-	f.stop()
+// close ends the forward: its listeners, their connections, its address, because of
+// why; nil if devtun stops.
+func (f *forward) close(why error) {
+	f.stop(why)
 	for _, l := range f.listeners {
-		l.close()
+		l.close(why)
 	}
 	clear(f.listeners)
 	f.session.leases.Release(f.addr)
@@ -173,17 +194,33 @@ func (f *forward) describe() ServiceEvent {
 		State: Ready, Service: f.key, Pod: f.service.Pod, Address: f.addr.String(), Names: f.names, Refused: f.refused, Use: &f.use,
 	}
 	for _, l := range f.listeners {
-		event.Ports = append(event.Ports, l.port.event())
 		event.Pods = max(event.Pods, l.endpoints.Len())
 	}
+	var reasons, absent []string
+	for _, l := range f.listeners {
+		if l.port.absent != "" {
+			absent = append(absent, l.port.absent)
+		}
+		if event.Pods > 0 && l.endpoints.Len() == 0 { // connections to it are held
+			reasons = append(reasons, l.port.without())
+			continue
+		}
+		event.Ports = append(event.Ports, l.port.event())
+	}
 	slices.SortFunc(event.Ports, func(a, b PortEvent) int { return a.Local - b.Local })
+	slices.Sort(reasons)
+	if len(f.left) > 0 {
+		reasons = append(reasons, "without "+strings.Join(f.left, ", ")+": port-forward carries TCP only")
+	}
 	switch {
 	case len(f.refused) > 0:
 		event.State, event.Reason = Failed, f.problem().Error()
+	case event.Pods == 0 && len(absent) > 0:
+		event.State, event.Reason = Waiting, "no ready pod has a port named "+slices.Min(absent)
 	case event.Pods == 0:
 		event.State, event.Reason = Waiting, "no ready pod"
-	case len(f.left) > 0:
-		event.Reason = "without " + strings.Join(f.left, ", ") + ": port-forward carries TCP only"
+	default:
+		event.Reason = strings.Join(reasons, "; ")
 	}
 	return event
 }

@@ -33,6 +33,15 @@ type port struct {
 	name      string
 	remote    int
 	endpoints []tunnel.Endpoint
+	absent    string // as in discovery.Port
+}
+
+// without says that no pod serves the port, while there are ready ones.
+func (p port) without() string {
+	if p.absent == "" {
+		return fmt.Sprintf("without port %d: no ready pod has it", p.remote)
+	}
+	return fmt.Sprintf("without port %d: no ready pod has a port named %s", p.remote, p.absent)
 }
 
 func (p port) event() PortEvent { return PortEvent{Local: p.local, Remote: p.remote, Name: p.name} }
@@ -58,7 +67,7 @@ func targets(service *discovery.Service, remaps []Remap) []target {
 func portsOf(key discovery.Key, ports []discovery.Port, remaps []Remap) []port {
 	var moved, others []port
 	for _, p := range ports {
-		wanted := port{local: p.Number, name: p.Name, remote: p.Number, endpoints: p.Endpoints}
+		wanted := port{local: p.Number, name: p.Name, remote: p.Number, endpoints: p.Endpoints, absent: p.Absent}
 		i := slices.IndexFunc(remaps, func(r Remap) bool {
 			return r.Service == key && (r.Remote == p.Name || r.Remote == strconv.Itoa(p.Number))
 		})

@@ -216,7 +216,7 @@ func (s *Session) obstacle(key discovery.Key) error {
 func (s *Session) update(ctx context.Context, key discovery.Key, service *discovery.Service) (events []Event, failed error) {
 	gone := func(f *forward) {
 		last := f.describe()
-		f.close()
+		f.close(tunnel.ErrWithdrawn)
 		last.State, last.Reason = Gone, ""
 		events = append(events, Event{Service: &last})
 	}
@@ -327,12 +327,12 @@ func (s *Session) Close(ctx context.Context) error {
 	}
 	for _, forwards := range s.forwards {
 		for _, f := range forwards {
-			f.stop()
+			f.stop(nil)
 		}
 	}
 	for _, forwards := range s.forwards {
 		for _, f := range forwards {
-			f.close()
+			f.close(nil)
 		}
 	}
 	clear(s.forwards)

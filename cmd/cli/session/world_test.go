@@ -85,15 +85,23 @@ func (w *world) tell(event Event) {
 	w.events = append(w.events, event)
 }
 
-// take returns what was told since it was last asked, each event in a few words.
-func (w *world) take() []string {
+// told is what was told since it was last taken, each event in a few words.
+func (w *world) told() []string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	var told []string
 	for _, event := range w.events {
 		told = append(told, inWords(event))
 	}
-	w.events = nil
+	return told
+}
+
+// take returns that, and takes it.
+func (w *world) take() []string {
+	told := w.told()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.events = w.events[len(told):]
 	return told
 }
 

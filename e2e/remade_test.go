@@ -1,0 +1,90 @@
+package e2e
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// aSet is a StatefulSet of the tests' server, whose pod is made anew under its name.
+const aSet = `
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: {name: web}
+spec:
+  serviceName: web
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec:
+      terminationGracePeriodSeconds: 2
+      containers:
+      - name: server
+        image: devtun.test/testserver:dev
+        imagePullPolicy: IfNotPresent
+        readinessProbe: {periodSeconds: 1, httpGet: {path: /ready, port: 8080}}`
+
+const itsService = `
+apiVersion: v1
+kind: Service
+metadata: {name: web}
+spec:
+  selector: {app: web}
+  ports: [{port: 80, targetPort: 8080}]`
+
+// TestAPodMadeAnewUnderItsName: the API connections to the one before lead nowhere,
+// and keep nobody from the new one.
+func TestAPodMadeAnewUnderItsName(t *testing.T) {
+	const connections = 20
+	n := newNamespace(t)
+	n.apply(itsService)
+	n.apply(aSet)
+	n.allReady()
+	d := startForward(t, "-n", n.name, "-v")
+	addr := d.addr("web", 80)
+	web := func() corev1.Pod {
+		pod, err := n.client.CoreV1().Pods(n.name).Get(t.Context(), "web-0", metav1.GetOptions{})
+		require.NoError(t, err)
+		return *pod
+	}
+	now := int64(0)
+	for _, test := range []struct {
+		name string
+		end  func() error
+		same bool // UID
+	}{
+		{"deleted", func() error {
+			return n.client.CoreV1().Pods(n.name).Delete(t.Context(), "web-0", metav1.DeleteOptions{})
+		}, false},
+		{"deleted by force", func() error {
+			return n.client.CoreV1().Pods(n.name).Delete(t.Context(), "web-0", metav1.DeleteOptions{GracePeriodSeconds: &now})
+		}, false},
+		{"another sandbox", func() error { return localCluster(t).KillSandbox(t.Context(), string(web().UID)) }, true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			d.state("web", "ready", rolloutTimeout)
+			require.NoError(t, askAtOnce(addr, connections, 10*time.Second))
+			before, mark := web(), d.mark()
+			require.NoError(t, test.end())
+			require.Eventually(t, func() bool {
+				for _, e := range d.since(mark) {
+					if e.Type == "service" && e.State == "waiting" {
+						return true
+					}
+				}
+				return false
+			}, rolloutTimeout, 10*time.Millisecond)
+			held := askLater(addr, rolloutTimeout)
+			d.state("web", "ready", rolloutTimeout)
+			ready := time.Now()
+			require.NoError(t, <-held)
+			t.Logf("the first answer comes %v after the pod is ready", time.Since(ready).Round(time.Millisecond))
+			require.NoError(t, askAtOnce(addr, connections, 10*time.Second))
+			require.Equal(t, test.same, before.UID == web().UID)
+			require.NotEqual(t, before.Status.PodIP, web().Status.PodIP, "it is another sandbox")
+		})
+	}
+}

@@ -1,0 +1,43 @@
+package tunnel
+
+import (
+	"net"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/devtun/devtun/tunnel/mux"
+)
+
+// TestTheCrowdSharesButForThoseThatTakeNoMore: small connections make no more API
+// connections than sessionsCrowd, and retired ones take nobody's place.
+func TestTheCrowdSharesButForThoseThatTakeNoMore(t *testing.T) {
+	state := &podPool{}
+	open := func(streams int) *pooled {
+		near, far := net.Pipe()
+		session := &pooled{Session: mux.New(near), streams: streams}
+		t.Cleanup(func() { far.Close(); session.Close() })
+		state.sessions = append(state.sessions, session)
+		return session
+	}
+	for range sessionsCrowd - 1 {
+		open(mux.Lanes)
+	}
+	best, live := state.best()
+	require.Nil(t, best, "all are full, and there are few")
+	require.Zero(t, live, "so another is opened")
+
+	last := open(mux.Lanes)
+	best, live = state.best()
+	require.NotNil(t, best, "from here on full ones are shared")
+	require.Equal(t, sessionsCrowd, live, "and none is opened")
+
+	for _, session := range state.sessions {
+		if session != last {
+			session.Retire()
+		}
+	}
+	best, live = state.best()
+	require.Same(t, last, best)
+	require.Less(t, live, sessionsPerPod, "retired ones are no choice, so others are opened beside them")
+}

@@ -1,0 +1,70 @@
+package tunnel_test
+
+import (
+	"io"
+	"net"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/devtun/devtun/tunnel"
+	"github.com/devtun/devtun/tunnel/tunneltest"
+)
+
+// holding is a forward without a pod yet, and a client that has asked it something
+// of so many bytes.
+func holding(t *testing.T, size int) (server *tunneltest.Server, endpoints *tunnel.Endpoints, client *net.TCPConn, reports <-chan tunnel.Report) {
+	t.Helper()
+	server = tunneltest.NewServer(t)
+	sayName(server.Pod("default", "web-0"), "web-0")
+	endpoints = new(tunnel.Endpoints)
+	addr, reports := forward(t, newPool(t, server, tunnel.SPDY), endpoints, tunnel.DefaultHold)
+	conn, err := net.Dial("tcp", addr)
+	require.NoError(t, err)
+	t.Cleanup(func() { conn.Close() })
+	require.NoError(t, conn.SetDeadline(time.Now().Add(10*time.Second)))
+	_, err = conn.Write(append(make([]byte, size), '\n'))
+	require.NoError(t, err)
+	return server, endpoints, conn.(*net.TCPConn), reports
+}
+
+// TestWhatAClientAskedThatHasGoneIsNotDelivered: it has given up, and maybe tried
+// again elsewhere.
+func TestWhatAClientAskedThatHasGoneIsNotDelivered(t *testing.T) {
+	t.Parallel()
+	for name, leave := range map[string]func(*net.TCPConn){
+		"closed": func(client *net.TCPConn) { client.Close() },
+		"reset":  func(client *net.TCPConn) { client.SetLinger(0); client.Close() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server, endpoints, client, reports := holding(t, 100)
+			leave(client)
+			require.Equal(t, "client left while held", (<-reports).Reason)
+			endpoints.Set(at("web-0"), 0)
+			require.Zero(t, server.Stats().Requests)
+		})
+	}
+}
+
+// TestTheDurationIsToTheLastByte: not when the runtime says so, which is a second late.
+func TestTheDurationIsToTheLastByte(t *testing.T) {
+	t.Parallel()
+	server := tunneltest.NewServer(t) // with containerd's linger
+	server.Pod("default", "web-0").Serve(80, func(conn net.Conn) { io.WriteString(conn, "bye") })
+	endpoints := new(tunnel.Endpoints)
+	endpoints.Set(at("web-0"), 0)
+	addr, reports := forward(t, newPool(t, server, tunnel.SPDY), endpoints, tunnel.DefaultHold)
+	began := time.Now()
+	conn, err := net.Dial("tcp", addr)
+	require.NoError(t, err)
+	defer conn.Close()
+	answer, err := io.ReadAll(conn)
+	require.NoError(t, err)
+	require.Equal(t, "bye", string(answer))
+	told := time.Since(began)
+	report := <-reports
+	require.Equal(t, "pod closed", report.Reason)
+	require.Less(t, report.Duration, told/2, "a client that reads to the end waits a second for it")
+}

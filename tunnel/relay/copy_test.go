@@ -1,0 +1,50 @@
+package relay_test
+
+import (
+	"context"
+	"io"
+	"testing"
+	"testing/synctest"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/devtun/devtun/tunnel/relay"
+)
+
+// conn is a connection that says nothing until over is closed, and then its end.
+type conn struct {
+	over  chan struct{}
+	abort func()
+}
+
+func (c conn) Read([]byte) (int, error)    { <-c.over; return 0, io.EOF }
+func (c conn) Write(p []byte) (int, error) { return len(p), nil }
+func (c conn) CloseWrite() error           { return nil }
+func (c conn) Abort()                      { c.abort() }
+func (c conn) Close() error                { return nil }
+
+// TestNothingIsAbortedOnceCopyHasReturned: its caller may use the connections again.
+func TestNothingIsAbortedOnceCopyHasReturned(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		over, aborting, goOn := make(chan struct{}), make(chan struct{}), make(chan struct{})
+		local := conn{over, func() { close(aborting); <-goOn }}
+		remote := conn{over, func() {}}
+		ctx, cancel := context.WithCancel(t.Context())
+		returned := make(chan relay.Ending)
+		go func() {
+			_, ending := relay.Copy(ctx, local, remote, nil)
+			returned <- ending
+		}()
+		cancel()
+		<-aborting
+		close(over) // both directions end by themselves meanwhile
+		synctest.Wait()
+		select {
+		case <-returned:
+			t.Fatal("it has returned, and is still aborting")
+		default:
+		}
+		close(goOn)
+		require.ErrorIs(t, (<-returned).Err, context.Canceled)
+	})
+}

@@ -1,0 +1,54 @@
+package tunnel
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// trouble makes one word of the many connections to a port that no endpoint takes,
+// and one when that is over.
+type trouble struct {
+	mu    sync.Mutex
+	since time.Time // when it began; zero if there is none
+}
+
+// notTaken notes that no endpoint took a connection; last is the one tried last, if
+// any. What the client or devtun ended is no trouble.
+func (p *Port) notTaken(ctx context.Context, last Endpoint, err error) {
+	if p.Trouble == nil || ctx.Err() != nil || errors.Is(err, errLeft) {
+		return
+	}
+	t := &p.trouble
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.since.IsZero() {
+		return
+	}
+	t.since = time.Now()
+	if refused(err) {
+		err = fmt.Errorf("%s: %w", last, err)
+	}
+	p.Trouble(err)
+}
+
+// watchTaken returns what notes that an endpoint has taken a connection, which it is
+// offered now: one that was offered before the trouble began says nothing of it.
+func (p *Port) watchTaken() func() {
+	if p.Trouble == nil {
+		return func() {}
+	}
+	offered := time.Now()
+	return sync.OnceFunc(func() {
+		t := &p.trouble
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		if t.since.IsZero() || offered.Before(t.since) {
+			return
+		}
+		t.since = time.Time{}
+		p.Trouble(nil)
+	})
+}
