@@ -49,7 +49,7 @@ func (i *intercepting) run(ctx context.Context, tracker *status.Tracker, streams
 	o := i.options
 	var program *command.Command
 	if len(o.command) > 0 {
-		program = &command.Command{Args: o.command, Env: streams.Env, In: streams.In, Out: streams.Out, Err: streams.Err}
+		program = &command.Command{Args: o.command, Env: streams.Env, In: streams.In, Out: underlying(streams.Out), Err: underlying(streams.Err)}
 		if err := program.Check(); err != nil {
 			return err
 		}
@@ -182,14 +182,8 @@ func (h *holding) hold(ctx, beside context.Context, start helper.Start) error {
 
 // command runs the program; a failure of the intercept ends it.
 func (h *holding) command(ctx context.Context) error {
-	running, end := context.WithCancel(context.WithoutCancel(ctx))
+	running, end := lasting(ctx)
 	defer end()
-	stop := context.AfterFunc(ctx, func() {
-		if failure(ctx) != nil {
-			end()
-		}
-	})
-	defer stop()
 	code, err := h.program.Run(running)
 	return errors.Join(failure(ctx), ended(code, err))
 }

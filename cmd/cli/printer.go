@@ -2,6 +2,7 @@ package cli
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -255,7 +256,7 @@ func (p *printer) line(fields map[string]any) {
 	fields["time"] = time.Now().UTC().Format(time.RFC3339Nano)
 	encoder := json.NewEncoder(p.streams.Out)
 	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(fields); err != nil {
+	if err := encoder.Encode(fields); err != nil && !errors.Is(err, errNoReader) {
 		io.WriteString(p.streams.Err, "devtun: write event: "+err.Error()+"\n")
 	}
 }

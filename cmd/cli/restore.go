@@ -46,6 +46,7 @@ that a devtun still holds ends, and that devtun says so.`,
 			}
 			return runRestore(cmd.Context(), o, streams)
 		},
+		Annotations: map[string]string{finishes: ""},
 	}
 	flags := cmd.Flags()
 	o.kube = newKubeFlags(flags)

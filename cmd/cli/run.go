@@ -121,7 +121,7 @@ func runRun(ctx context.Context, o *runOptions, streams Streams, start helper.St
 	if err := o.validate(); err != nil {
 		return err
 	}
-	program := command.Command{Args: o.command, Env: streams.Env, In: streams.In, Out: streams.Out, Err: streams.Err}
+	program := command.Command{Args: o.command, Env: streams.Env, In: streams.In, Out: underlying(streams.Out), Err: underlying(streams.Err)}
 	if err := program.Check(); err != nil {
 		return err
 	}
@@ -152,7 +152,9 @@ func runRun(ctx context.Context, o *runOptions, streams Streams, start helper.St
 	if !unlink() {
 		return <-forwarded
 	}
-	code, err := program.Run(context.WithoutCancel(ctx))
+	running, stop := lasting(ctx)
+	defer stop()
+	code, err := program.Run(running)
 	end()
 	return errors.Join(<-forwarded, ended(code, err))
 }

@@ -67,7 +67,7 @@ func runStatus(ctx context.Context, args []string, output string, watch bool, st
 	if len(names) == 0 {
 		return noSession("", nil)
 	}
-	if watch && output == "" && len(names) == 1 && live.Possible(streams.In, streams.Out, streams.Env) {
+	if watch && output == "" && len(names) == 1 && live.Possible(streams.In, underlying(streams.Out), streams.Env) {
 		return viewSession(ctx, directory, names[0], streams)
 	}
 	shower := &shower{out: streams.Out, json: output == "json", last: make(map[string]string)}
@@ -130,7 +130,7 @@ func viewSession(ctx context.Context, directory background.Directory, name strin
 				return status.Snapshot{}, context.Cause(ctx)
 			}
 		},
-		In: streams.In, Out: streams.Out, Env: streams.Env, Colour: streams.Colour,
+		In: streams.In, Out: underlying(streams.Out), Env: streams.Env, Colour: streams.Colour,
 	})
 	if errors.Is(err, io.EOF) {
 		fmt.Fprintf(streams.Out, "session %s has ended\n", name)

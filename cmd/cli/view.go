@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"sync"
 
@@ -30,14 +31,14 @@ type view struct {
 // one and lines are not wanted. What is printed to streams from then on is its
 // business. Its user ends the command by quit. The caller closes it.
 func openView(streams *Streams, tracker *status.Tracker, lines bool, quit func()) *view {
-	if lines || !live.Possible(streams.In, streams.Out, streams.Env) {
+	if lines || !live.Possible(streams.In, underlying(streams.Out), streams.Env) {
 		return nil
 	}
 	ending, end := context.WithCancel(context.Background())
 	v := &view{said: live.NewTranscript(streams.Out, streams.Err), ending: ending, end: end}
 	v.config = live.Config{
 		Next: live.Follow(tracker), Said: v.said, Quit: quit,
-		In: streams.In, Out: streams.Out, Env: streams.Env, Colour: streams.Colour,
+		In: streams.In, Out: underlying(streams.Out), Env: streams.Env, Colour: streams.Colour,
 	}
 	streams.Out = v.said.Out()
 	if isTerminal(streams.Err) { // a file gets what is said at once
@@ -46,8 +47,8 @@ func openView(streams *Streams, tracker *status.Tracker, lines bool, quit func()
 	return v
 }
 
-func isTerminal(stream any) bool {
-	file, ok := stream.(*os.File)
+func isTerminal(stream io.Writer) bool {
+	file, ok := underlying(stream).(*os.File)
 	return ok && term.IsTerminal(int(file.Fd()))
 }
 
