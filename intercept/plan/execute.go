@@ -38,7 +38,7 @@ type Executor struct {
 	client   *Client
 	plan     *Plan
 	uid      string // of the stored plan
-	swapping bool   // a swap has begun
+	swapping bool   // something may have been swapped
 	// unconfirmed: the plan may have been removed before a swap took effect, so
 	// that nobody else would undo it.
 	unconfirmed bool

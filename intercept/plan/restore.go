@@ -30,7 +30,8 @@ type Restorer struct {
 	Client *Client
 
 	// Undone, unless nil, is called once the swap is undone and before anything is
-	// removed: what the agents still carry can be wound up now.
+	// removed: what the agents still carry can be wound up now. It is not called where
+	// nothing was ever swapped.
 	Undone func()
 
 	hasty bool // the agent was never in the traffic's way
@@ -84,11 +85,11 @@ func (r Restorer) Restore(ctx context.Context, ref Ref) (*Report, error) {
 // connection comes to them. It does so also when it was somebody else who undid
 // the swap, for that may have been just now.
 func (r Restorer) settle(ctx context.Context, p *Plan) error {
-	if r.Undone != nil {
-		r.Undone()
-	}
 	if r.hasty {
 		return nil
+	}
+	if r.Undone != nil {
+		r.Undone()
 	}
 	return rest(ctx, time.Duration(p.Settle))
 }

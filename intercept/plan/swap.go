@@ -14,9 +14,11 @@ func (e *Executor) Swap(ctx context.Context) error {
 	if err := e.confirm(ctx); err != nil {
 		return err
 	}
-	e.swapping, e.unconfirmed = true, true
+	e.unconfirmed = true
 	for _, step := range e.plan.Swap {
-		if err := e.change(ctx, step); err != nil {
+		err := e.change(ctx, step)
+		e.swapping = e.swapping || !declined(err)
+		if err != nil {
 			return fmt.Errorf("%s: %w", step.What, err)
 		}
 		e.progress(step)
@@ -32,6 +34,12 @@ func (e *Executor) Swap(ctx context.Context) error {
 		return errors.Join(err, e.takeBack(ctx, &Report{}))
 	}
 	return err
+}
+
+// declined reports that a change was certainly not made.
+func declined(err error) bool {
+	var foreign *ForeignError
+	return errors.As(err, &foreign) || refused(err, http.StatusForbidden) || refused(err, http.StatusNotFound)
 }
 
 // confirm checks that the plan is still stored.
