@@ -39,7 +39,8 @@ func newRun(streams Streams, start helper.Start) *cobra.Command {
 		Short: "Run a command that reaches the cluster's services by name",
 		Long: `Forward services as "devtun forward" does, run a command as soon as everything is
 ready, and end with it, and with its exit code. Signals are passed on to it, and
-whatever it has started ends with it.
+whatever it has started ends with it. If it goes on after Ctrl-C, a third one in a row
+kills it.
 
 On Linux this needs no rights at all: the command sees a hosts file of its own, by
 a user and mount namespace, and nobody else sees the names. In there set-user-ID
@@ -125,6 +126,7 @@ func runRun(ctx context.Context, o *runOptions, streams Streams, start helper.St
 	if err := program.Check(); err != nil {
 		return err
 	}
+	program.Say = func(text string) { fmt.Fprintln(streams.Err, text) }
 	names, err := openNames(o.hosts, start)
 	if err != nil {
 		return err
