@@ -56,8 +56,10 @@ workload runs on, and gets every connection that the process here does not take:
 while it does not listen, while it is restarted, when this machine is gone. With
 --replace the workload is scaled to zero instead, for what must not run twice.
 
-At the end, by Ctrl-C or with COMMAND, everything is put back. If devtun is killed,
-'devtun restore' does it, from any machine, and after --grace the agent by itself.
+At the end, by Ctrl-C or with COMMAND, everything is put back; then connections that
+the process here still serves may end, for 30s or until a second Ctrl-C. If devtun is
+killed, 'devtun restore' puts back, from any machine, and after --grace the agent by
+itself.
 
 The namespace's other services are forwarded meanwhile as 'devtun forward' does it,
 unless --no-forward says otherwise. Without a COMMAND a terminal shows the same table

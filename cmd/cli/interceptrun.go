@@ -91,10 +91,7 @@ func (i *intercepting) run(ctx context.Context, tracker *status.Tracker, streams
 
 	executor := plan.NewExecutor(i.client, i.plan)
 	var draining sync.WaitGroup // until agents and local process have nothing left
-	executor.Undone = func() {
-		i.progress("the traffic goes to the origin again; waiting for what is under way")
-		draining.Go(func() { within(beside, drainTimeout, agents.Drain) }) // what has not ended by then is cut
-	}
+	executor.Undone = func() { i.drain(beside, agents, &draining) }
 	i.progress("preparing %s for %s", i.plan.Agent, i.plan.Workload)
 	if err := within(ctx, swapTimeout, executor.Prepare); err != nil {
 		executor.Undone = nil
@@ -184,6 +181,7 @@ func (h *holding) hold(ctx, beside context.Context, start helper.Start) error {
 func (h *holding) command(ctx context.Context) error {
 	running, end := lasting(ctx)
 	defer end()
+	h.program.Say = func(text string) { h.progress("%s", text) }
 	code, err := h.program.Run(running)
 	return errors.Join(failure(ctx), ended(code, err))
 }
@@ -220,7 +218,7 @@ func (i *intercepting) restore(ctx context.Context, tracked *status.Intercepted,
 	tracked.To(status.Restoring)
 	ctx = context.WithoutCancel(ctx)
 	var report *plan.Report
-	err := within(ctx, restoreTimeout, func(ctx context.Context) (err error) {
+	err := i.patiently(ctx, slowRestore, func(ctx context.Context) (err error) {
 		report, err = executor.Restore(ctx)
 		return err
 	})
