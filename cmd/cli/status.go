@@ -204,7 +204,7 @@ func writeStatus(out io.Writer, s status.Snapshot) {
 	}
 	for _, service := range s.Services {
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%d\t%s\n", serviceLabel(service, s.Namespace), service.State, cmp.Or(service.Address, "-"),
-			portList(service.Ports), service.Pods, useCells(service.Use, service.Reason))
+			cmp.Or(status.PortList(service.Ports), "-"), service.Pods, useCells(service.Use, service.Reason))
 	}
 	table.Flush()
 	if len(s.Intercepts) > 0 {
@@ -234,18 +234,6 @@ func serviceLabel(s status.Service, namespace string) string {
 		label += "." + s.Namespace
 	}
 	return label
-}
-
-func portList(all []status.Port) string {
-	var list []string
-	for _, p := range all {
-		if p.Local == p.Port {
-			list = append(list, fmt.Sprint(p.Local))
-		} else {
-			list = append(list, fmt.Sprintf("%d:%d", p.Local, p.Port))
-		}
-	}
-	return cmp.Or(strings.Join(list, ","), "-")
 }
 
 // routeTarget is where a route leads, in the words of printed lines.
