@@ -29,7 +29,7 @@ func (i *intercepting) drain(ctx context.Context, agents drains, draining *sync.
 	asked, stop := signal.NotifyContext(ctx, endings()...)
 	said := "the traffic goes to the origin again"
 	if open := agents.Summary().Open; open > 0 {
-		said += fmt.Sprintf("; waiting up to %v for %s under way: Ctrl-C cuts them off", drainTimeout, count(open, "connection"))
+		said += fmt.Sprintf("; waiting up to %v for %s under way%s", drainTimeout, count(open, "connection"), i.byHand(": Ctrl-C cuts them off"))
 	}
 	i.progress("%s", said)
 	draining.Go(func() {
@@ -42,6 +42,15 @@ func (i *intercepting) drain(ctx context.Context, agents drains, draining *sync.
 			i.progress("cutting off %s", open)
 		}
 	})
+}
+
+// byHand is what a Ctrl-C does, for who can press it: not for a session in the
+// background.
+func (i *intercepting) byHand(text string) string {
+	if i.printer.held && !i.printer.streams.Terminal {
+		return ""
+	}
+	return text
 }
 
 // patiently runs the undo, which may have to wait for an API server that is being
@@ -62,8 +71,8 @@ func (i *intercepting) patiently(ctx context.Context, slow time.Duration, undo f
 		}
 		asked, stop := signal.NotifyContext(ctx, endings()...)
 		defer stop()
-		i.progress("waiting up to %v for the API server, to restore %s: Ctrl-C gives up, and 'devtun restore %s -n %s' does it later",
-			restoreTimeout-slow, i.plan.Workload, i.plan.Name, i.plan.Namespace)
+		i.progress("waiting up to %v for the API server, to restore %s%s", restoreTimeout-slow, i.plan.Workload,
+			i.byHand(fmt.Sprintf(": Ctrl-C gives up, and 'devtun restore %s -n %s' does it later", i.plan.Name, i.plan.Namespace)))
 		<-asked.Done()
 		end(errGivenUp)
 	})

@@ -95,3 +95,15 @@ func TestARestoreThatTakesLongIsGivenUpByCtrlC(t *testing.T) {
 	require.ErrorIs(t, err, errGivenUp)
 	require.Equal(t, "waiting up to 1m0s for the API server, to restore Deployment \"web\": Ctrl-C gives up, and 'devtun restore web -n demo' does it later\n", said.String())
 }
+
+func TestASessionInTheBackgroundIsToldOfNoKeys(t *testing.T) {
+	said := newWatched()
+	i := endingIntercept(said)
+	i.printer.held = true
+	ctx, cancel := context.WithCancel(t.Context())
+	var draining sync.WaitGroup
+	i.drain(ctx, stays{open: 1}, &draining)
+	cancel()
+	draining.Wait()
+	require.Equal(t, "the traffic goes to the origin again; waiting up to 30s for 1 connection under way\n", said.String())
+}
