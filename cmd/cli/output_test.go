@@ -150,8 +150,8 @@ func TestASessionNeverWaits(t *testing.T) {
 	require.Equal(t, "note: nobody has read the output for a while: 5 lines of it left out", notes.Text())
 }
 
-func TestARestoreIsFinishedWhoeverReads(t *testing.T) {
-	for name, ends := range map[string]bool{"restore": false, "forward": true, "list": true} {
+func TestWhatPutsBackIsFinishedWhoeverReads(t *testing.T) {
+	for name, ends := range map[string]bool{"restore": false, "down": false, "clean": false, "forward": true, "list": true} {
 		read, write, err := os.Pipe()
 		require.NoError(t, err)
 		read.Close()
