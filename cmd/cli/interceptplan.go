@@ -129,11 +129,11 @@ func thisOwner() plan.Owner {
 func planClient(config *rest.Config) (*plan.Client, error) {
 	doer, err := rest.HTTPClientFor(config)
 	if err != nil {
-		return nil, noKubeconfig(err)
+		return nil, noKubeconfig(err, nil)
 	}
 	base, _, err := rest.DefaultServerUrlFor(config)
 	if err != nil {
-		return nil, noKubeconfig(err)
+		return nil, noKubeconfig(err, nil)
 	}
 	return &plan.Client{Doer: doer, Base: strings.TrimSuffix(base.String(), "/")}, nil
 }
