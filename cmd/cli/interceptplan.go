@@ -40,6 +40,9 @@ func (o *interceptOptions) plan(ctx context.Context, printer *printer) (*interce
 	if err != nil {
 		return nil, err
 	}
+	if err := o.findHost(ctx); err != nil {
+		return nil, err
+	}
 	selected, err := selectServices(o.services, cluster.namespace)
 	if err != nil {
 		return nil, err
