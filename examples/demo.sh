@@ -36,7 +36,6 @@ done
 $kubectl get services -n demo
 
 say 'devtun forward: their names work on this machine'
-before=$(sha256sum </etc/hosts)
 out=$(mktemp)
 bin/devtun forward -n demo >"$out" 2>&1 &
 devtun=$!
@@ -62,11 +61,14 @@ say 'kill -9, and what it leaves is cleaned up: by the next devtun, or at once'
 kill -9 "$devtun"
 wait "$devtun" 2>/dev/null || true
 show bin/devtun clean
-if [ "$before" != "$(sha256sum </etc/hosts)" ]; then
-	echo 'demo: the hosts file is not as it was' >&2
+# Only its own lines: other programs, and another devtun, may change theirs meanwhile.
+clean() {
+	grep -q "^# devtun begin pid=$devtun " /etc/hosts || return 0
+	echo 'demo: lines of devtun are left in the hosts file' >&2
 	exit 1
-fi
-echo 'The hosts file is as it was, byte for byte.'
+}
+clean
+echo 'No line of it is left in the hosts file.'
 
 say 'devtun intercept: a request inside the cluster is answered by a process on this machine'
 ask() { $kubectl get --raw /api/v1/namespaces/demo/services/service-front:80/proxy/; }
@@ -89,6 +91,6 @@ wait "$devtun" 2>/dev/null || true
 ask
 show bin/devtun restore -n demo
 show bin/devtun clean
-[ "$before" = "$(sha256sum </etc/hosts)" ] || { echo 'demo: the hosts file is not as it was' >&2; exit 1; }
+clean
 
 say "Yours now: KUBECONFIG=$KUBECONFIG bin/devtun forward -n demo, bin/devtun intercept service-middle -n demo      ('make cluster-down' ends the cluster)"

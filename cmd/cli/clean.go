@@ -27,7 +27,7 @@ Sessions that still run keep theirs. Every other devtun does the same on its way
 		Example: `  devtun clean
   devtun clean --hosts-file ./hosts`,
 		Args:        noArgs,
-		Annotations: changesMachine(),
+		Annotations: map[string]string{onMachine: "", finishes: ""},
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return runClean(cmd.Context(), hostsFile, streams, start)
 		},

@@ -27,6 +27,19 @@ func Main(args []string, streams Streams) int {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), endings()...)
 	defer stop()
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	outputs := takeOver(&streams, end, ctx.Done())
+	code := execute(ctx, args, streams, outputs)
+	outputs.flush()
+	if code == ExitOK && unread(ctx) {
+		code = ExitNoReader
+	}
+	return int(code)
+}
+
+// execute runs a command and returns the exit code.
+func execute(ctx context.Context, args []string, streams Streams, outputs *outputs) ExitCode {
 	rights := &rights{spawned: helper.Inherited()}
 	streams.Env = os.Environ()
 	if rights.spawned != nil {
@@ -35,20 +48,24 @@ func Main(args []string, streams Streams) int {
 	quiet()
 	root := newRoot(streams, rights.helper)
 	root.SetArgs(args)
+	root.PersistentPreRun = func(cmd *cobra.Command, _ []string) { outputs.suit(cmd) }
 	err := rights.giveUp(ctx, root, args)
 	if err == nil {
 		err = root.ExecuteContext(ctx)
 	}
 	var ended *commandError
+	var problem *Problem
 	switch {
 	case err == nil:
-		return int(ExitOK)
+		return ExitOK
 	case errors.As(err, &ended):
-		return ended.code // it has said itself what there was to say
+		return ExitCode(ended.code) // it has said itself what there was to say
+	case unread(ctx) && errors.Is(err, context.Canceled) && !errors.As(err, &problem):
+		return ExitNoReader
 	}
-	problem := diagnose(err)
+	problem = diagnose(err)
 	streams.fail(problem)
-	return int(problem.Code)
+	return problem.Code
 }
 
 // keep is the life of the process between `devtun run` and its command.

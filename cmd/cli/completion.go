@@ -8,17 +8,25 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/devtun/devtun/intercept/target"
 	"github.com/devtun/devtun/tunnel"
+	"github.com/devtun/devtun/tunnel/discovery"
 )
 
 // completionTimeout bounds what the shell waits for at a press of Tab.
 const completionTimeout = 2 * time.Second
 
-// completeServices completes services from the cluster.
+// completeServices completes services that can be forwarded.
 func (o *forwardOptions) completeServices(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
-	return without(o.serviceNames(cmd.Context()), args, typed), cobra.ShellCompDirectiveNoFileComp
+	return without(o.serviceNames(cmd.Context(), discovery.Forwardable), args, typed), cobra.ShellCompDirectiveNoFileComp
+}
+
+// completeTargets completes services that can be intercepted.
+func (o *forwardOptions) completeTargets(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
+	return without(o.serviceNames(cmd.Context(), target.Interceptable), args, typed), cobra.ShellCompDirectiveNoFileComp
 }
 
 // completeFlags completes the flags of all commands that reach into the cluster.
@@ -40,8 +48,9 @@ func (o *forwardOptions) completeFlags(cmd *cobra.Command) {
 	cmd.RegisterFlagCompletionFunc("transport", cobra.FixedCompletions(modes, cobra.ShellCompDirectiveNoFileComp))
 }
 
-// serviceNames lists the services of the namespace; none on any failure.
-func (o *forwardOptions) serviceNames(ctx context.Context) []string {
+// serviceNames lists the services of the namespace that fit, but for those that
+// intercepts have made; none on any failure.
+func (o *forwardOptions) serviceNames(ctx context.Context, fits func(*corev1.Service) bool) []string {
 	cluster, err := o.kube.connect()
 	if err != nil {
 		return nil
@@ -52,13 +61,15 @@ func (o *forwardOptions) serviceNames(ctx context.Context) []string {
 	}
 	ctx, cancel := context.WithTimeout(ctx, completionTimeout)
 	defer cancel()
-	list, err := cluster.client.CoreV1().Services(namespace).List(ctx, metav1.ListOptions{})
+	list, err := cluster.client.CoreV1().Services(namespace).List(ctx, metav1.ListOptions{LabelSelector: withoutOurs("")})
 	if err != nil {
 		return nil
 	}
 	var names []string
 	for _, service := range list.Items {
-		names = append(names, service.Name)
+		if fits(&service) {
+			names = append(names, service.Name)
+		}
 	}
 	return names
 }

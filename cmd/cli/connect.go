@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -50,6 +51,7 @@ type cluster struct {
 // connect reads the kubeconfig. It sends nothing.
 func (k *kubeFlags) connect() (*cluster, error) {
 	loader := k.ToRawKubeConfigLoader()
+	noKubeconfig := func(err error) error { return noKubeconfig(err, looked(loader)) }
 	raw, err := loader.RawConfig()
 	if err != nil {
 		return nil, noKubeconfig(err)
@@ -91,8 +93,21 @@ func withProtobuf(config *rest.Config) *rest.Config {
 	return config
 }
 
-func noKubeconfig(err error) error {
+// looked are the files that a kubeconfig is read from.
+func looked(loader clientcmd.ClientConfig) []string {
+	access := loader.ConfigAccess()
+	if access.IsExplicitFile() {
+		return []string{access.GetExplicitFile()}
+	}
+	return access.GetLoadingPrecedence()
+}
+
+// noKubeconfig is an error of the kubeconfig that was read from files.
+func noKubeconfig(err error, files []string) error {
 	hint := "pass --kubeconfig, or set KUBECONFIG"
+	if len(files) > 0 {
+		hint += "; now it is " + strings.Join(files, ", ")
+	}
 	if clientcmd.IsContextNotFound(err) {
 		hint = "'kubectl config get-contexts' lists those there are"
 	}

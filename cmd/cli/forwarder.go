@@ -193,6 +193,9 @@ func (f *forwarder) watch(ctx context.Context, selected *selection, first func(c
 			if err := selected.known(changes); err != nil {
 				return err
 			}
+			if text := selected.nothing(changes); text != "" {
+				f.tell(session.Event{Warning: &session.WarningEvent{Message: text}})
+			}
 			trouble.start()
 			if err := first(w.ctx, changes); err != nil {
 				return err

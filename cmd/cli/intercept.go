@@ -64,8 +64,10 @@ each once the process here answers and the last one's successor is ready. That i
 refused for a StatefulSet and for a single ready pod; --move-connections=force does
 it all the same.
 
-At the end, by Ctrl-C or with COMMAND, everything is put back. If devtun is killed,
-'devtun restore' does it, from any machine, and after --grace the agent by itself.
+At the end, by Ctrl-C or with COMMAND, everything is put back; then connections that
+the process here still serves may end, for 30s or until a second Ctrl-C. If devtun is
+killed, 'devtun restore' puts back, from any machine, and after --grace the agent by
+itself.
 
 The namespace's other services are forwarded meanwhile as 'devtun forward' does it,
 unless --no-forward says otherwise. Without a COMMAND a terminal shows the same table
@@ -84,7 +86,7 @@ environment over its own.`,
   devtun intercept service-middle -- go run ./service-middle
 
   # what would be created and changed, and how it would be undone
-  devtun intercept service-middle --dry-run -o yaml`,
+  devtun intercept service-middle --dry-run`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			at := cmd.ArgsLenAtDash()
 			if at < 0 {
@@ -92,6 +94,9 @@ environment over its own.`,
 			}
 			if at != 1 || args[0] == "" {
 				return usage("write devtun intercept NAME, or devtun intercept NAME -- COMMAND", "devtun intercept wants one workload or service")
+			}
+			if cmd.Flags().Changed("grace") && o.grace <= 0 {
+				return usage("give a duration such as 1m", "--grace %v is no time to come back in", o.grace)
 			}
 			o.name, o.command = args[0], args[at:]
 			if len(o.kube.namespaces) > 1 {
@@ -109,7 +114,7 @@ environment over its own.`,
 	flags.BoolVar(&o.replace, "replace", false, "scale the workload to zero while the intercept stands")
 	flags.StringVar(&o.move, "move-connections", "", "evict the workload's pods, so that connections that clients keep open come here as well; 'force': also a StatefulSet's, and a single one")
 	flags.Lookup("move-connections").NoOptDefVal = string(target.Evict)
-	flags.DurationVar(&o.grace, "grace", 0, fmt.Sprintf("how long the agent waits for a devtun that is gone, before it restores (default: %v, %v with --replace)", plan.Divert.DefaultGrace(), plan.Replace.DefaultGrace()))
+	flags.DurationVar(&o.grace, "grace", 0, fmt.Sprintf("how long the agent waits for a devtun that is gone, before it restores; not 0s, with which any blink of the network would restore (default: %v, %v with --replace)", plan.Divert.DefaultGrace(), plan.Replace.DefaultGrace()))
 	flags.StringVar(&o.image, "agent-image", "", "the agent's image (default: $"+imageVariable+", or else what 'devtun image save' makes)")
 	flags.StringVar(&o.container, "container", "", "container whose environment and files are wanted (default: the one that listens)")
 	flags.StringVar(&o.envFile, "env-file", "", "write the container's environment to this file")
@@ -119,7 +124,7 @@ environment over its own.`,
 	flags.BoolVar(&o.keep, "keep", false, "keep what --env-file, --env-json and --files have written")
 	flags.BoolVar(&o.noForward, "no-forward", false, "do not forward the namespace's other services")
 	flags.StringVar(&o.hosts, "hosts", "", "who sees their names: 'private' for the COMMAND alone, 'system' for this machine (default: as for devtun run)")
-	flags.BoolVar(&o.dryRun, "dry-run", false, "change nothing; with -o yaml print what would be created and changed, and its undo")
+	flags.BoolVar(&o.dryRun, "dry-run", false, "change nothing; print as YAML what would be created and changed, and its undo")
 	flags.StringVarP(&o.output, "output", "o", "", "'json' for events, one JSON object a line; 'yaml' with --dry-run")
 	addPlainFlag(flags, &o.plain)
 	o.completeIntercept(cmd)
@@ -141,7 +146,7 @@ func (o *interceptOptions) completeIntercept(cmd *cobra.Command) {
 		case len(args) > 0:
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
-		return o.completeServices(cmd, args, typed)
+		return o.completeTargets(cmd, args, typed)
 	}
 }
 
@@ -150,8 +155,8 @@ func (o *interceptOptions) completeIntercept(cmd *cobra.Command) {
 func (o *interceptOptions) validate() error {
 	output := o.output
 	switch {
-	case o.dryRun && output != "yaml":
-		return usage("add -o yaml", "--dry-run prints YAML")
+	case o.dryRun && output != "" && output != "yaml":
+		return usage("leave -o out", "--dry-run prints YAML")
 	case !o.dryRun && output == "yaml":
 		return usage("add --dry-run", "-o yaml is for --dry-run")
 	case o.dryRun:
@@ -162,9 +167,6 @@ func (o *interceptOptions) validate() error {
 		return usage("write --move-connections, or --move-connections=force", "unknown --move-connections=%s", o.move)
 	case move != target.Stay && o.replace:
 		return usage("leave one of them out", "--replace ends all connections with the pods: there is nothing for --move-connections")
-	}
-	if o.grace < 0 {
-		return usage("give a duration such as 1m", "--grace %v is negative", o.grace)
 	}
 	if o.envFormat != "" && o.envFile == "" {
 		return usage("add --env-file FILE", "--env-format is the format of --env-file")

@@ -1,11 +1,13 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -59,6 +61,25 @@ func (o *interceptOptions) locals(found *target.Target) ([]intercept.Local, erro
 	return locals, nil
 }
 
+// hostTimeout bounds the search for --to.
+const hostTimeout = 5 * time.Second
+
+// findHost checks that the host of the local process can be found: with the traffic on
+// its way here it is late to learn of a slip.
+func (o *interceptOptions) findHost(ctx context.Context) error {
+	if o.to == "" {
+		return nil
+	}
+	err := within(ctx, hostTimeout, func(ctx context.Context) error {
+		_, err := net.DefaultResolver.LookupHost(ctx, o.to)
+		return err
+	})
+	if err != nil {
+		return usage("name a host that this machine knows, or give its address", "find --to %s: %w", o.to, err)
+	}
+	return nil
+}
+
 // shown is a local address for people: without a host it is this machine's.
 func shown(address string) string {
 	if port, here := strings.CutPrefix(address, ":"); here {
@@ -85,8 +106,12 @@ func parseLocal(text string, found *target.Target) (local int, ports []target.Po
 		names = append(names, portLabel(port))
 	}
 	if len(ports) == 0 {
+		hint := "there are " + strings.Join(names, ", ")
+		if _, err := portNumber(text); err == nil && len(names) > 0 {
+			hint = fmt.Sprintf("for a process that listens on %s write --port %s:PORT; %s", text, text, hint)
+		}
 		return 0, nil, &Problem{Err: fmt.Errorf("no TCP port %q among the services of %s, as --port %s wants", remote, found.Name(), text), Code: ExitNotFound,
-			Hint: "there are " + strings.Join(names, ", ")}
+			Hint: hint}
 	}
 	if !two {
 		return ports[0].Target, ports, nil

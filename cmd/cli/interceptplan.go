@@ -39,6 +39,9 @@ func (o *interceptOptions) plan(ctx context.Context, printer *printer) (*interce
 	if err != nil {
 		return nil, err
 	}
+	if err := o.findHost(ctx); err != nil {
+		return nil, err
+	}
 	selected, err := selectServices(o.services, cluster.namespace)
 	if err != nil {
 		return nil, err
@@ -128,11 +131,11 @@ func thisOwner() plan.Owner {
 func planClient(config *rest.Config) (*plan.Client, error) {
 	doer, err := rest.HTTPClientFor(config)
 	if err != nil {
-		return nil, noKubeconfig(err)
+		return nil, noKubeconfig(err, nil)
 	}
 	base, _, err := rest.DefaultServerUrlFor(config)
 	if err != nil {
-		return nil, noKubeconfig(err)
+		return nil, noKubeconfig(err, nil)
 	}
 	return &plan.Client{Doer: doer, Base: strings.TrimSuffix(base.String(), "/")}, nil
 }

@@ -109,7 +109,7 @@ func diagnosePlanStatus(err error, status *plan.StatusError) *Problem {
 		}
 		return &Problem{Err: err, Code: ExitRights, Hint: "'devtun rbac intercept restore' prints the Roles that are needed"}
 	}
-	return &Problem{Err: err, Code: ExitCluster, Hint: "is it something that passes? then try again; 'devtun intercept NAME --dry-run -o yaml' prints what is sent"}
+	return &Problem{Err: err, Code: ExitCluster, Hint: "is it something that passes? then try again; 'devtun intercept NAME --dry-run' prints what is sent"}
 }
 
 // quotaHint tells of a quota that a request of that path has met.

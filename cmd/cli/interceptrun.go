@@ -49,7 +49,7 @@ func (i *intercepting) run(ctx context.Context, tracker *status.Tracker, streams
 	o := i.options
 	var program *command.Command
 	if len(o.command) > 0 {
-		program = &command.Command{Args: o.command, Env: streams.Env, In: streams.In, Out: streams.Out, Err: streams.Err}
+		program = &command.Command{Args: o.command, Env: streams.Env, In: streams.In, Out: underlying(streams.Out), Err: underlying(streams.Err)}
 		if err := program.Check(); err != nil {
 			return err
 		}
@@ -91,10 +91,7 @@ func (i *intercepting) run(ctx context.Context, tracker *status.Tracker, streams
 
 	executor := plan.NewExecutor(i.client, i.plan)
 	var draining sync.WaitGroup // until agents and local process have nothing left
-	executor.Undone = func() {
-		i.progress("the traffic goes to the origin again; waiting for what is under way")
-		draining.Go(func() { within(beside, drainTimeout, agents.Drain) }) // what has not ended by then is cut
-	}
+	executor.Undone = func() { i.drain(beside, agents, &draining) }
 	i.progress("preparing %s for %s", i.plan.Agent, i.plan.Workload)
 	if err := within(ctx, swapTimeout, executor.Prepare); err != nil {
 		executor.Undone = nil
@@ -191,14 +188,9 @@ func (h *holding) hold(ctx, beside context.Context, start helper.Start) error {
 
 // command runs the program; a failure of the intercept ends it.
 func (h *holding) command(ctx context.Context) error {
-	running, end := context.WithCancel(context.WithoutCancel(ctx))
+	running, end := lasting(ctx)
 	defer end()
-	stop := context.AfterFunc(ctx, func() {
-		if failure(ctx) != nil {
-			end()
-		}
-	})
-	defer stop()
+	h.program.Say = func(text string) { h.progress("%s", text) }
 	code, err := h.program.Run(running)
 	return errors.Join(failure(ctx), ended(code, err))
 }
@@ -236,7 +228,7 @@ func (i *intercepting) restore(ctx context.Context, tracked *status.Intercepted,
 	tracked.To(status.Restoring)
 	ctx = context.WithoutCancel(ctx)
 	var report *plan.Report
-	err = within(ctx, restoreTimeout, func(ctx context.Context) (err error) {
+	err = i.patiently(ctx, slowRestore, func(ctx context.Context) (err error) {
 		report, err = executor.Restore(ctx)
 		return err
 	})

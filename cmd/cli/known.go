@@ -20,18 +20,49 @@ func (s *selection) known(all discovery.Changes) error {
 	}
 	slices.SortFunc(asked, func(a, b discovery.Key) int { return strings.Compare(a.String(), b.String()) })
 	for _, key := range asked {
-		if all[key] == nil && s.watches(key.Namespace) {
+		switch {
+		case all[key] != nil || !s.watches(key.Namespace):
+		case s.labels != "":
+			return &Problem{Err: fmt.Errorf("no service %q with the labels %s in namespace %q", key.Name, s.labels, key.Namespace), Code: ExitNotFound,
+				Hint: fmt.Sprintf("'kubectl get services -n %s -l %s' lists those there are", key.Namespace, s.labels)}
+		default:
 			return unknownService(key, all)
 		}
 	}
+	moved := make(map[session.Remap]session.Remap) // by service and number
 	for _, remap := range s.remaps {
-		if service := all[remap.Service]; service != nil && service.Obstacle == "" {
-			if err := knownPort(service, remap); err != nil {
-				return err
-			}
+		service := all[remap.Service]
+		if service == nil || service.Obstacle != "" {
+			continue
 		}
+		number, err := knownPort(service, remap)
+		if err != nil {
+			return err
+		}
+		port := session.Remap{Service: remap.Service, Local: number}
+		if other, ok := moved[port]; ok {
+			return twice(other, remap)
+		}
+		moved[port] = remap
 	}
 	return nil
+}
+
+// nothing says that there is no service to select from, "" if there is one.
+func (s *selection) nothing(all discovery.Changes) string {
+	for _, service := range all {
+		if service != nil {
+			return ""
+		}
+	}
+	where := "in namespace " + strings.Join(s.namespaces, ", ")
+	if s.watches("") {
+		where = "in any namespace"
+	}
+	if s.labels != "" {
+		return fmt.Sprintf("no service %s has the labels %s: one that gets them will be forwarded", where, s.labels)
+	}
+	return fmt.Sprintf("there is no service %s: one that comes will be forwarded", where)
 }
 
 func (s *selection) watches(namespace string) bool {
@@ -62,18 +93,19 @@ func unknownService(key discovery.Key, all discovery.Changes) error {
 	return &Problem{Err: fmt.Errorf("no service %q in namespace %q", key.Name, key.Namespace), Code: ExitNotFound, Hint: hint}
 }
 
-func knownPort(service *discovery.Service, remap session.Remap) error {
+// knownPort is the number of the port that a remap is for.
+func knownPort(service *discovery.Service, remap session.Remap) (int, error) {
 	var ports []string
 	for _, port := range service.Ports {
 		number := strconv.Itoa(port.Number)
 		if remap.Remote == number || remap.Remote == port.Name {
-			return nil
+			return port.Number, nil
 		}
 		if port.Name != "" {
 			number += " (" + port.Name + ")"
 		}
 		ports = append(ports, number)
 	}
-	return &Problem{Err: fmt.Errorf("service %q has no TCP port %q, as --port %s wants", remap.Service.Name, remap.Remote, remap), Code: ExitNotFound,
+	return 0, &Problem{Err: fmt.Errorf("service %q has no TCP port %q, as --port %s wants", remap.Service.Name, remap.Remote, remap), Code: ExitNotFound,
 		Hint: "its ports are " + strings.Join(ports, ", ")}
 }

@@ -17,9 +17,19 @@ func TestNear(t *testing.T) {
 		"service-back-v2": "service-back",  // one with more to it
 		"elasticsearch":   "",
 		"queue":           "",
+		"wen":             "web",
+		"de":              "db",
+		"v":               "",
+		"backend":         "",
+		"webhook-gateway": "", // more than half of it would be wrong
+		"database":        "",
+		"wbe":             "web",
+		"e":               "",
 	} {
 		require.Equal(t, want, near(typed, names), typed)
 	}
+	require.Empty(t, near("nosuchsvc", []string{"v", "s", "svc"}))
+	require.Equal(t, "cache", near("cahce", []string{"cache", "api"}))
 	require.Empty(t, near("web", nil))
 	require.Equal(t, "ab", near("aa", []string{"ac", "ab"}), "of equals the first, however they are listed")
 }
@@ -30,7 +40,7 @@ func TestEditDistance(t *testing.T) {
 		want int
 	}{
 		{"", "", 0}, {"", "abc", 3}, {"abc", "", 3}, {"abc", "abc", 0}, {"abc", "abd", 1}, {"abc", "ab", 1},
-		{"ab", "abc", 1}, {"ab", "ba", 2}, {"kitten", "sitting", 3}, {"flaw", "lawn", 2},
+		{"ab", "abc", 1}, {"ab", "ba", 1}, {"abcd", "badc", 2}, {"kitten", "sitting", 3}, {"flaw", "lawn", 2},
 	} {
 		require.Equal(t, c.want, editDistance(c.a, c.b), "%s, %s", c.a, c.b)
 	}

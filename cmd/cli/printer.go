@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -9,6 +11,7 @@ import (
 	"time"
 
 	"github.com/devtun/devtun/cmd/cli/session"
+	"github.com/devtun/devtun/cmd/cli/status"
 	"github.com/devtun/devtun/tunnel/discovery"
 )
 
@@ -201,20 +204,13 @@ func (p *printer) connection(c *session.ConnectionEvent) {
 		p.service(c.Service), c.Port, pod, c.Traffic.Sent, c.Traffic.Received, brief(c.Duration), c.Reason, detail)
 }
 
-// ports lists ports as LOCAL, or LOCAL:REMOTE where they differ.
+// ports lists a service's ports.
 func ports(all []session.PortEvent) string {
-	if len(all) == 0 {
-		return "-"
-	}
-	var list []string
+	var list []status.Port
 	for _, port := range all {
-		if port.Local == port.Remote {
-			list = append(list, fmt.Sprint(port.Local))
-		} else {
-			list = append(list, fmt.Sprintf("%d:%d", port.Local, port.Remote))
-		}
+		list = append(list, status.Port{Local: port.Local, Port: port.Remote})
 	}
-	return strings.Join(list, ",")
+	return cmp.Or(status.PortList(list), "-")
 }
 
 // nested writes names of which each extends the one before as one word:
@@ -255,7 +251,7 @@ func (p *printer) line(fields map[string]any) {
 	fields["time"] = time.Now().UTC().Format(time.RFC3339Nano)
 	encoder := json.NewEncoder(p.streams.Out)
 	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(fields); err != nil {
+	if err := encoder.Encode(fields); err != nil && !errors.Is(err, errNoReader) {
 		io.WriteString(p.streams.Err, "devtun: write event: "+err.Error()+"\n")
 	}
 }

@@ -40,6 +40,9 @@ const (
 	// Of `devtun run`, as shells have them. StartError.Code gives them.
 	ExitNotExecutable ExitCode = 126
 	ExitNoCommand     ExitCode = 127
+
+	// As if SIGPIPE had killed it.
+	ExitNoReader ExitCode = 141
 )
 
 // exitCodes documents each code, in order.
@@ -61,6 +64,7 @@ var exitCodes = []struct {
 	{ExitNoSession, "status, logs: no session runs"},
 	{ExitNotExecutable, "run, intercept: the command cannot be executed"},
 	{ExitNoCommand, "run, intercept: there is no such command"},
+	{ExitNoReader, "whoever read the output has gone: ended as by SIGPIPE, but in order"},
 }
 
 func exitCodeTable() string {

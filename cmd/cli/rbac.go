@@ -45,7 +45,8 @@ func newRBAC(streams Streams) *cobra.Command {
 	for _, f := range features {
 		names = append(names, f.name)
 	}
-	return &cobra.Command{
+	namespace := ""
+	cmd := &cobra.Command{
 		Use:   "rbac FEATURE…",
 		Short: "Print the smallest Role for what devtun does",
 		Long: `Print, as YAML, a Role for each feature that allows just what it needs in a
@@ -58,18 +59,23 @@ namespace. devtun never needs a right beyond the namespaces it works in.
   restore            devtun restore
   list               devtun list`,
 		Example: `  devtun rbac forward
-  devtun rbac intercept restore | kubectl apply -n demo -f -`,
+  devtun rbac intercept restore -n demo | kubectl apply -f -`,
 		ValidArgs: names,
 		RunE: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return usage("name one or more of forward, intercept, move-connections, replace, restore, list", "devtun rbac wants a feature")
 			}
-			return runRBAC(args, streams)
+			if namespace != "" && !label(namespace) {
+				return usage("'kubectl get namespaces' lists those there are", "%q is not a namespace", namespace)
+			}
+			return runRBAC(args, namespace, streams)
 		},
 	}
+	cmd.Flags().StringVarP(&namespace, "namespace", "n", "", "namespace that the Roles are for (default: the one they are applied to)")
+	return cmd
 }
 
-func runRBAC(args []string, streams Streams) error {
+func runRBAC(args []string, namespace string, streams Streams) error {
 	var documents []string
 	for _, name := range args {
 		i := slices.IndexFunc(features, func(f struct {
@@ -83,7 +89,7 @@ func runRBAC(args []string, streams Streams) error {
 		}
 		role := rbacv1.Role{
 			TypeMeta:   metav1.TypeMeta{APIVersion: rbacv1.SchemeGroupVersion.String(), Kind: "Role"},
-			ObjectMeta: metav1.ObjectMeta{Name: "devtun-" + name},
+			ObjectMeta: metav1.ObjectMeta{Name: "devtun-" + name, Namespace: namespace},
 			Rules:      target.Rules(features[i].rights()),
 		}
 		text, err := yaml.Marshal(role)

@@ -47,6 +47,7 @@ deleted is found by the undo that stands on each object that it changed.`,
 			}
 			return runRestore(cmd.Context(), o, streams)
 		},
+		Annotations: map[string]string{finishes: ""},
 	}
 	flags := cmd.Flags()
 	o.kube = newKubeFlags(flags)

@@ -38,7 +38,8 @@ func newRun(streams Streams, start helper.Start) *cobra.Command {
 		Short: "Run a command that reaches the cluster's services by name",
 		Long: `Forward services as "devtun forward" does, run a command as soon as everything is
 ready, and end with it, and with its exit code. Signals are passed on to it, and
-whatever it has started ends with it.
+whatever it has started ends with it. If it goes on after Ctrl-C, a third one in a row
+kills it.
 
 On Linux this needs no rights at all: the command sees a hosts file of its own, by
 a user and mount namespace. Nobody else sees the names in it, and none of another
@@ -128,10 +129,11 @@ func runRun(ctx context.Context, o *runOptions, streams Streams, start helper.St
 	if err := o.validate(); err != nil {
 		return err
 	}
-	program := command.Command{Args: o.command, Env: streams.Env, In: streams.In, Out: streams.Out, Err: streams.Err}
+	program := command.Command{Args: o.command, Env: streams.Env, In: streams.In, Out: underlying(streams.Out), Err: underlying(streams.Err)}
 	if err := program.Check(); err != nil {
 		return err
 	}
+	program.Say = func(text string) { fmt.Fprintln(streams.Err, text) }
 	names, err := openNames(o.hosts, start)
 	if err != nil {
 		return err
@@ -158,7 +160,9 @@ func runRun(ctx context.Context, o *runOptions, streams Streams, start helper.St
 	if !unlink() {
 		return <-forwarded
 	}
-	code, err := program.Run(context.WithoutCancel(ctx))
+	running, stop := lasting(ctx)
+	defer stop()
+	code, err := program.Run(running)
 	end()
 	return errors.Join(<-forwarded, ended(code, err))
 }

@@ -100,7 +100,27 @@ func selectServices(flags selectFlags, contextNamespace string) (*selection, err
 		return nil, err
 	}
 	s.namespaces = s.watched(flags)
+	for _, remap := range s.remaps {
+		if err := s.remapped(remap); err != nil {
+			return nil, err
+		}
+	}
 	return s, nil
+}
+
+// remapped checks that a port to be moved is one of what is forwarded.
+func (s *selection) remapped(remap session.Remap) error {
+	service := remap.Service
+	switch {
+	case s.except[service]:
+		return usage("leave one of them out", "--port %s is for a service that is excepted", remap)
+	case len(s.named) > 0 && !s.named[service]:
+		return usage(fmt.Sprintf("name it as well: %s", service.Name), "--port %s is for a service that is not asked for", remap)
+	case !s.watches(service.Namespace):
+		all := append(slices.Clone(s.namespaces), service.Namespace)
+		return usage(fmt.Sprintf("write -n %s; for a pod's ports name its service", strings.Join(all, " -n ")), "--port %s is for namespace %q, which is not forwarded", remap, service.Namespace)
+	}
+	return nil
 }
 
 // watched lists the namespaces to watch.
@@ -154,6 +174,9 @@ func (s *selection) parseRemap(text string) (session.Remap, error) {
 	const hint = "write SERVICE:LOCAL:REMOTE, as in --port service-front:8080:80 or service-front:8080:http"
 	parts := strings.Split(text, ":")
 	if len(parts) != 3 || parts[2] == "" {
+		if _, err := portNumber(text); err == nil {
+			return session.Remap{}, usage(fmt.Sprintf("write SERVICE:%s:REMOTE", text), "--port %s does not say which service's port that is to be", text)
+		}
 		return session.Remap{}, usage(hint, "parse --port %q", text)
 	}
 	key, err := s.parse(parts[0])
@@ -180,12 +203,23 @@ func portNumber(text string) (int, error) {
 	return port, nil
 }
 
-// clash refuses two remaps onto one local port of a service.
+// twice is the error that two remaps move one port.
+func twice(a, b session.Remap) error {
+	return usage("leave one of them out: a port is moved to one place", "--port %s and --port %s are for the same port", a, b)
+}
+
+// clash refuses two remaps onto one local port of a service, or of one port.
 func clash(remaps []session.Remap) error {
 	for i, a := range remaps {
 		for _, b := range remaps[:i] {
-			if a.Service == b.Service && a.Local == b.Local {
+			if a.Service != b.Service {
+				continue
+			}
+			if a.Local == b.Local {
 				return usage("give each its own local port", "--port %s and --port %s want the same local port", b, a)
+			}
+			if a.Remote == b.Remote {
+				return twice(b, a)
 			}
 		}
 	}

@@ -79,7 +79,7 @@ func TestWanted(t *testing.T) {
 }
 
 func TestRemaps(t *testing.T) {
-	s, err := selectServices(selectFlags{ports: []string{"web:8080:80", "web:8443:https", "svc/api.shop:65535:1", "web:80:080"}}, "ctx")
+	s, err := selectServices(selectFlags{namespaces: []string{"ctx", "shop"}, ports: []string{"web:8080:80", "web:8443:https", "svc/api.shop:65535:1", "web:80:080"}}, "ctx")
 	require.NoError(t, err)
 	require.Equal(t, []session.Remap{
 		{Service: in("ctx", "web"), Local: 8080, Remote: "80"},
@@ -166,6 +166,7 @@ func TestKnown(t *testing.T) {
 		{"an exception elsewhere is not looked for", selectFlags{except: []string{"gone.shop"}}, "", ""},
 		{"an exception of all namespaces is", selectFlags{all: true, except: []string{"webbi.shop"}}, `no service "webbi" in namespace "shop"`, "did you mean webby?"},
 		{"a remap's service", selectFlags{ports: []string{"apy:1:2"}}, `no service "apy" in namespace "ctx"`, "did you mean api?"},
+		{"one without the labels", selectFlags{labels: "a=b", except: []string{"apu"}}, `no service "apu" with the labels a=b in namespace "ctx"`, "'kubectl get services -n ctx -l a=b' lists those there are"},
 		{"a remap's port", selectFlags{ports: []string{"web:1:8080"}}, `service "web" has no TCP port "8080", as --port web:1:8080 wants`, "its ports are 80 (http), 9000"},
 		{"what stands in the way is told first", selectFlags{args: []string{"dns"}, ports: []string{"dns:1:53"}}, "", ""},
 	} {
@@ -183,4 +184,11 @@ func TestKnown(t *testing.T) {
 			require.Equal(t, c.hint, problem.Hint)
 		})
 	}
+}
+
+func TestAPortIsMovedToOnePlace(t *testing.T) {
+	s, err := selectServices(selectFlags{ports: []string{"web:1:http", "web:2:80"}}, "ctx")
+	require.NoError(t, err, "that they are one is known from the service")
+	err = s.known(discovery.Changes{in("ctx", "web"): {Ports: []discovery.Port{{Name: "http", Number: 80}}}})
+	requireUsage(t, err, "--port web:1:http and --port web:2:80 are for the same port")
 }

@@ -107,6 +107,7 @@ and all is well.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return runDown(cmd.Context(), args, all, streams)
 		},
+		Annotations:       map[string]string{finishes: ""},
 		ValidArgsFunction: completeSessions,
 	}
 	cmd.Flags().BoolVar(&all, "all", false, "end all sessions of yours")

@@ -67,7 +67,7 @@ func runStatus(ctx context.Context, args []string, output string, watch bool, st
 	if len(names) == 0 {
 		return noSession("", nil)
 	}
-	if watch && output == "" && len(names) == 1 && live.Possible(streams.In, streams.Out, streams.Env) {
+	if watch && output == "" && len(names) == 1 && live.Possible(streams.In, underlying(streams.Out), streams.Env) {
 		return viewSession(ctx, directory, names[0], streams)
 	}
 	shower := &shower{out: streams.Out, json: output == "json", last: make(map[string]string)}
@@ -130,7 +130,7 @@ func viewSession(ctx context.Context, directory background.Directory, name strin
 				return status.Snapshot{}, context.Cause(ctx)
 			}
 		},
-		In: streams.In, Out: streams.Out, Env: streams.Env, Colour: streams.Colour,
+		In: streams.In, Out: underlying(streams.Out), Env: streams.Env, Colour: streams.Colour,
 	})
 	if errors.Is(err, io.EOF) {
 		fmt.Fprintf(streams.Out, "session %s has ended\n", name)
@@ -204,7 +204,7 @@ func writeStatus(out io.Writer, s status.Snapshot) {
 	}
 	for _, service := range s.Services {
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%d\t%s\n", serviceLabel(service, s.Namespace), service.State, cmp.Or(service.Address, "-"),
-			portList(service.Ports), service.Pods, useCells(service.Use, service.Reason))
+			cmp.Or(status.PortList(service.Ports), "-"), service.Pods, useCells(service.Use, service.Reason))
 	}
 	table.Flush()
 	if len(s.Intercepts) > 0 {
@@ -234,18 +234,6 @@ func serviceLabel(s status.Service, namespace string) string {
 		label += "." + s.Namespace
 	}
 	return label
-}
-
-func portList(all []status.Port) string {
-	var list []string
-	for _, p := range all {
-		if p.Local == p.Port {
-			list = append(list, fmt.Sprint(p.Local))
-		} else {
-			list = append(list, fmt.Sprintf("%d:%d", p.Local, p.Port))
-		}
-	}
-	return cmp.Or(strings.Join(list, ","), "-")
 }
 
 // routeTarget is where a route leads, in the words of printed lines.

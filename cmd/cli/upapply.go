@@ -13,6 +13,7 @@ import (
 
 	"github.com/devtun/devtun/cmd/cli/background"
 	"github.com/devtun/devtun/cmd/cli/project"
+	"github.com/devtun/devtun/cmd/cli/status"
 )
 
 // apply makes the session hold what is ordered. What stands and is still wanted is left
@@ -102,7 +103,7 @@ func (s *projectSession) holdings() holdings {
 	snapshot := s.view.Snapshot()
 	for _, service := range snapshot.Services {
 		if service.Pod == "" && service.Address != "" {
-			h.services[serviceLabel(service, snapshot.Namespace)] = portList(service.Ports)
+			h.services[serviceLabel(service, snapshot.Namespace)] = status.PortList(service.Ports)
 		}
 	}
 	for _, held := range s.holds {

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"sync"
 
@@ -28,16 +29,17 @@ type view struct {
 
 // openView makes a view of what the tracker knows, on streams' terminal if there is
 // one and lines are not wanted. What is printed to streams from then on is its
-// business. Its user ends the command by quit. The caller closes it.
+// business. Its user ends the command by quit, and what that still waits for by
+// Ctrl-C, as without a view. The caller closes it.
 func openView(streams *Streams, tracker *status.Tracker, lines bool, quit func()) *view {
-	if lines || !live.Possible(streams.In, streams.Out, streams.Env) {
+	if lines || !live.Possible(streams.In, underlying(streams.Out), streams.Env) {
 		return nil
 	}
 	ending, end := context.WithCancel(context.Background())
 	v := &view{said: live.NewTranscript(streams.Out, streams.Err), ending: ending, end: end}
 	v.config = live.Config{
-		Next: live.Follow(tracker), Said: v.said, Quit: quit,
-		In: streams.In, Out: streams.Out, Env: streams.Env, Colour: streams.Colour,
+		Next: live.Follow(tracker), Said: v.said, Quit: insisting(quit),
+		In: streams.In, Out: underlying(streams.Out), Env: streams.Env, Colour: streams.Colour,
 	}
 	streams.Out = v.said.Out()
 	if isTerminal(streams.Err) { // a file gets what is said at once
@@ -46,8 +48,24 @@ func openView(streams *Streams, tracker *status.Tracker, lines bool, quit func()
 	return v
 }
 
-func isTerminal(stream any) bool {
-	file, ok := stream.(*os.File)
+// insisting is quit the first time. After that it is a Ctrl-C, which the terminal itself
+// sends to nobody while it shows a view.
+func insisting(quit func()) func() {
+	asked := false
+	return func() {
+		if !asked {
+			asked = true
+			quit()
+			return
+		}
+		if self, err := os.FindProcess(os.Getpid()); err == nil {
+			self.Signal(os.Interrupt) // not to be had on Windows
+		}
+	}
+}
+
+func isTerminal(stream io.Writer) bool {
+	file, ok := underlying(stream).(*os.File)
 	return ok && term.IsTerminal(int(file.Fd()))
 }
 

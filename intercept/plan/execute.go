@@ -39,7 +39,7 @@ type Executor struct {
 	plan     *Plan
 	uid      string // of the stored plan
 	root     string // UID of what owns all that was made
-	swapping bool   // a swap has begun
+	swapping bool   // something may have been swapped
 }
 
 // NewExecutor returns an executor. It sends nothing.

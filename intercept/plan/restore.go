@@ -29,7 +29,8 @@ type Restorer struct {
 	Client *Client
 
 	// Undone, unless nil, is called once the swap is undone and before anything is
-	// removed: what the agents still carry can be wound up now.
+	// removed: what the agents still carry can be wound up now. It is not called where
+	// nothing was ever swapped.
 	Undone func()
 
 	// Inside: the rights of this client are the plan's own, and go with its root.
@@ -72,10 +73,10 @@ func (r Restorer) restore(ctx context.Context, p *Plan, uid string) (*Report, er
 	if err := undoAll(ctx, r.Client, report); err != nil {
 		return report, err
 	}
-	if r.Undone != nil {
-		r.Undone()
-	}
 	if !r.hasty {
+		if r.Undone != nil {
+			r.Undone()
+		}
 		// The agents, and their way to the origin, stay as they are until no new
 		// connection comes to them: also when it was somebody else who undid the
 		// swap, for that may have been just now.

@@ -29,9 +29,10 @@ func (e *Executor) Swap(ctx context.Context) error {
 	if err := e.confirm(ctx); err != nil {
 		return err
 	}
-	e.swapping = true
 	for _, step := range e.plan.Swap {
-		if err := e.change(ctx, step); err != nil {
+		err := e.change(ctx, step)
+		e.swapping = e.swapping || !declined(err)
+		if err != nil {
 			return fmt.Errorf("%s: %w", step.What, err)
 		}
 		e.progress(step)
@@ -44,6 +45,13 @@ func (e *Executor) Swap(ctx context.Context) error {
 		return errors.Join(err, undone)
 	}
 	return err
+}
+
+// declined reports that a change was certainly not made.
+func declined(err error) bool {
+	var foreign *ForeignError
+	var orphan *OrphanError
+	return errors.As(err, &foreign) || errors.As(err, &orphan) || refused(err, http.StatusForbidden) || refused(err, http.StatusNotFound)
 }
 
 // confirm checks that the plan is still stored.

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"fmt"
 	"net/http"
 	"testing"
 	"time"
@@ -71,12 +72,22 @@ func TestSettle(t *testing.T) {
 	require.NoError(t, err)
 	require.GreaterOrEqual(t, removed.Sub(undone), settle)
 
-	// What was never swapped is removed at once.
-	server.Collect()
-	p = divert("two")
-	p.Settle = Duration(time.Hour)
-	e = NewExecutor(client, p)
-	require.NoError(t, e.Prepare(t.Context()))
-	_, err = e.Restore(t.Context())
-	require.NoError(t, err)
+	// What was never swapped is removed at once, and nobody is told that it was undone.
+	for n, swap := range []func(*Executor){
+		func(*Executor) {},
+		func(e *Executor) {
+			server.Apply(`{apiVersion: v1, kind: Service, metadata: {name: web}, spec: {selector: {app: other}}}`)
+			require.Error(t, e.Swap(t.Context()))
+		},
+	} {
+		server.Collect()
+		p = divert(fmt.Sprint(n))
+		p.Settle = Duration(time.Hour)
+		e = NewExecutor(client, p)
+		e.Undone = func() { t.Error("nothing had been swapped") }
+		require.NoError(t, e.Prepare(t.Context()))
+		swap(e)
+		_, err = e.Restore(t.Context())
+		require.NoError(t, err)
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
@@ -23,6 +24,7 @@ type Circumstances struct {
 	Notes []Note // for the user
 
 	policies []networkingv1.NetworkPolicy
+	basics   []protocolPort // where something restricts what the agent may connect to
 	quotas   []corev1.ResourceQuota
 	limits   []corev1.LimitRange
 }
@@ -66,6 +68,9 @@ func (t *Target) Look(ctx context.Context, client kubernetes.Interface, mode pla
 		return nil, err
 	}
 	c.policies = itemsOf(policies, func(l *networkingv1.NetworkPolicyList) []networkingv1.NetworkPolicy { return l.Items }, err)
+	if t.confined(c.policies) {
+		c.basics = basics(ctx, client)
+	}
 	quotas, err := client.CoreV1().ResourceQuotas(t.Namespace).List(ctx, all)
 	if err := list.failed("quotas", err); err != nil {
 		return nil, err
@@ -91,6 +96,13 @@ func (t *Target) keepsNames(mode plan.Mode) error {
 		}
 	}
 	return nil
+}
+
+// confined reports that policies restrict what the workload's pods may connect to.
+func (t *Target) confined(policies []networkingv1.NetworkPolicy) bool {
+	return slices.ContainsFunc(policies, func(p networkingv1.NetworkPolicy) bool {
+		return t.matches(&p.Spec.PodSelector) && restricts(p.Spec, networkingv1.PolicyTypeEgress)
+	})
 }
 
 // listing says what becomes of a list that failed.

@@ -220,6 +220,7 @@ func TestNetworkPolicies(t *testing.T) {
 	leaving := policies["devtun-web-agent"].Spec
 	require.Equal(t, []networkingv1.PolicyType{networkingv1.PolicyTypeEgress}, leaving.PolicyTypes)
 	require.Equal(t, map[string]string{"app": "web"}, leaving.Egress[0].To[0].PodSelector.MatchLabels)
+	require.Len(t, leaving.Egress[1].Ports, 4, "names and the API server, at the usual ports")
 
 	p, _ = planOf(t, client, "web", options(plan.Replace))
 	require.Len(t, policiesOf(t, p), 1, "it has the workload's labels, and needs the API server besides")

@@ -3,7 +3,6 @@ package target
 import (
 	"slices"
 
-	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -95,19 +94,19 @@ func (b *builder) reaching(spec networkingv1.NetworkPolicySpec) (networkingv1.Ne
 	}, len(rules) > 0
 }
 
-// leaving lets the agent to the origin, to name servers and to the API server.
-// Where those are is not known, so it is any address on their ports.
+// leaving lets the agent to the origin, to name servers and to the API server. Those may
+// be at any address.
 func (b *builder) leaving() networkingv1.NetworkPolicySpec {
-	tcp, udp := corev1.ProtocolTCP, corev1.ProtocolUDP
-	port := func(protocol *corev1.Protocol, number int32) networkingv1.NetworkPolicyPort {
-		n := intstr.FromInt32(number)
-		return networkingv1.NetworkPolicyPort{Protocol: protocol, Port: &n}
+	var ports []networkingv1.NetworkPolicyPort
+	for _, p := range b.circumstances.basics {
+		n := intstr.FromInt32(p.number)
+		ports = append(ports, networkingv1.NetworkPolicyPort{Protocol: &p.protocol, Port: &n})
 	}
 	return networkingv1.NetworkPolicySpec{
 		PodSelector: b.agentPods(), PolicyTypes: []networkingv1.PolicyType{networkingv1.PolicyTypeEgress},
 		Egress: []networkingv1.NetworkPolicyEgressRule{
 			{To: []networkingv1.NetworkPolicyPeer{{PodSelector: b.Workload.Selector}}},
-			{Ports: []networkingv1.NetworkPolicyPort{port(&udp, 53), port(&tcp, 53), port(&tcp, 443), port(&tcp, 6443)}},
+			{Ports: ports},
 		},
 	}
 }

@@ -184,6 +184,11 @@ func (s *scene) unknown(kind, name string) error {
 	return &UnknownError{Kind: kind, Name: name, Namespace: s.namespace, Candidates: slices.Compact(names)}
 }
 
+// Interceptable reports that nothing in a Service itself keeps it from being intercepted.
+func Interceptable(service *corev1.Service) bool {
+	return service.Spec.Type != corev1.ServiceTypeExternalName && len(service.Spec.Selector) > 0 && carries(service)
+}
+
 func (s *scene) ofService(service *corev1.Service) (*Target, error) {
 	object := serviceObject(service.Name)
 	switch {

@@ -154,3 +154,59 @@ func TestASessionThatIsNotWantedEnds(t *testing.T) {
 	require.ErrorIs(t, developer.Run(ctx, Handler{}), context.Canceled)
 	require.Error(t, agent.Run(t.Context(), Handler{}))
 }
+
+// jam is a transport whose writes may be stopped, while what comes is read on.
+type jam struct {
+	Transport
+	valve *valve
+}
+
+func (j *jam) Write(p []byte) (int, error) {
+	j.valve.pass()
+	return j.Transport.Write(p)
+}
+
+func (j *jam) Abort() { j.valve.Abort() }
+
+// TestAResetHoldsNoMessageUp: the stream's end has to wait for a line that is full, and
+// what the far side says next has not.
+func TestAResetHoldsNoMessageUp(t *testing.T) {
+	t.Parallel()
+	a, b := connect(t)
+	jammed := &jam{b, newValve(b)}
+	developer, agent := greet(t, a, jammed)
+	opened, said := make(chan *Stream), make(chan Message, 1)
+	run(t, developer, agent, Handler{Stream: func(ctx context.Context, _ Opening, stream *Stream) {
+		opened <- stream
+		<-ctx.Done()
+	}}, Handler{Message: func(m Message) { said <- m }})
+	idle, far := open(t, agent, opened)
+	var full []*Stream
+	for range 4 {
+		at, _ := open(t, agent, opened)
+		full = append(full, at)
+	}
+	var writing sync.WaitGroup
+	defer writing.Wait()
+	jammed.valve.set(true)
+	for _, at := range full {
+		defer at.Abort()
+		writing.Go(func() { at.Write(make([]byte, lineBuffer)) })
+	}
+	defer jammed.valve.set(false)
+	require.Eventually(t, func() bool {
+		agent.line.mu.Lock()
+		defer agent.line.mu.Unlock()
+		return len(agent.line.pending) >= lineBuffer
+	}, soon, pollEvery)
+
+	far.Abort()
+	<-idle.Broken()
+	developer.Drain()
+	select {
+	case m := <-said:
+		require.Equal(t, typeDrain, m.Type)
+	case <-time.After(soon):
+		require.Fail(t, "the message waits behind the reset")
+	}
+}

@@ -114,9 +114,8 @@ func (s *Session) wasReset(id uint32, why string) {
 	}
 	if stream != nil {
 		stream.fail(&ResetError{why})
-		stream.raw.Close()
 	}
-	s.out.post(Message{Type: typeGone, Stream: id})
+	s.end(stream, func() { s.out.post(Message{Type: typeGone, Stream: id}) })
 }
 
 // confirmed ends a stream that this side has reset.
@@ -125,9 +124,22 @@ func (s *Session) confirmed(id uint32) {
 	stream := s.streams[id]
 	s.drop(id)
 	s.mu.Unlock()
-	if stream != nil {
-		stream.raw.Close()
+	s.end(stream, func() {})
+}
+
+// end sends a stream's end, and then calls ended. It does not wait: yamux's Close lasts
+// until the line has room, which whoever handles the far side's messages must not, for
+// the next may say that a process listens no more, or ask for a sign of life. A nil
+// stream has had its end.
+func (s *Session) end(stream *Stream, ended func()) {
+	if stream == nil {
+		ended()
+		return
 	}
+	s.start(func() {
+		stream.raw.Close()
+		ended()
+	})
 }
 
 // admitted knows which of the far side's streams have been accepted. They come

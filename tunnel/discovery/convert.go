@@ -68,6 +68,10 @@ func specOf(service *corev1.Service) *spec {
 	return s
 }
 
+// Forwardable reports that nothing in a Service itself keeps it from being forwarded.
+// One without a selector may have pods all the same.
+func Forwardable(service *corev1.Service) bool { return specOf(service).Obstacle == "" }
+
 // sliceOf reduces an EndpointSlice object, or returns nil if no service owns it.
 func sliceOf(object *discoveryv1.EndpointSlice) *slice {
 	name := object.Labels[discoveryv1.LabelServiceName]

@@ -38,8 +38,8 @@ endpoints:
 	require.Len(t, service.Ports, 3)
 	pod := func(name string) Pod {
 		return Pod{name, []Port{
-			{"http", 8080, []tunnel.Endpoint{endpoint(name, 8080)}},
-			{"admin", 80, []tunnel.Endpoint{endpoint(name, 80)}},
+			{Name: "http", Number: 8080, Endpoints: []tunnel.Endpoint{endpoint(name, 8080)}},
+			{Name: "admin", Number: 80, Endpoints: []tunnel.Endpoint{endpoint(name, 80)}},
 		}}
 	}
 	require.Equal(t, []Pod{pod("web-0"), pod("web-1")}, service.Pods, "by the ports that the pods have")

@@ -18,6 +18,9 @@ type Command struct {
 	// are, so that a terminal stays one. A nil one is the null device.
 	In       io.Reader
 	Out, Err io.Writer
+	// Say, unless nil, is told what the user should know: that a program which goes on
+	// after it was asked to end is waited for, and that it is killed.
+	Say func(text string)
 	// Grace is how long the program may take to end when ctx has ended. 0 means
 	// 10 s.
 	Grace time.Duration
@@ -44,6 +47,9 @@ const killGrace = 2 * time.Second
 // the program as well, from the terminal or to the process group, are not. When
 // ctx ends, so does the program: by SIGTERM or, after Grace, by SIGKILL. ctx must
 // not be one that ends by those signals: what they mean is the program's affair.
+//
+// One that goes on after SIGINT or SIGTERM has come three times in a row, each soon
+// after the last, is killed.
 //
 // Then every process that the program has started and that still runs is ended
 // likewise.

@@ -124,6 +124,9 @@ func (k *keeper) await() {
 				if !k.doubled(o) {
 					syscall.Kill(k.program, o.signal)
 				}
+				if o.signal == syscall.SIGKILL {
+					lost = time.After(killGrace)
+				}
 				continue
 			}
 			orders = nil

@@ -23,6 +23,7 @@ func init() {
 		"run":     runRole,
 		"brief":   briefRole,
 		"count":   countRole,
+		"insist":  insistRole,
 		"limit":   limitRole,
 		"filter":  filterRole,
 		"machine": machineRole,
@@ -56,6 +57,16 @@ func runWith(args []string, rest time.Duration) int {
 	if err != nil {
 		fmt.Println(err)
 		return 99
+	}
+	return code
+}
+
+// insistRole is a runRole that says what the user should know.
+func insistRole(args []string) int {
+	c := Command{Args: args[1:], Hosts: args[0], Out: os.Stdout, Err: os.Stderr, Say: func(text string) { fmt.Println(text) }}
+	code, err := c.Run(context.Background())
+	if err != nil {
+		fmt.Println(err)
 	}
 	return code
 }

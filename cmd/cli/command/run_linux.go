@@ -31,11 +31,15 @@ func (c *Command) run(ctx context.Context, path string) (int, error) {
 	ended := make(chan error, 1)
 	go func() { ended <- k.wait() }()
 	done := ctx.Done()
+	var asked insistence
 	var overdue <-chan time.Time
 	for {
 		select {
 		case s := <-signals:
 			k.send(int(s.(syscall.Signal))) // if it fails, the keeper has ended
+			if c.insist(&asked, s) {
+				k.send(int(syscall.SIGKILL))
+			}
 		case <-done:
 			done = nil
 			k.conn.CloseWrite()

@@ -33,12 +33,16 @@ func (c *Command) run(ctx context.Context, path string) (int, error) {
 		return failure.Code(), failure
 	}
 	end, done := ended(program), ctx.Done()
+	var asked insistence
 	var grace <-chan time.Time
 	for {
 		select {
 		case s := <-signals:
 			if !shared || !inForeground() || !slices.Contains(terminals, s) {
 				program.Process.Signal(s)
+			}
+			if c.insist(&asked, s) {
+				program.Process.Kill()
 			}
 		case <-done:
 			done = nil

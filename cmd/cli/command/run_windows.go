@@ -37,8 +37,13 @@ func (c *Command) run(ctx context.Context, path string) (int, error) {
 		return 0, fmt.Errorf("put program into its job: %w", err)
 	}
 	end, done := ended(program), ctx.Done()
+	var asked insistence
 	for {
 		select {
+		case s := <-signals:
+			if c.insist(&asked, s) {
+				program.Process.Kill()
+			}
 		case <-done: // Windows cannot ask
 			done = nil
 			program.Process.Kill()

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
@@ -98,6 +99,44 @@ func TestTerminal(t *testing.T) {
 	require.NoError(t, r.Process.Signal(syscall.SIGTERM))
 	r.expect("terminated")
 	require.Equal(t, 7, r.code())
+}
+
+// TestAProgramThatIgnoresSignalsIsKilled by the third in a row, and named before.
+func TestAProgramThatIgnoresSignalsIsKilled(t *testing.T) {
+	t.Parallel() // it waits for the keeper to see no second copy
+	for _, s := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
+		r := newRunner(t, "", "sh", "-c", "trap '' INT TERM; echo ready; while :; do sleep 0.01; done")
+		r.Args[1] = "role:insist"
+		r.start()
+		r.expect("ready")
+		name := "'" + strings.Join(r.Args[3:], " ") + "'"
+		require.NoError(t, r.Process.Signal(s))
+		again := time.NewTicker(time.Millisecond) // two that come at once are one
+		defer again.Stop()
+		said := make(chan string)
+		go func() {
+			defer close(said)
+			for r.out.Scan() {
+				said <- r.out.Text()
+			}
+		}()
+		until := func(want string) {
+			for {
+				select {
+				case <-again.C:
+					require.NoError(t, r.Process.Signal(s))
+				case line := <-said:
+					require.Equal(t, want, line)
+					return
+				}
+			}
+		}
+		until("waiting for " + name + " to end; a third time within 10s kills it")
+		until("killing " + name + ", which has not ended")
+		for range said { // each further signal says so
+		}
+		require.Equal(t, 128+9, r.code())
+	}
 }
 
 func TestIgnoredSignalsStayIgnored(t *testing.T) {

@@ -60,7 +60,7 @@ func rowsOf(s status.Snapshot, at time.Time) []row {
 func serviceRow(s status.Service, namespace string) row {
 	r := row{
 		key: "service/" + s.Namespace + "/" + s.Service + "/" + s.Pod, name: within(namespace, s.Service, s.Namespace),
-		where: s.Address, pods: s.Pods, ports: portsOf(s.Ports), use: s.Use,
+		where: s.Address, pods: s.Pods, ports: status.PortList(s.Ports), use: s.Use,
 	}
 	if s.Pod != "" {
 		r.name = s.Pod + "." + r.name
@@ -130,19 +130,6 @@ func within(own, name, namespace string) string {
 		return name
 	}
 	return name + "." + namespace
-}
-
-// portsOf lists ports as LOCAL, or LOCAL:PORT where they differ.
-func portsOf(ports []status.Port) string {
-	var list []string
-	for _, port := range ports {
-		text := strconv.Itoa(port.Local)
-		if port.Local != port.Port {
-			text += ":" + strconv.Itoa(port.Port)
-		}
-		list = append(list, text)
-	}
-	return strings.Join(list, ",")
 }
 
 // order is a way to sort services: words from A on, numbers from the largest.

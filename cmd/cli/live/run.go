@@ -22,7 +22,8 @@ type Config struct {
 	// Said is what the session's command prints; nil: nothing.
 	Said *Transcript
 	// Quit, unless nil, begins the end of the session when the user wants that; the
-	// view stays until its context ends. With nil only the view ends.
+	// view stays until its context ends, and each further Ctrl-C calls Quit again. With
+	// nil only the view ends.
 	Quit func()
 
 	In     io.Reader

@@ -114,6 +114,9 @@ func (m *model) setFilter(text string) {
 func (m *model) key(press tea.KeyPressMsg) tea.Cmd {
 	name := press.String()
 	if name == "ctrl+c" {
+		if m.ending {
+			m.quit()
+		}
 		return m.end()
 	}
 	if m.editing {

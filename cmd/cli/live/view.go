@@ -143,7 +143,7 @@ func (m *model) footer() string {
 	case m.editing:
 		return title.Render("/") + m.filter + chosen.Render(" ") + "  " + m.keys([2]string{"enter", "keep"}, [2]string{"esc", "undo"})
 	case m.ending:
-		return dim.Render("please wait")
+		return dim.Render("please wait; ctrl+c again cuts off what is under way")
 	case m.page == help:
 		return m.keys(quit, [2]string{"any key", "back"})
 	case m.page == connections:

@@ -91,6 +91,9 @@ func (d *document) checkIntercept(p *Project, i int) error {
 	if err := d.duration(at+".grace", c.Grace); err != nil {
 		return err
 	}
+	if c.Grace != "" && c.Grace.Value(0) == 0 {
+		return d.at(at+".grace", "write a duration such as 1m, or leave it out", "%q is no time to come back in", c.Grace)
+	}
 	if c.EnvFormat != "" && c.EnvFile == "" {
 		return d.at(at+".envFormat", "add envFile", "envFormat is the format of envFile")
 	}

@@ -90,6 +90,7 @@ func TestFaultsHaveAPlace(t *testing.T) {
 		{"a name", "name: My Shop", `f:1:7: "My Shop" is no name for a session`},
 		{"a transport", "name: a\ntransport: ftp", `f:2:12: unknown value "ftp"`},
 		{"a duration", "forward:\n  hold: 5x", `f:2:9: "5x" is not a duration`},
+		{"no grace", "intercepts:\n- {workload: a, grace: 0s}", `f:2:24: "0s" is no time to come back in`},
 		{"a negative duration", "intercepts:\n- {workload: a, grace: -5s}", `f:2:24: "-5s" is not a duration`},
 		{"a port", "forward:\n  ports:\n  - a:1:2\n  - a:99999:1", `f:4:5: "a:99999:1" does not move a port`},
 		{"a port of an intercept", "intercepts:\n- workload: a\n  ports: [x:80]", `f:3:11: "x:80" does not say where a port goes`},

@@ -1,0 +1,80 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os/signal"
+	"sync"
+	"time"
+
+	"github.com/devtun/devtun/intercept"
+)
+
+// slowRestore is after how long it is said that the undo waits, and for what.
+const slowRestore = 5 * time.Second
+
+var errGivenUp = errors.New("given up by a second Ctrl-C")
+
+// drains is the part of an intercept.Session that drain needs.
+type drains interface {
+	Summary() intercept.Summary
+	Drain(context.Context) error
+}
+
+// drain lets end, now that the traffic goes to the origin, what the local process still
+// serves. It waits no longer than drainTimeout, nor beyond another Ctrl-C; what has not
+// ended by then is cut.
+func (i *intercepting) drain(ctx context.Context, agents drains, draining *sync.WaitGroup) {
+	asked, stop := signal.NotifyContext(ctx, endings()...)
+	said := "the traffic goes to the origin again"
+	if open := agents.Summary().Open; open > 0 {
+		said += fmt.Sprintf("; waiting up to %v for %s under way%s", drainTimeout, count(open, "connection"), i.byHand(": Ctrl-C cuts them off"))
+	}
+	i.progress("%s", said)
+	draining.Go(func() {
+		defer stop()
+		err := within(asked, drainTimeout, agents.Drain)
+		switch open := count(agents.Summary().Open, "connection"); {
+		case errors.Is(err, context.DeadlineExceeded):
+			i.progress("cutting off %s after %v", open, drainTimeout)
+		case err != nil && ctx.Err() == nil:
+			i.progress("cutting off %s", open)
+		}
+	})
+}
+
+// byHand is what a Ctrl-C does, for who can press it: not for a session in the
+// background.
+func (i *intercepting) byHand(text string) string {
+	if i.printer.held && !i.printer.streams.Terminal {
+		return ""
+	}
+	return text
+}
+
+// patiently runs the undo, which may have to wait for an API server that is being
+// restarted. When that takes long it is said, and from then on Ctrl-C gives up: an
+// impatient second one before that would only leave half of it undone.
+func (i *intercepting) patiently(ctx context.Context, slow time.Duration, undo func(context.Context) error) error {
+	ctx, end := context.WithCancelCause(ctx)
+	var naming sync.WaitGroup
+	defer naming.Wait()
+	defer end(nil)
+	naming.Go(func() {
+		late := time.NewTimer(slow)
+		defer late.Stop()
+		select {
+		case <-late.C:
+		case <-ctx.Done():
+			return
+		}
+		asked, stop := signal.NotifyContext(ctx, endings()...)
+		defer stop()
+		i.progress("waiting up to %v for the API server, to restore %s%s", restoreTimeout-slow, i.plan.Workload,
+			i.byHand(fmt.Sprintf(": Ctrl-C gives up, and 'devtun restore %s -n %s' does it later", i.plan.Name, i.plan.Namespace)))
+		<-asked.Done()
+		end(errGivenUp)
+	})
+	return within(ctx, restoreTimeout, undo)
+}

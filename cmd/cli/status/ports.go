@@ -1,0 +1,43 @@
+package status
+
+import (
+	"fmt"
+	"strings"
+)
+
+// PortList lists ports for people as LOCAL, or LOCAL:PORT where they differ. Three and
+// more in a row are a range, as 8000-8249 or 8000-8249:9000-9249: some services have
+// hundreds. Without ports it is empty.
+func PortList(ports []Port) string {
+	var list []string
+	for len(ports) > 0 {
+		n := run(ports)
+		if n < 3 {
+			n = 1
+		}
+		first, last := ports[0], ports[n-1]
+		text := span(first.Local, last.Local)
+		if first.Local != first.Port {
+			text += ":" + span(first.Port, last.Port)
+		}
+		list = append(list, text)
+		ports = ports[n:]
+	}
+	return strings.Join(list, ",")
+}
+
+// run counts the ports from the first on of which each is the next number, on both sides.
+func run(ports []Port) int {
+	n := 1
+	for n < len(ports) && ports[n].Local == ports[0].Local+n && ports[n].Port == ports[0].Port+n {
+		n++
+	}
+	return n
+}
+
+func span(first, last int) string {
+	if first == last {
+		return fmt.Sprint(first)
+	}
+	return fmt.Sprintf("%d-%d", first, last)
+}
