@@ -57,7 +57,7 @@ var exitCodes = []struct {
 	{ExitMachine, "the hosts file cannot be written, or a port needs more rights"},
 	{ExitRefused, "what was named cannot be intercepted, or its agent does not start"},
 	{ExitConflict, "restored, but for what somebody else has changed meanwhile"},
-	{ExitNoSession, "status, logs: no session runs"},
+	{ExitNoSession, "status, logs, down: no session runs, or none of that name"},
 	{ExitNotExecutable, "run, intercept: the command cannot be executed"},
 	{ExitNoCommand, "run, intercept: there is no such command"},
 }

@@ -3,6 +3,7 @@ package cli
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -93,8 +94,8 @@ func newDown(streams Streams) *cobra.Command {
 		Short: "End a session that 'devtun up' has started",
 		Long: `End a session and put everything back: workloads, names, files. It returns when that
 is done. NAME is the session's, as 'devtun status' shows it; without it that of the
-project file in this folder is meant, or else the only one. If none runs, it says so,
-and all is well.`,
+project file in this folder is meant, or else the only one; if none runs, it says so,
+and all is well. One that is named and does not run is an error, with exit code 11.`,
 		Example: `  devtun down
   devtun down shop
   devtun down --all`,
@@ -128,8 +129,8 @@ func runDown(ctx context.Context, args []string, all bool, streams Streams) erro
 		if err != nil {
 			return err
 		}
-		if typed := given(args); name == "" && typed != "" && near(typed, running) != "" {
-			return noSession(typed, running) // a slip, more likely than not
+		if typed := given(args); name == "" && typed != "" {
+			return noSession(typed, running)
 		}
 		names = slices.DeleteFunc([]string{name}, func(name string) bool { return name == "" })
 	}
@@ -137,12 +138,15 @@ func runDown(ctx context.Context, args []string, all bool, streams Streams) erro
 		fmt.Fprintln(streams.Out, "no session runs")
 		return nil
 	}
+	var errs []error // one that does not end keeps no other from ending
 	for _, name := range names {
-		if err := endSession(ctx, directory, name, streams); err != nil {
-			return err
+		err := endSession(ctx, directory, name, streams)
+		if all && errors.Is(err, background.ErrNone) {
+			continue // it has ended by itself
 		}
+		errs = append(errs, err)
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // endSession ends a session and waits until everything has been put back.
