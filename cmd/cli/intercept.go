@@ -62,7 +62,10 @@ At the end, by Ctrl-C or with COMMAND, everything is put back. If devtun is kill
 The namespace's other services are forwarded meanwhile as 'devtun forward' does it,
 unless --no-forward says otherwise. Without a COMMAND a terminal shows the same table
 as there, with where each port's traffic goes. A COMMAND runs with the container's
-environment over its own.`,
+environment over its own, but for PATH, HOME, HOSTNAME and what else describes a
+machine; --env-file has the same. What it says of the pod itself (its name, with the
+ordinal in a StatefulSet, and its addresses) is the agent's: two processes should not
+pass for one.`,
 		Example: `  # requests to service-middle arrive at the process that listens here
   devtun intercept service-middle
 
@@ -102,10 +105,10 @@ environment over its own.`,
 	flags.DurationVar(&o.grace, "grace", 0, fmt.Sprintf("how long the agent waits for a devtun that is gone, before it restores (default: %v, %v with --replace)", plan.Divert.DefaultGrace(), plan.Replace.DefaultGrace()))
 	flags.StringVar(&o.image, "agent-image", "", "the agent's image (default: $"+imageVariable+", or else what 'devtun image save' makes)")
 	flags.StringVar(&o.container, "container", "", "container whose environment and files are wanted (default: the one that listens)")
-	flags.StringVar(&o.envFile, "env-file", "", "write the container's environment to this file")
-	flags.StringVar(&o.envJSON, "env-json", "", "write the container's environment to this file as JSON")
+	flags.StringVar(&o.envFile, "env-file", "", "write the container's environment to this file, but for what describes its machine (PATH, HOME, HOSTNAME and the like)")
+	flags.StringVar(&o.envJSON, "env-json", "", "write the same to this file as JSON")
 	flags.StringVar(&o.envFormat, "env-format", "", "format of --env-file: dotenv, docker, sh, json (default: by its name)")
-	flags.StringVar(&o.files, "files", "", "write the container's mounted ConfigMaps, Secrets and the like below this directory")
+	flags.StringVar(&o.files, "files", "", "write the container's mounted ConfigMaps, Secrets and downward files below this directory; what is mounted besides (tokens, emptyDir, hostPath, claims) is named")
 	flags.BoolVar(&o.keep, "keep", false, "keep what --env-file, --env-json and --files have written")
 	flags.BoolVar(&o.noForward, "no-forward", false, "do not forward the namespace's other services")
 	flags.StringVar(&o.hosts, "hosts", "", "who sees their names: 'private' for the COMMAND alone, 'system' for this machine (default: as for devtun run)")

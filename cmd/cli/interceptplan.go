@@ -71,6 +71,9 @@ func (o *interceptOptions) plan(ctx context.Context, printer *printer) (*interce
 	for _, note := range slices.Concat(i.found.Notes, circumstances.Notes) {
 		i.printer.note(note.Text, note.Hint)
 	}
+	if note, some := i.found.Unbrought(o.container); some && o.files != "" {
+		i.printer.note(note.Text, note.Hint)
+	}
 	return i, i.compute(ctx, circumstances)
 }
 
