@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -157,6 +158,9 @@ func (o *interceptOptions) validate() error {
 	}
 	if _, err := handover.ParseFormat(o.envFormat); o.envFormat != "" && err != nil {
 		return usage("one of dotenv, docker, sh, json", "unknown --env-format %q", o.envFormat)
+	}
+	if o.envFile != "" && filepath.Clean(o.envFile) == filepath.Clean(o.envJSON) {
+		return usage("name two files", "--env-file and --env-json are both to be written to %s", o.envFile)
 	}
 	if o.hosts == "" {
 		o.hosts = systemHosts

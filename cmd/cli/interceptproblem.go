@@ -26,6 +26,8 @@ func intercepts(err error) *Problem {
 	var refusal *wire.Refusal
 	var theirs *handover.ForeignError
 	var busy *handover.BusyError
+	var ledger *handover.LedgerError
+	var disk *handover.DiskError
 	switch {
 	case errors.As(err, &misnamed):
 		return &Problem{Err: err, Code: ExitUsage, Hint: "write NAME, svc/NAME, deploy/NAME or sts/NAME"}
@@ -52,6 +54,10 @@ func intercepts(err error) *Problem {
 		return &Problem{Err: err, Code: ExitMachine, Hint: "devtun overwrites nothing that is not its own: name another file, or move this one away"}
 	case errors.As(err, &busy):
 		return &Problem{Err: err, Code: ExitInUse, Hint: "name another file: each session needs its own"}
+	case errors.As(err, &ledger):
+		return &Problem{Err: err, Code: ExitMachine, Hint: "devtun notes there what it hands over, to remove it in the end: make room for it, or have XDG_STATE_HOME name a folder that you may write to"}
+	case errors.As(err, &disk):
+		return &Problem{Err: err, Code: ExitMachine, Hint: "have --env-file, --env-json and --files name places that you may write to, in folders that are there"}
 	case errors.Is(err, errRestored):
 		return &Problem{Err: err, Code: ExitRefused, Hint: "run the command again to intercept anew"}
 	case errors.As(err, &status):

@@ -24,13 +24,31 @@ const sharedHint = "have the process listen on localhost alone, or on another po
 func newSharedPorts(locals []intercept.Local) *sharedPorts {
 	s := &sharedPorts{services: make(map[int][]string)}
 	for _, l := range locals {
-		host, port, err := net.SplitHostPort(l.Address)
-		number, numberErr := strconv.Atoi(port)
-		if err == nil && numberErr == nil && (host == "localhost" || net.ParseIP(host).IsLoopback()) {
-			s.services[number] = nil
+		if port, here := herePort(l.Address); here {
+			s.services[port] = nil
 		}
 	}
 	return s
+}
+
+// herePort is the port of a local address that is this machine's loopback, or all of its
+// addresses; false for another machine's.
+func herePort(address string) (int, bool) {
+	host, port, err := net.SplitHostPort(address)
+	number, numberErr := strconv.Atoi(port)
+	if err != nil || numberErr != nil {
+		return 0, false
+	}
+	ip := net.ParseIP(host)
+	return number, host == "" || host == "localhost" || ip.IsLoopback() || ip.IsUnspecified()
+}
+
+// hereAs is a local address, all of this machine's written in one way.
+func hereAs(address string) string {
+	if port, here := herePort(address); here {
+		return net.JoinHostPort("localhost", strconv.Itoa(port))
+	}
+	return address
 }
 
 // add takes note of a forward.

@@ -30,14 +30,14 @@ spec:
     spec:
       automountServiceAccountToken: false
       containers:
-      - {name: c, ports: [{name: http, containerPort: 80}, {name: admin, containerPort: 81}], volumeMounts: [{name: config, mountPath: /etc/web}]}
+      - {name: c, ports: [{name: http, containerPort: 80}, {name: clock, containerPort: 123, protocol: UDP}, {name: admin, containerPort: 81}], volumeMounts: [{name: config, mountPath: /etc/web}]}
       - {name: d, volumeMounts: [{name: host, mountPath: /host}, {name: claim, mountPath: /claim}, {name: scratch, mountPath: /scratch}, {name: trust, mountPath: /trust}]}
       volumes:
       - {name: config, configMap: {name: config}}
       - {name: host, hostPath: {path: /}}
       - {name: claim, persistentVolumeClaim: {claimName: claim}}
       - {name: scratch}
-      - {name: trust, projected: {sources: [{configMap: {name: config}}, {clusterTrustBundle: {name: x, path: y}}]}}
+      - {name: trust, projected: {sources: [{configMap: {name: config}}, {clusterTrustBundle: {name: trust, path: ca.crt}}]}}
 `)
 	require.Empty(t, text("deploy/web", ""))
 	require.Equal(t, "--files does not bring /host (hostPath), /claim (persistentVolumeClaim), /scratch (emptyDir), /trust (clusterTrustBundle): they are the pods' own", text("deploy/web", "d"))
