@@ -181,6 +181,9 @@ func (o *forwardOptions) forward(ctx context.Context, tracker *status.Tracker, p
 	tracker.In(cluster.context, selected.namespace)
 	told := func(event session.Event) {
 		tracker.Forward(event)
+		if event.Ready != nil && event.Ready.Services == 0 && !printer.part {
+			tell(session.Event{Warning: &session.WarningEvent{Message: selected.nothing()}})
+		}
 		tell(event)
 	}
 	hosts, machine, err := open()

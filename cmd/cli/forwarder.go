@@ -187,7 +187,7 @@ func (f *forwarder) watch(ctx context.Context, selected *selection, first func(c
 			}
 			late.Stop()
 			if err := selected.known(changes); err != nil {
-				return err
+				return f.cluster.elsewhere(w.ctx, err)
 			}
 			trouble.start()
 			if err := first(w.ctx, changes); err != nil {

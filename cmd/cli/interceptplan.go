@@ -58,7 +58,7 @@ func (o *interceptOptions) plan(ctx context.Context, printer *printer) (*interce
 		return nil, err
 	}
 	if i.found, err = target.Resolve(ctx, cluster.client, selected.namespace, o.name); err != nil {
-		return nil, err
+		return nil, cluster.elsewhere(ctx, err)
 	}
 	if i.locals, err = o.locals(i.found); err != nil {
 		return nil, err

@@ -59,7 +59,7 @@ func unknownService(key discovery.Key, all discovery.Changes) error {
 	if name := near(key.Name, names); name != "" {
 		hint = fmt.Sprintf("did you mean %s?", name)
 	}
-	return &Problem{Err: fmt.Errorf("no service %q in namespace %q", key.Name, key.Namespace), Code: ExitNotFound, Hint: hint}
+	return &Problem{Err: &missingService{key}, Code: ExitNotFound, Hint: hint}
 }
 
 func knownPort(service *discovery.Service, remap session.Remap) error {

@@ -130,7 +130,7 @@ func (o *restoreOptions) selected(namespace string, plans []*plan.Plan) ([]*plan
 	}
 	switch {
 	case o.name != "":
-		hint := "none stands there; other namespaces: -n"
+		hint := "none stands there; 'devtun list -A' shows those of other namespaces"
 		if len(names) > 0 {
 			hint = "there are " + strings.Join(names, ", ")
 		}
@@ -141,7 +141,7 @@ func (o *restoreOptions) selected(namespace string, plans []*plan.Plan) ([]*plan
 	case len(plans) > 1 && !o.all:
 		return nil, usage("name one of "+strings.Join(names, ", ")+", or pass --all", "%d intercepts stand in namespace %q", len(plans), namespace)
 	case len(plans) == 0 && !o.all:
-		return nil, &Problem{Err: fmt.Errorf("no intercept stands in namespace %q", namespace), Code: ExitNotFound, Hint: "other namespaces: -n"}
+		return nil, &Problem{Err: fmt.Errorf("no intercept stands in namespace %q", namespace), Code: ExitNotFound, Hint: "'devtun list -A' shows those of other namespaces"}
 	}
 	return plans, nil
 }
