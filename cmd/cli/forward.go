@@ -143,15 +143,19 @@ func runForward(ctx context.Context, o *forwardOptions, streams Streams, start h
 	if err := o.validate(); err != nil {
 		return err
 	}
-	ctx, quit := context.WithCancel(ctx)
+	ctx, end := context.WithCancelCause(ctx)
+	quit := func() { end(nil) }
 	defer quit()
-	tracker := status.NewTracker("", "")
+	f, lost := openForeground("forward", func() { end(errDown) })
+	defer func() { f.close(err) }()
+	tracker := f.view
 	defer context.AfterFunc(ctx, func() { tracker.State(status.Ending) })()
 	view := openView(&streams, tracker, o.plain || o.output != "", quit)
 	defer view.close()
 	printer := newPrinter(streams.plainly(o.plain), o.output, o.verbose)
 	defer func() { printer.end(err) }()
 	printer.starting("forward")
+	printer.lost(lost)
 	print := view.tell(printer.tell)
 	tell := func(event session.Event) {
 		print(event)

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/spf13/cobra"
 
+	"github.com/devtun/devtun/cmd/cli/session"
 	"github.com/devtun/devtun/cmd/cli/status"
 	"github.com/devtun/devtun/dns/helper"
 	"github.com/devtun/devtun/intercept/handover"
@@ -213,10 +214,20 @@ func runIntercept(ctx context.Context, o *interceptOptions, streams Streams, sta
 	if err := o.validate(); err != nil {
 		return err
 	}
-	ctx, quit := context.WithCancel(ctx)
+	ctx, end := context.WithCancelCause(ctx)
+	quit := func() { end(nil) }
 	defer quit()
 	tracker := status.NewTracker("", "")
-	defer context.AfterFunc(ctx, func() { tracker.State(status.Ending) })()
+	var lost *session.WarningEvent
+	if !o.dryRun {
+		var f *foreground
+		f, lost = openForeground("intercept", func() { end(errDown) })
+		defer func() { f.close(err) }()
+		tracker = f.view
+	}
+	if len(o.command) == 0 { // it may go on for as long as it likes
+		defer context.AfterFunc(ctx, func() { tracker.State(status.Ending) })()
+	}
 	view := openView(&streams, tracker, o.plain || o.output != "" || o.dryRun || len(o.command) > 0, quit)
 	defer view.close()
 	printer := newPrinter(streams.plainly(o.plain), o.output, o.verbose)
@@ -224,6 +235,7 @@ func runIntercept(ctx context.Context, o *interceptOptions, streams Streams, sta
 	printer.part = true
 	if !o.dryRun {
 		printer.starting("intercept")
+		printer.lost(lost)
 	}
 	s, err := o.plan(ctx, printer)
 	if err != nil || o.dryRun {

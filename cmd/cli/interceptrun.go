@@ -180,12 +180,12 @@ func (h *holding) hold(ctx, beside context.Context, start helper.Start) error {
 	return h.command(ctx)
 }
 
-// command runs the program; a failure of the intercept ends it.
+// command runs the program; a failure of the intercept ends it, and 'devtun down'.
 func (h *holding) command(ctx context.Context) error {
 	running, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer end()
 	stop := context.AfterFunc(ctx, func() {
-		if failure(ctx) != nil {
+		if failure(ctx) != nil || errors.Is(context.Cause(ctx), errDown) {
 			end()
 		}
 	})

@@ -117,7 +117,7 @@ type commandError struct{ code int }
 
 func (e *commandError) Error() string { return fmt.Sprintf("the command ended with %d", e.code) }
 
-func runRun(ctx context.Context, o *runOptions, streams Streams, start helper.Start) error {
+func runRun(ctx context.Context, o *runOptions, streams Streams, start helper.Start) (err error) {
 	if err := o.validate(); err != nil {
 		return err
 	}
@@ -125,6 +125,10 @@ func runRun(ctx context.Context, o *runOptions, streams Streams, start helper.St
 	if err := program.Check(); err != nil {
 		return err
 	}
+	ctx, down := context.WithCancelCause(ctx)
+	defer down(nil)
+	f, lost := openForeground("run", func() { down(errDown) })
+	defer func() { f.close(err) }()
 	names, err := openNames(o.hosts, start)
 	if err != nil {
 		return err
@@ -140,9 +144,10 @@ func runRun(ctx context.Context, o *runOptions, streams Streams, start helper.St
 	watcher := &runWatcher{printer: newPrinter(streams, "", o.verbose), ready: make(chan struct{}),
 		hint: ", or move the port: --port SERVICE:8080:80"}
 	watcher.printer.starting("run")
+	watcher.printer.lost(lost)
 	forwarded := make(chan error, 1)
 	go func() {
-		forwarded <- o.forward(forwarding, status.NewTracker("", ""), watcher.printer, watcher.tell, names.open)
+		forwarded <- o.forward(forwarding, f.view, watcher.printer, watcher.tell, names.open)
 	}()
 	select {
 	case err := <-forwarded:
@@ -152,7 +157,16 @@ func runRun(ctx context.Context, o *runOptions, streams Streams, start helper.St
 	if !unlink() {
 		return <-forwarded
 	}
-	code, err := program.Run(context.WithoutCancel(ctx))
+	f.view.State(status.Ready)
+	running, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	defer context.AfterFunc(ctx, func() {
+		if errors.Is(context.Cause(ctx), errDown) {
+			stop()
+		}
+	})()
+	code, err := program.Run(running)
+	f.view.State(status.Ending)
 	end()
 	return errors.Join(<-forwarded, ended(code, err))
 }
