@@ -152,6 +152,7 @@ func (h *holding) hold(ctx, beside context.Context, start helper.Start) error {
 		return unlessEnded(ctx, err)
 	}
 	defer names.close()
+	told := h.tellPorts(ctx)
 	if err := within(ctx, swapTimeout, h.executor.Swap); err != nil {
 		return unlessEnded(ctx, err)
 	}
@@ -168,6 +169,7 @@ func (h *holding) hold(ctx, beside context.Context, start helper.Start) error {
 	defer stop()
 	watchers.Go(func() { h.agents.WatchChanges(watching) })
 	watchers.Go(func() { h.keepPlan(watching) })
+	watchers.Go(func() { h.watchPorts(watching, told) })
 	if h.plan.Mode == plan.Divert {
 		watchers.Go(func() { h.evict(watching) })
 	}
