@@ -26,6 +26,10 @@ func (p Process) String() string {
 	return fmt.Sprintf("%s (pid %d)", p.Name, p.PID)
 }
 
+// PortHolder is the process that listens on addr, or on its port of all addresses: zero
+// where the system does not tell (it is another user's, or not Linux).
+func PortHolder(addr netip.AddrPort) Process { return portHolder(addr) }
+
 // ListenError says why an address cannot be listened on. It unwraps to the
 // system's reason; the three that have a cure are in use, no right to a low
 // port, and no such address (errors.Is with syscall.EADDRINUSE, EACCES and

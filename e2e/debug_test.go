@@ -172,5 +172,7 @@ func TestNoDebuggerWithoutASession(t *testing.T) {
 	require.Error(t, run.err)
 	require.Equal(t, before, hostsFile(t))
 	assert.NoFileExists(t, filepath.Join(e.folder, "service-middle", ".env"))
-	e.run("devtun down service-middle") // VS Code does not, but somebody may
+	down := e.start(e.task("devtun down service-middle")) // VS Code does not, but somebody may
+	<-down.ended
+	require.Contains(t, down.said(), `no session "service-middle" runs`)
 }

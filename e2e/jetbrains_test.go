@@ -120,5 +120,6 @@ func TestJetBrainsSteps(t *testing.T) {
 	require.NoFileExists(t, filepath.Join(e.folder, "service-middle", ".env"))
 
 	down, err := e.script("devtun down service-middle").CombinedOutput()
-	require.NoError(t, err, string(down))
+	require.Error(t, err)
+	require.Contains(t, string(down), `no session "service-middle" runs`)
 }

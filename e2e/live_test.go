@@ -54,7 +54,7 @@ func TestLiveViewOfForwards(t *testing.T) {
 	s.enter(devtunPath() + " forward -n " + n.name)
 
 	text := s.shows(`› *○ api .* no ready pod$`)
-	require.Regexp(t, `(?m)^devtun +`+n.name+` in .* 2 services +0 open .* ready$`, text)
+	require.Regexp(t, `(?m)^devtun forward\.\d+ +`+n.name+` in .* 2 services +0 open .* ready$`, text)
 	require.Regexp(t, `(?m)^ +SERVICE▲ +ADDRESS .* PODS +OPEN +SENT/s +RECV/s +LAST ERROR$`, text)
 	require.Regexp(t, `(?m)^ ● web +127\.\S+ .* 2 +0 +- +-$`, text)
 	require.Regexp(t, `(?m) ready: 2 services, 20 ports in `, text, "what was said stands below")
@@ -256,7 +256,7 @@ func TestLiveViewOfAnIntercept(t *testing.T) {
 	text := s.shows(`^›○ service-middle:8080 +→ the origin .* 2 +0 `)
 	require.Regexp(t, `(?m)^ +INTERCEPTED +TRAFFIC `, text)
 	require.Regexp(t, `(?m)^ ● service-back `, text)
-	require.Regexp(t, `(?m)^devtun +`+n.name+` in .* 1 intercept, 3 services `, text)
+	require.Regexp(t, `(?m)^devtun intercept\.\d+ +`+n.name+` in .* 1 intercept, 3 services `, text)
 
 	local.start()
 	s.shows(`^›● service-middle:8080 +→ localhost:` + strings.TrimSuffix(local.port(), ":8080") + ` `)

@@ -162,7 +162,8 @@ func TestUpInTheBackground(t *testing.T) {
 	l.until("the local process answers", byDeveloper)
 	environment, err := os.ReadFile(filepath.Join(f.path, ".env"))
 	require.NoError(t, err)
-	require.Contains(t, string(environment), "HOSTNAME=")
+	require.Contains(t, string(environment), "SERVICE_BACK_SERVICE_HOST=")
+	require.NotRegexp(t, `(?m)^(HOSTNAME|PATH|HOME)=`, string(environment), "they are this machine's")
 
 	s := f.status()
 	require.Equal(t, status.Ready, s.State)

@@ -14,6 +14,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/kubernetes/scheme"
@@ -27,6 +28,7 @@ import (
 type apiServer struct {
 	objects      []unstructured.Unstructured
 	denied       []string // as right.String writes them
+	forbidden    []string // namespaces of which nothing is listed; "all" for all at once, "namespaces" for themselves
 	unauthorized bool
 }
 
@@ -63,6 +65,7 @@ func (s *apiServer) handler() http.Handler {
 	mux.HandleFunc("GET /apis/discovery.k8s.io/v1/namespaces/{namespace}/endpointslices", s.collection("EndpointSlice"))
 	for kind, path := range collections {
 		mux.HandleFunc("GET "+path, s.collection(kind))
+		mux.HandleFunc("GET "+strings.Replace(path, "/namespaces/{namespace}", "", 1), s.collection(kind))
 	}
 	mux.HandleFunc("POST /apis/authorization.k8s.io/v1/selfsubjectaccessreviews", s.review)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -98,9 +101,18 @@ func (s *apiServer) collection(kind string) http.HandlerFunc {
 			return
 		}
 		namespace := r.PathValue("namespace")
+		if s.forbids(kind, namespace) {
+			refuse(w, apierrors.NewForbidden(schema.GroupResource{Resource: kind}, "", errors.New("not for you")))
+			return
+		}
+		fields, err := fields.ParseSelector(r.URL.Query().Get("fieldSelector"))
+		if err != nil {
+			refuse(w, apierrors.NewBadRequest(err.Error()))
+			return
+		}
 		found := []unstructured.Unstructured{}
 		for _, object := range s.objects {
-			if object.GetKind() == kind && selector.Matches(labels.Set(object.GetLabels())) &&
+			if object.GetKind() == kind && selector.Matches(labels.Set(object.GetLabels())) && named(fields, object.GetName()) &&
 				(namespace == "" || namespace == object.GetNamespace()) {
 				found = append(found, object)
 			}
@@ -113,6 +125,23 @@ func (s *apiServer) collection(kind string) http.HandlerFunc {
 			"apiVersion": version1(kind), "kind": kind + "List", "metadata": metav1.ListMeta{ResourceVersion: "1"}, "items": items(found),
 		})
 	}
+}
+
+// forbids reports whether a collection may not be listed.
+func (s *apiServer) forbids(kind, namespace string) bool {
+	switch {
+	case kind == "Namespace":
+		namespace = "namespaces"
+	case namespace == "":
+		namespace = "all"
+	}
+	return slices.Contains(s.forbidden, namespace)
+}
+
+// named reports whether fields select an object of that name.
+func named(selected fields.Selector, name string) bool {
+	wanted, asked := selected.RequiresExactMatch("metadata.name")
+	return !asked || wanted == name
 }
 
 // watch sends what there is, if asked to, and then nothing until the client goes.

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -23,7 +24,10 @@ earlier boot of this machine has known, and finish what a killed one was writing
 likewise loopback addresses (macOS), the files of 'devtun run', environment and files
 of intercepted containers, and the logs and sockets of 'devtun up'. Address leases
 need no cleaning: the system ends them with their process.
-Sessions that still run keep theirs. Every other devtun does the same on its way.`,
+Sessions that still run keep theirs. Every other devtun does the same on its way.
+
+It says what it has removed. What it cannot remove keeps it from nothing else; it says
+so at the end, with the exit code of the first failure.`,
 		Example: `  devtun clean
   devtun clean --hosts-file ./hosts`,
 		Args:        noArgs,
@@ -36,42 +40,50 @@ Sessions that still run keep theirs. Every other devtun does the same on its way
 	return cmd
 }
 
+// runClean does all that it can: what cannot be removed keeps nothing else from being.
 func runClean(ctx context.Context, hostsFile string, streams Streams, start helper.Start) error {
-	hosts, machine, err := openMachine(hostsFile, start)
-	if err != nil {
-		return err
+	steps := []func() ([]string, error){
+		func() ([]string, error) { return cleanMachine(ctx, hostsFile, start) },
+		cleanPrivate,
+		cleanHandover,
+		cleanSessions,
 	}
-	defer machine.Close()
-	did, err := cleanHosts(ctx, hosts, machine)
-	if err == nil {
-		var removed []string
-		removed, err = cleanAddresses(ctx, machine)
-		did = append(did, removed...)
-	}
-	if err == nil {
-		var removed []string
-		removed, err = command.CleanPrivate()
-		for _, dir := range removed {
-			did = append(did, "removed the hosts file that a 'devtun run' had for its command: "+dir)
+	var errs []error
+	cleaned := false
+	for _, step := range steps {
+		did, err := step()
+		for _, line := range did {
+			fmt.Fprintln(streams.Out, line)
+			cleaned = true
 		}
+		errs = append(errs, err)
 	}
-	if err == nil {
-		var removed []string
-		removed, err = cleanHandover()
-		did = append(did, removed...)
-	}
-	if err == nil {
-		var removed []string
-		removed, err = cleanSessions()
-		did = append(did, removed...)
-	}
-	for _, line := range did {
-		fmt.Fprintln(streams.Out, line)
-	}
-	if err == nil && len(did) == 0 {
+	err := errors.Join(errs...)
+	if err == nil && !cleaned {
 		fmt.Fprintln(streams.Out, "nothing to clean")
 	}
 	return err
+}
+
+// cleanMachine removes names and addresses.
+func cleanMachine(ctx context.Context, hostsFile string, start helper.Start) (did []string, err error) {
+	hosts, machine, err := openMachine(hostsFile, start)
+	if err != nil {
+		return nil, err
+	}
+	defer machine.Close()
+	did, err = cleanHosts(ctx, hosts, machine)
+	removed, aerr := cleanAddresses(ctx, machine)
+	return append(did, removed...), errors.Join(err, aerr)
+}
+
+// cleanPrivate removes the hosts files that killed 'devtun run' had for their commands.
+func cleanPrivate() (did []string, err error) {
+	removed, err := command.CleanPrivate()
+	for _, dir := range removed {
+		did = append(did, "removed the hosts file that a 'devtun run' had for its command: "+dir)
+	}
+	return did, err
 }
 
 // cleanHosts removes names, and asks for no rights where there are none to remove.

@@ -46,6 +46,7 @@ type cluster struct {
 	namespace string // the context's
 	contexts  []string
 	reserved  []string // host names that no service may get, see reservedNames
+	named     []string // namespaces of this cluster that the kubeconfig names
 }
 
 // connect reads the kubeconfig. It sends nothing.
@@ -82,6 +83,16 @@ func (k *kubeFlags) connect() (*cluster, error) {
 	if c.namespace, _, err = loader.Namespace(); err != nil {
 		return nil, noKubeconfig(err)
 	}
+	c.named = []string{c.namespace}
+	if of := raw.Contexts[c.context]; of != nil {
+		for _, other := range raw.Contexts {
+			if other.Cluster == of.Cluster && other.Namespace != "" {
+				c.named = append(c.named, other.Namespace)
+			}
+		}
+	}
+	slices.Sort(c.named)
+	c.named = slices.Compact(c.named)
 	return c, nil
 }
 

@@ -144,15 +144,19 @@ func runForward(ctx context.Context, o *forwardOptions, streams Streams, start h
 	if err := o.validate(); err != nil {
 		return err
 	}
-	ctx, quit := context.WithCancel(ctx)
+	ctx, end := context.WithCancelCause(ctx)
+	quit := func() { end(nil) }
 	defer quit()
-	tracker := status.NewTracker("", "")
+	f, lost := openForeground("forward", func() { end(errDown) })
+	defer func() { f.close(err) }()
+	tracker := f.view
 	defer context.AfterFunc(ctx, func() { tracker.State(status.Ending) })()
 	view := openView(&streams, tracker, o.plain || o.output != "", quit)
 	defer view.close()
 	printer := newPrinter(streams.plainly(o.plain), o.output, o.verbose)
 	defer func() { printer.end(err) }()
 	printer.starting("forward")
+	printer.lost(lost)
 	print := view.tell(printer.tell)
 	tell := func(event session.Event) {
 		print(event)
@@ -185,6 +189,9 @@ func (o *forwardOptions) forward(ctx context.Context, tracker *status.Tracker, p
 	tracker.In(cluster.context, selected.namespace)
 	told := func(event session.Event) {
 		tracker.Forward(event)
+		if event.Ready != nil && event.Ready.Services == 0 && !printer.part {
+			tell(session.Event{Warning: &session.WarningEvent{Message: selected.nothing()}})
+		}
 		tell(event)
 	}
 	hosts, machine, err := open()

@@ -191,10 +191,7 @@ func (f *forwarder) watch(ctx context.Context, selected *selection, first func(c
 			}
 			late.Stop()
 			if err := selected.known(changes); err != nil {
-				return err
-			}
-			if text := selected.nothing(changes); text != "" {
-				f.tell(session.Event{Warning: &session.WarningEvent{Message: text}})
+				return f.cluster.elsewhere(w.ctx, err)
 			}
 			trouble.start()
 			if err := first(w.ctx, changes); err != nil {

@@ -4,12 +4,14 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/spf13/cobra"
 
+	"github.com/devtun/devtun/cmd/cli/session"
 	"github.com/devtun/devtun/cmd/cli/status"
 	"github.com/devtun/devtun/dns/helper"
 	"github.com/devtun/devtun/intercept/handover"
@@ -72,7 +74,10 @@ itself.
 The namespace's other services are forwarded meanwhile as 'devtun forward' does it,
 unless --no-forward says otherwise. Without a COMMAND a terminal shows the same table
 as there, with where each port's traffic goes. A COMMAND runs with the container's
-environment over its own.`,
+environment over its own, but for PATH, HOME, HOSTNAME and what else describes a
+machine; --env-file has the same. What it says of the pod itself (its name, with the
+ordinal in a StatefulSet, and its addresses) is the agent's: two processes should not
+pass for one.`,
 		Example: `  # requests to service-middle arrive at the process that listens here
   devtun intercept service-middle
 
@@ -117,10 +122,10 @@ environment over its own.`,
 	flags.DurationVar(&o.grace, "grace", 0, fmt.Sprintf("how long the agent waits for a devtun that is gone, before it restores; not 0s, with which any blink of the network would restore (default: %v, %v with --replace)", plan.Divert.DefaultGrace(), plan.Replace.DefaultGrace()))
 	flags.StringVar(&o.image, "agent-image", "", "the agent's image (default: $"+imageVariable+", or else what 'devtun image save' makes)")
 	flags.StringVar(&o.container, "container", "", "container whose environment and files are wanted (default: the one that listens)")
-	flags.StringVar(&o.envFile, "env-file", "", "write the container's environment to this file")
-	flags.StringVar(&o.envJSON, "env-json", "", "write the container's environment to this file as JSON")
+	flags.StringVar(&o.envFile, "env-file", "", "write the container's environment to this file, but for what describes its machine (PATH, HOME, HOSTNAME and the like)")
+	flags.StringVar(&o.envJSON, "env-json", "", "write the same to this file as JSON")
 	flags.StringVar(&o.envFormat, "env-format", "", "format of --env-file: dotenv, docker, sh, json (default: by its name)")
-	flags.StringVar(&o.files, "files", "", "write the container's mounted ConfigMaps, Secrets and the like below this directory")
+	flags.StringVar(&o.files, "files", "", "write the container's mounted ConfigMaps, Secrets and downward files below this directory; what is mounted besides (tokens, emptyDir, hostPath, claims) is named")
 	flags.BoolVar(&o.keep, "keep", false, "keep what --env-file, --env-json and --files have written")
 	flags.BoolVar(&o.noForward, "no-forward", false, "do not forward the namespace's other services")
 	flags.StringVar(&o.hosts, "hosts", "", "who sees their names: 'private' for the COMMAND alone, 'system' for this machine (default: as for devtun run)")
@@ -173,6 +178,9 @@ func (o *interceptOptions) validate() error {
 	}
 	if _, err := handover.ParseFormat(o.envFormat); o.envFormat != "" && err != nil {
 		return usage("one of dotenv, docker, sh, json", "unknown --env-format %q", o.envFormat)
+	}
+	if o.envFile != "" && filepath.Clean(o.envFile) == filepath.Clean(o.envJSON) {
+		return usage("name two files", "--env-file and --env-json are both to be written to %s", o.envFile)
 	}
 	if o.hosts == "" {
 		o.hosts = systemHosts
@@ -228,10 +236,20 @@ func runIntercept(ctx context.Context, o *interceptOptions, streams Streams, sta
 	if err := o.validate(); err != nil {
 		return err
 	}
-	ctx, quit := context.WithCancel(ctx)
+	ctx, end := context.WithCancelCause(ctx)
+	quit := func() { end(nil) }
 	defer quit()
 	tracker := status.NewTracker("", "")
-	defer context.AfterFunc(ctx, func() { tracker.State(status.Ending) })()
+	var lost *session.WarningEvent
+	if !o.dryRun {
+		var f *foreground
+		f, lost = openForeground("intercept", func() { end(errDown) })
+		defer func() { f.close(err) }()
+		tracker = f.view
+	}
+	if len(o.command) == 0 { // it may go on for as long as it likes
+		defer context.AfterFunc(ctx, func() { tracker.State(status.Ending) })()
+	}
 	view := openView(&streams, tracker, o.plain || o.output != "" || o.dryRun || len(o.command) > 0, quit)
 	defer view.close()
 	printer := newPrinter(streams.plainly(o.plain), o.output, o.verbose)
@@ -239,6 +257,7 @@ func runIntercept(ctx context.Context, o *interceptOptions, streams Streams, sta
 	printer.part = true
 	if !o.dryRun {
 		printer.starting("intercept")
+		printer.lost(lost)
 	}
 	s, err := o.plan(ctx, printer)
 	if err != nil || o.dryRun {

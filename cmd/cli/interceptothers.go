@@ -36,21 +36,9 @@ func (h *holding) reachOthers(ctx, beside context.Context, start helper.Start) (
 			}
 		}
 	}
-	shared := newSharedPorts(h.locals)
-	tell := func(event session.Event) {
-		if event.Service != nil {
-			shared.add(event.Service)
-		}
-		if event.Ready != nil {
-			for _, text := range shared.notes() {
-				h.printer.note(text, sharedHint)
-			}
-		}
-		show(event)
-	}
 	forwarded := make(chan error, 1)
 	h.running.Go(func() {
-		err := o.forward(beside, h.tracker, h.printer.printer, tell, names.open)
+		err := o.forward(beside, h.tracker, h.printer.printer, show, names.open)
 		if err != nil {
 			h.fail(fmt.Errorf("forward the other services: %w", err))
 		}

@@ -60,7 +60,7 @@ func (o *interceptOptions) plan(ctx context.Context, printer *printer) (*interce
 		return nil, err
 	}
 	if i.found, err = target.Resolve(ctx, cluster.client, selected.namespace, o.name); err != nil {
-		return nil, err
+		return nil, cluster.elsewhere(ctx, err)
 	}
 	if i.locals, err = o.locals(i.found); err != nil {
 		return nil, err
@@ -71,6 +71,9 @@ func (o *interceptOptions) plan(ctx context.Context, printer *printer) (*interce
 	}
 	i.printer = &interceptPrinter{printer: printer, target: i.found, locals: i.locals, routes: make(map[int]string)}
 	for _, note := range circumstances.Notes {
+		i.printer.note(note.Text, note.Hint)
+	}
+	if note, some := i.found.Unbrought(o.container); some && o.files != "" {
 		i.printer.note(note.Text, note.Hint)
 	}
 	return i, i.compute(ctx, circumstances)

@@ -27,6 +27,8 @@ func intercepts(err error) *Problem {
 	var theirs *handover.ForeignError
 	var busy *handover.BusyError
 	var orphan *plan.OrphanError
+	var ledger *handover.LedgerError
+	var disk *handover.DiskError
 	switch {
 	case errors.As(err, &misnamed):
 		return &Problem{Err: err, Code: ExitUsage, Hint: "write NAME, svc/NAME, deploy/NAME or sts/NAME"}
@@ -56,6 +58,10 @@ func intercepts(err error) *Problem {
 	case errors.As(err, &orphan):
 		p := orphan.Plan
 		return &Problem{Err: err, Code: ExitRefused, Hint: fmt.Sprintf("put it back first: devtun restore %s -n %s", p.Name, p.Namespace)}
+	case errors.As(err, &ledger):
+		return &Problem{Err: err, Code: ExitMachine, Hint: "devtun notes there what it hands over, to remove it in the end: make room for it, or have XDG_STATE_HOME name a folder that you may write to"}
+	case errors.As(err, &disk):
+		return &Problem{Err: err, Code: ExitMachine, Hint: "have --env-file, --env-json and --files name places that you may write to, in folders that are there"}
 	case errors.Is(err, errRestored), errors.Is(err, errTakenAway):
 		return &Problem{Err: err, Code: ExitRefused, Hint: "run the command again to intercept anew"}
 	case errors.As(err, &status):

@@ -154,6 +154,7 @@ func (h *holding) hold(ctx, beside context.Context, start helper.Start) error {
 		return unlessEnded(ctx, err)
 	}
 	defer names.close()
+	told := h.tellPorts(ctx)
 	if err := within(ctx, swapTimeout, h.executor.Swap); err != nil {
 		return unlessEnded(ctx, err)
 	}
@@ -171,6 +172,7 @@ func (h *holding) hold(ctx, beside context.Context, start helper.Start) error {
 	watchers.Go(func() { h.agents.WatchChanges(watching) })
 	watchers.Go(func() { h.keepPlan(watching) })
 	watchers.Go(func() { h.keepOwn(watching) })
+	watchers.Go(func() { h.watchPorts(watching, told) })
 	if h.plan.Mode == plan.Divert {
 		h.printer.note(h.keptNote(), "")
 	}
@@ -186,7 +188,7 @@ func (h *holding) hold(ctx, beside context.Context, start helper.Start) error {
 	return h.command(ctx)
 }
 
-// command runs the program; a failure of the intercept ends it.
+// command runs the program; a failure of the intercept ends it, and 'devtun down'.
 func (h *holding) command(ctx context.Context) error {
 	running, end := lasting(ctx)
 	defer end()

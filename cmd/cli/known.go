@@ -48,23 +48,6 @@ func (s *selection) known(all discovery.Changes) error {
 	return nil
 }
 
-// nothing says that there is no service to select from, "" if there is one.
-func (s *selection) nothing(all discovery.Changes) string {
-	for _, service := range all {
-		if service != nil {
-			return ""
-		}
-	}
-	where := "in namespace " + strings.Join(s.namespaces, ", ")
-	if s.watches("") {
-		where = "in any namespace"
-	}
-	if s.labels != "" {
-		return fmt.Sprintf("no service %s has the labels %s: one that gets them will be forwarded", where, s.labels)
-	}
-	return fmt.Sprintf("there is no service %s: one that comes will be forwarded", where)
-}
-
 func (s *selection) watches(namespace string) bool {
 	return slices.Contains(s.namespaces, namespace) || slices.Contains(s.namespaces, "")
 }
@@ -90,7 +73,7 @@ func unknownService(key discovery.Key, all discovery.Changes) error {
 	if name := near(key.Name, names); name != "" {
 		hint = fmt.Sprintf("did you mean %s?", name)
 	}
-	return &Problem{Err: fmt.Errorf("no service %q in namespace %q", key.Name, key.Namespace), Code: ExitNotFound, Hint: hint}
+	return &Problem{Err: &missingService{key}, Code: ExitNotFound, Hint: hint}
 }
 
 // knownPort is the number of the port that a remap is for.

@@ -4,13 +4,16 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/devtun/devtun/intercept"
 	"github.com/devtun/devtun/intercept/plan"
@@ -24,6 +27,7 @@ const askTimeout = 5 * time.Second
 func newList(streams Streams) *cobra.Command {
 	var kube *kubeFlags
 	var output string
+	var all bool
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List the intercepts that stand",
@@ -31,18 +35,26 @@ func newList(streams Streams) *cobra.Command {
 machine, since when, in which mode, whether their devtun is connected, and where the
 traffic goes. The agents are asked for the last two; what they do not say is unknown.
 What others have changed, deleted or put back since is noted, and so is an intercept
-whose plan somebody has deleted.`,
+whose plan somebody has deleted.
+
+With -A those of all namespaces are listed. Who may not look in all of them gets what is
+in those that may be looked in, and a note about the others.`,
 		Example: `  devtun list
+  devtun list -A
   devtun list -n demo -o json`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if output != "" && output != "json" {
 				return usage("the only other output is json", "unknown --output %q", output)
 			}
-			return runList(cmd.Context(), kube, output, streams)
+			if all && len(kube.namespaces) > 0 {
+				return usage("leave one of them out", "--all-namespaces and --namespace exclude each other")
+			}
+			return runList(cmd.Context(), kube, all, output, streams)
 		},
 	}
 	kube = newKubeFlags(cmd.Flags())
+	cmd.Flags().BoolVarP(&all, "all-namespaces", "A", false, "list those of all namespaces")
 	cmd.Flags().StringVarP(&output, "output", "o", "", "'json' for one JSON object a line")
 	return cmd
 }
@@ -60,8 +72,12 @@ type listed struct {
 	Note      string      `json:"note"`      // what is not as the intercept wants it; may be empty
 }
 
-func runList(ctx context.Context, kube *kubeFlags, output string, streams Streams) error {
-	s, plans, err := kube.intercepts(ctx)
+func runList(ctx context.Context, kube *kubeFlags, all bool, output string, streams Streams) error {
+	list := kube.intercepts
+	if all {
+		list = func(ctx context.Context) (*standing, []*plan.Plan, error) { return kube.allIntercepts(ctx, streams) }
+	}
+	s, plans, err := list(ctx)
 	if s == nil {
 		return err
 	}
@@ -82,7 +98,7 @@ func runList(ctx context.Context, kube *kubeFlags, output string, streams Stream
 			findings, err := plan.Find(ctx, s.client, p)
 			to, why := intercept.TrafficOf(p, trafficOf(statuses), findings)
 			row.Traffic, row.Note = cmp.Or(string(to), unknown), why
-			if i >= len(plans)-s.orphans {
+			if s.orphans[p.Identity] {
 				row.Note = fmt.Sprintf("its plan is gone; put it back: devtun restore %s -n %s", p.Name, p.Namespace)
 			} else if err != nil && row.Note == "" {
 				row.Note = err.Error()
@@ -101,12 +117,25 @@ func runList(ctx context.Context, kube *kubeFlags, output string, streams Stream
 		return err
 	}
 	if len(rows) == 0 && err == nil {
-		fmt.Fprintf(streams.Err, "no intercept stands in namespace %s\n", s.namespace)
+		where := "namespace " + s.namespace
+		if all {
+			where = "any namespace that could be looked in"
+		}
+		fmt.Fprintf(streams.Err, "no intercept stands in %s\n", where)
+		if !all && len(kube.namespaces) == 0 {
+			fmt.Fprintln(streams.Err, "hint: -A lists those of all namespaces")
+		}
 		return nil
 	}
 	table := tabwriter.NewWriter(streams.Out, 0, 0, 2, ' ', 0)
+	if all {
+		fmt.Fprint(table, "NAMESPACE\t")
+	}
 	fmt.Fprintln(table, "NAME\tSERVICES\tMODE\tOWNER\tMACHINE\tSINCE\tCONNECTED\tTRAFFIC\tNOTE")
 	for _, row := range rows {
+		if all {
+			fmt.Fprintf(table, "%s\t", row.Namespace)
+		}
 		since := "-"
 		if !row.Owner.Since.IsZero() {
 			since = row.Owner.Since.Local().Format(time.DateTime)
@@ -144,4 +173,62 @@ func trafficOf(statuses []wire.Status) wire.Side {
 		}
 	}
 	return to
+}
+
+// allIntercepts lists the intercepts of all namespaces, by namespace and name, or else of
+// those where this user may look, and notes what that leaves out.
+func (k *kubeFlags) allIntercepts(ctx context.Context, streams Streams) (*standing, []*plan.Plan, error) {
+	cluster, err := k.connect()
+	if err != nil {
+		return nil, nil, err
+	}
+	s := &standing{cluster: cluster}
+	if s.client, err = planClient(cluster.config); err != nil {
+		return nil, nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, apiTimeout)
+	defer cancel()
+	plans, err := s.list(ctx, metav1.NamespaceAll)
+	if isForbidden(err) {
+		plans, err = s.inEach(ctx, streams)
+	}
+	slices.SortFunc(plans, func(a, b *plan.Plan) int {
+		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
+	})
+	if plans == nil && err != nil {
+		return nil, nil, err
+	}
+	return s, plans, err
+}
+
+// inEach lists the intercepts of one namespace after the other.
+func (s *standing) inEach(ctx context.Context, streams Streams) (plans []*plan.Plan, err error) {
+	namespaces, whole := s.cluster.known(ctx)
+	var mu sync.Mutex
+	var unreadable []error
+	closed, err := each(ctx, namespaces, func(ctx context.Context, namespace string) error {
+		found, err := s.list(ctx, namespace)
+		if err != nil && (isForbidden(err) || unreachable(err) || ctx.Err() != nil) {
+			return err
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		plans, unreadable = append(plans, found...), append(unreadable, err)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	if len(closed) == len(namespaces) {
+		return nil, &Problem{Err: fmt.Errorf("list intercepts: you may list ConfigMaps neither in all namespaces nor in %s", inNamespaces(closed)), Code: ExitRights,
+			Hint: "'devtun rbac list' prints the Role that is needed; as a ClusterRole it is for all namespaces"}
+	}
+	open := slices.DeleteFunc(slices.Clone(namespaces), func(n string) bool { return slices.Contains(closed, n) })
+	switch {
+	case !whole:
+		fmt.Fprintf(streams.Err, "note: you may not list all namespaces: these are the intercepts of %s\n", inNamespaces(open))
+	case closed != nil:
+		fmt.Fprintf(streams.Err, "note: you may not list the intercepts of %s\n", inNamespaces(closed))
+	}
+	return plans, errors.Join(unreadable...)
 }

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -56,6 +57,10 @@ func runLogs(ctx context.Context, o *logsOptions, args []string, streams Streams
 	}
 	if name == "" {
 		return noSession(given(args), all)
+	}
+	if background.Foreground(name) {
+		return &Problem{Err: fmt.Errorf("session %s keeps no log: it runs in the foreground", name), Code: ExitNoSession,
+			Hint: "its terminal has what it says; 'devtun status' shows what it holds"}
 	}
 	var since time.Time
 	if o.since > 0 {

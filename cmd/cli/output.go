@@ -243,7 +243,7 @@ func unread(ctx context.Context) bool { return errors.Is(context.Cause(ctx), err
 func lasting(ctx context.Context) (context.Context, context.CancelFunc) {
 	running, end := context.WithCancel(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, func() {
-		if unread(ctx) || failure(ctx) != nil {
+		if unread(ctx) || failure(ctx) != nil || errors.Is(context.Cause(ctx), errDown) {
 			end()
 		}
 	})

@@ -60,6 +60,13 @@ func (p *printer) starting(what string) {
 	fmt.Fprintf(p.streams.Err, "devtun: starting %s\n", what)
 }
 
+// lost warns that a command cannot be found as a session; nil is nothing.
+func (p *printer) lost(warning *session.WarningEvent) {
+	if warning != nil {
+		p.tell(session.Event{Warning: warning})
+	}
+}
+
 // ready counts the services that are forwarded or intercepted, and their ports. Call
 // it with mu held.
 func (p *printer) ready(services, ports int, took time.Duration) {

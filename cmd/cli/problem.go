@@ -58,10 +58,10 @@ var exitCodes = []struct {
 	{ExitRights, "rights are missing in the cluster"},
 	{ExitNotFound, "no such namespace or service, or one that cannot be forwarded"},
 	{ExitInUse, "an address, a port or a session's name is in use on this machine"},
-	{ExitMachine, "the hosts file cannot be written, or a port needs more rights"},
+	{ExitMachine, "the hosts file or handed-over files cannot be written, or a port needs more rights"},
 	{ExitRefused, "what was named cannot be intercepted, or its agent does not start"},
 	{ExitConflict, "restored, but for what somebody else has changed meanwhile"},
-	{ExitNoSession, "status, logs: no session runs"},
+	{ExitNoSession, "status, logs, down: no session runs, or none of that name"},
 	{ExitNotExecutable, "run, intercept: the command cannot be executed"},
 	{ExitNoCommand, "run, intercept: there is no such command"},
 	{ExitNoReader, "whoever read the output has gone: ended as by SIGPIPE, but in order"},
@@ -194,11 +194,16 @@ func diagnoseStatus(err error) *Problem {
 	return &Problem{Err: err, Code: ExitCluster}
 }
 
-// unreachable reports that err comes from the way to the API server.
+// unreachable reports that err comes from the way to the API server. A bare number of the
+// system's has the methods of a network's error, and is none: a file's, more likely.
 func unreachable(err error) bool {
 	var request *url.Error
 	var network net.Error
-	return errors.As(err, &request) || errors.As(err, &network)
+	if errors.As(err, &request) || !errors.As(err, &network) {
+		return request != nil
+	}
+	_, number := network.(syscall.Errno)
+	return !number
 }
 
 func diagnoseUnreachable(err error) *Problem {

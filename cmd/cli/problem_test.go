@@ -23,6 +23,7 @@ import (
 	"github.com/devtun/devtun/cmd/cli/session"
 	"github.com/devtun/devtun/dns"
 	"github.com/devtun/devtun/dns/helper"
+	"github.com/devtun/devtun/intercept/handover"
 )
 
 func TestDiagnose(t *testing.T) {
@@ -56,6 +57,9 @@ func TestDiagnose(t *testing.T) {
 		{"a command that is none", &command.StartError{Name: "x", Err: os.ErrPermission}, 126, "what follows -- is run as it is"},
 		{"namespaces forbidden", &command.ForbiddenError{By: "x", Err: syscall.EPERM}, ExitMachine, "add --hosts system"},
 		{"something left", &command.LeftError{PIDs: []int{7}}, ExitFailure, "end them by hand"},
+		{"the ledger's disk", &handover.LedgerError{Doing: "write ledger", Err: &os.LinkError{Op: "rename", Old: "a", New: "b", Err: syscall.ENOSPC}}, ExitMachine, "devtun notes there what it hands over"},
+		{"an env file's folder", &handover.DiskError{Doing: "open env file", Err: path(syscall.EACCES)}, ExitMachine, "have --env-file, --env-json and --files name"},
+		{"any other file", &os.LinkError{Op: "rename", Old: "a", New: "b", Err: syscall.EIO}, ExitFailure, ""},
 		{"lock held", &dns.LockError{Path: "/etc", Err: os.ErrDeadlineExceeded}, ExitMachine, "wait for the other program to finish, or pass --hosts-file"},
 		{"hosts file not writable", path(syscall.EACCES), ExitMachine, "pass --hosts-file with a file you may write; 'devtun run"},
 		{"the helper gone", fmt.Errorf("remove names: %w: %w", path(syscall.EACCES), helper.ErrGone), ExitMachine, "the names stay in the hosts file until"},

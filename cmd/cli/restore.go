@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/spf13/cobra"
 
@@ -71,7 +72,27 @@ type standing struct {
 	namespace string
 	client    *plan.Client
 	cluster   *cluster
-	orphans   int // so many of the last ones have no stored plan
+
+	mu      sync.Mutex
+	orphans map[string]bool // identities of those that have no stored plan
+}
+
+// list lists the intercepts of a namespace, or of all; those without a plan as well.
+func (s *standing) list(ctx context.Context, namespace string) ([]*plan.Plan, error) {
+	plans, err := plan.List(ctx, s.client, namespace)
+	if isForbidden(err) {
+		return nil, err
+	}
+	orphans, lost := plan.Orphans(ctx, s.client, namespace)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.orphans == nil {
+		s.orphans = make(map[string]bool)
+	}
+	for _, p := range orphans {
+		s.orphans[p.Identity] = true
+	}
+	return append(plans, orphans...), errors.Join(err, lost)
 }
 
 // intercepts lists the intercepts that stand in the namespace.
@@ -95,10 +116,8 @@ func (k *kubeFlags) intercepts(ctx context.Context) (*standing, []*plan.Plan, er
 	if err := checkNamespace(ctx, cluster, s.namespace); err != nil {
 		return nil, nil, err
 	}
-	plans, err := plan.List(ctx, s.client, s.namespace)
-	orphans, lost := plan.Orphans(ctx, s.client, s.namespace)
-	s.orphans = len(orphans)
-	return s, append(plans, orphans...), errors.Join(err, lost)
+	plans, err := s.list(ctx, s.namespace)
+	return s, plans, err
 }
 
 func runRestore(ctx context.Context, o *restoreOptions, streams Streams) (err error) {
@@ -135,7 +154,7 @@ func (o *restoreOptions) selected(namespace string, plans []*plan.Plan) ([]*plan
 	}
 	switch {
 	case o.name != "":
-		hint := "none stands there; other namespaces: -n"
+		hint := "none stands there; 'devtun list -A' shows those of other namespaces"
 		if len(names) > 0 {
 			hint = "there are " + strings.Join(names, ", ")
 		}
@@ -146,7 +165,7 @@ func (o *restoreOptions) selected(namespace string, plans []*plan.Plan) ([]*plan
 	case len(plans) > 1 && !o.all:
 		return nil, usage("name one of "+strings.Join(names, ", ")+", or pass --all", "%d intercepts stand in namespace %q", len(plans), namespace)
 	case len(plans) == 0 && !o.all:
-		return nil, &Problem{Err: fmt.Errorf("no intercept stands in namespace %q", namespace), Code: ExitNotFound, Hint: "other namespaces: -n"}
+		return nil, &Problem{Err: fmt.Errorf("no intercept stands in namespace %q", namespace), Code: ExitNotFound, Hint: "'devtun list -A' shows those of other namespaces"}
 	}
 	return plans, nil
 }

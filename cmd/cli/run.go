@@ -125,7 +125,7 @@ type commandError struct{ code int }
 
 func (e *commandError) Error() string { return fmt.Sprintf("the command ended with %d", e.code) }
 
-func runRun(ctx context.Context, o *runOptions, streams Streams, start helper.Start) error {
+func runRun(ctx context.Context, o *runOptions, streams Streams, start helper.Start) (err error) {
 	if err := o.validate(); err != nil {
 		return err
 	}
@@ -134,6 +134,10 @@ func runRun(ctx context.Context, o *runOptions, streams Streams, start helper.St
 		return err
 	}
 	program.Say = func(text string) { fmt.Fprintln(streams.Err, text) }
+	ctx, down := context.WithCancelCause(ctx)
+	defer down(nil)
+	f, lost := openForeground("run", func() { down(errDown) })
+	defer func() { f.close(err) }()
 	names, err := openNames(o.hosts, start)
 	if err != nil {
 		return err
@@ -148,9 +152,10 @@ func runRun(ctx context.Context, o *runOptions, streams Streams, start helper.St
 	streams.Out, streams.Terminal, streams.Colour = streams.Err, false, false // standard output is the command's
 	watcher := &runWatcher{printer: newPrinter(streams, "", o.verbose), ready: make(chan struct{}), moves: true}
 	watcher.printer.starting("run")
+	watcher.printer.lost(lost)
 	forwarded := make(chan error, 1)
 	go func() {
-		forwarded <- o.forward(forwarding, status.NewTracker("", ""), watcher.printer, watcher.tell, names.open)
+		forwarded <- o.forward(forwarding, f.view, watcher.printer, watcher.tell, names.open)
 	}()
 	select {
 	case err := <-forwarded:
@@ -160,9 +165,11 @@ func runRun(ctx context.Context, o *runOptions, streams Streams, start helper.St
 	if !unlink() {
 		return <-forwarded
 	}
+	f.view.State(status.Ready)
 	running, stop := lasting(ctx)
 	defer stop()
 	code, err := program.Run(running)
+	f.view.State(status.Ending)
 	end()
 	return errors.Join(<-forwarded, ended(code, err))
 }

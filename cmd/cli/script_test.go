@@ -26,9 +26,10 @@ import (
 // Scripts run the command itself, in testdata/script. They find an empty home,
 // a hosts file of their own in $HOSTS, and these commands beside testscript's:
 //
-//	cluster [-down|-stranger|-unauthorized] [-deny RIGHT]…
+//	cluster [-down|-stranger|-unauthorized] [-deny RIGHT]… [-forbid NAMESPACE]…
 //	    starts an API server with the objects of cluster.yaml, the script's own
-//	    or that of testdata, and points $KUBECONFIG at it
+//	    or that of testdata, and points $KUBECONFIG at it; with -forbid nothing of a
+//	    namespace can be listed, nothing of "all" at once, or no "namespaces"
 //	refuse CODE ARG…
 //	    runs devtun, which must end with that exit code, an error and a hint on
 //	    stderr, after its word that it starts if it came so far, and must leave every file of the script as it was
@@ -86,6 +87,9 @@ func scriptCluster(ts *testscript.TestScript, _ bool, args []string) {
 		switch option := args[0]; option {
 		case "-deny":
 			api.denied = append(api.denied, args[1])
+			args = args[1:]
+		case "-forbid":
+			api.forbidden = append(api.forbidden, args[1])
 			args = args[1:]
 		case "-unauthorized":
 			api.unauthorized = true

@@ -146,6 +146,19 @@ func (s *selection) wanted(key discovery.Key) bool {
 	return !s.except[key] && (len(s.named) == 0 || s.named[key])
 }
 
+// nothing says that nothing is forwarded.
+func (s *selection) nothing() string {
+	where := "in the cluster"
+	if s.namespaces[0] != "" {
+		where = "in " + inNamespaces(s.namespaces) + " (-n NAMESPACE chooses another, -A all)"
+	}
+	with := ""
+	if s.labels != "" {
+		with = " with labels " + s.labels
+	}
+	return fmt.Sprintf("no service%s is forwarded %s", with, where)
+}
+
 // wishes is what a session is to know of the selection.
 func (s *selection) wishes() session.Selection {
 	return session.Selection{Wanted: s.wanted, Named: func(key discovery.Key) bool { return s.named[key] }, Remaps: s.remaps}

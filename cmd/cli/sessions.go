@@ -3,6 +3,7 @@ package cli
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -32,8 +33,8 @@ func completeSessions(_ *cobra.Command, args []string, typed string) ([]string, 
 }
 
 // chooseSession finds the session that is meant: the one named, or else that of the
-// project file in this folder, or else the only one. all are those to choose from. It
-// is "" if there is none.
+// project file in this folder, or else the only one of 'devtun up'. all are those to
+// choose from. It is "" if there is none.
 func chooseSession(all []string, args []string) (string, error) {
 	if len(args) == 1 {
 		if slices.Contains(all, args[0]) {
@@ -41,6 +42,7 @@ func chooseSession(all []string, args []string) (string, error) {
 		}
 		return "", nil
 	}
+	all = slices.DeleteFunc(slices.Clone(all), background.Foreground) // is meant only by its name
 	if here := sessionHere(); slices.Contains(all, here) {
 		return here, nil
 	}
@@ -90,11 +92,14 @@ func newDown(streams Streams) *cobra.Command {
 	var all bool
 	cmd := &cobra.Command{
 		Use:   "down [NAME | --all]",
-		Short: "End a session that 'devtun up' has started",
+		Short: "End a session",
 		Long: `End a session and put everything back: workloads, names, files. It returns when that
 is done. NAME is the session's, as 'devtun status' shows it; without it that of the
-project file in this folder is meant, or else the only one. If none runs, it says so,
-and all is well.`,
+project file in this folder is meant, or else the only one; if none runs, it says so,
+and all is well. One that is named and does not run is an error, with exit code 11.
+
+A command in the foreground (forward.4711) ends as by Ctrl-C in its terminal, and what it
+runs behind -- is ended with it. It has to be named, or meant by --all.`,
 		Example: `  devtun down
   devtun down shop
   devtun down --all`,
@@ -110,7 +115,7 @@ and all is well.`,
 		Annotations:       map[string]string{finishes: ""},
 		ValidArgsFunction: completeSessions,
 	}
-	cmd.Flags().BoolVar(&all, "all", false, "end all sessions of yours")
+	cmd.Flags().BoolVar(&all, "all", false, "end all sessions of yours, those in the foreground as well")
 	return cmd
 }
 
@@ -129,21 +134,33 @@ func runDown(ctx context.Context, args []string, all bool, streams Streams) erro
 		if err != nil {
 			return err
 		}
-		if typed := given(args); name == "" && typed != "" && near(typed, running) != "" {
-			return noSession(typed, running) // a slip, more likely than not
+		if typed := given(args); name == "" && typed != "" {
+			return noSession(typed, running)
 		}
 		names = slices.DeleteFunc([]string{name}, func(name string) bool { return name == "" })
 	}
 	if len(names) == 0 {
-		fmt.Fprintln(streams.Out, "no session runs")
+		fmt.Fprintln(streams.Out, noneRuns(running))
 		return nil
 	}
+	var errs []error // one that does not end keeps no other from ending
 	for _, name := range names {
-		if err := endSession(ctx, directory, name, streams); err != nil {
-			return err
+		err := endSession(ctx, directory, name, streams)
+		if all && errors.Is(err, background.ErrNone) {
+			continue // it has ended by itself
 		}
+		errs = append(errs, err)
 	}
-	return nil
+	return errors.Join(errs...)
+}
+
+// noneRuns says that there is nothing to end unless it is named: all that run are in the
+// foreground.
+func noneRuns(running []string) string {
+	if len(running) == 0 {
+		return "no session runs"
+	}
+	return fmt.Sprintf("no session of 'devtun up' runs; in the foreground: %s ('devtun down NAME' ends it)", strings.Join(running, ", "))
 }
 
 // endSession ends a session and waits until everything has been put back.

@@ -1,56 +1,163 @@
 package cli
 
 import (
+	"context"
 	"fmt"
+	"maps"
 	"net"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
-	"github.com/devtun/devtun/cmd/cli/session"
+	"github.com/devtun/devtun/cmd/cli/background"
+	"github.com/devtun/devtun/cmd/cli/status"
 	"github.com/devtun/devtun/intercept"
 )
 
-// sharedPorts finds the forwards that keep a local process from its port: the
-// kernel lets nobody listen on all addresses while somebody listens on the port of
-// one (bind(2), EADDRINUSE).
-type sharedPorts struct {
-	services map[int][]string // forwarded on a port where the local process is to listen
-}
+// A forward keeps a local process from its port: the kernel lets nobody listen on all
+// addresses while somebody listens on the port of one (bind(2), EADDRINUSE). Whose
+// forward it is does not matter: this session's, or another's.
 
-const sharedHint = "have the process listen on localhost alone, or on another port with --port LOCAL:PORT"
+const (
+	sharedHint     = "have the process listen on localhost alone, or on another port with --port LOCAL:PORT"
+	sharedHintHeld = "have the process listen on localhost alone or on another port (ports: [LOCAL:PORT]), or move the service's (forward: ports: [SERVICE:LOCAL:REMOTE])"
 
-// newSharedPorts knows the ports of the local processes that are on this machine.
-func newSharedPorts(locals []intercept.Local) *sharedPorts {
-	s := &sharedPorts{services: make(map[int][]string)}
+	// othersTimeout bounds the questions to other sessions.
+	othersTimeout = 2 * time.Second
+
+	// sharedEvery is how often, at most, it is looked for services that have come.
+	sharedEvery = time.Second
+)
+
+// told is what has been said of which service and port.
+type told map[string]bool
+
+// sharedPorts says, for each port of a local process of this machine's that a forward has
+// as well, which services' that is, but for what has been told.
+func sharedPorts(locals []intercept.Local, told told, sessions ...status.Snapshot) (texts []string) {
+	services := make(map[int][]string)
 	for _, l := range locals {
-		host, port, err := net.SplitHostPort(l.Address)
-		number, numberErr := strconv.Atoi(port)
-		if err == nil && numberErr == nil && (host == "localhost" || net.ParseIP(host).IsLoopback()) {
-			s.services[number] = nil
+		if port, here := herePort(l.Address); here {
+			services[port] = nil
 		}
 	}
-	return s
-}
-
-// add takes note of a forward.
-func (s *sharedPorts) add(e *session.ServiceEvent) {
-	for _, port := range e.Ports {
-		known, ours := s.services[port.Local]
-		if ours && e.Address != "" && !slices.Contains(known, e.Service.Name) {
-			s.services[port.Local] = append(known, e.Service.Name)
+	for _, s := range sessions {
+		for _, service := range s.Services {
+			label := service.Service
+			if service.Namespace != s.Namespace {
+				label += "." + service.Namespace
+			}
+			if s.PID != os.Getpid() {
+				label += " (session " + s.Session + ")"
+			}
+			for _, port := range service.Ports {
+				known, ours := services[port.Local]
+				key := fmt.Sprintf("%s:%d", label, port.Local)
+				if ours && service.Address != "" && !told[key] {
+					told[key] = true
+					services[port.Local] = append(known, label)
+				}
+			}
 		}
 	}
-}
-
-// notes says, for each port, who has it.
-func (s *sharedPorts) notes() (texts []string) {
-	for port, services := range s.services {
-		if len(services) > 0 {
+	for _, port := range slices.Sorted(maps.Keys(services)) {
+		if len(services[port]) > 0 {
 			texts = append(texts, fmt.Sprintf("the forward of %s uses port %d too: the process here cannot listen there on all addresses",
-				strings.Join(services, ", "), port))
+				strings.Join(services[port], ", "), port))
 		}
 	}
-	slices.Sort(texts)
 	return texts
+}
+
+// herePort is the port of a local address that is this machine's loopback, or all of its
+// addresses; false for another machine's.
+func herePort(address string) (int, bool) {
+	host, port, err := net.SplitHostPort(address)
+	number, numberErr := strconv.Atoi(port)
+	if err != nil || numberErr != nil {
+		return 0, false
+	}
+	ip := net.ParseIP(host)
+	return number, host == "" || host == "localhost" || ip.IsLoopback() || ip.IsUnspecified()
+}
+
+// hereAs is a local address, all of this machine's written in one way.
+func hereAs(address string) string {
+	if port, here := herePort(address); here {
+		return net.JoinHostPort("localhost", strconv.Itoa(port))
+	}
+	return address
+}
+
+// otherSessions are this user's sessions that other processes hold, as far as they answer.
+func otherSessions(ctx context.Context) (others []status.Snapshot) {
+	ctx, cancel := context.WithTimeout(ctx, othersTimeout)
+	defer cancel()
+	directory, err := background.Default()
+	if err != nil {
+		return nil
+	}
+	names, _ := directory.Running()
+	for _, name := range names {
+		if s, err := directory.Client(name).Snapshot(ctx); err == nil && s.PID != os.Getpid() {
+			others = append(others, s)
+		}
+	}
+	return others
+}
+
+// tellPorts says, before the traffic comes and COMMAND starts, what is on the local
+// process's ports: forwards, and processes that listen there already.
+func (h *holding) tellPorts(ctx context.Context) told {
+	told := make(told)
+	h.tellShared(told, otherSessions(ctx)...)
+	for _, l := range h.agents.Listening(ctx) {
+		name, here := listener(l)
+		if !here {
+			continue // COMMAND would not listen there
+		}
+		text := fmt.Sprintf("%s listens on %s already: the cluster's requests go there", name, shown(l.Address))
+		hint := ""
+		if h.program != nil {
+			text = fmt.Sprintf("%s listens on %s already, and is not COMMAND: the cluster's requests go there as long as it does", name, shown(l.Address))
+			hint = "stop it, or have COMMAND listen on another port with --port LOCAL:PORT"
+		}
+		h.printer.note(text, hint)
+	}
+	return told
+}
+
+// tellShared says what is new about forwards that have a local process's port.
+func (h *holding) tellShared(told told, others ...status.Snapshot) {
+	texts := sharedPorts(h.locals, told, append([]status.Snapshot{h.tracker.Snapshot()}, others...)...)
+	for i, text := range texts {
+		hint := "" // once, behind the last
+		if i == len(texts)-1 {
+			hint = sharedHint
+			if h.printer.held {
+				hint = sharedHintHeld
+			}
+		}
+		h.printer.note(text, hint)
+	}
+}
+
+// watchPorts goes on with that, for services that come later.
+func (h *holding) watchPorts(ctx context.Context, told told) {
+	for {
+		changed := h.tracker.Changed()
+		h.tellShared(told)
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return
+		}
+		select { // many changes come together
+		case <-time.After(sharedEvery):
+		case <-ctx.Done():
+			return
+		}
+	}
 }

@@ -25,9 +25,11 @@ func newStatus(streams Streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status [NAME]",
 		Short: "Show what sessions hold",
-		Long: `Show the sessions that 'devtun up' has started, or the one named: each service with
-its address, ports, ready pods, connections, bytes and last error, and each intercept
-with where its traffic goes. With --watch it goes on until the session ends.
+		Long: `Show the sessions of yours that run, or the one named: those that 'devtun up' has
+started, and each 'devtun forward', 'devtun intercept' and 'devtun run' in the
+foreground, which is called by its command and process, as forward.4711. Each service is
+shown with its address, ports, ready pods, connections, bytes and last error, and each
+intercept with where its traffic goes. With --watch it goes on until the session ends.
 
 The exit code is 11 if no session runs.`,
 		Example: `  devtun status
@@ -194,7 +196,7 @@ func (w *shower) show(s status.Snapshot) error {
 
 // writeStatus writes a snapshot for people.
 func writeStatus(out io.Writer, s status.Snapshot) {
-	fmt.Fprintf(out, "session %s: %s (pid %d, since %s, %s)\n", s.Session, s.State, s.PID, s.Since.Local().Format("2006-01-02 15:04:05"), s.File)
+	fmt.Fprintf(out, "session %s: %s (pid %d, since %s, %s)\n", s.Session, s.State, s.PID, s.Since.Local().Format("2006-01-02 15:04:05"), cmp.Or(s.File, "in the foreground"))
 	if s.Error != "" {
 		fmt.Fprintf(out, "error: %s\n", s.Error)
 	}

@@ -36,7 +36,11 @@ func (s *projectSession) apply(ctx context.Context, order background.Order) erro
 	errs := []error{s.endIntercepts(gone)}
 	var fresh []*heldIntercept
 	for _, h := range wanted {
-		if err := h.plan(ctx, s, order.Verbose); err != nil {
+		err := h.plan(ctx, s, order.Verbose)
+		if err == nil {
+			err = h.clash(slices.Concat(slices.Collect(maps.Values(s.holds)), fresh))
+		}
+		if err != nil {
 			errs = append(errs, err)
 			continue
 		}

@@ -114,6 +114,9 @@ func (s *projectSession) beginForwards(ctx context.Context, order background.Ord
 		s.view.Forward(event)
 		printer.tell(event)
 		if event.Ready != nil {
+			if event.Ready.Services == 0 && len(order.Project.Intercepts) == 0 {
+				printer.tell(session.Event{Warning: &session.WarningEvent{Message: selected.nothing()}})
+			}
 			close(f.ready)
 		}
 	}

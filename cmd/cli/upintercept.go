@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 
 	"github.com/devtun/devtun/cmd/cli/project"
+	"github.com/devtun/devtun/intercept"
 )
 
 // heldIntercept is one intercept of the session.
@@ -49,6 +51,22 @@ func (h *heldIntercept) plan(ctx context.Context, s *projectSession, verbose boo
 	printer.held = true
 	h.intercepting, err = h.options.plan(ctx, printer)
 	return err
+}
+
+// clash refuses an intercept that would be in the way of others of the session, now that
+// the cluster has told what their names mean.
+func (h *heldIntercept) clash(others []*heldIntercept) error {
+	for _, other := range others {
+		if h.found.Namespace == other.found.Namespace && h.found.Workload.Object == other.found.Workload.Object {
+			return usage("list it once, with all its ports", "%s and %s are both of %s", other.wish.Workload, h.wish.Workload, h.found.Workload.Object)
+		}
+		for _, l := range h.locals {
+			if slices.ContainsFunc(other.locals, func(o intercept.Local) bool { return hereAs(o.Address) == hereAs(l.Address) }) {
+				return usage("give each its own local port: ports: [LOCAL:PORT]", "the processes for %s and %s are both to listen on %s", other.wish.Workload, h.wish.Workload, hereAs(l.Address))
+			}
+		}
+	}
+	return nil
 }
 
 // begin starts it. It is the session's until close.

@@ -117,11 +117,17 @@ func (s *projectSession) Snapshot() status.Snapshot { return s.view.Snapshot() }
 
 // Watch implements background.Holder.
 func (s *projectSession) Watch(ctx context.Context, tell func(status.Snapshot) error) {
+	followTracker(ctx, s.view, tell)
+}
+
+// followTracker tells of what is tracked now and whenever it has changed, until ctx ends or tell
+// fails.
+func followTracker(ctx context.Context, view *status.Tracker, tell func(status.Snapshot) error) {
 	look := time.NewTicker(countEvery)
 	defer look.Stop()
 	for {
-		changed := s.view.Changed()
-		if tell(s.view.Snapshot()) != nil {
+		changed := view.Changed()
+		if tell(view.Snapshot()) != nil {
 			return
 		}
 		select {

@@ -100,7 +100,8 @@ func (b *Bed) Run(ctx context.Context, m Machine, cmd *exec.Cmd) (err error) {
 	}
 	files, err := os.ReadDir(filepath.Join(m.Home, "tmp"))
 	for _, file := range files {
-		if file.Name() != "devtun.leases" && file.Name() != kept {
+		// What a killed command has in the directory of sessions, the next one removes.
+		if file.Name() != "devtun.leases" && file.Name() != kept && !strings.HasPrefix(file.Name(), "devtun-") {
 			left = append(left, "temporary file "+file.Name())
 		}
 	}

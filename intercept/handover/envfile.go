@@ -2,7 +2,6 @@ package handover
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 )
@@ -48,7 +47,7 @@ func (f *envFile) check() error {
 // write puts content there, unless somebody else has written there meanwhile.
 func (f *envFile) write(content []byte) error {
 	if err := f.check(); err != nil {
-		return fmt.Errorf("write env file: %w", err)
+		return &DiskError{"write env file", err}
 	}
 	sum := sumOf(content)
 	f.record.Sums[""] = append(f.record.Sums[""], sum) // and the old one, until that is gone
@@ -57,7 +56,7 @@ func (f *envFile) write(content []byte) error {
 		err = replace(f.record.Path, content)
 	}
 	if err != nil {
-		return fmt.Errorf("write env file: %w", err)
+		return &DiskError{"write env file", err}
 	}
 	f.record.Sums[""] = []string{sum}
 	return f.ledger.save(f.record)
@@ -74,7 +73,7 @@ func (f *envFile) remove() error {
 		err = errors.Join(err, removeIfThere(beside(f.record.Path)), f.ledger.forget(f.record))
 	}
 	if err != nil {
-		return fmt.Errorf("remove env file: %w", err)
+		return &DiskError{"remove env file", err}
 	}
 	return nil
 }

@@ -220,3 +220,14 @@ func readWhileAnEnvFileChanges(t *testing.T, times int) {
 	close(done)
 	reading.Wait()
 }
+
+// A ledger that cannot be written is told as such, and keeps from the file.
+func TestALedgerThatCannotBeWritten(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "state"), nil, 0o600))
+	env := filepath.Join(dir, ".env")
+	_, err := Open(Config{Ledger: ledger(dir, "me"), Files: []File{{Path: env}}})
+	var failed *LedgerError
+	require.ErrorAs(t, err, &failed)
+	require.NoFileExists(t, env)
+}

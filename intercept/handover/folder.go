@@ -3,7 +3,6 @@ package handover
 import (
 	"archive/tar"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -138,7 +137,7 @@ func (f *folder) within(act func(*os.Root) error) error {
 		err = errors.Join(act(root), root.Close())
 	}
 	if err != nil {
-		return fmt.Errorf("write files: %w", err)
+		return &DiskError{"write files", err}
 	}
 	return nil
 }
@@ -151,7 +150,7 @@ func (f *folder) remove() error {
 		err = errors.Join(err, f.ledger.forget(f.record))
 	}
 	if err != nil {
-		return fmt.Errorf("remove files: %w", err)
+		return &DiskError{"remove files", err}
 	}
 	return nil
 }

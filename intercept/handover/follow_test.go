@@ -167,7 +167,7 @@ func TestWholeWay(t *testing.T) {
 	requireMode(t, asJSON, 0o600)
 	got, err := godotenv.Read(dotenv)
 	require.NoError(t, err)
-	require.Equal(t, map[string]string{"A": "1", "KEY": "-----BEGIN-----\nit's $5\n", "PATH": "/there"}, got)
+	require.Equal(t, map[string]string{"A": "1", "KEY": "-----BEGIN-----\nit's $5\n"}, got, "PATH is this machine's")
 	at := func(key string) string { return filepath.Join(v.path, key)[1:] }
 	requireTree(t, folder, map[string]string{at("tls.key"): "secret\n", at("empty"): ""})
 	require.Contains(t, strings.Join(f.notices(), "\n"), "BYTES is not in "+dotenv)

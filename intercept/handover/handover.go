@@ -54,14 +54,14 @@ func Open(config Config) (*Handover, error) {
 		}
 		opened, err := openFile(config.Ledger, file.Path)
 		if err != nil {
-			return nil, errors.Join(fmt.Errorf("open env file: %w", err), h.Close())
+			return nil, errors.Join(&DiskError{"open env file", err}, h.Close())
 		}
 		h.files = append(h.files, opened)
 	}
 	if config.Folder != "" {
 		opened, err := openFolder(config.Ledger, config.Folder, mountsWithin(config.Mounts))
 		if err != nil {
-			return nil, errors.Join(fmt.Errorf("open folder for files: %w", err), h.Close())
+			return nil, errors.Join(&DiskError{"open folder for files", err}, h.Close())
 		}
 		h.folder = opened
 	}

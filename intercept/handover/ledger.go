@@ -90,11 +90,11 @@ func (l Ledger) file(path string) string {
 func (l Ledger) load(file string) (*record, error) {
 	content, err := os.ReadFile(file)
 	if err != nil {
-		return nil, fmt.Errorf("read ledger: %w", err)
+		return nil, &LedgerError{"read ledger", err}
 	}
 	r := new(record)
 	if err := json.Unmarshal(content, r); err != nil {
-		return nil, fmt.Errorf("read ledger %s: %w", file, err)
+		return nil, &LedgerError{"read ledger " + file, err}
 	}
 	if r.Sums == nil {
 		r.Sums = make(map[string][]string)
@@ -112,7 +112,7 @@ func (l Ledger) save(r *record) error {
 		err = replace(l.file(r.Path), content)
 	}
 	if err != nil {
-		return fmt.Errorf("write ledger: %w", err)
+		return &LedgerError{"write ledger", err}
 	}
 	return nil
 }
@@ -121,7 +121,7 @@ func (l Ledger) save(r *record) error {
 func (l Ledger) forget(r *record) error {
 	err := os.Remove(l.file(r.Path))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("write ledger: %w", err)
+		return &LedgerError{"write ledger", err}
 	}
 	return nil
 }
@@ -130,7 +130,7 @@ func (l Ledger) forget(r *record) error {
 func (l Ledger) records() (records []*record, err error) {
 	entries, err := os.ReadDir(l.Dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("read ledger: %w", err)
+		return nil, &LedgerError{"read ledger", err}
 	}
 	err = nil
 	for _, entry := range entries {

@@ -41,6 +41,12 @@ var machines = map[string]bool{
 	"DYLD_LIBRARY_PATH": true, "DYLD_INSERT_LIBRARIES": true,
 }
 
+// portable are the variables of a container that mean on this machine what they mean
+// there.
+func portable(environ []string) []Variable {
+	return slices.DeleteFunc(Variables(environ), func(v Variable) bool { return machines[compared(v.Name)] })
+}
+
 // Command is the environment for a command on this machine: own, and over it
 // the container's, apart from the variables that describe a machine. Service
 // links and KUBERNETES_SERVICE_HOST are the container's: software looks there to
@@ -50,10 +56,8 @@ func Command(own, container []string) []string {
 	for _, v := range Variables(own) {
 		merged[compared(v.Name)] = v
 	}
-	for _, v := range Variables(container) {
-		if !machines[compared(v.Name)] {
-			merged[compared(v.Name)] = v
-		}
+	for _, v := range portable(container) {
+		merged[compared(v.Name)] = v
 	}
 	environ := make([]string, 0, len(merged))
 	for _, key := range slices.Sorted(maps.Keys(merged)) {

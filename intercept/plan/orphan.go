@@ -12,19 +12,23 @@ import (
 
 // carriers are the collections of objects that may carry an undo.
 var carriers = []struct{ kind, collection string }{
-	{"Service", "/api/v1/namespaces/%s/services"},
-	{"Deployment", "/apis/apps/v1/namespaces/%s/deployments"},
-	{"StatefulSet", "/apis/apps/v1/namespaces/%s/statefulsets"},
-	{"ReplicaSet", "/apis/apps/v1/namespaces/%s/replicasets"},
+	{"Service", "/api/v1/%sservices"},
+	{"Deployment", "/apis/apps/v1/%sdeployments"},
+	{"StatefulSet", "/apis/apps/v1/%sstatefulsets"},
+	{"ReplicaSet", "/apis/apps/v1/%sreplicasets"},
 }
 
-// Orphans returns the intercepts of a namespace whose stored plan is gone, but not
+// Orphans returns the intercepts of a namespace ("" for all) whose stored plan is gone, but not
 // what they made or changed, as those objects tell. What may not be listed is passed
 // over: the error is of other failures.
 func Orphans(ctx context.Context, client *Client, namespace string) ([]*Plan, error) {
 	var found []*Plan
+	within := ""
+	if namespace != "" {
+		within = "namespaces/" + url.PathEscape(namespace) + "/"
+	}
 	for _, c := range carriers {
-		answer, err := client.send(ctx, Request{Method: http.MethodGet, Path: fmt.Sprintf(c.collection, url.PathEscape(namespace))})
+		answer, err := client.send(ctx, Request{Method: http.MethodGet, Path: fmt.Sprintf(c.collection, within)})
 		if refused(err, http.StatusForbidden) {
 			continue
 		}

@@ -102,7 +102,11 @@ func (r Request) filled(placeholder, uid string) Request {
 	return r
 }
 
+// configMapsPath is where a namespace's ConfigMaps are, "" for those of all.
 func configMapsPath(namespace string) string {
+	if namespace == "" {
+		return "/api/v1/configmaps"
+	}
 	return "/api/v1/namespaces/" + url.PathEscape(namespace) + "/configmaps"
 }
 
@@ -141,7 +145,7 @@ func load(ctx context.Context, client *Client, ref Ref) (*Plan, configMap, error
 	return p, stored, nil
 }
 
-// List returns the intercepts that stand in a namespace, and an error that joins
+// List returns the intercepts that stand in a namespace, "" for all, and an error that joins
 // what keeps others from being read.
 func List(ctx context.Context, client *Client, namespace string) ([]*Plan, error) {
 	answer, err := client.send(ctx, Request{Method: http.MethodGet, Path: configMapsPath(namespace) + "?labelSelector=" + url.QueryEscape(InterceptLabel)})

@@ -42,7 +42,7 @@ var kindsByPrefix = map[string]string{
 // workload. The error is a *NameError, an *UnknownError, a *RefusedError, or a
 // *plan.StandingError if it is intercepted already.
 func Resolve(ctx context.Context, client kubernetes.Interface, namespace, name string) (*Target, error) {
-	kind, name, err := parseName(name)
+	kind, name, err := ParseName(name)
 	if err != nil {
 		return nil, err
 	}
@@ -53,7 +53,9 @@ func Resolve(ctx context.Context, client kubernetes.Interface, namespace, name s
 	return seen.resolve(kind, name)
 }
 
-func parseName(given string) (kind, name string, err error) {
+// ParseName splits what a user names into its kind, "" if it could be a service or any
+// workload, and its name. The error is a *NameError.
+func ParseName(given string) (kind, name string, err error) {
 	prefix, name, slash := strings.Cut(given, "/")
 	if !slash {
 		return "", given, nil

@@ -1,7 +1,11 @@
 package target
 
 import (
+	"encoding/json"
+	"fmt"
+	"maps"
 	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 )
@@ -55,4 +59,91 @@ func (b *builder) copied(of corev1.VolumeSource) (corev1.VolumeSource, bool) {
 		return of, len(sources) > 0
 	}
 	return of, false
+}
+
+// tokenPath is where the API server mounts a service account's token.
+const tokenPath = "/var/run/secrets/kubernetes.io/serviceaccount"
+
+// Unbrought says which of a container's mounts are not handed over as files, whole or
+// in part; the container is named as in Options. It is false if there are none.
+func (t *Target) Unbrought(container string) (Note, bool) {
+	found, ok := t.Workload.container(container, t.Ports)
+	if !ok {
+		return Note{}, false
+	}
+	b := &builder{Target: t, container: found}
+	kinds := make(map[string]string)
+	for _, v := range t.Workload.Template.Spec.Volumes {
+		kinds[v.Name] = b.uncopied(v.VolumeSource)
+	}
+	var paths []string
+	token := t.Workload.Template.Spec.AutomountServiceAccountToken
+	automount := token == nil || *token
+	for _, m := range found.VolumeMounts {
+		if kind := kinds[m.Name]; kind != "" {
+			paths = append(paths, fmt.Sprintf("%s (%s)", m.MountPath, kind))
+		}
+		automount = automount && m.MountPath != tokenPath
+	}
+	if automount {
+		paths = append(paths, tokenPath+" (token)")
+	}
+	if paths == nil {
+		return Note{}, false
+	}
+	return Note{
+		Object: t.Workload.Object, Text: "--files does not bring " + strings.Join(paths, ", ") + ": they are the pods' own",
+		Hint: "give the process here paths and credentials of its own for them",
+	}, true
+}
+
+// uncopied is what the agent's pod has not of a volume, as the API names it; "" if it has
+// all.
+func (b *builder) uncopied(of corev1.VolumeSource) string {
+	switch {
+	case of.ConfigMap != nil, of.Secret != nil:
+		return ""
+	case of.DownwardAPI != nil:
+		return b.undescribed(of.DownwardAPI.Items)
+	case of.Projected == nil:
+		return fieldOf(of)
+	}
+	var kinds []string
+	for _, s := range of.Projected.Sources {
+		kind := ""
+		switch {
+		case s.ConfigMap != nil, s.Secret != nil:
+		case s.DownwardAPI != nil:
+			kind = b.undescribed(s.DownwardAPI.Items)
+		case s.ServiceAccountToken != nil:
+			kind = "token"
+		default:
+			kind = fieldOf(s)
+		}
+		if kind != "" && !slices.Contains(kinds, kind) {
+			kinds = append(kinds, kind)
+		}
+	}
+	return strings.Join(kinds, ", ")
+}
+
+// undescribed tells of files of a downward volume that downward leaves out.
+func (b *builder) undescribed(items []corev1.DownwardAPIVolumeFile) string {
+	if len(b.downward(items)) < len(items) {
+		return "resources of the node"
+	}
+	return ""
+}
+
+// fieldOf is the one field that is set of a volume's source: its kind, as "emptyDir".
+func fieldOf(source any) string {
+	var fields map[string]json.RawMessage
+	text, err := json.Marshal(source)
+	if err == nil {
+		err = json.Unmarshal(text, &fields)
+	}
+	if err != nil || len(fields) == 0 {
+		return "emptyDir" // what a volume without a source is
+	}
+	return slices.Sorted(maps.Keys(fields))[0]
 }

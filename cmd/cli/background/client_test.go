@@ -121,7 +121,7 @@ func TestAwait(t *testing.T) {
 		_, err := d.Client("shop").Await(ctx, d)
 		answered <- err
 	}()
-	require.NoError(t, starting.open())
+	require.NoError(t, starting.listen())
 	serving, stop := context.WithCancel(t.Context())
 	served := make(chan error, 1)
 	go func() { served <- Serve(serving, starting.Listener, &holder{}) }()

@@ -116,25 +116,38 @@ func (d Directory) Runs(name string) bool {
 	return !free
 }
 
-// Clean removes what sessions have left that run no more, and returns their names.
+// Clean removes what sessions have left that run no more, and returns their names. What
+// it cannot remove keeps it from no other.
 func (d Directory) Clean() (cleaned []string, err error) {
 	names, err := d.Names()
 	if err != nil {
 		return nil, err
 	}
 	for _, name := range names {
-		place, err := d.claim(name)
-		var busy *BusyError
-		if errors.As(err, &busy) {
-			continue
+		removed, cerr := d.clean(name)
+		if removed {
+			cleaned = append(cleaned, name)
 		}
-		if err != nil {
-			return cleaned, err
-		}
-		if err := place.Remove(); err != nil {
-			return cleaned, err
-		}
-		cleaned = append(cleaned, name)
+		err = errors.Join(err, cerr)
 	}
-	return cleaned, nil
+	return cleaned, err
+}
+
+// clean removes what the session of a name has left, unless it runs.
+func (d Directory) clean(name string) (removed bool, err error) {
+	if d.Runs(name) {
+		return false, nil
+	}
+	place, err := d.claim(name)
+	var busy *BusyError
+	if errors.As(err, &busy) { // it has just begun
+		return false, nil
+	}
+	if err == nil {
+		err = place.Remove()
+	}
+	if err != nil {
+		return false, fmt.Errorf("clean session %q: %w", name, err)
+	}
+	return true, nil
 }

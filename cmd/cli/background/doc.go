@@ -7,6 +7,9 @@
 //	client := directory.Client("shop")         // any other devtun of the user's
 //	snapshot, err := client.Snapshot(ctx)
 //
+// A command in the foreground has a place as well (foreground.go): it can be looked at
+// and ended in the same way.
+//
 // The lock says whether a session runs: the kernel frees it however the process ends,
 // so what the dead have left is told from what is in use. The socket speaks HTTP
 // (server.go), to this user's processes only, by the rights of the directory and by

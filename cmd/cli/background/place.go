@@ -17,6 +17,9 @@ const (
 	claimTimeout = time.Second
 	claimEvery   = 10 * time.Millisecond
 
+	// makeAttempts bounds how often the directory is made.
+	makeAttempts = 10
+
 	// maxSocketPath is what systems take for a socket's path, in bytes (macOS: 104).
 	maxSocketPath = 103
 )
@@ -29,7 +32,7 @@ func (e *BusyError) Error() string { return fmt.Sprintf("a session %q runs alrea
 // Place is what a session's process holds of its directory.
 type Place struct {
 	Listener *net.UnixListener
-	Log      *Log
+	Log      *Log // nil for a command in the foreground
 
 	directory Directory
 	name      string
@@ -39,14 +42,30 @@ type Place struct {
 // Claim takes the place of a session, and removes what a dead one of that name has
 // left. The caller closes it. It fails with a *BusyError if one runs.
 func (d Directory) Claim(name string) (*Place, error) {
-	if err := d.make(); err != nil {
-		return nil, err
+	return d.take(name, func(p *Place) error {
+		if err := p.listen(); err != nil {
+			return err
+		}
+		return p.openLog()
+	})
+}
+
+// take takes the place of a name, and opens it.
+func (d Directory) take(name string, open func(*Place) error) (*Place, error) {
+	var p *Place
+	var err error
+	for range makeAttempts {
+		if err = d.make(); err != nil {
+			return nil, err
+		}
+		if p, err = d.claim(name); !errors.Is(err, fs.ErrNotExist) {
+			break
+		} // the last user of the directory has removed it meanwhile
 	}
-	p, err := d.claim(name)
 	if err != nil {
 		return nil, err
 	}
-	if err := p.open(); err != nil {
+	if err := open(p); err != nil {
 		return nil, errors.Join(err, p.Close())
 	}
 	return p, nil
@@ -82,7 +101,10 @@ func (p *Place) holds() bool {
 	return err == nil && os.SameFile(locked, there)
 }
 
-func (p *Place) open() (err error) {
+// Name is the session's.
+func (p *Place) Name() string { return p.name }
+
+func (p *Place) listen() (err error) {
 	socket := p.directory.path(p.name, socketSuffix)
 	if len(socket) > maxSocketPath {
 		return fmt.Errorf("the path of the session's socket is too long for the system: %s", socket)
@@ -93,9 +115,10 @@ func (p *Place) open() (err error) {
 	if p.Listener, err = net.ListenUnix("unix", &net.UnixAddr{Name: socket, Net: "unix"}); err != nil {
 		return fmt.Errorf("open the session's socket: %w", err)
 	}
-	if err := os.Chmod(socket, 0o600); err != nil {
-		return err
-	}
+	return os.Chmod(socket, 0o600)
+}
+
+func (p *Place) openLog() (err error) {
 	p.Log, err = openLog(p.directory.path(p.name, logSuffix), p.directory.path(p.name, olderSuffix))
 	return err
 }
@@ -123,7 +146,11 @@ func (p *Place) Remove() error {
 	if p.Listener != nil {
 		p.Listener.SetUnlinkOnClose(false)
 	}
-	return errors.Join(append(errs, p.Close())...)
+	errs = append(errs, p.Close())
+	if Foreground(p.name) {
+		errs = append(errs, p.directory.removeEmpty())
+	}
+	return errors.Join(errs...)
 }
 
 func remove(path string) error {

@@ -1,7 +1,6 @@
 package project
 
 import (
-	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
@@ -44,7 +43,7 @@ func (d *document) check(p *Project) error {
 			return err
 		}
 	}
-	return nil
+	return d.checkTogether(p)
 }
 
 func (d *document) checkForward(p *Project) error {
@@ -62,6 +61,12 @@ func (d *document) checkForward(p *Project) error {
 		if len(parts) != 3 || parts[0] == "" || !isPort(parts[1]) || parts[2] == "" {
 			return d.at(fmt.Sprintf("%s.ports[%d]", at, i), "write SERVICE:LOCAL:REMOTE, as in service-front:8080:80", "%q does not move a port", port)
 		}
+		for _, other := range f.Ports[:i] {
+			service, rest, _ := strings.Cut(other, ":")
+			if local, _, _ := strings.Cut(rest, ":"); service == parts[0] && local == parts[1] && other != port {
+				return d.at(fmt.Sprintf("%s.ports[%d]", at, i), "give each its own local port", "%q and %q want the same local port", other, port)
+			}
+		}
 	}
 	return d.duration(at+".hold", f.Hold)
 }
@@ -75,12 +80,6 @@ func (d *document) checkIntercept(p *Project, i int) error {
 	c, at := p.Intercepts[i], fmt.Sprintf("$.intercepts[%d]", i)
 	if c.Workload == "" {
 		return d.at(at+".workload", "add workload: NAME, of a workload or a service", "an intercept wants a workload")
-	}
-	twin := func(o Intercept) bool {
-		return o.Workload == c.Workload && cmp.Or(o.Namespace, p.Namespace) == cmp.Or(c.Namespace, p.Namespace)
-	}
-	if slices.ContainsFunc(p.Intercepts[:i], twin) {
-		return d.at(at+".workload", "list it once, with all its ports", "%s is intercepted twice", c.Workload)
 	}
 	for j, port := range c.Ports {
 		local, _, two := strings.Cut(port, ":")

@@ -98,6 +98,14 @@ func TestFaultsHaveAPlace(t *testing.T) {
 		{"an empty intercept", "intercepts:\n-\n", `f:2:3: an intercept wants a workload`},
 		{"a workload twice", "intercepts:\n- workload: a\n- workload: a", `f:3:13: a is intercepted twice`},
 		{"twice by its namespace", "namespace: n\nintercepts:\n- workload: a\n- {workload: a, namespace: n}", `f:4:14: a is intercepted twice`},
+		{"twice as a service", "intercepts:\n- workload: a\n- workload: svc/a", `f:3:13: svc/a, which is a, is intercepted twice`},
+		{"twice by one kind", "intercepts:\n- workload: Deployment/a\n- workload: deploy/a", `f:3:13: deploy/a, which is Deployment/a, is intercepted twice`},
+		{"one env file for two", "intercepts:\n- {workload: a, envFile: .env}\n- {workload: b, envFile: x/../.env}", `f:3:26: x/../.env is in the way of the envFile of a`},
+		{"one file for both formats", "intercepts:\n- {workload: a, envFile: e, envJson: e}", `f:2:38: e is in the way of the envFile of a`},
+		{"a folder in another's", "intercepts:\n- {workload: a, files: m/a}\n- {workload: b, files: m}", `f:3:24: m is in the way of the files of a`},
+		{"an env file in a folder", "intercepts:\n- {workload: a, files: m, envFile: m/env}", `f:2:24: m is in the way of the envFile of a`},
+		{"one local port for two", "intercepts:\n- {workload: a, ports: ['3000:80']}\n- {workload: b, to: 127.0.0.1, ports: [80, '3000:http']}", `f:3:44: the local port 3000 is another intercept's already`},
+		{"one local port of a forward", "forward:\n  ports: ['a:8080:80', 'b:8080:80', 'a:8080:81']", `f:2:37: "a:8080:80" and "a:8080:81" want the same local port`},
 		{"a format of nothing", "intercepts:\n- {workload: a, envFormat: sh}", `f:2:28: envFormat is the format of envFile`},
 		{"a format", "intercepts:\n- {workload: a, envFile: b, envFormat: toml}", `f:2:40: unknown value "toml"`},
 		{"nothing at all", "noForward: true", `f:1:12: nothing is forwarded, and nothing is intercepted`},
@@ -112,6 +120,19 @@ func TestFaultsHaveAPlace(t *testing.T) {
 			require.Equal(t, c.fault, err.Error())
 			require.True(t, fault.Hint != "" || fault.Unknown != "", "something to do about it")
 		})
+	}
+}
+
+func TestInterceptsThatAreNotInEachOthersWay(t *testing.T) {
+	for about, text := range map[string]string{
+		"a service and a workload, which only the cluster tells": "intercepts: [{workload: svc/a}, {workload: deploy/a}]",
+		"other namespaces":                  "intercepts: [{workload: a, namespace: m}, {workload: a, namespace: n}]",
+		"ports of other machines":           "intercepts: [{workload: a, to: one, ports: ['1:80']}, {workload: b, to: two, ports: ['1:80']}]",
+		"two ports of one container's port": "intercepts: [{workload: a, ports: ['1:80', '1:81']}]",
+		"names that only begin alike":       "intercepts: [{workload: a, files: m}, {workload: b, files: mm, envFile: m.env}]",
+	} {
+		_, err := Parse("f", []byte(text))
+		require.NoError(t, err, about)
 	}
 }
 

@@ -7,7 +7,7 @@ import "time"
 
 // Snapshot is all that one session holds.
 type Snapshot struct {
-	Session    string      `json:"session"`           // its name; "" for a command in the foreground
+	Session    string      `json:"session"`           // its name; KIND.PID for a command in the foreground
 	PID        int         `json:"pid"`               // of the devtun that holds it
 	File       string      `json:"file,omitempty"`    // the project file it was made from
 	Context    string      `json:"context,omitempty"` // of the kubeconfig

@@ -35,7 +35,7 @@ type forward struct {
 }
 
 // NewTracker returns a tracker of a session of this process, which starts. It has
-// that name, and that project file; "" for one in the foreground.
+// that name, and that project file; "" for none.
 func NewTracker(name, file string) *Tracker {
 	return &Tracker{
 		head:     Snapshot{Session: name, File: file, PID: os.Getpid(), State: Starting, Since: time.Now()},

@@ -1,0 +1,84 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/devtun/devtun/cmd/cli/background"
+	"github.com/devtun/devtun/cmd/cli/session"
+	"github.com/devtun/devtun/cmd/cli/status"
+)
+
+// errDown is why a command's context ends when 'devtun down' ends it: like Ctrl-C, but
+// for what runs behind --, which Ctrl-C reaches by itself.
+var errDown = fmt.Errorf("ended by 'devtun down': %w", context.Canceled)
+
+// foreground is a command in the foreground as a session: 'devtun status' shows it and
+// 'devtun down' ends it, as long as its process lives. It is a background.Holder.
+type foreground struct {
+	view    *status.Tracker
+	place   *background.Place // nil: it cannot be found
+	down    func()            // ends the command
+	stop    context.CancelFunc
+	serving sync.WaitGroup
+	ended   chan struct{} // closed when the command has put everything back; outcome is set then
+	outcome error
+}
+
+// openForeground makes the command of that kind a session, which down ends. What keeps it
+// from being found is told as a warning, and no more: the command does without. The
+// caller closes it with what the command has ended with.
+func openForeground(kind string, down func()) (f *foreground, warning *session.WarningEvent) {
+	f = &foreground{down: down, ended: make(chan struct{})}
+	directory, err := background.Default()
+	if err == nil {
+		f.place, err = directory.ClaimForeground(kind)
+	}
+	if err != nil {
+		f.view = status.NewTracker("", "")
+		return f, &session.WarningEvent{Message: fmt.Sprintf("'devtun status' and 'devtun down' will not find this: %v", err)}
+	}
+	f.view = status.NewTracker(f.place.Name(), "")
+	ctx, cancel := context.WithCancel(context.Background())
+	f.stop = cancel
+	f.serving.Go(func() { background.Serve(ctx, f.place.Listener, f) }) // who asks is told when it fails
+	return f, nil
+}
+
+// close tells who has ended the command that all has been put back, and gives its place
+// up.
+func (f *foreground) close(outcome error) {
+	var command *commandError
+	if !errors.As(outcome, &command) { // a command's own end is no failure to put back
+		f.outcome = outcome
+	}
+	close(f.ended)
+	if f.place == nil {
+		return
+	}
+	f.stop()
+	f.serving.Wait()
+	f.place.Remove() // what it may leave, the next one removes
+}
+
+// Snapshot implements background.Holder.
+func (f *foreground) Snapshot() status.Snapshot { return f.view.Snapshot() }
+
+// Watch implements background.Holder.
+func (f *foreground) Watch(ctx context.Context, tell func(status.Snapshot) error) {
+	followTracker(ctx, f.view, tell)
+}
+
+// Apply implements background.Holder. There is no project to apply.
+func (f *foreground) Apply(context.Context, background.Order, func(background.Word)) background.Outcome {
+	return outcomeOf(usage("end it first, or give this one another name with --name", "the session is a command in the foreground"))
+}
+
+// Down implements background.Holder.
+func (f *foreground) Down(func(background.Word)) background.Outcome {
+	f.down()
+	<-f.ended
+	return outcomeOf(f.outcome)
+}
