@@ -23,20 +23,30 @@ type family struct {
 	kin   []*command.Kin // else
 }
 
-// familyOf is the family of a program that runs.
+// familyOf is the family of a program that runs. One that is not alone stops until it
+// is asked to end: what it starts in that moment would be missed.
 func familyOf(cmd *exec.Cmd, alone bool) family {
 	f := family{root: cmd.Process, alone: alone}
 	if !alone {
-		f.kin = command.KinOf(cmd.Process.Pid)
+		f.kin = command.StopKin(cmd.Process.Pid)
 	}
 	return f
 }
 
 // terminate asks all to end.
-func (f family) terminate() error { return f.signal(syscall.SIGTERM) }
+func (f family) terminate() error {
+	return errors.Join(f.signal(syscall.SIGTERM), f.signal(syscall.SIGCONT))
+}
 
-// kill ends those that have not.
-func (f family) kill() { f.signal(syscall.SIGKILL) }
+// kill ends those that have not. The program itself has.
+func (f family) kill() {
+	if f.alone {
+		syscall.Kill(-f.root.Pid, syscall.SIGKILL)
+	}
+	for _, k := range f.kin {
+		k.Kill()
+	}
+}
 
 func (f family) signal(s syscall.Signal) error {
 	if f.alone {

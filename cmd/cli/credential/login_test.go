@@ -217,6 +217,23 @@ func TestTheEndIsThePlugins(t *testing.T) {
 	}
 }
 
+// What is started in the moment of the end is not missed.
+func TestTheEndIsThatOfAPluginThatStartsOneProcessAfterTheOther(t *testing.T) {
+	for kind, silent := range map[string]bool{"with the terminal": false, "without": true} {
+		t.Run(kind, func(t *testing.T) {
+			w := newWorld(t, "i=0; while [ $i -lt 100 ]; do sleep 600 & echo $! >>$DIR/started; i=$((i+1)); done; wait")
+			w.gate.Silent = silent
+			ended := make(chan error, 1)
+			login := w.login()
+			go func() { ended <- login.Await(t.Context()) }()
+			w.awaitFile("started")
+			w.gate.Close()
+			require.ErrorIs(t, <-ended, errEnded)
+			requireGone(t, strings.Fields(w.awaitFile("started")))
+		})
+	}
+}
+
 func TestOnlyAnUndoRunsAPluginAfterTheEnd(t *testing.T) {
 	w := newWorld(t, "echo >$DIR/started; sleep 600")
 	login := w.login()

@@ -1,12 +1,15 @@
 package credential
 
 import (
+	"errors"
 	"io"
 	"net/http"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	utilnet "k8s.io/apimachinery/pkg/util/net"
 	"k8s.io/client-go/transport"
 	"k8s.io/client-go/util/connrotation"
+	"k8s.io/streaming/pkg/httpstream"
 )
 
 // Requests has the requests of a transport carry the credentials.
@@ -85,6 +88,9 @@ func (r *roundTripper) send(request *http.Request) (response *http.Response, ref
 	}
 	response, err = r.base.RoundTrip(request)
 	switch {
+	case refusedUpgrade(err):
+		r.login.reject(creds) // who wants the connection tries again
+		return nil, false, err
 	case err != nil:
 		return nil, false, err
 	case response.StatusCode == http.StatusUnauthorized:
@@ -92,6 +98,13 @@ func (r *roundTripper) send(request *http.Request) (response *http.Response, ref
 	}
 	r.login.accept(creds)
 	return response, false, nil
+}
+
+// refusedUpgrade reports that an error is what an upgrade to WebSocket was refused with,
+// for its credentials.
+func refusedUpgrade(err error) bool {
+	var refused *httpstream.UpgradeFailureError // which does not unwrap
+	return errors.As(err, &refused) && apierrors.IsUnauthorized(refused.Cause)
 }
 
 // repeatable is the request once more; nil if its body can be read but once.
