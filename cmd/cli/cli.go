@@ -27,6 +27,8 @@ func Main(args []string, streams Streams) int {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), endings()...)
 	defer stop()
+	logins.Silent = len(args) > 0 && strings.HasPrefix(args[0], cobra.ShellCompRequestCmd) // Tab asks nobody for a PIN
+	defer logins.Close()
 	rights := &rights{spawned: helper.Inherited()}
 	streams.Env = os.Environ()
 	if rights.spawned != nil {

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -16,6 +18,11 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/client-go/transport"
+
+	"github.com/devtun/devtun/cmd/cli/credential"
+	"github.com/devtun/devtun/intercept/plan"
+	"github.com/devtun/devtun/tunnel"
 )
 
 // apiTimeout bounds every request to the API server before a session stands.
@@ -39,14 +46,15 @@ func newKubeFlags(flags *pflag.FlagSet) *kubeFlags {
 
 // cluster is a connection to a cluster, made but not yet tried.
 type cluster struct {
-	config    *rest.Config
+	config    *rest.Config      // without the credentials of a plugin, which login has
+	login     *credential.Login // nil: the user has none
 	client    kubernetes.Interface
 	context   string // name of the kubeconfig context
 	namespace string // the context's
 	contexts  []string
 }
 
-// connect reads the kubeconfig. It sends nothing.
+// connect reads the kubeconfig. It sends nothing, and runs no credential plugin.
 func (k *kubeFlags) connect() (*cluster, error) {
 	loader := k.ToRawKubeConfigLoader()
 	raw, err := loader.RawConfig()
@@ -67,18 +75,73 @@ func (k *kubeFlags) connect() (*cluster, error) {
 	}
 	config.QPS = -1 // no client-side throttle: devtun sends few requests, but those at once
 	config.UserAgent = "devtun/" + version()
-	client, err := kubernetes.NewForConfig(withProtobuf(config))
+	c := &cluster{config: rest.CopyConfig(config), context: raw.CurrentContext, contexts: slices.Sorted(maps.Keys(raw.Contexts))}
+	if named {
+		c.context = *k.Context
+	}
+	c.config.ExecProvider = nil
+	if c.login, err = logins.Login(config); err != nil {
+		return nil, noKubeconfig(err)
+	}
+	doer, err := c.http(c.login.Requests)
 	if err != nil {
 		return nil, noKubeconfig(err)
 	}
-	c := &cluster{config: config, client: client, context: raw.CurrentContext, contexts: slices.Sorted(maps.Keys(raw.Contexts))}
-	if named {
-		c.context = *k.Context
+	if c.client, err = kubernetes.NewForConfigAndClient(withProtobuf(c.config), doer); err != nil {
+		return nil, noKubeconfig(err)
 	}
 	if c.namespace, _, err = loader.Namespace(); err != nil {
 		return nil, noKubeconfig(err)
 	}
 	return c, nil
+}
+
+// http speaks to the API server, with credentials as add gives them.
+func (c *cluster) http(add func(*transport.Config)) (*http.Client, error) {
+	settings, err := c.config.TransportConfig()
+	if err != nil {
+		return nil, err
+	}
+	add(settings)
+	roundTripper, err := transport.New(settings)
+	return &http.Client{Transport: roundTripper, Timeout: c.config.Timeout}, err
+}
+
+// transport opens connections to pods.
+func (c *cluster) transport(mode tunnel.Mode) (*tunnel.Transport, error) {
+	return tunnel.NewTransport(c.config, mode, c.login.Streams)
+}
+
+// planClient speaks to the API server for package plan.
+func (c *cluster) planClient() (*plan.Client, error) {
+	doer, err := c.http(c.login.Undo)
+	if err != nil {
+		return nil, noKubeconfig(err)
+	}
+	base, _, err := rest.DefaultServerUrlFor(c.config)
+	if err != nil {
+		return nil, noKubeconfig(err)
+	}
+	return &plan.Client{Doer: doer, Base: strings.TrimSuffix(base.String(), "/")}, nil
+}
+
+// logIn makes sure of the credentials of a user who has a plugin, by one request that
+// goes before all others, alone: so a wrong PIN is asked for once, and is the command's
+// end. A person may take long; only the request has a deadline.
+func (c *cluster) logIn(ctx context.Context) error {
+	if c.login == nil {
+		return nil
+	}
+	if err := c.login.Await(ctx); err != nil {
+		return fmt.Errorf("log in: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, apiTimeout)
+	defer cancel()
+	err := c.client.Discovery().RESTClient().Get().AbsPath("/version").Do(ctx).Error()
+	if errors.As(err, new(apierrors.APIStatus)) && !apierrors.IsUnauthorized(err) {
+		return nil // it knows who asks
+	}
+	return err
 }
 
 // withProtobuf has the typed client speak the cheaper encoding.

@@ -152,6 +152,7 @@ func runForward(ctx context.Context, o *forwardOptions, streams Streams, start h
 	printer := newPrinter(streams.plainly(o.plain), o.output, o.verbose)
 	defer func() { printer.end(err) }()
 	printer.starting("forward")
+	tellLogins(printer.tell)
 	print := view.tell(printer.tell)
 	tell := func(event session.Event) {
 		print(event)
@@ -182,6 +183,9 @@ func (o *forwardOptions) forward(ctx context.Context, tracker *status.Tracker, p
 	told := func(event session.Event) {
 		tracker.Forward(event)
 		tell(event)
+	}
+	if err := cluster.logIn(ctx); err != nil {
+		return unlessEnded(ctx, err)
 	}
 	hosts, machine, err := open()
 	if err != nil {

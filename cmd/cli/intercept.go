@@ -218,13 +218,15 @@ func runIntercept(ctx context.Context, o *interceptOptions, streams Streams, sta
 	if !o.dryRun {
 		printer.starting("intercept")
 	}
+	tellLogins(printer.tell)
 	s, err := o.plan(ctx, printer)
 	if err != nil || o.dryRun {
 		if err == nil {
-			err = s.render(streams.Out)
+			return s.render(streams.Out)
 		}
-		return err
+		return unlessEnded(ctx, err)
 	}
+	s.ends = logins.End
 	tracker.In(s.cluster.context, s.found.Namespace)
 	s.view = view
 	s.stands = func() {

@@ -62,7 +62,7 @@ func runList(ctx context.Context, kube *kubeFlags, output string, streams Stream
 	if s == nil {
 		return err
 	}
-	transport, terr := tunnel.NewTransport(s.cluster.config, tunnel.Auto)
+	transport, terr := s.cluster.transport(tunnel.Auto)
 	if terr != nil {
 		return terr
 	}

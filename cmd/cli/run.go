@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/devtun/devtun/cmd/cli/command"
+	"github.com/devtun/devtun/cmd/cli/credential"
 	"github.com/devtun/devtun/cmd/cli/session"
 	"github.com/devtun/devtun/cmd/cli/status"
 	"github.com/devtun/devtun/dns"
@@ -140,6 +141,7 @@ func runRun(ctx context.Context, o *runOptions, streams Streams, start helper.St
 	watcher := &runWatcher{printer: newPrinter(streams, "", o.verbose), ready: make(chan struct{}),
 		hint: ", or move the port: --port SERVICE:8080:80"}
 	watcher.printer.starting("run")
+	tellLogins(watcher.printer.tell)
 	forwarded := make(chan error, 1)
 	go func() {
 		forwarded <- o.forward(forwarding, status.NewTracker("", ""), watcher.printer, watcher.tell, names.open)
@@ -152,7 +154,9 @@ func runRun(ctx context.Context, o *runOptions, streams Streams, start helper.St
 	if !unlink() {
 		return <-forwarded
 	}
+	uncover := logins.Cover(forwarding, credential.Cover{Said: streams.Err}) // the terminal is the command's
 	code, err := program.Run(context.WithoutCancel(ctx))
+	uncover()
 	end()
 	return errors.Join(<-forwarded, ended(code, err))
 }

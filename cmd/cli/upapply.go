@@ -26,6 +26,9 @@ func (s *projectSession) apply(ctx context.Context, order background.Order) erro
 	if err != nil {
 		return err
 	}
+	if err := cluster.logIn(ctx); err != nil {
+		return err
+	}
 	target := identityOf(p, cluster)
 	s.view.From(order.File)
 	s.view.In(cluster.context, target.namespace)

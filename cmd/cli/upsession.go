@@ -62,6 +62,7 @@ func newProjectSession(ctx context.Context, name string, say *sayings, start hel
 		parent: make(chan dns.Owner, 1), ended: make(chan struct{}),
 	}
 	s.ctx, s.end = context.WithCancelCause(ctx)
+	tellLogins(newPrinter(say.streams(), "", false).tell)
 	return s
 }
 
@@ -212,6 +213,7 @@ func (s *projectSession) putBack() {
 	s.down.Do(func() {
 		s.applying <- struct{}{} // an order that was being carried out has given up
 		s.view.State(status.Ending)
+		logins.End()
 		err := s.endIntercepts(s.holds)
 		err = errors.Join(err, s.forwards.close(), s.machine.close())
 		s.outcome = err
