@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/http"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -33,6 +34,9 @@ const apiTimeout = 15 * time.Second
 type kubeFlags struct {
 	*genericclioptions.ConfigFlags
 	namespaces []string
+	// of is the environment of who asks, as far as it matters here; nil is this
+	// process's.
+	of map[string]string
 }
 
 func newKubeFlags(flags *pflag.FlagSet) *kubeFlags {
@@ -56,7 +60,7 @@ type cluster struct {
 
 // connect reads the kubeconfig. It sends nothing, and runs no credential plugin.
 func (k *kubeFlags) connect() (*cluster, error) {
-	loader := k.ToRawKubeConfigLoader()
+	loader := k.loader()
 	raw, err := loader.RawConfig()
 	if err != nil {
 		return nil, noKubeconfig(err)
@@ -80,7 +84,7 @@ func (k *kubeFlags) connect() (*cluster, error) {
 		c.context = *k.Context
 	}
 	c.config.ExecProvider = nil
-	if c.login, err = logins.Login(config); err != nil {
+	if c.login, err = logins.Login(config, k.environment()...); err != nil {
 		return nil, noKubeconfig(err)
 	}
 	doer, err := c.http(c.login.Requests)
@@ -142,6 +146,41 @@ func (c *cluster) logIn(ctx context.Context) error {
 		return nil // it knows who asks
 	}
 	return err
+}
+
+// loader reads the kubeconfig, by the environment of who asks.
+func (k *kubeFlags) loader() clientcmd.ClientConfig {
+	if k.of == nil {
+		return k.ToRawKubeConfigLoader()
+	}
+	rules := clientcmd.NewDefaultClientConfigLoadingRules()
+	rules.DefaultClientConfig = &clientcmd.DefaultClientConfig
+	rules.ExplicitPath = *k.KubeConfig
+	rules.Precedence = []string{clientcmd.RecommendedHomeFile}
+	if files := k.getenv(clientcmd.RecommendedConfigPathEnvVar); files != "" {
+		rules.Precedence = filepath.SplitList(files)
+	}
+	return clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{ClusterDefaults: clientcmd.ClusterDefaults, CurrentContext: *k.Context})
+}
+
+// environment is what a credential plugin gets over this process's environment.
+func (k *kubeFlags) environment() []string {
+	if k.of == nil {
+		return nil
+	}
+	files := k.getenv(clientcmd.RecommendedConfigPathEnvVar)
+	if files == "" {
+		return []string{clientcmd.RecommendedConfigPathEnvVar}
+	}
+	return []string{clientcmd.RecommendedConfigPathEnvVar + "=" + files}
+}
+
+// getenv is a variable of who asks.
+func (k *kubeFlags) getenv(name string) string {
+	if k == nil || k.of == nil {
+		return os.Getenv(name)
+	}
+	return k.of[name]
 }
 
 // withProtobuf has the typed client speak the cheaper encoding.

@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"fmt"
-	"os"
 	"strings"
 	"time"
 
@@ -196,7 +195,7 @@ func (o *interceptOptions) agentImage() string {
 	if o.image != "" {
 		return o.image
 	}
-	if named := os.Getenv(imageVariable); named != "" {
+	if named := o.kube.getenv(imageVariable); named != "" {
 		return named
 	}
 	return image.Default()

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -186,14 +185,6 @@ var errEnding = errors.New("the session is ending")
 
 // adopt takes the circumstances of who gives an order for the session's own.
 func (s *projectSession) adopt(order background.Order) error {
-	for _, name := range orderVariables {
-		value, set := order.Environment[name]
-		if !set || value == "" {
-			os.Unsetenv(name)
-		} else if err := os.Setenv(name, value); err != nil {
-			return err
-		}
-	}
 	if order.Parent == "" {
 		return nil
 	}
