@@ -234,3 +234,19 @@ func TestPluginsAndTheTable(t *testing.T) {
 		s.shows(shellPrompt)
 	})
 }
+
+// TestAnInterceptIsUndoneAfterItsLoginHasExpired: a plugin that asks nobody is run once
+// more, when devtun ends.
+func TestAnInterceptIsUndoneAfterItsLoginHasExpired(t *testing.T) {
+	n := newNamespace(t).chain()
+	before := n.trace()
+	l := newLogin(t, t.TempDir())
+	l.plugin("give " + lasting)
+	d := n.intercept("--kubeconfig", writeConfig(t, l.config(clientcmdapi.NeverExecInteractiveMode)), "--no-forward", "--port", newLocalProcess(t).port())
+	require.NotEqual(t, before, n.trace())
+	l.plugin("exit 1")
+	l.awaitExpiry()
+	l.plugin("give 3600")
+	d.stop()
+	require.Equal(t, before, n.trace())
+}
