@@ -12,9 +12,11 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	utilnet "k8s.io/apimachinery/pkg/util/net"
 	"k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/portforward"
+	"k8s.io/client-go/transport"
 	"k8s.io/client-go/transport/websocket"
 	"k8s.io/streaming/pkg/httpstream"
 )
@@ -52,19 +54,27 @@ func (p Pod) String() string { return p.Namespace + "/" + p.Name }
 // Transport opens API connections: an upgraded connection to the port-forward
 // endpoint of one pod each.
 type Transport struct {
-	config *rest.Config
-	http   http.RoundTripper
-	base   *url.URL
-	mode   Mode
-	falls  atomic.Bool // Auto has found that only WebSocket passes
+	settings *transport.Config
+	http     http.RoundTripper
+	base     *url.URL
+	mode     Mode
+	falls    atomic.Bool // Auto has found that only WebSocket passes
 }
 
 // NewTransport prepares a transport for the API server that config leads to. It
-// opens no connection.
-func NewTransport(config *rest.Config, mode Mode) (*Transport, error) {
+// opens no connection. Each of with changes how requests are sent; config says all
+// but that.
+func NewTransport(config *rest.Config, mode Mode, with ...func(*transport.Config)) (*Transport, error) {
 	config = rest.CopyConfig(config)
 	config.TLSClientConfig.NextProtos = []string{"http/1.1"} // HTTP/2 has no upgrade
-	roundTripper, err := rest.TransportFor(config)
+	settings, err := config.TransportConfig()
+	if err != nil {
+		return nil, fmt.Errorf("prepare transport: %w", err)
+	}
+	for _, change := range with {
+		change(settings)
+	}
+	roundTripper, err := transport.New(settings)
 	if err != nil {
 		return nil, fmt.Errorf("prepare transport: %w", err)
 	}
@@ -72,7 +82,7 @@ func NewTransport(config *rest.Config, mode Mode) (*Transport, error) {
 	if err != nil {
 		return nil, fmt.Errorf("prepare transport: %w", err)
 	}
-	return &Transport{config: config, http: roundTripper, base: base, mode: mode}, nil
+	return &Transport{settings: settings, http: roundTripper, base: base, mode: mode}, nil
 }
 
 // Dial opens an API connection to pod, which the caller owns. A refusal by the
@@ -150,11 +160,11 @@ func (t *Transport) dialWebSocket(ctx context.Context, pod Pod) (io.ReadWriteClo
 	if err != nil {
 		return nil, fmt.Errorf("connect to pod %s: %w", pod, err)
 	}
-	roundTripper, holder, err := websocket.RoundTripperFor(t.config)
+	upgrade, roundTripper, err := t.webSocket()
 	if err != nil {
 		return nil, fmt.Errorf("connect to pod %s: %w", pod, err)
 	}
-	conn, err := websocket.Negotiate(roundTripper, holder, request, "SPDY/3.1+"+protocol)
+	conn, err := websocket.Negotiate(roundTripper, upgrade, request, "SPDY/3.1+"+protocol)
 	if err != nil {
 		var refused *httpstream.UpgradeFailureError // which does not unwrap
 		if errors.As(err, &refused) {
@@ -163,4 +173,20 @@ func (t *Transport) dialWebSocket(ctx context.Context, pod Pod) (io.ReadWriteClo
 		return nil, fmt.Errorf("connect to pod %s: %w", pod, err)
 	}
 	return portforward.NewTunnelingConnection("devtun", conn), nil
+}
+
+// webSocket makes a round tripper for one upgrade, and what has its connection after
+// that: what websocket.RoundTripperFor makes of a rest.Config.
+func (t *Transport) webSocket() (*websocket.RoundTripper, http.RoundTripper, error) {
+	tlsConfig, err := transport.TLSConfigFor(t.settings)
+	if err != nil {
+		return nil, nil, err
+	}
+	proxy := t.settings.Proxy
+	if proxy == nil {
+		proxy = utilnet.NewProxierWithNoProxyCIDR(http.ProxyFromEnvironment)
+	}
+	upgrade := &websocket.RoundTripper{TLSConfig: tlsConfig, Proxier: proxy}
+	roundTripper, err := transport.HTTPWrappersForConfig(t.settings, upgrade)
+	return upgrade, roundTripper, err
 }

@@ -40,6 +40,8 @@ func Main(args []string, streams Streams) int {
 
 // execute runs a command and returns the exit code.
 func execute(ctx context.Context, args []string, streams Streams, outputs *outputs) ExitCode {
+	logins.Silent = len(args) > 0 && strings.HasPrefix(args[0], cobra.ShellCompRequestCmd) // Tab asks nobody for a PIN
+	defer logins.Close()
 	rights := &rights{spawned: helper.Inherited()}
 	streams.Env = os.Environ()
 	if rights.spawned != nil {

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -17,6 +19,11 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/client-go/transport"
+
+	"github.com/devtun/devtun/cmd/cli/credential"
+	"github.com/devtun/devtun/intercept/plan"
+	"github.com/devtun/devtun/tunnel"
 )
 
 // apiTimeout bounds every request to the API server before a session stands.
@@ -27,6 +34,9 @@ const apiTimeout = 15 * time.Second
 type kubeFlags struct {
 	*genericclioptions.ConfigFlags
 	namespaces []string
+	// of is the environment of who asks, as far as it matters here; nil is this
+	// process's.
+	of map[string]string
 }
 
 func newKubeFlags(flags *pflag.FlagSet) *kubeFlags {
@@ -40,7 +50,8 @@ func newKubeFlags(flags *pflag.FlagSet) *kubeFlags {
 
 // cluster is a connection to a cluster, made but not yet tried.
 type cluster struct {
-	config    *rest.Config
+	config    *rest.Config      // without the credentials of a plugin, which login has
+	login     *credential.Login // nil: the user has none
 	client    kubernetes.Interface
 	context   string // name of the kubeconfig context
 	namespace string // the context's
@@ -49,9 +60,9 @@ type cluster struct {
 	named     []string // namespaces of this cluster that the kubeconfig names
 }
 
-// connect reads the kubeconfig. It sends nothing.
+// connect reads the kubeconfig. It sends nothing, and runs no credential plugin.
 func (k *kubeFlags) connect() (*cluster, error) {
-	loader := k.ToRawKubeConfigLoader()
+	loader := k.loader()
 	noKubeconfig := func(err error) error { return noKubeconfig(err, looked(loader)) }
 	raw, err := loader.RawConfig()
 	if err != nil {
@@ -71,13 +82,20 @@ func (k *kubeFlags) connect() (*cluster, error) {
 	}
 	config.QPS = -1 // no client-side throttle: devtun sends few requests, but those at once
 	config.UserAgent = "devtun/" + version()
-	client, err := kubernetes.NewForConfig(withProtobuf(config))
+	c := &cluster{config: rest.CopyConfig(config), context: raw.CurrentContext, contexts: slices.Sorted(maps.Keys(raw.Contexts))}
+	if named {
+		c.context = *k.Context
+	}
+	c.config.ExecProvider = nil
+	if c.login, err = logins.Login(config, k.environment()...); err != nil {
+		return nil, noKubeconfig(err)
+	}
+	doer, err := c.http(c.login.Requests)
 	if err != nil {
 		return nil, noKubeconfig(err)
 	}
-	c := &cluster{config: config, client: client, context: raw.CurrentContext, contexts: slices.Sorted(maps.Keys(raw.Contexts))}
-	if named {
-		c.context = *k.Context
+	if c.client, err = kubernetes.NewForConfigAndClient(withProtobuf(c.config), doer); err != nil {
+		return nil, noKubeconfig(err)
 	}
 	c.reserved = reservedNames(raw, config)
 	if c.namespace, _, err = loader.Namespace(); err != nil {
@@ -94,6 +112,89 @@ func (k *kubeFlags) connect() (*cluster, error) {
 	slices.Sort(c.named)
 	c.named = slices.Compact(c.named)
 	return c, nil
+}
+
+// http speaks to the API server, with credentials as add gives them.
+func (c *cluster) http(add func(*transport.Config)) (*http.Client, error) {
+	settings, err := c.config.TransportConfig()
+	if err != nil {
+		return nil, err
+	}
+	add(settings)
+	roundTripper, err := transport.New(settings)
+	return &http.Client{Transport: roundTripper, Timeout: c.config.Timeout}, err
+}
+
+// transport opens connections to pods.
+func (c *cluster) transport(mode tunnel.Mode) (*tunnel.Transport, error) {
+	return tunnel.NewTransport(c.config, mode, c.login.Streams)
+}
+
+// planClient speaks to the API server for package plan.
+func (c *cluster) planClient() (*plan.Client, error) {
+	doer, err := c.http(c.login.Undo)
+	if err != nil {
+		return nil, noKubeconfig(err, nil)
+	}
+	base, _, err := rest.DefaultServerUrlFor(c.config)
+	if err != nil {
+		return nil, noKubeconfig(err, nil)
+	}
+	return &plan.Client{Doer: doer, Base: strings.TrimSuffix(base.String(), "/")}, nil
+}
+
+// logIn makes sure of the credentials of a user who has a plugin, by one request that
+// goes before all others, alone: so a wrong PIN is asked for once, and is the command's
+// end. A person may take long; only the request has a deadline.
+func (c *cluster) logIn(ctx context.Context) error {
+	if c.login == nil {
+		return nil
+	}
+	if err := c.login.Await(ctx); err != nil {
+		return fmt.Errorf("log in: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, apiTimeout)
+	defer cancel()
+	err := c.client.Discovery().RESTClient().Get().AbsPath("/version").Do(ctx).Error()
+	if errors.As(err, new(apierrors.APIStatus)) && !apierrors.IsUnauthorized(err) {
+		return nil // it knows who asks
+	}
+	return err
+}
+
+// loader reads the kubeconfig, by the environment of who asks.
+func (k *kubeFlags) loader() clientcmd.ClientConfig {
+	if k.of == nil {
+		return k.ToRawKubeConfigLoader()
+	}
+	rules := clientcmd.NewDefaultClientConfigLoadingRules()
+	rules.DefaultClientConfig = &clientcmd.DefaultClientConfig
+	rules.ExplicitPath = *k.KubeConfig
+	rules.Precedence = []string{clientcmd.RecommendedHomeFile}
+	if files := k.getenv(clientcmd.RecommendedConfigPathEnvVar); files != "" {
+		rules.Precedence = filepath.SplitList(files)
+	}
+	return clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{ClusterDefaults: clientcmd.ClusterDefaults, CurrentContext: *k.Context})
+}
+
+// environment is what a credential plugin gets over this process's environment.
+func (k *kubeFlags) environment() []string {
+	if k.of == nil {
+		return nil
+	}
+	files := k.getenv(clientcmd.RecommendedConfigPathEnvVar)
+	if files == "" {
+		return []string{clientcmd.RecommendedConfigPathEnvVar}
+	}
+	return []string{clientcmd.RecommendedConfigPathEnvVar + "=" + files}
+}
+
+// getenv is a variable of who asks.
+func (k *kubeFlags) getenv(name string) string {
+	if k == nil || k.of == nil {
+		return os.Getenv(name)
+	}
+	return k.of[name]
 }
 
 // withProtobuf has the typed client speak the cheaper encoding.

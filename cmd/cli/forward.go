@@ -157,6 +157,7 @@ func runForward(ctx context.Context, o *forwardOptions, streams Streams, start h
 	defer func() { printer.end(err) }()
 	printer.starting("forward")
 	printer.lost(lost)
+	tellLogins(printer.tell)
 	print := view.tell(printer.tell)
 	tell := func(event session.Event) {
 		print(event)
@@ -193,6 +194,9 @@ func (o *forwardOptions) forward(ctx context.Context, tracker *status.Tracker, p
 			tell(session.Event{Warning: &session.WarningEvent{Message: selected.nothing()}})
 		}
 		tell(event)
+	}
+	if err := cluster.logIn(ctx); err != nil {
+		return unlessEnded(ctx, err)
 	}
 	hosts, machine, err := open()
 	if err != nil {

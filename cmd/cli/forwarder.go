@@ -55,7 +55,7 @@ func (o *forwardOptions) openForwarder(cluster *cluster, selected *selection, ho
 	if err != nil {
 		return nil, fmt.Errorf("open leases: %w", err)
 	}
-	transport, err := tunnel.NewTransport(cluster.config, tunnel.Mode(o.transport))
+	transport, err := cluster.transport(tunnel.Mode(o.transport))
 	if err != nil {
 		return nil, errors.Join(err, leases.Close())
 	}
@@ -71,6 +71,7 @@ func (o *forwardOptions) openForwarder(cluster *cluster, selected *selection, ho
 		Selection: wishes,
 		Dial:      f.pool.Dial,
 		Hold:      o.hold,
+		Coming:    cluster.login.Wanted,
 		Tell:      tell,
 	})
 	return f, nil
@@ -169,7 +170,7 @@ func (f *forwarder) watch(ctx context.Context, selected *selection, first func(c
 	w := &followed{begun: make(chan struct{})}
 	w.ctx, w.cancel = context.WithCancelCause(ctx)
 	checked := make(chan struct{})
-	trouble := &trouble{tell: f.tell}
+	trouble := &trouble{tell: f.tell, told: f.cluster.ofLogin}
 	watcher := discovery.New(f.cluster.client, discovery.Scope{Namespaces: selected.namespaces, Selector: withoutOurs(selected.labels)})
 	watcher.Trouble = trouble.note
 	late := time.AfterFunc(syncTimeout, func() {

@@ -72,6 +72,9 @@ func runInit(ctx context.Context, o *initOptions, streams Streams) error {
 	if !label(namespace) {
 		return usage("'kubectl get namespaces' lists those there are", "%q is not a namespace", namespace)
 	}
+	if err := cluster.logIn(ctx); err != nil {
+		return err
+	}
 	ctx, cancel := context.WithTimeout(ctx, apiTimeout)
 	defer cancel()
 	if err := checkNamespace(ctx, cluster, namespace); err != nil {

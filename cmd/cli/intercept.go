@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -226,7 +225,7 @@ func (o *interceptOptions) agentImage() string {
 	if o.image != "" {
 		return o.image
 	}
-	if named := os.Getenv(imageVariable); named != "" {
+	if named := o.kube.getenv(imageVariable); named != "" {
 		return named
 	}
 	return image.Default()
@@ -259,13 +258,15 @@ func runIntercept(ctx context.Context, o *interceptOptions, streams Streams, sta
 		printer.starting("intercept")
 		printer.lost(lost)
 	}
+	tellLogins(printer.tell)
 	s, err := o.plan(ctx, printer)
 	if err != nil || o.dryRun {
 		if err == nil {
-			err = s.render(streams.Out)
+			return s.render(streams.Out)
 		}
-		return err
+		return unlessEnded(ctx, err)
 	}
+	s.ends = logins.End
 	tracker.In(s.cluster.context, s.found.Namespace)
 	s.view = view
 	s.stands = func() {

@@ -7,11 +7,9 @@ import (
 	"io"
 	"os"
 	"os/user"
-	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/client-go/rest"
 
 	"github.com/devtun/devtun/intercept"
 	"github.com/devtun/devtun/intercept/plan"
@@ -30,6 +28,7 @@ type intercepting struct {
 	locals  []intercept.Local
 	view    *view  // nil: none
 	stands  func() // is called when the traffic comes
+	ends    func() // unless nil, before it is sent back
 }
 
 // plan finds what is to be intercepted, and computes what that takes. It changes
@@ -47,6 +46,9 @@ func (o *interceptOptions) plan(ctx context.Context, printer *printer) (*interce
 		return nil, err
 	}
 	printer.of(selected.namespace)
+	if err := cluster.logIn(ctx); err != nil {
+		return nil, err
+	}
 	ctx, cancel := context.WithTimeout(ctx, apiTimeout)
 	defer cancel()
 	if err := checkNamespace(ctx, cluster, selected.namespace); err != nil {
@@ -56,7 +58,7 @@ func (o *interceptOptions) plan(ctx context.Context, printer *printer) (*interce
 		return nil, err
 	}
 	i := &intercepting{options: o, cluster: cluster}
-	if i.client, err = planClient(cluster.config); err != nil {
+	if i.client, err = cluster.planClient(); err != nil {
 		return nil, err
 	}
 	if i.found, err = target.Resolve(ctx, cluster.client, selected.namespace, o.name); err != nil {
@@ -128,17 +130,4 @@ func thisOwner() plan.Owner {
 		owner.Machine = machine
 	}
 	return owner
-}
-
-// planClient speaks to the API server for package plan.
-func planClient(config *rest.Config) (*plan.Client, error) {
-	doer, err := rest.HTTPClientFor(config)
-	if err != nil {
-		return nil, noKubeconfig(err, nil)
-	}
-	base, _, err := rest.DefaultServerUrlFor(config)
-	if err != nil {
-		return nil, noKubeconfig(err, nil)
-	}
-	return &plan.Client{Doer: doer, Base: strings.TrimSuffix(base.String(), "/")}, nil
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/devtun/devtun/cmd/cli/command"
+	"github.com/devtun/devtun/cmd/cli/credential"
 	"github.com/devtun/devtun/cmd/cli/status"
 	"github.com/devtun/devtun/dns/helper"
 	"github.com/devtun/devtun/intercept"
@@ -60,7 +61,7 @@ func (i *intercepting) run(ctx context.Context, tracker *status.Tracker, streams
 		return err
 	}
 	defer given.Close()
-	transport, err := tunnel.NewTransport(i.cluster.config, tunnel.Mode(o.transport))
+	transport, err := i.cluster.transport(tunnel.Mode(o.transport))
 	if err != nil {
 		return err
 	}
@@ -193,6 +194,7 @@ func (h *holding) command(ctx context.Context) error {
 	running, end := lasting(ctx)
 	defer end()
 	h.program.Say = func(text string) { h.progress("%s", text) }
+	defer logins.Cover(ctx, credential.Cover{Said: h.program.Err})() // the terminal is the command's
 	code, err := h.program.Run(running)
 	return errors.Join(failure(ctx), ended(code, err))
 }
@@ -228,6 +230,9 @@ func (i *intercepting) progress(format string, args ...any) { i.printer.progress
 // anything back.
 func (i *intercepting) restore(ctx context.Context, tracked *status.Intercepted, executor *plan.Executor, draining *sync.WaitGroup) (undone bool, err error) {
 	tracked.To(status.Restoring)
+	if i.ends != nil {
+		i.ends()
+	}
 	ctx = context.WithoutCancel(ctx)
 	var report *plan.Report
 	err = i.patiently(ctx, slowRestore, func(ctx context.Context) (err error) {

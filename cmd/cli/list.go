@@ -81,7 +81,7 @@ func runList(ctx context.Context, kube *kubeFlags, all bool, output string, stre
 	if s == nil {
 		return err
 	}
-	transport, terr := tunnel.NewTransport(s.cluster.config, tunnel.Auto)
+	transport, terr := s.cluster.transport(tunnel.Auto)
 	if terr != nil {
 		return terr
 	}
@@ -183,7 +183,7 @@ func (k *kubeFlags) allIntercepts(ctx context.Context, streams Streams) (*standi
 		return nil, nil, err
 	}
 	s := &standing{cluster: cluster}
-	if s.client, err = planClient(cluster.config); err != nil {
+	if s.client, err = cluster.planClient(); err != nil {
 		return nil, nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, apiTimeout)

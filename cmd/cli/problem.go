@@ -15,6 +15,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/devtun/devtun/cmd/cli/command"
+	"github.com/devtun/devtun/cmd/cli/credential"
 	"github.com/devtun/devtun/cmd/cli/session"
 	"github.com/devtun/devtun/dns"
 	"github.com/devtun/devtun/dns/helper"
@@ -98,9 +99,12 @@ func diagnose(err error) *Problem {
 	var unforwardable *session.UnforwardableError
 	var names *session.NamesLeftError
 	var status apierrors.APIStatus
+	var login *credential.Error
 	switch {
 	case errors.As(err, &problem):
 		return problem
+	case errors.As(err, &login):
+		return diagnoseLogin(err, login)
 	case errors.As(err, &start):
 		return &Problem{Err: err, Code: ExitCode(start.Code()), Hint: "what follows -- is run as it is, without a shell; is it in PATH?"}
 	case errors.As(err, &forbidden):
@@ -181,6 +185,16 @@ func diagnoseListen(err error, listen *dns.ListenError) *Problem {
 	return &Problem{Err: err, Code: ExitInUse}
 }
 
+// diagnoseLogin tells of a credential plugin that gives nothing. What the kubeconfig
+// says of how to get it comes with it, as one line.
+func diagnoseLogin(err error, login *credential.Error) *Problem {
+	hint := "the credential plugin failed: run it by hand, or log in again"
+	if login.Install != "" {
+		hint = "the credential plugin is not there: " + strings.Join(strings.Fields(login.Install), " ")
+	}
+	return &Problem{Err: err, Code: ExitCredentials, Hint: hint}
+}
+
 func diagnoseStatus(err error) *Problem {
 	switch {
 	case apierrors.IsUnauthorized(err):
@@ -210,10 +224,6 @@ func diagnoseUnreachable(err error) *Problem {
 	hint := "is it running, and the way there open (VPN)? 'kubectl config view --minify' shows where it should be"
 	if strings.Contains(err.Error(), "x509:") || strings.Contains(err.Error(), "tls:") {
 		hint = "the certificate does not fit: check certificate-authority and server in 'kubectl config view --minify'"
-	}
-	if strings.Contains(err.Error(), "getting credentials: ") {
-		complaint, _, _ := strings.Cut(err.Error(), "\n") // client-go's advice follows
-		return &Problem{Err: errors.New(complaint), Code: ExitCredentials, Hint: "the credential plugin failed: run it by hand, or log in again"}
 	}
 	return &Problem{Err: fmt.Errorf("reach the API server: %w", err), Code: ExitCluster, Hint: hint}
 }

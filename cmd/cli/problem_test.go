@@ -20,6 +20,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/devtun/devtun/cmd/cli/command"
+	"github.com/devtun/devtun/cmd/cli/credential"
 	"github.com/devtun/devtun/cmd/cli/session"
 	"github.com/devtun/devtun/dns"
 	"github.com/devtun/devtun/dns/helper"
@@ -79,7 +80,7 @@ func TestDiagnose(t *testing.T) {
 		{"no answer", fmt.Errorf("list services: %w", context.DeadlineExceeded), ExitCluster, "is it running, and the way there open (VPN)?"},
 		{"another certificate", request(errors.New("tls: failed to verify certificate: x509: unknown authority")), ExitCluster, "the certificate does not fit"},
 		{"plain HTTP", request(errors.New("tls: first record does not look like a TLS handshake")), ExitCluster, "the certificate does not fit"},
-		{"credential plugin", request(errors.New("getting credentials: exec: executable aws failed with exit code 1\n\nIt looks like …")), ExitCredentials, "the credential plugin failed"},
+		{"credential plugin", request(&credential.Error{Err: errors.New("exec: executable aws failed with exit code 1")}), ExitCredentials, "the credential plugin failed"},
 		{"anything else", errors.New("x"), ExitFailure, ""},
 	} {
 		t.Run(c.about, func(t *testing.T) {

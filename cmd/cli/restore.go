@@ -108,7 +108,10 @@ func (k *kubeFlags) intercepts(ctx context.Context) (*standing, []*plan.Plan, er
 	if slices.ContainsFunc(k.namespaces, func(n string) bool { return n != s.namespace }) { // completion gets each twice
 		return nil, nil, usage("give one", "this command works in one --namespace")
 	}
-	if s.client, err = planClient(cluster.config); err != nil {
+	if s.client, err = cluster.planClient(); err != nil {
+		return nil, nil, err
+	}
+	if err := cluster.logIn(ctx); err != nil {
 		return nil, nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, apiTimeout)

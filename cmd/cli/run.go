@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/devtun/devtun/cmd/cli/command"
+	"github.com/devtun/devtun/cmd/cli/credential"
 	"github.com/devtun/devtun/cmd/cli/status"
 	"github.com/devtun/devtun/dns"
 	"github.com/devtun/devtun/dns/helper"
@@ -153,6 +154,7 @@ func runRun(ctx context.Context, o *runOptions, streams Streams, start helper.St
 	watcher := &runWatcher{printer: newPrinter(streams, "", o.verbose), ready: make(chan struct{}), moves: true}
 	watcher.printer.starting("run")
 	watcher.printer.lost(lost)
+	tellLogins(watcher.printer.tell)
 	forwarded := make(chan error, 1)
 	go func() {
 		forwarded <- o.forward(forwarding, f.view, watcher.printer, watcher.tell, names.open)
@@ -166,9 +168,11 @@ func runRun(ctx context.Context, o *runOptions, streams Streams, start helper.St
 		return <-forwarded
 	}
 	f.view.State(status.Ready)
+	uncover := logins.Cover(forwarding, credential.Cover{Said: streams.Err}) // the terminal is the command's
 	running, stop := lasting(ctx)
 	defer stop()
 	code, err := program.Run(running)
+	uncover()
 	f.view.State(status.Ending)
 	end()
 	return errors.Join(<-forwarded, ended(code, err))

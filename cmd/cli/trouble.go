@@ -11,6 +11,7 @@ import (
 // they are over.
 type trouble struct {
 	tell func(session.Event)
+	told func(error) bool // by somebody else
 
 	mu      sync.Mutex
 	err     error
@@ -32,7 +33,7 @@ func (t *trouble) note(err error) {
 	if err != nil {
 		t.err = err
 	}
-	if !t.started || (err != nil) == t.ongoing {
+	if !t.started || err != nil && t.told(err) || (err != nil) == t.ongoing {
 		return
 	}
 	t.ongoing = err != nil

@@ -11,7 +11,11 @@ import (
 
 func TestTroubleIsToldOnceAndItsEnd(t *testing.T) {
 	var told []session.WarningEvent
-	trouble := &trouble{tell: func(event session.Event) { told = append(told, *event.Warning) }}
+	expired := errors.New("the login has expired")
+	trouble := &trouble{
+		tell: func(event session.Event) { told = append(told, *event.Warning) },
+		told: func(err error) bool { return errors.Is(err, expired) },
+	}
 	take := func() []session.WarningEvent {
 		defer func() { told = nil }()
 		return told
@@ -33,6 +37,9 @@ func TestTroubleIsToldOnceAndItsEnd(t *testing.T) {
 	trouble.note(nil)
 	trouble.note(nil)
 	require.Equal(t, []session.WarningEvent{{Message: "the API server answers again", Over: true}}, take())
+	trouble.note(expired)
+	trouble.note(nil)
+	require.Empty(t, take(), "somebody else tells of it")
 	trouble.note(down)
 	require.Len(t, take(), 1, "the next trouble is told again")
 }

@@ -23,8 +23,11 @@ import (
 // something before, what fails keeps nothing else from being done.
 func (s *projectSession) apply(ctx context.Context, order background.Order) error {
 	p := order.Project
-	cluster, err := projectKube(p).connect()
+	cluster, err := projectKube(p, order.Environment).connect()
 	if err != nil {
+		return err
+	}
+	if err := cluster.logIn(ctx); err != nil {
 		return err
 	}
 	target := identityOf(p, cluster)
@@ -32,7 +35,7 @@ func (s *projectSession) apply(ctx context.Context, order background.Order) erro
 	s.view.In(cluster.context, target.namespace)
 
 	before := s.holdings()
-	wanted, gone := s.compare(p, target)
+	wanted, gone := s.compare(order, target)
 	errs := []error{s.endIntercepts(gone)}
 	var fresh []*heldIntercept
 	for _, h := range wanted {
@@ -125,7 +128,7 @@ type identity struct {
 }
 
 func identityOf(p *project.Project, cluster *cluster) identity {
-	o := projectForward(p)
+	o := projectForward(p, nil)
 	return identity{
 		kubeconfig: p.Kubeconfig, context: cluster.context, server: cluster.config.Host, namespace: cmp.Or(p.Namespace, cluster.namespace),
 		domain: o.domain, transport: o.transport, hostsFile: o.hostsFile, hold: o.hold,
@@ -134,12 +137,12 @@ func identityOf(p *project.Project, cluster *cluster) identity {
 
 // compare returns the intercepts that are to be made, and those that are to go because
 // they are not wanted any more, or otherwise.
-func (s *projectSession) compare(p *project.Project, target identity) (wanted []*heldIntercept, gone map[string]*heldIntercept) {
+func (s *projectSession) compare(order background.Order, target identity) (wanted []*heldIntercept, gone map[string]*heldIntercept) {
 	gone = maps.Clone(s.holds)
 	target.hold, target.hostsFile, target.domain = 0, "", "" // no matter to an intercept
-	for _, c := range p.Intercepts {
+	for _, c := range order.Project.Intercepts {
 		h := &heldIntercept{
-			wish: c, target: target, options: projectIntercept(p, c),
+			wish: c, target: target, options: projectIntercept(order.Project, c, order.Environment),
 			key: cmp.Or(c.Namespace, target.namespace) + "/" + c.Workload,
 		}
 		h.image = h.options.agentImage()

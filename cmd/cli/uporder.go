@@ -15,7 +15,8 @@ import (
 )
 
 // orderVariables are the variables of a command that a session has to know, which may
-// have been started with others.
+// have been started with others. They go with the order: what stands keeps those that it
+// was made with, and so do its credential plugins.
 var orderVariables = []string{"KUBECONFIG", imageVariable}
 
 // orderEnvironment is what this process has of them. Relative paths are made absolute: the
@@ -35,17 +36,19 @@ func orderEnvironment() map[string]string {
 	return environment
 }
 
-// projectKube is how a project's cluster is reached.
-func projectKube(p *project.Project) *kubeFlags {
+// projectKube is how a project's cluster is reached by somebody with an environment, as
+// far as an order has it; nil is this process's.
+func projectKube(p *project.Project, environment map[string]string) *kubeFlags {
 	kube := newKubeFlags(pflag.NewFlagSet("", pflag.ContinueOnError))
+	kube.of = environment
 	*kube.KubeConfig, *kube.Context = p.Kubeconfig, p.Context
 	return kube
 }
 
 // projectForward is what 'devtun forward' would be asked to do.
-func projectForward(p *project.Project) *forwardOptions {
+func projectForward(p *project.Project, environment map[string]string) *forwardOptions {
 	return &forwardOptions{
-		kube: projectKube(p), hostsFile: p.Forward.HostsFile,
+		kube: projectKube(p, environment), hostsFile: p.Forward.HostsFile,
 		domain:    cmp.Or(p.ClusterDomain, defaultDomain),
 		hold:      p.Forward.Hold.Value(tunnel.DefaultHold),
 		transport: cmp.Or(p.Transport, string(tunnel.Auto)),
@@ -61,7 +64,7 @@ func projectForward(p *project.Project) *forwardOptions {
 // here. It is nil if nothing is left. locate finds the services named without a
 // namespace; without it they are of the first.
 func selectProject(p *project.Project, namespace string, intercepted []discovery.Key, locate func(*selectFlags) error) (*selection, error) {
-	flags := projectForward(p).services
+	flags := projectForward(p, nil).services
 	if !flags.all {
 		flags.namespaces = append([]string{namespace}, p.Forward.Namespaces...)
 	}
@@ -86,9 +89,9 @@ func selectProject(p *project.Project, namespace string, intercepted []discovery
 }
 
 // projectIntercept is what 'devtun intercept' would be asked to do.
-func projectIntercept(p *project.Project, c project.Intercept) *interceptOptions {
+func projectIntercept(p *project.Project, c project.Intercept, environment map[string]string) *interceptOptions {
 	o := &interceptOptions{
-		forwardOptions: *projectForward(p),
+		forwardOptions: *projectForward(p, environment),
 		name:           c.Workload, ports: c.Ports, to: c.To, replace: c.Replace, move: c.MoveConnections, grace: c.Grace.Value(0),
 		image: c.AgentImage, container: c.Container,
 		envFile: c.EnvFile, envJSON: c.EnvJSON, envFormat: c.EnvFormat, files: c.Files, keep: c.Keep,
@@ -104,7 +107,7 @@ func projectIntercept(p *project.Project, c project.Intercept) *interceptOptions
 // validateProject checks what can be checked without the cluster.
 func validateProject(p *project.Project) error {
 	if !p.NoForward {
-		if err := projectForward(p).validate(); err != nil {
+		if err := projectForward(p, nil).validate(); err != nil {
 			return err
 		}
 		if _, err := selectProject(p, cmp.Or(p.Namespace, "default"), nil, nil); err != nil {
@@ -112,7 +115,7 @@ func validateProject(p *project.Project) error {
 		}
 	}
 	for _, c := range p.Intercepts {
-		if err := projectIntercept(p, c).validate(); err != nil {
+		if err := projectIntercept(p, c, nil).validate(); err != nil {
 			return fmt.Errorf("intercept %s: %w", c.Workload, err)
 		}
 	}

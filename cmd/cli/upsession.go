@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -62,6 +61,7 @@ func newProjectSession(ctx context.Context, name string, say *sayings, start hel
 		parent: make(chan dns.Owner, 1), ended: make(chan struct{}),
 	}
 	s.ctx, s.end = context.WithCancelCause(ctx)
+	tellLogins(newPrinter(say.streams(), "", false).tell)
 	return s
 }
 
@@ -191,14 +191,6 @@ var errEnding = errors.New("the session is ending")
 
 // adopt takes the circumstances of who gives an order for the session's own.
 func (s *projectSession) adopt(order background.Order) error {
-	for _, name := range orderVariables {
-		value, set := order.Environment[name]
-		if !set || value == "" {
-			os.Unsetenv(name)
-		} else if err := os.Setenv(name, value); err != nil {
-			return err
-		}
-	}
 	if order.Parent == "" {
 		return nil
 	}
@@ -218,6 +210,7 @@ func (s *projectSession) putBack() {
 	s.down.Do(func() {
 		s.applying <- struct{}{} // an order that was being carried out has given up
 		s.view.State(status.Ending)
+		logins.End()
 		err := s.endIntercepts(s.holds)
 		err = errors.Join(err, s.forwards.close(), s.machine.close())
 		s.outcome = err

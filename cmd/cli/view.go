@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/term"
 
+	"github.com/devtun/devtun/cmd/cli/credential"
 	"github.com/devtun/devtun/cmd/cli/live"
 	"github.com/devtun/devtun/cmd/cli/session"
 	"github.com/devtun/devtun/cmd/cli/status"
@@ -23,6 +24,9 @@ type view struct {
 	said    *live.Transcript
 	ending  context.Context // ends with the command
 	end     context.CancelFunc
+	errors  io.Writer // standard error, as it is while there is a view
+	turns   chan func(context.Context)
+	over    chan struct{} // of one that is shown: closed when it has been
 	running sync.WaitGroup
 	begin   sync.Once
 }
@@ -36,15 +40,16 @@ func openView(streams *Streams, tracker *status.Tracker, lines bool, quit func()
 		return nil
 	}
 	ending, end := context.WithCancel(context.Background())
-	v := &view{said: live.NewTranscript(streams.Out, streams.Err), ending: ending, end: end}
+	v := &view{said: live.NewTranscript(streams.Out, streams.Err), ending: ending, end: end, turns: make(chan func(context.Context))}
 	v.config = live.Config{
-		Next: live.Follow(tracker), Said: v.said, Quit: insisting(quit),
+		Next: live.Follow(tracker), Said: v.said, Quit: insisting(quit), Turns: v.turns,
 		In: streams.In, Out: underlying(streams.Out), Env: streams.Env, Colour: streams.Colour,
 	}
 	streams.Out = v.said.Out()
 	if isTerminal(streams.Err) { // a file gets what is said at once
 		streams.Err = v.said.Err()
 	}
+	v.errors = streams.Err
 	return v
 }
 
@@ -75,12 +80,36 @@ func (v *view) show() {
 		return
 	}
 	v.begin.Do(func() {
+		v.over = make(chan struct{})
 		v.running.Go(func() {
+			defer close(v.over)
+			defer logins.Cover(v.ending, credential.Cover{Said: v.errors, Aside: v.aside})()
 			if err := live.Run(v.ending, v.config); err != nil { // the session is more than its view
 				fmt.Fprintf(v.said.Err(), "warning: %v\n", err)
 			}
 		})
 	})
+}
+
+// aside has run called while the view does not have the terminal, unless ctx or the
+// view ends before.
+func (v *view) aside(ctx context.Context, run func(context.Context)) {
+	ran := make(chan struct{})
+	turn := func(ctx context.Context) {
+		defer close(ran)
+		run(ctx)
+	}
+	select {
+	case v.turns <- turn:
+	case <-v.over:
+		return
+	case <-ctx.Done():
+		return
+	}
+	select {
+	case <-ran:
+	case <-v.over:
+	}
 }
 
 // close ends the view and then prints what was said meanwhile.

@@ -127,10 +127,12 @@ func (c *Client) attempt(ctx context.Context, request Request) (answer []byte, w
 	return nil, afterRefusal(response), status
 }
 
-// afterFailure: everything may pass but a certificate that does not fit.
+// afterFailure: everything may pass but a certificate that does not fit, and a login
+// that somebody has to renew.
 func afterFailure(err error) time.Duration {
 	var certificate *tls.CertificateVerificationError
-	if errors.As(err, &certificate) {
+	var login interface{ NeedsLogin() bool }
+	if errors.As(err, &certificate) || errors.As(err, &login) && login.NeedsLogin() {
 		return -1
 	}
 	return 0

@@ -126,3 +126,28 @@ func TestCertificateThatDoesNotFit(t *testing.T) {
 	require.ErrorContains(t, err, "reach the API server: ")
 	require.ErrorContains(t, err, "certificate")
 }
+
+// loginError is as credential.Error.
+type loginError struct{ error }
+
+func (loginError) NeedsLogin() bool { return true }
+
+// failing answers each request with an error.
+type failing struct {
+	err  error
+	asks int
+}
+
+func (d *failing) Do(*http.Request) (*http.Response, error) {
+	d.asks++
+	return nil, d.err
+}
+
+// TestLoginThatHasExpired is for a person to renew, not for another attempt.
+func TestLoginThatHasExpired(t *testing.T) {
+	expired := loginError{errors.New("expired")}
+	doer := &failing{err: &url.Error{Op: "Get", URL: "/x", Err: expired}}
+	_, err := (&Client{Doer: doer}).send(t.Context(), Request{Method: http.MethodGet, Path: "/x"})
+	require.ErrorIs(t, err, expired)
+	require.Equal(t, 1, doer.asks)
+}

@@ -25,6 +25,9 @@ type Config struct {
 	// view stays until its context ends, and each further Ctrl-C calls Quit again. With
 	// nil only the view ends.
 	Quit func()
+	// Turns are for who needs the terminal for a while: each is called when the view has
+	// left it, and until it returns. Its context ends when the view is to end.
+	Turns <-chan func(context.Context)
 
 	In     io.Reader
 	Out    io.Writer
@@ -54,6 +57,7 @@ func Run(ctx context.Context, config Config) error {
 		failed = feed(ctx, config, program.Send)
 		program.Quit()
 	})
+	feeding.Go(func() { give(ctx, config.Turns, program.Send) })
 	_, err := program.Run()
 	ended := ctx.Err() != nil
 	cancel()
@@ -68,6 +72,48 @@ func Run(ctx context.Context, config Config) error {
 	}
 	return failed
 }
+
+// give has turns come until ctx ends.
+func give(ctx context.Context, turns <-chan func(context.Context), send func(tea.Msg)) {
+	for {
+		select {
+		case run := <-turns:
+			send(&turn{ctx: ctx, run: run})
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// turn is a tea.ExecCommand that uses the terminal as it knows it.
+type turn struct {
+	ctx context.Context
+	run func(context.Context)
+	ran bool
+}
+
+// Run implements tea.ExecCommand.
+func (t *turn) Run() error {
+	t.ran = true
+	t.run(t.ctx)
+	return nil
+}
+
+// over is a tea.ExecCallback: a terminal that cannot be left is as good as one that is
+// wanted back at once.
+func (t *turn) over(error) tea.Msg {
+	if !t.ran {
+		ended, end := context.WithCancel(t.ctx)
+		end()
+		t.run(ended)
+	}
+	return nil
+}
+
+// SetStdin implements tea.ExecCommand, as do the others.
+func (*turn) SetStdin(io.Reader)  {}
+func (*turn) SetStdout(io.Writer) {}
+func (*turn) SetStderr(io.Writer) {}
 
 // feed sends snapshots until ctx ends.
 func feed(ctx context.Context, config Config, send func(tea.Msg)) error {

@@ -141,3 +141,37 @@ func TestOnlyTerminalsHaveAView(t *testing.T) {
 	reader, writer := io.Pipe()
 	require.False(t, Possible(reader, writer, nil))
 }
+
+func TestTheViewStepsAside(t *testing.T) {
+	keys, hand := io.Pipe()
+	defer hand.Close()
+	var out paper
+	ctx, end := context.WithCancel(t.Context())
+	defer end()
+	ended := make(chan error, 1)
+	turns := make(chan func(context.Context))
+	tracker := status.NewTracker("", "")
+	go func() { ended <- Run(ctx, Config{Next: Follow(tracker), Turns: turns, In: keys, Out: &out}) }()
+	shows := func(text string) {
+		t.Helper()
+		require.Eventually(t, func() bool { return strings.Contains(out.String(), text) }, patience, time.Millisecond, "%s in %q", text, &out)
+	}
+	shows("no services")
+	done := make(chan string)
+	turns <- func(context.Context) {
+		before := out.String()
+		tracker.State(status.Ready)
+		io.WriteString(&out, "PIN: ")
+		done <- before
+	}
+	before := <-done
+	require.Contains(t, before, "\x1b[?1049l", "the screen is the terminal's own again")
+
+	turns <- func(ctx context.Context) { // that it is drawn again needs a terminal: e2e
+		done <- out.String()
+		<-ctx.Done() // it wants to stay
+	}
+	require.Contains(t, <-done, before+"PIN: ", "nothing was drawn meanwhile")
+	end()
+	require.NoError(t, <-ended, "the end is the end of a turn")
+}

@@ -68,6 +68,8 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		if m.editing {
 			m.setFilter(m.filter + msg.Content)
 		}
+	case *turn:
+		return m, tea.Exec(msg, msg.over)
 	case tea.KeyPressMsg:
 		return m, m.key(msg)
 	}

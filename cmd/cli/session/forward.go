@@ -129,7 +129,13 @@ func (f *forward) serve(socket net.Listener, p port) *listener {
 		Endpoints: l.endpoints,
 		Dial:      f.session.options.Dial,
 		Hold:      f.session.options.Hold,
-		Opened:    func() { f.use.total.Add(1); f.use.open.Add(1) },
+		Opened: func() {
+			f.use.total.Add(1)
+			f.use.open.Add(1)
+			if coming := f.session.options.Coming; coming != nil {
+				coming()
+			}
+		},
 		Closed: func(report tunnel.Report) {
 			f.use.open.Add(-1)
 			f.session.tell(Event{Connection: &ConnectionEvent{Service: f.key, Pod: f.service.Pod, Port: p.local, Report: report}})

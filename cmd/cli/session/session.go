@@ -28,6 +28,8 @@ type Options struct {
 	Dial func(ctx context.Context, pod tunnel.Pod, port int) (tunnel.Conn, error)
 	// Hold bounds how long a connection waits for a ready pod.
 	Hold time.Duration
+	// Coming, unless nil, is told of each connection that comes, before its Dial.
+	Coming func()
 	// Tell is told what happens. Calls may come from several goroutines.
 	Tell func(Event)
 }

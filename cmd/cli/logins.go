@@ -1,0 +1,33 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/devtun/devtun/cmd/cli/credential"
+	"github.com/devtun/devtun/cmd/cli/session"
+)
+
+// logins has this process's credential plugins run. There is one terminal and one
+// person before it, so there is one of it, for all clusters and for all that a session
+// does.
+var logins = credential.NewGate()
+
+// tellLogins has tell told when a login stops working, and when it works again.
+func tellLogins(tell func(session.Event)) {
+	logins.Tell(func(notice credential.Notice) {
+		warning := session.WarningEvent{Message: "the login works again", Over: true}
+		if notice.Err != nil {
+			warning = session.WarningEvent{Message: fmt.Sprintf("the login does not work any more, names and listeners stay: %v: "+
+				"log in again, with 'kubectl auth whoami' in another terminal for example; devtun tries again as soon as somebody connects, and by itself after a while", notice.Err)}
+		}
+		tell(session.Event{Warning: &warning})
+	})
+}
+
+// ofLogin reports that an error is of the login, of which tellLogins tells.
+func (c *cluster) ofLogin(err error) bool {
+	return c.login != nil && (errors.As(err, new(*credential.Error)) || apierrors.IsUnauthorized(err))
+}

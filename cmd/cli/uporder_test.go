@@ -1,0 +1,70 @@
+package cli
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+
+	"github.com/devtun/devtun/cmd/cli/background"
+	"github.com/devtun/devtun/cmd/cli/project"
+)
+
+// kubeconfigOf writes a kubeconfig with one context, and returns its path.
+func kubeconfigOf(t *testing.T, context string) string {
+	t.Helper()
+	config := clientcmdapi.NewConfig()
+	config.CurrentContext = context
+	config.Contexts[context] = &clientcmdapi.Context{Cluster: "it", AuthInfo: "me"}
+	config.Clusters["it"] = &clientcmdapi.Cluster{Server: "https://192.0.2.1"}
+	config.AuthInfos["me"] = &clientcmdapi.AuthInfo{Token: "secret"}
+	file := filepath.Join(t.TempDir(), context)
+	require.NoError(t, clientcmd.WriteToFile(*config, file))
+	return file
+}
+
+// An order comes from a shell that is not the session's: what it says there is the
+// order's, and nobody else's.
+func TestAnOrderHasItsOwnEnvironment(t *testing.T) {
+	ours, theirs := kubeconfigOf(t, "ours"), kubeconfigOf(t, "theirs")
+	t.Setenv("KUBECONFIG", ours)
+	t.Setenv(imageVariable, "ours:1")
+	p, c := &project.Project{}, project.Intercept{Workload: "web"}
+	for name, want := range map[string]struct {
+		environment    map[string]string
+		context, image string
+		plugin         []string
+	}{
+		"this process's": {nil, "ours", "ours:1", nil},
+		"another":        {map[string]string{"KUBECONFIG": theirs, imageVariable: "theirs:1"}, "theirs", "theirs:1", []string{"KUBECONFIG=" + theirs}},
+		"several files":  {map[string]string{"KUBECONFIG": "/nowhere" + string(filepath.ListSeparator) + theirs}, "theirs", "", []string{"KUBECONFIG=/nowhere" + string(filepath.ListSeparator) + theirs}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			kube := projectKube(p, want.environment)
+			cluster, err := kube.connect()
+			require.NoError(t, err)
+			require.Equal(t, want.context, cluster.context)
+			require.Equal(t, want.plugin, kube.environment())
+			image := projectIntercept(p, c, want.environment).agentImage()
+			if want.image != "" {
+				require.Equal(t, want.image, image)
+			} else {
+				require.NotContains(t, image, "ours")
+			}
+		})
+	}
+	require.Equal(t, []string{"KUBECONFIG"}, projectKube(p, map[string]string{}).environment(), "it is not ours that a plugin gets")
+
+	before := os.Environ()
+	s := &projectSession{}
+	require.NoError(t, s.adopt(background.Order{Environment: map[string]string{"KUBECONFIG": theirs}}))
+	require.Equal(t, before, os.Environ())
+
+	named := projectKube(&project.Project{Kubeconfig: ours}, map[string]string{"KUBECONFIG": theirs})
+	cluster, err := named.connect()
+	require.NoError(t, err)
+	require.Equal(t, "ours", cluster.context, "a project's own kubeconfig comes first")
+}
