@@ -206,7 +206,7 @@ func TestTheEventsPageHasEveryValue(t *testing.T) {
 	}{
 		{"service", "state", []string{string(session.Ready), string(session.Waiting), string(session.Skipped), string(session.Failed), string(session.Gone)}},
 		{"intercept", "mode", []string{string(plan.Divert), string(plan.Replace)}},
-		{"traffic", "to", []string{string(wire.ToDeveloper), string(wire.ToOrigin), string(wire.Held), string(intercept.Both)}},
+		{"traffic", "to", []string{string(wire.ToDeveloper), string(wire.ToOrigin), string(wire.Held), string(intercept.Both), string(intercept.Nobody), string(intercept.Elsewhere)}},
 		{"agent", "state", []string{string(intercept.Connected), string(intercept.Silent), string(intercept.Disconnected)}},
 	} {
 		about := documented[c.event][c.field].about

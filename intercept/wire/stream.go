@@ -55,6 +55,9 @@ func (st *Stream) Read(p []byte) (int, error) {
 
 // Write sends p, as the far side has room for it.
 func (st *Stream) Write(p []byte) (int, error) {
+	if err := st.Err(); err != nil { // yamux may take a little more for a while
+		return 0, err
+	}
 	n, err := st.send(p)
 	if err == nil {
 		return n, nil
