@@ -58,15 +58,17 @@ type Pool struct {
 
 // podPool is what Pool has of one pod. Its fields are under Pool.mu.
 type podPool struct {
-	sessions []*pooled // in the order in which they were opened
-	attempts []*attempt
-	lastOpen time.Duration // what opening an API connection took last time
-	changed  chan struct{} // closed and renewed when there may be another choice
+	sessions  []*pooled
+	attempts  []*attempt
+	sandboxes int           // of the pod's, that are known to be gone
+	lastOpen  time.Duration // what opening an API connection took last time
+	changed   chan struct{} // closed and renewed when there may be another choice
 }
 
 // pooled is an API connection and what the pool has placed on it.
 type pooled struct {
 	*mux.Session
+	sandbox int       // podPool.sandboxes when it was begun: of those, it has none
 	streams int       // under Pool.mu
 	used    time.Time // under Pool.mu: when streams last changed
 	pinging bool      // under Pool.mu
@@ -243,8 +245,8 @@ func (l *place) Release() {
 	}
 }
 
-// Outlived has the session take no new streams, nor those that were opened before
-// it: they lead to the same sandbox, or to an older one. Who is on them finds out
+// Outlived has those sessions take no new streams that were begun before it was known
+// that their sandbox is gone, if this session is one of them. Who is on them finds out
 // alone, as one who came a moment later would be refused and must hear that.
 func (l *place) Outlived() {
 	p := l.pool
@@ -254,10 +256,12 @@ func (l *place) Outlived() {
 	if !ok {
 		return
 	}
-	known := slices.Index(state.sessions, l.session)
-	for _, session := range slices.Clone(state.sessions[:known+1]) {
-		session.Retire()
-		p.tidy(state, session)
+	state.sandboxes = max(state.sandboxes, l.session.sandbox+1)
+	for _, session := range slices.Clone(state.sessions) {
+		if session.sandbox <= l.session.sandbox {
+			session.Retire()
+			p.tidy(state, session)
+		}
 	}
 	state.wake()
 }
@@ -275,6 +279,7 @@ func (p *Pool) attempt(pod Pod) *attempt {
 	a := &attempt{done: make(chan struct{})}
 	state := p.pod(pod)
 	state.attempts = append(state.attempts, a)
+	sandbox := state.sandboxes
 	p.work.Go(func() {
 		ctx, cancel := context.WithTimeoutCause(p.ctx, dialTimeout, errNoAnswer)
 		defer cancel()
@@ -288,7 +293,7 @@ func (p *Pool) attempt(pod Pod) *attempt {
 		state.attempts = remove(state.attempts, a)
 		if err == nil {
 			state.lastOpen = time.Since(began)
-			state.sessions = append(state.sessions, &pooled{Session: mux.New(conn), used: time.Now()})
+			state.sessions = append(state.sessions, &pooled{Session: mux.New(conn), sandbox: sandbox, used: time.Now()})
 		}
 		a.err = err
 		close(a.done)

@@ -75,7 +75,7 @@ func TestNothingReadyInTimeIsTrouble(t *testing.T) {
 	require.Equal(t, "client left while held", (<-reports).Reason)
 	require.Empty(t, told.all())
 
-	port.Hold = 10 * time.Millisecond
+	port.Hold = 200 * time.Millisecond
 	_, err = ask(t, servePort(t, port))
 	require.ErrorContains(t, err, "reset")
 	require.Equal(t, "no endpoint in time", (<-reports).Reason)

@@ -21,7 +21,7 @@ func TestRefusalsLeaveATrace(t *testing.T) {
 	fails.Store(true)
 	w := newWorld(t, func(o *Options) {
 		dial := o.Dial
-		o.Hold = 10 * time.Millisecond
+		o.Hold = 200 * time.Millisecond
 		o.Dial = func(ctx context.Context, pod tunnel.Pod, port int) (tunnel.Conn, error) {
 			if fails.Load() {
 				return nil, errors.New("no route")
