@@ -21,6 +21,7 @@ const (
 
 var (
 	errNobody = errors.New("neither a developer nor an origin")
+	errLeft   = errors.New("the client has gone while it was held")
 	errEnded  = errors.New("the agent has ended")
 )
 
@@ -45,15 +46,18 @@ func (a *Agent) serve(ctx context.Context, port Port, conn *net.TCPConn) {
 func (a *Agent) carry(ctx context.Context, port Port, h *held) error {
 	patience := time.Duration(a.Config.Hold)
 	since := time.Now()
-	fellBack := false
+	fellBack, waited := false, false
 	for pause := retryMin; ; pause = min(2*pause, retryMax) {
 		news := a.news()
+		if waited && gone(h.client.TCPConn) {
+			return errLeft
+		}
 		if d, why := a.routes(port); d != nil {
 			switch a.toDeveloper(ctx, d, port, h) {
 			case carried:
 				return nil
 			case let:
-				since = time.Now()
+				since, waited = time.Now(), false
 				continue
 			}
 			fellBack = true
@@ -72,6 +76,7 @@ func (a *Agent) carry(ctx context.Context, port Port, h *held) error {
 		if err != nil {
 			return err
 		}
+		waited = true
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -189,6 +190,23 @@ func TestReplacedWorkload(t *testing.T) {
 			}
 			return to(local)(ctx)
 		})
+		require.Equal(t, "local", w.who())
+	})
+	t.Run("drops a client that has gone", func(t *testing.T) {
+		w := newWorld(t, greet("origin"), replaced(soon))
+		client := w.client()
+		_, err := client.Write([]byte("POST / HTTP/1.1\r\n\r\n"))
+		require.NoError(t, err)
+		w.eventually(func() bool { return w.agent.clients.count() == 1 })
+		require.NoError(t, client.Close())
+		var asked atomic.Int64
+		local := serve(t, greet("local"))
+		w.connect(func(ctx context.Context) (net.Conn, error) {
+			asked.Add(1)
+			return to(local)(ctx)
+		})
+		w.eventually(func() bool { return w.agent.clients.count() == 0 })
+		require.Zero(t, asked.Load(), "nobody is asked what nobody waits for")
 		require.Equal(t, "local", w.who())
 	})
 	t.Run("refuses in the end", func(t *testing.T) {
