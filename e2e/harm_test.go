@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -138,16 +139,11 @@ func TestWhatIsDeletedIsMadeAgain(t *testing.T) {
 	for kind, name := range map[string]string{"Deployment": "devtun-store", "Service": "devtun-origin-store"} {
 		mark := d.mark()
 		kubectl(t, "delete", kind, name, "-n", n.name, "--wait=false")
-		for _, word := range []string{"somebody else has deleted " + kind + ` "` + name + `": it is made again`, kind + ` "` + name + `" is there again`} {
-			require.Eventually(t, func() bool {
-				for _, e := range d.since(mark) {
-					if e.Type == "warning" && e.Message == word {
-						return true
-					}
-				}
-				return false
-			}, time.Minute, pollEvery, word)
-		}
+		require.Eventually(t, func() bool {
+			return slices.ContainsFunc(d.since(mark), func(e event) bool {
+				return e.Type == "warning" && e.Message == "somebody else has deleted "+kind+` "`+name+`": it was made again`
+			})
+		}, time.Minute, pollEvery)
 		n.rolledOut("devtun-store")
 		local.start()
 		l.until("the local process answers", func(a record.Answer) bool { return a.Kept || strings.Contains(a.Said, developerSays) })
@@ -200,6 +196,22 @@ func TestWhatOthersDoIsTold(t *testing.T) {
 	kubectl(t, "delete", "service", "web", "-n", n.name)
 	told("nobody", `somebody else has deleted Service "web"`)
 	code, complaint := d.gives()
+	require.Zero(t, code, complaint)
+}
+
+// TestTheWorkloadIsDeleted under an intercept: nobody answers then, and that is said.
+func TestTheWorkloadIsDeleted(t *testing.T) {
+	n := newNamespace(t).testserver("web", 1)
+	d := n.intercepts(kubeconfig(), "web")
+	d.await("traffic to the origin", time.Minute, func(e event) bool { return e.Type == "traffic" && e.To == "origin" })
+	kubectl(t, "delete", "deployment", "web", "-n", n.name)
+	d.await("nobody answers", time.Minute, func(e event) bool {
+		return e.Type == "traffic" && e.To == "nobody" && e.Reason == `somebody else has deleted Deployment "web"`
+	})
+	out, complaint, code := n.devtun("list")
+	require.Zero(t, code, complaint)
+	require.Regexp(t, `yes +nobody +somebody else has deleted Deployment "web"`, out)
+	code, complaint = d.gives()
 	require.Zero(t, code, complaint)
 }
 

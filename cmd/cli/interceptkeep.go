@@ -86,7 +86,6 @@ func (h *holding) keepOwn(ctx context.Context) {
 }
 
 func (h *holding) makeAgain(ctx context.Context, o plan.Object) {
-	h.printer.warn(false, "somebody else has deleted %s: it is made again", o)
 	err := within(ctx, swapTimeout, func(ctx context.Context) error { return h.executor.MakeAgain(ctx, o) })
 	switch {
 	case ctx.Err() != nil:
@@ -95,7 +94,7 @@ func (h *holding) makeAgain(ctx context.Context, o plan.Object) {
 	case err != nil:
 		h.fail(fmt.Errorf("somebody else has deleted %s, and it cannot be made again: %w", o, err))
 	default:
-		h.printer.warn(true, "%s is there again", o)
+		h.printer.warn(false, "somebody else has deleted %s: it was made again", o)
 	}
 }
 

@@ -272,3 +272,26 @@ func TestAwaitSignal(t *testing.T) {
 		})
 	}
 }
+
+// TestStore keeps what it is given, for as long as it runs.
+func TestStore(t *testing.T) {
+	url := "http://" + start(t)(8080)
+	ask := func(method, path string) string {
+		request, err := http.NewRequestWithContext(t.Context(), method, url+path, nil)
+		require.NoError(t, err)
+		response, err := http.DefaultClient.Do(request)
+		require.NoError(t, err)
+		defer response.Body.Close()
+		body, err := io.ReadAll(response.Body)
+		require.NoError(t, err)
+		return string(body)
+	}
+	require.Equal(t, "0 keys\n", ask(http.MethodGet, "/keys"))
+	require.Equal(t, "3 keys\n", ask(http.MethodPost, "/keys?n=3"))
+	require.Equal(t, "5 keys\n", ask(http.MethodPost, "/keys?n=2"))
+	require.Equal(t, "5 keys\n", ask(http.MethodGet, "/keys"))
+	require.Contains(t, ask(http.MethodPost, "/keys?n=x"), "want a number")
+	t.Setenv("OF_A_TEST", "secret")
+	require.Contains(t, ask(http.MethodGet, "/variables"), "OF_A_TEST\n")
+	require.NotContains(t, ask(http.MethodGet, "/variables"), "secret")
+}

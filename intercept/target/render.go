@@ -35,6 +35,9 @@ func Render(w io.Writer, p *plan.Plan) error {
 	for _, step := range p.Swap {
 		render("swap: "+step.What, step.Do)
 	}
+	if p.MoveConnections {
+		fmt.Fprintf(&out, "---\n# then, while the local process answers: evict the pods of %s, one at a time, each once the last one's successor is ready\n", p.Workload)
+	}
 	for _, step := range slices.Backward(p.Swap) {
 		render(fmt.Sprintf("restore: bring %s back", step.Object), *step.Undo)
 	}

@@ -76,4 +76,18 @@ func TestRender(t *testing.T) {
 	require.Contains(t, out.String(), "# swap: point Service \"web\" at the agent\n# PATCH /api/v1/namespaces/shop/services/web?fieldManager=devtun\n")
 	require.Contains(t, out.String(), "# restore: bring Service \"web\" back\n")
 	require.Contains(t, documents[1], "plan.json: |")
+	require.NotContains(t, out.String(), "evict")
+
+	o := options(plan.Divert)
+	o.MoveConnections = true
+	p, _ = planOf(t, client, "deploy/web", o)
+	out.Reset()
+	require.NoError(t, Render(&out, p))
+	require.Contains(t, out.String(), "\n# then, while the local process answers: evict the pods of Deployment \"web\", one at a time")
+	require.Contains(t, out.String(), `"moveConnections": true`)
+	names := []string{}
+	for _, r := range RightsOf(p) {
+		names = append(names, r.String())
+	}
+	require.Contains(t, names, "create pods/eviction")
 }
