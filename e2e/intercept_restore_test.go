@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -20,11 +21,13 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/rest"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 	"sigs.k8s.io/yaml"
 
+	"github.com/devtun/devtun/intercept/plan"
 	"github.com/devtun/devtun/intercept/target"
 )
 
@@ -532,5 +535,47 @@ func TestInterceptRolesAreEnough(t *testing.T) {
 		}
 		require.Zero(t, code, stderr)
 		n.asBefore(objects, before, name)
+	}
+}
+
+// TestInterceptWithoutRightsForTheAgent: who may not grant the agent any has to be able
+// to remove it. When somebody deletes the plan, the agents stay and devtun undoes.
+func TestInterceptWithoutRightsForTheAgent(t *testing.T) {
+	t.Parallel()
+	n, objects := described(t), dynamicClient(t)
+	var rights []rbacv1.PolicyRule
+	for _, rule := range target.Rules(target.Rights(plan.Divert)) {
+		if rule.APIGroups[0] != rbacv1.GroupName && rule.Resources[0] != "serviceaccounts" {
+			rights = append(rights, rule)
+		}
+	}
+	few := userConfig(t, &clientcmdapi.AuthInfo{Token: n.user("few", rights...)})
+	enough := userConfig(t, &clientcmdapi.AuthInfo{Token: n.user("enough", append(rights, allow("deployments.apps", "delete"))...)})
+	n.settled()
+	before, err := n.objects(t.Context(), objects)
+	require.NoError(t, err)
+	_, stderr, code := ended(t, backTimeout, "intercept", "service-middle", "--kubeconfig", few, "-n", n.name, "--no-forward")
+	require.Equal(t, exitRights, code, stderr)
+	require.Contains(t, stderr, "rights are missing in namespace "+n.name+": delete deployments.apps")
+
+	for _, end := range []string{"Ctrl-C", "restore", "the plan is deleted"} {
+		d := n.intercepts(enough, "service-middle")
+		require.True(t, slices.ContainsFunc(d.since(0), func(e event) bool {
+			return e.Type == "note" && strings.HasSuffix(e.Message, ": the agent cannot restore by itself")
+		}))
+		switch end {
+		case "Ctrl-C":
+			code, stderr := d.gives()
+			require.Zero(t, code, stderr)
+		case "restore":
+			d.dies()
+			_, stderr, code := ended(t, backTimeout, "restore", "--kubeconfig", enough, "-n", n.name)
+			require.Zero(t, code, stderr)
+		default:
+			kubectl(t, "delete", "configmap", "devtun-service-middle", "-n", n.name)
+			code, stderr := d.ends()
+			require.Equal(t, 9, code, stderr)
+		}
+		n.asBefore(objects, before, end)
 	}
 }

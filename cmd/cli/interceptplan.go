@@ -107,6 +107,9 @@ func (i *intercepting) compute(ctx context.Context, circumstances *target.Circum
 			if i.plan, err = i.found.Plan(circumstances, options); err != nil {
 				return err
 			}
+			if _, err = i.checkRights(ctx, target.RightsOf(i.plan)); err != nil { // it is removed otherwise
+				return err
+			}
 		}
 	}
 	return nil
