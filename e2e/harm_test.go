@@ -249,6 +249,11 @@ func TestKeptConnectionsAreMoved(t *testing.T) {
 	d.stop()
 
 	n.scale("web", 1)
+	require.Eventually(t, func() bool {
+		web, err := n.client.AppsV1().Deployments(n.name).Get(t.Context(), "web", metav1.GetOptions{})
+		require.NoError(t, err)
+		return web.Status.ReadyReplicas == 1
+	}, rolloutTimeout, pollEvery)
 	_, complaint, code := n.devtun("intercept", "web", "--no-forward", "--move-connections")
 	require.Equal(t, 9, code, complaint)
 	require.Contains(t, complaint, "--move-connections=force")

@@ -113,7 +113,7 @@ func (u *user) writeKubeconfig() {
 	})
 	require.NoError(u.t, err)
 	u.write("credential.json", string(credential), 0o600)
-	u.write("plugin", fmt.Sprintf("#!/bin/sh\necho \"$(id -u) $(id -ru) $(id -G | tr ' ' '\\n' | sort -n | xargs) $HOME $USER\" >> %s\ncat %s\n", u.path("plugin.log"), u.path("credential.json")), 0o755)
+	u.write("plugin", fmt.Sprintf("#!/bin/sh\nPATH=/usr/bin:/bin\necho \"$(id -u) $(id -ru) $(id -G | tr ' ' '\\n' | sort -n | xargs) $HOME $USER\" >> %s\ncat %s\n", u.path("plugin.log"), u.path("credential.json")), 0o755)
 	config.AuthInfos[name] = &clientcmdapi.AuthInfo{Exec: &clientcmdapi.ExecConfig{
 		Command: u.path("plugin"), APIVersion: "client.authentication.k8s.io/v1", InteractiveMode: clientcmdapi.NeverExecInteractiveMode,
 	}}

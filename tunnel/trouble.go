@@ -16,9 +16,10 @@ type trouble struct {
 }
 
 // notTaken notes that no endpoint took a connection; last is the one tried last, if
-// any. What the client or devtun ended is no trouble.
+// any. What the client or devtun ended is no trouble of the port, nor is a login that
+// does not work any more: that concerns all, and whoever has it tells of it.
 func (p *Port) notTaken(ctx context.Context, last Endpoint, err error) {
-	if p.Trouble == nil || ctx.Err() != nil || errors.Is(err, errLeft) {
+	if p.Trouble == nil || ctx.Err() != nil || errors.Is(err, errLeft) || needsLogin(err) {
 		return
 	}
 	t := &p.trouble
@@ -32,6 +33,12 @@ func (p *Port) notTaken(ctx context.Context, last Endpoint, err error) {
 		err = fmt.Errorf("%s: %w", last, err)
 	}
 	p.Trouble(err)
+}
+
+// needsLogin reports that somebody has to log in first.
+func needsLogin(err error) bool {
+	var e interface{ NeedsLogin() bool }
+	return errors.As(err, &e) && e.NeedsLogin()
 }
 
 // watchTaken returns what notes that an endpoint has taken a connection, which it is
