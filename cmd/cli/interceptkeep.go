@@ -10,12 +10,25 @@ import (
 	"github.com/devtun/devtun/intercept/plan"
 )
 
-// errRestored says that the intercept's plan is gone, or what owns the rest. What it
-// means for the user, the restore finds out.
-var errRestored = errors.New("the intercept no longer stands: it was restored by the agent, which had been without this devtun, or by somebody else")
+// Why an intercept is held no longer whose plan is gone, or what owns the rest. The
+// first is found at once, and the others say what the restore has found.
+var (
+	errTakenAway = errors.New("the intercept no longer stands: somebody else has deleted its plan or its agents")
+	errRestored  = errors.New("the intercept no longer stands: it was restored by the agent, which had been without this devtun, or by somebody else")
+	errPutBack   = fmt.Errorf("%w; devtun has put everything back", errTakenAway)
+)
 
-// errTakenAway says so if nobody had restored it.
-var errTakenAway = errors.New("the intercept no longer stands: somebody else has deleted its plan or its agents; devtun has put everything back")
+// found says what became of an intercept that was taken away, given whether the restore
+// had anything to put back, and how it went.
+func found(err error, undone bool, restored error) error {
+	switch {
+	case !errors.Is(err, errTakenAway) || restored != nil:
+		return err
+	case undone:
+		return errPutBack
+	}
+	return errRestored
+}
 
 // keepPlan tells all agents that the developer is there, while one is in reach,
 // and ends the holding when the plan is gone: an agent or somebody else has
@@ -39,7 +52,7 @@ func (h *holding) keepPlan(ctx context.Context) {
 			})
 		}
 		if errors.Is(err, plan.ErrNone) {
-			h.fail(errRestored)
+			h.fail(errTakenAway)
 			return
 		}
 		select {
@@ -75,7 +88,7 @@ func (h *holding) keepOwn(ctx context.Context) {
 		select {
 		case o := <-gone:
 			if o.Kind == "ConfigMap" {
-				h.fail(errRestored)
+				h.fail(errTakenAway)
 				return
 			}
 			h.makeAgain(ctx, o)
@@ -90,7 +103,7 @@ func (h *holding) makeAgain(ctx context.Context, o plan.Object) {
 	switch {
 	case ctx.Err() != nil:
 	case errors.Is(err, plan.ErrRestored):
-		h.fail(errRestored)
+		h.fail(errTakenAway)
 	case err != nil:
 		h.fail(fmt.Errorf("somebody else has deleted %s, and it cannot be made again: %w", o, err))
 	default:

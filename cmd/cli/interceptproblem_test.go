@@ -71,3 +71,15 @@ func TestACrashedAgentsLastWords(t *testing.T) {
 	problem := diagnose(&intercept.AgentError{Reason: intercept.Crash, Message: "it ended with exit code 1", Log: "one\ntwo\n"})
 	require.Equal(t, "the agent crashes: it ended with exit code 1; its log ends with: one | two", problem.Error())
 }
+
+// TestWhatBecameOfAnInterceptThatWasTakenAway is said to be a restore only if it was one.
+func TestWhatBecameOfAnInterceptThatWasTakenAway(t *testing.T) {
+	other := errors.New("another")
+	require.Equal(t, errPutBack, found(errTakenAway, true, nil))
+	require.Equal(t, errRestored, found(errTakenAway, false, nil))
+	require.Equal(t, errTakenAway, found(errTakenAway, false, other))
+	require.Equal(t, other, found(other, true, nil))
+	for _, err := range []error{errPutBack, errRestored, errTakenAway} {
+		require.Equal(t, ExitRefused, diagnose(err).Code)
+	}
+}

@@ -107,10 +107,7 @@ func (i *intercepting) run(ctx context.Context, tracker *status.Tracker, streams
 	h := &holding{intercepting: i, tracker: tracker, tracked: tracked, agents: agents, given: given, executor: executor, program: program, began: began, running: &running, fail: fail}
 	err = h.hold(ctx, beside, start)
 	undone, restored := i.restore(ctx, tracked, executor, &draining)
-	if errors.Is(err, errRestored) && undone {
-		err = errTakenAway
-	}
-	return errors.Join(err, restored)
+	return errors.Join(found(err, undone, restored), restored)
 }
 
 // about is the intercept as its status has it, before anything has been done.
