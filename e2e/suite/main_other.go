@@ -13,6 +13,9 @@ import (
 	"github.com/devtun/devtun/e2e/cluster/build"
 )
 
+// standBack does nothing: there is nobody beside.
+func standBack(int) {}
+
 // main runs what works on every system: the unit tests.
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
