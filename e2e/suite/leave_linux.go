@@ -23,9 +23,9 @@ const (
 	endTimeout = 2 * time.Minute
 )
 
-// standBack has a process, and what it starts from now on, leave the processors to
-// others who want them. It does without if that is not to be.
-func standBack(pid int) { _ = syscall.Setpriority(syscall.PRIO_PROCESS, pid, 10) }
+// standingBack is before a command that is to leave the processors to others who want
+// them.
+var standingBack = []string{"nice", "-n", "10"}
 
 // leaveNothing has another process of this command do the work, and compares what
 // the machine has afterwards with what it had before.
