@@ -46,7 +46,8 @@ var shells = []struct{ shell, name string }{
 // common makes what is the same for all systems: documents, man pages and completion
 // scripts. It compiles the agents first, which all programs have in them.
 func (r *release) common(ctx context.Context, staging string) (files []file, err error) {
-	if _, err := run(ctx, nil, "go", "run", "./intercept/image/embed", "-o", "intercept/image/agents"); err != nil {
+	// With -trimpath, which make has in GOFLAGS, it would not find the agent's source.
+	if _, err := run(ctx, []string{"GOFLAGS="}, "go", "run", "./intercept/image/embed", "-o", "intercept/image/agents"); err != nil {
 		return nil, err
 	}
 	for _, document := range []string{"README.md", "LICENSE"} {
