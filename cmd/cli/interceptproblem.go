@@ -27,6 +27,7 @@ func intercepts(err error) *Problem {
 	var theirs *handover.ForeignError
 	var busy *handover.BusyError
 	var orphan *plan.OrphanError
+	var unsafe *plan.UnsafeError
 	var ledger *handover.LedgerError
 	var disk *handover.DiskError
 	switch {
@@ -55,6 +56,8 @@ func intercepts(err error) *Problem {
 		return &Problem{Err: err, Code: ExitMachine, Hint: "devtun overwrites nothing that is not its own: name another file, or move this one away"}
 	case errors.As(err, &busy):
 		return &Problem{Err: err, Code: ExitInUse, Hint: "name another file: each session needs its own"}
+	case errors.As(err, &unsafe):
+		return &Problem{Err: err, Code: ExitRefused, Hint: "nothing was changed; look who has written it: 'kubectl get configmaps,services -o yaml' shows it, as plan.json and as " + plan.UndoMark}
 	case errors.As(err, &orphan):
 		p := orphan.Plan
 		return &Problem{Err: err, Code: ExitRefused, Hint: fmt.Sprintf("put it back first: devtun restore %s -n %s", p.Name, p.Namespace)}

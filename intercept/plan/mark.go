@@ -43,7 +43,7 @@ type Marked struct {
 func (m Marked) Undo() *Plan {
 	if text, ok := m.Annotations[UndoMark]; ok {
 		p, err := Parse([]byte(text))
-		if err != nil {
+		if err != nil || p.Namespace != m.Namespace {
 			return nil
 		}
 		return p

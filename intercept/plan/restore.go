@@ -52,11 +52,14 @@ func Restore(ctx context.Context, client *Client, ref Ref) (*Report, error) {
 //
 // An error means that something could not be undone or removed: the plan is still
 // there then, and Restore can be tried again. It is ErrNone if no intercept
-// stands.
+// stands, and an *UnsafeError if the plan asks for more than an undo.
 func (r Restorer) Restore(ctx context.Context, ref Ref) (*Report, error) {
 	p, stored, err := load(ctx, r.Client, ref)
 	if err != nil {
 		return nil, err
+	}
+	if p.Namespace != ref.Namespace {
+		return nil, &UnsafeError{"to change another namespace"}
 	}
 	return r.restore(ctx, p, stored.Metadata.UID)
 }
@@ -70,6 +73,9 @@ func (r Restorer) RestoreOrphan(ctx context.Context, p *Plan) (*Report, error) {
 // restore undoes a plan that is stored as the object of that UID, "" if it is not.
 func (r Restorer) restore(ctx context.Context, p *Plan, uid string) (*Report, error) {
 	report := &Report{Plan: p}
+	if err := p.check(); err != nil {
+		return report, err
+	}
 	if err := undoAll(ctx, r.Client, report); err != nil {
 		return report, err
 	}
