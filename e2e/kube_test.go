@@ -170,6 +170,19 @@ func (n *namespace) testserver(name string, replicas int32) *namespace {
 	return n
 }
 
+// answers returns what a service's port 80 says through the API server, which learns
+// of its pods a moment after they are ready: Endpoints are a controller's work.
+func (n *namespace) answers(service, path string) string {
+	n.t.Helper()
+	var said []byte
+	require.EventuallyWithT(n.t, func(c *assert.CollectT) {
+		var err error
+		said, err = n.client.CoreV1().Services(n.name).ProxyGet("http", service, "80", path, nil).DoRaw(n.t.Context())
+		require.NoError(c, err)
+	}, time.Minute, pollEvery)
+	return string(said)
+}
+
 // allReady waits until all replicas of all workloads are ready.
 func (n *namespace) allReady() {
 	n.t.Helper()

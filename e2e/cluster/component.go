@@ -85,6 +85,9 @@ func (c *Cluster) recipes() map[Component]recipe {
 				"--kubeconfig=" + etc("controller-manager.kubeconfig"),
 				"--leader-elect=false",
 				"--use-service-account-credentials",
+				// Dozens of namespaces come and go at a time, which is more than
+				// 20 requests a second: endpoints must not wait in their line.
+				"--kube-api-qps=200", "--kube-api-burst=400",
 				"--root-ca-file=" + pki("ca.crt"),
 				"--service-account-private-key-file=" + pki("service-account.key"),
 			},
