@@ -21,10 +21,11 @@ const module = "github.com/devtun/devtun/"
 // mayImport says which parts of the program a part may import, beside itself.
 // cmd/cli alone knows them all.
 var mayImport = map[string][]string{
-	"tunnel":    {},
-	"dns":       {},
-	"intercept": {"tunnel"},
-	"cmd":       {"tunnel", "dns", "intercept"},
+	"proc":      {},
+	"tunnel":    {"proc"},
+	"dns":       {"proc"},
+	"intercept": {"proc", "tunnel"},
+	"cmd":       {"proc", "tunnel", "dns", "intercept"},
 	"examples":  {},
 }
 
@@ -53,7 +54,7 @@ func TestImports(t *testing.T) {
 			require.False(t, part == "cmd" && local == "tunnel/tunneltest" && !strings.HasSuffix(file, "_test.go"), "%s imports %s", file, imported)
 		}
 	}
-	for _, part := range []string{"tunnel", "dns", "intercept", "cmd", "examples"} {
+	for _, part := range []string{"proc", "tunnel", "dns", "intercept", "cmd", "examples"} {
 		require.True(t, checked[part], "%s has no source", part)
 	}
 }

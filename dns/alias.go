@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/devtun/devtun/proc"
 )
 
 // Aliases are the loopback addresses that a session had to add to the system:
@@ -25,10 +27,10 @@ import (
 //
 // It is safe for concurrent use, also by several processes.
 type Aliases struct {
-	owner Owner
+	owner proc.ID
 	dir   string // of the records
 	disk  disk
-	alive func(Owner) bool
+	alive func(proc.ID) bool
 	lo    loopback // nil where all of 127/8 answers
 }
 
@@ -52,7 +54,7 @@ func NewAliases() (*Aliases, error) {
 	if systemLoopback() == nil {
 		return new(Aliases), nil
 	}
-	owner, err := Current()
+	owner, err := proc.Self()
 	if err != nil {
 		return nil, err
 	}
@@ -61,11 +63,11 @@ func NewAliases() (*Aliases, error) {
 
 // AliasesOf are those of another process, on whose behalf this one acts.
 // Whoever acts for an owner may remove what was added for it.
-func AliasesOf(owner Owner) *Aliases {
+func AliasesOf(owner proc.ID) *Aliases {
 	return &Aliases{
 		owner: owner,
 		dir:   filepath.Join(rootState(), "aliases"), // only root adds addresses
-		alive: Owner.Alive,
+		alive: proc.ID.Alive,
 		lo:    systemLoopback(),
 	}
 }

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/devtun/devtun/proc"
 )
 
 // slowLoopback is a loopback interface of files, whose ifconfig is a program
@@ -36,8 +38,8 @@ func slowAliases(dir string) (*Aliases, error) {
 	if err != nil {
 		return nil, err
 	}
-	a.owner, err = Current()
-	a.alive = Owner.Alive
+	a.owner, err = proc.Self()
+	a.alive = proc.ID.Alive
 	a.dir = filepath.Join(dir, "aliases")
 	a.lo = slowLoopback{dir: dir, gate: filepath.Join(dir, "gate")}
 	return a, err

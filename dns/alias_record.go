@@ -6,11 +6,13 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+
+	"github.com/devtun/devtun/proc"
 )
 
 // Files in the directory of records:
 //
-//	127.1.2.3   "pid=12 start=345 …", see Owner.String
+//	127.1.2.3   "pid=12 start=345 …", see proc.ID
 //	draft       a record being written: worthless
 
 // lock keeps other devtun processes away from the records and the aliases until
@@ -55,14 +57,14 @@ func (a *Aliases) note(addr netip.Addr) error {
 func (a *Aliases) forget(addr netip.Addr) error { return a.disk.remove(a.record(addr)) }
 
 // ownerOf reads the record of addr; fs.ErrNotExist if there is none.
-func (a *Aliases) ownerOf(addr netip.Addr) (Owner, error) {
+func (a *Aliases) ownerOf(addr netip.Addr) (proc.ID, error) {
 	v, err := a.disk.read(a.record(addr))
 	if err != nil {
-		return Owner{}, err
+		return proc.ID{}, err
 	}
-	owner, ok := parseOwner(string(v.content))
+	owner, ok := proc.Parse(string(v.content))
 	if !ok {
-		return Owner{}, fmt.Errorf("read %s: no owner in it", a.record(addr))
+		return proc.ID{}, fmt.Errorf("read %s: no owner in it", a.record(addr))
 	}
 	return owner, nil
 }

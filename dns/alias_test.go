@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/devtun/devtun/proc"
 )
 
 // fakeLoopback is a machine's loopback interface.
@@ -54,8 +56,8 @@ func aliasMachine(t *testing.T) (lo *fakeLoopback, process func(pid int) *Aliase
 	addrs := map[netip.Addr]bool{onlyAlways: true, foreignAlias: true}
 	lo = &fakeLoopback{addrs: addrs}
 	process = func(pid int) *Aliases {
-		self := Owner{PID: pid, Start: 1, Boot: "boot"}
-		return &Aliases{owner: self, dir: dir, lo: lo, alive: func(o Owner) bool { return o == self }}
+		self := proc.ID{PID: pid, Start: 1, Boot: "boot"}
+		return &Aliases{owner: self, dir: dir, lo: lo, alive: func(o proc.ID) bool { return o == self }}
 	}
 	require.NoError(t, process(1).Add(t.Context(), deadAlias))
 	return lo, process

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/txn2/txeh"
+
+	"github.com/devtun/devtun/proc"
 )
 
 // Words that begin the first and the last line of a block.
@@ -26,7 +28,7 @@ const (
 
 // newBlock renders one session's part of the hosts file: begin line with the
 // owner, entries, end line. Without entries there is none.
-func newBlock(session string, owner Owner, entries []Entry) ([]line, error) {
+func newBlock(session string, owner proc.ID, entries []Entry) ([]line, error) {
 	var block []line
 	for _, entry := range entries {
 		for _, addr := range written(entry.Addr) {
@@ -105,15 +107,15 @@ func wrap(names []string) func(yield func([]string) bool) {
 }
 
 // owners reads the begin lines: whose session is whose.
-func owners(ours []line) map[string]Owner {
-	known := make(map[string]Owner)
+func owners(ours []line) map[string]proc.ID {
+	known := make(map[string]proc.ID)
 	for _, l := range ours {
 		rest, ok := strings.CutPrefix(l.body, beginMark)
 		if !ok {
 			continue
 		}
 		about, _, _ := strings.Cut(rest, ": ")
-		if owner, ok := parseOwner(about); ok {
+		if owner, ok := proc.Parse(about); ok {
 			known[l.session] = owner
 		}
 	}

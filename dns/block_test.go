@@ -9,10 +9,12 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/devtun/devtun/proc"
 )
 
 func TestBlock(t *testing.T) {
-	owner := Owner{PID: 12, Start: 345, Boot: "b-o-o-t", PIDNS: 678}
+	owner := proc.ID{PID: 12, Start: 345, Boot: "b-o-o-t", PIDNS: 678}
 	block, err := newBlock("0123abcd", owner, []Entry{
 		{Addr: addr("127.1.2.3"), Names: []string{"api", "api.shop"}},
 		{Addr: addr("127.1.2.4")}, // no names, no line
@@ -30,7 +32,7 @@ func TestBlock(t *testing.T) {
 		want = append(want, strings.Join(append([]string{addr}, spelled([]string{"api", "api.shop"})...), " "))
 	}
 	require.Equal(t, append(want, "# devtun end"), bodies)
-	require.Equal(t, map[string]Owner{"0123abcd": owner}, owners(block))
+	require.Equal(t, map[string]proc.ID{"0123abcd": owner}, owners(block))
 }
 
 func TestAddressesAsWritten(t *testing.T) {
@@ -57,7 +59,7 @@ func TestNamesAsWritten(t *testing.T) {
 }
 
 func TestBlockOfNothing(t *testing.T) {
-	block, err := newBlock("0123abcd", Owner{}, []Entry{{Addr: addr("127.1.2.4")}})
+	block, err := newBlock("0123abcd", proc.ID{}, []Entry{{Addr: addr("127.1.2.4")}})
 	require.NoError(t, err)
 	require.Empty(t, block)
 }
@@ -70,7 +72,7 @@ func TestLinesStayShort(t *testing.T) {
 		names = append(names, fmt.Sprintf("n%d", i))
 	}
 	names = append(names, longest, longest[2:], "z")
-	owner := Owner{PID: 1 << 30, Start: 1<<64 - 1, Boot: strings.Repeat("f", 36), PIDNS: 1<<64 - 1}
+	owner := proc.ID{PID: 1 << 30, Start: 1<<64 - 1, Boot: strings.Repeat("f", 36), PIDNS: 1<<64 - 1}
 	block, err := newBlock("0123abcd", owner, []Entry{{Addr: addr("127.255.255.254"), Names: names}})
 	require.NoError(t, err)
 	var got []string
@@ -89,7 +91,7 @@ func TestLinesStayShort(t *testing.T) {
 
 // How long that may take, TestManyServicesCostNoMoreEach says.
 func TestManyNames(t *testing.T) {
-	block, err := newBlock("0123abcd", Owner{PID: 1}, someEntries(2000))
+	block, err := newBlock("0123abcd", proc.ID{PID: 1}, someEntries(2000))
 	require.NoError(t, err)
 	file := join(block, []byte("127.0.0.1 localhost\n"))
 	ours, foreign := split(file)

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/devtun/devtun/proc"
 )
 
 // ways are the three ways to write the file, each forced by what exchange
@@ -53,8 +55,8 @@ func crashFile(t *testing.T) (victim, finder *Hosts) {
 
 	victim, finder = newTestHosts(t, path), newTestHosts(t, path)
 	victim.owner.PID++ // another process, and for finder a dead one
-	victim.alive = func(o Owner) bool { return o == victim.owner }
-	finder.alive = func(o Owner) bool { return o == finder.owner }
+	victim.alive = func(o proc.ID) bool { return o == victim.owner }
+	finder.alive = func(o proc.ID) bool { return o == finder.owner }
 	return victim, finder
 }
 

@@ -11,6 +11,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+
+	"github.com/devtun/devtun/proc"
 )
 
 const fullOriginal = "127.0.0.1\tlocalhost\n::1 localhost # no newline"
@@ -87,7 +89,7 @@ func fullRole(args []string) error {
 	if err != nil {
 		return err
 	}
-	next.state, next.alive = state, func(Owner) bool { return false }
+	next.state, next.alive = state, func(proc.ID) bool { return false }
 	if stale, err := next.Stale(); !stale || err != nil {
 		return fmt.Errorf("stale: %v, %v", stale, err)
 	}

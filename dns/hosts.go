@@ -2,12 +2,16 @@ package dns
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/devtun/devtun/proc"
 )
 
 // Hosts is one session's hold on the hosts file. It is safe for concurrent use
@@ -21,12 +25,12 @@ import (
 type Hosts struct {
 	path    string
 	session string
-	owner   Owner
+	owner   proc.ID
 	state   string        // directory of journals
 	inPlace bool          // never replaced, only overwritten
 	settle  time.Duration // see settleTime
 	disk    disk
-	alive   func(Owner) bool
+	alive   func(proc.ID) bool
 
 	mu    sync.Mutex // one call at a time
 	block []line     // what Set wrote last
@@ -39,7 +43,7 @@ const settleTime = 250 * time.Millisecond
 // Report is what a write to the hosts file came upon.
 type Report struct {
 	Wrote     bool       // the file was not as wanted and had to be written
-	Cleaned   []Owner    // dead owners whose names were removed
+	Cleaned   []proc.ID  // dead owners whose names were removed
 	Conflicts []Conflict // foreign lines about names of ours; they stay
 	Shared    []Shared   // other sessions that give names of ours too
 	Saved     []string   // files kept since their foreign changes fit nowhere
@@ -48,7 +52,7 @@ type Report struct {
 // NewHosts makes this process's session for the hosts file at path; empty means
 // the system's. It touches nothing.
 func NewHosts(path string) (*Hosts, error) {
-	owner, err := Current()
+	owner, err := proc.Self()
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +61,7 @@ func NewHosts(path string) (*Hosts, error) {
 
 // HostsOf makes the session of another process, on whose behalf this one writes.
 // Whoever writes for an owner has the same session.
-func HostsOf(owner Owner, path string) (*Hosts, error) {
+func HostsOf(owner proc.ID, path string) (*Hosts, error) {
 	if path == "" {
 		path = systemHosts()
 	}
@@ -67,11 +71,11 @@ func HostsOf(owner Owner, path string) (*Hosts, error) {
 	}
 	return &Hosts{
 		path:    path,
-		session: owner.session(),
+		session: sessionOf(owner),
 		owner:   owner,
 		state:   state,
 		settle:  settleTime,
-		alive:   Owner.Alive,
+		alive:   proc.ID.Alive,
 	}, nil
 }
 
@@ -197,10 +201,17 @@ func Foreign(path string) ([]byte, error) {
 }
 
 // noteDead adds to the owners that were found dead.
-func (r *Report) noteDead(dead []Owner) {
+func (r *Report) noteDead(dead []proc.ID) {
 	for _, owner := range dead {
 		if !slices.Contains(r.Cleaned, owner) {
 			r.Cleaned = append(r.Cleaned, owner)
 		}
 	}
+}
+
+// sessionOf names the owner's block in the hosts file: sessionLen digits, the same
+// for everybody who asks.
+func sessionOf(owner proc.ID) string {
+	sum := sha256.Sum256([]byte(owner.String()))
+	return hex.EncodeToString(sum[:sessionLen/2])
 }

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/devtun/devtun/proc"
 )
 
 func TestSetAndRemove(t *testing.T) {
@@ -92,14 +94,14 @@ func TestEveryUpdateCleansUp(t *testing.T) {
 		path := hostsFile(t, "127.0.0.1 localhost\n")
 		dead := newTestHosts(t, path)
 		dead.owner = deadOwner
-		dead.alive = func(Owner) bool { return true }
+		dead.alive = func(proc.ID) bool { return true }
 		_, err := dead.Set(ctx, someEntries(2))
 		require.NoError(t, err)
 
 		h := newTestHosts(t, path)
 		report, err := act(h)
 		require.NoError(t, err, about)
-		require.Equal(t, []Owner{deadOwner}, report.Cleaned, about)
+		require.Equal(t, []proc.ID{deadOwner}, report.Cleaned, about)
 		_, err = h.Remove(ctx)
 		require.NoError(t, err)
 		require.Equal(t, "127.0.0.1 localhost\n", contentAt(t, path), about)

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"time"
+
+	"github.com/devtun/devtun/proc"
 )
 
 // lockWait bounds the wait for other devtun processes. They hold the lock for
@@ -15,8 +17,8 @@ const lockWait = 10 * time.Second
 // LockError says that another process held the lock all the while.
 type LockError struct {
 	Path   string
-	Holder Process // zero if not known
-	Err    error   // os.ErrDeadlineExceeded, or the context's error
+	Holder proc.Process // zero if not known
+	Err    error        // os.ErrDeadlineExceeded, or the context's error
 }
 
 func (e *LockError) Error() string {
@@ -59,7 +61,15 @@ func waitLock(ctx context.Context, file *os.File) error {
 			return fmt.Errorf("lock %s: %w", file.Name(), err)
 		}
 		if !sleep(ctx, look) {
-			return &LockError{Path: file.Name(), Holder: lockHolder(file), Err: context.Cause(ctx)}
+			return &LockError{Path: file.Name(), Holder: holderOf(file), Err: context.Cause(ctx)}
 		}
 	}
+}
+
+func holderOf(file *os.File) proc.Process {
+	info, err := file.Stat()
+	if err != nil {
+		return proc.Process{}
+	}
+	return proc.LockHolder(info)
 }

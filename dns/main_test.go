@@ -13,6 +13,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
+
+	"github.com/devtun/devtun/proc"
 )
 
 // roleVariable makes the test binary play another process; see roles.
@@ -48,7 +50,7 @@ func newTestHosts(t *testing.T, path string) *Hosts {
 }
 
 // thisProcess is Current, asked once.
-var thisProcess = sync.OnceValues(Current)
+var thisProcess = sync.OnceValues(proc.Self)
 
 // newSession is a session that is nobody's.
 func newSession() string {
@@ -117,7 +119,7 @@ func linesOf(entries int) int { return 2 + entries*len(written(addr("127.1.2.3")
 func addr(s string) netip.Addr { return netip.MustParseAddr(s) }
 
 // deadOwner is one of another boot.
-var deadOwner = Owner{PID: 7, Start: 7, Boot: "another"}
+var deadOwner = proc.ID{PID: 7, Start: 7, Boot: "another"}
 
 // errKilled is what every operation returns after a test has "killed" the process.
 var errKilled = errors.New("killed")

@@ -10,6 +10,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+
+	"github.com/devtun/devtun/proc"
 )
 
 // rebootRole lives through two boots of the machine, as far as the kernel's boot
@@ -43,7 +45,7 @@ func rebootRole(args []string) error {
 		if err != nil {
 			return err
 		}
-		if !slices.Equal(report.Cleaned, []Owner{before.owner}) {
+		if !slices.Equal(report.Cleaned, []proc.ID{before.owner}) {
 			return fmt.Errorf("cleaned %v", report.Cleaned)
 		}
 		if _, err := after.Remove(context.Background()); err != nil {

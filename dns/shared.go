@@ -3,12 +3,14 @@ package dns
 import (
 	"slices"
 	"strings"
+
+	"github.com/devtun/devtun/proc"
 )
 
 // Shared is another session that lives and gives names of ours too, on addresses of
 // its own: whoever asks for one may get either.
 type Shared struct {
-	Owner Owner
+	Owner proc.ID
 	Names []string // of each address of ours the first that both give
 }
 

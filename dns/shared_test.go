@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/devtun/devtun/proc"
 )
 
 // another is a session of another process that lives.
@@ -13,7 +15,7 @@ func another(t *testing.T, h *Hosts) *Hosts {
 	t.Helper()
 	other := newTestHosts(t, h.path)
 	other.owner.PID++
-	h.alive = func(o Owner) bool { return o == h.owner || o == other.owner }
+	h.alive = func(o proc.ID) bool { return o == h.owner || o == other.owner }
 	other.alive = h.alive
 	return other
 }
@@ -37,7 +39,7 @@ func TestSharedNames(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []Shared{{Owner: other.owner, Names: []string{"api-0", "api-2.shop"}}}, report.Shared)
 
-	other.alive = func(o Owner) bool { return o == other.owner }
+	other.alive = func(o proc.ID) bool { return o == other.owner }
 	report, err = other.Set(t.Context(), elsewhere)
 	require.NoError(t, err)
 	require.Empty(t, report.Shared, "the dead give nothing")

@@ -3,6 +3,8 @@ package dns
 import (
 	"bytes"
 	"slices"
+
+	"github.com/devtun/devtun/proc"
 )
 
 // bom may stand at the start of a file, and must stay there.
@@ -66,7 +68,7 @@ func replaceBlock(ours []line, session string, block []line) []line {
 // dropDead removes the lines of sessions whose owner alive denies, and of those
 // that no begin line accounts for: a live owner of such lines will miss its
 // begin line and write its block anew.
-func dropDead(ours []line, alive func(Owner) bool) (kept []line, dead []Owner) {
+func dropDead(ours []line, alive func(proc.ID) bool) (kept []line, dead []proc.ID) {
 	known := owners(ours)
 	verdict := make(map[string]bool) // each owner is asked once
 	for _, l := range ours {

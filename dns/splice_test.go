@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/devtun/devtun/proc"
 )
 
 // foreignSamples are files as they are found, and worse.
@@ -36,7 +38,7 @@ var foreignSamples = []string{
 // testBlock is a block of n entries for a session.
 func testBlock(t *testing.T, session string, n int) []line {
 	t.Helper()
-	b, err := newBlock(session, Owner{PID: 1, Boot: "b"}, someEntries(n))
+	b, err := newBlock(session, proc.ID{PID: 1, Boot: "b"}, someEntries(n))
 	require.NoError(t, err)
 	return b
 }
@@ -146,7 +148,7 @@ func TestDropDead(t *testing.T) {
 	dead, err := newBlock("dddddddd", deadOwner, someEntries(1))
 	require.NoError(t, err)
 	ours := slices.Concat(a, dead, b, c[1:]) // c has lost its begin line
-	kept, owners := dropDead(ours, func(o Owner) bool { return o != deadOwner })
+	kept, owners := dropDead(ours, func(o proc.ID) bool { return o != deadOwner })
 	require.Equal(t, slices.Concat(a, b), kept)
-	require.Equal(t, []Owner{deadOwner}, owners)
+	require.Equal(t, []proc.ID{deadOwner}, owners)
 }

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/devtun/devtun/proc"
 )
 
 func TestStale(t *testing.T) {
@@ -27,7 +29,7 @@ func TestStale(t *testing.T) {
 		"a dead one's names": func(t *testing.T, h *Hosts) {
 			dead := newTestHosts(t, h.path)
 			dead.owner = deadOwner
-			dead.alive = func(Owner) bool { return true }
+			dead.alive = func(proc.ID) bool { return true }
 			_, err := dead.Set(t.Context(), someEntries(2))
 			require.NoError(t, err)
 		},

@@ -8,6 +8,7 @@ import (
 
 	"github.com/devtun/devtun/dns"
 	"github.com/devtun/devtun/intercept/handover"
+	"github.com/devtun/devtun/proc"
 )
 
 // openHandover claims the files that environment and mounts are to be written to.
@@ -38,10 +39,10 @@ func handoverLedger() (ledger handover.Ledger, err error) {
 		return ledger, fmt.Errorf("find state directory: %w", err)
 	}
 	ledger.Dir = filepath.Join(state, "handover")
-	owner, err := dns.Current()
+	owner, err := proc.Self()
 	ledger.Owner = owner.String()
 	ledger.Alive = func(text string) bool {
-		other, ok := dns.ParseOwner(text)
+		other, ok := proc.Parse(text)
 		return ok && other.Alive()
 	}
 	return ledger, err

@@ -25,11 +25,12 @@ import (
 	"github.com/devtun/devtun/dns"
 	"github.com/devtun/devtun/dns/helper"
 	"github.com/devtun/devtun/intercept/handover"
+	"github.com/devtun/devtun/proc"
 )
 
 func TestDiagnose(t *testing.T) {
 	services := schema.GroupResource{Resource: "services"}
-	listen := func(err error, holder dns.Process) error {
+	listen := func(err error, holder proc.Process) error {
 		return &dns.ListenError{Addr: netip.MustParseAddrPort("127.1.2.3:80"), Holder: holder, Err: err}
 	}
 	path := func(err error) error { return &fs.PathError{Op: "open", Path: "/etc/hosts", Err: err} }
@@ -45,13 +46,13 @@ func TestDiagnose(t *testing.T) {
 		hint  string // its beginning
 	}{
 		{"a problem is one already", &Problem{Err: errors.New("x"), Code: ExitRights, Hint: "y"}, ExitRights, "y"},
-		{"port in use", listen(syscall.EADDRINUSE, dns.Process{}), ExitInUse, "free port 80, or move it with --port SERVICE:LOCAL:80"},
-		{"port in use by a program", listen(syscall.EADDRINUSE, dns.Process{PID: 7, Name: "nginx"}), ExitInUse,
+		{"port in use", listen(syscall.EADDRINUSE, proc.Process{}), ExitInUse, "free port 80, or move it with --port SERVICE:LOCAL:80"},
+		{"port in use by a program", listen(syscall.EADDRINUSE, proc.Process{PID: 7, Name: "nginx"}), ExitInUse,
 			"stop nginx (pid 7), or move the port with --port SERVICE:LOCAL:80"},
-		{"low port", listen(syscall.EACCES, dns.Process{}), ExitMachine, "ports below 1024 need root: 'devtun run' wants --hosts system for them; or move it with --port SERVICE:8080:80"},
-		{"port in use of a service", &session.PortError{Service: in("demo", "web"), Port: session.PortEvent{Local: 80, Remote: 81}, Err: listen(syscall.EADDRINUSE, dns.Process{})}, ExitInUse,
+		{"low port", listen(syscall.EACCES, proc.Process{}), ExitMachine, "ports below 1024 need root: 'devtun run' wants --hosts system for them; or move it with --port SERVICE:8080:80"},
+		{"port in use of a service", &session.PortError{Service: in("demo", "web"), Port: session.PortEvent{Local: 80, Remote: 81}, Err: listen(syscall.EADDRINUSE, proc.Process{})}, ExitInUse,
 			"free port 80, or move it with --port web.demo:LOCAL:81"},
-		{"low port of a service", &session.PortError{Service: in("demo", "web"), Port: session.PortEvent{Local: 80, Remote: 81}, Err: listen(syscall.EACCES, dns.Process{})}, ExitMachine,
+		{"low port of a service", &session.PortError{Service: in("demo", "web"), Port: session.PortEvent{Local: 80, Remote: 81}, Err: listen(syscall.EACCES, proc.Process{})}, ExitMachine,
 			"ports below 1024 need root: 'devtun run' wants --hosts system for them; or move it with --port web.demo:8080:81"},
 		{"unforwardable", &session.UnforwardableError{Service: in("demo", "dns"), Reason: "UDP"}, ExitNotFound, "'devtun forward' without arguments"},
 		{"no such command", &command.StartError{Name: "x", Err: exec.ErrNotFound}, 127, "what follows -- is run as it is"},

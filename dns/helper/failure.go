@@ -7,6 +7,7 @@ import (
 	"syscall"
 
 	"github.com/devtun/devtun/dns"
+	"github.com/devtun/devtun/proc"
 )
 
 // failure is an error on its way from the helper to the program. It keeps what
@@ -19,7 +20,7 @@ type failure struct {
 	Op      string         `json:"op,omitempty"`
 	Listen  netip.AddrPort `json:"listen,omitzero"` // of a *dns.ListenError
 	Lock    string         `json:"lock,omitempty"`  // of a *dns.LockError: its path
-	Holder  dns.Process    `json:"holder,omitzero"` // of either
+	Holder  proc.Process   `json:"holder,omitzero"` // of either
 }
 
 func newFailure(err error) *failure {

@@ -19,6 +19,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/devtun/devtun/dns"
+	"github.com/devtun/devtun/proc"
 )
 
 // patience bounds the wait for what must happen.
@@ -57,7 +58,7 @@ func (m *machine) SetNames(_ context.Context, entries []dns.Entry) (dns.Report, 
 		m.writes++
 	}
 	m.names = entries
-	return dns.Report{Wrote: true, Cleaned: []dns.Owner{{PID: 7, Boot: "another"}}, Conflicts: []dns.Conflict{{Name: "api", Addr: "10.0.0.1", Line: 3}}}, nil
+	return dns.Report{Wrote: true, Cleaned: []proc.ID{{PID: 7, Boot: "another"}}, Conflicts: []dns.Conflict{{Name: "api", Addr: "10.0.0.1", Line: 3}}}, nil
 }
 
 func (m *machine) Listen(ctx context.Context, addr netip.AddrPort) (net.Listener, error) {

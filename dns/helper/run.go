@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/devtun/devtun/dns"
+	"github.com/devtun/devtun/proc"
 )
 
 // admitTimeout bounds how long the helper waits for the one who has it started.
@@ -58,7 +59,7 @@ func Run(out io.Writer) error {
 	if err := d.close(); err != nil {
 		return fmt.Errorf("close the door: %w", err)
 	}
-	owner, err := dns.OwnerOf(peer.pid)
+	owner, err := proc.Of(peer.pid)
 	if err != nil {
 		return err
 	}

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/devtun/devtun/dns"
+	"github.com/devtun/devtun/proc"
 )
 
 func TestClientAndServer(t *testing.T) {
@@ -24,7 +25,7 @@ func TestClientAndServer(t *testing.T) {
 	report, err := client.SetNames(t.Context(), entries)
 	require.NoError(t, err)
 	require.Equal(t, entries, s.machine.done().names)
-	require.Equal(t, dns.Report{Wrote: true, Cleaned: []dns.Owner{{PID: 7, Boot: "another"}}, Conflicts: []dns.Conflict{{Name: "api", Addr: "10.0.0.1", Line: 3}}}, report)
+	require.Equal(t, dns.Report{Wrote: true, Cleaned: []proc.ID{{PID: 7, Boot: "another"}}, Conflicts: []dns.Conflict{{Name: "api", Addr: "10.0.0.1", Line: 3}}}, report)
 
 	addr := netip.MustParseAddr("127.7.8.9")
 	require.NoError(t, client.AddAddress(t.Context(), addr))
@@ -110,7 +111,7 @@ func TestNamesOfTheHelperBeforeAreTakenOut(t *testing.T) {
 // An error is on this side what it was on the other, for all who ask.
 func TestErrorsKeepTheirMeaning(t *testing.T) {
 	at := netip.MustParseAddrPort("127.7.8.9:80")
-	holder := dns.Process{PID: 12, Name: "nginx"}
+	holder := proc.Process{PID: 12, Name: "nginx"}
 	for about, c := range map[string]struct {
 		err   error
 		check func(t *testing.T, err error)

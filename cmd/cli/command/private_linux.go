@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"github.com/devtun/devtun/dns"
+	"github.com/devtun/devtun/proc"
 )
 
 // PrivateHosts is a copy of the system's hosts file, for one program to see in
@@ -28,7 +29,7 @@ var toName, fromName = strings.NewReplacer(" ", ","), strings.NewReplacer(",", "
 
 // NewPrivateHosts makes the copy. The caller closes it.
 func NewPrivateHosts() (*PrivateHosts, error) {
-	owner, err := dns.Current()
+	owner, err := proc.Self()
 	if err != nil {
 		return nil, err
 	}
@@ -90,7 +91,7 @@ func cleanPrivate(dir string) (removed []string, err error) {
 	}
 	for _, entry := range entries {
 		words, named := strings.CutPrefix(entry.Name(), privatePrefix)
-		owner, known := dns.ParseOwner(fromName.Replace(words))
+		owner, known := proc.Parse(fromName.Replace(words))
 		if !named || !known || owner.Alive() {
 			continue
 		}

@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"github.com/devtun/devtun/dns"
+	"github.com/devtun/devtun/proc"
 )
 
 // machine is a dns.Machine that listens for real, keeps names to itself, and
@@ -49,7 +50,7 @@ func (m *machine) Listen(ctx context.Context, addr netip.AddrPort) (net.Listener
 		return nil, errors.New("AddAddress comes first")
 	}
 	if slices.Contains(m.busyPorts, int(addr.Port())) || slices.Contains(m.busyAddrs, addr.Addr()) {
-		return nil, &dns.ListenError{Addr: addr, Holder: dns.Process{PID: 7, Name: "nginx"}, Err: syscall.EADDRINUSE}
+		return nil, &dns.ListenError{Addr: addr, Holder: proc.Process{PID: 7, Name: "nginx"}, Err: syscall.EADDRINUSE}
 	}
 	if slices.Contains(m.deniedPorts, int(addr.Port())) {
 		return nil, &dns.ListenError{Addr: addr, Err: syscall.EACCES}

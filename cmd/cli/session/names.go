@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/devtun/devtun/dns"
+	"github.com/devtun/devtun/proc"
 )
 
 // NamesLeftError is the end of a session whose names could not be taken out of the
@@ -81,7 +82,7 @@ func (s *Session) NamesShared(shared []dns.Shared) {
 }
 
 func (s *Session) noteShared(shared []dns.Shared) {
-	now := make(map[dns.Owner][]string)
+	now := make(map[proc.ID][]string)
 	for _, other := range shared {
 		now[other.Owner] = other.Names
 		if before := s.shared[other.Owner]; !subset(other.Names, before) {

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/devtun/devtun/dns"
+	"github.com/devtun/devtun/proc"
 	"github.com/devtun/devtun/tunnel/discovery"
 )
 
@@ -98,7 +99,7 @@ func TestNamesOfWhatCannotBeReached(t *testing.T) {
 }
 
 func TestSharedNamesAreTold(t *testing.T) {
-	one, two := dns.Owner{PID: 1}, dns.Owner{PID: 2}
+	one, two := proc.ID{PID: 1}, proc.ID{PID: 2}
 	w := newWorld(t)
 	w.machine.report = dns.Report{Shared: []dns.Shared{{Owner: one, Names: []string{"web"}}}}
 	require.NoError(t, w.apply(services{"web": serviceOf(portOf(18080))}))

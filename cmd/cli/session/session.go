@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/devtun/devtun/dns"
+	"github.com/devtun/devtun/proc"
 	"github.com/devtun/devtun/tunnel"
 	"github.com/devtun/devtun/tunnel/discovery"
 )
@@ -64,9 +65,9 @@ type Session struct {
 	started  bool
 	closed   bool
 
-	lost      bool                   // another program took the names out, and they could not be put back
-	conflicts map[string]bool        // names whose foreign lines were told of
-	shared    map[dns.Owner][]string // names that other sessions give too, as told
+	lost      bool                 // another program took the names out, and they could not be put back
+	conflicts map[string]bool      // names whose foreign lines were told of
+	shared    map[proc.ID][]string // names that other sessions give too, as told
 }
 
 // New returns a session that holds nothing yet.

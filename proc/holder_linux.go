@@ -1,9 +1,10 @@
-package dns
+package proc
 
 import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"io/fs"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -14,10 +15,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// portHolder finds the process that listens on addr or, which blocks addr just
-// as well, on its port of all addresses. Without root's rights it sees only the
-// processes of its own user.
-func portHolder(addr netip.AddrPort) Process {
+// ListenerAt is the process that listens on addr or, which blocks addr just as well,
+// on its port of all addresses: zero where the system does not tell. Without root's
+// rights it sees only the processes of its own user.
+func ListenerAt(addr netip.AddrPort) Process {
 	for _, table := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
 		rows, err := os.ReadFile(table)
 		if err != nil {
@@ -79,13 +80,10 @@ func socketHolder(inode string) Process {
 	return Process{}
 }
 
-// lockHolder finds the process that holds a flock on file, by the rows of
-// /proc/locks: "1: FLOCK ADVISORY WRITE 12 fe:01:345 0 EOF".
-func lockHolder(file *os.File) Process {
-	info, err := file.Stat()
-	if err != nil {
-		return Process{}
-	}
+// LockHolder finds the process that holds a flock on a file, by the rows of
+// /proc/locks: "1: FLOCK ADVISORY WRITE 12 fe:01:345 0 EOF". It is zero where the
+// system does not tell.
+func LockHolder(info fs.FileInfo) Process {
 	stat, ok := info.Sys().(*syscall.Stat_t)
 	if !ok {
 		return Process{}
@@ -112,4 +110,14 @@ func describe(pid int) Process {
 	}
 	comm, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
 	return Process{PID: pid, Name: strings.TrimSpace(string(comm))}
+}
+
+// CommandLine is how a process was started, with spaces between its words; empty
+// where the system does not tell.
+func CommandLine(pid int) string {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+	if err != nil {
+		return ""
+	}
+	return strings.ReplaceAll(strings.TrimRight(string(text), "\x00"), "\x00", " ")
 }

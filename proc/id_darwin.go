@@ -1,4 +1,4 @@
-package dns
+package proc
 
 import (
 	"errors"
@@ -7,18 +7,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func currentOwner() (Owner, error) { return ownerOf(os.Getpid()) }
+func self() (ID, error) { return of(os.Getpid()) }
 
-func ownerOf(pid int) (Owner, error) {
+func of(pid int) (ID, error) {
 	boot, err := unix.Sysctl("kern.bootsessionuuid")
 	if err != nil {
-		return Owner{}, err
+		return ID{}, err
 	}
 	start, err := startTime(pid)
 	if err != nil {
-		return Owner{}, err
+		return ID{}, err
 	}
-	return Owner{PID: pid, Start: start, Boot: boot}, nil
+	return ID{PID: pid, Start: start, Boot: boot}, nil
 }
 
 func running(pid int, start uint64) bool {

@@ -1,4 +1,4 @@
-package dns
+package proc
 
 import (
 	"errors"
@@ -7,18 +7,18 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// currentOwner leaves Boot empty: a start time is a date in steps of 100 ns,
+// self leaves Boot empty: a start time is a date in steps of 100 ns,
 // which no second process with this number will ever have.
-func currentOwner() (Owner, error) {
+func self() (ID, error) {
 	start, err := startTime(windows.CurrentProcess())
 	if err != nil {
-		return Owner{}, err
+		return ID{}, err
 	}
-	return Owner{PID: os.Getpid(), Start: start}, nil
+	return ID{PID: os.Getpid(), Start: start}, nil
 }
 
-// ownerOf is for the helper, which Windows has not.
-func ownerOf(int) (Owner, error) { return Owner{}, errors.ErrUnsupported }
+// of is for a helper, which Windows has not.
+func of(int) (ID, error) { return ID{}, errors.ErrUnsupported }
 
 func running(pid int, start uint64) bool {
 	process, err := windows.OpenProcess(windows.PROCESS_QUERY_LIMITED_INFORMATION|windows.SYNCHRONIZE, false, uint32(pid))
