@@ -136,7 +136,7 @@ func killOne(path, state, way string, after time.Duration) error {
 		return err
 	}
 	_, err = output.Read(make([]byte, 1))
-	sleep(context.Background(), after)
+	time.Sleep(after)
 	err = errors.Join(err, child.Process.Kill())
 	var ended *exec.ExitError
 	if wait := child.Wait(); !errors.As(wait, &ended) || ended.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
@@ -197,7 +197,7 @@ func (w *writers) add(line string, write func(path, text string) error) bool {
 			w.written.Add(1)
 			return true
 		}
-		sleep(context.Background(), time.Millisecond)
+		time.Sleep(time.Millisecond)
 	}
 	w.failed.Store(true)
 	w.errs = append(w.errs, fmt.Errorf("write line %q: %w", line, cmp.Or(err, os.ErrDeadlineExceeded)))

@@ -7,6 +7,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/devtun/devtun/pause"
 	"github.com/devtun/devtun/proc"
 )
 
@@ -60,7 +61,7 @@ func waitLock(ctx context.Context, file *os.File) error {
 		if !errors.Is(err, errBusy) {
 			return fmt.Errorf("lock %s: %w", file.Name(), err)
 		}
-		if !sleep(ctx, look) {
+		if pause.Sleep(ctx, look) != nil {
 			return &LockError{Path: file.Name(), Holder: holderOf(file), Err: context.Cause(ctx)}
 		}
 	}
