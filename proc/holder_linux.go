@@ -1,8 +1,6 @@
 package proc
 
 import (
-	"encoding/binary"
-	"encoding/hex"
 	"fmt"
 	"io/fs"
 	"net/netip"
@@ -13,57 +11,27 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/devtun/devtun/proc/sockdiag"
 )
 
 // ListenerAt is the process that listens on addr or, which blocks addr just as well,
 // on its port of all addresses: zero where the system does not tell. Without root's
 // rights it sees only the processes of its own user.
 func ListenerAt(addr netip.AddrPort) Process {
-	for _, table := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
-		rows, err := os.ReadFile(table)
-		if err != nil {
-			continue
-		}
-		for row := range strings.Lines(string(rows)) {
-			local, inode, ok := listeningRow(row)
-			if !ok || local.Port() != addr.Port() {
-				continue
-			}
-			if ip := local.Addr().Unmap(); ip == addr.Addr() || ip.IsUnspecified() {
-				return socketHolder(inode)
-			}
+	all, _ := sockdiag.Listening() // none where the kernel does not tell
+	for _, s := range all {
+		ip := s.Addr.Addr().Unmap()
+		if s.Addr.Port() == addr.Port() && (ip == addr.Addr() || ip.IsUnspecified()) {
+			return socketHolder(s.Inode)
 		}
 	}
 	return Process{}
 }
 
-// listeningRow reads a row of /proc/net/tcp or tcp6: the local address and the
-// socket's inode, if the socket listens.
-func listeningRow(row string) (local netip.AddrPort, inode string, ok bool) {
-	const listen = "0A"
-	fields := strings.Fields(row) // sl local remote state queues timer retransmits uid timeout inode …
-	if len(fields) < 10 || fields[3] != listen {
-		return local, "", false
-	}
-	host, port, _ := strings.Cut(fields[1], ":")
-	words, err := hex.DecodeString(host)
-	if err != nil {
-		return local, "", false
-	}
-	for i := 0; i+4 <= len(words); i += 4 { // each 32-bit word is printed in the machine's own byte order
-		binary.NativeEndian.PutUint32(words[i:], binary.BigEndian.Uint32(words[i:]))
-	}
-	ip, isAddr := netip.AddrFromSlice(words)
-	number, err := strconv.ParseUint(port, 16, 16)
-	if !isAddr || err != nil {
-		return local, "", false
-	}
-	return netip.AddrPortFrom(ip, uint16(number)), fields[9], true
-}
-
 // socketHolder finds the process that has the socket open.
-func socketHolder(inode string) Process {
-	want := "socket:[" + inode + "]"
+func socketHolder(inode uint64) Process {
+	want := fmt.Sprintf("socket:[%d]", inode)
 	dirs, _ := filepath.Glob("/proc/[0-9]*/fd")
 	for _, dir := range dirs {
 		entries, err := os.ReadDir(dir)

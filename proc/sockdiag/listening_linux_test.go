@@ -1,4 +1,4 @@
-package intercept
+package sockdiag
 
 import (
 	"bytes"
@@ -29,11 +29,11 @@ func TestListening(t *testing.T) {
 		require.NoError(t, err)
 		defer client.Close()
 
-		all, err := listening()
+		all, err := Listening()
 		require.NoError(t, err)
-		require.Contains(t, all, socket{want, inodeOf(t, listener)})
+		require.Contains(t, all, Socket{want, inodeOf(t, listener)})
 		from := client.LocalAddr().(*net.TCPAddr).AddrPort()
-		require.False(t, slices.ContainsFunc(all, func(s socket) bool { return s.at == from }))
+		require.False(t, slices.ContainsFunc(all, func(s Socket) bool { return s.Addr == from }))
 	}
 }
 
@@ -45,10 +45,10 @@ func TestListeningToMany(t *testing.T) {
 		defer listener.Close()
 		wanted[listener.Addr().(*net.TCPAddr).AddrPort()] = true
 	}
-	all, err := listening()
+	all, err := Listening()
 	require.NoError(t, err)
 	for _, s := range all {
-		delete(wanted, s.at)
+		delete(wanted, s.Addr)
 	}
 	require.Empty(t, wanted)
 }
@@ -63,8 +63,8 @@ func inodeOf(t *testing.T, listener net.Listener) (inode uint64) {
 	return stat.Ino
 }
 
-// message is as the kernel sends it.
-func message(kind uint16, data any) []byte {
+// encoded is a message as the kernel sends it.
+func encoded(kind uint16, data any) []byte {
 	var b bytes.Buffer
 	binary.Write(&b, binary.NativeEndian, unix.NlMsghdr{Len: uint32(unix.SizeofNlMsghdr + binary.Size(data)), Type: kind})
 	binary.Write(&b, binary.NativeEndian, data)
@@ -72,13 +72,13 @@ func message(kind uint16, data any) []byte {
 }
 
 func TestListeningIsRefused(t *testing.T) {
-	_, _, err := parseListening(message(unix.NLMSG_ERROR, [5]int32{-int32(syscall.EPERM)}))
+	_, _, err := parseListening(encoded(unix.NLMSG_ERROR, [5]int32{-int32(syscall.EPERM)}))
 	require.ErrorIs(t, err, syscall.EPERM)
 	for _, data := range []any{uint32(1), [20]byte{}} {
-		_, _, err = parseListening(message(unix.SOCK_DIAG_BY_FAMILY, data))
+		_, _, err = parseListening(encoded(unix.SOCK_DIAG_BY_FAMILY, data))
 		require.ErrorContains(t, err, "read sock_diag", fmt.Sprint(data))
 	}
-	_, done, err := parseListening(message(unix.NLMSG_DONE, uint32(0)))
+	_, done, err := parseListening(encoded(unix.NLMSG_DONE, uint32(0)))
 	require.NoError(t, err)
 	require.True(t, done)
 }
