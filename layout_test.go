@@ -22,10 +22,11 @@ const module = "github.com/devtun/devtun/"
 // cmd/cli alone knows them all.
 var mayImport = map[string][]string{
 	"proc":      {},
+	"statedir":  {},
 	"tunnel":    {"proc"},
-	"dns":       {"proc"},
+	"dns":       {"proc", "statedir"},
 	"intercept": {"proc", "tunnel"},
-	"cmd":       {"proc", "tunnel", "dns", "intercept"},
+	"cmd":       {"proc", "statedir", "tunnel", "dns", "intercept"},
 	"examples":  {},
 }
 
@@ -58,7 +59,7 @@ func TestImports(t *testing.T) {
 			require.False(t, part == "cmd" && local == "tunnel/tunneltest" && !strings.HasSuffix(file, "_test.go"), "%s imports %s", file, imported)
 		}
 	}
-	for _, part := range []string{"proc", "tunnel", "dns", "intercept", "cmd", "examples"} {
+	for _, part := range []string{"proc", "statedir", "tunnel", "dns", "intercept", "cmd", "examples"} {
 		require.True(t, checked[part], "%s has no source", part)
 	}
 }

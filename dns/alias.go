@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/devtun/devtun/proc"
+	"github.com/devtun/devtun/statedir"
 )
 
 // Aliases are the loopback addresses that a session had to add to the system:
@@ -66,7 +67,7 @@ func NewAliases() (*Aliases, error) {
 func AliasesOf(owner proc.ID) *Aliases {
 	return &Aliases{
 		owner: owner,
-		dir:   filepath.Join(rootState(), "aliases"), // only root adds addresses
+		dir:   filepath.Join(statedir.Root(), "aliases"), // only root adds addresses
 		alive: proc.ID.Alive,
 		lo:    systemLoopback(),
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/devtun/devtun/proc"
+	"github.com/devtun/devtun/statedir"
 )
 
 // Hosts is one session's hold on the hosts file. It is safe for concurrent use
@@ -65,7 +66,7 @@ func HostsOf(owner proc.ID, path string) (*Hosts, error) {
 	if path == "" {
 		path = systemHosts()
 	}
-	state, err := stateDir()
+	state, err := statedir.Own()
 	if err != nil {
 		return nil, fmt.Errorf("find state directory: %w", err)
 	}

@@ -6,18 +6,13 @@ import (
 	"path/filepath"
 
 	"golang.org/x/sys/windows"
+
+	"github.com/devtun/devtun/statedir"
 )
 
 // DefaultLeases is the lease file's path, one for all users of the machine.
 func DefaultLeases() string {
-	return filepath.Join(programData(), "devtun.leases")
-}
-
-func programData() string {
-	if dir := os.Getenv("ProgramData"); dir != "" {
-		return dir
-	}
-	return `C:\ProgramData`
+	return filepath.Join(statedir.ProgramData(), "devtun.leases")
 }
 
 // openLeaseFile opens for reading only, which is all that a user may do with

@@ -6,13 +6,15 @@ import (
 	"path/filepath"
 
 	"golang.org/x/sys/windows"
+
+	"github.com/devtun/devtun/statedir"
 )
 
 // openLock opens a file for the lock alone: directories cannot be locked here,
 // and a lock on the hosts file would keep its readers out.
 func openLock(path string) (*os.File, error) {
 	name := "devtun-hosts-" + digest([]byte(path)) + ".lock"
-	return os.OpenFile(filepath.Join(programData(), name), os.O_RDONLY|os.O_CREATE, 0o666)
+	return os.OpenFile(filepath.Join(statedir.ProgramData(), name), os.O_RDONLY|os.O_CREATE, 0o666)
 }
 
 func tryLock(file *os.File) error {

@@ -14,8 +14,3 @@ func systemHosts() string {
 	}
 	return filepath.Join(dir, "drivers", "etc", "hosts")
 }
-
-// rootState is where journals go, everybody's.
-func rootState() string { return filepath.Join(programData(), "devtun") }
-
-func stateDir() (string, error) { return rootState(), nil }

@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/devtun/devtun/statedir"
 )
 
 // Stale reports whether there is anything in the hosts file or beside it that
@@ -34,7 +36,7 @@ func (h *Hosts) Stale() (bool, error) {
 		}
 	}
 	// Root's journals too: a helper writes on behalf of a user.
-	for _, state := range []string{h.state, rootState()} {
+	for _, state := range []string{h.state, statedir.Root()} {
 		_, err := os.Stat(journalPath(state, target, now.info))
 		if err == nil {
 			return true, nil

@@ -6,9 +6,9 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/devtun/devtun/dns"
 	"github.com/devtun/devtun/intercept/handover"
 	"github.com/devtun/devtun/proc"
+	"github.com/devtun/devtun/statedir"
 )
 
 // openHandover claims the files that environment and mounts are to be written to.
@@ -34,7 +34,7 @@ func (i *intercepting) openHandover() (*handover.Handover, error) {
 
 // handoverLedger is where what was handed over is noted, for this process.
 func handoverLedger() (ledger handover.Ledger, err error) {
-	state, err := dns.UserState()
+	state, err := statedir.User()
 	if err != nil {
 		return ledger, fmt.Errorf("find state directory: %w", err)
 	}

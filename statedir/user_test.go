@@ -1,4 +1,4 @@
-package dns
+package statedir
 
 import (
 	"os/user"
@@ -8,34 +8,34 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestUserState(t *testing.T) {
+func TestUser(t *testing.T) {
 	t.Setenv("XDG_STATE_HOME", "")
 	home := t.TempDir()
 	for _, variable := range []string{"HOME", "USERPROFILE"} { // the latter is Windows'
 		t.Setenv(variable, home)
 	}
-	dir, err := UserState()
+	dir, err := User()
 	require.NoError(t, err)
 	require.Equal(t, filepath.Join(home, ".local", "state", "devtun"), dir)
 
 	t.Setenv("XDG_STATE_HOME", "relative")
-	again, err := UserState()
+	again, err := User()
 	require.NoError(t, err)
 	require.Equal(t, dir, again)
 	t.Setenv("XDG_STATE_HOME", home)
-	dir, err = UserState()
+	dir, err = User()
 	require.NoError(t, err)
 	require.Equal(t, filepath.Join(home, "devtun"), dir)
 }
 
 // Services of systemd and jobs of cron have no $HOME.
-func TestUserStateWithoutHome(t *testing.T) {
+func TestUserWithoutHome(t *testing.T) {
 	self, err := user.Current()
 	require.NoError(t, err)
 	for _, variable := range []string{"XDG_STATE_HOME", "HOME", "USERPROFILE"} {
 		t.Setenv(variable, "")
 	}
-	dir, err := UserState()
+	dir, err := User()
 	require.NoError(t, err)
 	require.Equal(t, filepath.Join(self.HomeDir, ".local", "state", "devtun"), dir)
 }

@@ -1,4 +1,4 @@
-package dns
+package statedir
 
 import (
 	"errors"
@@ -8,9 +8,9 @@ import (
 	"path/filepath"
 )
 
-// UserState is the directory for what devtun notes on behalf of this user. It need
-// not be there yet.
-func UserState() (string, error) {
+// User is the directory for what devtun notes on behalf of this user. It need not be
+// there yet.
+func User() (string, error) {
 	if dir := os.Getenv("XDG_STATE_HOME"); filepath.IsAbs(dir) {
 		return filepath.Join(dir, "devtun"), nil
 	}
