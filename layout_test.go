@@ -24,9 +24,10 @@ var mayImport = map[string][]string{
 	"proc":      {},
 	"statedir":  {},
 	"tunnel":    {"proc"},
-	"dns":       {"proc", "statedir"},
-	"intercept": {"proc", "tunnel"},
-	"cmd":       {"proc", "statedir", "tunnel", "dns", "intercept"},
+	"disk":      {"proc"},
+	"dns":       {"disk", "proc", "statedir"},
+	"intercept": {"disk", "proc", "tunnel"},
+	"cmd":       {"disk", "proc", "statedir", "tunnel", "dns", "intercept"},
 	"examples":  {},
 }
 
@@ -59,7 +60,7 @@ func TestImports(t *testing.T) {
 			require.False(t, part == "cmd" && local == "tunnel/tunneltest" && !strings.HasSuffix(file, "_test.go"), "%s imports %s", file, imported)
 		}
 	}
-	for _, part := range []string{"proc", "statedir", "tunnel", "dns", "intercept", "cmd", "examples"} {
+	for _, part := range []string{"disk", "proc", "statedir", "tunnel", "dns", "intercept", "cmd", "examples"} {
 		require.True(t, checked[part], "%s has no source", part)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/devtun/devtun/disk"
 	"github.com/devtun/devtun/proc"
 	"github.com/devtun/devtun/statedir"
 )
@@ -30,7 +31,7 @@ import (
 type Aliases struct {
 	owner proc.ID
 	dir   string // of the records
-	disk  disk
+	disk  disk.FS
 	alive func(proc.ID) bool
 	lo    loopback // nil where all of 127/8 answers
 }

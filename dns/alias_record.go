@@ -2,11 +2,13 @@ package dns
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
 	"path/filepath"
 
+	"github.com/devtun/devtun/disk"
 	"github.com/devtun/devtun/proc"
 )
 
@@ -18,19 +20,18 @@ import (
 // lock keeps other devtun processes away from the records and the aliases until
 // the file is closed, here and in the ifconfig that runs just then.
 func (a *Aliases) lock(ctx context.Context) (held *os.File, err error) {
-	err = a.disk.do("lock", a.dir, func() error {
+	err = a.disk.Do("lock", a.dir, func() error {
 		if err := os.MkdirAll(a.dir, 0o755); err != nil {
 			return err
 		}
-		held, err = openLock(a.record(onlyAlways))
+		held, err = os.Open(a.dir)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	if err := waitLock(ctx, held); err != nil {
-		held.Close()
-		return nil, err
+	if err := disk.LockFile(ctx, held); err != nil {
+		return nil, errors.Join(err, held.Close())
 	}
 	return held, nil
 }
@@ -40,29 +41,29 @@ func (a *Aliases) record(addr netip.Addr) string { return filepath.Join(a.dir, a
 // note records addr as this owner's, in the place of another's record.
 func (a *Aliases) note(addr netip.Addr) error {
 	draft := filepath.Join(a.dir, draftName)
-	if err := a.disk.remove(draft); err != nil {
+	if err := a.disk.Remove(draft); err != nil {
 		return err
 	}
-	if err := a.disk.create(draft, []byte(a.owner.String()+"\n"), nil); err != nil {
+	if err := a.disk.Create(draft, []byte(a.owner.String()+"\n"), nil); err != nil {
 		return err
 	}
 	// For everybody who wants to know whether there is something to clean.
-	if err := a.disk.do("chmod", draft, func() error { return os.Chmod(draft, 0o644) }); err != nil {
+	if err := a.disk.Do("chmod", draft, func() error { return os.Chmod(draft, 0o644) }); err != nil {
 		return err
 	}
-	return a.disk.rename(draft, a.record(addr))
+	return a.disk.Rename(draft, a.record(addr))
 }
 
 // forget removes the record of addr; it is fine if there is none.
-func (a *Aliases) forget(addr netip.Addr) error { return a.disk.remove(a.record(addr)) }
+func (a *Aliases) forget(addr netip.Addr) error { return a.disk.Remove(a.record(addr)) }
 
 // ownerOf reads the record of addr; fs.ErrNotExist if there is none.
 func (a *Aliases) ownerOf(addr netip.Addr) (proc.ID, error) {
-	v, err := a.disk.read(a.record(addr))
+	v, err := a.disk.Read(a.record(addr))
 	if err != nil {
 		return proc.ID{}, err
 	}
-	owner, ok := proc.Parse(string(v.content))
+	owner, ok := proc.Parse(string(v.Content))
 	if !ok {
 		return proc.ID{}, fmt.Errorf("read %s: no owner in it", a.record(addr))
 	}
@@ -71,7 +72,7 @@ func (a *Aliases) ownerOf(addr netip.Addr) (proc.ID, error) {
 
 // recorded is the addresses that have a record.
 func (a *Aliases) recorded() ([]netip.Addr, error) {
-	paths, err := a.disk.list(a.dir, "127.")
+	paths, err := a.disk.List(a.dir, "127.")
 	var addrs []netip.Addr
 	for _, path := range paths {
 		addr, err := netip.ParseAddr(filepath.Base(path))

@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/devtun/devtun/disk"
 	"github.com/devtun/devtun/proc"
 )
 
@@ -22,12 +23,12 @@ type fakeLoopback struct {
 }
 
 func (f *fakeLoopback) present(addr netip.Addr) (bool, error) {
-	err := disk{step: f.step}.do("present", addr.String(), func() error { return nil })
+	err := disk.FS{Step: f.step}.Do("present", addr.String(), func() error { return nil })
 	return err == nil && f.addrs[addr], err
 }
 
 func (f *fakeLoopback) ifconfig(_ context.Context, _ *os.File, args ...string) error {
-	return disk{step: f.step}.do("ifconfig", strings.Join(args, " "), func() error {
+	return disk.FS{Step: f.step}.Do("ifconfig", strings.Join(args, " "), func() error {
 		switch addr := netip.MustParseAddr(args[2]); {
 		case args[0] != "lo0":
 			return errors.New("no such interface")
@@ -214,14 +215,14 @@ var aliasVictims = map[string]func(ctx context.Context, a *Aliases) error{
 // returns the count of operations so far.
 func stepFrom(a *Aliases, k, last int, err error) *int {
 	count := new(int)
-	a.disk.step = func(string, string) error {
+	a.disk.Step = func(string, string) error {
 		*count++
 		if k <= *count && *count <= last {
 			return err
 		}
 		return nil
 	}
-	a.lo.(*fakeLoopback).step = a.disk.step
+	a.lo.(*fakeLoopback).step = a.disk.Step
 	return count
 }
 

@@ -30,8 +30,8 @@ const crashForeign = "127.0.0.1\tlocalhost\n::1 localhost # no newline"
 // leaves that is killed there. It returns the count of operations so far.
 func killAt(h *Hosts, way error, k int) *int {
 	count := new(int)
-	h.disk.chunk = 300 // so that a kill leaves half of a file
-	h.disk.step = func(op, _ string) error {
+	h.disk.Chunk = 300 // so that a kill leaves half of a file
+	h.disk.Step = func(op, _ string) error {
 		*count++
 		if k > 0 && *count >= k {
 			return errKilled
@@ -142,8 +142,8 @@ func TestFailureAtEveryOperation(t *testing.T) {
 					h, _ := crashFile(t)
 					before := contentAt(t, h.path)
 					killAt(h, way.exchange, 0)
-					healthy, count := h.disk.step, 0
-					h.disk.step = func(op, path string) error {
+					healthy, count := h.disk.Step, 0
+					h.disk.Step = func(op, path string) error {
 						if count++; count == k {
 							return syscall.ENOSPC
 						}
@@ -159,7 +159,7 @@ func TestFailureAtEveryOperation(t *testing.T) {
 						require.Len(t, now, len(want), "operation %d", k)
 					}
 
-					h.disk.step = healthy
+					h.disk.Step = healthy
 					require.NoError(t, victim.act(t, h), "the next try succeeds")
 					require.Len(t, contentAt(t, h.path), len(want))
 					requireNothingBeside(t, h.path)

@@ -59,7 +59,7 @@ func TestSlowForeignWriter(t *testing.T) {
 			h.settle = 10 * time.Millisecond
 			var writer *slowWriter
 			count := 0
-			h.disk.step = func(string, string) error {
+			h.disk.Step = func(string, string) error {
 				switch count++; count {
 				case k:
 					writer = openSlowly(h.path, line)
@@ -73,7 +73,7 @@ func TestSlowForeignWriter(t *testing.T) {
 			if k == 1 && j == 2 {
 				operations = count
 			}
-			h.disk.step = nil
+			h.disk.Step = nil
 			writer.write()
 			require.NoError(t, <-writer.done)
 			_, err = h.Set(t.Context(), someEntries(9))
@@ -126,8 +126,8 @@ func (w *slowWriter) write() {
 // open, for the update to let go of the file runs beside it.
 func interrupt(h *Hosts, way string, k int, acted chan<- error, act func() error) *int {
 	count := killAt(h, wayError(way), 0)
-	step := h.disk.step
-	h.disk.step = func(op, path string) error {
+	step := h.disk.Step
+	h.disk.Step = func(op, path string) error {
 		err := step(op, path)
 		if *count != k {
 			return err
@@ -160,7 +160,7 @@ func TestBothRewritten(t *testing.T) {
 	h, _ := crashFile(t)
 	const theirs, latest = "10.0.0.1 theirs\n", "10.0.0.2 latest\n"
 	writes := map[string]string{"exchange": theirs, "stat": latest}
-	h.disk.step = func(op, _ string) error {
+	h.disk.Step = func(op, _ string) error {
 		content, ok := writes[op]
 		if !ok {
 			return nil
@@ -191,7 +191,7 @@ func TestRestlessWriter(t *testing.T) {
 		h, _ := crashFile(t)
 		want := crashForeign + "\n"
 		appendTo(t, h.path, "\n")
-		h.disk.step = func(op, _ string) error {
+		h.disk.Step = func(op, _ string) error {
 			if op != "create" || len(want) > 1000 {
 				return nil
 			}
@@ -215,7 +215,7 @@ func TestLinesStayInSight(t *testing.T) {
 	const seen, other = "10.0.0.9 seen\n", "10.0.0.8 other\n"
 	appended, exchanges := make(chan error, 1), 0
 	var read []byte
-	h.disk.step = func(op, _ string) (err error) {
+	h.disk.Step = func(op, _ string) (err error) {
 		switch {
 		case op == "exchange" && exchanges == 0:
 			exchanges++
@@ -236,7 +236,7 @@ func TestLinesStayInSight(t *testing.T) {
 	_, err := h.Set(t.Context(), someEntries(1))
 	require.NoError(t, err)
 	require.NoError(t, <-appended)
-	h.disk.step = nil
+	h.disk.Step = nil
 	_, err = h.Set(t.Context(), someEntries(2))
 	require.NoError(t, err)
 	require.Contains(t, contentAt(t, h.path), seen)

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/devtun/devtun/disk"
 	"github.com/devtun/devtun/proc"
 	"github.com/devtun/devtun/statedir"
 )
@@ -22,7 +23,7 @@ import (
 // for byte, also when other programs write at the same time and when this one
 // is killed halfway. Every method also finishes what a killed devtun has left.
 // Errors are fs.ErrPermission where the file cannot be written, fs.ErrNotExist
-// where it is not there (only Create makes it), *LockError, or the file system's own.
+// where it is not there (only Create makes it), *disk.LockError, or the file system's own.
 type Hosts struct {
 	path    string
 	session string
@@ -30,7 +31,7 @@ type Hosts struct {
 	state   string        // directory of journals
 	inPlace bool          // never replaced, only overwritten
 	settle  time.Duration // see settleTime
-	disk    disk
+	disk    files
 	alive   func(proc.ID) bool
 
 	mu    sync.Mutex // one call at a time
@@ -163,7 +164,7 @@ func (h *Hosts) Create() error {
 func (h *Hosts) Writable() error {
 	info, err := os.Stat(h.path)
 	if err == nil {
-		err = checkRegular(h.path, info)
+		err = disk.CheckRegular(h.path, info)
 	}
 	if err != nil {
 		return notWritable(err)
@@ -177,7 +178,7 @@ func (h *Hosts) Writable() error {
 
 // notWritable makes every such error fs.ErrPermission.
 func notWritable(err error) error {
-	if denied(err) && !errors.Is(err, os.ErrPermission) {
+	if disk.Denied(err) && !errors.Is(err, os.ErrPermission) {
 		return fmt.Errorf("%w: %w", os.ErrPermission, err)
 	}
 	return err
@@ -193,11 +194,11 @@ func (h *Hosts) update(ctx context.Context, edit func([]line) []line) (*update, 
 
 // Foreign is what the hosts file at path holds beside the names of all sessions.
 func Foreign(path string) ([]byte, error) {
-	now, err := disk{}.read(path)
+	now, err := disk.FS{}.Read(path)
 	if err != nil {
 		return nil, err
 	}
-	_, foreign := split(now.content)
+	_, foreign := split(now.Content)
 	return foreign, nil
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/devtun/devtun/disk"
 	"github.com/devtun/devtun/proc"
 )
 
@@ -73,7 +74,7 @@ func TestOneWriteForManyServices(t *testing.T) {
 	path := hostsFile(t, "127.0.0.1 localhost\n")
 	h := newTestHosts(t, path)
 	exchanges := 0
-	h.disk.step = func(op, _ string) error {
+	h.disk.Step = func(op, _ string) error {
 		if op == "exchange" {
 			exchanges++
 		}
@@ -191,7 +192,7 @@ func TestLockNamesItsHolder(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
 	_, err = h.Set(ctx, someEntries(1))
-	var busy *LockError
+	var busy *disk.LockError
 	require.ErrorAs(t, err, &busy)
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	requireSelf(t, busy.Holder)

@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+
+	"github.com/devtun/devtun/disk"
 )
 
 // record is the journal of one overwrite.
@@ -21,7 +23,7 @@ type record struct {
 // journalPath is where the journal of the hosts file lies. It goes by the file
 // itself: in another container or mount namespace the path is another's.
 func journalPath(dir, path string, info fs.FileInfo) string {
-	key := path + "\x00" + strconv.FormatUint(identity(info), 10)
+	key := path + "\x00" + strconv.FormatUint(disk.Inode(info), 10)
 	return filepath.Join(dir, "hosts-"+digest([]byte(key))+".json")
 }
 
@@ -29,43 +31,43 @@ func journalPath(dir, path string, info fs.FileInfo) string {
 func journalDraft(journal string) string { return journal + ".draft" }
 
 // writeRecord makes the journal durable. Any older one is replaced.
-func (d disk) writeRecord(journal string, r record) error {
+func (d files) writeRecord(journal string, r record) error {
 	raw, err := json.Marshal(r)
 	if err != nil {
 		return err
 	}
 	dir, draft := filepath.Dir(journal), journalDraft(journal)
-	err = d.do("mkdir", dir, func() error { return os.MkdirAll(dir, 0o755) })
+	err = d.Do("mkdir", dir, func() error { return os.MkdirAll(dir, 0o755) })
 	if err == nil {
-		err = d.create(draft, raw, nil)
+		err = d.Create(draft, raw, nil)
 	}
 	if err == nil {
-		err = d.rename(draft, journal)
+		err = d.Rename(draft, journal)
 	}
 	if err == nil {
-		err = d.syncDir(dir)
+		err = d.SyncDir(dir)
 	}
 	return err
 }
 
 // removeRecord makes the end of an overwrite durable.
-func (d disk) removeRecord(journal string) error {
-	if err := d.remove(journal); err != nil {
+func (d files) removeRecord(journal string) error {
+	if err := d.Remove(journal); err != nil {
 		return fmt.Errorf("remove journal: %w", err)
 	}
-	return d.syncDir(filepath.Dir(journal))
+	return d.SyncDir(filepath.Dir(journal))
 }
 
 // replay finishes the overwrite of path that a killed process has left half
 // done. If the file holds neither what the journal began from nor what it was to
 // become, somebody else has made it anew: then the journal is set aside and
 // saved tells where.
-func (d disk) replay(ctx context.Context, path, journal string) (saved string, err error) {
-	if err := d.remove(journalDraft(journal)); err != nil {
+func (d files) replay(ctx context.Context, path, journal string) (saved string, err error) {
+	if err := d.Remove(journalDraft(journal)); err != nil {
 		return "", err
 	}
 	var raw []byte
-	err = d.do("read", journal, func() (err error) {
+	err = d.Do("read", journal, func() (err error) {
 		raw, err = os.ReadFile(journal)
 		return err
 	})
@@ -79,12 +81,12 @@ func (d disk) replay(ctx context.Context, path, journal string) (saved string, e
 	if json.Unmarshal(raw, &r) != nil {
 		return d.setAside(journal)
 	}
-	file, err := d.openExclusive(ctx, path)
+	file, err := d.OpenExclusive(ctx, path)
 	if err != nil {
 		return "", err
 	}
 	defer file.Close()
-	content, err := contentOf(file)
+	content, err := disk.ContentOf(file)
 	if err != nil {
 		return "", err
 	}
@@ -101,23 +103,23 @@ func (d disk) replay(ctx context.Context, path, journal string) (saved string, e
 }
 
 // setAside keeps a journal for a human and out of the way.
-func (d disk) setAside(journal string) (saved string, err error) {
+func (d files) setAside(journal string) (saved string, err error) {
 	saved = journal + ".saved-" + random()
-	return saved, d.rename(journal, saved)
+	return saved, d.Rename(journal, saved)
 }
 
 // redo writes the new content over a torn one. What others have appended since
 // follows it.
-func (d disk) redo(file *os.File, content []byte, r record, journal string) error {
+func (d files) redo(file *os.File, content []byte, r record, journal string) error {
 	reach := max(len(r.Old), len(r.New))
 	appended := content[reach:]
 	if len(appended) == 0 {
-		return d.fill(file, len(content), r.New)
+		return d.Overwrite(file, len(content), r.New)
 	}
 	// First the whole of the bytes that were in doubt, then, with a journal of
 	// its own, the move of what follows them.
 	complete := append(bytes.Clone(r.New), r.Old[min(len(r.New), len(r.Old)):]...)
-	if err := d.fill(file, reach, complete); err != nil {
+	if err := d.Overwrite(file, reach, complete); err != nil {
 		return err
 	}
 	if len(r.New) == reach {
@@ -131,7 +133,7 @@ func (d disk) redo(file *os.File, content []byte, r record, journal string) erro
 	if err := d.writeRecord(journal, move); err != nil {
 		return fmt.Errorf("write journal: %w", err)
 	}
-	return d.fill(file, len(content), move.New)
+	return d.Overwrite(file, len(content), move.New)
 }
 
 // condition is what a file is after an overwrite that may have been cut short.

@@ -58,8 +58,8 @@ func TestReplay(t *testing.T) {
 		t.Run(c.about, func(t *testing.T) {
 			path := hostsFile(t, c.content)
 			journal := filepath.Join(t.TempDir(), "state", "journal.json")
-			require.NoError(t, disk{}.writeRecord(journal, c.record))
-			saved, err := disk{}.replay(t.Context(), path, journal)
+			require.NoError(t, files{}.writeRecord(journal, c.record))
+			saved, err := files{}.replay(t.Context(), path, journal)
 			require.NoError(t, err)
 			require.Empty(t, saved)
 			require.Equal(t, c.want, contentAt(t, path))
@@ -71,8 +71,8 @@ func TestReplay(t *testing.T) {
 func TestReplayKeepsWhatItCannotJudge(t *testing.T) {
 	path := hostsFile(t, "made anew\n")
 	journal := filepath.Join(t.TempDir(), "journal.json")
-	require.NoError(t, disk{}.writeRecord(journal, record{Old: []byte("abc\n"), New: []byte("XXXXabc\n")}))
-	saved, err := disk{}.replay(t.Context(), path, journal)
+	require.NoError(t, files{}.writeRecord(journal, record{Old: []byte("abc\n"), New: []byte("XXXXabc\n")}))
+	saved, err := files{}.replay(t.Context(), path, journal)
 	require.NoError(t, err)
 	require.NotEmpty(t, saved)
 	require.Equal(t, "made anew\n", contentAt(t, path))

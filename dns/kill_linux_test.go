@@ -29,7 +29,7 @@ func killRole(args []string) error {
 		return err
 	}
 	h.state = state
-	h.disk.step = func(op, _ string) error {
+	h.disk.Step = func(op, _ string) error {
 		if op == "exchange" {
 			return wayError(way)
 		}
@@ -89,7 +89,7 @@ func requireSurvivesSignals(t *testing.T, way string, kills int) {
 	killed := sessions.Wait()
 
 	h := newTestHosts(t, path)
-	h.disk.step = func(op, _ string) error {
+	h.disk.Step = func(op, _ string) error {
 		if op == "exchange" {
 			return wayError(way)
 		}

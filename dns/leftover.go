@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"github.com/devtun/devtun/disk"
 )
 
 // Files that lie beside the hosts file while it is replaced, and after a kill:
@@ -47,17 +49,17 @@ func random() string { return strings.ToLower(rand.Text()[:8]) }
 type leftover struct {
 	path    string
 	base    mark
-	next    string // digest of the draft's foreign part
-	foreign []byte // what the file holds now
-	quiet   *quiet // keeps it so
+	next    string       // digest of the draft's foreign part
+	foreign []byte       // what the file holds now
+	lease   *disk.Leased // keeps it so
 }
 
 // leftovers collects what lies beside the hosts file at path, and deletes what
 // is worthless. A file that somebody still has open for writing when ctx ends
 // is left for another time. The caller closes each leftover's quiet.
-func (d disk) leftovers(ctx context.Context, path string) ([]leftover, error) {
+func (d files) leftovers(ctx context.Context, path string) ([]leftover, error) {
 	prefix := besidePrefix(path)
-	files, err := d.list(filepath.Dir(path), prefix)
+	files, err := d.List(filepath.Dir(path), prefix)
 	if err != nil {
 		return nil, err
 	}
@@ -65,7 +67,7 @@ func (d disk) leftovers(ctx context.Context, path string) ([]leftover, error) {
 	for _, file := range files {
 		name := strings.TrimPrefix(filepath.Base(file), prefix)
 		if name == draftName {
-			if err := d.remove(file); err != nil {
+			if err := d.Remove(file); err != nil {
 				return found, err
 			}
 		}
@@ -74,14 +76,14 @@ func (d disk) leftovers(ctx context.Context, path string) ([]leftover, error) {
 			continue // nothing that we make
 		}
 		l.path = file
-		l.quiet, err = d.quieten(ctx, file)
-		if errors.Is(err, errBusy) {
+		l.lease, err = d.ReadLeased(ctx, file)
+		if errors.Is(err, disk.ErrBusy) {
 			continue
 		}
 		if err != nil {
 			return found, err
 		}
-		_, l.foreign = split(l.quiet.content)
+		_, l.foreign = split(l.lease.Content)
 		found = append(found, l)
 	}
 	return found, nil

@@ -17,15 +17,15 @@ func (h *Hosts) Stale() (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	now, err := h.disk.read(target)
+	now, err := h.disk.Read(target)
 	if err != nil {
 		return false, err
 	}
-	ours, _ := split(now.content)
+	ours, _ := split(now.Content)
 	if kept, _ := dropDead(ours, h.alive); len(kept) < len(ours) {
 		return true, nil
 	}
-	files, err := h.disk.list(filepath.Dir(target), besidePrefix(target))
+	files, err := h.disk.List(filepath.Dir(target), besidePrefix(target))
 	if err != nil {
 		return false, err
 	}
@@ -37,7 +37,7 @@ func (h *Hosts) Stale() (bool, error) {
 	}
 	// Root's journals too: a helper writes on behalf of a user.
 	for _, state := range []string{h.state, statedir.Root()} {
-		_, err := os.Stat(journalPath(state, target, now.info))
+		_, err := os.Stat(journalPath(state, target, now.Info))
 		if err == nil {
 			return true, nil
 		}

@@ -40,9 +40,9 @@ func TestStale(t *testing.T) {
 			require.NoError(t, os.WriteFile(swapPath(h.path, markOf([]byte(content)), []byte(content)), []byte(content), 0o600))
 		},
 		"a journal": func(t *testing.T, h *Hosts) {
-			now, err := h.disk.read(h.path)
+			now, err := h.disk.Read(h.path)
 			require.NoError(t, err)
-			journal := journalPath(h.state, h.path, now.info)
+			journal := journalPath(h.state, h.path, now.Info)
 			require.NoError(t, h.disk.writeRecord(journal, record{Path: h.path, Old: []byte(content), New: []byte(content)}))
 		},
 	} {

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/devtun/devtun/disk"
 	"github.com/devtun/devtun/pause"
 )
 
@@ -17,6 +18,9 @@ import (
 // writes, one to write and one to find all well: some milliseconds. Every write
 // of another program in between costs one more.
 const updateTime = 5 * time.Second
+
+// look is how long to wait between two looks at a file that is not there just now.
+const look = 5 * time.Millisecond
 
 // patience is how many passes may find that another program was quicker. Later
 // ones put their version in place whatever is there, and what was there is merged
@@ -82,11 +86,11 @@ func (u *update) run(ctx context.Context) error {
 
 // replay finishes an overwrite that was cut short.
 func (u *update) replay(ctx context.Context) error {
-	now, err := u.disk.read(u.target)
+	now, err := u.disk.Read(u.target)
 	if err != nil {
 		return err
 	}
-	saved, err := u.disk.replay(ctx, u.target, journalPath(u.state, u.target, now.info))
+	saved, err := u.disk.replay(ctx, u.target, journalPath(u.state, u.target, now.Info))
 	if saved != "" && err == nil {
 		u.report.Saved = append(u.report.Saved, saved)
 	}
@@ -100,17 +104,17 @@ func (u *update) pass(ctx, settle context.Context) (done bool, err error) {
 	beside, err := u.disk.leftovers(settle, u.target)
 	defer func() {
 		for _, l := range beside {
-			l.quiet.close()
+			l.lease.Close()
 		}
 	}()
 	if err != nil {
 		return false, err
 	}
-	now, err := u.disk.read(u.target)
+	now, err := u.disk.Read(u.target)
 	if err != nil {
 		return false, err
 	}
-	ours, foreign := split(now.content)
+	ours, foreign := split(now.Content)
 	if beside, foreign, err = u.merge(beside, foreign); err != nil {
 		return false, err
 	}
@@ -118,7 +122,7 @@ func (u *update) pass(ctx, settle context.Context) (done bool, err error) {
 	u.report.noteDead(dead)
 	u.foreign, u.ours = foreign, u.edit(kept)
 	next := join(u.ours, foreign)
-	if bytes.Equal(next, now.content) {
+	if bytes.Equal(next, now.Content) {
 		return u.discard(beside)
 	}
 	u.report.Wrote = true
@@ -137,10 +141,10 @@ func (u *update) merge(beside []leftover, foreign []byte) ([]leftover, []byte, e
 			continue
 		}
 		saved := savedPath(u.target)
-		if err := u.disk.rename(l.path, saved); err != nil {
+		if err := u.disk.Rename(l.path, saved); err != nil {
 			return append(kept, beside[i:]...), foreign, err
 		}
-		l.quiet.close()
+		l.lease.Close()
 		u.report.Saved = append(u.report.Saved, saved)
 	}
 	return kept, foreign, nil
@@ -151,11 +155,11 @@ func (u *update) merge(beside []leftover, foreign []byte) ([]leftover, []byte, e
 func (u *update) discard(beside []leftover) (done bool, err error) {
 	done = true
 	for _, l := range beside {
-		if !l.quiet.undisturbed() {
+		if l.lease.Broken() {
 			done = false
 			continue
 		}
-		if err := u.disk.remove(l.path); err != nil {
+		if err := u.disk.Remove(l.path); err != nil {
 			return false, err
 		}
 	}
@@ -163,7 +167,7 @@ func (u *update) discard(beside []leftover) (done bool, err error) {
 }
 
 // write gives the file its next content, by replacing it or else in place.
-func (u *update) write(ctx context.Context, now version, next []byte) error {
+func (u *update) write(ctx context.Context, now disk.Version, next []byte) error {
 	if !u.fixed {
 		err := u.disk.replace(u.target, now, next, u.passes > patience)
 		if !errors.Is(err, errFixed) {
@@ -171,5 +175,5 @@ func (u *update) write(ctx context.Context, now version, next []byte) error {
 		}
 		u.fixed = true
 	}
-	return u.disk.overwrite(ctx, u.target, now, next, journalPath(u.state, u.target, now.info))
+	return u.disk.overwrite(ctx, u.target, now, next, journalPath(u.state, u.target, now.Info))
 }

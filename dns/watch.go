@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/devtun/devtun/disk"
 	"github.com/devtun/devtun/pause"
 )
 
@@ -33,7 +34,7 @@ func (h *Hosts) Watch(ctx context.Context, every time.Duration, lost func(), sha
 	)
 	for pause.Sleep(ctx, every) == nil {
 		info, err := os.Stat(h.path)
-		if err != nil || sameVersion(seen, info) {
+		if err != nil || disk.SameVersion(seen, info) {
 			continue // a file that is gone may come back; it is not made here
 		}
 		whole, others, err := h.intact()
@@ -65,19 +66,13 @@ func (h *Hosts) Watch(ctx context.Context, every time.Duration, lost func(), sha
 func (h *Hosts) intact() (whole bool, others []Shared, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	now, err := h.disk.read(h.path)
+	now, err := h.disk.Read(h.path)
 	if err != nil {
 		return false, nil, err
 	}
-	ours, _ := split(now.content)
+	ours, _ := split(now.Content)
 	kept, _ := dropDead(ours, h.alive)
 	mine := slices.DeleteFunc(slices.Clone(ours), func(l line) bool { return l.session != h.session })
 	whole = slices.EqualFunc(mine, h.block, func(a, b line) bool { return a.body == b.body })
 	return whole, sharedNames(kept, h.session), nil
-}
-
-// sameVersion goes by what every write changes: the date, the size, or, when
-// the file was replaced, the file itself.
-func sameVersion(a, b fs.FileInfo) bool {
-	return a != nil && os.SameFile(a, b) && a.ModTime().Equal(b.ModTime()) && a.Size() == b.Size()
 }

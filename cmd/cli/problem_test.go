@@ -22,6 +22,7 @@ import (
 	"github.com/devtun/devtun/cmd/cli/command"
 	"github.com/devtun/devtun/cmd/cli/credential"
 	"github.com/devtun/devtun/cmd/cli/session"
+	"github.com/devtun/devtun/disk"
 	"github.com/devtun/devtun/dns"
 	"github.com/devtun/devtun/dns/helper"
 	"github.com/devtun/devtun/intercept/handover"
@@ -62,7 +63,7 @@ func TestDiagnose(t *testing.T) {
 		{"the ledger's disk", &handover.LedgerError{Doing: "write ledger", Err: &os.LinkError{Op: "rename", Old: "a", New: "b", Err: syscall.ENOSPC}}, ExitMachine, "devtun notes there what it hands over"},
 		{"an env file's folder", &handover.DiskError{Doing: "open env file", Err: path(syscall.EACCES)}, ExitMachine, "have --env-file, --env-json and --files name"},
 		{"any other file", &os.LinkError{Op: "rename", Old: "a", New: "b", Err: syscall.EIO}, ExitFailure, ""},
-		{"lock held", &dns.LockError{Path: "/etc", Err: os.ErrDeadlineExceeded}, ExitMachine, "wait for the other program to finish, or pass --hosts-file"},
+		{"lock held", &disk.LockError{Path: "/etc", Err: os.ErrDeadlineExceeded}, ExitMachine, "wait for the other program to finish, or pass --hosts-file"},
 		{"hosts file not writable", path(syscall.EACCES), ExitMachine, "pass --hosts-file with a file you may write; 'devtun run"},
 		{"the helper gone", fmt.Errorf("remove names: %w: %w", path(syscall.EACCES), helper.ErrGone), ExitMachine, "the names stay in the hosts file until"},
 		{"no sudo", sudo(exec.ErrNotFound, false), ExitMachine, "run devtun as root; 'devtun run"},

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/time/rate"
 
+	"github.com/devtun/devtun/disk"
 	"github.com/devtun/devtun/dns"
 	"github.com/devtun/devtun/proc"
 )
@@ -121,8 +122,8 @@ func TestErrorsKeepTheirMeaning(t *testing.T) {
 			require.ErrorAs(t, err, &refused)
 			require.Equal(t, dns.ListenError{Addr: at, Holder: holder, Err: syscall.EADDRINUSE}, *refused)
 		}},
-		"locked": {&dns.LockError{Path: "/etc", Holder: holder, Err: os.ErrDeadlineExceeded}, func(t *testing.T, err error) {
-			var locked *dns.LockError
+		"locked": {&disk.LockError{Path: "/etc", Holder: holder, Err: os.ErrDeadlineExceeded}, func(t *testing.T, err error) {
+			var locked *disk.LockError
 			require.ErrorAs(t, err, &locked)
 			require.Equal(t, holder, locked.Holder)
 			require.Equal(t, "/etc", locked.Path)

@@ -1,6 +1,6 @@
 //go:build unix
 
-package dns
+package disk
 
 import (
 	"errors"
@@ -14,32 +14,32 @@ import (
 
 const noFollow = unix.O_NOFOLLOW
 
-// original is the file whose attributes a new version takes over.
-type original struct {
-	path string
-	info fs.FileInfo
+// Original is the file whose attributes a new version takes over.
+type Original struct {
+	Path string
+	Info fs.FileInfo
 }
 
 // copyTo gives file the owner, mode and extended attributes (SELinux label,
 // access list) of the original. Attributes that the file system keeps for
 // itself are left; an owner that cannot be kept is an error.
-func (o *original) copyTo(file *os.File) error {
+func (o *Original) copyTo(file *os.File) error {
 	info, err := file.Stat()
 	if err != nil {
 		return err
 	}
-	want, have := o.info.Sys().(*syscall.Stat_t), info.Sys().(*syscall.Stat_t)
+	want, have := o.Info.Sys().(*syscall.Stat_t), info.Sys().(*syscall.Stat_t)
 	if want.Uid != have.Uid || want.Gid != have.Gid {
 		if err := file.Chown(int(want.Uid), int(want.Gid)); err != nil {
 			return err
 		}
 	}
-	if err := file.Chmod(o.info.Mode()); err != nil {
+	if err := file.Chmod(o.Info.Mode()); err != nil {
 		return err
 	}
-	for _, name := range attributes(o.path) {
+	for _, name := range attributes(o.Path) {
 		value := make([]byte, 64<<10) // the kernel's limit for one value
-		if n, err := unix.Getxattr(o.path, name, value); err == nil {
+		if n, err := unix.Getxattr(o.Path, name, value); err == nil {
 			_ = unix.Fsetxattr(int(file.Fd()), name, value[:n], 0)
 		}
 	}
@@ -64,11 +64,11 @@ func syncDir(dir string) error {
 	return file.Sync()
 }
 
-// fixed reports whether err, from making a file's successor beside it or from
+// Fixed reports whether err, from making a file's successor beside it or from
 // putting that in its place, means that the file cannot be replaced but perhaps
 // be written: a mount point (a container's /etc/hosts), a directory or an owner
 // out of reach.
-func fixed(err error) bool {
+func Fixed(err error) bool {
 	for _, reason := range []error{unix.EBUSY, unix.EXDEV, unix.EACCES, unix.EPERM, unix.EROFS} {
 		if errors.Is(err, reason) {
 			return true
@@ -77,12 +77,21 @@ func fixed(err error) bool {
 	return false
 }
 
-// denied reports whether err means that this process may not write there.
-func denied(err error) bool {
+// Denied reports whether err means that this process may not write there.
+func Denied(err error) bool {
 	return errors.Is(err, fs.ErrPermission) || errors.Is(err, unix.EROFS)
 }
 
-// identity tells files of one path apart.
-func identity(info fs.FileInfo) uint64 {
+// Inode tells files of one path apart.
+func Inode(info fs.FileInfo) uint64 {
 	return uint64(info.Sys().(*syscall.Stat_t).Ino)
+}
+
+// tryLock takes an exclusive flock on an open file, unless another has one.
+func tryLock(file *os.File) (bool, error) {
+	err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		return false, nil
+	}
+	return err == nil, err
 }

@@ -1,13 +1,13 @@
 //go:build !linux
 
-package dns
+package disk
 
 import (
 	"errors"
 	"os"
 )
 
-// Leases are a thing of Linux; see quiet_linux.go.
+// Leases are a thing of Linux; see lease_linux.go.
 
 func readLease(*os.File) error  { return errors.ErrUnsupported }
 func writeLease(*os.File) error { return errors.ErrUnsupported }

@@ -1,4 +1,4 @@
-package dns
+package disk
 
 import (
 	"errors"
@@ -9,7 +9,7 @@ import (
 )
 
 // readLease takes a read lease on file, which must be open for reading only.
-// The kernel grants it while nobody has the file open for writing (errBusy
+// The kernel grants it while nobody has the file open for writing (ErrBusy
 // otherwise), and lets later ones wait in open until the lease is gone. Leases
 // are for the file's owner and CAP_LEASE: errors.ErrUnsupported for others.
 func readLease(file *os.File) error { return lease(file, unix.F_RDLCK) }
@@ -23,7 +23,7 @@ func lease(file *os.File, kind int) error {
 	case err == nil:
 		return nil
 	case errors.Is(err, unix.EAGAIN):
-		return errBusy
+		return ErrBusy
 	case errors.Is(err, unix.EACCES), errors.Is(err, unix.EINVAL), errors.Is(err, unix.EPERM):
 		return fmt.Errorf("lease %s: %w", file.Name(), errors.ErrUnsupported)
 	}
