@@ -2,7 +2,7 @@
 // services, the loopback addresses that they lead to, the hosts file that says
 // so, and the listeners on those addresses.
 //
-//	leases, err := dns.OpenLeases(dns.DefaultLeases())
+//	leases, err := loopback.OpenLeases(loopback.DefaultLeases())
 //	hosts, err := dns.NewHosts("")                          // the system's file
 //	naming := dns.Naming{Default: "shop"}
 //

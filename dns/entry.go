@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+
+	"github.com/devtun/devtun/dns/loopback"
 )
 
 // Entry is one address and the names that lead to it.
@@ -16,7 +18,7 @@ type Entry struct {
 // gate before the file, whoever asks.
 func checkEntries(entries []Entry) error {
 	for _, e := range entries {
-		if err := checkAddr(e.Addr); err != nil {
+		if err := loopback.Check(e.Addr); err != nil {
 			return err
 		}
 		for _, name := range e.Names {
@@ -24,15 +26,6 @@ func checkEntries(entries []Entry) error {
 				return err
 			}
 		}
-	}
-	return nil
-}
-
-// checkAddr refuses every address but IPv4 loopback: devtun listens on no
-// other, and a name must not lead where devtun does not listen.
-func checkAddr(addr netip.Addr) error {
-	if !addr.Is4() || !addr.IsLoopback() {
-		return fmt.Errorf("address %s is not IPv4 loopback", addr)
 	}
 	return nil
 }
@@ -47,23 +40,12 @@ func CheckManaged(entries []Entry) error {
 		return err
 	}
 	for _, e := range entries {
-		if err := CheckManagedAddr(e.Addr); err != nil {
+		if err := loopback.CheckManaged(e.Addr); err != nil {
 			return err
 		}
 		if !managedNames(e.Names) {
 			return fmt.Errorf("names %.300q are not those of one service", e.Names)
 		}
-	}
-	return nil
-}
-
-// CheckManagedAddr refuses addresses that Address never gives.
-func CheckManagedAddr(addr netip.Addr) error {
-	if err := checkAddr(addr); err != nil {
-		return err
-	}
-	if b := addr.As4(); b[1] == 0 || b[3] == 0 || b[3] == 255 {
-		return fmt.Errorf("address %s is none that devtun gives a service", addr)
 	}
 	return nil
 }

@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/devtun/devtun/dns/loopback"
 )
 
 func TestWhatDevtunAsksForIsManaged(t *testing.T) {
@@ -17,11 +19,11 @@ func TestWhatDevtunAsksForIsManaged(t *testing.T) {
 		} {
 			names, err := naming.Names(s)
 			require.NoError(t, err)
-			require.NoError(t, CheckManaged([]Entry{{Addr: Address(Key("c", s), 0), Names: names}}))
+			require.NoError(t, CheckManaged([]Entry{{Addr: loopback.Address(Key("c", s), 0), Names: names}}))
 			for _, naming.Taken = range [][]string{names[:1], names[len(names)-1:], {names[0], names[len(names)-1]}} {
 				names, err := naming.Names(s)
 				require.NoError(t, err)
-				require.NoError(t, CheckManaged([]Entry{{Addr: Address(Key("c", s), 0), Names: names}}), "without %v", naming.Taken)
+				require.NoError(t, CheckManaged([]Entry{{Addr: loopback.Address(Key("c", s), 0), Names: names}}), "without %v", naming.Taken)
 			}
 		}
 	}

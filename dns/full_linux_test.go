@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
+	"github.com/devtun/devtun/dns/loopback"
 	"github.com/devtun/devtun/proc"
 )
 
@@ -29,7 +30,7 @@ func fullRole(args []string) error {
 	if err := os.WriteFile(path, []byte(fullOriginal), 0o644); err != nil {
 		return err
 	}
-	leases, err := OpenLeases(filepath.Join(etc, "leases"))
+	leases, err := loopback.OpenLeases(filepath.Join(etc, "leases"))
 	if err != nil {
 		return err
 	}
@@ -66,7 +67,7 @@ func fullRole(args []string) error {
 	if _, err := leases.Assign("after"); err != nil {
 		return err
 	}
-	other, err := OpenLeases(filepath.Join(etc, "leases"))
+	other, err := loopback.OpenLeases(filepath.Join(etc, "leases"))
 	if err != nil {
 		return err
 	}

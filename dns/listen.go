@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"syscall"
 
+	"github.com/devtun/devtun/dns/loopback"
 	"github.com/devtun/devtun/proc"
 )
 
@@ -33,7 +34,7 @@ func (e *ListenError) Unwrap() error { return e.Err }
 // Listen opens a TCP listener on a loopback address; the caller owns it. All
 // errors are *ListenError. macOS needs AddAddress first.
 func Listen(ctx context.Context, addr netip.AddrPort) (net.Listener, error) {
-	if err := checkAddr(addr.Addr()); err != nil {
+	if err := loopback.Check(addr.Addr()); err != nil {
 		return nil, &ListenError{Addr: addr, Err: err}
 	}
 	var config net.ListenConfig

@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/devtun/devtun/dns/loopback"
 )
 
 // Whatever address the other one listens on, if it blocks ours it is named.
@@ -35,7 +37,7 @@ func TestOtherAddressesAreFree(t *testing.T) {
 
 func TestMachine(t *testing.T) {
 	path := hostsFile(t, "127.0.0.1 localhost\n")
-	var machine Machine = Direct{Hosts: newTestHosts(t, path), Aliases: new(Aliases)}
+	var machine Machine = Direct{Hosts: newTestHosts(t, path), Aliases: new(loopback.Aliases)}
 	ctx := context.Background()
 	require.NoError(t, machine.AddAddress(ctx, addr("127.7.7.9")))
 	listener, err := machine.Listen(ctx, netip.MustParseAddrPort("127.7.7.9:0"))

@@ -4,6 +4,8 @@ import (
 	"context"
 	"net"
 	"net/netip"
+
+	"github.com/devtun/devtun/dns/loopback"
 )
 
 // Machine is all that a session asks of this machine and that may need root's
@@ -25,7 +27,7 @@ type Machine interface {
 // Direct is the Machine without a helper in between.
 type Direct struct {
 	Hosts   *Hosts
-	Aliases *Aliases
+	Aliases *loopback.Aliases
 }
 
 var _ Machine = Direct{}

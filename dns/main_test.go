@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"github.com/devtun/devtun/dns/loopback"
 	"github.com/devtun/devtun/proc"
 )
 
@@ -108,7 +109,7 @@ func someEntries(n int) []Entry {
 		if err != nil {
 			panic(err) // the name is fixed
 		}
-		entries[i] = Entry{Addr: Address(Key("test", s), 0), Names: names}
+		entries[i] = Entry{Addr: loopback.Address(Key("test", s), 0), Names: names}
 	}
 	return entries
 }

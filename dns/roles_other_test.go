@@ -4,5 +4,4 @@ package dns
 
 var roles = map[string]role{
 	"flush": flushRole,
-	"lease": leaseRole,
 }

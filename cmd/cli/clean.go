@@ -12,6 +12,7 @@ import (
 	"github.com/devtun/devtun/cmd/cli/command"
 	"github.com/devtun/devtun/dns"
 	"github.com/devtun/devtun/dns/helper"
+	"github.com/devtun/devtun/dns/loopback"
 )
 
 func newClean(streams Streams, start helper.Start) *cobra.Command {
@@ -114,7 +115,7 @@ func cleanHosts(ctx context.Context, hosts *dns.Hosts, machine *helper.Machine) 
 // cleanAddresses removes the loopback addresses that the dead have left where a
 // system needs any (macOS).
 func cleanAddresses(ctx context.Context, machine *helper.Machine) (did []string, err error) {
-	aliases, err := dns.NewAliases()
+	aliases, err := loopback.NewAliases()
 	if err != nil {
 		return nil, err
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/devtun/devtun/cmd/cli/session"
 	"github.com/devtun/devtun/dns"
 	"github.com/devtun/devtun/dns/helper"
+	"github.com/devtun/devtun/dns/loopback"
 	"github.com/devtun/devtun/intercept/plan"
 	"github.com/devtun/devtun/tunnel"
 	"github.com/devtun/devtun/tunnel/discovery"
@@ -35,7 +36,7 @@ type forwarder struct {
 	selected *selection // at the start
 	hosts    *dns.Hosts
 	tell     func(session.Event)
-	leases   *dns.Leases
+	leases   *loopback.Leases
 	pool     *tunnel.Pool
 	forwards *session.Session
 	orders   chan reselection
@@ -51,7 +52,7 @@ type reselection struct {
 // openForwarder prepares forwards on a machine, which stays the caller's. Nothing is
 // forwarded until follow, and the caller closes it after that.
 func (o *forwardOptions) openForwarder(cluster *cluster, selected *selection, hosts *dns.Hosts, machine *helper.Machine, tell func(session.Event)) (*forwarder, error) {
-	leases, err := dns.OpenLeases(dns.DefaultLeases())
+	leases, err := loopback.OpenLeases(loopback.DefaultLeases())
 	if err != nil {
 		return nil, fmt.Errorf("open leases: %w", err)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/devtun/devtun/dns"
 	"github.com/devtun/devtun/dns/helper"
+	"github.com/devtun/devtun/dns/loopback"
 )
 
 // onMachine marks commands that change this machine, and may need a helper.
@@ -67,7 +68,7 @@ func openMachine(hostsFile string, start helper.Start) (*dns.Hosts, *helper.Mach
 	if err != nil {
 		return nil, nil, fmt.Errorf("open hosts file: %w", err)
 	}
-	aliases, err := dns.NewAliases()
+	aliases, err := loopback.NewAliases()
 	if err != nil {
 		return nil, nil, fmt.Errorf("open loopback addresses: %w", err)
 	}

@@ -19,6 +19,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/devtun/devtun/dns"
+	"github.com/devtun/devtun/dns/loopback"
 	"github.com/devtun/devtun/proc"
 )
 
@@ -212,7 +213,7 @@ func someEntries(n int) []dns.Entry {
 		if err != nil {
 			panic(err) // the name is fixed
 		}
-		entries = append(entries, dns.Entry{Addr: dns.Address(dns.Key("test", s), 0), Names: names})
+		entries = append(entries, dns.Entry{Addr: loopback.Address(dns.Key("test", s), 0), Names: names})
 	}
 	return entries
 }

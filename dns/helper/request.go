@@ -9,6 +9,7 @@ import (
 	"net/netip"
 
 	"github.com/devtun/devtun/dns"
+	"github.com/devtun/devtun/dns/loopback"
 )
 
 // Version is of the protocol. Program and helper are one executable, so they
@@ -61,12 +62,12 @@ func (r request) check() error {
 		if r.Listen.Port() == 0 {
 			return errors.New("listen on no port")
 		}
-		if err := dns.CheckManagedAddr(r.Listen.Addr()); err != nil {
+		if err := loopback.CheckManaged(r.Listen.Addr()); err != nil {
 			return err
 		}
 	case addAddress, removeAddress:
 		wanted.Addr = r.Addr
-		if err := dns.CheckManagedAddr(r.Addr); err != nil {
+		if err := loopback.CheckManaged(r.Addr); err != nil {
 			return err
 		}
 	default:

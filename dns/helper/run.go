@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/devtun/devtun/dns"
+	"github.com/devtun/devtun/dns/loopback"
 	"github.com/devtun/devtun/proc"
 )
 
@@ -67,7 +68,7 @@ func Run(out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	aliases := dns.AliasesOf(owner)
+	aliases := loopback.AliasesOf(owner)
 	if _, err := aliases.Clean(ctx); err != nil {
 		return err
 	}

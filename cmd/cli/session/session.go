@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/devtun/devtun/dns"
+	"github.com/devtun/devtun/dns/loopback"
 	"github.com/devtun/devtun/proc"
 	"github.com/devtun/devtun/tunnel"
 	"github.com/devtun/devtun/tunnel/discovery"
@@ -54,7 +55,7 @@ type Selection struct {
 type Session struct {
 	options Options
 	machine dns.Machine
-	leases  *dns.Leases
+	leases  *loopback.Leases
 	began   time.Time
 
 	mu       sync.Mutex // of all below; held through Apply and Close
@@ -71,7 +72,7 @@ type Session struct {
 }
 
 // New returns a session that holds nothing yet.
-func New(machine dns.Machine, leases *dns.Leases, options Options) *Session {
+func New(machine dns.Machine, leases *loopback.Leases, options Options) *Session {
 	return &Session{
 		options: options, machine: machine, leases: leases, began: time.Now(),
 		forwards: make(map[discovery.Key][]*forward), skipped: make(map[discovery.Key]string),

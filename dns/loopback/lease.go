@@ -1,4 +1,4 @@
-package dns
+package loopback
 
 import (
 	"fmt"
@@ -38,7 +38,7 @@ func OpenLeases(path string) (*Leases, error) {
 // Take leases addr and reports whether it did: not when another session holds
 // it, nor when this one does already.
 func (l *Leases) Take(addr netip.Addr) (bool, error) {
-	if err := checkAddr(addr); err != nil {
+	if err := Check(addr); err != nil {
 		return false, fmt.Errorf("lease address: %w", err)
 	}
 	l.mu.Lock()

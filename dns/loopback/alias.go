@@ -1,4 +1,4 @@
-package dns
+package loopback
 
 import (
 	"context"
@@ -121,7 +121,7 @@ func (a *Aliases) Stale() (stale []netip.Addr, err error) {
 }
 
 func (a *Aliases) add(ctx context.Context, addr netip.Addr) error {
-	if err := checkAddr(addr); err != nil || a.lo == nil || addr == onlyAlways {
+	if err := Check(addr); err != nil || a.lo == nil || addr == onlyAlways {
 		return err
 	}
 	held, err := a.lock(ctx)
@@ -154,7 +154,7 @@ func (a *Aliases) add(ctx context.Context, addr netip.Addr) error {
 }
 
 func (a *Aliases) remove(ctx context.Context, addr netip.Addr) error {
-	if err := checkAddr(addr); err != nil || a.lo == nil || addr == onlyAlways {
+	if err := Check(addr); err != nil || a.lo == nil || addr == onlyAlways {
 		return err
 	}
 	held, err := a.lock(ctx)

@@ -1,4 +1,4 @@
-package dns
+package loopback
 
 import "golang.org/x/sys/unix"
 

@@ -1,6 +1,6 @@
 //go:build unix && !linux
 
-package dns
+package loopback
 
 import "golang.org/x/sys/unix"
 

@@ -1,4 +1,4 @@
-package dns
+package loopback
 
 import (
 	"context"
@@ -11,6 +11,9 @@ import (
 	"github.com/devtun/devtun/disk"
 	"github.com/devtun/devtun/proc"
 )
+
+// draftName is the file in the directory of records that is being written.
+const draftName = "draft"
 
 // Files in the directory of records:
 //
@@ -76,7 +79,7 @@ func (a *Aliases) recorded() ([]netip.Addr, error) {
 	var addrs []netip.Addr
 	for _, path := range paths {
 		addr, err := netip.ParseAddr(filepath.Base(path))
-		if err == nil && checkAddr(addr) == nil && addr != onlyAlways {
+		if err == nil && Check(addr) == nil && addr != onlyAlways {
 			addrs = append(addrs, addr)
 		}
 	}

@@ -1,4 +1,4 @@
-package dns
+package loopback
 
 import (
 	"context"
@@ -45,6 +45,8 @@ func slowAliases(dir string) (*Aliases, error) {
 	a.lo = slowLoopback{dir: dir, gate: filepath.Join(dir, "gate")}
 	return a, err
 }
+
+func init() { roles["alias"] = aliasRole }
 
 // aliasRole adds an alias.
 func aliasRole(args []string) error {

@@ -1,10 +1,10 @@
-package dns
+package loopback
 
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"fmt"
 	"net/netip"
-	"strings"
 )
 
 // The addresses to choose from: 127.b.c.d with b in 1..255, c in 0..255 and d
@@ -17,12 +17,6 @@ const (
 	lasts     = 254
 	addresses = seconds * thirds * lasts
 )
-
-// Key is what an address is derived from: the cluster (the kubeconfig context)
-// and the service, or the pod in it.
-func Key(cluster string, s Service) string {
-	return strings.Join([]string{cluster, s.Namespace, s.Name, s.Pod}, "\x00")
-}
 
 // Address derives the loopback address number attempt (0, 1, 2, …) from key.
 // It is a pure function and stays what it is from release to release: people
@@ -38,4 +32,24 @@ func Address(key string, attempt int) netip.Addr {
 		byte(n / lasts % thirds),
 		byte(1 + n%lasts),
 	})
+}
+
+// Check refuses every address but IPv4 loopback: devtun listens on no
+// other, and a name must not lead where devtun does not listen.
+func Check(addr netip.Addr) error {
+	if !addr.Is4() || !addr.IsLoopback() {
+		return fmt.Errorf("address %s is not IPv4 loopback", addr)
+	}
+	return nil
+}
+
+// CheckManaged refuses addresses that Address never gives.
+func CheckManaged(addr netip.Addr) error {
+	if err := Check(addr); err != nil {
+		return err
+	}
+	if b := addr.As4(); b[1] == 0 || b[3] == 0 || b[3] == 255 {
+		return fmt.Errorf("address %s is none that devtun gives a service", addr)
+	}
+	return nil
 }
