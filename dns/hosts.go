@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/devtun/devtun/disk"
+	"github.com/devtun/devtun/dns/namecache"
 	"github.com/devtun/devtun/proc"
 	"github.com/devtun/devtun/statedir"
 )
@@ -32,6 +33,7 @@ type Hosts struct {
 	inPlace bool          // never replaced, only overwritten
 	settle  time.Duration // see settleTime
 	disk    files
+	flush   func(context.Context) error // empties the system's cache of names
 	alive   func(proc.ID) bool
 
 	mu    sync.Mutex // one call at a time
@@ -77,6 +79,7 @@ func HostsOf(owner proc.ID, path string) (*Hosts, error) {
 		owner:   owner,
 		state:   state,
 		settle:  settleTime,
+		flush:   namecache.Flush,
 		alive:   proc.ID.Alive,
 	}, nil
 }
@@ -188,8 +191,16 @@ func notWritable(err error) error {
 func (h *Hosts) update(ctx context.Context, edit func([]line) []line) (*update, error) {
 	u := &update{Hosts: h, edit: edit, fixed: h.inPlace}
 	err := notWritable(u.run(ctx))
-	_ = systemCache().flushAfter(ctx, u.report, h.path) // the names are written, whatever comes of it
+	h.flushAfter(ctx, u.report)
 	return u, err
+}
+
+// flushAfter empties the system's cache of names if report says that the file was
+// written, and if it is the one that the system reads.
+func (h *Hosts) flushAfter(ctx context.Context, report Report) {
+	if report.Wrote && h.path == systemHosts() {
+		_ = h.flush(ctx) // the names are written, whatever comes of it
+	}
 }
 
 // Foreign is what the hosts file at path holds beside the names of all sessions.

@@ -232,3 +232,23 @@ func TestDefaults(t *testing.T) {
 	require.True(t, strings.HasSuffix(h.Path(), "hosts"))
 	require.True(t, filepath.IsAbs(h.state))
 }
+
+// Only a write to the file that the system reads needs a flush.
+func TestFlushAfter(t *testing.T) {
+	for _, c := range []struct {
+		about  string
+		report Report
+		path   string
+		want   bool
+	}{
+		{"written", Report{Wrote: true}, systemHosts(), true},
+		{"not written", Report{}, systemHosts(), false},
+		{"another file", Report{Wrote: true}, t.TempDir() + "/hosts", false},
+	} {
+		flushed := false
+		h := newTestHosts(t, c.path)
+		h.flush = func(context.Context) error { flushed = true; return os.ErrPermission }
+		h.flushAfter(t.Context(), c.report)
+		require.Equal(t, c.want, flushed, c.about)
+	}
+}

@@ -1,7 +1,6 @@
 package dns
 
 var roles = map[string]role{
-	"flush":    flushRole,
 	"full":     fullRole,
 	"kill":     killRole,
 	"low":      lowRole,

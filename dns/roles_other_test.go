@@ -2,6 +2,4 @@
 
 package dns
 
-var roles = map[string]role{
-	"flush": flushRole,
-}
+var roles = map[string]role{}

@@ -1,13 +1,28 @@
-package dns
+package namecache
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
 )
+
+const roleVariable = "DEVTUN_NAMECACHE_TEST_ROLE"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(roleVariable) == "" {
+		goleak.VerifyTestMain(m)
+		return
+	}
+	if err := flushRole(os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
 
 // flushRole is a command that empties a cache: it succeeds, fails, or never ends.
 func flushRole(args []string) error {
@@ -56,27 +71,4 @@ func TestFlushDoesNotHang(t *testing.T) {
 	}}
 	require.ErrorIs(t, c.flush(t.Context()), context.DeadlineExceeded, "long before its hour is over")
 	require.NoFileExists(t, path)
-}
-
-// Only a write to the file that the system reads needs a flush.
-func TestFlushAfter(t *testing.T) {
-	for _, c := range []struct {
-		about  string
-		report Report
-		path   string
-		want   bool
-	}{
-		{"written", Report{Wrote: true}, systemHosts(), true},
-		{"not written", Report{}, systemHosts(), false},
-		{"another file", Report{Wrote: true}, t.TempDir() + "/hosts", false},
-	} {
-		mark := t.TempDir() + "/mark"
-		cache := cache{within: time.Minute, commands: [][]string{flushCommand(t, "succeed", mark)}}
-		require.NoError(t, cache.flushAfter(t.Context(), c.report, c.path))
-		_, err := os.Stat(mark)
-		require.Equal(t, c.want, err == nil, c.about)
-	}
-	broken := cache{within: time.Minute, commands: [][]string{flushCommand(t, "fail", "")}}
-	err := broken.flushAfter(t.Context(), Report{Wrote: true}, systemHosts())
-	require.ErrorContains(t, err, "flush name cache: ")
 }

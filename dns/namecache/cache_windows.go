@@ -1,4 +1,4 @@
-package dns
+package namecache
 
 import (
 	"path/filepath"
@@ -6,10 +6,10 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// systemCache is the DNS client's. "ipconfig /flushdns" calls the undocumented
+// system is the DNS client's. "ipconfig /flushdns" calls the undocumented
 // DnsFlushResolverCache of dnsapi.dll. The program is named by its full path:
 // one of that name in PATH or in the working directory is not to be run.
-func systemCache() cache {
+func system() cache {
 	dir, err := windows.GetSystemDirectory()
 	if err != nil {
 		return cache{}
