@@ -76,6 +76,31 @@ func TestToolsImportNothing(t *testing.T) {
 	}
 }
 
+// inDNS says which packages below dns each of them may import.
+var inDNS = map[string][]string{
+	"dns/namecache": {},
+	"dns/loopback":  {},
+	"dns/hostsfile": {"dns/loopback", "dns/namecache"},
+	"dns":           {"dns/hostsfile", "dns/loopback"},
+	"dns/helper":    {"dns", "dns/hostsfile", "dns/loopback"},
+}
+
+func TestImportsInDNSRunDown(t *testing.T) {
+	checked := make(map[string]bool)
+	for file, imports := range sources(t) {
+		if !strings.HasPrefix(file, "dns/") {
+			continue
+		}
+		checked[path.Dir(file)] = true
+		for _, imported := range imports {
+			if local, ours := strings.CutPrefix(imported, module); ours && (local == "dns" || strings.HasPrefix(local, "dns/")) {
+				require.Contains(t, inDNS[path.Dir(file)], local, "%s imports %s", file, imported)
+			}
+		}
+	}
+	require.Len(t, checked, len(inDNS))
+}
+
 func TestDNSKnowsNothingOfKubernetes(t *testing.T) {
 	for file, imports := range sources(t) {
 		if !strings.HasPrefix(file, "dns/") {

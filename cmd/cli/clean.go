@@ -10,8 +10,8 @@ import (
 
 	"github.com/devtun/devtun/cmd/cli/background"
 	"github.com/devtun/devtun/cmd/cli/command"
-	"github.com/devtun/devtun/dns"
 	"github.com/devtun/devtun/dns/helper"
+	"github.com/devtun/devtun/dns/hostsfile"
 	"github.com/devtun/devtun/dns/loopback"
 )
 
@@ -88,7 +88,7 @@ func cleanPrivate() (did []string, err error) {
 }
 
 // cleanHosts removes names, and asks for no rights where there are none to remove.
-func cleanHosts(ctx context.Context, hosts *dns.Hosts, machine *helper.Machine) (did []string, err error) {
+func cleanHosts(ctx context.Context, hosts *hostsfile.File, machine *helper.Machine) (did []string, err error) {
 	stale, err := hosts.Stale()
 	if err != nil {
 		return nil, fmt.Errorf("clean names: %w", err)

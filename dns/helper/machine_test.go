@@ -12,19 +12,20 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/devtun/devtun/dns"
+	"github.com/devtun/devtun/dns/hostsfile"
 	"github.com/devtun/devtun/dns/loopback"
 )
 
 // hostsAt makes a session of this process for a hosts file that it may not
 // write, not even as root, unless writable says so.
-func hostsAt(t *testing.T, writable bool) *dns.Hosts {
+func hostsAt(t *testing.T, writable bool) *hostsfile.File {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "hosts")
 	require.NoError(t, os.WriteFile(path, []byte("127.0.0.1 localhost\n"), 0o644))
 	if !writable {
 		path = "/proc/sys/kernel/osrelease"
 	}
-	hosts, err := dns.NewHosts(path)
+	hosts, err := hostsfile.New(path)
 	require.NoError(t, err)
 	return hosts
 }

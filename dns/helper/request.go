@@ -9,6 +9,7 @@ import (
 	"net/netip"
 
 	"github.com/devtun/devtun/dns"
+	"github.com/devtun/devtun/dns/hostsfile"
 	"github.com/devtun/devtun/dns/loopback"
 )
 
@@ -27,10 +28,10 @@ const (
 // request is what the program asks for. Each Do has fields of its own; the others
 // are empty.
 type request struct {
-	Do      string         `json:"do"`
-	Entries []dns.Entry    `json:"entries,omitempty"` // set-names; none removes them
-	Listen  netip.AddrPort `json:"listen,omitzero"`   // listen
-	Addr    netip.Addr     `json:"addr,omitzero"`     // add-address, remove-address
+	Do      string            `json:"do"`
+	Entries []hostsfile.Entry `json:"entries,omitempty"` // set-names; none removes them
+	Listen  netip.AddrPort    `json:"listen,omitzero"`   // listen
+	Addr    netip.Addr        `json:"addr,omitzero"`     // add-address, remove-address
 }
 
 // maxEntries bounds the services of one session.
@@ -81,8 +82,8 @@ func (r request) check() error {
 
 // answer is what became of a request.
 type answer struct {
-	Report dns.Report `json:"report,omitzero"` // of set-names
-	Error  *failure   `json:"error,omitempty"`
+	Report hostsfile.Report `json:"report,omitzero"` // of set-names
+	Error  *failure         `json:"error,omitempty"`
 }
 
 // parse is strict: unknown fields and anything behind the value are errors.

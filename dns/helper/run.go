@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/devtun/devtun/dns"
+	"github.com/devtun/devtun/dns/hostsfile"
 	"github.com/devtun/devtun/dns/loopback"
 	"github.com/devtun/devtun/proc"
 )
@@ -64,7 +65,7 @@ func Run(out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	hosts, err := dns.HostsOf(owner, "")
+	hosts, err := hostsfile.Of(owner, "")
 	if err != nil {
 		return err
 	}

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/devtun/devtun/dns"
+	"github.com/devtun/devtun/dns/hostsfile"
 )
 
 const (
@@ -117,7 +118,7 @@ func unexpected(err error) error {
 
 // do does what is asked. The error is one of the connection, not of the deed.
 func (s *Server) do(ctx context.Context, r request) error {
-	var report dns.Report
+	var report hostsfile.Report
 	var socket *os.File
 	var err error
 	switch r.Do {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/devtun/devtun/disk"
 	"github.com/devtun/devtun/dns"
+	"github.com/devtun/devtun/dns/hostsfile"
 	"github.com/devtun/devtun/proc"
 )
 
@@ -26,7 +27,7 @@ func TestClientAndServer(t *testing.T) {
 	report, err := client.SetNames(t.Context(), entries)
 	require.NoError(t, err)
 	require.Equal(t, entries, s.machine.done().names)
-	require.Equal(t, dns.Report{Wrote: true, Cleaned: []proc.ID{{PID: 7, Boot: "another"}}, Conflicts: []dns.Conflict{{Name: "api", Addr: "10.0.0.1", Line: 3}}}, report)
+	require.Equal(t, hostsfile.Report{Wrote: true, Cleaned: []proc.ID{{PID: 7, Boot: "another"}}, Conflicts: []hostsfile.Conflict{{Name: "api", Addr: "10.0.0.1", Line: 3}}}, report)
 
 	addr := netip.MustParseAddr("127.7.8.9")
 	require.NoError(t, client.AddAddress(t.Context(), addr))

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/devtun/devtun/dns"
+	"github.com/devtun/devtun/dns/hostsfile"
 	"github.com/devtun/devtun/proc"
 )
 
@@ -33,7 +33,7 @@ func NewPrivateHosts() (*PrivateHosts, error) {
 	if err != nil {
 		return nil, err
 	}
-	content, err := dns.Foreign(systemHosts)
+	content, err := hostsfile.Foreign(systemHosts)
 	if err != nil {
 		return nil, fmt.Errorf("copy hosts file: %w", err)
 	}

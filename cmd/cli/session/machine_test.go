@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"github.com/devtun/devtun/dns"
+	"github.com/devtun/devtun/dns/hostsfile"
 	"github.com/devtun/devtun/proc"
 )
 
@@ -17,10 +18,10 @@ import (
 // fails where it is told to.
 type machine struct {
 	mu        sync.Mutex
-	calls     []string    // "listen", "names", "add" and "remove", in order
-	names     []dns.Entry // as last set
+	calls     []string          // "listen", "names", "add" and "remove", in order
+	names     []hostsfile.Entry // as last set
 	addresses map[netip.Addr]bool
-	report    dns.Report // of the next SetNames
+	report    hostsfile.Report // of the next SetNames
 
 	failNames   error
 	failAddress error
@@ -31,12 +32,12 @@ type machine struct {
 
 var _ dns.Machine = (*machine)(nil)
 
-func (m *machine) SetNames(_ context.Context, entries []dns.Entry) (dns.Report, error) {
+func (m *machine) SetNames(_ context.Context, entries []hostsfile.Entry) (hostsfile.Report, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.calls = append(m.calls, "names")
 	if m.failNames != nil {
-		return dns.Report{}, m.failNames
+		return hostsfile.Report{}, m.failNames
 	}
 	m.names = slices.Clone(entries)
 	return m.report, nil

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/devtun/devtun/dns"
+	"github.com/devtun/devtun/dns/hostsfile"
 	"github.com/devtun/devtun/dns/loopback"
 	"github.com/devtun/devtun/proc"
 	"github.com/devtun/devtun/tunnel"
@@ -61,8 +62,8 @@ type Session struct {
 	mu       sync.Mutex // of all below; held through Apply and Close
 	forwards map[discovery.Key][]*forward
 	skipped  map[discovery.Key]string
-	entries  []dns.Entry // as last written
-	written  bool        // there may be names of ours, also after a write that failed
+	entries  []hostsfile.Entry // as last written
+	written  bool              // there may be names of ours, also after a write that failed
 	started  bool
 	closed   bool
 

@@ -1,5 +1,0 @@
-//go:build unix
-
-package dns
-
-func systemHosts() string { return "/etc/hosts" }

@@ -1,5 +1,0 @@
-//go:build !linux
-
-package dns
-
-var roles = map[string]role{}
