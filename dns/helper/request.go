@@ -34,9 +34,6 @@ type request struct {
 	Addr    netip.Addr        `json:"addr,omitzero"`     // add-address, remove-address
 }
 
-// maxEntries bounds the services of one session.
-const maxEntries = 20_000
-
 // parseRequest takes a message apart and refuses whatever devtun would not ask
 // for. It is all that stands between root's rights and the peer.
 func parseRequest(message []byte) (request, error) {
@@ -52,9 +49,6 @@ func (r request) check() error {
 	switch r.Do {
 	case setNames:
 		wanted.Entries = r.Entries
-		if len(r.Entries) > maxEntries {
-			return fmt.Errorf("%d services are more than %d", len(r.Entries), maxEntries)
-		}
 		if err := dns.CheckManaged(r.Entries); err != nil {
 			return err
 		}

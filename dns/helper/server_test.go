@@ -9,10 +9,8 @@ import (
 	"os"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
-	"golang.org/x/time/rate"
 
 	"github.com/devtun/devtun/disk"
 	"github.com/devtun/devtun/dns"
@@ -153,30 +151,6 @@ func TestErrorsKeepTheirMeaning(t *testing.T) {
 			require.NoError(t, err, "the helper goes on")
 		})
 	}
-}
-
-// A peer that asks too often waits for as long as the pace says, here for ever.
-func TestAskingTooOftenHasToWait(t *testing.T) {
-	pace := newPace()
-	require.EqualValues(t, namesRate, pace[setNames].Limit())
-	pace[setNames].SetLimit(rate.Every(24 * time.Hour))
-	s := serve(t, func(server *Server) { server.pace = pace })
-	client := NewClient(s.peer)
-	for range namesAtOnce {
-		_, err := client.SetNames(t.Context(), someEntries(1))
-		require.NoError(t, err)
-	}
-	asked := make(chan error, 1)
-	go func() {
-		_, err := client.SetNames(t.Context(), someEntries(1))
-		asked <- err
-	}()
-	require.Eventually(t, func() bool { return pace[setNames].Tokens() < -0.5 }, patience, time.Millisecond, "it waits")
-	require.Equal(t, namesAtOnce, s.machine.done().writes)
-	s.stop()
-	require.ErrorIs(t, <-asked, ErrGone)
-	require.NoError(t, s.end(t))
-	require.Equal(t, namesAtOnce+1, s.machine.done().writes, "of which the last takes the names out")
 }
 
 func TestAnEndedContextAsksForNothing(t *testing.T) {
