@@ -28,25 +28,21 @@ const (
 
 // newBlock renders one session's part of the hosts file: begin line with the
 // owner, entries, end line. Without entries there is none.
-func newBlock(session string, owner proc.ID, entries []Entry) ([]line, error) {
+func newBlock(session string, owner proc.ID, entries []Entry) []line {
 	var block []line
 	for _, entry := range entries {
 		for _, addr := range written(entry.Addr) {
 			for names := range wrap(spelled(entry.Names)) {
-				text, err := render(addr, names)
-				if err != nil {
-					return nil, err
-				}
-				block = append(block, newLine(session, text))
+				block = append(block, newLine(session, render(addr, names)))
 			}
 		}
 	}
 	if len(block) == 0 {
-		return nil, nil
+		return nil
 	}
 	begin := newLine(session, fmt.Sprintf("%s%s: %s", beginMark, owner, notice))
 	block = append([]line{begin}, block...)
-	return append(block, newLine(session, endMark)), nil
+	return append(block, newLine(session, endMark))
 }
 
 // written is what stands in the hosts file for an address.
@@ -77,16 +73,13 @@ func spelled(names []string) []string {
 	return append(slices.Clip(names), full+".")
 }
 
-// render makes the line of one address. Each line has a txeh.Hosts of its own:
-// AddHost searches all of a Hosts for each name.
-func render(addr string, names []string) (string, error) {
-	empty := ""
-	hosts, err := txeh.NewHosts(&txeh.HostsConfig{RawText: &empty})
-	if err != nil {
-		return "", fmt.Errorf("render %s: %w", addr, err)
-	}
-	hosts.AddHosts(addr, names)
-	return strings.TrimSuffix(hosts.RenderHostsFile(), "\n"), nil
+// render makes the line of one address. The line is put into a txeh.Hosts as it is, of
+// its own: AddHost would search all of a Hosts for each name, and RenderHostsFile
+// copies all lines before for each line.
+func render(addr string, names []string) string {
+	var hosts txeh.Hosts
+	*hosts.GetHostFileLines() = txeh.HostFileLines{{LineType: txeh.ADDRESS, Address: addr, Hostnames: names}}
+	return strings.TrimSuffix(hosts.RenderHostsFile(), "\n")
 }
 
 // wrap yields names in portions for one line each.

@@ -15,11 +15,10 @@ import (
 
 func TestBlock(t *testing.T) {
 	owner := proc.ID{PID: 12, Start: 345, Boot: "b-o-o-t", PIDNS: 678}
-	block, err := newBlock("0123abcd", owner, []Entry{
+	block := newBlock("0123abcd", owner, []Entry{
 		{Addr: addr("127.1.2.3"), Names: []string{"api", "api.shop"}},
 		{Addr: addr("127.1.2.4")}, // no names, no line
 	})
-	require.NoError(t, err)
 	var bodies []string
 	for _, l := range block {
 		parsed, ok := parseLine([]byte(l.text))
@@ -59,8 +58,7 @@ func TestNamesAsWritten(t *testing.T) {
 }
 
 func TestBlockOfNothing(t *testing.T) {
-	block, err := newBlock("0123abcd", proc.ID{}, []Entry{{Addr: addr("127.1.2.4")}})
-	require.NoError(t, err)
+	block := newBlock("0123abcd", proc.ID{}, []Entry{{Addr: addr("127.1.2.4")}})
 	require.Empty(t, block)
 }
 
@@ -73,8 +71,7 @@ func TestLinesStayShort(t *testing.T) {
 	}
 	names = append(names, longest, longest[2:], "z")
 	owner := proc.ID{PID: 1 << 30, Start: 1<<64 - 1, Boot: strings.Repeat("f", 36), PIDNS: 1<<64 - 1}
-	block, err := newBlock("0123abcd", owner, []Entry{{Addr: addr("127.255.255.254"), Names: names}})
-	require.NoError(t, err)
+	block := newBlock("0123abcd", owner, []Entry{{Addr: addr("127.255.255.254"), Names: names}})
 	var got []string
 	for _, l := range block {
 		require.LessOrEqual(t, len(l.text)+2, maxLine)
@@ -91,8 +88,7 @@ func TestLinesStayShort(t *testing.T) {
 
 // How long that may take, TestManyServicesCostNoMoreEach says.
 func TestManyNames(t *testing.T) {
-	block, err := newBlock("0123abcd", proc.ID{PID: 1}, someEntries(2000))
-	require.NoError(t, err)
+	block := newBlock("0123abcd", proc.ID{PID: 1}, someEntries(2000))
 	file := join(block, []byte("127.0.0.1 localhost\n"))
 	ours, foreign := split(file)
 	require.Len(t, ours, linesOf(2000))

@@ -49,8 +49,7 @@ func killAt(h *File, way error, k int) *int {
 func crashFile(t *testing.T) (victim, finder *File) {
 	t.Helper()
 	path := filepath.Join(memoryDir(t), "hosts")
-	dead, err := newBlock(newSession(), deadOwner, someEntries(4))
-	require.NoError(t, err)
+	dead := newBlock(newSession(), deadOwner, someEntries(4))
 	require.NoError(t, os.WriteFile(path, join(dead, []byte(crashForeign)), 0o644))
 
 	victim, finder = newTestHosts(t, path), newTestHosts(t, path)

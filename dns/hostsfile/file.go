@@ -93,10 +93,7 @@ func (h *File) Set(ctx context.Context, entries []Entry) (Report, error) {
 	if err := Check(entries); err != nil {
 		return Report{}, fmt.Errorf("set names: %w", err)
 	}
-	block, err := newBlock(h.session, h.owner, entries)
-	if err != nil {
-		return Report{}, fmt.Errorf("set names: %w", err)
-	}
+	block := newBlock(h.session, h.owner, entries)
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	u, err := h.update(ctx, func(ours []line) []line {
@@ -137,10 +134,7 @@ func (h *File) InPlace(state string) { h.inPlace, h.state = true, state }
 // Delegate is Set where another process, the helper, does the writing for this
 // one. Watch waits meanwhile.
 func (h *File) Delegate(entries []Entry, write func() (Report, error)) (Report, error) {
-	block, err := newBlock(h.session, h.owner, entries)
-	if err != nil {
-		return Report{}, fmt.Errorf("set names: %w", err)
-	}
+	block := newBlock(h.session, h.owner, entries)
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	report, err := write()

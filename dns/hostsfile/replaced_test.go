@@ -62,8 +62,7 @@ var manners = map[string]func(t *testing.T, path, content string){
 // wrote, and stale names are nobody's loss.
 func TestReplacedByOthers(t *testing.T) {
 	const original = "127.0.0.1\tlocalhost\n10.0.0.1 db # by hand\n"
-	stale, err := newBlock("dddddddd", deadOwner, someEntries(2))
-	require.NoError(t, err)
+	stale := newBlock("dddddddd", deadOwner, someEntries(2))
 	for _, c := range replacements {
 		for manner, write := range manners {
 			t.Run(c.about+", "+manner, func(t *testing.T) {

@@ -34,13 +34,15 @@ func sharedNames(ours []line, session string) []Shared {
 	var found []Shared
 	for _, other := range sessions {
 		shared := Shared{Owner: owners[other]}
+		noted := make(map[string]bool)
 		for _, l := range ours {
 			if l.session != session {
 				continue
 			}
 			names := namesIn(l)
 			i := slices.IndexFunc(names, func(name string) bool { return given[other][name] })
-			if i >= 0 && !slices.Contains(shared.Names, names[i]) {
+			if i >= 0 && !noted[names[i]] {
+				noted[names[i]] = true
 				shared.Names = append(shared.Names, names[i])
 			}
 		}

@@ -38,9 +38,7 @@ var foreignSamples = []string{
 // testBlock is a block of n entries for a session.
 func testBlock(t *testing.T, session string, n int) []line {
 	t.Helper()
-	b, err := newBlock(session, proc.ID{PID: 1, Boot: "b"}, someEntries(n))
-	require.NoError(t, err)
-	return b
+	return newBlock(session, proc.ID{PID: 1, Boot: "b"}, someEntries(n))
 }
 
 // insert and remove are what Set and Remove do with the bytes.
@@ -145,8 +143,7 @@ func TestDamagedBlocks(t *testing.T) {
 
 func TestDropDead(t *testing.T) {
 	a, b, c := testBlock(t, "aaaaaaaa", 1), testBlock(t, "bbbbbbbb", 1), testBlock(t, "cccccccc", 1)
-	dead, err := newBlock("dddddddd", deadOwner, someEntries(1))
-	require.NoError(t, err)
+	dead := newBlock("dddddddd", deadOwner, someEntries(1))
 	ours := slices.Concat(a, dead, b, c[1:]) // c has lost its begin line
 	kept, owners := dropDead(ours, func(o proc.ID) bool { return o != deadOwner })
 	require.Equal(t, slices.Concat(a, b), kept)
