@@ -3,9 +3,10 @@
 //
 //	var fs disk.FS                           // the real file system
 //	now, err := fs.Read(path)                // content, and what file it was
-//	err = fs.Create(draft, next, &disk.Original{Path: path, Info: now.Info})
-//	err = fs.Rename(draft, path)             // or Exchange, which keeps the old one
-//	err = fs.SyncDir(filepath.Dir(path))
+//	err = fs.WriteFile(path, disk.DraftPath(path), next, 0o644)
+//
+// WriteFile is Create, Rename and SyncDir; who has to look once more before the rename,
+// or wants to keep the old version (Exchange), calls them one by one.
 //
 // Who shares a file with others keeps other devtuns out by Lock, and foreign programs
 // by Lease, ReadLeased and OpenExclusive, as far as the system helps.

@@ -2,6 +2,7 @@ package disk
 
 import (
 	"bytes"
+	"crypto/rand"
 	"errors"
 	"io"
 	"io/fs"
@@ -67,9 +68,40 @@ func CheckRegular(path string, info fs.FileInfo) error {
 	return nil
 }
 
-// Create writes a new file and makes it durable. With like, the new file gets
-// that one's mode, owner and extended attributes, or is not made at all.
-func (d FS) Create(path string, content []byte, like *Original) error {
+// WriteFile puts content at path, with this very mode, so that a reader finds the old or
+// the new, and a crash leaves one of them. It is written to draft first, a path beside
+// it; one that a killed process has left there is replaced. DraftPath has one that is
+// nobody else's.
+func (d FS) WriteFile(path, draft string, content []byte, mode fs.FileMode) error {
+	if err := d.Remove(draft); err != nil {
+		return err
+	}
+	if err := d.Create(draft, content, mode); err != nil {
+		return err
+	}
+	if err := d.Rename(draft, path); err != nil {
+		return errors.Join(err, d.Remove(draft))
+	}
+	return d.SyncDir(filepath.Dir(path))
+}
+
+// DraftPath is a new path beside a file, for its next version.
+func DraftPath(path string) string {
+	return filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".devtun-"+strings.ToLower(rand.Text()[:8]))
+}
+
+// Create writes a new file with this very mode, and makes its content durable.
+func (d FS) Create(path string, content []byte, mode fs.FileMode) error {
+	return d.create(path, content, func(file *os.File) error { return file.Chmod(mode) })
+}
+
+// CreateLike writes a new file with the mode, owner and extended attributes of like,
+// and makes its content durable. If it cannot have them it is not made at all.
+func (d FS) CreateLike(path string, content []byte, like Original) error {
+	return d.create(path, content, like.copyTo)
+}
+
+func (d FS) create(path string, content []byte, attributes func(*os.File) error) error {
 	var file *os.File
 	err := d.Do("create", path, func() (err error) {
 		file, err = os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL|noFollow, 0o600)
@@ -79,14 +111,14 @@ func (d FS) Create(path string, content []byte, like *Original) error {
 		return err
 	}
 	err = d.Write(file, content)
-	if err == nil && like != nil {
-		err = d.Do("attributes", path, func() error { return like.copyTo(file) })
+	if err == nil {
+		err = d.Do("attributes", path, func() error { return attributes(file) })
 	}
 	if err == nil {
 		err = d.Do("sync", path, file.Sync)
 	}
 	if err = errors.Join(err, file.Close()); err != nil {
-		d.Remove(path) // the first error says it all
+		_ = d.Remove(path) // the first error says it all
 	}
 	return err
 }

@@ -23,7 +23,7 @@ type Original struct {
 // copyTo gives file the owner, mode and extended attributes (SELinux label,
 // access list) of the original. Attributes that the file system keeps for
 // itself are left; an owner that cannot be kept is an error.
-func (o *Original) copyTo(file *os.File) error {
+func (o Original) copyTo(file *os.File) error {
 	info, err := file.Stat()
 	if err != nil {
 		return err

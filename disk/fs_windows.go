@@ -17,7 +17,7 @@ type Original struct {
 	Info fs.FileInfo
 }
 
-func (o *Original) copyTo(file *os.File) error { return file.Chmod(o.Info.Mode()) }
+func (o Original) copyTo(file *os.File) error { return file.Chmod(o.Info.Mode()) }
 
 func exchange(a, b string) error { return errors.ErrUnsupported }
 

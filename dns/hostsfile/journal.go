@@ -36,18 +36,11 @@ func (d files) writeRecord(journal string, r record) error {
 	if err != nil {
 		return err
 	}
-	dir, draft := filepath.Dir(journal), journalDraft(journal)
-	err = d.Do("mkdir", dir, func() error { return os.MkdirAll(dir, 0o755) })
-	if err == nil {
-		err = d.Create(draft, raw, nil)
+	dir := filepath.Dir(journal)
+	if err := d.Do("mkdir", dir, func() error { return os.MkdirAll(dir, 0o755) }); err != nil {
+		return err
 	}
-	if err == nil {
-		err = d.Rename(draft, journal)
-	}
-	if err == nil {
-		err = d.SyncDir(dir)
-	}
-	return err
+	return d.WriteFile(journal, journalDraft(journal), raw, 0o600)
 }
 
 // removeRecord makes the end of an overwrite durable.

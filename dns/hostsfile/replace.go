@@ -26,7 +26,7 @@ var errFixed = errors.New("file cannot be replaced")
 // leftovers are worth another look.
 func (d files) replace(path string, now disk.Version, next []byte, insist bool) error {
 	draft := beside(path, draftName)
-	if err := d.Create(draft, next, &disk.Original{Path: path, Info: now.Info}); err != nil {
+	if err := d.CreateLike(draft, next, disk.Original{Path: path, Info: now.Info}); err != nil {
 		return replaceError(err)
 	}
 	_, before := split(now.Content)

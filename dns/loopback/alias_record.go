@@ -43,18 +43,8 @@ func (a *Aliases) record(addr netip.Addr) string { return filepath.Join(a.dir, a
 
 // note records addr as this owner's, in the place of another's record.
 func (a *Aliases) note(addr netip.Addr) error {
-	draft := filepath.Join(a.dir, draftName)
-	if err := a.disk.Remove(draft); err != nil {
-		return err
-	}
-	if err := a.disk.Create(draft, []byte(a.owner.String()+"\n"), nil); err != nil {
-		return err
-	}
-	// For everybody who wants to know whether there is something to clean.
-	if err := a.disk.Do("chmod", draft, func() error { return os.Chmod(draft, 0o644) }); err != nil {
-		return err
-	}
-	return a.disk.Rename(draft, a.record(addr))
+	const mode = 0o644 // for everybody who wants to know whether there is something to clean
+	return a.disk.WriteFile(a.record(addr), filepath.Join(a.dir, draftName), []byte(a.owner.String()+"\n"), mode)
 }
 
 // forget removes the record of addr; it is fine if there is none.
