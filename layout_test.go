@@ -33,7 +33,7 @@ var mayImport = map[string][]string{
 
 // tools may be imported by every part. They import the standard library alone: the
 // agent links them.
-var tools = []string{"pause", "broadcast"}
+var tools = []string{"pause", "broadcast", "lines"}
 
 // mains says what a main may import beside cmd/cli.
 var mains = map[string][]string{"cmd/devtun-agent": {"intercept"}}
