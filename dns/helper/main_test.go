@@ -27,12 +27,12 @@ import (
 // patience bounds the wait for what must happen.
 const patience = 10 * time.Second
 
-// roleVariable makes the test binary knock at the door whose path it holds.
+// roleVariable makes the test binary connect to the private socket whose path it holds.
 const roleVariable = "DEVTUN_HELPER_TEST_KNOCK"
 
 func TestMain(m *testing.M) {
 	if path := os.Getenv(roleVariable); path != "" {
-		fmt.Print(knock(path))
+		fmt.Print(dialSocket(path))
 		os.Exit(0)
 	}
 	// Under the race detector each process waits a second before it ends.
@@ -168,9 +168,9 @@ func (s *served) end(t *testing.T) error {
 	}
 }
 
-// knock connects to a socket and says what came of it: "in", or that it was
+// dialSocket connects to a socket and says what came of it: "in", or that it was
 // refused or hung up on.
-func knock(path string) string {
+func dialSocket(path string) string {
 	conn, err := net.Dial("unix", path)
 	if err != nil {
 		return err.Error()
