@@ -45,7 +45,7 @@ func execute(ctx context.Context, args []string, streams Streams, outputs *outpu
 	rights := &rights{spawned: helper.Inherited()}
 	streams.Env = os.Environ()
 	if rights.spawned != nil {
-		streams.heir = []string{rights.spawned.Heir()}
+		streams.heir = []string{rights.spawned.Environment()}
 	}
 	quiet()
 	root := newRoot(streams, rights.helper)
