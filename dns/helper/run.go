@@ -20,8 +20,8 @@ import (
 // acceptTimeout bounds how long the helper waits for the one who has it started.
 const acceptTimeout = 20 * time.Second
 
-// greeting is the line that tells the program where the helper's socket is.
-const greeting = "devtun-helper %d %s\n"
+// announcement is the line that tells the program where the helper's socket is.
+const announcement = "devtun-helper %d %s\n"
 
 // socketParents are where the private socket may lie, the best first.
 var socketParents = []string{"/run", "/var/run", "/tmp"}
@@ -48,7 +48,7 @@ func Run(out io.Writer) error {
 		return fmt.Errorf("make a private socket: %w", err)
 	}
 	defer socket.close()
-	if _, err := fmt.Fprintf(out, greeting, Version, socket.path()); err != nil {
+	if _, err := fmt.Fprintf(out, announcement, Version, socket.path()); err != nil {
 		return err
 	}
 	waiting, cancel := context.WithTimeout(ctx, acceptTimeout)
