@@ -8,7 +8,7 @@ import (
 )
 
 // mark identifies a state of the file's foreign part without its bytes. It fits
-// into a file name, see leftover.
+// into a file name, see swapFile.
 type mark struct {
 	size int    // bytes
 	sum  string // hexadecimal

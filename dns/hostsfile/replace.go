@@ -15,7 +15,7 @@ var errFixed = errors.New("file cannot be replaced")
 
 // replace gives path the content next in place of now, in one step for every
 // reader, and durable. It leaves the version that was replaced beside it, see
-// leftover: a program that had opened it for writing, or put its own there just
+// swapFile: a program that had opened it for writing, or put its own there just
 // now, writes to that one. errFixed if only overwriting will do.
 //
 // If path does not hold now any more, nothing happens, unless with insist: then
@@ -23,9 +23,9 @@ var errFixed = errors.New("file cannot be replaced")
 // insist is ignored.
 //
 // A nil error does not say that next is there now, only that the file and its
-// leftovers are worth another look.
+// swap files are worth another look.
 func (d files) replace(path string, now disk.Version, next []byte, insist bool) error {
-	draft := beside(path, draftName)
+	draft := besidePath(path, draftName)
 	if err := d.CreateLike(draft, next, disk.Original{Path: path, Info: now.Info}); err != nil {
 		return replaceError(err)
 	}

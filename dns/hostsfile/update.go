@@ -100,10 +100,10 @@ func (u *update) replay(ctx context.Context) error {
 // pass reports whether the file is as it must be and nothing lies beside it
 // that could be dealt with now. It waits for foreign writers until settle ends.
 func (u *update) pass(ctx, settle context.Context) (done bool, err error) {
-	// The leftovers first: whatever they lack was there before the file is read.
-	beside, err := u.disk.leftovers(settle, u.target)
+	// The swap files first: whatever they lack was there before the file is read.
+	swaps, err := u.disk.swapFiles(settle, u.target)
 	defer func() {
-		for _, l := range beside {
+		for _, l := range swaps {
 			l.lease.Close()
 		}
 	}()
@@ -115,7 +115,7 @@ func (u *update) pass(ctx, settle context.Context) (done bool, err error) {
 		return false, err
 	}
 	ours, foreign := split(now.Content)
-	if beside, foreign, err = u.merge(beside, foreign); err != nil {
+	if swaps, foreign, err = u.merge(swaps, foreign); err != nil {
 		return false, err
 	}
 	kept, dead := dropDead(ours, u.alive)
@@ -123,17 +123,17 @@ func (u *update) pass(ctx, settle context.Context) (done bool, err error) {
 	u.foreign, u.ours = foreign, u.edit(kept)
 	next := join(u.ours, foreign)
 	if bytes.Equal(next, now.Content) {
-		return u.discard(beside)
+		return u.discard(swaps)
 	}
 	u.report.Wrote = true
 	return false, u.write(ctx, now, next)
 }
 
-// merge adds to foreign what the leftovers have beyond it, and sets aside those
+// merge adds to foreign what the swap files have beyond it, and sets aside those
 // that cannot be merged.
-func (u *update) merge(beside []leftover, foreign []byte) ([]leftover, []byte, error) {
-	var kept []leftover
-	for i, l := range beside {
+func (u *update) merge(swaps []swapFile, foreign []byte) ([]swapFile, []byte, error) {
+	var kept []swapFile
+	for i, l := range swaps {
 		merged, ok := l.mergeInto(foreign)
 		if ok {
 			foreign = merged
@@ -142,7 +142,7 @@ func (u *update) merge(beside []leftover, foreign []byte) ([]leftover, []byte, e
 		}
 		saved := savedPath(u.target)
 		if err := u.disk.Rename(l.path, saved); err != nil {
-			return append(kept, beside[i:]...), foreign, err
+			return append(kept, swaps[i:]...), foreign, err
 		}
 		l.lease.Close()
 		u.report.Saved = append(u.report.Saved, saved)
@@ -150,11 +150,11 @@ func (u *update) merge(beside []leftover, foreign []byte) ([]leftover, []byte, e
 	return kept, foreign, nil
 }
 
-// discard deletes leftovers that hold nothing that the file does not. One that
+// discard deletes swap files that hold nothing that the file does not. One that
 // a program wants to write to just now needs another pass.
-func (u *update) discard(beside []leftover) (done bool, err error) {
+func (u *update) discard(swaps []swapFile) (done bool, err error) {
 	done = true
-	for _, l := range beside {
+	for _, l := range swaps {
 		if l.lease.Broken() {
 			done = false
 			continue

@@ -30,14 +30,14 @@ const (
 
 func besidePrefix(path string) string { return "." + filepath.Base(path) + ".devtun-" }
 
-// beside is the path of one of these files.
-func beside(path, name string) string {
+// besidePath is the path of one of these files.
+func besidePath(path, name string) string {
 	return filepath.Join(filepath.Dir(path), besidePrefix(path)+name)
 }
 
 // swapPath is a path for a draft whose foreign part is next, made from base.
 func swapPath(path string, base mark, next []byte) string {
-	return beside(path, fmt.Sprintf("%s%s-%s-%s", swapName, base, digest(next), random()))
+	return besidePath(path, fmt.Sprintf("%s%s-%s-%s", swapName, base, digest(next), random()))
 }
 
 // savedPath is where a version goes that cannot be merged.
@@ -45,8 +45,8 @@ func savedPath(path string) string { return path + ".devtun-" + savedName + rand
 
 func random() string { return strings.ToLower(rand.Text()[:8]) }
 
-// leftover is a version on its way out, or a draft that never came in.
-type leftover struct {
+// swapFile is a version on its way out, or a draft that never came in.
+type swapFile struct {
 	path    string
 	base    mark
 	next    string       // digest of the draft's foreign part
@@ -54,16 +54,16 @@ type leftover struct {
 	lease   *disk.Leased // keeps it so
 }
 
-// leftovers collects what lies beside the hosts file at path, and deletes what
+// swapFiles collects what lies beside the hosts file at path, and deletes what
 // is worthless. A file that somebody still has open for writing when ctx ends
-// is left for another time. The caller closes each leftover's quiet.
-func (d files) leftovers(ctx context.Context, path string) ([]leftover, error) {
+// is left for another time. The caller closes each one's lease.
+func (d files) swapFiles(ctx context.Context, path string) ([]swapFile, error) {
 	prefix := besidePrefix(path)
 	files, err := d.List(filepath.Dir(path), prefix)
 	if err != nil {
 		return nil, err
 	}
-	var found []leftover
+	var found []swapFile
 	for _, file := range files {
 		name := strings.TrimPrefix(filepath.Base(file), prefix)
 		if name == draftName {
@@ -71,7 +71,7 @@ func (d files) leftovers(ctx context.Context, path string) ([]leftover, error) {
 				return found, err
 			}
 		}
-		l, ok := parseLeftover(name)
+		l, ok := parseSwapFile(name)
 		if !ok {
 			continue // nothing that we make
 		}
@@ -89,19 +89,19 @@ func (d files) leftovers(ctx context.Context, path string) ([]leftover, error) {
 	return found, nil
 }
 
-func parseLeftover(name string) (leftover, bool) {
+func parseSwapFile(name string) (swapFile, bool) {
 	rest, ok := strings.CutPrefix(name, swapName)
 	fields := strings.Split(rest, "-")
 	if !ok || len(fields) != 4 {
-		return leftover{}, false
+		return swapFile{}, false
 	}
 	size, err := strconv.Atoi(fields[0])
-	return leftover{base: mark{size: size, sum: fields[1]}, next: fields[2]}, err == nil && size >= 0
+	return swapFile{base: mark{size: size, sum: fields[1]}, next: fields[2]}, err == nil && size >= 0
 }
 
 // mergeInto returns current, the hosts file's foreign part, with what foreign
 // programs wrote to l; false when a human has to do it.
-func (l leftover) mergeInto(current []byte) ([]byte, bool) {
+func (l swapFile) mergeInto(current []byte) ([]byte, bool) {
 	if digest(l.foreign) == l.next {
 		return current, true // the draft itself, never exchanged
 	}
