@@ -26,23 +26,23 @@ import (
 // Errors are fs.ErrPermission where the file cannot be written, fs.ErrNotExist
 // where it is not there (only Create makes it), *disk.LockError, or the file system's own.
 type File struct {
-	path    string
-	session string
-	owner   proc.ID
-	state   string        // directory of journals
-	inPlace bool          // never replaced, only overwritten
-	settle  time.Duration // see settleTime
-	disk    files
-	flush   func(context.Context) error // empties the system's cache of names
-	alive   func(proc.ID) bool
+	path          string
+	session       string
+	owner         proc.ID
+	state         string        // directory of journals
+	inPlace       bool          // never replaced, only overwritten
+	writerTimeout time.Duration // for other programs, see below
+	disk          files
+	flush         func(context.Context) error // empties the system's cache of names
+	alive         func(proc.ID) bool
 
 	mu    sync.Mutex // one call at a time
 	block []line     // what Set wrote last
 }
 
-// settleTime bounds how long one update waits for programs that have the old
+// writerTimeout bounds how long one update waits for programs that have the old
 // version open for writing. What they write later is found by the next update.
-const settleTime = 250 * time.Millisecond
+const writerTimeout = 250 * time.Millisecond
 
 // Report is what a write to the hosts file came upon.
 type Report struct {
@@ -74,13 +74,13 @@ func Of(owner proc.ID, path string) (*File, error) {
 		return nil, fmt.Errorf("find state directory: %w", err)
 	}
 	return &File{
-		path:    path,
-		session: sessionOf(owner),
-		owner:   owner,
-		state:   state,
-		settle:  settleTime,
-		flush:   namecache.Flush,
-		alive:   proc.ID.Alive,
+		path:          path,
+		session:       sessionOf(owner),
+		owner:         owner,
+		state:         state,
+		writerTimeout: writerTimeout,
+		flush:         namecache.Flush,
+		alive:         proc.ID.Alive,
 	}, nil
 }
 

@@ -61,11 +61,11 @@ func (u *update) run(ctx context.Context) error {
 	if err := u.replay(ctx); err != nil {
 		return fmt.Errorf("recover hosts file: %w", err)
 	}
-	settle, cancel := context.WithTimeout(ctx, u.settle)
+	waiting, cancel := context.WithTimeout(ctx, u.writerTimeout)
 	defer cancel()
 	end := time.Now().Add(updateTime)
 	for {
-		done, err := u.pass(ctx, settle)
+		done, err := u.pass(ctx, waiting)
 		u.passes++
 		missing := errors.Is(err, fs.ErrNotExist) // some editors leave a gap between old and new
 		switch {
@@ -98,10 +98,10 @@ func (u *update) replay(ctx context.Context) error {
 }
 
 // pass reports whether the file is as it must be and nothing lies beside it
-// that could be dealt with now. It waits for foreign writers until settle ends.
-func (u *update) pass(ctx, settle context.Context) (done bool, err error) {
+// that could be dealt with now. It waits for foreign writers until waiting ends.
+func (u *update) pass(ctx, waiting context.Context) (done bool, err error) {
 	// The swap files first: whatever they lack was there before the file is read.
-	swaps, err := u.disk.swapFiles(settle, u.target)
+	swaps, err := u.disk.swapFiles(waiting, u.target)
 	defer func() {
 		for _, l := range swaps {
 			l.lease.Close()
