@@ -18,13 +18,13 @@ var errFixed = errors.New("file cannot be replaced")
 // swapFile: a program that had opened it for writing, or put its own there just
 // now, writes to that one. errFixed if only overwriting will do.
 //
-// If path does not hold now any more, nothing happens, unless with insist: then
+// If path does not hold now any more, nothing happens, unless with force: then
 // what is there is replaced too, and merged by the next pass. Without exchange,
-// insist is ignored.
+// force is ignored.
 //
 // A nil error does not say that next is there now, only that the file and its
 // swap files are worth another look.
-func (d files) replace(path string, now disk.Version, next []byte, insist bool) error {
+func (d files) replace(path string, now disk.Version, next []byte, force bool) error {
 	draft := besidePath(path, draftName)
 	if err := d.CreateLike(draft, next, disk.Original{Path: path, Info: now.Info}); err != nil {
 		return replaceError(err)
@@ -35,7 +35,7 @@ func (d files) replace(path string, now disk.Version, next []byte, insist bool) 
 	if err := d.Rename(draft, swap); err != nil {
 		return errors.Join(replaceError(err), d.Remove(draft))
 	}
-	installed, err := d.install(swap, path, now, insist)
+	installed, err := d.install(swap, path, now, force)
 	switch {
 	case err == nil && installed:
 		return nil
@@ -50,19 +50,19 @@ func (d files) replace(path string, now disk.Version, next []byte, insist bool) 
 // install puts swap in the place of path, if that still holds now, and reports
 // whether it did. Then whatever is at swap must not be deleted unread, also when
 // there is an error.
-func (d files) install(swap, path string, now disk.Version, insist bool) (installed bool, err error) {
+func (d files) install(swap, path string, now disk.Version, force bool) (installed bool, err error) {
 	release, free, err := d.Lease(path)
 	if err != nil {
 		return false, err
 	}
 	defer release()
 	same, err := d.Unchanged(path, now)
-	if err != nil || !(same && free) && !insist {
+	if err != nil || !(same && free) && !force {
 		return false, err
 	}
 	switch err := d.Exchange(swap, path); {
 	case err == nil:
-		if !insist {
+		if !force {
 			err = d.checkExchange(swap, path, now)
 		}
 		return true, errors.Join(err, d.SyncDir(filepath.Dir(path)))

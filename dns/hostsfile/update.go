@@ -22,14 +22,14 @@ const updateTime = 5 * time.Second
 // look is how long to wait between two looks at a file that is not there just now.
 const look = 5 * time.Millisecond
 
-// patience is how many passes may find that another program was quicker. Later
+// politePasses is how many passes may find that another program was quicker. Later
 // ones put their version in place whatever is there, and what was there is merged
 // by the pass that follows: programs that write all the time may miss a line of
 // theirs for a moment, but do not keep devtun out.
-const patience = 20
+const politePasses = 20
 
-// errRestless means that no pass found the file as the one before it had left it.
-var errRestless = errors.New("write hosts file: another program changes it all the time")
+// errContended means that no pass found the file as the one before it had left it.
+var errContended = errors.New("write hosts file: another program changes it all the time")
 
 // update is one change of the hosts file. It goes in passes, each of which looks
 // at the file and at what lies beside it, works out what the file must be, and
@@ -74,7 +74,7 @@ func (u *update) run(ctx context.Context) error {
 		case err != nil && !missing:
 			return err
 		case time.Now().After(end):
-			return cmp.Or(err, errRestless)
+			return cmp.Or(err, errContended)
 		case missing:
 			pause.Sleep(ctx, look)
 		}
@@ -169,7 +169,7 @@ func (u *update) discard(swaps []swapFile) (done bool, err error) {
 // write gives the file its next content, by replacing it or else in place.
 func (u *update) write(ctx context.Context, now disk.Version, next []byte) error {
 	if !u.fixed {
-		err := u.disk.replace(u.target, now, next, u.passes > patience)
+		err := u.disk.replace(u.target, now, next, u.passes > politePasses)
 		if !errors.Is(err, errFixed) {
 			return err
 		}
