@@ -183,7 +183,7 @@ func notWritable(err error) error {
 
 // update rewrites our lines by edit, and returns what it has found and done.
 func (h *File) update(ctx context.Context, edit func([]line) []line) (*update, error) {
-	u := &update{File: h, edit: edit, fixed: h.inPlace}
+	u := &update{File: h, edit: edit, overwriteOnly: h.inPlace}
 	err := notWritable(u.run(ctx))
 	h.flushAfter(ctx, u.report)
 	return u, err

@@ -10,13 +10,13 @@ import (
 	"github.com/devtun/devtun/disk"
 )
 
-// errFixed means that the file's path cannot be given a new file.
-var errFixed = errors.New("file cannot be replaced")
+// errNotReplaceable means that the file's path cannot be given a new file.
+var errNotReplaceable = errors.New("file cannot be replaced")
 
 // replace gives path the content next in place of now, in one step for every
 // reader, and durable. It leaves the version that was replaced beside it, see
 // swapFile: a program that had opened it for writing, or put its own there just
-// now, writes to that one. errFixed if only overwriting will do.
+// now, writes to that one. errNotReplaceable if only overwriting will do.
 //
 // If path does not hold now any more, nothing happens, unless with force: then
 // what is there is replaced too, and merged by the next pass. Without exchange,
@@ -95,8 +95,8 @@ func (d files) checkExchange(swap, path string, now disk.Version) error {
 }
 
 func replaceError(err error) error {
-	if disk.Fixed(err) {
-		return fmt.Errorf("%w: %w", errFixed, err)
+	if disk.NotReplaceable(err) {
+		return fmt.Errorf("%w: %w", errNotReplaceable, err)
 	}
 	return fmt.Errorf("replace hosts file: %w", err)
 }

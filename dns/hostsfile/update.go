@@ -39,12 +39,12 @@ type update struct {
 	*File
 	edit func([]line) []line
 
-	target  string // the file itself, behind symbolic links
-	fixed   bool   // it can only be overwritten
-	passes  int    // so far
-	report  Report
-	foreign []byte // as of the last pass
-	ours    []line // likewise, edited
+	target        string // the file itself, behind symbolic links
+	overwriteOnly bool   // it cannot be replaced
+	passes        int    // so far
+	report        Report
+	foreign       []byte // as of the last pass
+	ours          []line // likewise, edited
 }
 
 func (u *update) run(ctx context.Context) error {
@@ -168,12 +168,12 @@ func (u *update) discard(swaps []swapFile) (done bool, err error) {
 
 // write gives the file its next content, by replacing it or else in place.
 func (u *update) write(ctx context.Context, now disk.Version, next []byte) error {
-	if !u.fixed {
+	if !u.overwriteOnly {
 		err := u.disk.replace(u.target, now, next, u.passes > politePasses)
-		if !errors.Is(err, errFixed) {
+		if !errors.Is(err, errNotReplaceable) {
 			return err
 		}
-		u.fixed = true
+		u.overwriteOnly = true
 	}
 	return u.disk.overwrite(ctx, u.target, now, next, journalPath(u.state, u.target, now.Info))
 }
