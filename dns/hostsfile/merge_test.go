@@ -32,7 +32,7 @@ func TestMerge(t *testing.T) {
 		{about: "from empty", base: "", current: "", other: "b\n", want: "b\n"},
 	} {
 		t.Run(c.about, func(t *testing.T) {
-			base := markOf([]byte(c.base))
+			base := fingerprintOf([]byte(c.base))
 			merged, ok := merge(base, []byte(c.current), []byte(c.other))
 			require.Equal(t, !c.conflict, ok)
 			require.Equal(t, c.want, string(merged))

@@ -31,7 +31,7 @@ func (d files) replace(path string, now disk.Version, next []byte, force bool) e
 	}
 	_, before := split(now.Content)
 	_, after := split(next)
-	swap := swapPath(path, markOf(before), after)
+	swap := swapPath(path, fingerprintOf(before), after)
 	if err := d.Rename(draft, swap); err != nil {
 		return errors.Join(replaceError(err), d.Remove(draft))
 	}

@@ -19,7 +19,7 @@ import (
 //	                                         are exchanged, the version it replaced
 //	hosts.devtun-saved-RANDOM                a human has to look at it
 //
-// SIZE-SUM mark the foreign part that the draft was made from and NEXT is the
+// SIZE-SUM identify the foreign part that the draft was made from and NEXT is the
 // digest of the draft's own, so that the name tells what the file is and whether
 // a foreign program has written to it.
 const (
@@ -36,7 +36,7 @@ func besidePath(path, name string) string {
 }
 
 // swapPath is a path for a draft whose foreign part is next, made from base.
-func swapPath(path string, base mark, next []byte) string {
+func swapPath(path string, base fingerprint, next []byte) string {
 	return besidePath(path, fmt.Sprintf("%s%s-%s-%s", swapName, base, digest(next), random()))
 }
 
@@ -48,7 +48,7 @@ func random() string { return strings.ToLower(rand.Text()[:8]) }
 // swapFile is a version on its way out, or a draft that never came in.
 type swapFile struct {
 	path    string
-	base    mark
+	base    fingerprint
 	next    string       // digest of the draft's foreign part
 	foreign []byte       // what the file holds now
 	lease   *disk.Leased // keeps it so
@@ -96,7 +96,7 @@ func parseSwapFile(name string) (swapFile, bool) {
 		return swapFile{}, false
 	}
 	size, err := strconv.Atoi(fields[0])
-	return swapFile{base: mark{size: size, sum: fields[1]}, next: fields[2]}, err == nil && size >= 0
+	return swapFile{base: fingerprint{size: size, sum: fields[1]}, next: fields[2]}, err == nil && size >= 0
 }
 
 // mergeInto returns current, the hosts file's foreign part, with what foreign
