@@ -12,10 +12,10 @@ import (
 )
 
 // A fight: another program takes our lines out again each time they are put
-// back. Each loss within calm of the last doubles the pause, up to longest.
+// back. Each loss within lossesApart of the last doubles the pause, up to maxPause.
 const (
-	calm    = time.Minute
-	longest = time.Minute
+	lossesApart = time.Minute
+	maxPause    = time.Minute
 )
 
 // Watch calls lost when the names that Set wrote last are not in the file any
@@ -30,7 +30,7 @@ func (h *File) Watch(ctx context.Context, every time.Duration, lost func(), shar
 		seen    fs.FileInfo
 		last    time.Time
 		first   = true
-		backoff = pause.Backoff{Min: every, Max: longest}
+		backoff = pause.Backoff{Min: every, Max: maxPause}
 	)
 	for pause.Sleep(ctx, every) == nil {
 		info, err := os.Stat(h.path)
@@ -46,7 +46,7 @@ func (h *File) Watch(ctx context.Context, every time.Duration, lost func(), shar
 			shared(others)
 			continue
 		}
-		if time.Since(last) > calm {
+		if time.Since(last) > lossesApart {
 			first = true
 			backoff.Reset()
 		}

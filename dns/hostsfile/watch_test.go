@@ -100,7 +100,7 @@ func TestWatchDoesNotFight(t *testing.T) {
 		require.NoError(t, err)
 		takeOut := func() error { return os.WriteFile(h.path, []byte("127.0.0.1 localhost\n"), 0o644) }
 		require.NoError(t, takeOut())
-		ctx, cancel := context.WithTimeout(t.Context(), 5*longest)
+		ctx, cancel := context.WithTimeout(t.Context(), 5*maxPause)
 		defer cancel()
 		var losses []time.Time
 		var errs []error
@@ -114,9 +114,9 @@ func TestWatchDoesNotFight(t *testing.T) {
 		var last time.Duration
 		for i := range losses[1:] {
 			pause := losses[i+1].Sub(losses[i])
-			require.GreaterOrEqual(t, pause, min(last*3/2, longest), "the pauses double")
+			require.GreaterOrEqual(t, pause, min(last*3/2, maxPause), "the pauses double")
 			last = pause
 		}
-		require.InDelta(t, longest, last, float64(time.Second), "but do not become longer and longer")
+		require.InDelta(t, maxPause, last, float64(time.Second), "but do not become longer and longer")
 	})
 }
