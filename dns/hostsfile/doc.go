@@ -3,7 +3,7 @@
 //
 //	file, err := hostsfile.New("")                           // the system's
 //	report, err := file.Set(ctx, []hostsfile.Entry{{Addr: addr, Names: names}})
-//	err = file.Watch(ctx, time.Second, lost, shared)         // until ctx ends
+//	err = file.Watch(ctx, time.Second, lost, duplicate)         // until ctx ends
 //	report, err = file.Remove(context.WithoutCancel(ctx))
 //	stale, err := file.Stale()                               // what dead sessions left
 //	report, err = file.Clean(ctx)

@@ -46,11 +46,11 @@ const writerTimeout = 250 * time.Millisecond
 
 // Report is what a write to the hosts file came upon.
 type Report struct {
-	Wrote     bool       // the file was not as wanted and had to be written
-	Cleaned   []proc.ID  // dead owners whose names were removed
-	Conflicts []Conflict // foreign lines about names of ours; they stay
-	Shared    []Shared   // other sessions that give names of ours too
-	Saved     []string   // files kept since their foreign changes fit nowhere
+	Wrote      bool        // the file was not as wanted and had to be written
+	Cleaned    []proc.ID   // dead owners whose names were removed
+	Conflicts  []Conflict  // foreign lines about names of ours; they stay
+	Duplicates []Duplicate // other sessions that give names of ours too
+	Saved      []string    // files kept since their foreign changes fit nowhere
 }
 
 // New makes this process's session for the hosts file at path; empty means
@@ -103,7 +103,7 @@ func (h *File) Set(ctx context.Context, entries []Entry) (Report, error) {
 		return u.report, fmt.Errorf("set names: %w", err)
 	}
 	h.block = block
-	u.report.Shared = sharedNames(u.ours, h.session)
+	u.report.Duplicates = duplicates(u.ours, h.session)
 	if u.report.Conflicts, err = conflicts(u.foreign, entries); err != nil {
 		return u.report, fmt.Errorf("set names: %w", err)
 	}

@@ -22,10 +22,10 @@ const (
 // more, or not all of them: some other program has written it without them. It
 // looks at the file's date and size every so often (a second is fine) and calls
 // once for a change, later and later if it happens again and again. lost may
-// call Set to put the names back. Where the names are there, it calls shared for each
+// call Set to put the names back. Where the names are there, it calls duplicate for each
 // version of the file with the other sessions that give some of them, often none.
 // Watch runs until ctx ends and returns its error.
-func (h *File) Watch(ctx context.Context, every time.Duration, lost func(), shared func([]Shared)) error {
+func (h *File) Watch(ctx context.Context, every time.Duration, lost func(), duplicate func([]Duplicate)) error {
 	var (
 		seen    fs.FileInfo
 		last    time.Time
@@ -43,7 +43,7 @@ func (h *File) Watch(ctx context.Context, every time.Duration, lost func(), shar
 		}
 		if whole {
 			seen = info
-			shared(others)
+			duplicate(others)
 			continue
 		}
 		if time.Since(last) > lossesApart {
@@ -63,7 +63,7 @@ func (h *File) Watch(ctx context.Context, every time.Duration, lost func(), shar
 
 // intact reports whether the file has this session's lines as Set wrote them, and
 // who else that lives gives names of these.
-func (h *File) intact() (whole bool, others []Shared, err error) {
+func (h *File) intact() (whole bool, others []Duplicate, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	now, err := h.disk.Read(h.path)
@@ -74,5 +74,5 @@ func (h *File) intact() (whole bool, others []Shared, err error) {
 	kept, _ := dropDead(ours, h.alive)
 	mine := slices.DeleteFunc(slices.Clone(ours), func(l line) bool { return l.session != h.session })
 	whole = slices.EqualFunc(mine, h.block, func(a, b line) bool { return a.body == b.body })
-	return whole, sharedNames(kept, h.session), nil
+	return whole, duplicates(kept, h.session), nil
 }

@@ -26,7 +26,7 @@ func watched(t *testing.T) (h *File, losses <-chan struct{}) {
 			case lost <- struct{}{}:
 			case <-ctx.Done():
 			}
-		}, func([]Shared) {})
+		}, func([]Duplicate) {})
 	}()
 	t.Cleanup(func() {
 		cancel()
@@ -108,7 +108,7 @@ func TestWatchDoesNotFight(t *testing.T) {
 			losses = append(losses, time.Now())
 			_, err := h.Set(context.Background(), someEntries(2))
 			errs = append(errs, err, takeOut())
-		}, func([]Shared) {})
+		}, func([]Duplicate) {})
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		require.NoError(t, errors.Join(errs...))
 		var last time.Duration

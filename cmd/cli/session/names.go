@@ -41,7 +41,7 @@ func (s *Session) writeNames(ctx context.Context) error {
 		return fmt.Errorf("write names: %w", err)
 	}
 	s.entries = entries
-	s.noteShared(report.Shared)
+	s.noteShared(report.Duplicates)
 	for _, saved := range report.Saved {
 		s.warn("another program's change to the hosts file was kept in %s", saved)
 	}
@@ -73,7 +73,7 @@ func (s *Session) NamesLost(ctx context.Context) {
 
 // NamesShared says which other sessions give names of this one, when that begins and
 // when it ends.
-func (s *Session) NamesShared(shared []hostsfile.Shared) {
+func (s *Session) NamesShared(shared []hostsfile.Duplicate) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.closed && s.started {
@@ -81,7 +81,7 @@ func (s *Session) NamesShared(shared []hostsfile.Shared) {
 	}
 }
 
-func (s *Session) noteShared(shared []hostsfile.Shared) {
+func (s *Session) noteShared(shared []hostsfile.Duplicate) {
 	now := make(map[proc.ID][]string)
 	for _, other := range shared {
 		now[other.Owner] = other.Names

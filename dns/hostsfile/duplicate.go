@@ -7,15 +7,15 @@ import (
 	"github.com/devtun/devtun/proc"
 )
 
-// Shared is another session that lives and gives names of ours too, on addresses of
+// Duplicate is another session that lives and gives names of ours too, on addresses of
 // its own: whoever asks for one may get either.
-type Shared struct {
+type Duplicate struct {
 	Owner proc.ID
 	Names []string // of each address of ours the first that both give
 }
 
-// sharedNames finds them for a session in ours, the lines of all that live.
-func sharedNames(ours []line, session string) []Shared {
+// duplicates finds them for a session in ours, the lines of all that live.
+func duplicates(ours []line, session string) []Duplicate {
 	owners := owners(ours)
 	given := make(map[string]map[string]bool) // the names of each other session
 	var sessions []string
@@ -31,9 +31,9 @@ func sharedNames(ours []line, session string) []Shared {
 			given[l.session][name] = true
 		}
 	}
-	var found []Shared
+	var found []Duplicate
 	for _, other := range sessions {
-		shared := Shared{Owner: owners[other]}
+		duplicate := Duplicate{Owner: owners[other]}
 		noted := make(map[string]bool)
 		for _, l := range ours {
 			if l.session != session {
@@ -43,11 +43,11 @@ func sharedNames(ours []line, session string) []Shared {
 			i := slices.IndexFunc(names, func(name string) bool { return given[other][name] })
 			if i >= 0 && !noted[names[i]] {
 				noted[names[i]] = true
-				shared.Names = append(shared.Names, names[i])
+				duplicate.Names = append(duplicate.Names, names[i])
 			}
 		}
-		if shared.Names != nil {
-			found = append(found, shared)
+		if duplicate.Names != nil {
+			found = append(found, duplicate)
 		}
 	}
 	return found

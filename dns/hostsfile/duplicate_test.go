@@ -20,12 +20,12 @@ func another(t *testing.T, h *File) *File {
 	return other
 }
 
-func TestSharedNames(t *testing.T) {
+func TestDuplicates(t *testing.T) {
 	h := newTestHosts(t, hostsFile(t, "127.0.0.1 localhost\n"))
 	other := another(t, h)
 	report, err := h.Set(t.Context(), someEntries(3))
 	require.NoError(t, err)
-	require.Empty(t, report.Shared)
+	require.Empty(t, report.Duplicates)
 
 	elsewhere := []Entry{
 		{Addr: addr("127.9.9.1"), Names: []string{"api-2.shop", "api-2.shop.svc"}}, // of another default namespace
@@ -34,35 +34,35 @@ func TestSharedNames(t *testing.T) {
 	}
 	report, err = other.Set(t.Context(), elsewhere)
 	require.NoError(t, err)
-	require.Equal(t, []Shared{{Owner: h.owner, Names: []string{"api-2.shop", "api-0"}}}, report.Shared)
+	require.Equal(t, []Duplicate{{Owner: h.owner, Names: []string{"api-2.shop", "api-0"}}}, report.Duplicates)
 	report, err = h.Set(t.Context(), someEntries(3))
 	require.NoError(t, err)
-	require.Equal(t, []Shared{{Owner: other.owner, Names: []string{"api-0", "api-2.shop"}}}, report.Shared)
+	require.Equal(t, []Duplicate{{Owner: other.owner, Names: []string{"api-0", "api-2.shop"}}}, report.Duplicates)
 
 	other.alive = func(o proc.ID) bool { return o == other.owner }
 	report, err = other.Set(t.Context(), elsewhere)
 	require.NoError(t, err)
-	require.Empty(t, report.Shared, "the dead give nothing")
+	require.Empty(t, report.Duplicates, "the dead give nothing")
 }
 
 // The session that was first learns it too, and when it is over.
-func TestWatchTellsOfSharedNames(t *testing.T) {
+func TestWatchTellsOfDuplicates(t *testing.T) {
 	h := newTestHosts(t, hostsFile(t, "127.0.0.1 localhost\n"))
 	other := another(t, h)
 	_, err := h.Set(t.Context(), someEntries(1))
 	require.NoError(t, err)
-	told := make(chan []Shared)
+	told := make(chan []Duplicate)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error)
 	go func() {
-		done <- h.Watch(ctx, time.Millisecond, func() {}, func(shared []Shared) {
+		done <- h.Watch(ctx, time.Millisecond, func() {}, func(shared []Duplicate) {
 			select {
 			case told <- shared:
 			case <-ctx.Done():
 			}
 		})
 	}()
-	await := func(want []Shared) {
+	await := func(want []Duplicate) {
 		t.Helper()
 		late := time.After(20 * time.Second)
 		for {
@@ -80,7 +80,7 @@ func TestWatchTellsOfSharedNames(t *testing.T) {
 	await(nil)
 	_, err = other.Set(t.Context(), someEntries(2))
 	require.NoError(t, err)
-	await([]Shared{{Owner: other.owner, Names: []string{"api-0"}}})
+	await([]Duplicate{{Owner: other.owner, Names: []string{"api-0"}}})
 	_, err = other.Remove(t.Context())
 	require.NoError(t, err)
 	await(nil)
