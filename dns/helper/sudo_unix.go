@@ -17,6 +17,9 @@ import (
 // prompt is what sudo asks with; %u is the user.
 const prompt = "devtun needs root to write host names and to listen on ports below 1024. [sudo] password for %u: "
 
+// stopSignal is what Ctrl-Z sends.
+const stopSignal = unix.SIGTSTP
+
 // interruptLag is how much later than sudo this process may know of a Ctrl-C.
 const interruptLag = 300 * time.Millisecond
 
