@@ -71,20 +71,20 @@ func (d files) swapFiles(ctx context.Context, path string) ([]swapFile, error) {
 				return found, err
 			}
 		}
-		l, ok := parseSwapFile(name)
+		s, ok := parseSwapFile(name)
 		if !ok {
 			continue // nothing that we make
 		}
-		l.path = file
-		l.lease, err = d.ReadLeased(ctx, file)
+		s.path = file
+		s.lease, err = d.ReadLeased(ctx, file)
 		if errors.Is(err, disk.ErrBusy) {
 			continue
 		}
 		if err != nil {
 			return found, err
 		}
-		_, l.foreign = split(l.lease.Content)
-		found = append(found, l)
+		_, s.foreign = split(s.lease.Content)
+		found = append(found, s)
 	}
 	return found, nil
 }
@@ -101,9 +101,9 @@ func parseSwapFile(name string) (swapFile, bool) {
 
 // mergeInto returns current, the hosts file's foreign part, with what foreign
 // programs wrote to l; false when a human has to do it.
-func (l swapFile) mergeInto(current []byte) ([]byte, bool) {
-	if digest(l.foreign) == l.next {
+func (s swapFile) mergeInto(current []byte) ([]byte, bool) {
+	if digest(s.foreign) == s.next {
 		return current, true // the draft itself, never exchanged
 	}
-	return merge(l.base, current, l.foreign)
+	return merge(s.base, current, s.foreign)
 }

@@ -14,13 +14,13 @@ import (
 	"github.com/devtun/devtun/pause"
 )
 
-// updateTime bounds one update. It needs two looks at the file while nobody else
+// updateTimeout bounds one update. It needs two looks at the file while nobody else
 // writes, one to write and one to find all well: some milliseconds. Every write
 // of another program in between costs one more.
-const updateTime = 5 * time.Second
+const updateTimeout = 5 * time.Second
 
-// look is how long to wait between two looks at a file that is not there just now.
-const look = 5 * time.Millisecond
+// pollInterval is how long to wait between two looks at a file that is not there just now.
+const pollInterval = 5 * time.Millisecond
 
 // politePasses is how many passes may find that another program was quicker. Later
 // ones put their version in place whatever is there, and what was there is merged
@@ -63,7 +63,7 @@ func (u *update) run(ctx context.Context) error {
 	}
 	waiting, cancel := context.WithTimeout(ctx, u.writerTimeout)
 	defer cancel()
-	end := time.Now().Add(updateTime)
+	end := time.Now().Add(updateTimeout)
 	for {
 		done, err := u.pass(ctx, waiting)
 		u.passes++
@@ -76,7 +76,7 @@ func (u *update) run(ctx context.Context) error {
 		case time.Now().After(end):
 			return cmp.Or(err, errContended)
 		case missing:
-			pause.Sleep(ctx, look)
+			pause.Sleep(ctx, pollInterval)
 		}
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -103,8 +103,8 @@ func (u *update) pass(ctx, waiting context.Context) (done bool, err error) {
 	// The swap files first: whatever they lack was there before the file is read.
 	swaps, err := u.disk.swapFiles(waiting, u.target)
 	defer func() {
-		for _, l := range swaps {
-			l.lease.Close()
+		for _, s := range swaps {
+			s.lease.Close()
 		}
 	}()
 	if err != nil {
@@ -133,18 +133,18 @@ func (u *update) pass(ctx, waiting context.Context) (done bool, err error) {
 // that cannot be merged.
 func (u *update) merge(swaps []swapFile, foreign []byte) ([]swapFile, []byte, error) {
 	var kept []swapFile
-	for i, l := range swaps {
-		merged, ok := l.mergeInto(foreign)
+	for i, s := range swaps {
+		merged, ok := s.mergeInto(foreign)
 		if ok {
 			foreign = merged
-			kept = append(kept, l)
+			kept = append(kept, s)
 			continue
 		}
 		saved := savedPath(u.target)
-		if err := u.disk.Rename(l.path, saved); err != nil {
+		if err := u.disk.Rename(s.path, saved); err != nil {
 			return append(kept, swaps[i:]...), foreign, err
 		}
-		l.lease.Close()
+		s.lease.Close()
 		u.report.Saved = append(u.report.Saved, saved)
 	}
 	return kept, foreign, nil
@@ -154,12 +154,12 @@ func (u *update) merge(swaps []swapFile, foreign []byte) ([]swapFile, []byte, er
 // a program wants to write to just now needs another pass.
 func (u *update) discard(swaps []swapFile) (done bool, err error) {
 	done = true
-	for _, l := range swaps {
-		if l.lease.Broken() {
+	for _, s := range swaps {
+		if s.lease.Broken() {
 			done = false
 			continue
 		}
-		if err := u.disk.Remove(l.path); err != nil {
+		if err := u.disk.Remove(s.path); err != nil {
 			return false, err
 		}
 	}

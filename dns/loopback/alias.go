@@ -48,8 +48,8 @@ type loopback interface {
 // localhost is the address that always answers, and is never ours to remove.
 var localhost = netip.AddrFrom4([4]byte{127, 0, 0, 1})
 
-// ifconfigTime bounds one change. It takes some milliseconds.
-const ifconfigTime = 10 * time.Second
+// ifconfigTimeout bounds one change. It takes some milliseconds.
+const ifconfigTimeout = 10 * time.Second
 
 // NewAliases are this process's own.
 func NewAliases() (*Aliases, error) {
@@ -221,7 +221,7 @@ func (a *Aliases) removeAlias(ctx context.Context, lock *os.File, addr netip.Add
 }
 
 func (a *Aliases) ifconfig(ctx context.Context, lock *os.File, args ...string) error {
-	ctx, cancel := context.WithTimeout(ctx, ifconfigTime)
+	ctx, cancel := context.WithTimeout(ctx, ifconfigTimeout)
 	defer cancel()
 	return a.lo.ifconfig(ctx, lock, args...)
 }
