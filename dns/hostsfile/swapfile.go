@@ -100,7 +100,7 @@ func parseSwapFile(name string) (swapFile, bool) {
 }
 
 // mergeInto returns current, the hosts file's foreign part, with what foreign
-// programs wrote to l; false when a human has to do it.
+// programs wrote to s; false when a human has to do it.
 func (s swapFile) mergeInto(current []byte) ([]byte, bool) {
 	if digest(s.foreign) == s.next {
 		return current, true // the draft itself, never exchanged
