@@ -60,7 +60,11 @@ func (m *machine) SetNames(_ context.Context, entries []hostsfile.Entry) (hostsf
 		m.writes++
 	}
 	m.names = entries
-	return hostsfile.Report{Wrote: true, Cleaned: []proc.ID{{PID: 7, Boot: "another"}}, Conflicts: []hostsfile.Conflict{{Name: "api", Addr: "10.0.0.1", Line: 3}}}, nil
+	return hostsfile.Report{
+		Wrote:     true,
+		Cleaned:   []proc.ID{{PID: 7, Boot: "another"}},
+		Conflicts: []hostsfile.Conflict{{Name: "api", Addr: "10.0.0.1", Line: 3}},
+	}, nil
 }
 
 func (m *machine) Listen(ctx context.Context, addr netip.AddrPort) (net.Listener, error) {
@@ -209,7 +213,8 @@ func shortDir(t *testing.T) string {
 func someEntries(n int) []hostsfile.Entry {
 	var entries []hostsfile.Entry
 	for i := range n {
-		s := dns.Service{Namespace: "shop", Name: "api-" + string(rune('a'+i%26)) + string(rune('a'+i/26%26)) + string(rune('a'+i/676))}
+		name := "api-" + string(rune('a'+i%26)) + string(rune('a'+i/26%26)) + string(rune('a'+i/676))
+		s := dns.Service{Namespace: "shop", Name: name}
 		names, err := dns.Naming{Default: "shop"}.Names(s)
 		if err != nil {
 			panic(err) // the name is fixed

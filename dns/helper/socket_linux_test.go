@@ -107,8 +107,9 @@ func TestLaunch(t *testing.T) {
 		"the last word counts": {"echo one >&2; echo two >&2; exit 1", "two"},
 		"without a word":       {"exit 1", "it ended without a word: unexpected EOF"},
 		"another program":      {"echo hello", `it said "hello"`},
-		"another version":      {"echo devtun-helper 99 /run/x", "it speaks version 99, not 3: was devtun replaced just now?"},
-		"no line":              {"head -c 100000 /dev/zero | tr '\\0' x", "it ended without a word: bufio: buffer full"},
+		"another version": {"echo devtun-helper 99 /run/x",
+			"it speaks version 99, not 3: was devtun replaced just now?"},
+		"no line": {"head -c 100000 /dev/zero | tr '\\0' x", "it ended without a word: bufio: buffer full"},
 	} {
 		t.Run(about, func(t *testing.T) {
 			_, err := launch(t.Context(), patience, shell(c.script))
@@ -124,7 +125,9 @@ func TestLaunch(t *testing.T) {
 		_, err = launch(t.Context(), 10*time.Millisecond, hangs)
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		require.NoError(t, write.Close()) // its end, which a real one finds when nobody comes
-		require.Eventually(t, func() bool { return errors.Is(hangs.Process.Signal(syscall.Signal(0)), os.ErrProcessDone) }, patience, time.Millisecond)
+		require.Eventually(t, func() bool {
+			return errors.Is(hangs.Process.Signal(syscall.Signal(0)), os.ErrProcessDone)
+		}, patience, time.Millisecond)
 	})
 	t.Run("it says where it is", func(t *testing.T) {
 		s, err := launch(t.Context(), patience, shell("echo devtun-helper 3 /run/x"))

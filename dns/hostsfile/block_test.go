@@ -26,7 +26,8 @@ func TestBlock(t *testing.T) {
 		require.Equal(t, l, parsed)
 		bodies = append(bodies, l.body)
 	}
-	want := []string{"# devtun begin pid=12 start=345 pidns=678 boot=b-o-o-t: do not edit, devtun removes it at its end (or: devtun clean)"}
+	want := []string{"# devtun begin pid=12 start=345 pidns=678 boot=b-o-o-t: " +
+		"do not edit, devtun removes it at its end (or: devtun clean)"}
 	for _, addr := range addressForms(addr("127.1.2.3")) {
 		want = append(want, strings.Join(append([]string{addr}, withFinalDot([]string{"api", "api.shop"})...), " "))
 	}
