@@ -25,13 +25,13 @@ func Inherited() *Started {
 	if _, err := fmt.Sscanf(os.Getenv(environmentVariable), environmentFormat, &s.pid, &s.path); err != nil {
 		return nil
 	}
-	os.Unsetenv(environmentVariable) // it is nobody else's
+	_ = os.Unsetenv(environmentVariable) // it is nobody else's
 	process, err := os.FindProcess(s.pid)
 	if err != nil {
 		return nil
 	}
 	go func() { // ends with the helper
-		process.Wait()
+		_, _ = process.Wait()
 		close(s.ended)
 	}()
 	return s

@@ -179,7 +179,7 @@ func (m *Machine) forget(client *Client) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.client == client {
-		client.Close()
+		_ = client.Close() // it is gone
 		m.client = nil
 	}
 }

@@ -47,7 +47,7 @@ func Run(out io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("make a private socket: %w", err)
 	}
-	defer socket.close()
+	defer func() { _ = socket.close() }() // of one that nobody has come to
 	if _, err := fmt.Fprintf(out, announcement, Version, socket.path()); err != nil {
 		return err
 	}

@@ -58,7 +58,7 @@ func (s *Server) serveRequests(ctx context.Context) error {
 		}
 		request, err := parseRequest(message)
 		if err != nil {
-			s.answer(answer{Error: newFailure(err)}, nil)
+			_ = s.answer(answer{Error: newFailure(err)}, nil) // who breaks the protocol may not listen
 			return fmt.Errorf("refuse request: %w", err)
 		}
 		if err := s.do(ctx, request); err != nil {

@@ -91,7 +91,7 @@ func removeStaleSockets(parent string) {
 			continue
 		}
 		if errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, fs.ErrNotExist) && olderThan(directory, socketGrace) {
-			os.RemoveAll(directory)
+			_ = os.RemoveAll(directory) // the next helper tries again
 		}
 	}
 }

@@ -62,8 +62,8 @@ func launch(ctx context.Context, timeout time.Duration, command *exec.Cmd) (*Sta
 	announced := make(chan error, 1)
 	go func() { // ends with the process
 		announced <- s.readAnnouncement(out)
-		io.Copy(io.Discard, out)
-		command.Wait()
+		_, _ = io.Copy(io.Discard, out)
+		_ = command.Wait() // what it said tells more
 		close(s.ended)
 	}()
 	select {

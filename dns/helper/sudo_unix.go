@@ -68,7 +68,7 @@ func Sudo(ctx context.Context, ask bool) (*Client, error) {
 	}
 	started, err := launch(ctx, timeout, command)
 	if err != nil && onTerminal {
-		pause.Sleep(ctx, interruptLag) // a Ctrl-C that has ended sudo is on its way to this process too
+		_ = pause.Sleep(ctx, interruptLag) // a Ctrl-C that has ended sudo is on its way to this process too
 	}
 	if err != nil {
 		return nil, &SudoError{Err: err, NoTerminal: timeout != 0}

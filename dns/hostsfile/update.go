@@ -76,7 +76,7 @@ func (u *update) run(ctx context.Context) error {
 		case time.Now().After(end):
 			return cmp.Or(err, errContended)
 		case missing:
-			pause.Sleep(ctx, pollInterval)
+			_ = pause.Sleep(ctx, pollInterval) // the end of ctx is looked for below
 		}
 		if ctx.Err() != nil {
 			return ctx.Err()
