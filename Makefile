@@ -5,15 +5,15 @@ SHELL := /bin/bash
 # What is built does not know where, so that every checkout finds it in Go's cache.
 export GOFLAGS := -trimpath
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
-CTL := go run ./e2e/cluster/ctl
+# A program of the tests' own module, started here, where paths are those of whoever calls.
+run = go build -C e2e -o ../bin/tools/ ./$(1) && bin/tools/$(notdir $(1))
+CTL := $(call run,cluster/ctl)
 IMAGES := devtun.test/service-front:dev=./examples/service-front \
 	devtun.test/service-middle:dev=./examples/service-middle \
 	devtun.test/service-back:dev=./examples/service-back
-# What runs on every system; the tests on a real cluster run on Linux.
-PRODUCT := . ./cmd/... ./dns/... ./tunnel/... ./intercept/... ./examples/...
 # The agent, compiled, where devtun embeds it.
 AGENTS := intercept/image/agents
-MODULES := . packaging e2e/cluster/kubernetes e2e/cluster/coredns e2e/delve
+MODULES := . e2e packaging e2e/cluster/kubernetes e2e/cluster/coredns e2e/delve
 
 .PHONY: help build agents images cluster-up cluster-down cluster-load docs dist demo test unit e2e soak bench verify
 
@@ -28,7 +28,7 @@ agents: # GOOS and GOARCH are devtun's, not this program's
 	GOOS= GOARCH= GOFLAGS= go run ./intercept/image/embed -o $(AGENTS)
 
 images: build ## build the images of the examples and of the agent: bin/images.tar, bin/agent.tar
-	go run ./e2e/image/save -o bin/images.tar $(IMAGES)
+	$(call run,image/save) -o bin/images.tar $(IMAGES)
 	bin/devtun image save bin/agent.tar
 
 cluster-up: ## bring up the local cluster and write .cluster/kubeconfig
@@ -52,7 +52,7 @@ dist: ## build archives and Debian packages of this commit into dist/, for all s
 demo: build ## set everything up and show a working session
 	examples/demo.sh
 
-SUITE := go run ./e2e/suite
+SUITE := $(call run,suite)
 
 test: agents ## prove every promise once: unit tests, and end-to-end tests on a real cluster
 	$(SUITE) test
@@ -67,15 +67,18 @@ soak: agents ## run what waits for long or is repeated often: PART=1, 2, 3, RUNS
 	$(SUITE) $(if $(PART),-part $(PART)) $(if $(RUNS),-runs $(RUNS)) soak
 
 bench: ## measure forward and intercept against kubectl port-forward and the pod itself
-	go run ./e2e/bench
+	$(call run,bench)
 
 verify: ## check format, vet, staticcheck, tidiness, the reference, and that other systems compile
 	@files=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$files" || { echo "gofmt would change: $$files" >&2; exit 1; }
 	@for m in $(MODULES); do (cd $$m && go mod tidy -diff) || exit 1; done
-	go vet -tags e2e,soak ./...
-	cd packaging && go vet ./...
-	go run $(STATICCHECK) -tags e2e,soak ./...
-	GOOS=darwin go build ./... && GOOS=darwin go vet $(PRODUCT)
-	GOOS=windows go build ./... && GOOS=windows go vet $(PRODUCT)
+	go vet -tags soak ./...
+	go vet -C e2e -tags e2e,soak ./...
+	go vet -C packaging ./...
+	go run $(STATICCHECK) -tags soak ./...
+	cd e2e && go run $(STATICCHECK) -tags e2e,soak ./...
+	for system in darwin windows; do \
+		GOOS=$$system go build ./... && GOOS=$$system go vet ./... && GOOS=$$system go build -C e2e ./... || exit 1; \
+	done
 	go run ./docs/gen -check docs/reference
 	@echo 'verify: all well'

@@ -116,7 +116,7 @@ func newReader(t *testing.T, n *namespace) *reader {
 	r.user.write("bin/kubectl", string(text), 0o755)
 	// The examples are compiled before, since the user has no Go of their own.
 	for _, service := range []string{"service-front", "service-middle"} {
-		_, err := run(t.Context(), 2*time.Minute, "go", "build", "-o", r.user.path("bin/"+service), "../examples/"+service)
+		_, err := run(t.Context(), 2*time.Minute, "go", "build", "-C", "../examples/"+service, "-o", r.user.path("bin/"+service), ".")
 		require.NoError(t, err)
 	}
 	projects, err := filepath.Glob("../examples/*/devtun.yaml")

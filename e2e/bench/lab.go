@@ -116,8 +116,8 @@ func (l *lab) build(ctx context.Context, module string) error {
 	}
 	tarball := filepath.Join(l.dir, "image.tar")
 	err := image.Save(ctx, tarball,
-		image.Spec{Name: imageName, Package: "github.com/devtun/devtun/e2e/testserver"},
-		image.Spec{Name: agentImageName, Package: "github.com/devtun/devtun/cmd/devtun-agent"})
+		image.Spec{Name: imageName, Dir: filepath.Join(module, "e2e"), Package: "./testserver"},
+		image.Spec{Name: agentImageName, Dir: module, Package: "./cmd/devtun-agent"})
 	if err != nil {
 		return err
 	}

@@ -2,9 +2,9 @@
 // cluster, in turn with `kubectl port-forward` and with connections straight to
 // the pod.
 //
-//	go run ./e2e/bench             # about ten minutes
-//	go run ./e2e/bench intercept   # one of the two
-//	go run ./e2e/bench -quick      # two minutes, to try changes of the bench itself
+//	go run -C e2e ./bench             # about ten minutes
+//	go run -C e2e ./bench intercept   # one of the two
+//	go run -C e2e ./bench -quick      # two minutes, to try changes of the bench itself
 //
 // It prints tables and writes .bench/forward.json and .bench/intercept.json. The
 // cluster is the local one, which it brings up if need be, or that of

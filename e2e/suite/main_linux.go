@@ -84,7 +84,7 @@ func (o *options) onBed(ctx context.Context, r *record, what string) (err error)
 	if err := os.Chmod(scratch, 0o755); err != nil { // other users start devtun too
 		return err
 	}
-	e := &runner{record: r, root: o.root, scratch: scratch, binary: filepath.Join(scratch, "e2e.test")}
+	e := &runner{record: r, dir: o.e2e(), scratch: scratch, binary: filepath.Join(scratch, "e2e.test")}
 	part, err := o.chosen(ctx, r)
 	if err != nil {
 		return err
@@ -102,7 +102,7 @@ func (o *options) onBed(ctx context.Context, r *record, what string) (err error)
 			return err
 		})
 	})
-	both.Go(func() { r.fail(compile(ctx, o.root, "./e2e", "soak", e.binary)) })
+	both.Go(func() { r.fail(o.compile(ctx, e.binary)) })
 	both.Wait()
 	standing := e.bed != nil && len(r.errs) == 0
 	if what == "soak" { // its end-to-end tests wait, mostly
@@ -125,7 +125,7 @@ const setUpTimeout = 30 * time.Minute
 // endToEnd runs the end-to-end tests of the soak, or the others, and beside them
 // those of the cluster itself.
 func (o *options) endToEnd(ctx context.Context, e *runner, what string, part int) error {
-	tests, err := testsIn(filepath.Join(o.root, "e2e"))
+	tests, err := testsIn(o.e2e())
 	if err != nil {
 		return err
 	}

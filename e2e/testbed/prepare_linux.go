@@ -56,15 +56,14 @@ func Install(ctx context.Context, local bool, progress io.Writer) error {
 	return cluster.InstallNeeded(ctx, progress)
 }
 
-// images are those that tests use, by the package of their program. The agent's
-// comes from devtun itself.
-var images = map[string]string{
-	"./examples/service-front":  "devtun.test/service-front:dev",
-	"./examples/service-middle": "devtun.test/service-middle:dev",
-	"./examples/service-back":   "devtun.test/service-back:dev",
-	"./e2e/testserver":          "devtun.test/testserver:dev",
-	"./e2e/loader":              "devtun.test/loader:dev",
+// packed are the programs in the images that tests use, by the directory of their
+// modules; imageOf names the image. The agent's comes from devtun itself.
+var packed = map[string][]string{
+	".":   {"./examples/service-front", "./examples/service-middle", "./examples/service-back"},
+	"e2e": {"./testserver", "./loader"},
 }
+
+func imageOf(program string) string { return "devtun.test/" + program + ":dev" }
 
 // Prepare brings the cluster up (unless DEVTUN_KUBECONFIG names another), builds
 // devtun, as 'make build' does, and what else tests run, and loads the images. A
@@ -170,9 +169,14 @@ func (b *Bed) build(ctx context.Context, module string) error {
 	if err := command(ctx, module, nil, "make", "-s", "build"); err != nil {
 		return err
 	}
-	args := []string{"build", "-ldflags=-s -w", "-o", out + string(filepath.Separator), "./e2e/goclient"}
-	if err := command(ctx, module, static, "go", append(args, slices.Sorted(maps.Keys(images))...)...); err != nil {
-		return err
+	for dir, programs := range packed {
+		args := append([]string{"build", "-ldflags=-s -w", "-o", out + string(filepath.Separator)}, programs...)
+		if dir == "e2e" {
+			args = append(args, "./goclient")
+		}
+		if err := command(ctx, filepath.Join(module, dir), static, "go", args...); err != nil {
+			return err
+		}
 	}
 	if err := command(ctx, filepath.Join(module, "packaging"), static, "go", "build", "-o", filepath.Join(out, "dist"), "./dist"); err != nil {
 		return err
@@ -196,10 +200,13 @@ func (b *Bed) load(ctx context.Context, module string, local *cluster.Cluster, p
 		return err
 	}
 	var specs []image.Spec
-	for _, pkg := range slices.Sorted(maps.Keys(images)) {
-		binary := filepath.Join(out, filepath.Base(pkg))
-		files = append(files, binary)
-		specs = append(specs, image.Spec{Name: images[pkg], Binary: binary})
+	for _, dir := range slices.Sorted(maps.Keys(packed)) {
+		for _, pkg := range packed[dir] {
+			program := filepath.Base(pkg)
+			binary := filepath.Join(out, program)
+			files = append(files, binary)
+			specs = append(specs, image.Spec{Name: imageOf(program), Binary: binary})
+		}
 	}
 	if b.Images, err = hashOf(files); err != nil {
 		return err
