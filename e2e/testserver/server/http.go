@@ -1,4 +1,4 @@
-package main
+package server
 
 import (
 	"context"
@@ -30,7 +30,7 @@ func serveHTTP(ctx context.Context, listener net.Listener) error {
 	case <-ctx.Done():
 	}
 
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), ShutdownTimeout)
 	defer cancel()
 	if server.Shutdown(last) != nil {
 		server.Close() // those who would not end

@@ -1,4 +1,4 @@
-package main
+package server
 
 import (
 	"context"
@@ -61,9 +61,9 @@ func (s *tcpServer) start(ctx context.Context, conn *net.TCPConn) {
 	})
 }
 
-// shutdown waits for the handlers and, after shutdownTimeout, ends them.
+// shutdown waits for the handlers and, after ShutdownTimeout, ends them.
 func (s *tcpServer) shutdown(cancel context.CancelFunc) {
-	late := time.AfterFunc(shutdownTimeout, func() {
+	late := time.AfterFunc(ShutdownTimeout, func() {
 		cancel()
 		s.mu.Lock()
 		defer s.mu.Unlock()

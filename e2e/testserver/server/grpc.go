@@ -1,4 +1,4 @@
-package main
+package server
 
 import (
 	"context"
@@ -20,7 +20,7 @@ func serveGRPC(ctx context.Context, listener net.Listener) error {
 	stopped := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(stopped)
-		late := time.AfterFunc(shutdownTimeout, server.Stop)
+		late := time.AfterFunc(ShutdownTimeout, server.Stop)
 		defer late.Stop()
 		server.GracefulStop()
 	})

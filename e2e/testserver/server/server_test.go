@@ -1,4 +1,4 @@
-package main
+package server
 
 import (
 	"bufio"
@@ -9,11 +9,9 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
 	"strings"
 	"syscall"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -35,11 +33,11 @@ const patience = 10 * time.Second
 func start(t *testing.T) (addr func(port int) string) {
 	t.Cleanup(func() { goleak.VerifyNone(t) })
 	t.Cleanup(http.DefaultClient.CloseIdleConnections)
-	listeners, err := listenAll(func(int) string { return "127.0.0.1:0" })
+	listeners, err := Listen(func(int) string { return "127.0.0.1:0" })
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	var group errgroup.Group
-	group.Go(func() error { return serve(ctx, listeners) })
+	group.Go(func() error { return Serve(ctx, listeners) })
 	t.Cleanup(func() {
 		http.DefaultClient.CloseIdleConnections()
 		cancel()
@@ -215,11 +213,11 @@ func TestGRPC(t *testing.T) {
 }
 
 func TestWhatIsUnderWayEnds(t *testing.T) {
-	listeners, err := listenAll(func(int) string { return "127.0.0.1:0" })
+	listeners, err := Listen(func(int) string { return "127.0.0.1:0" })
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	go func() { ended <- serve(ctx, listeners) }()
+	go func() { ended <- Serve(ctx, listeners) }()
 
 	conn := dial(t, listeners[7000].Addr().String())
 	_, err = io.WriteString(conn, "he")
@@ -246,30 +244,6 @@ func TestWhatIsUnderWayEnds(t *testing.T) {
 		require.NoError(t, err)
 	case <-time.After(patience):
 		t.Fatal("it does not end")
-	}
-}
-
-func TestAwaitSignal(t *testing.T) {
-	const drain = 3 * time.Second
-	for name, test := range map[string]struct {
-		signals []os.Signal
-		takes   time.Duration
-	}{
-		"terminated":  {[]os.Signal{syscall.SIGTERM}, drain},
-		"interrupted": {[]os.Signal{os.Interrupt}, 0},
-		"twice":       {[]os.Signal{syscall.SIGTERM, syscall.SIGTERM}, 0},
-	} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				signals := make(chan os.Signal, 2)
-				for _, s := range test.signals {
-					signals <- s
-				}
-				start := time.Now()
-				awaitSignal(t.Context(), signals, drain)
-				require.Equal(t, test.takes, time.Since(start))
-			})
-		})
 	}
 }
 
