@@ -20,7 +20,6 @@ import (
 	"k8s.io/apimachinery/pkg/util/yaml"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/devtun/devtun/e2e/cluster"
 	"github.com/devtun/devtun/e2e/testbed"
@@ -44,9 +43,8 @@ func kubeconfig() string { return bed.Kubeconfig }
 
 func restConfig(t *testing.T) *rest.Config {
 	t.Helper()
-	config, err := clientcmd.BuildConfigFromFlags("", kubeconfig())
+	config, err := bed.Config()
 	require.NoError(t, err)
-	config.QPS = -1
 	return config
 }
 
@@ -247,13 +245,11 @@ func (n *namespace) apply(manifest string) {
 	kubectl(n.t, "apply", "-n", n.name, "-f", file)
 }
 
-// kubectlPath is kubectl of the cluster's version, as far as that is known.
 func kubectlPath(t *testing.T) string {
 	t.Helper()
-	if bed.Cluster == "" {
-		return "kubectl"
-	}
-	return localCluster(t).Kubectl()
+	path, err := bed.Kubectl()
+	require.NoError(t, err)
+	return path
 }
 
 // kubectlOut runs kubectl and returns what it prints to standard output alone.

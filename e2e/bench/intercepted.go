@@ -64,7 +64,7 @@ func (w *workload) begin(local *local, first, memory *figure) trial {
 				arrived = time.Since(began)
 				return err
 			})
-			started, err := w.intercept(groupCtx, w.lab.site.kubeconfig, local)
+			started, err := w.intercept(groupCtx, w.lab.site.Kubeconfig, local)
 			if err != nil {
 				group.Go(func() error { return err }) // ends the wait for the request
 				return nil, group.Wait()
@@ -129,7 +129,7 @@ func (w *workload) near(ctx context.Context, local *local, s *series) error {
 	if !s.wantsAny(trials) {
 		return nil
 	}
-	contenders, done, err := w.contenders(ctx, w.lab.site.kubeconfig, local)
+	contenders, done, err := w.contenders(ctx, w.lab.site.Kubeconfig, local)
 	if err != nil {
 		return err
 	}

@@ -34,8 +34,8 @@ type interception struct {
 // intercept starts `devtun intercept` for the workload and returns when it stands.
 func (w *workload) intercept(ctx context.Context, kubeconfig string, local *local) (*interception, error) {
 	args := []string{"intercept", "--kubeconfig", kubeconfig, "--namespace", w.namespace, serviceName, "--no-forward", "--output", "json"}
-	if w.lab.agentImage != "" {
-		args = append(args, "--agent-image", w.lab.agentImage)
+	if image := w.lab.site.agentImage(); image != "" {
+		args = append(args, "--agent-image", image)
 	}
 	for port, address := range local.addresses {
 		_, own, err := net.SplitHostPort(address)
@@ -44,7 +44,7 @@ func (w *workload) intercept(ctx context.Context, kubeconfig string, local *loca
 		}
 		args = append(args, "--port", own+":"+strconv.Itoa(port))
 	}
-	child, err := startChild(ctx, hearStanding, w.lab.devtun, args...)
+	child, err := startChild(ctx, hearStanding, w.lab.site.Program("devtun"), args...)
 	if err != nil {
 		return nil, err
 	}

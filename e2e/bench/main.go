@@ -10,7 +10,8 @@
 // cluster is the local one, which it brings up if need be, or that of
 // DEVTUN_KUBECONFIG.
 //
-//	lab         what is measured: a namespace, a pod, programs, kubeconfigs
+//	site        the cluster, and devtun and the images built (package testbed)
+//	lab         what is measured there: namespaces, a pod, kubeconfigs
 //	contender   one way to the pod: devtun, kubectl, direct
 //	workload    the pod as an intercept needs it, with a deployment
 //	local       the process on this machine that an intercept leads to
@@ -27,6 +28,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -98,13 +100,15 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	}
 	progress := newProgress(stderr)
 
+	progress.step("build devtun and the images")
 	site, err := openSite(ctx, module, stderr)
 	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, site.leave()) }()
 	ctx, cancel := context.WithTimeoutCause(ctx, runTimeout, fmt.Errorf("not done after %v", runTimeout))
 	defer cancel()
-	lab, err := openLab(ctx, module, site, progress)
+	lab, err := openLab(ctx, site, progress)
 	if err != nil {
 		return err
 	}

@@ -24,7 +24,7 @@ func measureForward(ctx context.Context, l *lab, s *series) error {
 
 // near measures connections, with the API server where it is.
 func near(ctx context.Context, l *lab, s *series) error {
-	contenders, done, err := l.contenders(ctx, l.site.kubeconfig)
+	contenders, done, err := l.contenders(ctx, l.site.Kubeconfig)
 	if err != nil {
 		return err
 	}
@@ -91,7 +91,7 @@ func start(ctx context.Context, l *lab, s *series) error {
 			begin := map[string]func(context.Context, string) (*contender, error){
 				devtun: l.throughDevtunToPod, kubectl: l.throughKubectl,
 			}[c.name]
-			started, err := begin(ctx, l.site.kubeconfig)
+			started, err := begin(ctx, l.site.Kubeconfig)
 			if err != nil {
 				return nil, err
 			}

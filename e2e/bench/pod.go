@@ -15,11 +15,9 @@ import (
 )
 
 const (
-	podName   = "testserver" // which it answers with
-	imageName = "devtun.test/testserver:dev"
-	// agentImageName is the bench's own: the agent is that of this source.
-	agentImageName = "devtun.test/devtun-agent:bench"
-	serviceName    = "testserver" // of the pod that is measured
+	podName     = "testserver" // which it answers with
+	imageName   = "devtun.test/testserver:dev"
+	serviceName = "testserver" // of the pod that is measured
 
 	pollEvery  = 100 * time.Millisecond
 	podTimeout = time.Minute

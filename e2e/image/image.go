@@ -25,12 +25,11 @@ import (
 type Spec struct {
 	Name    string // with registry and tag: devtun.test/service-front:dev
 	Package string // a main package, as the go command takes it: ./examples/service-front
-	Dir     string // where Package is resolved; "" for the current directory
 	Binary  string // instead of a package, the file of a static program for linux
 }
 
 // Save builds the images and writes them to one archive at file, which appears
-// whole or not at all.
+// whole or not at all. Packages are resolved in the current directory.
 func Save(ctx context.Context, file string, specs ...Spec) error {
 	if len(specs) == 0 {
 		return errors.New("save images: none given")
@@ -65,7 +64,7 @@ func (s Spec) build(ctx context.Context) (v1.ImageIndex, error) {
 	if s.Binary != "" {
 		binary, err = os.ReadFile(s.Binary)
 	} else {
-		binary, err = image.Compile(ctx, s.Dir, s.Package, runtime.GOARCH)
+		binary, err = image.Compile(ctx, "", s.Package, runtime.GOARCH)
 	}
 	if err != nil {
 		return nil, err

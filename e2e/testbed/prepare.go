@@ -19,7 +19,6 @@ import (
 	"golang.org/x/sync/errgroup"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
-	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/devtun/devtun/e2e/cluster"
 	"github.com/devtun/devtun/e2e/cluster/build"
@@ -34,6 +33,7 @@ const Scratch = "/var/tmp"
 type Options struct {
 	Module   string    // the directory of the devtun module
 	Keep     bool      // leave the local cluster running in the end
+	Bare     bool      // no machine is wanted: Run is not called
 	Progress io.Writer // hears of what takes long, in lines
 }
 
@@ -70,16 +70,19 @@ func imageOf(program string) string { return "devtun.test/" + program + ":dev" }
 // local cluster that runs is used as it is, and stays; one that was not running is
 // taken down by leave, unless it is to be kept.
 func Prepare(ctx context.Context, o Options) (bed *Bed, leave func() error, err error) {
-	if os.Geteuid() != 0 {
-		return nil, nil, errors.New("these tests need root, for machines of their own and a local cluster; DEVTUN_KUBECONFIG=path spares them the cluster, 'make unit' needs neither")
-	}
 	module, err := filepath.Abs(o.Module)
 	if err != nil {
 		return nil, nil, err
 	}
 	bed = &Bed{Kubeconfig: os.Getenv("DEVTUN_KUBECONFIG")}
-	if err := Install(ctx, bed.Kubeconfig == "", o.Progress); err != nil {
-		return nil, nil, err
+	if !o.Bare {
+		if os.Geteuid() != 0 {
+			return nil, nil, errors.New("these tests need root, for machines of their own and a local cluster; " +
+				"DEVTUN_KUBECONFIG=path spares them the cluster, 'make unit' needs neither")
+		}
+		if err := Install(ctx, bed.Kubeconfig == "", o.Progress); err != nil {
+			return nil, nil, err
+		}
 	}
 	if bed.Programs, err = os.MkdirTemp(Scratch, "devtun-bed-"); err != nil {
 		return nil, nil, err
@@ -135,7 +138,7 @@ func Prepare(ctx context.Context, o Options) (bed *Bed, leave func() error, err 
 
 // removeNamespaces removes the namespaces with a label from a cluster that stays.
 func removeNamespaces(ctx context.Context, kubeconfig, label string) error {
-	config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
+	config, err := Bed{Kubeconfig: kubeconfig}.Config()
 	if err != nil {
 		return err
 	}
