@@ -68,7 +68,7 @@ func choose(args []string) ([]subject, error) {
 }
 
 func main() {
-	os.Unsetenv("SUDO_UID") // under sudo devtun would measure its own and the helper's time
+	_ = os.Unsetenv("SUDO_UID") // under sudo devtun would measure its own and the helper's time
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()

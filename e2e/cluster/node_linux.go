@@ -50,7 +50,7 @@ func startNode(ctx context.Context, program string, log *os.File, setup node.Set
 	defer unix.Close(handle)
 	defer func() {
 		if err != nil {
-			unix.PidfdSendSignal(handle, unix.SIGKILL, nil, 0)
+			_ = unix.PidfdSendSignal(handle, unix.SIGKILL, nil, 0)
 		}
 	}()
 

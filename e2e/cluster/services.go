@@ -31,7 +31,7 @@ func forbidServices(file string) (allow func(), err error) {
 	case !bytes.Equal(present, policy):
 		return func() {}, nil
 	}
-	return func() { os.Remove(file) }, nil
+	return func() { _ = os.Remove(file) }, nil
 }
 
 // disableServices keeps systemd from starting, now or at the next boot, the

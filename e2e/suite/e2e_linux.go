@@ -158,7 +158,7 @@ func timesFile() string {
 func loadTimes() map[string]time.Duration {
 	took := make(map[string]time.Duration)
 	if text, err := os.ReadFile(timesFile()); err == nil {
-		json.Unmarshal(text, &took)
+		_ = json.Unmarshal(text, &took)
 	}
 	return took
 }

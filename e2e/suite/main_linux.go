@@ -48,8 +48,8 @@ func (o *options) run(ctx context.Context, what []string) (ok bool, err error) {
 	if o.root, err = build.Module(ctx); err != nil {
 		return false, err
 	}
-	os.Unsetenv("KUBECONFIG") // nobody's own
-	os.Unsetenv("GOFLAGS")    // nor make's: tests compile programs, with paths for debuggers
+	_ = os.Unsetenv("KUBECONFIG") // nobody's own
+	_ = os.Unsetenv("GOFLAGS")    // nor make's: tests compile programs, with paths for debuggers
 	if len(what) != 1 {
 		return false, errors.New("name one of test, unit, e2e, soak")
 	}

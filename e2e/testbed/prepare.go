@@ -105,7 +105,7 @@ func Prepare(ctx context.Context, o Options) (bed *Bed, leave func() error, err 
 			return nil, nil, err
 		}
 	} else {
-		os.Unsetenv("DEVTUN_AGENT_IMAGE") // devtun would take it
+		_ = os.Unsetenv("DEVTUN_AGENT_IMAGE") // devtun would take it
 		bed.Cluster = filepath.Join(module, ".cluster")
 		if _, err := cluster.Open(bed.Cluster); err != nil && !o.Keep {
 			leave = func() error {

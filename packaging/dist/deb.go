@@ -65,7 +65,7 @@ func (r *release) deb(arch string, program file, common []file) (err error) {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(staging)
+	defer func() { _ = os.RemoveAll(staging) }()
 	changelog := fmt.Sprintf("devtun (%s) unstable; urgency=medium\n\n  * See the repository's history.\n\n -- %s  %s\n",
 		debVersion(r.version), maintainer, r.date.Format("Mon, 02 Jan 2006 15:04:05 -0700"))
 	files := append([]file{program}, common...)

@@ -48,7 +48,7 @@ func reset(_ context.Context, conn *net.TCPConn) {
 	if _, err := bufio.NewReader(conn).ReadString('\n'); err != nil {
 		return
 	}
-	conn.SetLinger(0) // makes the close that follows a reset
+	_ = conn.SetLinger(0) // makes the close that follows a reset
 }
 
 // answerLate answers some time after the input has ended.
