@@ -36,7 +36,7 @@ func anchors(text string) []string {
 func pages(t *testing.T) map[string]string {
 	t.Helper()
 	all := make(map[string]string)
-	for _, pattern := range []string{"../README.md", "*.md", "reference/*.md", "../examples/*.md"} {
+	for _, pattern := range []string{"../README.md", "../CHANGELOG.md", "../CONTRIBUTING.md", "*.md", "reference/*.md", "../examples/*.md"} {
 		files, err := filepath.Glob(pattern)
 		require.NoError(t, err)
 		require.NotEmpty(t, files, pattern)

@@ -50,14 +50,8 @@ func (r *release) common(ctx context.Context, staging string) (files []file, err
 	if _, err := run(ctx, []string{"GOFLAGS="}, "go", "run", "./intercept/image/embed", "-o", "intercept/image/agents"); err != nil {
 		return nil, err
 	}
-	for _, document := range []string{"README.md", "LICENSE"} {
-		content, err := os.ReadFile(document)
-		if err != nil && document != "LICENSE" {
-			return nil, err
-		}
-		if err == nil {
-			files = append(files, file{document, content, 0o644})
-		}
+	if files, err = documents(); err != nil {
+		return nil, err
 	}
 	pages := filepath.Join(staging, "man")
 	if _, err := run(ctx, nil, "go", "run", "./docs/gen", "-man", "-source", "devtun "+r.version, "-date", r.date.Format(time.DateOnly), pages); err != nil {
@@ -83,6 +77,18 @@ func (r *release) common(ctx context.Context, staging string) (files []file, err
 			return nil, err
 		}
 		files = append(files, file{"completions/" + s.name, script, 0o644})
+	}
+	return files, nil
+}
+
+// documents are what stands beside the program.
+func documents() (files []file, err error) {
+	for _, name := range []string{"README.md", "CHANGELOG.md", "LICENSE"} {
+		content, err := os.ReadFile(name)
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, file{name, content, 0o644})
 	}
 	return files, nil
 }
