@@ -51,7 +51,8 @@ func TestImports(t *testing.T) {
 			of, _, _ := strings.Cut(local, "/")
 			require.NotEqual(t, "e2e", of, "%s imports %s, of the tests' module", file, imported)
 			require.True(t, of == part || slices.Contains(allowed, of), "%s imports %s", file, imported)
-			require.False(t, part == "cmd" && local == "tunnel/tunneltest" && !strings.HasSuffix(file, "_test.go"), "%s imports %s", file, imported)
+			require.False(t, part == "cmd" && local == "tunnel/tunneltest" && !strings.HasSuffix(file, "_test.go"),
+				"%s imports %s", file, imported)
 		}
 	}
 	for _, part := range []string{"tunnel", "dns", "intercept", "cmd", "examples"} {

@@ -36,7 +36,8 @@ func anchors(text string) []string {
 func pages(t *testing.T) map[string]string {
 	t.Helper()
 	all := make(map[string]string)
-	for _, pattern := range []string{"../README.md", "../CHANGELOG.md", "../CONTRIBUTING.md", "*.md", "reference/*.md", "../examples/*.md"} {
+	for _, pattern := range []string{"../README.md", "../CHANGELOG.md", "../CONTRIBUTING.md", "*.md", "reference/*.md",
+		"../examples/*.md"} {
 		files, err := filepath.Glob(pattern)
 		require.NoError(t, err)
 		require.NotEmpty(t, files, pattern)
@@ -75,24 +76,25 @@ func TestLinksLeadSomewhere(t *testing.T) {
 func literals(t *testing.T) (all []string) {
 	t.Helper()
 	for _, part := range []string{"cmd", "dns", "intercept", "tunnel"} {
-		require.NoError(t, filepath.WalkDir(filepath.Join("..", part), func(name string, entry fs.DirEntry, err error) error {
-			if err != nil || entry.IsDir() || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
-				return err
-			}
-			file, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
-			if err != nil {
-				return err
-			}
-			ast.Inspect(file, func(n ast.Node) bool {
-				if text, ok := n.(*ast.BasicLit); ok && text.Kind == token.STRING {
-					value, err := strconv.Unquote(text.Value)
-					require.NoError(t, err)
-					all = append(all, value)
+		require.NoError(t, filepath.WalkDir(filepath.Join("..", part),
+			func(name string, entry fs.DirEntry, err error) error {
+				if err != nil || entry.IsDir() || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
+					return err
 				}
-				return true
-			})
-			return nil
-		}))
+				file, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
+				if err != nil {
+					return err
+				}
+				ast.Inspect(file, func(n ast.Node) bool {
+					if text, ok := n.(*ast.BasicLit); ok && text.Kind == token.STRING {
+						value, err := strconv.Unquote(text.Value)
+						require.NoError(t, err)
+						all = append(all, value)
+					}
+					return true
+				})
+				return nil
+			}))
 	}
 	return all
 }

@@ -33,7 +33,8 @@ type interception struct {
 
 // intercept starts `devtun intercept` for the workload and returns when it stands.
 func (w *workload) intercept(ctx context.Context, kubeconfig string, local *local) (*interception, error) {
-	args := []string{"intercept", "--kubeconfig", kubeconfig, "--namespace", w.namespace, serviceName, "--no-forward", "--output", "json"}
+	args := []string{"intercept", "--kubeconfig", kubeconfig, "--namespace", w.namespace, serviceName, "--no-forward",
+		"--output", "json"}
 	if image := w.lab.site.agentImage(); image != "" {
 		args = append(args, "--agent-image", image)
 	}
@@ -82,7 +83,8 @@ func (w *workload) agent(ctx context.Context) (*corev1.Pod, error) {
 // firstRequest returns once a request to wherever the workload's service leads is
 // answered by the local process.
 func (w *workload) firstRequest(ctx context.Context) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, readyTimeout, fmt.Errorf("no request was intercepted within %v", readyTimeout))
+	ctx, cancel := context.WithTimeoutCause(ctx, readyTimeout,
+		fmt.Errorf("no request was intercepted within %v", readyTimeout))
 	defer cancel()
 	err := wait.PollUntilContextCancel(ctx, lookEvery, true, func(ctx context.Context) (bool, error) {
 		slices, err := w.lab.client.DiscoveryV1().EndpointSlices(w.namespace).List(ctx,

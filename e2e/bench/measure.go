@@ -64,7 +64,8 @@ func near(ctx context.Context, l *lab, s *series) error {
 // are those of near, one at a time.
 func far(ctx context.Context, l *lab, s *series) error {
 	t := newConnections(fmt.Sprintf("new connections at %v", trip), s.effort.distant, 1, nil,
-		&figure{ID: "request_far_p50", Name: fmt.Sprintf("request at %v round trip, p50", trip), Unit: "ms", goal: atMostTimes(0.7)},
+		&figure{ID: "request_far_p50", Name: fmt.Sprintf("request at %v round trip, p50", trip), Unit: "ms",
+			goal: atMostTimes(0.7)},
 		&figure{ID: "request_far_p99", Name: fmt.Sprintf("request at %v round trip, p99", trip), Unit: "ms"})
 	if !s.wants(t.name) {
 		return nil

@@ -92,7 +92,8 @@ func (e *runner) one(ctx context.Context, one run, number int) {
 		timeout = soakTimeout
 	}
 	var out bytes.Buffer
-	cmd := exec.Command(e.binary, "-test.run", one.pattern, "-test.v", "-test.timeout", timeout.String(), "-test.parallel", strconv.Itoa(parallel))
+	cmd := exec.Command(e.binary, "-test.run", one.pattern, "-test.v", "-test.timeout", timeout.String(),
+		"-test.parallel", strconv.Itoa(parallel))
 	cmd.Dir, cmd.Stdout, cmd.Stderr = e.dir, &out, &out
 	cmd.WaitDelay = time.Minute // what the test leaves may hold its output open
 	stop := context.AfterFunc(ctx, func() {
@@ -102,9 +103,11 @@ func (e *runner) one(ctx context.Context, one run, number int) {
 	})
 	defer stop()
 	began := time.Now()
-	err := e.bed.Run(ctx, testbed.Machine{Home: filepath.Join(e.scratch, fmt.Sprint("m", number)), Number: number, Alone: one.alone}, cmd)
+	err := e.bed.Run(ctx, testbed.Machine{Home: filepath.Join(e.scratch, fmt.Sprint("m", number)), Number: number,
+		Alone: one.alone}, cmd)
 	result := result{test: one.name, took: time.Since(began), output: out.String()}
-	ran := bytes.Contains(out.Bytes(), []byte("\n--- PASS: "+one.name)) || bytes.HasPrefix(out.Bytes(), []byte("--- PASS: "+one.name))
+	ran := bytes.Contains(out.Bytes(), []byte("\n--- PASS: "+one.name)) ||
+		bytes.HasPrefix(out.Bytes(), []byte("--- PASS: "+one.name))
 	switch {
 	case err != nil:
 		result.failed, result.output = true, result.output+err.Error()+"\n"

@@ -78,7 +78,8 @@ func (o *options) soakUnits(ctx context.Context, r *record, part int) {
 			if err != nil {
 				return err
 			}
-			if err := r.goTest(ctx, module, append(append(base, "-race", "-tags", embedded), share(all, part)...)...); err != nil {
+			if err := r.goTest(ctx, module, append(append(base, "-race", "-tags", embedded),
+				share(all, part)...)...); err != nil {
 				return err
 			}
 		}

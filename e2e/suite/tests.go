@@ -41,7 +41,8 @@ func testsIn(dir string) (found []test, err error) {
 			if !ok || f.Recv != nil || !isTest.MatchString(f.Name.Name) || f.Name.Name == "TestMain" {
 				continue
 			}
-			alone := f.Doc != nil && slices.ContainsFunc(f.Doc.List, func(c *ast.Comment) bool { return c.Text == "//e2e:alone" })
+			alone := f.Doc != nil && slices.ContainsFunc(f.Doc.List,
+				func(c *ast.Comment) bool { return c.Text == "//e2e:alone" })
 			found = append(found, test{f.Name.Name, alone})
 		}
 	}

@@ -164,7 +164,8 @@ const outputs = "bin/e2e"
 // build compiles what has changed, and copies what tests start to where every user
 // of the machine may start it.
 func (b *Bed) build(ctx context.Context, module string) error {
-	delve, err := build.Program{Name: "delve", Title: "Delve", Cost: "about 1 minute", Directory: "e2e/delve"}.Build(ctx, module, io.Discard)
+	delve, err := build.Program{Name: "delve", Title: "Delve", Cost: "about 1 minute", Directory: "e2e/delve"}.Build(ctx,
+		module, io.Discard)
 	if err != nil {
 		return err
 	}
@@ -181,12 +182,14 @@ func (b *Bed) build(ctx context.Context, module string) error {
 			return err
 		}
 	}
-	if err := command(ctx, filepath.Join(module, "packaging"), static, "go", "build", "-o", filepath.Join(out, "dist"), "./dist"); err != nil {
+	if err := command(ctx, filepath.Join(module, "packaging"), static, "go", "build", "-o", filepath.Join(out, "dist"),
+		"./dist"); err != nil {
 		return err
 	}
 	for name, file := range map[string]string{
 		"delve": delve, "devtun": filepath.Join(module, "bin", "devtun"),
-		"goclient": filepath.Join(out, "goclient"), "testserver": filepath.Join(out, "testserver"), "dist": filepath.Join(out, "dist"),
+		"goclient": filepath.Join(out, "goclient"), "testserver": filepath.Join(out, "testserver"),
+		"dist": filepath.Join(out, "dist"),
 	} {
 		if err := command(ctx, module, nil, "cp", file, b.Program(name)); err != nil {
 			return err
@@ -215,7 +218,8 @@ func (b *Bed) load(ctx context.Context, module string, local *cluster.Cluster, p
 		return err
 	}
 	// What a cluster has got is noted beside it, and goes with it.
-	note, loaded := filepath.Join(local.Dir(), "var", "images-of-tests"), fmt.Sprintf("%s in %d: ", b.Images, local.NodePID())
+	note, loaded := filepath.Join(local.Dir(), "var", "images-of-tests"),
+		fmt.Sprintf("%s in %d: ", b.Images, local.NodePID())
 	if said, err := os.ReadFile(note); err == nil {
 		if agent, same := strings.CutPrefix(string(said), loaded); same {
 			b.Agent = agent

@@ -47,14 +47,16 @@ var shells = []struct{ shell, name string }{
 // scripts. It compiles the agents first, which all programs have in them.
 func (r *release) common(ctx context.Context, staging string) (files []file, err error) {
 	// With -trimpath, which make has in GOFLAGS, it would not find the agent's source.
-	if _, err := run(ctx, []string{"GOFLAGS="}, "go", "run", "./intercept/image/embed", "-o", "intercept/image/agents"); err != nil {
+	if _, err := run(ctx, []string{"GOFLAGS="}, "go", "run", "./intercept/image/embed", "-o",
+		"intercept/image/agents"); err != nil {
 		return nil, err
 	}
 	if files, err = documents(); err != nil {
 		return nil, err
 	}
 	pages := filepath.Join(staging, "man")
-	if _, err := run(ctx, nil, "go", "run", "./docs/gen", "-man", "-source", "devtun "+r.version, "-date", r.date.Format(time.DateOnly), pages); err != nil {
+	if _, err := run(ctx, nil, "go", "run", "./docs/gen", "-man", "-source", "devtun "+r.version, "-date",
+		r.date.Format(time.DateOnly), pages); err != nil {
 		return nil, err
 	}
 	entries, err := os.ReadDir(pages)

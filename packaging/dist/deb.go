@@ -92,7 +92,8 @@ func (r *release) deb(arch string, program file, common []file) (err error) {
 		if err := os.WriteFile(from, f.content, 0o644); err != nil {
 			return err
 		}
-		info.Contents = append(info.Contents, &nfpmfiles.Content{Source: from, Destination: to, FileInfo: &nfpmfiles.ContentFileInfo{Owner: "root", Group: "root", Mode: f.mode, MTime: r.date}})
+		info.Contents = append(info.Contents, &nfpmfiles.Content{Source: from, Destination: to,
+			FileInfo: &nfpmfiles.ContentFileInfo{Owner: "root", Group: "root", Mode: f.mode, MTime: r.date}})
 	}
 	info.Scripts.PreRemove = filepath.Join(staging, "prerm")
 	if err := os.WriteFile(info.Scripts.PreRemove, prerm, 0o755); err != nil {

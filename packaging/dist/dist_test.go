@@ -18,7 +18,8 @@ var (
 )
 
 func TestArchivesAreTheSameEachTime(t *testing.T) {
-	for name, write := range map[string]func(io.Writer, string, []file, time.Time) error{"tar": writeTar, "zip": writeZip} {
+	for name, write := range map[string]func(io.Writer, string, []file,
+		time.Time) error{"tar": writeTar, "zip": writeZip} {
 		var first, second bytes.Buffer
 		if err := write(&first, "devtun_v1", files, day); err != nil {
 			t.Fatal(err)
