@@ -66,7 +66,7 @@ func (r *release) deb(arch string, program file, common []file) (err error) {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(staging) }()
-	changelog := fmt.Sprintf("devtun (%s) unstable; urgency=medium\n\n  * See the repository's history.\n\n -- %s  %s\n",
+	changelog := fmt.Sprintf("devtun (%s) unstable; urgency=medium\n\n  * See CHANGELOG.md.\n\n -- %s  %s\n",
 		debVersion(r.version), maintainer, r.date.Format("Mon, 02 Jan 2006 15:04:05 -0700"))
 	files := append([]file{program}, common...)
 	files = append(files, file{"changelog", []byte(changelog), 0o644})
