@@ -76,27 +76,40 @@ func TestLinksLeadSomewhere(t *testing.T) {
 func literals(t *testing.T) (all []string) {
 	t.Helper()
 	for _, part := range []string{"cmd", "dns", "intercept", "tunnel"} {
-		require.NoError(t, filepath.WalkDir(filepath.Join("..", part),
-			func(name string, entry fs.DirEntry, err error) error {
-				if err != nil || entry.IsDir() || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
-					return err
+		folder := filepath.Join("..", part)
+		require.NoError(t, filepath.WalkDir(folder, func(name string, entry fs.DirEntry, err error) error {
+			if err != nil || entry.IsDir() || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
+				return err
+			}
+			file, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
+			if err != nil {
+				return err
+			}
+			ast.Inspect(file, func(n ast.Node) bool {
+				if text, is := literal(n); is {
+					all = append(all, text)
+					return false
 				}
-				file, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
-				if err != nil {
-					return err
-				}
-				ast.Inspect(file, func(n ast.Node) bool {
-					if text, ok := n.(*ast.BasicLit); ok && text.Kind == token.STRING {
-						value, err := strconv.Unquote(text.Value)
-						require.NoError(t, err)
-						all = append(all, value)
-					}
-					return true
-				})
-				return nil
-			}))
+				return true
+			})
+			return nil
+		}))
 	}
 	return all
+}
+
+// literal is the text of a string, or of several that are put together.
+func literal(n ast.Node) (text string, is bool) {
+	switch n := n.(type) {
+	case *ast.BasicLit:
+		text, err := strconv.Unquote(n.Value)
+		return text, n.Kind == token.STRING && err == nil
+	case *ast.BinaryExpr:
+		left, isLeft := literal(n.X)
+		right, isRight := literal(n.Y)
+		return left + right, n.Op == token.ADD && isLeft && isRight
+	}
+	return "", false
 }
 
 // verb is what fmt puts something for, in place of which a page has "…".
