@@ -10,6 +10,8 @@ import (
 	"github.com/devtun/devtun/cmd/cli/session"
 	"github.com/devtun/devtun/dns"
 	"github.com/devtun/devtun/dns/helper"
+	"github.com/devtun/devtun/dns/hostsfile"
+	"github.com/devtun/devtun/dns/loopback"
 	"github.com/devtun/devtun/intercept/plan"
 	"github.com/devtun/devtun/tunnel"
 	"github.com/devtun/devtun/tunnel/discovery"
@@ -33,9 +35,9 @@ const (
 type forwarder struct {
 	cluster  *cluster
 	selected *selection // at the start
-	hosts    *dns.Hosts
+	hosts    *hostsfile.File
 	tell     func(session.Event)
-	leases   *dns.Leases
+	leases   *loopback.Leases
 	pool     *tunnel.Pool
 	forwards *session.Session
 	orders   chan reselection
@@ -50,8 +52,8 @@ type reselection struct {
 
 // openForwarder prepares forwards on a machine, which stays the caller's. Nothing is
 // forwarded until follow, and the caller closes it after that.
-func (o *forwardOptions) openForwarder(cluster *cluster, selected *selection, hosts *dns.Hosts, machine *helper.Machine, tell func(session.Event)) (*forwarder, error) {
-	leases, err := dns.OpenLeases(dns.DefaultLeases())
+func (o *forwardOptions) openForwarder(cluster *cluster, selected *selection, hosts *hostsfile.File, machine *helper.Machine, tell func(session.Event)) (*forwarder, error) {
+	leases, err := loopback.OpenLeases(loopback.DefaultLeases())
 	if err != nil {
 		return nil, fmt.Errorf("open leases: %w", err)
 	}

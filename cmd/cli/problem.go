@@ -17,6 +17,7 @@ import (
 	"github.com/devtun/devtun/cmd/cli/command"
 	"github.com/devtun/devtun/cmd/cli/credential"
 	"github.com/devtun/devtun/cmd/cli/session"
+	"github.com/devtun/devtun/disk"
 	"github.com/devtun/devtun/dns"
 	"github.com/devtun/devtun/dns/helper"
 )
@@ -90,7 +91,7 @@ func (p *Problem) Unwrap() error { return p.Err }
 func diagnose(err error) *Problem {
 	var problem *Problem
 	var listen *dns.ListenError
-	var lock *dns.LockError
+	var lock *disk.LockError
 	var sudo *helper.SudoError
 	var start *command.StartError
 	var forbidden *command.ForbiddenError

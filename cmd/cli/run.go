@@ -15,8 +15,8 @@ import (
 	"github.com/devtun/devtun/cmd/cli/command"
 	"github.com/devtun/devtun/cmd/cli/credential"
 	"github.com/devtun/devtun/cmd/cli/status"
-	"github.com/devtun/devtun/dns"
 	"github.com/devtun/devtun/dns/helper"
+	"github.com/devtun/devtun/dns/hostsfile"
 )
 
 // Who is to see the names.
@@ -98,7 +98,7 @@ func defaultHosts() string {
 }
 
 func mayWriteHosts() bool {
-	hosts, err := dns.NewHosts("")
+	hosts, err := hostsfile.New("")
 	return err == nil && hosts.Writable() == nil
 }
 
@@ -216,7 +216,7 @@ func (n *names) file() string {
 }
 
 // open opens this machine for a session.
-func (n *names) open() (*dns.Hosts, *helper.Machine, error) {
+func (n *names) open() (*hostsfile.File, *helper.Machine, error) {
 	if n.private == nil {
 		return openMachine("", n.start)
 	}

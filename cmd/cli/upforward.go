@@ -10,8 +10,8 @@ import (
 
 	"github.com/devtun/devtun/cmd/cli/background"
 	"github.com/devtun/devtun/cmd/cli/session"
-	"github.com/devtun/devtun/dns"
 	"github.com/devtun/devtun/dns/helper"
+	"github.com/devtun/devtun/dns/hostsfile"
 	"github.com/devtun/devtun/tunnel/discovery"
 )
 
@@ -19,7 +19,7 @@ import (
 // helper may have cost a password.
 type heldMachine struct {
 	file    string // the hosts file
-	hosts   *dns.Hosts
+	hosts   *hostsfile.File
 	machine *helper.Machine
 }
 

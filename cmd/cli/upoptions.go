@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"github.com/devtun/devtun/cmd/cli/project"
-	"github.com/devtun/devtun/dns"
+	"github.com/devtun/devtun/proc"
 )
 
 // readProject reads the project file, and checks what can be checked without the
@@ -100,11 +100,11 @@ func parentOf(pid int) (string, error) {
 	if pid < 0 {
 		return "", usage(hint, "--ppid %d is no process", pid)
 	}
-	owner, err := dns.OwnerOf(pid)
+	owner, err := proc.Of(pid)
 	if err != nil {
 		return "", usage(hint, "--ppid %d: no such process", pid)
 	}
-	self, err := dns.Current()
+	self, err := proc.Self()
 	if err != nil {
 		return "", err
 	}
