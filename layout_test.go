@@ -28,6 +28,10 @@ var mayImport = map[string][]string{
 	"examples":  {},
 }
 
+// tools may be imported by every part. They import the standard library alone: the
+// agent links them.
+var tools = []string{"pause", "broadcast"}
+
 // mains says what a main may import beside cmd/cli.
 var mains = map[string][]string{"cmd/devtun-agent": {"intercept"}}
 
@@ -49,12 +53,23 @@ func TestImports(t *testing.T) {
 				continue
 			}
 			of, _, _ := strings.Cut(local, "/")
-			require.True(t, of == part || slices.Contains(allowed, of), "%s imports %s", file, imported)
+			require.True(t, of == part || slices.Contains(allowed, of) || slices.Contains(tools, of), "%s imports %s", file, imported)
 			require.False(t, part == "cmd" && local == "tunnel/tunneltest" && !strings.HasSuffix(file, "_test.go"), "%s imports %s", file, imported)
 		}
 	}
 	for _, part := range []string{"tunnel", "dns", "intercept", "cmd", "examples"} {
 		require.True(t, checked[part], "%s has no source", part)
+	}
+}
+
+func TestToolsImportNothing(t *testing.T) {
+	for file, imports := range sources(t) {
+		if !slices.Contains(tools, path.Dir(file)) || strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		for _, imported := range imports {
+			require.NotContains(t, imported, ".", file)
+		}
 	}
 }
 
