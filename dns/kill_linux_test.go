@@ -19,6 +19,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/devtun/devtun/pause"
 )
 
 // killRole sets and removes names until it is killed.
@@ -136,7 +138,7 @@ func killOne(path, state, way string, after time.Duration) error {
 		return err
 	}
 	_, err = output.Read(make([]byte, 1))
-	sleep(context.Background(), after)
+	pause.Sleep(context.Background(), after)
 	err = errors.Join(err, child.Process.Kill())
 	var ended *exec.ExitError
 	if wait := child.Wait(); !errors.As(wait, &ended) || ended.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
@@ -197,7 +199,7 @@ func (w *writers) add(line string, write func(path, text string) error) bool {
 			w.written.Add(1)
 			return true
 		}
-		sleep(context.Background(), time.Millisecond)
+		pause.Sleep(context.Background(), time.Millisecond)
 	}
 	w.failed.Store(true)
 	w.errs = append(w.errs, fmt.Errorf("write line %q: %w", line, cmp.Or(err, os.ErrDeadlineExceeded)))

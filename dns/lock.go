@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"time"
+
+	"github.com/devtun/devtun/pause"
 )
 
 // lockWait bounds the wait for other devtun processes. They hold the lock for
@@ -58,7 +60,7 @@ func waitLock(ctx context.Context, file *os.File) error {
 		if !errors.Is(err, errBusy) {
 			return fmt.Errorf("lock %s: %w", file.Name(), err)
 		}
-		if !sleep(ctx, look) {
+		if pause.Sleep(ctx, look) != nil {
 			return &LockError{Path: file.Name(), Holder: lockHolder(file), Err: context.Cause(ctx)}
 		}
 	}

@@ -8,6 +8,8 @@ import (
 	"io"
 	"os"
 	"time"
+
+	"github.com/devtun/devtun/pause"
 )
 
 // exclusiveWait bounds the wait for the others who have a file open that is to
@@ -60,7 +62,7 @@ func (d disk) openExclusive(ctx context.Context, path string) (file *os.File, er
 	ctx, cancel := context.WithTimeout(ctx, exclusiveWait)
 	defer cancel()
 	for tryLockContent(file) != nil || errors.Is(writeLease(file), errBusy) {
-		if !sleep(ctx, look) {
+		if pause.Sleep(ctx, look) != nil {
 			break // somebody keeps it open, an editor perhaps: go on without
 		}
 	}

@@ -7,6 +7,8 @@ import (
 	"io"
 	"os"
 	"time"
+
+	"github.com/devtun/devtun/pause"
 )
 
 // look is how long to wait between two looks at a file that others may write.
@@ -86,7 +88,7 @@ func (q *quiet) wait(ctx context.Context) error {
 		} else if !errors.Is(err, errBusy) {
 			return err
 		}
-		if !sleep(ctx, look) {
+		if pause.Sleep(ctx, look) != nil {
 			return errBusy
 		}
 	}
@@ -96,15 +98,3 @@ func (q *quiet) wait(ctx context.Context) error {
 func (q *quiet) undisturbed() bool { return !q.leased || leaseHeld(q.file) }
 
 func (q *quiet) close() { q.file.Close() } // and with it the lease
-
-// sleep waits for d and reports whether ctx is still on.
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
-	}
-}

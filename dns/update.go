@@ -9,6 +9,8 @@ import (
 	"io/fs"
 	"path/filepath"
 	"time"
+
+	"github.com/devtun/devtun/pause"
 )
 
 // updateTime bounds one update. It needs two looks at the file while nobody else
@@ -70,7 +72,7 @@ func (u *update) run(ctx context.Context) error {
 		case time.Now().After(end):
 			return cmp.Or(err, errRestless)
 		case missing:
-			sleep(ctx, look)
+			pause.Sleep(ctx, look)
 		}
 		if ctx.Err() != nil {
 			return ctx.Err()

@@ -6,6 +6,8 @@ import (
 	"os"
 	"slices"
 	"time"
+
+	"github.com/devtun/devtun/pause"
 )
 
 // A fight: another program takes our lines out again each time they are put
@@ -24,11 +26,12 @@ const (
 // Watch runs until ctx ends and returns its error.
 func (h *Hosts) Watch(ctx context.Context, every time.Duration, lost func(), shared func([]Shared)) error {
 	var (
-		seen  fs.FileInfo
-		last  time.Time
-		pause time.Duration
+		seen    fs.FileInfo
+		last    time.Time
+		first   = true
+		backoff = pause.Backoff{Min: every, Max: longest}
 	)
-	for sleep(ctx, every) {
+	for pause.Sleep(ctx, every) == nil {
 		info, err := os.Stat(h.path)
 		if err != nil || sameVersion(seen, info) {
 			continue // a file that is gone may come back; it is not made here
@@ -43,12 +46,13 @@ func (h *Hosts) Watch(ctx context.Context, every time.Duration, lost func(), sha
 			continue
 		}
 		if time.Since(last) > calm {
-			pause = 0
+			first = true
+			backoff.Reset()
 		}
-		if pause > 0 && !sleep(ctx, pause) {
+		if !first && backoff.Sleep(ctx) != nil {
 			break
 		}
-		pause = min(max(2*pause, every), longest)
+		first = false
 		last = time.Now()
 		seen = info // once for this version; what lost writes is another
 		lost()

@@ -7,6 +7,8 @@ import (
 	discoveryv1 "k8s.io/api/discovery/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/devtun/devtun/pause"
 )
 
 const (
@@ -28,12 +30,12 @@ func (s *Session) AwaitTraffic(ctx context.Context) error {
 	bound := time.Now().Add(arrivalBound)
 	for _, service := range s.config.Plan.Services {
 		for !s.arrived(ctx, service) && time.Now().Before(bound) {
-			if err := waitFor(ctx, nil, arrivalLook); err != nil {
+			if err := pause.Sleep(ctx, arrivalLook); err != nil {
 				return err
 			}
 		}
 	}
-	return waitFor(ctx, nil, proxyLag)
+	return pause.Sleep(ctx, proxyLag)
 }
 
 // arrived reports that a Service leads to the agents alone, or that this user may

@@ -12,6 +12,7 @@ import (
 
 	"github.com/devtun/devtun/intercept/plan"
 	"github.com/devtun/devtun/intercept/target"
+	"github.com/devtun/devtun/pause"
 )
 
 // WatchChanges tells, until ctx ends, when somebody else changes what the plan
@@ -96,7 +97,7 @@ func (s *Session) watchObject(ctx context.Context, o plan.Object, f *follower) {
 		case <-ctx.Done():
 			return
 		}
-		if waitFor(ctx, nil, s.pace.changeRest) != nil {
+		if pause.Sleep(ctx, s.pace.changeRest) != nil {
 			return
 		}
 		mu.Lock()

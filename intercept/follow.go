@@ -11,6 +11,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/watch"
+
+	"github.com/devtun/devtun/pause"
 )
 
 const (
@@ -44,13 +46,14 @@ type follower struct {
 // run calls changed with all objects, at first and at each change, one call at a
 // time, until ctx ends. While it fails, they stay as they were.
 func (f *follower) run(ctx context.Context, changed func(objects)) {
-	pause, failing := followMin, false
+	backoff, failing := pause.Backoff{Min: followMin, Max: followMax}, false
 	for ctx.Err() == nil {
 		err := f.once(ctx, changed, func() {
 			if failing {
 				f.trouble(nil)
 			}
-			pause, failing = followMin, false
+			failing = false
+			backoff.Reset()
 		})
 		if ctx.Err() != nil {
 			return
@@ -61,10 +64,9 @@ func (f *follower) run(ctx context.Context, changed func(objects)) {
 			}
 			failing = true
 		}
-		if waitFor(ctx, nil, pause) != nil {
+		if backoff.Sleep(ctx) != nil {
 			return
 		}
-		pause = min(2*pause, followMax)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/devtun/devtun/intercept/wire"
+	"github.com/devtun/devtun/pause"
 	"github.com/devtun/devtun/tunnel"
 )
 
@@ -50,13 +51,13 @@ func newLink(s *Session, pod *corev1.Pod) *link {
 // run keeps the link until its pod goes or ctx ends. The error is a refusal that
 // trying again would not change.
 func (l *link) run(ctx context.Context) error {
-	pause, patience := linkMin, l.of.pace.attempt
+	backoff, patience := pause.Backoff{Min: linkMin, Max: linkMax}, l.of.pace.attempt
 	for l.stays() {
 		session, err := l.connect(ctx, patience)
 		for session != nil {
 			began := time.Now()
 			if session, err = l.serve(ctx, session); time.Since(began) > stable {
-				pause = linkMin
+				backoff.Reset()
 			}
 			patience = l.of.pace.attempt
 		}
@@ -68,10 +69,10 @@ func (l *link) run(ctx context.Context) error {
 		}
 		l.note(err)
 		l.of.pods.again() // the pod may be gone, and the watch not know
-		if waitFor(ctx, l.changed, pause) != nil {
+		if pause.Until(ctx, l.changed, backoff.Next()) != nil {
 			return nil
 		}
-		pause, patience = min(2*pause, linkMax), min(2*patience, attemptMax)
+		patience = min(2*patience, attemptMax)
 	}
 	return nil
 }

@@ -98,7 +98,7 @@ func (s *Session) Linked() bool {
 // environment and files. It may end at any time; ask again then.
 func (s *Session) Agent(ctx context.Context) (*wire.Session, error) {
 	for {
-		news := s.news()
+		changed := s.changed.Wait()
 		s.mu.Lock()
 		session := s.heard()
 		s.mu.Unlock()
@@ -106,7 +106,7 @@ func (s *Session) Agent(ctx context.Context) (*wire.Session, error) {
 			return session, nil
 		}
 		select {
-		case <-news:
+		case <-changed:
 		case <-s.ended:
 			return nil, s.over()
 		case <-ctx.Done():

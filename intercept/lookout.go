@@ -10,6 +10,8 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
+
+	"github.com/devtun/devtun/pause"
 )
 
 // lookout asks, while agents are waited for, for what their pods do not say: the
@@ -37,7 +39,7 @@ func (l *lookout) run(ctx context.Context) {
 			l.askEvents(ctx, pod)
 		}
 		wake(l.news)
-		if waitFor(ctx, nil, l.of.pace.poll) != nil {
+		if pause.Sleep(ctx, l.of.pace.poll) != nil {
 			return
 		}
 	}

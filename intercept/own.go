@@ -50,12 +50,12 @@ func (s *Session) owns(object any) bool {
 // AwaitDeveloper waits until new connections to all ports go to the local process.
 func (s *Session) AwaitDeveloper(ctx context.Context) error {
 	for {
-		news := s.news()
+		changed := s.changed.Wait()
 		if s.allHere() {
 			return nil
 		}
 		select {
-		case <-news:
+		case <-changed:
 		case <-s.ended:
 			return s.over()
 		case <-ctx.Done():

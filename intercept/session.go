@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 
+	"github.com/devtun/devtun/broadcast"
 	"github.com/devtun/devtun/intercept/plan"
 	"github.com/devtun/devtun/intercept/wire"
 	"github.com/devtun/devtun/tunnel"
@@ -54,7 +55,7 @@ type Session struct {
 	links   map[types.UID]*link
 	noPods  error                       // why pods cannot be watched
 	found   map[plan.Object]ChangeEvent // what others have made of the Services and the workload
-	changed chan struct{}               // closed and renewed when one of the above changes
+	changed broadcast.Signal            // one of the above
 }
 
 // pace is how long things take, for tests to shorten.
@@ -86,17 +87,16 @@ func New(config Config) (*Session, error) {
 		return nil, err
 	}
 	s := &Session{
-		config:  config,
-		agent:   spec,
-		end:     wire.End{Name: config.Plan.Name, Identity: config.Plan.Identity, Log: config.Log},
-		events:  newQueue(config.Event),
-		pace:    usualPace,
-		ended:   make(chan struct{}),
-		seen:    make(map[string]*corev1.Pod),
-		links:   make(map[types.UID]*link),
-		found:   make(map[plan.Object]ChangeEvent),
-		changed: make(chan struct{}),
-		count:   counter{agents: make(map[string]wire.Counters)},
+		config: config,
+		agent:  spec,
+		end:    wire.End{Name: config.Plan.Name, Identity: config.Plan.Identity, Log: config.Log},
+		events: newQueue(config.Event),
+		pace:   usualPace,
+		ended:  make(chan struct{}),
+		seen:   make(map[string]*corev1.Pod),
+		links:  make(map[types.UID]*link),
+		found:  make(map[plan.Object]ChangeEvent),
+		count:  counter{agents: make(map[string]wire.Counters)},
 	}
 	for _, l := range config.Local {
 		if s.local(l.Port) != nil {
@@ -158,20 +158,12 @@ func (s *Session) over() error {
 	return errOver
 }
 
-// change makes a change under mu and wakes those who wait for news.
+// change makes a change under mu and wakes those who wait for one.
 func (s *Session) change(by func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	by()
-	close(s.changed)
-	s.changed = make(chan struct{})
-}
-
-// news is closed at the next change.
-func (s *Session) news() <-chan struct{} {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.changed
+	s.changed.Notify()
 }
 
 func (s *Session) tell(e Event) { s.events.put(e) }
@@ -182,19 +174,6 @@ func (s *Session) local(port int) *local {
 		if l.Port == port {
 			return l
 		}
-	}
-	return nil
-}
-
-// waitFor waits for news, or at most for a pause; the error is ctx's.
-func waitFor(ctx context.Context, news <-chan struct{}, pause time.Duration) error {
-	timer := time.NewTimer(pause)
-	defer timer.Stop()
-	select {
-	case <-news:
-	case <-timer.C:
-	case <-ctx.Done():
-		return context.Cause(ctx)
 	}
 	return nil
 }

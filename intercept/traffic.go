@@ -9,6 +9,7 @@ import (
 
 	"github.com/devtun/devtun/intercept/plan"
 	"github.com/devtun/devtun/intercept/wire"
+	"github.com/devtun/devtun/pause"
 )
 
 // settle is how long changes gather before they are told: an agent that has just
@@ -28,11 +29,11 @@ func (s *Session) watchTraffic(ctx context.Context) {
 	told := make(map[int]TrafficEvent)
 	for {
 		select {
-		case <-s.news():
+		case <-s.changed.Wait():
 		case <-ctx.Done():
 			return
 		}
-		if waitFor(ctx, nil, settle) != nil {
+		if pause.Sleep(ctx, settle) != nil {
 			return
 		}
 		s.mu.Lock()

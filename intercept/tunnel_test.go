@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/devtun/devtun/pause"
 	"github.com/devtun/devtun/tunnel"
 	"github.com/devtun/devtun/tunnel/tunneltest"
 )
@@ -78,7 +79,7 @@ func loseAPIConnection(t *testing.T, set func(*pace)) {
 	var mu sync.Mutex
 	var opened []*farConn
 	pool := tunnel.NewPool(func(ctx context.Context, pod tunnel.Pod) (io.ReadWriteCloser, error) {
-		if err := waitFor(ctx, nil, distance); err != nil {
+		if err := pause.Sleep(ctx, distance); err != nil {
 			return nil, err
 		}
 		conn, err := transport.Dial(ctx, pod)

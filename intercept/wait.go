@@ -29,7 +29,7 @@ func (s *Session) Await(ctx context.Context) error {
 
 	began, scheduled, said := time.Now(), time.Now(), ""
 	for {
-		news := s.news()
+		changed := s.changed.Wait()
 		usable, found := s.judge(look)
 		if usable >= s.agent.replicas {
 			return nil
@@ -46,7 +46,7 @@ func (s *Session) Await(ctx context.Context) error {
 			s.tell(Event{Progress: &ProgressEvent{Message: said}})
 		}
 		select {
-		case <-news:
+		case <-changed:
 		case <-look.news:
 		case <-time.After(s.pace.poll): // the bounds
 		case <-s.ended:

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/devtun/devtun/broadcast"
 )
 
 // Endpoint is a ready pod's port.
@@ -21,10 +23,10 @@ type Endpoints struct {
 	mu       sync.Mutex
 	ready    []Endpoint
 	affinity time.Duration
-	next     int           // whose turn it is
-	held     Endpoint      // what clients stick to under affinity …
-	until    time.Time     // … until then
-	changed  chan struct{} // closed and renewed at each change; nil until asked for
+	next     int       // whose turn it is
+	held     Endpoint  // what clients stick to under affinity …
+	until    time.Time // … until then
+	changed  broadcast.Signal
 }
 
 // Set replaces the set. A positive affinity is that of a service with
@@ -39,10 +41,7 @@ func (e *Endpoints) Set(ready []Endpoint, affinity time.Duration) {
 		return
 	}
 	e.ready = slices.Clone(ready)
-	if e.changed != nil {
-		close(e.changed)
-		e.changed = nil
-	}
+	e.changed.Notify()
 }
 
 // Len is the number of ready endpoints.
@@ -69,8 +68,5 @@ func (e *Endpoints) pick(tried map[Endpoint]bool) (endpoint Endpoint, ok bool, c
 			return endpoint, true, nil
 		}
 	}
-	if e.changed == nil {
-		e.changed = make(chan struct{})
-	}
-	return Endpoint{}, false, e.changed
+	return Endpoint{}, false, e.changed.Wait()
 }

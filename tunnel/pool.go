@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/devtun/devtun/broadcast"
 	"github.com/devtun/devtun/tunnel/mux"
 )
 
@@ -60,9 +61,9 @@ type Pool struct {
 type podPool struct {
 	sessions  []*pooled
 	attempts  []*attempt
-	sandboxes int           // of the pod's, that are known to be gone
-	lastOpen  time.Duration // what opening an API connection took last time
-	changed   chan struct{} // closed and renewed when there may be another choice
+	sandboxes int              // of the pod's, that are known to be gone
+	lastOpen  time.Duration    // what opening an API connection took last time
+	changed   broadcast.Signal // there may be another choice
 }
 
 // pooled is an API connection and what the pool has placed on it.
@@ -172,7 +173,7 @@ func (p *Pool) acquire(ctx context.Context, pod Pod) (*pooled, error) {
 			own = state.attempts[len(state.attempts)-1]
 		}
 
-		changed := state.changed
+		changed := state.changed.Wait()
 		p.mu.Unlock()
 		var err error
 		select {
@@ -241,7 +242,7 @@ func (l *place) Release() {
 	l.session.used = time.Now()
 	if state, ok := p.pods[l.pod]; ok {
 		p.tidy(state, l.session)
-		state.wake()
+		state.changed.Notify()
 	}
 }
 
@@ -263,7 +264,7 @@ func (l *place) Outlived() {
 			p.tidy(state, session)
 		}
 	}
-	state.wake()
+	state.changed.Notify()
 }
 
 // tidy ends session if it is of no more use. Call it with mu held.
@@ -297,24 +298,18 @@ func (p *Pool) attempt(pod Pod) *attempt {
 		}
 		a.err = err
 		close(a.done)
-		state.wake()
+		state.changed.Notify()
 	})
 	return a
 }
 
 var errNoAnswer = fmt.Errorf("the API server did not answer within %v", dialTimeout)
 
-// wake lets those who wait look again. Call it with mu held.
-func (s *podPool) wake() {
-	close(s.changed)
-	s.changed = make(chan struct{})
-}
-
 // pod returns the state of pod, made anew if need be. Call it with mu held.
 func (p *Pool) pod(pod Pod) *podPool {
 	state, ok := p.pods[pod]
 	if !ok {
-		state = &podPool{changed: make(chan struct{})}
+		state = new(podPool)
 		p.pods[pod] = state
 	}
 	return state

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/devtun/devtun/pause"
 	"github.com/devtun/devtun/tunnel/relay"
 )
 
@@ -71,7 +72,7 @@ func (p *Port) Serve(ctx context.Context, listener net.Listener) error {
 			return nil
 		case err != nil:
 			// Too many open files, most likely: let some of them be closed.
-			if errors.Is(err, net.ErrClosed) || wait(ctx, acceptPause, nil) != nil {
+			if errors.Is(err, net.ErrClosed) || pause.Sleep(ctx, acceptPause) != nil {
 				return fmt.Errorf("accept: %w", err)
 			}
 			continue

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/devtun/devtun/pause"
 	"github.com/devtun/devtun/tunnel/relay"
 )
 
@@ -168,8 +169,8 @@ func (r *replay) during(ctx context.Context, work func(context.Context)) {
 }
 
 // wait is a waiter.
-func (r *replay) wait(ctx context.Context, pause time.Duration, changed <-chan struct{}) (err error) {
-	r.during(ctx, func(ctx context.Context) { err = wait(ctx, pause, changed) })
+func (r *replay) wait(ctx context.Context, changed <-chan struct{}, most time.Duration) (err error) {
+	r.during(ctx, func(ctx context.Context) { err = pause.Until(ctx, changed, most) })
 	return err
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/devtun/devtun/cmd/cli/status"
 	"github.com/devtun/devtun/dns"
 	"github.com/devtun/devtun/dns/helper"
+	"github.com/devtun/devtun/pause"
 )
 
 const (
@@ -136,9 +137,7 @@ func followTracker(ctx context.Context, view *status.Tracker, tell func(status.S
 		case <-ctx.Done():
 			return
 		}
-		select { // many changes come together
-		case <-time.After(changeRest):
-		case <-ctx.Done():
+		if pause.Sleep(ctx, changeRest) != nil { // many changes come together
 			return
 		}
 	}

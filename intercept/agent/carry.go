@@ -6,6 +6,7 @@ import (
 	"net"
 	"time"
 
+	"github.com/devtun/devtun/pause"
 	"github.com/devtun/devtun/tunnel/relay"
 )
 
@@ -47,8 +48,9 @@ func (a *Agent) carry(ctx context.Context, port Port, h *held) error {
 	patience := time.Duration(a.Config.Hold)
 	since := time.Now()
 	fellBack, waited := false, false
-	for pause := retryMin; ; pause = min(2*pause, retryMax) {
-		news := a.news()
+	backoff := pause.Backoff{Min: retryMin, Max: retryMax}
+	for {
+		changed := a.changed.Wait()
 		if waited && gone(h.client.TCPConn) {
 			return errLeft
 		}
@@ -70,31 +72,18 @@ func (a *Agent) carry(ctx context.Context, port Port, h *held) error {
 		if a.isDraining() {
 			return errNobody // its client finds the workload when it tries again
 		}
+		again := pause.Forever
+		if fellBack {
+			again = backoff.Next()
+		}
 		holdCtx, cancel := context.WithDeadlineCause(ctx, since.Add(patience), errNobody)
-		err := waitFor(holdCtx, news, pause, fellBack)
+		err := pause.Until(holdCtx, changed, again)
 		cancel()
 		if err != nil {
 			return err
 		}
 		waited = true
 	}
-}
-
-// waitFor waits for news, or, if again, at most for a pause.
-func waitFor(ctx context.Context, news <-chan struct{}, pause time.Duration, again bool) error {
-	var passed <-chan time.Time
-	if again {
-		timer := time.NewTimer(pause)
-		defer timer.Stop()
-		passed = timer.C
-	}
-	select {
-	case <-news:
-	case <-passed:
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-	return nil
 }
 
 // outcome is what became of a connection that was offered to the developer's side.
@@ -161,12 +150,13 @@ func (a *Agent) toOrigin(ctx context.Context, port Port, h *held, fellBack bool)
 func (a *Agent) dialOrigin(ctx context.Context, origin string) (*net.TCPConn, error) {
 	ctx, cancel := context.WithTimeout(ctx, originPatience)
 	defer cancel()
-	for pause := retryMin; ; pause = min(2*pause, retryMax) {
+	backoff := pause.Backoff{Min: retryMin, Max: retryMax}
+	for {
 		conn, err := a.Dial(ctx, "tcp", origin)
 		if err == nil {
 			return conn.(*net.TCPConn), nil
 		}
-		if waitFor(ctx, nil, pause, true) != nil {
+		if backoff.Sleep(ctx) != nil {
 			return nil, err
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/devtun/devtun/intercept/plan"
+	"github.com/devtun/devtun/pause"
 )
 
 const (
@@ -40,7 +41,7 @@ func (a *Agent) isDraining() bool {
 func (a *Agent) moveClients(ctx context.Context) {
 	var since time.Time // that some are to move; zero if none are
 	for {
-		news := a.news()
+		changed := a.changed.Wait()
 		moving := slices.DeleteFunc(a.clients.all(), func(c *client) bool { return !a.misplaced(c) })
 		switch {
 		case len(moving) == 0:
@@ -51,11 +52,11 @@ func (a *Agent) moveClients(ctx context.Context) {
 		for _, c := range moving {
 			c.move(a.Rest)
 		}
-		pause := drainTick
+		next := drainTick
 		if !a.isDraining() && (since.IsZero() || time.Since(since) > hurry) {
-			pause = lookAgain
+			next = lookAgain
 		}
-		if waitFor(ctx, news, pause, true) != nil {
+		if pause.Until(ctx, changed, next) != nil {
 			return
 		}
 	}

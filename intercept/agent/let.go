@@ -4,6 +4,8 @@ import (
 	"context"
 	"io"
 	"time"
+
+	"github.com/devtun/devtun/pause"
 )
 
 // A client that keeps its connection must not lose a request because the
@@ -65,7 +67,7 @@ func (a *Agent) mayGoOn(ctx context.Context, d *developer, port Port, c *client)
 	ctx, cancel := context.WithTimeout(ctx, noticeTime)
 	defer cancel()
 	for ctx.Err() == nil {
-		news := a.news()
+		changed := a.changed.Wait()
 		if now, _ := a.routes(port); now != d {
 			return true
 		}
@@ -77,7 +79,7 @@ func (a *Agent) mayGoOn(ctx context.Context, d *developer, port Port, c *client)
 			now, _ := a.routes(port)
 			return now != d
 		}
-		waitFor(ctx, news, 0, false)
+		pause.Until(ctx, changed, pause.Forever)
 	}
 	return false
 }

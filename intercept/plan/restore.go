@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"slices"
 	"time"
+
+	"github.com/devtun/devtun/pause"
 )
 
 // Ref names an intercept.
@@ -86,7 +88,7 @@ func (r Restorer) restore(ctx context.Context, p *Plan, uid string) (*Report, er
 		// The agents, and their way to the origin, stay as they are until no new
 		// connection comes to them: also when it was somebody else who undid the
 		// swap, for that may have been just now.
-		if err := rest(ctx, time.Duration(p.Settle)); err != nil {
+		if err := pause.Sleep(ctx, time.Duration(p.Settle)); err != nil {
 			return report, fmt.Errorf("wait until the swap is undone everywhere: %w", err)
 		}
 	}
@@ -167,7 +169,8 @@ func undoAll(ctx context.Context, client *Client, report *Report) error {
 // another intercept's undo is left alone. So, however long this process is held up,
 // it cannot undo the swap of a later intercept.
 func undo(ctx context.Context, client *Client, identity string, step Step) (undone bool, conflicts []Conflict, err error) {
-	for refusedAt, pause := "", firstPause; ; pause = min(2*pause, longestPause) {
+	refusedAt, backoff := "", newBackoff()
+	for {
 		object, err := client.send(ctx, Request{Method: http.MethodGet, Path: objectPath(step.Undo.Path)})
 		if refused(err, http.StatusNotFound) {
 			return false, nil, nil
@@ -206,7 +209,7 @@ func undo(ctx context.Context, client *Client, identity string, step Step) (undo
 			return false, nil, err // refused for what it is
 		}
 		refusedAt = found.ResourceVersion
-		if err := rest(ctx, pause); err != nil {
+		if err := backoff.Sleep(ctx); err != nil {
 			return false, nil, err
 		}
 	}

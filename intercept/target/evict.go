@@ -15,6 +15,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/devtun/devtun/intercept/plan"
+	"github.com/devtun/devtun/pause"
 )
 
 const (
@@ -179,11 +180,11 @@ func (e *eviction) evict(ctx context.Context, pod *corev1.Pod) (*Stayed, error) 
 			e.patience = 0 // one try for each of the others
 			return &Stayed{Protected, Note{object, fmt.Sprintf("%s may not be evicted now (%v): %s", object, err, noMoving), ""}}, nil
 		}
-		pause := podsEvery
+		again := podsEvery
 		if seconds, asked := apierrors.SuggestsClientDelay(err); asked {
-			pause = max(pause, min(time.Duration(seconds)*time.Second, e.patience/4))
+			again = max(again, min(time.Duration(seconds)*time.Second, e.patience/4))
 		}
-		if err := wait(ctx, pause); err != nil {
+		if err := pause.Sleep(ctx, again); err != nil {
 			return nil, fmt.Errorf("evict %s: %w", object, err)
 		}
 	}
@@ -218,21 +219,9 @@ func (e *eviction) await(ctx context.Context, wanted func([]corev1.Pod) bool) (b
 		if wanted(pods) {
 			return true, nil
 		}
-		if err := wait(ctx, podsEvery); err != nil {
+		if err := pause.Sleep(ctx, podsEvery); err != nil {
 			return false, fmt.Errorf("wait for the origin's pods: %w", err)
 		}
 	}
 	return false, nil
-}
-
-// wait waits, or returns why ctx has ended.
-func wait(ctx context.Context, pause time.Duration) error {
-	timer := time.NewTimer(pause)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

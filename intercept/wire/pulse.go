@@ -6,6 +6,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/devtun/devtun/broadcast"
 )
 
 const (
@@ -39,11 +41,11 @@ type pulse struct {
 	n      uint64               // of the last beat
 	sentAt map[uint64]time.Time // beats without an echo
 	answer uint64               // the highest echo
-	news   chan struct{}        // closed and replaced at each echo
+	echoes broadcast.Signal
 }
 
 func newPulse(s *Session) *pulse {
-	p := &pulse{session: s, silence: silence, sentAt: make(map[uint64]time.Time), news: make(chan struct{})}
+	p := &pulse{session: s, silence: silence, sentAt: make(map[uint64]time.Time)}
 	p.present.Store(true)
 	return p
 }
@@ -111,8 +113,7 @@ func (p *pulse) echoed(n uint64) {
 		}
 	}
 	p.answer = max(p.answer, n)
-	close(p.news)
-	p.news = make(chan struct{})
+	p.echoes.Notify()
 }
 
 // sync waits until the far side has answered a beat sent now: whatever it said
@@ -121,13 +122,13 @@ func (p *pulse) sync(ctx context.Context) error {
 	n := p.beat()
 	for {
 		p.mu.Lock()
-		answered, news := p.answer >= n, p.news
+		answered, echoed := p.answer >= n, p.echoes.Wait()
 		p.mu.Unlock()
 		if answered {
 			return nil
 		}
 		select {
-		case <-news:
+		case <-echoed:
 		case <-p.session.ended:
 			return p.session.lost()
 		case <-ctx.Done():

@@ -247,7 +247,6 @@ func (s *Session) told(id uint32) {
 	p.lane.pings--
 	p.lane.since = time.Now()
 	p.lane.handled = max(p.lane.handled, p.after)
-	close(s.answered)
-	s.answered = make(chan struct{})
+	s.answered.Notify()
 	s.room.Broadcast()
 }

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/moby/spdystream/spdy"
+
+	"github.com/devtun/devtun/broadcast"
 )
 
 const (
@@ -71,9 +73,9 @@ type Session struct {
 	room      *sync.Cond // on mu: a lane may have room
 	pings     map[uint32]probe
 	nextPing  uint32
-	pinged    int           // pings sent, the far side's own sent back included
-	asking    bool          // pings are about to be sent
-	answered  chan struct{} // closed, and made anew, when a ping is answered
+	pinged    int              // pings sent, the far side's own sent back included
+	asking    bool             // pings are about to be sent
+	answered  broadcast.Signal // of a ping
 	goingAway bool
 	err       error // why the session ended
 
@@ -93,7 +95,6 @@ func New(conn io.ReadWriteCloser) *Session {
 		nextPing: 1, // and so have its pings
 		streams:  make(map[spdy.StreamId]*Stream),
 		pings:    make(map[uint32]probe),
-		answered: make(chan struct{}),
 		ending:   make(chan struct{}),
 		done:     make(chan struct{}),
 	}
@@ -179,7 +180,7 @@ func (s *Session) synStreams(headers []http.Header) ([]*Stream, error) {
 // due, and is content if none is.
 func (s *Session) Ping(ctx context.Context) error {
 	s.mu.Lock()
-	answered, may, due := s.answered, s.mayAsk(), s.allAsked()
+	answered, may, due := s.answered.Wait(), s.mayAsk(), s.allAsked()
 	s.mu.Unlock()
 	switch {
 	case may:
