@@ -97,7 +97,7 @@ func (s *Session) watchObject(ctx context.Context, o plan.Object, f *follower) {
 		case <-ctx.Done():
 			return
 		}
-		if pause.Sleep(ctx, s.pace.changeRest) != nil {
+		if pause.Sleep(ctx, s.timing.changeRest) != nil {
 			return
 		}
 		mu.Lock()

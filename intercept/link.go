@@ -51,7 +51,7 @@ func newLink(s *Session, pod *corev1.Pod) *link {
 // run keeps the link until its pod goes or ctx ends. The error is a refusal that
 // trying again would not change.
 func (l *link) run(ctx context.Context) error {
-	backoff, patience := pause.Backoff{Min: linkMin, Max: linkMax}, l.of.pace.attempt
+	backoff, patience := pause.Backoff{Min: linkMin, Max: linkMax}, l.of.timing.attempt
 	for l.stays() {
 		session, err := l.connect(ctx, patience)
 		for session != nil {
@@ -59,7 +59,7 @@ func (l *link) run(ctx context.Context) error {
 			if session, err = l.serve(ctx, session); time.Since(began) > stable {
 				backoff.Reset()
 			}
-			patience = l.of.pace.attempt
+			patience = l.of.timing.attempt
 		}
 		if ctx.Err() != nil {
 			return nil

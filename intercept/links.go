@@ -96,23 +96,12 @@ func (s *Session) Linked() bool {
 
 // Agent waits for an agent that is connected, and returns its session: to ask for
 // environment and files. It may end at any time; ask again then.
-func (s *Session) Agent(ctx context.Context) (*wire.Session, error) {
-	for {
-		changed := s.changed.Wait()
-		s.mu.Lock()
-		session := s.heard()
-		s.mu.Unlock()
-		if session != nil {
-			return session, nil
-		}
-		select {
-		case <-changed:
-		case <-s.ended:
-			return nil, s.over()
-		case <-ctx.Done():
-			return nil, context.Cause(ctx)
-		}
-	}
+func (s *Session) Agent(ctx context.Context) (session *wire.Session, err error) {
+	err = s.await(ctx, func() bool {
+		session = s.heard()
+		return session != nil
+	})
+	return session, err
 }
 
 // heard is the session of an agent that is connected and not silent; nil is none.

@@ -7,7 +7,6 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 
 	"github.com/devtun/devtun/intercept/plan"
-	"github.com/devtun/devtun/intercept/wire"
 )
 
 // WatchOwn calls gone, one call at a time, whenever the stored plan, the agents'
@@ -45,32 +44,4 @@ func (s *Session) owns(object any) bool {
 	}
 	found, err := meta.Accessor(object)
 	return err == nil && found.GetDeletionTimestamp() == nil && found.GetAnnotations()[plan.IdentityAnnotation] == s.config.Plan.Identity
-}
-
-// AwaitDeveloper waits until new connections to all ports go to the local process.
-func (s *Session) AwaitDeveloper(ctx context.Context) error {
-	for {
-		changed := s.changed.Wait()
-		if s.allHere() {
-			return nil
-		}
-		select {
-		case <-changed:
-		case <-s.ended:
-			return s.over()
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-	}
-}
-
-func (s *Session) allHere() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, l := range s.locals {
-		if now, _ := s.traffic(l.Local); now.To != wire.ToDeveloper {
-			return false
-		}
-	}
-	return true
 }

@@ -23,7 +23,7 @@ func (l *link) serve(ctx context.Context, session *wire.Session) (*wire.Session,
 	for {
 		var stuck <-chan time.Time
 		if !session.Present() {
-			timer := time.NewTimer(l.of.pace.stuck)
+			timer := time.NewTimer(l.of.timing.stuck)
 			defer timer.Stop()
 			stuck = timer.C
 		}
@@ -67,7 +67,7 @@ func (l *link) second(ctx context.Context, first *wire.Session, heard <-chan str
 // insist tries to connect until ctx ends, or there is no use; it returns nil then.
 func (l *link) insist(ctx context.Context) *wire.Session {
 	backoff := pause.Backoff{Min: linkMin, Max: linkMax}
-	patience := l.of.pace.attempt / 2 // the pool may know no better than the first's API connection
+	patience := l.of.timing.attempt / 2 // the pool may know no better than the first's API connection
 	for {
 		session, err := l.connect(ctx, patience)
 		if session != nil {

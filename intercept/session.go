@@ -15,6 +15,7 @@ import (
 
 	"github.com/devtun/devtun/broadcast"
 	"github.com/devtun/devtun/intercept/plan"
+	"github.com/devtun/devtun/intercept/rollout"
 	"github.com/devtun/devtun/intercept/wire"
 	"github.com/devtun/devtun/tunnel"
 )
@@ -44,7 +45,7 @@ type Session struct {
 	locals []*local // by Config.Local
 	events *queue
 	pods   *follower
-	pace   pace
+	timing timing
 	count  counter
 
 	ended chan struct{} // closed once err is set
@@ -58,25 +59,19 @@ type Session struct {
 	changed broadcast.Signal            // one of the above
 }
 
-// pace is how long things take, for tests to shorten.
-type pace struct {
+// timing is how long things take, for tests to shorten.
+type timing struct {
 	stuck      time.Duration // a silent session before another is tried
 	attempt    time.Duration // the first attempt to connect
-	poll       time.Duration // between two looks at the agent's Deployment
-	schedule   time.Duration // a pod may be unschedulable
-	scaleUp    time.Duration // likewise, if a node is being added for it
-	start      time.Duration // a pod may take to start, once scheduled
 	changeRest time.Duration // a foreign change stands before it is told
+	rollout    rollout.Timing
 }
 
-var usualPace = pace{
+var usualTiming = timing{
 	stuck:      3 * time.Second,
 	attempt:    2 * time.Second,
-	poll:       500 * time.Millisecond,
-	schedule:   30 * time.Second,
-	scaleUp:    5 * time.Minute,
-	start:      2 * time.Minute,
 	changeRest: 300 * time.Millisecond,
+	rollout:    rollout.UsualTiming,
 }
 
 // New prepares a session. It fails if the plan does not describe an agent, or a
@@ -91,7 +86,7 @@ func New(config Config) (*Session, error) {
 		agent:  spec,
 		end:    wire.End{Name: config.Plan.Name, Identity: config.Plan.Identity, Log: config.Log},
 		events: newQueue(config.Event),
-		pace:   usualPace,
+		timing: usualTiming,
 		ended:  make(chan struct{}),
 		seen:   make(map[string]*corev1.Pod),
 		links:  make(map[types.UID]*link),

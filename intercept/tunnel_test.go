@@ -65,11 +65,11 @@ func (c *farConn) Close() error {
 // The laptop wakes in another network: what was open is dead, and never says so.
 func TestADeadAPIConnection(t *testing.T) {
 	t.Parallel()
-	loseAPIConnection(t, func(p *pace) { p.stuck, p.attempt = 500*time.Millisecond, 500*time.Millisecond })
+	loseAPIConnection(t, func(t *timing) { t.stuck, t.attempt = 500*time.Millisecond, 500*time.Millisecond })
 }
 
-// loseAPIConnection has a session with another pace lose its API connection.
-func loseAPIConnection(t *testing.T, set func(*pace)) {
+// loseAPIConnection has a session with other times lose its API connection.
+func loseAPIConnection(t *testing.T, set func(*timing)) {
 	w := newWorld(t, 1)
 	one := w.start("one")
 	server := tunneltest.NewServer(t)
@@ -95,7 +95,7 @@ func loseAPIConnection(t *testing.T, set func(*pace)) {
 	defer pool.Close()
 	s, err := New(Config{Client: w.client, Dial: pool.Dial, Plan: w.plan, Local: []Local{toLocal(t)}, Event: w.told.event})
 	require.NoError(t, err)
-	set(&s.pace)
+	set(&s.timing)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- s.Run(ctx) }()
