@@ -68,7 +68,7 @@ func (l *link) run(ctx context.Context) error {
 			return fmt.Errorf("agent %s: %w", l.pod.Name, err)
 		}
 		l.note(err)
-		l.of.pods.again() // the pod may be gone, and the watch not know
+		l.of.pods.Again() // the pod may be gone, and the watch not know
 		if pause.Until(ctx, l.changed, backoff.Next()) != nil {
 			return nil
 		}

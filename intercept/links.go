@@ -6,23 +6,21 @@ import (
 	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 
+	"github.com/devtun/devtun/intercept/objects"
 	"github.com/devtun/devtun/intercept/wire"
 	"github.com/devtun/devtun/tunnel"
 )
 
-// followPods is what knows the agent's pods.
-func (s *Session) followPods() *follower {
+// watchPods is what knows the agent's pods.
+func (s *Session) watchPods() *objects.Watcher {
 	api := s.config.Client.CoreV1().Pods(s.config.Plan.Namespace)
-	return &follower{
-		what: "the agent's pods",
-		list: func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
-			return api.List(ctx, options)
-		},
-		watch:   api.Watch,
-		options: metav1.ListOptions{LabelSelector: s.agent.selector},
-		trouble: func(err error) {
+	return &objects.Watcher{
+		What:    "the agent's pods",
+		List:    listing(api.List),
+		Watch:   api.Watch,
+		Options: metav1.ListOptions{LabelSelector: s.agent.selector},
+		Failing: func(err error) {
 			s.trouble(err)
 			s.change(func() { s.noPods = err })
 		},
@@ -41,7 +39,7 @@ func (s *Session) trouble(err error) {
 
 // setPods takes note of the agent's pods: new ones get a link, and links learn
 // that their pod has changed.
-func (s *Session) setPods(ctx context.Context, group *errgroup.Group, all objects) {
+func (s *Session) setPods(ctx context.Context, group *errgroup.Group, all objects.ByName) {
 	s.change(func() {
 		clear(s.seen)
 		for name, object := range all {

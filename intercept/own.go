@@ -6,6 +6,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/meta"
 
+	"github.com/devtun/devtun/intercept/objects"
 	"github.com/devtun/devtun/intercept/plan"
 )
 
@@ -25,7 +26,7 @@ func (s *Session) WatchOwn(ctx context.Context, gone func(plan.Object)) {
 	defer watching.Wait()
 	for _, o := range own {
 		watching.Go(func() {
-			s.followObject(o).run(ctx, func(all objects) {
+			s.watcher(o).Run(ctx, func(all objects.ByName) {
 				if s.owns(all[o.Name]) {
 					return
 				}

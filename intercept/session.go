@@ -14,6 +14,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/devtun/devtun/broadcast"
+	"github.com/devtun/devtun/intercept/objects"
 	"github.com/devtun/devtun/intercept/plan"
 	"github.com/devtun/devtun/intercept/rollout"
 	"github.com/devtun/devtun/intercept/wire"
@@ -44,7 +45,7 @@ type Session struct {
 	end    wire.End
 	locals []*local // by Config.Local
 	events *queue
-	pods   *follower
+	pods   *objects.Watcher
 	timing timing
 	count  counter
 
@@ -106,7 +107,7 @@ func New(config Config) (*Session, error) {
 		}
 		s.locals = append(s.locals, watched)
 	}
-	s.pods = s.followPods()
+	s.pods = s.watchPods()
 	return s, nil
 }
 
@@ -129,7 +130,7 @@ func (s *Session) Run(ctx context.Context) error {
 		return nil
 	})
 	group.Go(func() error {
-		s.pods.run(ctx, func(all objects) { s.setPods(ctx, group, all) })
+		s.pods.Run(ctx, func(all objects.ByName) { s.setPods(ctx, group, all) })
 		return nil
 	})
 	err := group.Wait()
