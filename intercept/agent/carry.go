@@ -34,7 +34,7 @@ func (a *Agent) serve(ctx context.Context, port Port, conn *net.TCPConn) {
 	a.clients.add(c)
 	defer a.clients.remove(c)
 	defer c.Close()
-	if err := a.carry(ctx, port, hold(c)); err != nil {
+	if err := a.carry(ctx, port, newRewindable(c)); err != nil {
 		c.Abort()
 		a.counts.failed()
 		a.Log.Warn("connection failed", "port", port.Port, "client", conn.RemoteAddr().String(), "error", err)
@@ -44,18 +44,18 @@ func (a *Agent) serve(ctx context.Context, port Port, conn *net.TCPConn) {
 
 // carry gives the connection to whoever takes it, and copies until it ends. It
 // fails if nobody does.
-func (a *Agent) carry(ctx context.Context, port Port, h *held) error {
+func (a *Agent) carry(ctx context.Context, port Port, r rewindable) error {
 	patience := time.Duration(a.Config.Hold)
 	since := time.Now()
 	fellBack, waited := false, false
 	backoff := pause.Backoff{Min: retryMin, Max: retryMax}
 	for {
 		changed := a.changed.Wait()
-		if waited && gone(h.client.TCPConn) {
+		if waited && gone(r.client.TCPConn) {
 			return errLeft
 		}
 		if d, why := a.routes(port); d != nil {
-			switch a.toDeveloper(ctx, d, port, h) {
+			switch a.toDeveloper(ctx, d, port, r) {
 			case carried:
 				return nil
 			case let:
@@ -67,7 +67,7 @@ func (a *Agent) carry(ctx context.Context, port Port, h *held) error {
 			a.Log.Debug("connection held", "port", port.Port, "why", why)
 		}
 		if port.Origin != "" {
-			return a.toOrigin(ctx, port, h, fellBack)
+			return a.toOrigin(ctx, port, r, fellBack)
 		}
 		if a.isDraining() {
 			return errNobody // its client finds the workload when it tries again
@@ -97,50 +97,50 @@ const (
 
 // toDeveloper offers the connection to the developer's side, and carries it if
 // that takes it.
-func (a *Agent) toDeveloper(ctx context.Context, d *developer, port Port, h *held) outcome {
-	o, done, err := d.offer(ctx, port.Port, h)
+func (a *Agent) toDeveloper(ctx context.Context, d *developer, port Port, r rewindable) outcome {
+	o, done, err := d.offer(ctx, port.Port, r)
 	defer done()
 	if err != nil {
 		a.Log.Debug("developer did not take connection", "port", port.Port, "error", err)
 		return notTaken
 	}
 	defer o.Close()
-	_, ending := relay.CopyLean(ctx, h, o)
-	if !o.taken.Load() && h.rewind() && !h.lost() {
+	_, ending := relay.CopyLean(ctx, r, o)
+	if !o.taken.Load() && r.Rewind() && !r.Failed() {
 		a.Log.Debug("developer did not take connection", "port", port.Port, "error", o.err)
 		return notTaken
 	}
 	if o.taken.Load() {
 		a.counts.developer()
 	}
-	if h.client.isLet() && a.mayGoOn(ctx, d, port, h.client) {
+	if r.client.isLet() && a.mayGoOn(ctx, d, port, r.client) {
 		done() // lest it be recalled once more
-		h.again()
+		r.again()
 		return let
 	}
-	if h.client.isLet() && ending.Err == nil && ctx.Err() == nil {
-		h.client.bidFarewell()
+	if r.client.isLet() && ending.Err == nil && ctx.Err() == nil {
+		r.client.bidFarewell()
 		return carried
 	}
 	if ending.Err != nil {
-		h.client.Abort()
+		r.client.Abort()
 		a.Log.Debug("connection broke off", "port", port.Port, "error", ending.Err)
 	}
 	return carried
 }
 
 // toOrigin carries the connection to the origin.
-func (a *Agent) toOrigin(ctx context.Context, port Port, h *held, fellBack bool) error {
+func (a *Agent) toOrigin(ctx context.Context, port Port, r rewindable, fellBack bool) error {
 	conn, err := a.dialOrigin(ctx, port.Origin)
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
 	a.counts.origin(fellBack)
-	h.bind()
-	h.client.atOrigin.Store(true)
-	if _, ending := relay.CopyLean(ctx, h, relay.TCP{TCPConn: conn}); ending.Err != nil {
-		h.client.Abort()
+	r.Bind()
+	r.client.atOrigin.Store(true)
+	if _, ending := relay.CopyLean(ctx, r, relay.TCP{TCPConn: conn}); ending.Err != nil {
+		r.client.Abort()
 		a.Log.Debug("connection broke off", "port", port.Port, "error", ending.Err)
 	}
 	return nil
