@@ -21,13 +21,13 @@ func TestTheCrowdSharesButForThoseThatTakeNoMore(t *testing.T) {
 		return session
 	}
 	for range sessionsCrowd - 1 {
-		open(mux.Lanes)
+		open(mux.Workers)
 	}
 	best, live := state.best()
 	require.Nil(t, best, "all are full, and there are few")
 	require.Zero(t, live, "so another is opened")
 
-	last := open(mux.Lanes)
+	last := open(mux.Workers)
 	best, live = state.best()
 	require.NotNil(t, best, "from here on full ones are shared")
 	require.Equal(t, sessionsCrowd, live, "and none is opened")

@@ -16,7 +16,7 @@ import (
 const (
 	// sessionsPerPod is how many API connections to one pod are opened for
 	// small talk. Connections on one share its stalls, so each gets one of its own
-	// up to here. Those that carry bulk data, or mux.Lanes connections, are not
+	// up to here. Those that carry bulk data, or mux.Workers connections, are not
 	// counted and take no more, until there are sessionsCrowd in all: from there on
 	// they are shared beyond that, and no more are opened.
 	//
@@ -201,7 +201,7 @@ func (p *Pool) acquire(ctx context.Context, pod Pod) (*pooled, error) {
 func (s *podPool) best() (best *pooled, live int) {
 	crowded := len(s.sessions) >= sessionsCrowd
 	for _, session := range s.sessions {
-		full := session.Busy() || session.streams >= mux.Lanes
+		full := session.Busy() || session.streams >= mux.Workers
 		if !session.Usable() || session.Stalled() || full && !crowded {
 			continue
 		}

@@ -160,9 +160,9 @@ func (st *Stream) Write(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, st.toSend(0)
 	}
-	st.session.takeRoom(st)
+	st.session.acquire(st)
 	if err := st.toSend(len(p)); err != nil {
-		st.session.giveRoom(st)
+		st.session.release(st)
 		return 0, err
 	}
 	if err := st.session.writeFrame(st.id, &spdy.DataFrame{StreamId: st.id, Data: p}); err != nil {
@@ -223,7 +223,7 @@ func (st *Stream) Reset() {
 }
 
 // Forsake says that the far side takes nothing more: writes fail with
-// net.ErrClosed, one that waits for room among them.
+// net.ErrClosed, one that waits for a slot among them.
 func (st *Stream) Forsake() {
 	st.forsaken.Store(true)
 	st.session.wake()
