@@ -58,7 +58,7 @@ func (a *Agent) carry(ctx context.Context, port Port, r rewindable) error {
 			switch a.toDeveloper(ctx, d, port, r) {
 			case carried:
 				return nil
-			case let:
+			case rerouted:
 				since, waited = time.Now(), false
 				continue
 			}
@@ -92,7 +92,7 @@ type outcome int
 const (
 	carried  outcome = iota // to its end
 	notTaken                // it is as it was
-	let                     // go between two requests: it is to be carried anew
+	rerouted                // between two requests: it is to be carried anew
 )
 
 // toDeveloper offers the connection to the developer's side, and carries it if
@@ -113,13 +113,13 @@ func (a *Agent) toDeveloper(ctx context.Context, d *developer, port Port, r rewi
 	if o.taken.Load() {
 		a.counts.developer()
 	}
-	if r.client.isLet() && a.mayGoOn(ctx, d, port, r.client) {
+	if r.client.isDetached() && a.mayReroute(ctx, d, port, r.client) {
 		done() // lest it be recalled once more
-		r.again()
-		return let
+		r.reroute()
+		return rerouted
 	}
-	if r.client.isLet() && ending.Err == nil && ctx.Err() == nil {
-		r.client.bidFarewell()
+	if r.client.isDetached() && ending.Err == nil && ctx.Err() == nil {
+		r.client.closeWhenIdle()
 		return carried
 	}
 	if ending.Err != nil {

@@ -65,7 +65,7 @@ func (d *developer) recall() {
 	defer d.mu.Unlock()
 	for o, cancel := range d.offers {
 		cancel(errAway)
-		if o.taken.Load() && o.from.client.letGo(false) {
+		if o.taken.Load() && o.from.client.detach(false) {
 			o.Abort()
 		}
 	}

@@ -17,23 +17,23 @@ func newRewindable(c *client) rewindable {
 	return rewindable{relay.NewRewindable(detachable{c}, keptBytes, true), c}
 }
 
-// again readies a connection that was let go for the next attempt, with the
+// reroute readies a connection that was detached, for the next attempt, with the
 // request that nobody has answered.
-func (r rewindable) again() { r.Restart(r.client.takeBack()) }
+func (r rewindable) reroute() { r.Restart(r.client.reattach()) }
 
 // detachable is a client's connection whose end is kept from the client if it may go
 // elsewhere.
 type detachable struct{ *client }
 
 func (d detachable) CloseWrite() error {
-	if d.letGo(true) {
+	if d.detach(true) {
 		return nil
 	}
 	return d.client.CloseWrite()
 }
 
 func (d detachable) Abort() {
-	if !d.letGo(true) {
+	if !d.detach(true) {
 		d.client.Abort()
 	}
 }
