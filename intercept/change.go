@@ -43,7 +43,7 @@ func (s *Session) watcher(o plan.Object) *objects.Watcher {
 	w := &objects.Watcher{
 		What:    o.String(),
 		Options: metav1.ListOptions{FieldSelector: fields.OneTermEqualSelector(metav1.ObjectNameField, o.Name).String()},
-		Failing: s.trouble,
+		Failing: s.watchFailing,
 	}
 	switch o.Kind {
 	case "ConfigMap":
@@ -83,7 +83,7 @@ func (s *Session) watchObject(ctx context.Context, o plan.Object, w *objects.Wat
 		w.Run(ctx, func(all objects.ByName) {
 			found, err := s.examine(o, all[o.Name])
 			if err != nil {
-				s.tell(Event{Trouble: &TroubleEvent{Message: fmt.Sprintf("examine %s: %v", o, err)}})
+				s.tell(Event{WatchError: &WatchErrorEvent{Message: fmt.Sprintf("examine %s: %v", o, err)}})
 				return
 			}
 			mu.Lock()

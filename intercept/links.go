@@ -21,20 +21,20 @@ func (s *Session) watchPods() *objects.Watcher {
 		Watch:   api.Watch,
 		Options: metav1.ListOptions{LabelSelector: s.agent.selector},
 		Failing: func(err error) {
-			s.trouble(err)
+			s.watchFailing(err)
 			s.change(func() { s.noPods = err })
 		},
 	}
 }
 
-// trouble tells that the API server does not answer as it should, or with nil
+// watchFailing tells that the API server does not answer as it should, or with nil
 // that it does again.
-func (s *Session) trouble(err error) {
+func (s *Session) watchFailing(err error) {
 	if err == nil {
-		s.tell(Event{Trouble: &TroubleEvent{Message: "the API server answers again", Over: true}})
+		s.tell(Event{WatchError: &WatchErrorEvent{Message: "the API server answers again", Over: true}})
 		return
 	}
-	s.tell(Event{Trouble: &TroubleEvent{Message: err.Error()}})
+	s.tell(Event{WatchError: &WatchErrorEvent{Message: err.Error()}})
 }
 
 // setPods takes note of the agent's pods: new ones get a link, and links learn

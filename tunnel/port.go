@@ -33,14 +33,14 @@ type Port struct {
 	// of those that never came through.
 	Opened func()
 	Closed func(Report)
-	// Trouble, unless nil, is told why when no endpoint takes a connection in time,
+	// Failing, unless nil, is told why when no endpoint takes a connection in time,
 	// and then no more until it is told nil: one has been taken again. One call at a
 	// time.
-	Trouble func(error)
+	Failing func(error)
 	// Meter, unless nil, counts the bytes of all connections as they go.
 	Meter *Meter
 
-	trouble trouble
+	failing failing
 }
 
 // Report tells what became of a connection.

@@ -10,10 +10,10 @@ import (
 
 // A client that keeps its connection must not lose a request because the
 // developer's side has gone since the last one. So when that side ends the
-// connection between two requests, or is not heard any more, it is
-// detached: the client learns nothing, and its connection is rerouted. So is one whose first
-// request that side has dropped: Go's http.Server, told to shut down, closes a
-// connection whose request it has just read, without an answer.
+// connection between two requests, or is not heard any more, it is detached: the
+// client learns nothing, and its connection is rerouted. So is one whose first request
+// that side has dropped: Go's http.Server, told to shut down, closes a connection whose
+// request it has just read, without an answer.
 
 // noticeTimeout is how long it takes to know why the developer's side has ended a
 // connection: a local process that stops ends its connections first, and is then

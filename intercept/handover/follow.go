@@ -172,9 +172,9 @@ func (h *Handover) setReady() {
 	}
 }
 
-// tell tells of trouble, once while it stays the same.
-func (h *Handover) tell(trouble error) {
-	if text := trouble.Error(); text != h.told {
+// tell tells of an error, once while it stays the same.
+func (h *Handover) tell(err error) {
+	if text := err.Error(); text != h.told {
 		h.told = text
 		h.notice("handing over: %s", text)
 	}

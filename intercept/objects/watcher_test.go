@@ -96,7 +96,7 @@ func TestFollow(t *testing.T) {
 	stream.Delete(&a)
 	require.Equal(t, []string{"b"}, <-f.names)
 
-	// A watch that ends, or whose version has expired, is nobody's trouble.
+	// A watch that ends, or whose version has expired, is no failure.
 	s.change(func() { s.pods = []corev1.Pod{named("c")} })
 	stream.Stop()
 	require.Equal(t, []string{"c"}, <-f.names)
@@ -113,7 +113,7 @@ func TestFollow(t *testing.T) {
 	require.Empty(t, f.failing)
 }
 
-func TestFollowInTrouble(t *testing.T) {
+func TestFollowWhileItFails(t *testing.T) {
 	t.Parallel()
 	s := &server{pods: []corev1.Pod{named("a")}, failing: errors.New("the API server is down")}
 	f := s.follow(t)
