@@ -21,7 +21,7 @@ func (s *Session) settle(ctx context.Context, stream *Stream) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
 	defer cancel()
-	if err := s.pulse.sync(ctx); err != nil {
+	if err := s.keepalive.sync(ctx); err != nil {
 		stream.Refuse("the agent did not answer")
 		return fmt.Errorf("wait for agent: %w", err)
 	}
