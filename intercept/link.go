@@ -51,15 +51,15 @@ func newLink(s *Session, pod *corev1.Pod) *link {
 // run keeps the link until its pod goes or ctx ends. The error is a refusal that
 // trying again would not change.
 func (l *link) run(ctx context.Context) error {
-	backoff, patience := pause.Backoff{Min: linkMin, Max: linkMax}, l.of.timing.attempt
+	backoff, timeout := pause.Backoff{Min: linkMin, Max: linkMax}, l.of.timing.attempt
 	for l.stays() {
-		session, err := l.connect(ctx, patience)
+		session, err := l.connect(ctx, timeout)
 		for session != nil {
 			began := time.Now()
 			if session, err = l.serve(ctx, session); time.Since(began) > stable {
 				backoff.Reset()
 			}
-			patience = l.of.timing.attempt
+			timeout = l.of.timing.attempt
 		}
 		if ctx.Err() != nil {
 			return nil
@@ -72,7 +72,7 @@ func (l *link) run(ctx context.Context) error {
 		if pause.Until(ctx, l.changed, backoff.Next()) != nil {
 			return nil
 		}
-		patience = min(2*patience, attemptMax)
+		timeout = min(2*timeout, attemptMax)
 	}
 	return nil
 }
@@ -94,8 +94,8 @@ func final(err error) bool {
 }
 
 // connect makes a session, which the caller must serve.
-func (l *link) connect(ctx context.Context, patience time.Duration) (*wire.Session, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("no answer within %v", patience))
+func (l *link) connect(ctx context.Context, timeout time.Duration) (*wire.Session, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, timeout, fmt.Errorf("no answer within %v", timeout))
 	defer cancel()
 	conn, err := l.of.config.Dial(ctx, l.pod, l.of.agent.session)
 	if err != nil {

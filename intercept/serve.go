@@ -67,15 +67,15 @@ func (l *link) second(ctx context.Context, first *wire.Session, heard <-chan str
 // insist tries to connect until ctx ends, or there is no use; it returns nil then.
 func (l *link) insist(ctx context.Context) *wire.Session {
 	backoff := pause.Backoff{Min: linkMin, Max: linkMax}
-	patience := l.of.timing.attempt / 2 // the pool may know no better than the first's API connection
+	timeout := l.of.timing.attempt / 2 // the pool may know no better than the first's API connection
 	for {
-		session, err := l.connect(ctx, patience)
+		session, err := l.connect(ctx, timeout)
 		if session != nil {
 			return session
 		}
 		if final(err) || pause.Until(ctx, l.changed, backoff.Next()) != nil {
 			return nil
 		}
-		patience = min(2*patience, attemptMax)
+		timeout = min(2*timeout, attemptMax)
 	}
 }

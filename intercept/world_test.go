@@ -66,7 +66,7 @@ func (w *world) config(identity string) agent.Config {
 	return agent.Config{
 		Version: wire.Version, Name: "service-middle", Identity: identity, Mode: plan.Divert, SessionPort: sessionPort, ReadyPort: sessionPort - 1,
 		Ports: []agent.Port{{Port: port, Protocol: agent.TCP, Origin: w.origin.Addr().String()}},
-		Hold:  agent.Duration(soon), Patience: agent.Duration(time.Second),
+		Hold:  agent.Duration(soon), DrainTimeout: agent.Duration(time.Second),
 	}
 }
 

@@ -151,11 +151,11 @@ func (p *Pool) acquire(ctx context.Context, pod Pod) (*pooled, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var own *attempt
-	var patience <-chan time.Time
+	var late <-chan time.Time
 	if p.pod(pod).lastOpen < ownWait {
 		timer := time.NewTimer(ownWait)
 		defer timer.Stop()
-		patience = timer.C
+		late = timer.C
 	}
 	for p.ctx.Err() == nil {
 		state := p.pod(pod)
@@ -166,7 +166,7 @@ func (p *Pool) acquire(ctx context.Context, pod Pod) (*pooled, error) {
 		if own == nil && live+len(state.attempts) < sessionsPerPod {
 			own = p.attempt(pod)
 		}
-		if best != nil && (own == nil || patience == nil) {
+		if best != nil && (own == nil || late == nil) {
 			return count(best), nil
 		}
 		if own == nil { // as many are being opened as there may be: join one
@@ -180,8 +180,8 @@ func (p *Pool) acquire(ctx context.Context, pod Pod) (*pooled, error) {
 		case <-own.done:
 			err, own = own.err, nil
 		case <-changed:
-		case <-patience:
-			patience = nil
+		case <-late:
+			late = nil
 		case <-p.ctx.Done():
 		case <-ctx.Done():
 			err = context.Cause(ctx)

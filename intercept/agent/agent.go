@@ -89,7 +89,7 @@ func New(config Config, log *slog.Logger) *Agent {
 
 // Run listens and serves until ctx ends. Then it winds up: new connections go to
 // the origin, kept ones are closed between two requests, and it returns when the
-// last has ended and none has come for Linger, or when Config.Patience has passed.
+// last has ended and none has come for Linger, or when Config.DrainTimeout has passed.
 // It returns an error if it cannot listen.
 func (a *Agent) Run(ctx context.Context) error {
 	ports, err := a.listen(ctx)

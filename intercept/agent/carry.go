@@ -11,9 +11,9 @@ import (
 )
 
 const (
-	// originPatience bounds the search for an origin that takes a connection: a
+	// originTimeout bounds the search for an origin that takes a connection: a
 	// pod that is just being replaced refuses for a moment.
-	originPatience = 10 * time.Second
+	originTimeout = 10 * time.Second
 
 	// retryMin and retryMax bound the pause between two attempts.
 	retryMin = 20 * time.Millisecond
@@ -45,7 +45,7 @@ func (a *Agent) serve(ctx context.Context, port Port, conn *net.TCPConn) {
 // carry gives the connection to whoever takes it, and copies until it ends. It
 // fails if nobody does.
 func (a *Agent) carry(ctx context.Context, port Port, r rewindable) error {
-	patience := time.Duration(a.Config.Hold)
+	hold := time.Duration(a.Config.Hold)
 	since := time.Now()
 	fellBack, waited := false, false
 	backoff := pause.Backoff{Min: retryMin, Max: retryMax}
@@ -76,7 +76,7 @@ func (a *Agent) carry(ctx context.Context, port Port, r rewindable) error {
 		if fellBack {
 			again = backoff.Next()
 		}
-		holdCtx, cancel := context.WithDeadlineCause(ctx, since.Add(patience), errNobody)
+		holdCtx, cancel := context.WithDeadlineCause(ctx, since.Add(hold), errNobody)
 		err := pause.Until(holdCtx, changed, again)
 		cancel()
 		if err != nil {
@@ -148,7 +148,7 @@ func (a *Agent) toOrigin(ctx context.Context, port Port, r rewindable, fellBack 
 
 // dialOrigin connects to an origin, trying again for a while.
 func (a *Agent) dialOrigin(ctx context.Context, origin string) (*net.TCPConn, error) {
-	ctx, cancel := context.WithTimeout(ctx, originPatience)
+	ctx, cancel := context.WithTimeout(ctx, originTimeout)
 	defer cancel()
 	backoff := pause.Backoff{Min: retryMin, Max: retryMax}
 	for {

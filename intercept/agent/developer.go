@@ -11,12 +11,12 @@ import (
 )
 
 const (
-	// ackPatience is how long the developer's side may take to take a
-	// connection, beside two round trips, and maxAckPatience is the most in all.
+	// ackTimeout is how long the developer's side may take to take a
+	// connection, beside two round trips, and maxAckTimeout is the most in all.
 	// They are for a local process that does not answer; a developer's side that
 	// is gone is noticed sooner.
-	ackPatience    = 2 * time.Second
-	maxAckPatience = 5 * time.Second
+	ackTimeout    = 2 * time.Second
+	maxAckTimeout = 5 * time.Second
 )
 
 var (
@@ -83,8 +83,8 @@ type offer struct {
 
 // offer opens a stream for a client's connection. The caller must call done.
 func (d *developer) offer(ctx context.Context, port int, from rewindable) (o *offer, done func(), err error) {
-	patience := min(ackPatience+2*d.session.RoundTrip(), maxAckPatience)
-	ctx, stop := context.WithTimeoutCause(ctx, patience, errTooLong)
+	timeout := min(ackTimeout+2*d.session.RoundTrip(), maxAckTimeout)
+	ctx, stop := context.WithTimeoutCause(ctx, timeout, errTooLong)
 	ctx, cancel := context.WithCancelCause(ctx)
 	o = &offer{from: from, ctx: ctx}
 	d.mu.Lock()

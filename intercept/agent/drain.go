@@ -73,7 +73,7 @@ func (a *Agent) misplaced(c *client) bool {
 }
 
 // windUp waits until the last connection has ended and none has come for Linger,
-// at most for Config.Patience. A new one shows that some node still leads here: to
+// at most for Config.DrainTimeout. A new one shows that some node still leads here: to
 // stop listening then would refuse the next. The nodes have been learning that they
 // should not since the agent drains. An agent that has taken the workload's place
 // does not wait for new ones: there is nobody to give them to.
@@ -85,14 +85,14 @@ func (a *Agent) windUp() {
 	if a.Config.Mode == plan.Replace {
 		linger = 0
 	}
-	patience := time.NewTimer(time.Duration(a.Config.Patience))
-	defer patience.Stop()
+	timeout := time.NewTimer(time.Duration(a.Config.DrainTimeout))
+	defer timeout.Stop()
 	ticker := time.NewTicker(drainTick)
 	defer ticker.Stop()
 	for a.clients.count() > 0 || a.clients.quiet(since) < linger {
 		select {
 		case <-ticker.C:
-		case <-patience.C:
+		case <-timeout.C:
 			return
 		}
 	}

@@ -91,8 +91,8 @@ func (c *client) hasAsked() (asked, repeatable bool) {
 }
 
 // asksWithin waits for the client's next words, which are kept, or its end.
-func (c *client) asksWithin(patience time.Duration) (asks, gone bool) {
-	c.SetReadDeadline(time.Now().Add(patience))
+func (c *client) asksWithin(timeout time.Duration) (asks, gone bool) {
+	c.SetReadDeadline(time.Now().Add(timeout))
 	n, _ := c.Read(make([]byte, smallRequest))
 	c.mu.Lock()
 	defer c.mu.Unlock()

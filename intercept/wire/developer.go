@@ -8,7 +8,7 @@ import (
 	"github.com/devtun/devtun/tunnel/relay"
 )
 
-// dialTimeout bounds a dial of the local process. The agent's own patience is
+// dialTimeout bounds a dial of the local process. The agent's own limit is
 // shorter; this ends what it has given up.
 const dialTimeout = 10 * time.Second
 
