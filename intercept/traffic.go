@@ -12,9 +12,9 @@ import (
 	"github.com/devtun/devtun/pause"
 )
 
-// settle is how long changes gather before they are told: an agent that has just
+// debounce is how long changes gather before they are told: an agent that has just
 // been connected says first that it knows of no local process.
-const settle = 100 * time.Millisecond
+const debounce = 100 * time.Millisecond
 
 // withoutDeveloper is where connections go that no developer takes.
 func withoutDeveloper(mode plan.Mode) wire.Side {
@@ -33,7 +33,7 @@ func (s *Session) watchTraffic(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		if pause.Sleep(ctx, settle) != nil {
+		if pause.Sleep(ctx, debounce) != nil {
 			return
 		}
 		s.mu.Lock()

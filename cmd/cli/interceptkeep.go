@@ -127,7 +127,7 @@ func (h *holding) keptNote() string {
 // clients have kept open since before.
 func (h *holding) moveConnections(ctx context.Context) {
 	// A node that does not know of the swap yet still sends to them.
-	if pause.Sleep(ctx, time.Duration(h.plan.Settle)) != nil {
+	if pause.Sleep(ctx, time.Duration(h.plan.Propagation)) != nil {
 		return
 	}
 	stayed, err := h.found.Evict(ctx, h.cluster.client, h.agents.AwaitDeveloper, func(pod string) {

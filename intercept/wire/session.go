@@ -50,17 +50,17 @@ type Handler struct {
 // Session is one connection between the two ends. Its owner must Run it, which
 // also releases it; other methods may be called concurrently with that.
 type Session struct {
-	developer bool // this end, not the agent's
-	line      *line
-	mux       *yamux.Session
-	out       *outbox
-	keepalive *keepalive
-	settled   atomic.Uint64 // stalls of the line that are known to be over
-	count     atomic.Int32  // of streams
-	turns     chan struct{} // holds a token for each stream that hands bulk to yamux
-	begun     chan struct{} // closed once the control stream is opened or accepted
-	ended     chan struct{} // closed once err is set
-	working   sync.WaitGroup
+	developer     bool // this end, not the agent's
+	line          *line
+	mux           *yamux.Session
+	out           *outbox
+	keepalive     *keepalive
+	checkedStalls atomic.Uint64 // stalls of the line that are known to be over
+	count         atomic.Int32  // of streams
+	turns         chan struct{} // holds a token for each stream that hands bulk to yamux
+	begun         chan struct{} // closed once the control stream is opened or accepted
+	ended         chan struct{} // closed once err is set
+	working       sync.WaitGroup
 
 	mu      sync.Mutex
 	err     error // why the session ended

@@ -6,28 +6,28 @@ import (
 	"time"
 )
 
-// settleTimeout bounds the wait for the agent's word on a stream that may be
+// staleTimeout bounds the wait for the agent's word on a stream that may be
 // stale.
-const settleTimeout = 5 * time.Second
+const staleTimeout = 5 * time.Second
 
-// settle makes sure, after a stall of the line, that the agent still wants
+// checkStale makes sure, after a stall of the line, that the agent still wants
 // stream. While this machine slept, or the network hung, the agent may have
 // given the connection to the origin; the reset that says so comes behind the
 // connection's first bytes, which the local process must then never see.
-func (s *Session) settle(ctx context.Context, stream *Stream) error {
+func (s *Session) checkStale(ctx context.Context, stream *Stream) error {
 	stalls := s.line.stalls.Load()
-	if s.settled.Load() >= stalls {
+	if s.checkedStalls.Load() >= stalls {
 		return stream.Err()
 	}
-	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
+	ctx, cancel := context.WithTimeout(ctx, staleTimeout)
 	defer cancel()
 	if err := s.keepalive.sync(ctx); err != nil {
 		stream.Refuse("the agent did not answer")
 		return fmt.Errorf("wait for agent: %w", err)
 	}
 	for {
-		known := s.settled.Load()
-		if known >= stalls || s.settled.CompareAndSwap(known, stalls) {
+		known := s.checkedStalls.Load()
+		if known >= stalls || s.checkedStalls.CompareAndSwap(known, stalls) {
 			return stream.Err()
 		}
 	}

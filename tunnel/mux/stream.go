@@ -124,8 +124,8 @@ func (st *Stream) carry(n int) {
 // over reports that both directions have ended. Call it with mu held.
 func (st *Stream) over() bool { return st.err == net.ErrClosed || st.finished && st.err != nil }
 
-// settle takes a stream that is over off the session. Call it with mu held.
-func (st *Stream) settle() {
+// removeIfOver takes a stream that is over off the session. Call it with mu held.
+func (st *Stream) removeIfOver() {
 	if st.over() {
 		if st.bulk {
 			st.bulk = false
@@ -195,7 +195,7 @@ func (st *Stream) CloseWrite() error {
 		return nil
 	}
 	st.finished = true
-	st.settle()
+	st.removeIfOver()
 	st.mu.Unlock()
 	return st.session.writeEnd(st.id, &spdy.DataFrame{StreamId: st.id, Flags: spdy.DataFlagFin})
 }
@@ -283,7 +283,7 @@ func (st *Stream) fail(err error) {
 	if st.err == nil || err == net.ErrClosed {
 		st.err = err
 	}
-	st.settle()
+	st.removeIfOver()
 	if !st.replied {
 		st.replied = true
 		close(st.accepted)
