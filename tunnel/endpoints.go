@@ -24,7 +24,7 @@ type Endpoints struct {
 	ready    []Endpoint
 	affinity time.Duration
 	next     int       // whose turn it is
-	held     Endpoint  // what clients stick to under affinity …
+	sticky   Endpoint  // of the last connection, for affinity …
 	until    time.Time // … until then
 	changed  broadcast.Signal
 }
@@ -57,14 +57,14 @@ func (e *Endpoints) pick(tried map[Endpoint]bool) (endpoint Endpoint, ok bool, c
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	now := time.Now()
-	if e.affinity > 0 && now.Before(e.until) && !tried[e.held] && slices.Contains(e.ready, e.held) {
+	if e.affinity > 0 && now.Before(e.until) && !tried[e.sticky] && slices.Contains(e.ready, e.sticky) {
 		e.until = now.Add(e.affinity)
-		return e.held, true, nil
+		return e.sticky, true, nil
 	}
 	for range e.ready {
 		e.next = (e.next + 1) % len(e.ready)
 		if endpoint := e.ready[e.next]; !tried[endpoint] {
-			e.held, e.until = endpoint, now.Add(e.affinity)
+			e.sticky, e.until = endpoint, now.Add(e.affinity)
 			return endpoint, true, nil
 		}
 	}

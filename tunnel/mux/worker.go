@@ -122,7 +122,7 @@ func (s *Session) acquire(stream *Stream) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	w := s.worker(stream.id)
-	for s.full(w) && s.streams[stream.id] == stream && !stream.forsaken.Load() {
+	for s.full(w) && s.streams[stream.id] == stream && !stream.writesFail.Load() {
 		if w.pinged < w.written && s.mayPing() && !s.pinging {
 			s.pinging = true
 			s.senders.Go(func() { s.write(s.pingWorkers) })
