@@ -174,7 +174,7 @@ func (f *forwarder) watch(ctx context.Context, selected *selection, first func(c
 	checked := make(chan struct{})
 	trouble := &trouble{tell: f.tell, told: f.cluster.ofLogin}
 	watcher := discovery.New(f.cluster.client, discovery.Scope{Namespaces: selected.namespaces, Selector: withoutOurs(selected.labels)})
-	watcher.Trouble = trouble.note
+	watcher.Failing = trouble.note
 	late := time.AfterFunc(syncTimeout, func() {
 		w.cancel(fmt.Errorf("list services: no answer within %v: %w", syncTimeout, errors.Join(trouble.last(), context.DeadlineExceeded)))
 	})

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/devtun/devtun/intercept"
+	"github.com/devtun/devtun/pause"
 )
 
 // slowRestore is after how long it is said that the undo waits, and for what.
@@ -62,11 +63,7 @@ func (i *intercepting) patiently(ctx context.Context, slow time.Duration, undo f
 	defer naming.Wait()
 	defer end(nil)
 	naming.Go(func() {
-		late := time.NewTimer(slow)
-		defer late.Stop()
-		select {
-		case <-late.C:
-		case <-ctx.Done():
+		if pause.Sleep(ctx, slow) != nil {
 			return
 		}
 		asked, stop := signal.NotifyContext(ctx, endings()...)

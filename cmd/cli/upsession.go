@@ -11,6 +11,7 @@ import (
 	"github.com/devtun/devtun/cmd/cli/background"
 	"github.com/devtun/devtun/cmd/cli/status"
 	"github.com/devtun/devtun/dns/helper"
+	"github.com/devtun/devtun/pause"
 	"github.com/devtun/devtun/proc"
 )
 
@@ -136,9 +137,7 @@ func followTracker(ctx context.Context, view *status.Tracker, tell func(status.S
 		case <-ctx.Done():
 			return
 		}
-		select { // many changes come together
-		case <-time.After(changeRest):
-		case <-ctx.Done():
+		if pause.Sleep(ctx, changeRest) != nil { // many changes come together
 			return
 		}
 	}
