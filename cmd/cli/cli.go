@@ -17,6 +17,7 @@ import (
 	"k8s.io/klog/v2"
 
 	"github.com/devtun/devtun/cmd/cli/command"
+	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/dns/helper"
 )
 
@@ -29,17 +30,17 @@ func Main(args []string, streams Streams) int {
 	defer stop()
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
-	outputs := takeOver(&streams, end, ctx.Done())
-	code := execute(ctx, args, streams, outputs)
-	outputs.flush()
-	if code == ExitOK && unread(ctx) {
+	queues := output.TakeOver(&streams.Out, &streams.Err, end, ctx.Done())
+	code := execute(ctx, args, streams, queues)
+	queues.Flush()
+	if code == ExitOK && output.Unread(ctx) {
 		code = ExitNoReader
 	}
 	return int(code)
 }
 
 // execute runs a command and returns the exit code.
-func execute(ctx context.Context, args []string, streams Streams, outputs *outputs) ExitCode {
+func execute(ctx context.Context, args []string, streams Streams, queues *output.Queues) ExitCode {
 	logins.Silent = len(args) > 0 && strings.HasPrefix(args[0], cobra.ShellCompRequestCmd) // Tab asks nobody for a PIN
 	defer logins.Close()
 	rights := &rights{spawned: helper.Inherited()}
@@ -50,7 +51,7 @@ func execute(ctx context.Context, args []string, streams Streams, outputs *outpu
 	quiet()
 	root := newRoot(streams, rights.helper)
 	root.SetArgs(args)
-	root.PersistentPreRun = func(cmd *cobra.Command, _ []string) { outputs.suit(cmd) }
+	root.PersistentPreRun = func(cmd *cobra.Command, _ []string) { suit(queues, cmd) }
 	err := rights.giveUp(ctx, root, args)
 	if err == nil {
 		err = root.ExecuteContext(ctx)
@@ -62,12 +63,22 @@ func execute(ctx context.Context, args []string, streams Streams, outputs *outpu
 		return ExitOK
 	case errors.As(err, &ended):
 		return ExitCode(ended.code) // it has said itself what there was to say
-	case unread(ctx) && errors.Is(err, context.Canceled) && !errors.As(err, &problem):
+	case output.Unread(ctx) && errors.Is(err, context.Canceled) && !errors.As(err, &problem):
 		return ExitNoReader
 	}
 	problem = diagnose(err)
 	streams.fail(problem)
 	return problem.Code
+}
+
+// finishes marks commands that finish what they have begun when their reader goes.
+const finishes = "finishes"
+
+// suit has what a command writes treated as it needs.
+func suit(queues *output.Queues, cmd *cobra.Command) {
+	_, finishing := cmd.Annotations[finishes]
+	_, holding := cmd.Annotations[onMachine]
+	queues.Suit(finishing, holding)
 }
 
 // keep is the life of the process between `devtun run` and its command.

@@ -18,6 +18,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 
+	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/project"
 )
 
@@ -98,7 +99,7 @@ func runInit(ctx context.Context, o *initOptions, streams Streams) error {
 	if err := o.write(first.text()); err != nil {
 		return err
 	}
-	fmt.Fprintf(streams.Out, "wrote %s: %s, %s\n", o.file, count(len(list.Items), "service"), count(len(workloads), "workload"))
+	fmt.Fprintf(streams.Out, "wrote %s: %s, %s\n", o.file, output.Count(len(list.Items), "service"), output.Count(len(workloads), "workload"))
 	return nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/session"
 	"github.com/devtun/devtun/intercept"
 	"github.com/devtun/devtun/intercept/plan"
@@ -65,7 +66,7 @@ func (p *interceptPrinter) standing(mode plan.Mode, took time.Duration) {
 			"mode": mode, "workload": p.target.Workload.Object.String(), "seconds": took.Seconds(),
 		})
 	} else {
-		fmt.Fprintf(p.streams.Out, "intercepting: %s, %s in %s\n", p.target.Workload.Object, count(len(p.locals), "port"), brief(took))
+		fmt.Fprintf(p.streams.Out, "intercepting: %s, %s in %s\n", p.target.Workload.Object, output.Count(len(p.locals), "port"), brief(took))
 	}
 	p.ready(len(p.target.Services), len(p.locals), took)
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/devtun/devtun/cmd/cli/command"
 	"github.com/devtun/devtun/cmd/cli/credential"
+	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/status"
 	"github.com/devtun/devtun/dns/helper"
 	"github.com/devtun/devtun/intercept"
@@ -50,7 +51,7 @@ func (i *intercepting) run(ctx context.Context, tracker *status.Tracker, streams
 	o := i.options
 	var program *command.Command
 	if len(o.command) > 0 {
-		program = &command.Command{Args: o.command, Env: streams.Env, In: streams.In, Out: underlying(streams.Out), Err: underlying(streams.Err)}
+		program = &command.Command{Args: o.command, Env: streams.Env, In: streams.In, Out: output.Underlying(streams.Out), Err: output.Underlying(streams.Err)}
 		if err := program.Check(); err != nil {
 			return err
 		}

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/session"
 	"github.com/devtun/devtun/cmd/cli/status"
 	"github.com/devtun/devtun/tunnel/discovery"
@@ -32,8 +33,8 @@ type printer struct {
 	ended  bool
 }
 
-func newPrinter(streams Streams, output string, verbose bool) *printer {
-	return &printer{streams: streams, json: output == "json", verbose: verbose}
+func newPrinter(streams Streams, format string, verbose bool) *printer {
+	return &printer{streams: streams, json: format == "json", verbose: verbose}
 }
 
 // of makes namespace the default one.
@@ -104,7 +105,7 @@ func (p *printer) tell(event session.Event) {
 	case event.Ready != nil:
 		p.rows(p.table)
 		p.begun, p.table = true, nil
-		fmt.Fprintf(p.streams.Out, "ready: %s, %s in %s\n", count(event.Ready.Services, "service"), count(event.Ready.Ports, "port"), brief(event.Ready.Took))
+		fmt.Fprintf(p.streams.Out, "ready: %s, %s in %s\n", output.Count(event.Ready.Services, "service"), output.Count(event.Ready.Ports, "port"), brief(event.Ready.Took))
 		if !p.part {
 			p.ready(event.Ready.Services, event.Ready.Ports, event.Ready.Took)
 		}
@@ -233,13 +234,6 @@ func nested(names []string) string {
 	return text + strings.Repeat("]", len(names)-1)
 }
 
-func count(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
-}
-
 // brief is a duration to two or three digits.
 func brief(d time.Duration) string {
 	switch {
@@ -258,7 +252,7 @@ func (p *printer) line(fields map[string]any) {
 	fields["time"] = time.Now().UTC().Format(time.RFC3339Nano)
 	encoder := json.NewEncoder(p.streams.Out)
 	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(fields); err != nil && !errors.Is(err, errNoReader) {
+	if err := encoder.Encode(fields); err != nil && !errors.Is(err, output.ErrNoReader) {
 		io.WriteString(p.streams.Err, "devtun: write event: "+err.Error()+"\n")
 	}
 }

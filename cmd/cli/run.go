@@ -14,6 +14,7 @@ import (
 
 	"github.com/devtun/devtun/cmd/cli/command"
 	"github.com/devtun/devtun/cmd/cli/credential"
+	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/status"
 	"github.com/devtun/devtun/dns"
 	"github.com/devtun/devtun/dns/helper"
@@ -130,7 +131,7 @@ func runRun(ctx context.Context, o *runOptions, streams Streams, start helper.St
 	if err := o.validate(); err != nil {
 		return err
 	}
-	program := command.Command{Args: o.command, Env: streams.Env, In: streams.In, Out: underlying(streams.Out), Err: underlying(streams.Err)}
+	program := command.Command{Args: o.command, Env: streams.Env, In: streams.In, Out: output.Underlying(streams.Out), Err: output.Underlying(streams.Err)}
 	if err := program.Check(); err != nil {
 		return err
 	}
@@ -232,4 +233,16 @@ func (n *names) close() error {
 		return nil
 	}
 	return n.private.Close()
+}
+
+// lasting is ctx for a COMMAND, which outlives the signals that end ctx: they are the
+// COMMAND's. Without a reader it ends.
+func lasting(ctx context.Context) (context.Context, context.CancelFunc) {
+	running, end := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		if output.Unread(ctx) || failure(ctx) != nil || errors.Is(context.Cause(ctx), errDown) {
+			end()
+		}
+	})
+	return running, func() { stop(); end() }
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/devtun/devtun/cmd/cli/credential"
 	"github.com/devtun/devtun/cmd/cli/live"
+	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/session"
 	"github.com/devtun/devtun/cmd/cli/status"
 	"github.com/devtun/devtun/dns/helper"
@@ -36,14 +37,14 @@ type view struct {
 // business. Its user ends the command by quit, and what that still waits for by
 // Ctrl-C, as without a view. The caller closes it.
 func openView(streams *Streams, tracker *status.Tracker, lines bool, quit func()) *view {
-	if lines || !live.Possible(streams.In, underlying(streams.Out), streams.Env) {
+	if lines || !live.Possible(streams.In, output.Underlying(streams.Out), streams.Env) {
 		return nil
 	}
 	ending, end := context.WithCancel(context.Background())
 	v := &view{said: live.NewTranscript(streams.Out, streams.Err), ending: ending, end: end, turns: make(chan func(context.Context))}
 	v.config = live.Config{
 		Next: live.Follow(tracker), Said: v.said, Quit: insisting(quit), Turns: v.turns,
-		In: streams.In, Out: underlying(streams.Out), Env: streams.Env, Colour: streams.Colour,
+		In: streams.In, Out: output.Underlying(streams.Out), Env: streams.Env, Colour: streams.Colour,
 	}
 	streams.Out = v.said.Out()
 	if isTerminal(streams.Err) { // a file gets what is said at once
@@ -70,7 +71,7 @@ func insisting(quit func()) func() {
 }
 
 func isTerminal(stream io.Writer) bool {
-	file, ok := underlying(stream).(*os.File)
+	file, ok := output.Underlying(stream).(*os.File)
 	return ok && term.IsTerminal(int(file.Fd()))
 }
 
