@@ -43,7 +43,7 @@ func openView(streams *Streams, tracker *status.Tracker, lines bool, quit func()
 	ending, end := context.WithCancel(context.Background())
 	v := &view{said: live.NewTranscript(streams.Out, streams.Err), ending: ending, end: end, turns: make(chan func(context.Context))}
 	v.config = live.Config{
-		Next: live.Follow(tracker), Said: v.said, Quit: insisting(quit), Turns: v.turns,
+		Next: live.Follow(tracker), Transcript: v.said, Quit: insisting(quit), Turns: v.turns,
 		In: streams.In, Out: output.Underlying(streams.Out), Env: streams.Env, Colour: streams.Colour,
 	}
 	streams.Out = v.said.Out()

@@ -53,7 +53,7 @@ func TestNoPasswordIsAskedForUnderAView(t *testing.T) {
 	defer hand.Close()
 	shown := make(chan struct{})
 	tracker := status.NewTracker("", "")
-	v.config = live.Config{Said: v.said, In: keys, Out: io.Discard, Next: func(ctx context.Context) (status.Snapshot, error) {
+	v.config = live.Config{Transcript: v.said, In: keys, Out: io.Discard, Next: func(ctx context.Context) (status.Snapshot, error) {
 		select {
 		case shown <- struct{}{}:
 		case <-ctx.Done():
