@@ -170,11 +170,11 @@ func (f *forwarder) watch(ctx context.Context, selected *selection, first func(c
 	w := &followed{begun: make(chan struct{})}
 	w.ctx, w.cancel = context.WithCancelCause(ctx)
 	checked := make(chan struct{})
-	trouble := &trouble{tell: f.tell, told: f.cluster.ofLogin}
+	troubles := &watchErrors{tell: f.tell, told: f.cluster.ofLogin}
 	watcher := discovery.New(f.cluster.client, discovery.Scope{Namespaces: selected.namespaces, Selector: withoutOurs(selected.labels)})
-	watcher.Trouble = trouble.note
+	watcher.Trouble = troubles.note
 	late := time.AfterFunc(syncTimeout, func() {
-		w.cancel(fmt.Errorf("list services: no answer within %v: %w", syncTimeout, errors.Join(trouble.last(), context.DeadlineExceeded)))
+		w.cancel(fmt.Errorf("list services: no answer within %v: %w", syncTimeout, errors.Join(troubles.last(), context.DeadlineExceeded)))
 	})
 	w.running.Go(func() {
 		if err := preflight(w.ctx, f.cluster, selected); err != nil {
@@ -194,7 +194,7 @@ func (f *forwarder) watch(ctx context.Context, selected *selection, first func(c
 			if err := selected.known(changes); err != nil {
 				return f.cluster.elsewhere(w.ctx, err)
 			}
-			trouble.start()
+			troubles.start()
 			if err := first(w.ctx, changes); err != nil {
 				return err
 			}

@@ -7,46 +7,46 @@ import (
 	"github.com/devtun/devtun/cmd/cli/session"
 )
 
-// trouble makes one remark of the many errors of several watches, and one when
+// watchErrors makes one warning of the many errors of several watches, and one when
 // they are over.
-type trouble struct {
+type watchErrors struct {
 	tell func(session.Event)
 	told func(error) bool // by somebody else
 
 	mu      sync.Mutex
 	err     error
 	ongoing bool
-	started bool // before that, trouble is what the command ends with
+	started bool // before that, an error is what the command ends with
 }
 
 // start begins to tell.
-func (t *trouble) start() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.started = true
+func (w *watchErrors) start() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.started = true
 }
 
 // note takes an error of a watch, or nil when it works again.
-func (t *trouble) note(err error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
+func (w *watchErrors) note(err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	if err != nil {
-		t.err = err
+		w.err = err
 	}
-	if !t.started || err != nil && t.told(err) || (err != nil) == t.ongoing {
+	if !w.started || err != nil && w.told(err) || (err != nil) == w.ongoing {
 		return
 	}
-	t.ongoing = err != nil
+	w.ongoing = err != nil
 	warning := session.WarningEvent{Message: "the API server answers again", Over: true}
 	if err != nil {
 		warning = session.WarningEvent{Message: fmt.Sprintf("cannot watch the cluster, names and listeners stay: %v", err)}
 	}
-	t.tell(session.Event{Warning: &warning})
+	w.tell(session.Event{Warning: &warning})
 }
 
 // last is the last error noted.
-func (t *trouble) last() error {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.err
+func (w *watchErrors) last() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.err
 }
