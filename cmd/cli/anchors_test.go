@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/intercept/plan"
 	"github.com/devtun/devtun/intercept/target"
 )
@@ -35,22 +36,23 @@ func types(t *testing.T, lines string) (all []string) {
 
 // play has a printer tell a whole session: a forward's, or an intercept's with its
 // forwards.
-func play(output string, intercepts bool) (out, complaint string) {
+func play(format string, intercepts bool) (out, complaint string) {
 	var stdout, stderr bytes.Buffer
 	streams := Streams{Out: &stdout, Err: &stderr}
-	printer := newPrinter(streams, output, false)
+	printer := forwardPrinter(streams, format, false)
 	printer.part = intercepts
-	printer.starting("it")
+	printer.out.Write(output.Starting{Command: "it", Version: output.Version})
 	for _, event := range scene[:6] {
 		printer.tell(event)
 	}
 	if intercepts {
-		printing := &interceptPrinter{printer: printer, target: &target.Target{Workload: &target.Workload{}}}
-		printing.progress("waiting")
-		printing.standing(plan.Divert, time.Second)
+		events := &interceptEvents{audience: audience{out: printer.out}, target: &target.Target{Workload: &target.Workload{}}}
+		events.progress("waiting")
+		events.standing(plan.Divert, time.Second)
+		events.ready(time.Second)
 	}
 	err := errors.New("it broke")
-	printer.end(err)
+	printer.out.Write(endOf(err))
 	streams.fail(diagnose(err))
 	return stdout.String(), stderr.String()
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/session"
 	"github.com/devtun/devtun/intercept"
 	"github.com/devtun/devtun/intercept/plan"
@@ -57,18 +58,19 @@ var (
 )
 
 // printEvery has each kind of event told, with what may be in it.
-func printEvery(streams Streams, output string, verbose bool) {
-	forwards := newPrinter(streams, output, verbose)
-	forwards.of("demo")
-	forwards.starting("forward")
+func printEvery(streams Streams, format string, verbose bool) {
+	forwards := forwardPrinter(streams, format, verbose)
+	forwards.out.Write(output.Starting{Command: "forward", Version: output.Version})
 	for _, event := range scene {
 		forwards.tell(event)
 	}
-	forwards.end(nil)
-	newPrinter(streams, output, verbose).end(&Problem{Err: errors.New("x"), Hint: "y", Code: ExitMachine})
+	forwards.out.Write(endOf(nil))
+	forwardPrinter(streams, format, verbose).out.Write(endOf(&Problem{Err: errors.New("x"), Hint: "y", Code: ExitMachine}))
 
-	p := &interceptPrinter{
-		printer: newPrinter(streams, output, verbose),
+	beside := forwardPrinter(streams, format, verbose)
+	beside.part = true
+	p := &interceptEvents{
+		audience: audience{out: beside.out, verbose: verbose},
 		target: &target.Target{
 			Namespace: "demo", Workload: &target.Workload{Object: plan.Object{Kind: "Deployment", Name: "web"}},
 			Services: []*corev1.Service{{}, {}},
@@ -76,29 +78,27 @@ func printEvery(streams Streams, output string, verbose bool) {
 				{Service: "admin", Number: 90, Target: 9090}},
 		},
 		locals: []intercept.Local{{Port: 8080, Address: ":3000"}},
-		routes: make(map[int]string),
 	}
-	p.of("demo")
-	p.part = true
-	p.starting("intercept")
-	p.tell(scene[2])
-	p.tell(session.Event{Ready: &session.ReadyEvent{Services: 1, Ports: 2, Took: time.Second}})
+	p.out.Write(output.Starting{Command: "intercept", Version: output.Version})
+	beside.tell(scene[2])
+	beside.tell(session.Event{Ready: &session.ReadyEvent{Services: 1, Ports: 2, Took: time.Second}})
 	p.note("x", "y")
 	p.note("no <hint>", "")
 	p.progress("waiting: %s", "agents")
 	p.event(intercept.Event{Progress: &intercept.ProgressEvent{Message: "more agents"}})
 	p.event(intercept.Event{Link: &intercept.LinkEvent{Pod: "agent-a", State: intercept.Connected}})
 	p.standing(plan.Divert, 2*time.Second)
+	p.ready(2 * time.Second)
 	for _, event := range interceptScene {
 		p.event(event)
 	}
 	p.warn(false, "odd")
 	workload := plan.Object{Kind: "Deployment", Name: "web"}
 	report := &plan.Report{Plan: &plan.Plan{Name: "web", Namespace: "demo", Workload: workload}}
-	p.restored(report)
+	tellRestored(p.out, report)
 	report.Conflicts = []plan.Conflict{changed, made}
-	p.restored(report)
-	p.end(errors.New("it broke"))
+	tellRestored(p.out, report)
+	p.out.Write(endOf(errors.New("it broke")))
 }
 
 func TestEveryEventIsToldAsItAlwaysWas(t *testing.T) {

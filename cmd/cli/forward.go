@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/session"
 	"github.com/devtun/devtun/cmd/cli/status"
 	"github.com/devtun/devtun/dns"
@@ -151,30 +152,30 @@ func runForward(ctx context.Context, o *forwardOptions, streams Streams, start h
 	defer func() { f.close(err) }()
 	tracker := f.view
 	defer context.AfterFunc(ctx, func() { tracker.State(status.Ending) })()
-	view := openView(&streams, tracker, o.plain || o.output != "", quit)
-	defer view.close()
-	printer := newPrinter(streams.plainly(o.plain), o.output, o.verbose)
-	defer func() { printer.end(err) }()
-	printer.starting("forward")
-	printer.lost(lost)
-	tellLogins(printer.tell)
-	print := view.tell(printer.tell)
-	tell := func(event session.Event) {
-		print(event)
+	table, out := openTable(streams, o, tracker, quit)
+	defer table.Close()
+	defer func() { out.Write(endOf(err)) }()
+	out.Write(output.Starting{Command: "forward", Version: output.Version})
+	tellUnfound(out, lost)
+	tellLogins(out)
+	tell := func(selected *selection, event session.Event) {
+		tellForward(out, event, selected.namespace, o.verbose)
 		if event.Ready != nil {
+			tellReady(out, selected, event.Ready)
 			tracker.State(status.Ready)
-			view.show()
+			table.Show()
 		}
 	}
-	return o.forward(ctx, tracker, printer, tell, func() (*dns.Hosts, *helper.Machine, error) {
-		return openMachine(o.hostsFile, view.start(start))
+	return o.forward(ctx, tracker, tell, func() (*dns.Hosts, *helper.Machine, error) {
+		return openMachine(o.hostsFile, unasked(start, table.Shows))
 	})
 }
 
 // forward does what is asked for until ctx ends, which is no error, on the machine
-// that open opens. Tracker and printer get to know the namespace; the tracker is
-// told of each event before tell is.
-func (o *forwardOptions) forward(ctx context.Context, tracker *status.Tracker, printer *printer, tell func(session.Event), open func() (*dns.Hosts, *helper.Machine, error)) error {
+// that open opens. The tracker is told of each event before tell is.
+func (o *forwardOptions) forward(
+	ctx context.Context, tracker *status.Tracker, tell func(*selection, session.Event), open func() (*dns.Hosts, *helper.Machine, error),
+) error {
 	cluster, err := o.kube.connect()
 	if err != nil {
 		return err
@@ -186,14 +187,10 @@ func (o *forwardOptions) forward(ctx context.Context, tracker *status.Tracker, p
 	if err != nil {
 		return err
 	}
-	printer.of(selected.namespace)
 	tracker.In(cluster.context, selected.namespace)
 	told := func(event session.Event) {
 		tracker.Forward(event)
-		if event.Ready != nil && event.Ready.Services == 0 && !printer.part {
-			tell(session.Event{Warning: &session.WarningEvent{Message: selected.nothing()}})
-		}
-		tell(event)
+		tell(selected, event)
 	}
 	if err := cluster.logIn(ctx); err != nil {
 		return unlessEnded(ctx, err)

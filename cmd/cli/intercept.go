@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/spf13/cobra"
 
+	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/session"
 	"github.com/devtun/devtun/cmd/cli/status"
 	"github.com/devtun/devtun/dns/helper"
@@ -249,17 +250,24 @@ func runIntercept(ctx context.Context, o *interceptOptions, streams Streams, sta
 	if len(o.command) == 0 { // it may go on for as long as it likes
 		defer context.AfterFunc(ctx, func() { tracker.State(status.Ending) })()
 	}
-	view := openView(&streams, tracker, o.plain || o.output != "" || o.dryRun || len(o.command) > 0, quit)
-	defer view.close()
-	printer := newPrinter(streams.plainly(o.plain), o.output, o.verbose)
-	defer func() { printer.end(err) }()
-	printer.part = true
-	if !o.dryRun {
-		printer.starting("intercept")
-		printer.lost(lost)
+	var table *output.Table
+	var out output.Writer
+	switch {
+	case o.dryRun:
+		out = openWriter(streams.plainly(o.plain), o.output, o.verbose)
+	case len(o.command) > 0: // standard output is the command's
+		out = openWriter(Streams{Out: streams.Err, Err: streams.Err}, o.output, o.verbose)
+	default:
+		table, out = openTable(streams, &o.forwardOptions, tracker, quit)
+		defer table.Close()
 	}
-	tellLogins(printer.tell)
-	s, err := o.plan(ctx, printer)
+	defer func() { out.Write(endOf(err)) }()
+	if !o.dryRun {
+		out.Write(output.Starting{Command: "intercept", Version: output.Version})
+		tellUnfound(out, lost)
+	}
+	tellLogins(out)
+	s, err := o.plan(ctx, audience{out: out, verbose: o.verbose})
 	if err != nil || o.dryRun {
 		if err == nil {
 			return s.render(streams.Out)
@@ -268,10 +276,9 @@ func runIntercept(ctx context.Context, o *interceptOptions, streams Streams, sta
 	}
 	s.ends = logins.End
 	tracker.In(s.cluster.context, s.found.Namespace)
-	s.view = view
 	s.stands = func() {
 		tracker.State(status.Ready)
-		view.show()
+		table.Show()
 	}
-	return s.run(ctx, tracker, streams, view.start(start))
+	return s.run(ctx, tracker, streams, unasked(start, table.Shows))
 }

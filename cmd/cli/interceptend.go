@@ -48,7 +48,7 @@ func (i *intercepting) drain(ctx context.Context, agents drains, draining *sync.
 // byHand is what a Ctrl-C does, for who can press it: not for a session in the
 // background.
 func (i *intercepting) byHand(text string) string {
-	if i.printer.held && !i.printer.streams.Terminal {
+	if i.events.unattended {
 		return ""
 	}
 	return text

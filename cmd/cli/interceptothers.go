@@ -25,20 +25,19 @@ func (h *holding) reachOthers(ctx, beside context.Context, start helper.Start) (
 		o.services.except = append(o.services.except, service.Name)
 	}
 	ready := make(chan struct{})
-	watcher := &runWatcher{printer: h.printer.printer, ready: ready}
-	show := watcher.tell
+	tell := (&runWatcher{out: h.events.out, verbose: h.events.verbose, part: true, ready: ready}).tell
 	if h.program == nil {
-		print := h.view.tell(h.printer.tell)
-		show = func(event session.Event) {
-			print(event)
+		tell = func(selected *selection, event session.Event) {
+			tellForward(h.events.out, event, selected.namespace, h.events.verbose)
 			if event.Ready != nil {
+				h.events.out.Write(summary(event.Ready))
 				close(ready)
 			}
 		}
 	}
 	forwarded := make(chan error, 1)
 	h.running.Go(func() {
-		err := o.forward(beside, h.tracker, h.printer.printer, show, names.open)
+		err := o.forward(beside, h.tracker, tell, names.open)
 		if err != nil {
 			h.fail(fmt.Errorf("forward the other services: %w", err))
 		}

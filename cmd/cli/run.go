@@ -151,14 +151,14 @@ func runRun(ctx context.Context, o *runOptions, streams Streams, start helper.St
 	forwarding, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer end()
 	unlink := context.AfterFunc(ctx, end)
-	streams.Out, streams.Terminal, streams.Colour = streams.Err, false, false // standard output is the command's
-	watcher := &runWatcher{printer: newPrinter(streams, "", o.verbose), ready: make(chan struct{}), moves: true}
-	watcher.printer.starting("run")
-	watcher.printer.lost(lost)
-	tellLogins(watcher.printer.tell)
+	out := openWriter(Streams{Out: streams.Err, Err: streams.Err}, "", o.verbose) // standard output is the command's
+	watcher := &runWatcher{out: out, verbose: o.verbose, ready: make(chan struct{}), moves: true}
+	out.Write(output.Starting{Command: "run"})
+	tellUnfound(out, lost)
+	tellLogins(out)
 	forwarded := make(chan error, 1)
 	go func() {
-		forwarded <- o.forward(forwarding, f.view, watcher.printer, watcher.tell, names.open)
+		forwarded <- o.forward(forwarding, f.view, watcher.tell, names.open)
 	}()
 	select {
 	case err := <-forwarded:

@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/session"
 )
 
@@ -47,12 +48,12 @@ func TestRunWatcherNamesTheWayOut(t *testing.T) {
 	} {
 		t.Run(c.about, func(t *testing.T) {
 			var out, errors bytes.Buffer
-			w := &runWatcher{printer: newPrinter(Streams{Out: &out, Err: &errors}, "", false), ready: make(chan struct{}), moves: !c.fixed}
-			w.printer.of("demo")
+			w := &runWatcher{out: output.NewLines(&out, &errors, output.Look{}), ready: make(chan struct{}), moves: !c.fixed}
+			of := &selection{namespace: "demo"}
 			for _, event := range c.events {
-				w.tell(session.Event{Service: event})
+				w.tell(of, session.Event{Service: event})
 			}
-			w.tell(session.Event{Ready: &session.ReadyEvent{}})
+			w.tell(of, session.Event{Ready: &session.ReadyEvent{Services: 1}})
 			<-w.ready
 			_, after, _ := bytes.Cut(errors.Bytes(), []byte("\n"))
 			require.Equal(t, c.want, string(after))

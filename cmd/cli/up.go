@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/devtun/devtun/cmd/cli/background"
+	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/project"
 	"github.com/devtun/devtun/dns/helper"
 )
@@ -149,7 +150,7 @@ func runUp(ctx context.Context, o *upOptions, streams Streams, start helper.Star
 		return err
 	}
 	u := &upping{upOptions: o, name: name, order: order, directory: directory, streams: streams.plainly(o.plain), began: time.Now()}
-	newPrinter(streams, "", false).starting("up")
+	openWriter(streams, "", false).Write(output.Starting{Command: "up"})
 	return u.run(ctx, start)
 }
 
@@ -233,7 +234,7 @@ func (s Streams) word(word background.Word) {
 
 // ready is the last word: all that was ordered stands.
 func (u *upping) ready(pid int) {
-	fmt.Fprintf(u.streams.Err, "devtun: ready in %s (session %s, pid %d)\n", brief(time.Since(u.began)), u.name, pid)
+	fmt.Fprintf(u.streams.Err, "devtun: ready in %s (session %s, pid %d)\n", output.Brief(time.Since(u.began)), u.name, pid)
 }
 
 // foreground holds the session in this process.

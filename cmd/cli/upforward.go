@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/devtun/devtun/cmd/cli/background"
+	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/session"
 	"github.com/devtun/devtun/dns"
 	"github.com/devtun/devtun/dns/helper"
@@ -106,16 +107,15 @@ func (s *projectSession) beginForwards(ctx context.Context, order background.Ord
 	if err := s.openMachine(ctx, target.hostsFile); err != nil {
 		return err
 	}
-	printer := newPrinter(s.say.streams(), "", order.Verbose)
-	printer.held = true
-	printer.of(target.namespace)
+	out := openWriter(s.say.streams(), "", order.Verbose)
 	f := &heldForwards{identity: target, selected: selected, ready: make(chan struct{}), over: make(chan struct{})}
 	tell := func(event session.Event) {
 		s.view.Forward(event)
-		printer.tell(event)
+		tellForward(out, event, target.namespace, order.Verbose)
 		if event.Ready != nil {
+			out.Write(summary(event.Ready))
 			if event.Ready.Services == 0 && len(order.Project.Intercepts) == 0 {
-				printer.tell(session.Event{Warning: &session.WarningEvent{Message: selected.nothing()}})
+				out.Write(output.Warning{Message: selected.nothing()})
 			}
 			close(f.ready)
 		}

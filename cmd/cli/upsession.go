@@ -61,7 +61,7 @@ func newProjectSession(ctx context.Context, name string, say *sayings, start hel
 		parent: make(chan dns.Owner, 1), ended: make(chan struct{}),
 	}
 	s.ctx, s.end = context.WithCancelCause(ctx)
-	tellLogins(newPrinter(say.streams(), "", false).tell)
+	tellLogins(openWriter(say.streams(), "", false))
 	return s
 }
 
