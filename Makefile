@@ -41,8 +41,8 @@ cluster-load: ## load an image tarball into the local cluster: TAR=file
 	@test -n '$(TAR)' || { echo 'usage: make cluster-load TAR=file' >&2; exit 2; }
 	$(CTL) load '$(TAR)'
 
-docs: ## write the command reference, docs/reference, anew from the commands
-	go run ./docs/gen docs/reference
+docs: ## write the command reference, and tables and schema of events, anew from the program
+	go run ./docs/gen docs
 
 dist: ## build archives and Debian packages of this commit into dist/, for all systems or TARGETS='linux/amd64 …'
 	@mkdir -p bin
@@ -77,5 +77,5 @@ verify: ## check format, vet, staticcheck, tidiness, the reference, and that oth
 	go run $(STATICCHECK) -tags e2e,soak ./...
 	GOOS=darwin go build ./... && GOOS=darwin go vet $(PRODUCT)
 	GOOS=windows go build ./... && GOOS=windows go vet $(PRODUCT)
-	go run ./docs/gen -check docs/reference
+	go run ./docs/gen -check docs
 	@echo 'verify: all well'
