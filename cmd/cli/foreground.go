@@ -7,7 +7,7 @@ import (
 	"sync"
 
 	"github.com/devtun/devtun/cmd/cli/background"
-	"github.com/devtun/devtun/cmd/cli/session"
+	"github.com/devtun/devtun/cmd/cli/forwards"
 	"github.com/devtun/devtun/cmd/cli/status"
 )
 
@@ -30,7 +30,7 @@ type foreground struct {
 // openForeground makes the command of that kind a session, which down ends. What keeps it
 // from being found is told as a warning, and no more: the command does without. The
 // caller closes it with what the command has ended with.
-func openForeground(kind string, down func()) (f *foreground, warning *session.WarningEvent) {
+func openForeground(kind string, down func()) (f *foreground, warning *forwards.WarningEvent) {
 	f = &foreground{down: down, ended: make(chan struct{})}
 	directory, err := background.Default()
 	if err == nil {
@@ -38,7 +38,7 @@ func openForeground(kind string, down func()) (f *foreground, warning *session.W
 	}
 	if err != nil {
 		f.view = status.NewTracker("", "")
-		return f, &session.WarningEvent{Message: fmt.Sprintf("'devtun status' and 'devtun down' will not find this: %v", err)}
+		return f, &forwards.WarningEvent{Message: fmt.Sprintf("'devtun status' and 'devtun down' will not find this: %v", err)}
 	}
 	f.view = status.NewTracker(f.place.Name(), "")
 	ctx, cancel := context.WithCancel(context.Background())

@@ -11,7 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/devtun/devtun/cmd/cli/session"
+	"github.com/devtun/devtun/cmd/cli/forwards"
 	"github.com/devtun/devtun/cmd/cli/status"
 	"github.com/devtun/devtun/dns"
 	"github.com/devtun/devtun/dns/helper"
@@ -159,7 +159,7 @@ func runForward(ctx context.Context, o *forwardOptions, streams Streams, start h
 	printer.lost(lost)
 	tellLogins(printer.tell)
 	print := view.tell(printer.tell)
-	tell := func(event session.Event) {
+	tell := func(event forwards.Event) {
 		print(event)
 		if event.Ready != nil {
 			tracker.State(status.Ready)
@@ -174,7 +174,7 @@ func runForward(ctx context.Context, o *forwardOptions, streams Streams, start h
 // forward does what is asked for until ctx ends, which is no error, on the machine
 // that open opens. Tracker and printer get to know the namespace; the tracker is
 // told of each event before tell is.
-func (o *forwardOptions) forward(ctx context.Context, tracker *status.Tracker, printer *printer, tell func(session.Event), open func() (*dns.Hosts, *helper.Machine, error)) error {
+func (o *forwardOptions) forward(ctx context.Context, tracker *status.Tracker, printer *printer, tell func(forwards.Event), open func() (*dns.Hosts, *helper.Machine, error)) error {
 	cluster, err := o.kube.connect()
 	if err != nil {
 		return err
@@ -188,10 +188,10 @@ func (o *forwardOptions) forward(ctx context.Context, tracker *status.Tracker, p
 	}
 	printer.of(selected.namespace)
 	tracker.In(cluster.context, selected.namespace)
-	told := func(event session.Event) {
+	told := func(event forwards.Event) {
 		tracker.Forward(event)
 		if event.Ready != nil && event.Ready.Services == 0 && !printer.part {
-			tell(session.Event{Warning: &session.WarningEvent{Message: selected.nothing()}})
+			tell(forwards.Event{Warning: &forwards.WarningEvent{Message: selected.nothing()}})
 		}
 		tell(event)
 	}

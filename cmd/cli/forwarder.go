@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/devtun/devtun/cmd/cli/session"
+	"github.com/devtun/devtun/cmd/cli/forwards"
 	"github.com/devtun/devtun/dns"
 	"github.com/devtun/devtun/dns/helper"
 	"github.com/devtun/devtun/intercept/plan"
@@ -34,10 +34,10 @@ type forwarder struct {
 	cluster  *cluster
 	selected *selection // at the start
 	hosts    *dns.Hosts
-	tell     func(session.Event)
+	tell     func(forwards.Event)
 	leases   *dns.Leases
 	pool     *tunnel.Pool
-	forwards *session.Session
+	forwards *forwards.Forwards
 	orders   chan reselection
 }
 
@@ -50,7 +50,7 @@ type reselection struct {
 
 // openForwarder prepares forwards on a machine, which stays the caller's. Nothing is
 // forwarded until follow, and the caller closes it after that.
-func (o *forwardOptions) openForwarder(cluster *cluster, selected *selection, hosts *dns.Hosts, machine *helper.Machine, tell func(session.Event)) (*forwarder, error) {
+func (o *forwardOptions) openForwarder(cluster *cluster, selected *selection, hosts *dns.Hosts, machine *helper.Machine, tell func(forwards.Event)) (*forwarder, error) {
 	leases, err := dns.OpenLeases(dns.DefaultLeases())
 	if err != nil {
 		return nil, fmt.Errorf("open leases: %w", err)
@@ -65,7 +65,7 @@ func (o *forwardOptions) openForwarder(cluster *cluster, selected *selection, ho
 	}
 	wishes := selected.wishes()
 	wishes.Partly = o.partly
-	f.forwards = session.New(machine, leases, session.Options{
+	f.forwards = forwards.New(machine, leases, forwards.Options{
 		Cluster:   cluster.context,
 		Naming:    dns.Naming{Default: selected.namespace, Domain: o.domain, Taken: cluster.reserved},
 		Selection: wishes,
@@ -218,7 +218,7 @@ func (f *forwarder) watch(ctx context.Context, selected *selection, first func(c
 }
 
 // retry has forwards try again what failed, until ctx ends.
-func retry(ctx context.Context, forwards *session.Session) {
+func retry(ctx context.Context, forwards *forwards.Forwards) {
 	tick := time.NewTicker(retryEvery)
 	defer tick.Stop()
 	for {

@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/spf13/cobra"
 
-	"github.com/devtun/devtun/cmd/cli/session"
+	"github.com/devtun/devtun/cmd/cli/forwards"
 	"github.com/devtun/devtun/cmd/cli/status"
 	"github.com/devtun/devtun/dns/helper"
 	"github.com/devtun/devtun/intercept/handover"
@@ -239,7 +239,7 @@ func runIntercept(ctx context.Context, o *interceptOptions, streams Streams, sta
 	quit := func() { end(nil) }
 	defer quit()
 	tracker := status.NewTracker("", "")
-	var lost *session.WarningEvent
+	var lost *forwards.WarningEvent
 	if !o.dryRun {
 		var f *foreground
 		f, lost = openForeground("intercept", func() { end(errDown) })

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/devtun/devtun/cmd/cli/session"
+	"github.com/devtun/devtun/cmd/cli/forwards"
 	"github.com/devtun/devtun/dns/helper"
 )
 
@@ -29,7 +29,7 @@ func (h *holding) reachOthers(ctx, beside context.Context, start helper.Start) (
 	show := watcher.tell
 	if h.program == nil {
 		print := h.view.tell(h.printer.tell)
-		show = func(event session.Event) {
+		show = func(event forwards.Event) {
 			print(event)
 			if event.Ready != nil {
 				close(ready)

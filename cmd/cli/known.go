@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/devtun/devtun/cmd/cli/session"
+	"github.com/devtun/devtun/cmd/cli/forwards"
 	"github.com/devtun/devtun/tunnel/discovery"
 )
 
@@ -29,7 +29,7 @@ func (s *selection) known(all discovery.Changes) error {
 			return unknownService(key, all)
 		}
 	}
-	moved := make(map[session.Remap]session.Remap) // by service and number
+	moved := make(map[forwards.Remap]forwards.Remap) // by service and number
 	for _, remap := range s.remaps {
 		service := all[remap.Service]
 		if service == nil || service.Obstacle != "" {
@@ -39,7 +39,7 @@ func (s *selection) known(all discovery.Changes) error {
 		if err != nil {
 			return err
 		}
-		port := session.Remap{Service: remap.Service, Local: number}
+		port := forwards.Remap{Service: remap.Service, Local: number}
 		if other, ok := moved[port]; ok {
 			return twice(other, remap)
 		}
@@ -56,7 +56,7 @@ func (s *selection) watches(namespace string) bool {
 func (s *selection) forwardable(all discovery.Changes) error {
 	for _, key := range slices.SortedFunc(maps.Keys(s.named), func(a, b discovery.Key) int { return strings.Compare(a.String(), b.String()) }) {
 		if service := all[key]; service != nil && service.Obstacle != "" {
-			return &session.UnforwardableError{Service: key, Reason: service.Obstacle}
+			return &forwards.UnforwardableError{Service: key, Reason: service.Obstacle}
 		}
 	}
 	return nil
@@ -77,7 +77,7 @@ func unknownService(key discovery.Key, all discovery.Changes) error {
 }
 
 // knownPort is the number of the port that a remap is for.
-func knownPort(service *discovery.Service, remap session.Remap) (int, error) {
+func knownPort(service *discovery.Service, remap forwards.Remap) (int, error) {
 	var ports []string
 	for _, port := range service.Ports {
 		number := strconv.Itoa(port.Number)

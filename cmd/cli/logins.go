@@ -7,7 +7,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/devtun/devtun/cmd/cli/credential"
-	"github.com/devtun/devtun/cmd/cli/session"
+	"github.com/devtun/devtun/cmd/cli/forwards"
 )
 
 // logins has this process's credential plugins run. There is one terminal and one
@@ -16,14 +16,14 @@ import (
 var logins = credential.NewGate()
 
 // tellLogins has tell told when a login stops working, and when it works again.
-func tellLogins(tell func(session.Event)) {
+func tellLogins(tell func(forwards.Event)) {
 	logins.Tell(func(notice credential.Notice) {
-		warning := session.WarningEvent{Message: "the login works again", Over: true}
+		warning := forwards.WarningEvent{Message: "the login works again", Over: true}
 		if notice.Err != nil {
-			warning = session.WarningEvent{Message: fmt.Sprintf("the login does not work any more, names and listeners stay: %v: "+
+			warning = forwards.WarningEvent{Message: fmt.Sprintf("the login does not work any more, names and listeners stay: %v: "+
 				"log in again, with 'kubectl auth whoami' in another terminal for example; devtun tries again as soon as somebody connects, and by itself after a while", notice.Err)}
 		}
-		tell(session.Event{Warning: &warning})
+		tell(forwards.Event{Warning: &warning})
 	})
 }
 

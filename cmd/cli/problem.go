@@ -16,7 +16,7 @@ import (
 
 	"github.com/devtun/devtun/cmd/cli/command"
 	"github.com/devtun/devtun/cmd/cli/credential"
-	"github.com/devtun/devtun/cmd/cli/session"
+	"github.com/devtun/devtun/cmd/cli/forwards"
 	"github.com/devtun/devtun/dns"
 	"github.com/devtun/devtun/dns/helper"
 )
@@ -96,8 +96,8 @@ func diagnose(err error) *Problem {
 	var forbidden *command.ForbiddenError
 	var left *command.LeftError
 	var path *fs.PathError
-	var unforwardable *session.UnforwardableError
-	var names *session.NamesLeftError
+	var unforwardable *forwards.UnforwardableError
+	var names *forwards.NamesLeftError
 	var status apierrors.APIStatus
 	var login *credential.Error
 	switch {
@@ -168,7 +168,7 @@ func diagnoseSudo(err error, sudo *helper.SudoError) *Problem {
 func diagnoseListen(err error, listen *dns.ListenError) *Problem {
 	number := int(listen.Addr.Port())
 	service, remote := "SERVICE", number
-	var port *session.PortError
+	var port *forwards.PortError
 	if errors.As(err, &port) {
 		service, remote = port.Service.Name+"."+port.Service.Namespace, port.Port.Remote
 	}

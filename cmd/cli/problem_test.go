@@ -21,7 +21,7 @@ import (
 
 	"github.com/devtun/devtun/cmd/cli/command"
 	"github.com/devtun/devtun/cmd/cli/credential"
-	"github.com/devtun/devtun/cmd/cli/session"
+	"github.com/devtun/devtun/cmd/cli/forwards"
 	"github.com/devtun/devtun/dns"
 	"github.com/devtun/devtun/dns/helper"
 	"github.com/devtun/devtun/intercept/handover"
@@ -49,11 +49,11 @@ func TestDiagnose(t *testing.T) {
 		{"port in use by a program", listen(syscall.EADDRINUSE, dns.Process{PID: 7, Name: "nginx"}), ExitInUse,
 			"stop nginx (pid 7), or move the port with --port SERVICE:LOCAL:80"},
 		{"low port", listen(syscall.EACCES, dns.Process{}), ExitMachine, "ports below 1024 need root: 'devtun run' wants --hosts system for them; or move it with --port SERVICE:8080:80"},
-		{"port in use of a service", &session.PortError{Service: in("demo", "web"), Port: session.PortEvent{Local: 80, Remote: 81}, Err: listen(syscall.EADDRINUSE, dns.Process{})}, ExitInUse,
+		{"port in use of a service", &forwards.PortError{Service: in("demo", "web"), Port: forwards.PortEvent{Local: 80, Remote: 81}, Err: listen(syscall.EADDRINUSE, dns.Process{})}, ExitInUse,
 			"free port 80, or move it with --port web.demo:LOCAL:81"},
-		{"low port of a service", &session.PortError{Service: in("demo", "web"), Port: session.PortEvent{Local: 80, Remote: 81}, Err: listen(syscall.EACCES, dns.Process{})}, ExitMachine,
+		{"low port of a service", &forwards.PortError{Service: in("demo", "web"), Port: forwards.PortEvent{Local: 80, Remote: 81}, Err: listen(syscall.EACCES, dns.Process{})}, ExitMachine,
 			"ports below 1024 need root: 'devtun run' wants --hosts system for them; or move it with --port web.demo:8080:81"},
-		{"unforwardable", &session.UnforwardableError{Service: in("demo", "dns"), Reason: "UDP"}, ExitNotFound, "'devtun forward' without arguments"},
+		{"unforwardable", &forwards.UnforwardableError{Service: in("demo", "dns"), Reason: "UDP"}, ExitNotFound, "'devtun forward' without arguments"},
 		{"no such command", &command.StartError{Name: "x", Err: exec.ErrNotFound}, 127, "what follows -- is run as it is"},
 		{"a command that is none", &command.StartError{Name: "x", Err: os.ErrPermission}, 126, "what follows -- is run as it is"},
 		{"namespaces forbidden", &command.ForbiddenError{By: "x", Err: syscall.EPERM}, ExitMachine, "add --hosts system"},
@@ -71,7 +71,7 @@ func TestDiagnose(t *testing.T) {
 		{"hosts file missing", path(syscall.ENOENT), ExitMachine, "create it: touch /etc/hosts"},
 		{"hosts file a directory", path(syscall.EISDIR), ExitMachine, "pass --hosts-file"},
 		{"disk full", fmt.Errorf("write: %w", syscall.ENOSPC), ExitMachine, "make room on the disk; or pass --hosts-file"},
-		{"names that stay", &session.NamesLeftError{Err: path(syscall.ENOSPC)}, ExitMachine, "the names stay in the hosts file until the next devtun"},
+		{"names that stay", &forwards.NamesLeftError{Err: path(syscall.ENOSPC)}, ExitMachine, "the names stay in the hosts file until the next devtun"},
 		{"credentials", apierrors.NewUnauthorized("no"), ExitCredentials, "log in again; 'kubectl auth whoami'"},
 		{"rights", apierrors.NewForbidden(services, "", errors.New("no")), ExitRights, "ask for the right; 'kubectl auth can-i --list'"},
 		{"not found", apierrors.NewNotFound(services, "web"), ExitNotFound, ""},

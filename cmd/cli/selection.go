@@ -11,7 +11,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/labels"
 
-	"github.com/devtun/devtun/cmd/cli/session"
+	"github.com/devtun/devtun/cmd/cli/forwards"
 	"github.com/devtun/devtun/tunnel/discovery"
 )
 
@@ -27,7 +27,7 @@ type selection struct {
 	except map[discovery.Key]bool
 	// labels is a label selector, "" for all.
 	labels string
-	remaps []session.Remap
+	remaps []forwards.Remap
 	homes  map[string]string // see selectFlags
 }
 
@@ -109,7 +109,7 @@ func selectServices(flags selectFlags, contextNamespace string) (*selection, err
 }
 
 // remapped checks that a port to be moved is one of what is forwarded.
-func (s *selection) remapped(remap session.Remap) error {
+func (s *selection) remapped(remap forwards.Remap) error {
 	service := remap.Service
 	switch {
 	case s.except[service]:
@@ -160,8 +160,8 @@ func (s *selection) nothing() string {
 }
 
 // wishes is what a session is to know of the selection.
-func (s *selection) wishes() session.Selection {
-	return session.Selection{Wanted: s.wanted, Named: func(key discovery.Key) bool { return s.named[key] }, Remaps: s.remaps}
+func (s *selection) wishes() forwards.Selection {
+	return forwards.Selection{Wanted: s.wanted, Named: func(key discovery.Key) bool { return s.named[key] }, Remaps: s.remaps}
 }
 
 // parse reads name, name.namespace or svc/name.
@@ -183,29 +183,29 @@ func (s *selection) parse(arg string) (discovery.Key, error) {
 }
 
 // parseRemap reads SERVICE:LOCAL:REMOTE.
-func (s *selection) parseRemap(text string) (session.Remap, error) {
+func (s *selection) parseRemap(text string) (forwards.Remap, error) {
 	const hint = "write SERVICE:LOCAL:REMOTE, as in --port service-front:8080:80 or service-front:8080:http"
 	parts := strings.Split(text, ":")
 	if len(parts) != 3 || parts[2] == "" {
 		if _, err := portNumber(text); err == nil {
-			return session.Remap{}, usage(fmt.Sprintf("write SERVICE:%s:REMOTE", text), "--port %s does not say which service's port that is to be", text)
+			return forwards.Remap{}, usage(fmt.Sprintf("write SERVICE:%s:REMOTE", text), "--port %s does not say which service's port that is to be", text)
 		}
-		return session.Remap{}, usage(hint, "parse --port %q", text)
+		return forwards.Remap{}, usage(hint, "parse --port %q", text)
 	}
 	key, err := s.parse(parts[0])
 	if err != nil {
-		return session.Remap{}, usage(hint, "parse --port %q: %w", text, errors.Unwrap(err))
+		return forwards.Remap{}, usage(hint, "parse --port %q: %w", text, errors.Unwrap(err))
 	}
 	local, err := portNumber(parts[1])
 	if err != nil {
-		return session.Remap{}, usage(hint, "parse --port %q: %w", text, err)
+		return forwards.Remap{}, usage(hint, "parse --port %q: %w", text, err)
 	}
 	if _, err := strconv.Atoi(parts[2]); err == nil {
 		if _, err := portNumber(parts[2]); err != nil {
-			return session.Remap{}, usage(hint, "parse --port %q: %w", text, err)
+			return forwards.Remap{}, usage(hint, "parse --port %q: %w", text, err)
 		}
 	}
-	return session.Remap{Service: key, Local: local, Remote: parts[2]}, nil
+	return forwards.Remap{Service: key, Local: local, Remote: parts[2]}, nil
 }
 
 func portNumber(text string) (int, error) {
@@ -217,12 +217,12 @@ func portNumber(text string) (int, error) {
 }
 
 // twice is the error that two remaps move one port.
-func twice(a, b session.Remap) error {
+func twice(a, b forwards.Remap) error {
 	return usage("leave one of them out: a port is moved to one place", "--port %s and --port %s are for the same port", a, b)
 }
 
 // clash refuses two remaps onto one local port of a service, or of one port.
-func clash(remaps []session.Remap) error {
+func clash(remaps []forwards.Remap) error {
 	for i, a := range remaps {
 		for _, b := range remaps[:i] {
 			if a.Service != b.Service {

@@ -5,7 +5,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/devtun/devtun/cmd/cli/session"
+	"github.com/devtun/devtun/cmd/cli/forwards"
 	"github.com/devtun/devtun/tunnel/discovery"
 )
 
@@ -81,7 +81,7 @@ func TestWanted(t *testing.T) {
 func TestRemaps(t *testing.T) {
 	s, err := selectServices(selectFlags{namespaces: []string{"ctx", "shop"}, ports: []string{"web:8080:80", "web:8443:https", "svc/api.shop:65535:1", "web:80:080"}}, "ctx")
 	require.NoError(t, err)
-	require.Equal(t, []session.Remap{
+	require.Equal(t, []forwards.Remap{
 		{Service: in("ctx", "web"), Local: 8080, Remote: "80"},
 		{Service: in("ctx", "web"), Local: 8443, Remote: "https"},
 		{Service: in("shop", "api"), Local: 65535, Remote: "1"},

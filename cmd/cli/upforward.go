@@ -9,7 +9,7 @@ import (
 	"slices"
 
 	"github.com/devtun/devtun/cmd/cli/background"
-	"github.com/devtun/devtun/cmd/cli/session"
+	"github.com/devtun/devtun/cmd/cli/forwards"
 	"github.com/devtun/devtun/dns"
 	"github.com/devtun/devtun/dns/helper"
 	"github.com/devtun/devtun/tunnel/discovery"
@@ -110,12 +110,12 @@ func (s *projectSession) beginForwards(ctx context.Context, order background.Ord
 	printer.held = true
 	printer.of(target.namespace)
 	f := &heldForwards{identity: target, selected: selected, ready: make(chan struct{}), over: make(chan struct{})}
-	tell := func(event session.Event) {
+	tell := func(event forwards.Event) {
 		s.view.Forward(event)
 		printer.tell(event)
 		if event.Ready != nil {
 			if event.Ready.Services == 0 && len(order.Project.Intercepts) == 0 {
-				printer.tell(session.Event{Warning: &session.WarningEvent{Message: selected.nothing()}})
+				printer.tell(forwards.Event{Warning: &forwards.WarningEvent{Message: selected.nothing()}})
 			}
 			close(f.ready)
 		}

@@ -10,8 +10,8 @@ import (
 	"golang.org/x/term"
 
 	"github.com/devtun/devtun/cmd/cli/credential"
+	"github.com/devtun/devtun/cmd/cli/forwards"
 	"github.com/devtun/devtun/cmd/cli/live"
-	"github.com/devtun/devtun/cmd/cli/session"
 	"github.com/devtun/devtun/cmd/cli/status"
 	"github.com/devtun/devtun/dns/helper"
 )
@@ -132,12 +132,12 @@ func (v *view) start(start helper.Start) helper.Start {
 }
 
 // tell passes on to tell what a view does not show itself.
-func (v *view) tell(tell func(session.Event)) func(session.Event) {
+func (v *view) tell(tell func(forwards.Event)) func(forwards.Event) {
 	if v == nil {
 		return tell
 	}
-	return func(event session.Event) {
-		if event.Service == nil || event.Service.State == session.Failed {
+	return func(event forwards.Event) {
+		if event.Service == nil || event.Service.State == forwards.Failed {
 			tell(event)
 		}
 	}

@@ -1,4 +1,4 @@
-package session
+package forwards
 
 import (
 	"cmp"
@@ -11,7 +11,7 @@ import (
 	"github.com/devtun/devtun/dns"
 )
 
-// NamesLeftError is the end of a session whose names could not be taken out of the
+// NamesLeftError is the end of forwards whose names could not be taken out of the
 // hosts file: they stay until the next devtun can.
 type NamesLeftError struct{ Err error }
 
@@ -21,7 +21,7 @@ func (e *NamesLeftError) Unwrap() error { return e.Err }
 // writeNames writes the names of all forwards, if they changed. One that may not
 // listen has its names too: it is refused on its own address, where else the names
 // would lead to whoever gives them, another session's cluster for one.
-func (s *Session) writeNames(ctx context.Context) error {
+func (s *Forwards) writeNames(ctx context.Context) error {
 	var entries []dns.Entry
 	for _, forwards := range s.forwards {
 		for _, f := range forwards {
@@ -55,7 +55,7 @@ func (s *Session) writeNames(ctx context.Context) error {
 
 // NamesLost puts the names back that another program has taken out of the hosts
 // file, and says so.
-func (s *Session) NamesLost(ctx context.Context) {
+func (s *Forwards) NamesLost(ctx context.Context) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed || !s.started || ctx.Err() != nil {
@@ -72,7 +72,7 @@ func (s *Session) NamesLost(ctx context.Context) {
 
 // NamesShared says which other sessions give names of this one, when that begins and
 // when it ends.
-func (s *Session) NamesShared(shared []dns.Shared) {
+func (s *Forwards) NamesShared(shared []dns.Shared) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.closed && s.started {
@@ -80,7 +80,7 @@ func (s *Session) NamesShared(shared []dns.Shared) {
 	}
 }
 
-func (s *Session) noteShared(shared []dns.Shared) {
+func (s *Forwards) noteShared(shared []dns.Shared) {
 	now := make(map[dns.Owner][]string)
 	for _, other := range shared {
 		now[other.Owner] = other.Names
@@ -110,6 +110,6 @@ func some(names []string) string {
 	return fmt.Sprintf("%s and %d more", strings.Join(names[:enough], ", "), len(names)-enough)
 }
 
-func (s *Session) warn(format string, args ...any) {
+func (s *Forwards) warn(format string, args ...any) {
 	s.tell(Event{Warning: &WarningEvent{Message: fmt.Sprintf(format, args...)}})
 }

@@ -1,4 +1,4 @@
-package session
+package forwards
 
 import (
 	"cmp"
@@ -16,7 +16,7 @@ import (
 	"github.com/devtun/devtun/tunnel/discovery"
 )
 
-// Options says what a session is to do, and with what.
+// Options says what forwards are to do, and with what.
 type Options struct {
 	// Cluster tells clusters apart in the choice of addresses: the name of the
 	// kubeconfig context.
@@ -34,7 +34,7 @@ type Options struct {
 	Tell func(Event)
 }
 
-// Selection is which services a session is about.
+// Selection is which services are forwarded.
 type Selection struct {
 	// Wanted selects services; those it rejects are as good as not there.
 	Wanted func(discovery.Key) bool
@@ -48,9 +48,9 @@ type Selection struct {
 	Partly bool
 }
 
-// Session is the services of a cluster on this machine. It owns its listeners
+// Forwards is the services of a cluster on this machine. It owns its listeners
 // and addresses, and the names in machine; not machine and leases themselves.
-type Session struct {
+type Forwards struct {
 	options Options
 	machine dns.Machine
 	leases  *dns.Leases
@@ -69,9 +69,9 @@ type Session struct {
 	shared    map[dns.Owner][]string // names that other sessions give too, as told
 }
 
-// New returns a session that holds nothing yet.
-func New(machine dns.Machine, leases *dns.Leases, options Options) *Session {
-	return &Session{
+// New returns forwards of nothing yet.
+func New(machine dns.Machine, leases *dns.Leases, options Options) *Forwards {
+	return &Forwards{
 		options: options, machine: machine, leases: leases, began: time.Now(),
 		forwards: make(map[discovery.Key][]*forward), skipped: make(map[discovery.Key]string),
 		conflicts: make(map[string]bool),
@@ -93,7 +93,7 @@ func (e *UnforwardableError) Error() string {
 // is, ends with a ReadyEvent, or fails if the names cannot be written or a
 // service asked for by name cannot be had. Later failures are told as warnings,
 // but for those that the end of ctx makes.
-func (s *Session) Apply(ctx context.Context, changes discovery.Changes) error {
+func (s *Forwards) Apply(ctx context.Context, changes discovery.Changes) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
@@ -119,11 +119,11 @@ func (s *Session) Apply(ctx context.Context, changes discovery.Changes) error {
 	return nil
 }
 
-// Select makes a session that has started one about another selection, of all there
+// Select makes forwards that have started those of another selection, of all there
 // is in the cluster. What was forwarded and still is keeps its address, its listeners
 // and their connections. The error is what stands in the way of a service that was
 // asked for by name, or of the names; all else is done nevertheless.
-func (s *Session) Select(ctx context.Context, selection Selection, all discovery.Changes) error {
+func (s *Forwards) Select(ctx context.Context, selection Selection, all discovery.Changes) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
@@ -147,7 +147,7 @@ func (s *Session) Select(ctx context.Context, selection Selection, all discovery
 
 // updateAll brings what is wanted of changes in line, and returns what to tell of it.
 // The error is of services that were asked for by name.
-func (s *Session) updateAll(ctx context.Context, changes discovery.Changes) (events []Event, refused error) {
+func (s *Forwards) updateAll(ctx context.Context, changes discovery.Changes) (events []Event, refused error) {
 	for _, key := range sorted(slices.Collect(maps.Keys(changes))) {
 		if !s.options.Wanted(key) {
 			continue
@@ -170,7 +170,7 @@ func sorted(keys []discovery.Key) []discovery.Key {
 
 // Retry tries again what failed: ports that were in use, names that could not be
 // written. It tells only of what has changed by that.
-func (s *Session) Retry(ctx context.Context) {
+func (s *Forwards) Retry(ctx context.Context) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed || !s.started {
@@ -196,7 +196,7 @@ func (s *Session) Retry(ctx context.Context) {
 }
 
 // obstacle is what keeps the service from being forwarded whole, if anything.
-func (s *Session) obstacle(key discovery.Key) error {
+func (s *Forwards) obstacle(key discovery.Key) error {
 	if reason, ok := s.skipped[key]; ok {
 		return &UnforwardableError{key, reason}
 	}
@@ -215,7 +215,7 @@ func (s *Session) obstacle(key discovery.Key) error {
 
 // update brings one service's forwards in line and returns what to tell of it.
 // The error, which is among that, is of forwards that could not be opened.
-func (s *Session) update(ctx context.Context, key discovery.Key, service *discovery.Service) (events []Event, failed error) {
+func (s *Forwards) update(ctx context.Context, key discovery.Key, service *discovery.Service) (events []Event, failed error) {
 	gone := func(f *forward) {
 		last := f.describe()
 		f.close(tunnel.ErrWithdrawn)
@@ -259,7 +259,7 @@ func (s *Session) update(ctx context.Context, key discovery.Key, service *discov
 }
 
 // skip notes that a service is not forwarded; nil stands for one that is gone.
-func (s *Session) skip(key discovery.Key, service *discovery.Service) []Event {
+func (s *Forwards) skip(key discovery.Key, service *discovery.Service) []Event {
 	before, was := s.skipped[key]
 	if service == nil {
 		delete(s.skipped, key)
@@ -276,7 +276,7 @@ func (s *Session) skip(key discovery.Key, service *discovery.Service) []Event {
 }
 
 // open takes an address for a target. It listens on nothing yet.
-func (s *Session) open(ctx context.Context, key discovery.Key, service dns.Service) (*forward, error) {
+func (s *Forwards) open(ctx context.Context, key discovery.Key, service dns.Service) (*forward, error) {
 	names, err := s.options.Naming.Names(service)
 	if err != nil {
 		return nil, fmt.Errorf("name service %s: %w", key, err)
@@ -293,11 +293,11 @@ func (s *Session) open(ctx context.Context, key discovery.Key, service dns.Servi
 		return nil, fmt.Errorf("add address for service %s: %w", key, err)
 	}
 	return &forward{
-		session: s, key: key, service: service, addr: addr, names: names, listeners: make(map[int]*listener),
+		all: s, key: key, service: service, addr: addr, names: names, listeners: make(map[int]*listener),
 	}, nil
 }
 
-func (s *Session) summary() *ReadyEvent {
+func (s *Forwards) summary() *ReadyEvent {
 	ready := &ReadyEvent{Took: time.Since(s.began)}
 	for _, forwards := range s.forwards {
 		listens := false
@@ -312,11 +312,11 @@ func (s *Session) summary() *ReadyEvent {
 	return ready
 }
 
-func (s *Session) tell(event Event) { s.options.Tell(event) }
+func (s *Forwards) tell(event Event) { s.options.Tell(event) }
 
 // Close removes the names and then ends all forwards and their connections. Names
 // that cannot be removed are a *NamesLeftError.
-func (s *Session) Close(ctx context.Context) error {
+func (s *Forwards) Close(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.closed = true

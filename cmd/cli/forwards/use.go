@@ -1,4 +1,4 @@
-package session
+package forwards
 
 import (
 	"sync/atomic"

@@ -1,4 +1,4 @@
-package session
+package forwards
 
 import (
 	"context"
@@ -20,7 +20,7 @@ import (
 
 // forward is an address and its listeners standing for one target.
 type forward struct {
-	session   *Session
+	all       *Forwards
 	key       discovery.Key
 	service   dns.Service
 	addr      netip.Addr
@@ -85,7 +85,7 @@ func (f *forward) update(ctx context.Context, ports []port) {
 // listen opens and serves one port. Before any port stands the address is still
 // free to change, away from one on which another program holds the port.
 func (f *forward) listen(ctx context.Context, p port) (*listener, error) {
-	socket, err := f.session.machine.Listen(ctx, netip.AddrPortFrom(f.addr, uint16(p.local)))
+	socket, err := f.all.machine.Listen(ctx, netip.AddrPortFrom(f.addr, uint16(p.local)))
 	if errors.Is(err, syscall.EADDRINUSE) && len(f.listeners) == 0 {
 		if elsewhere := f.move(ctx, p.local); elsewhere != nil {
 			return f.serve(elsewhere, p), nil
@@ -100,9 +100,9 @@ func (f *forward) listen(ctx context.Context, p port) (*listener, error) {
 // move takes the next address that the hash gives on which port is free, and
 // listens there. It returns nil, and nothing has changed, if there is none.
 func (f *forward) move(ctx context.Context, port int) net.Listener {
-	machine, leases := f.session.machine, f.session.leases
+	machine, leases := f.all.machine, f.all.leases
 	for range addressTries - 1 {
-		addr, err := leases.Assign(dns.Key(f.session.options.Cluster, f.service))
+		addr, err := leases.Assign(dns.Key(f.all.options.Cluster, f.service))
 		if err != nil {
 			return nil
 		}
@@ -127,25 +127,25 @@ func (f *forward) serve(socket net.Listener, p port) *listener {
 	l := &listener{port: p, endpoints: new(tunnel.Endpoints), stop: cancel}
 	serving := &tunnel.Port{
 		Endpoints: l.endpoints,
-		Dial:      f.session.options.Dial,
-		Hold:      f.session.options.Hold,
+		Dial:      f.all.options.Dial,
+		Hold:      f.all.options.Hold,
 		Opened: func() {
 			f.use.total.Add(1)
 			f.use.open.Add(1)
-			if coming := f.session.options.Coming; coming != nil {
+			if coming := f.all.options.Coming; coming != nil {
 				coming()
 			}
 		},
 		Closed: func(report tunnel.Report) {
 			f.use.open.Add(-1)
-			f.session.tell(Event{Connection: &ConnectionEvent{Service: f.key, Pod: f.service.Pod, Port: p.local, Report: report}})
+			f.all.tell(Event{Connection: &ConnectionEvent{Service: f.key, Pod: f.service.Pod, Port: p.local, Report: report}})
 		},
-		Trouble: func(err error) { f.session.tell(Event{Warning: f.trouble(p.local, err)}) },
+		Trouble: func(err error) { f.all.tell(Event{Warning: f.trouble(p.local, err)}) },
 		Meter:   &f.use.meter,
 	}
 	l.stopped.Go(func() {
 		if err := serving.Serve(ctx, socket); err != nil {
-			f.session.tell(Event{Warning: &WarningEvent{Message: fmt.Sprintf("%s port %d: %v", f.key, p.local, err)}})
+			f.all.tell(Event{Warning: &WarningEvent{Message: fmt.Sprintf("%s port %d: %v", f.key, p.local, err)}})
 		}
 	})
 	return l
@@ -190,8 +190,8 @@ func (f *forward) close(why error) {
 		l.close(why)
 	}
 	clear(f.listeners)
-	f.session.leases.Release(f.addr)
-	f.session.machine.RemoveAddress(context.Background(), f.addr)
+	f.all.leases.Release(f.addr)
+	f.all.machine.RemoveAddress(context.Background(), f.addr)
 }
 
 // describe tells how the forward stands.

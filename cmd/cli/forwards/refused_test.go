@@ -1,4 +1,4 @@
-package session
+package forwards
 
 import (
 	"errors"
@@ -12,7 +12,7 @@ import (
 	"github.com/devtun/devtun/tunnel/discovery"
 )
 
-// named makes a session strict about the service.
+// named makes forwards strict about the service.
 func named(name string) func(*Options) {
 	return func(o *Options) {
 		o.Named = func(key discovery.Key) bool { return key.Name == name }

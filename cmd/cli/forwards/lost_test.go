@@ -1,4 +1,4 @@
-package session
+package forwards
 
 import (
 	"syscall"
@@ -11,12 +11,12 @@ import (
 
 func TestLostNamesArePutBack(t *testing.T) {
 	w := newWorld(t)
-	w.session.NamesLost(t.Context()) // there are none yet
+	w.forwards.NamesLost(t.Context()) // there are none yet
 	require.NoError(t, w.apply(services{"web": serviceOf(portOf(18080, "web-a"))}))
 	w.take()
 
 	w.machine.set(func(m *machine) { m.names = nil })
-	w.session.NamesLost(t.Context())
+	w.forwards.NamesLost(t.Context())
 	require.Equal(t, []string{"web"}, w.machine.shortNames())
 	require.Equal(t, []string{"warning: another program took devtun's names out of the hosts file; they are back"}, w.take())
 }
@@ -27,13 +27,13 @@ func TestLostNamesThatCannotBePutBackYet(t *testing.T) {
 	w.take()
 
 	w.machine.set(func(m *machine) { m.names, m.failNames = nil, syscall.EROFS })
-	w.session.NamesLost(t.Context())
+	w.forwards.NamesLost(t.Context())
 	require.Equal(t, []string{"warning: another program took devtun's names out of the hosts file, and they cannot be put back yet: write names: read-only file system"}, w.take())
-	w.session.Retry(t.Context())
+	w.forwards.Retry(t.Context())
 	require.Empty(t, w.take(), "it is said once")
 
 	w.machine.set(func(m *machine) { m.failNames = nil })
-	w.session.Retry(t.Context())
+	w.forwards.Retry(t.Context())
 	require.Equal(t, []string{"web"}, w.machine.shortNames())
 	require.Equal(t, []string{"warning: devtun's names are in the hosts file again"}, w.take())
 }

@@ -1,4 +1,4 @@
-package session
+package forwards
 
 import (
 	"context"
@@ -19,7 +19,7 @@ func TestClose(t *testing.T) {
 	w.take()
 	w.machine.take()
 
-	require.NoError(t, w.session.Close(t.Context()))
+	require.NoError(t, w.forwards.Close(t.Context()))
 	require.Empty(t, w.machine.shortNames())
 	calls := w.machine.take()
 	require.Equal(t, []string{"names", "remove", "remove", "remove"}, calls, "names first, so that none leads nowhere")
@@ -41,7 +41,7 @@ func TestClose(t *testing.T) {
 func TestApplyAfterClose(t *testing.T) {
 	w := newWorld(t)
 	require.NoError(t, w.apply(services{"web": serviceOf(portOf(18080))}))
-	require.NoError(t, w.session.Close(t.Context()))
+	require.NoError(t, w.forwards.Close(t.Context()))
 	w.take()
 	w.machine.take()
 	require.NoError(t, w.apply(services{"api": serviceOf(portOf(18080))}))
@@ -52,8 +52,8 @@ func TestApplyAfterClose(t *testing.T) {
 
 func TestCloseTwiceAndUnused(t *testing.T) {
 	w := newWorld(t)
-	require.NoError(t, w.session.Close(t.Context()))
-	require.NoError(t, w.session.Close(t.Context()))
+	require.NoError(t, w.forwards.Close(t.Context()))
+	require.NoError(t, w.forwards.Close(t.Context()))
 	require.Empty(t, w.machine.take())
 }
 
@@ -61,12 +61,12 @@ func TestCloseWhenNamesCannotBeRemoved(t *testing.T) {
 	w := newWorld(t)
 	require.NoError(t, w.apply(services{"web": serviceOf(portOf(18080))}))
 	w.machine.set(func(m *machine) { m.failNames = errFull })
-	require.EqualError(t, w.session.Close(t.Context()), "remove names: disk full")
+	require.EqualError(t, w.forwards.Close(t.Context()), "remove names: disk full")
 	w.refuses(address("web", 0), 18080)
 	require.Zero(t, w.machine.held())
 
 	w.machine.set(func(m *machine) { m.failNames = nil })
-	require.NoError(t, w.session.Close(t.Context()), "it can be tried again")
+	require.NoError(t, w.forwards.Close(t.Context()), "it can be tried again")
 	require.Empty(t, w.machine.shortNames())
 }
 
@@ -83,7 +83,7 @@ func TestCloseWhileAppliesCome(t *testing.T) {
 			}
 		}
 	}()
-	require.NoError(t, w.session.Close(t.Context()))
+	require.NoError(t, w.forwards.Close(t.Context()))
 	require.NoError(t, <-applied)
 	require.Empty(t, w.machine.shortNames())
 	require.Zero(t, w.machine.held())
@@ -103,5 +103,5 @@ func TestCloseWhileDialling(t *testing.T) {
 	c := w.dial(address("web", 0), 18080)
 	defer c.conn.Close()
 	<-dialled
-	require.NoError(t, w.session.Close(t.Context()))
+	require.NoError(t, w.forwards.Close(t.Context()))
 }

@@ -1,4 +1,4 @@
-package session
+package forwards
 
 import (
 	"bufio"
@@ -30,20 +30,20 @@ const (
 	step     = 5 * time.Millisecond
 )
 
-// world is a session in namespace demo, the machine under it, the pods behind
+// world is forwards in namespace demo, the machine under it, the pods behind
 // it, and what it told.
 type world struct {
 	t       *testing.T
 	machine *machine
 	leases  string // path
-	session *Session
+	forwards *Forwards
 
 	mu     sync.Mutex
 	events []Event
 	ready  []string // of the last EndpointsEvent
 }
 
-// newWorld makes a session that ends with the test.
+// newWorld makes forwards that end with the test.
 func newWorld(t *testing.T, adjust ...func(*Options)) *world {
 	t.Helper()
 	w := &world{t: t, machine: &machine{addresses: make(map[netip.Addr]bool)}, leases: filepath.Join(t.TempDir(), "leases")}
@@ -62,8 +62,8 @@ func newWorld(t *testing.T, adjust ...func(*Options)) *world {
 		f(&options)
 	}
 	leases := w.openLeases()
-	w.session = New(w.machine, leases, options)
-	t.Cleanup(func() { require.NoError(t, w.session.Close(context.Background())) })
+	w.forwards = New(w.machine, leases, options)
+	t.Cleanup(func() { require.NoError(t, w.forwards.Close(context.Background())) })
 	return w
 }
 
@@ -128,12 +128,12 @@ func inWords(event Event) string {
 
 // apply applies services, by name; nil ones are gone.
 func (w *world) apply(services map[string]*discovery.Service) error {
-	return w.session.Apply(w.t.Context(), changesOf(services))
+	return w.forwards.Apply(w.t.Context(), changesOf(services))
 }
 
-// choose makes the session one about another selection of all services.
+// choose makes the forwards those of another selection of all services.
 func (w *world) choose(selection Selection, all map[string]*discovery.Service) error {
-	return w.session.Select(w.t.Context(), selection, changesOf(all))
+	return w.forwards.Select(w.t.Context(), selection, changesOf(all))
 }
 
 func changesOf(services map[string]*discovery.Service) discovery.Changes {

@@ -1,4 +1,4 @@
-package session
+package forwards
 
 import (
 	"testing"
@@ -14,20 +14,20 @@ func TestRetryTakesAPortThatIsFreeAgain(t *testing.T) {
 	w.machine.take()
 
 	for range 3 {
-		w.session.Retry(t.Context())
+		w.forwards.Retry(t.Context())
 		require.Empty(t, w.take(), "nothing has changed, nothing is told")
 	}
 	require.NotContains(t, w.machine.take(), "names")
 	require.Equal(t, 2, w.machine.held())
 
 	w.machine.set(func(m *machine) { m.busyPorts = nil })
-	w.session.Retry(t.Context())
+	w.forwards.Retry(t.Context())
 	require.ElementsMatch(t, []string{"ready api 19090:19090", "waiting web 18080:18080 19090:19090"}, w.take())
 	require.Equal(t, []string{"api", "web"}, w.machine.shortNames())
 	require.Equal(t, "api-a:19090", w.reach(address("api", 0), 19090), "where it should have been")
 
 	w.machine.take()
-	w.session.Retry(t.Context())
+	w.forwards.Retry(t.Context())
 	require.Empty(t, w.machine.take(), "there is nothing left to try")
 }
 
@@ -38,10 +38,10 @@ func TestRetryWritesNames(t *testing.T) {
 	require.NoError(t, w.apply(services{"api": serviceOf(portOf(18080)), "db": serviceOf(portOf(19090))}))
 	w.take()
 	w.machine.set(func(m *machine) { m.busyPorts = nil })
-	w.session.Retry(t.Context())
+	w.forwards.Retry(t.Context())
 	require.Equal(t, []string{"waiting db 19090:19090"}, w.take(), "that the names still fail was told")
 	w.machine.set(func(m *machine) { m.failNames = nil })
-	w.session.Retry(t.Context())
+	w.forwards.Retry(t.Context())
 	require.Empty(t, w.take())
 	require.Equal(t, []string{"api", "db", "web"}, w.machine.shortNames())
 }
@@ -49,13 +49,13 @@ func TestRetryWritesNames(t *testing.T) {
 func TestRetryBeforeTheStartAndAfterTheEnd(t *testing.T) {
 	w := newWorld(t, named("web"))
 	w.machine.busyPorts = []int{18080}
-	w.session.Retry(t.Context())
+	w.forwards.Retry(t.Context())
 	require.Error(t, w.apply(services{"web": serviceOf(portOf(18080))}))
 	w.machine.take()
-	w.session.Retry(t.Context())
-	require.NoError(t, w.session.Close(t.Context()))
+	w.forwards.Retry(t.Context())
+	require.NoError(t, w.forwards.Close(t.Context()))
 	w.machine.take()
-	w.session.Retry(t.Context())
+	w.forwards.Retry(t.Context())
 	require.Empty(t, w.machine.take())
 	require.Empty(t, w.take())
 }

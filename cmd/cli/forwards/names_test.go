@@ -1,4 +1,4 @@
-package session
+package forwards
 
 import (
 	"context"
@@ -23,7 +23,7 @@ func TestNamesFailAtTheStart(t *testing.T) {
 	w.machine.take()
 
 	w.machine.set(func(m *machine) { m.failNames = nil })
-	require.NoError(t, w.session.Close(t.Context()))
+	require.NoError(t, w.forwards.Close(t.Context()))
 	require.Contains(t, w.machine.take(), "names", "some may have been written all the same")
 	w.refuses(address("web", 0), 18080)
 }
@@ -35,7 +35,7 @@ func TestNothingIsToldOfTheEnd(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	w.machine.set(func(m *machine) { m.failNames = ctx.Err() })
-	require.ErrorIs(t, w.session.Apply(ctx, discovery.Changes{{Namespace: "demo", Name: "web"}: nil}), context.Canceled)
+	require.ErrorIs(t, w.forwards.Apply(ctx, discovery.Changes{{Namespace: "demo", Name: "web"}: nil}), context.Canceled)
 	require.Empty(t, w.take())
 	w.machine.set(func(m *machine) { m.failNames = nil })
 }
@@ -104,13 +104,13 @@ func TestSharedNamesAreTold(t *testing.T) {
 	require.NoError(t, w.apply(services{"web": serviceOf(portOf(18080))}))
 	require.Equal(t, "warning: another devtun (pid 1) gives names of this one too: web: programs may reach either", w.take()[0])
 
-	w.session.NamesShared([]dns.Shared{{Owner: one, Names: []string{"web"}}})
+	w.forwards.NamesShared([]dns.Shared{{Owner: one, Names: []string{"web"}}})
 	require.Empty(t, w.take(), "it is said once")
-	w.session.NamesShared([]dns.Shared{{Owner: one, Names: []string{"web"}}, {Owner: two, Names: []string{"a", "b", "c", "d", "e"}}})
+	w.forwards.NamesShared([]dns.Shared{{Owner: one, Names: []string{"web"}}, {Owner: two, Names: []string{"a", "b", "c", "d", "e"}}})
 	require.Equal(t, []string{"warning: another devtun (pid 2) gives names of this one too: a, b, c and 2 more: programs may reach either"}, w.take())
-	w.session.NamesShared([]dns.Shared{{Owner: two, Names: []string{"a", "b"}}})
+	w.forwards.NamesShared([]dns.Shared{{Owner: two, Names: []string{"a", "b"}}})
 	require.Equal(t, []string{"warning: the other devtun (pid 1) has given these names up: web"}, w.take())
-	w.session.NamesShared([]dns.Shared{{Owner: two, Names: []string{"a", "f"}}})
+	w.forwards.NamesShared([]dns.Shared{{Owner: two, Names: []string{"a", "f"}}})
 	require.Equal(t, []string{"warning: another devtun (pid 2) gives names of this one too: a, f: programs may reach either"}, w.take(), "more of them")
 }
 
