@@ -51,7 +51,7 @@ func play(output string, intercepts bool) (out, complaint string) {
 	}
 	err := errors.New("it broke")
 	printer.end(err)
-	streams.fail(diagnose(err))
+	diagnose(err).print(streams.Err)
 	return stdout.String(), stderr.String()
 }
 

@@ -55,27 +55,27 @@ func execute(ctx context.Context, args []string, streams Streams, outputs *outpu
 	if err == nil {
 		err = root.ExecuteContext(ctx)
 	}
-	var ended *commandError
-	var problem *Problem
+	var exit *command.ExitError
+	var told *Problem
 	switch {
 	case err == nil:
 		return ExitOK
-	case errors.As(err, &ended):
-		return ExitCode(ended.code) // it has said itself what there was to say
-	case unread(ctx) && errors.Is(err, context.Canceled) && !errors.As(err, &problem):
+	case errors.As(err, &exit):
+		return ExitCode(exit.Code) // it has said itself what there was to say
+	case unread(ctx) && errors.Is(err, context.Canceled) && !errors.As(err, &told):
 		return ExitNoReader
 	}
-	problem = diagnose(err)
-	streams.fail(problem)
-	return problem.Code
+	told = diagnose(err)
+	told.print(streams.Err)
+	return told.Code
 }
 
 // keep is the life of the process between `devtun run` and its command.
 func keep(args []string, streams Streams) int {
 	if err := command.Keep(args); err != nil {
-		problem := &Problem{Err: err, Code: ExitUsage, Hint: "'devtun run -- COMMAND' starts it"}
-		streams.fail(problem)
-		return int(problem.Code)
+		told := &Problem{Err: err, Code: ExitUsage, Hint: "'devtun run -- COMMAND' starts it"}
+		told.print(streams.Err)
+		return int(told.Code)
 	}
 	return int(ExitOK)
 }

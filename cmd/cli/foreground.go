@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/devtun/devtun/cmd/cli/background"
+	"github.com/devtun/devtun/cmd/cli/command"
 	"github.com/devtun/devtun/cmd/cli/forwards"
 	"github.com/devtun/devtun/cmd/cli/status"
 )
@@ -50,8 +51,8 @@ func openForeground(kind string, down func()) (f *foreground, warning *forwards.
 // close tells who has ended the command that all has been put back, and gives its place
 // up.
 func (f *foreground) close(outcome error) {
-	var command *commandError
-	if !errors.As(outcome, &command) { // a command's own end is no failure to put back
+	var exit *command.ExitError
+	if !errors.As(outcome, &exit) { // a command's own end is no failure to put back
 		f.outcome = outcome
 	}
 	close(f.ended)

@@ -13,10 +13,22 @@ import (
 // Why an intercept is held no longer whose plan is gone, or what owns the rest. The
 // first is found at once, and the others say what the restore has found.
 var (
-	errTakenAway = errors.New("the intercept no longer stands: somebody else has deleted its plan or its agents")
-	errRestored  = errors.New("the intercept no longer stands: it was restored by the agent, which had been without this devtun, or by somebody else")
-	errPutBack   = fmt.Errorf("%w; devtun has put everything back", errTakenAway)
+	errTakenAway = lostError{errors.New(
+		"the intercept no longer stands: somebody else has deleted its plan or its agents")}
+	errRestored = lostError{errors.New("the intercept no longer stands: " +
+		"it was restored by the agent, which had been without this devtun, or by somebody else")}
+	errPutBack = lostError{fmt.Errorf("%w; devtun has put everything back", errTakenAway)}
 )
+
+// lostError is the end of an intercept that somebody else has ended.
+type lostError struct{ error }
+
+func (e lostError) Unwrap() error { return e.error }
+
+// Advice is what to do about it.
+func (lostError) Advice() (hint string, code ExitCode) {
+	return "run the command again to intercept anew", ExitRefused
+}
 
 // found says what became of an intercept that was taken away, given whether the restore
 // had anything to put back, and how it went.

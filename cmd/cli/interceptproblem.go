@@ -65,8 +65,6 @@ func intercepts(err error) *Problem {
 		return &Problem{Err: err, Code: ExitMachine, Hint: "devtun notes there what it hands over, to remove it in the end: make room for it, or have XDG_STATE_HOME name a folder that you may write to"}
 	case errors.As(err, &disk):
 		return &Problem{Err: err, Code: ExitMachine, Hint: "have --env-file, --env-json and --files name places that you may write to, in folders that are there"}
-	case errors.Is(err, errRestored), errors.Is(err, errTakenAway):
-		return &Problem{Err: err, Code: ExitRefused, Hint: "run the command again to intercept anew"}
 	case errors.As(err, &status):
 		return diagnosePlanStatus(err, status)
 	}

@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"net/url"
@@ -86,6 +87,22 @@ type Problem struct {
 func (p *Problem) Error() string { return p.Err.Error() }
 func (p *Problem) Unwrap() error { return p.Err }
 
+// print writes a problem the way all are written: one line each for the error, also
+// where several errors are joined in it, and for the hint.
+func (p *Problem) print(out io.Writer) {
+	fmt.Fprintf(out, "devtun: error: %s\n", strings.ReplaceAll(p.Error(), "\n", "; "))
+	if p.Hint != "" {
+		fmt.Fprintf(out, "hint: %s\n", p.Hint)
+	}
+}
+
+// advised is an error of a package above this one, which knows itself what to do
+// about it.
+type advised interface {
+	error
+	Advice() (hint string, code ExitCode)
+}
+
 // diagnose turns any error into a Problem.
 func diagnose(err error) *Problem {
 	var problem *Problem
@@ -100,9 +117,13 @@ func diagnose(err error) *Problem {
 	var names *forwards.NamesLeftError
 	var status apierrors.APIStatus
 	var login *credential.Error
+	var advised advised
 	switch {
 	case errors.As(err, &problem):
 		return problem
+	case errors.As(err, &advised):
+		hint, code := advised.Advice()
+		return &Problem{Err: err, Code: code, Hint: hint}
 	case errors.As(err, &login):
 		return diagnoseLogin(err, login)
 	case errors.As(err, &start):
@@ -180,7 +201,7 @@ func diagnoseListen(err error, listen *dns.ListenError) *Problem {
 		}
 		return &Problem{Err: err, Code: ExitInUse, Hint: hint}
 	case errors.Is(err, os.ErrPermission):
-		return &Problem{Err: err, Code: ExitMachine, Hint: fmt.Sprintf("ports below 1024 need root: 'devtun run' wants --hosts system for them; or move it with --port %s:%d:%d", service, highPort(number, nil), remote)}
+		return &Problem{Err: err, Code: ExitMachine, Hint: fmt.Sprintf("ports below 1024 need root: 'devtun run' wants --hosts system for them; or move it with --port %s:%d:%d", service, forwards.HighPort(number, nil), remote)}
 	}
 	return &Problem{Err: err, Code: ExitInUse}
 }

@@ -109,12 +109,10 @@ func TestExitCodesAreDocumented(t *testing.T) {
 }
 
 func TestFail(t *testing.T) {
-	var out, err bytes.Buffer
-	streams := Streams{Out: &out, Err: &err}
-	streams.fail(&Problem{Err: errors.Join(errors.New("one"), errors.New("two")), Hint: "do this"})
-	require.Equal(t, "devtun: error: one; two\nhint: do this\n", err.String())
-	err.Reset()
-	streams.fail(&Problem{Err: errors.New("one")})
-	require.Equal(t, "devtun: error: one\n", err.String())
-	require.Empty(t, out.String())
+	var out bytes.Buffer
+	(&Problem{Err: errors.Join(errors.New("one"), errors.New("two")), Hint: "do this"}).print(&out)
+	require.Equal(t, "devtun: error: one; two\nhint: do this\n", out.String())
+	out.Reset()
+	(&Problem{Err: errors.New("one")}).print(&out)
+	require.Equal(t, "devtun: error: one\n", out.String())
 }

@@ -121,11 +121,6 @@ func checkHosts(hosts string) error {
 	return nil
 }
 
-// commandError is the end of a command that was not success.
-type commandError struct{ code int }
-
-func (e *commandError) Error() string { return fmt.Sprintf("the command ended with %d", e.code) }
-
 func runRun(ctx context.Context, o *runOptions, streams Streams, start helper.Start) (err error) {
 	if err := o.validate(); err != nil {
 		return err
@@ -181,7 +176,7 @@ func runRun(ctx context.Context, o *runOptions, streams Streams, start helper.St
 // ended is the error that a command's end is.
 func ended(code int, err error) error {
 	if err == nil && code != 0 {
-		err = &commandError{code}
+		err = &command.ExitError{Code: code}
 	}
 	return err
 }

@@ -82,18 +82,9 @@ func (w *runWatcher) movesOf(event *forwards.ServiceEvent) (flags []string) {
 		taken = append(taken, port.Local)
 	}
 	for _, e := range event.Refused {
-		local := highPort(e.Port.Local, taken)
+		local := forwards.HighPort(e.Port.Local, taken)
 		taken = append(taken, local)
 		flags = append(flags, fmt.Sprintf("--port %s:%d:%d", w.printer.service(e.Service), local, e.Port.Remote))
 	}
 	return flags
-}
-
-// highPort is a port that needs no rights, for one that does, beside those taken.
-func highPort(low int, taken []int) int {
-	high := 8000 + low // 80 is 8080, 443 is 8443
-	for slices.Contains(taken, high) {
-		high += 1000
-	}
-	return high
 }

@@ -175,7 +175,7 @@ func endSession(ctx context.Context, directory background.Directory, name string
 	if _, err := client.Await(ctx, directory); err != nil {
 		return err
 	}
-	outcome, err := client.Down(ctx, streams.word)
+	outcome, err := client.Down(ctx, printWord(streams))
 	if err != nil {
 		return err
 	}

@@ -1,10 +1,8 @@
 package cli
 
 import (
-	"fmt"
 	"io"
 	"os"
-	"strings"
 
 	"golang.org/x/term"
 )
@@ -38,13 +36,4 @@ func (s Streams) plainly(wanted bool) Streams {
 		s.Terminal, s.Colour = false, false
 	}
 	return s
-}
-
-// fail prints a problem the way all are printed: one line each for the error,
-// also where several errors are joined in it, and for the hint.
-func (s Streams) fail(p *Problem) {
-	fmt.Fprintf(s.Err, "devtun: error: %s\n", strings.ReplaceAll(p.Error(), "\n", "; "))
-	if p.Hint != "" {
-		fmt.Fprintf(s.Err, "hint: %s\n", p.Hint)
-	}
 }

@@ -215,20 +215,22 @@ func (u *upping) applyToStanding(ctx context.Context) error {
 
 // apply has a session carry the order out, and passes on what it says.
 func (u *upping) apply(ctx context.Context, client *background.Client) error {
-	outcome, err := client.Apply(ctx, u.order, u.streams.word)
+	outcome, err := client.Apply(ctx, u.order, printWord(u.streams))
 	if err != nil {
 		return err
 	}
 	return outcomeError(outcome)
 }
 
-// word prints what a session has said.
-func (s Streams) word(word background.Word) {
-	if word.Err != "" {
-		fmt.Fprintln(s.Err, word.Err)
-		return
+// printWord prints on streams what a session has said.
+func printWord(streams Streams) func(background.Word) {
+	return func(word background.Word) {
+		if word.Err != "" {
+			fmt.Fprintln(streams.Err, word.Err)
+			return
+		}
+		fmt.Fprintln(streams.Out, word.Out)
 	}
-	fmt.Fprintln(s.Out, word.Out)
 }
 
 // ready is the last word: all that was ordered stands.

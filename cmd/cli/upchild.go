@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/devtun/devtun/cmd/cli/background"
+	"github.com/devtun/devtun/cmd/cli/command"
 	"github.com/devtun/devtun/dns/helper"
 )
 
@@ -127,12 +128,12 @@ func (c *upChild) run(ctx context.Context, start helper.Start) error {
 	}
 	pipe.Close()
 	if err != nil {
-		return &commandError{int(ExitFailure)}
+		return &command.ExitError{Code: int(ExitFailure)}
 	}
 	s := newProjectSession(ctx, c.name, &sayings{log: place.Log}, start)
 	s.settled = func() error { return leaveTerminal(place.Log.Name()) }
 	if s.run(place) != nil {
-		return &commandError{int(ExitFailure)}
+		return &command.ExitError{Code: int(ExitFailure)}
 	}
 	return nil
 }

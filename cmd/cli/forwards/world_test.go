@@ -33,9 +33,9 @@ const (
 // world is forwards in namespace demo, the machine under it, the pods behind
 // it, and what it told.
 type world struct {
-	t       *testing.T
-	machine *machine
-	leases  string // path
+	t        *testing.T
+	machine  *machine
+	leases   string // path
 	forwards *Forwards
 
 	mu     sync.Mutex
