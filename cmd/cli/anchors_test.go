@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/intercept/plan"
 	"github.com/devtun/devtun/intercept/target"
 )
@@ -51,7 +52,7 @@ func play(output string, intercepts bool) (out, complaint string) {
 	}
 	err := errors.New("it broke")
 	printer.end(err)
-	diagnose(err).print(streams.Err)
+	problem.Of(err).Print(streams.Err)
 	return stdout.String(), stderr.String()
 }
 

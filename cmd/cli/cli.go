@@ -17,6 +17,7 @@ import (
 	"k8s.io/klog/v2"
 
 	"github.com/devtun/devtun/cmd/cli/command"
+	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/dns/helper"
 )
 
@@ -32,14 +33,14 @@ func Main(args []string, streams Streams) int {
 	outputs := takeOver(&streams, end, ctx.Done())
 	code := execute(ctx, args, streams, outputs)
 	outputs.flush()
-	if code == ExitOK && unread(ctx) {
-		code = ExitNoReader
+	if code == problem.ExitOK && unread(ctx) {
+		code = problem.ExitNoReader
 	}
 	return int(code)
 }
 
 // execute runs a command and returns the exit code.
-func execute(ctx context.Context, args []string, streams Streams, outputs *outputs) ExitCode {
+func execute(ctx context.Context, args []string, streams Streams, outputs *outputs) problem.ExitCode {
 	logins.Silent = len(args) > 0 && strings.HasPrefix(args[0], cobra.ShellCompRequestCmd) // Tab asks nobody for a PIN
 	defer logins.Close()
 	rights := &rights{spawned: helper.Inherited()}
@@ -56,28 +57,28 @@ func execute(ctx context.Context, args []string, streams Streams, outputs *outpu
 		err = root.ExecuteContext(ctx)
 	}
 	var exit *command.ExitError
-	var told *Problem
+	var told *problem.Problem
 	switch {
 	case err == nil:
-		return ExitOK
+		return problem.ExitOK
 	case errors.As(err, &exit):
-		return ExitCode(exit.Code) // it has said itself what there was to say
+		return problem.ExitCode(exit.Code) // it has said itself what there was to say
 	case unread(ctx) && errors.Is(err, context.Canceled) && !errors.As(err, &told):
-		return ExitNoReader
+		return problem.ExitNoReader
 	}
-	told = diagnose(err)
-	told.print(streams.Err)
+	told = problem.Of(err)
+	told.Print(streams.Err)
 	return told.Code
 }
 
 // keep is the life of the process between `devtun run` and its command.
 func keep(args []string, streams Streams) int {
 	if err := command.Keep(args); err != nil {
-		told := &Problem{Err: err, Code: ExitUsage, Hint: "'devtun run -- COMMAND' starts it"}
-		told.print(streams.Err)
+		told := &problem.Problem{Err: err, Code: problem.ExitUsage, Hint: "'devtun run -- COMMAND' starts it"}
+		told.Print(streams.Err)
 		return int(told.Code)
 	}
-	return int(ExitOK)
+	return int(problem.ExitOK)
 }
 
 // endings are the signals that end devtun in an orderly way: Ctrl-C, a polite
@@ -113,7 +114,7 @@ their own names and ports.
 
 Exit codes:
 
-` + exitCodeTable(),
+` + problem.ExitCodeTable(),
 		Example: `  devtun forward                 # every service of the current namespace
   devtun forward service-front   # one service
   devtun run -- go run .         # a program that reaches them all`,
@@ -128,7 +129,7 @@ Exit codes:
 	root.SetOut(streams.Out)
 	root.SetErr(streams.Err)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return &Problem{Err: err, Code: ExitUsage, Hint: fmt.Sprintf("run '%s --help'", cmd.CommandPath())}
+		return &problem.Problem{Err: err, Code: problem.ExitUsage, Hint: fmt.Sprintf("run '%s --help'", cmd.CommandPath())}
 	})
 	root.AddCommand(newForward(streams, start), newInit(streams), newUp(streams, start), newDown(streams), newStatus(streams), newLogs(streams), newRun(streams, start), newIntercept(streams, start), newRestore(streams), newList(streams), newRBAC(streams), newClean(streams, start), newImage(streams), newHelper(streams), newIDE(streams), newVersion(streams))
 	root.CompletionOptions.DisableDefaultCmd = true
@@ -146,5 +147,5 @@ func noArgs(cmd *cobra.Command, args []string) error {
 	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
 		hint = fmt.Sprintf("did you mean '%s %s'?", cmd.CommandPath(), strings.Join(near, "' or '"))
 	}
-	return &Problem{Err: fmt.Errorf("unknown command %q for %q", args[0], cmd.CommandPath()), Code: ExitUsage, Hint: hint}
+	return &problem.Problem{Err: fmt.Errorf("unknown command %q for %q", args[0], cmd.CommandPath()), Code: problem.ExitUsage, Hint: hint}
 }

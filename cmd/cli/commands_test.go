@@ -12,6 +12,8 @@ import (
 	"github.com/spf13/pflag"
 	"github.com/stretchr/testify/require"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
+
+	"github.com/devtun/devtun/cmd/cli/problem"
 )
 
 // hidden names the commands that no help lists: nobody starts them by hand.
@@ -128,7 +130,7 @@ func refused(t *testing.T, args ...string) string {
 	t.Setenv("HOME", t.TempDir())
 	var out, err bytes.Buffer
 	code := Main(args, Streams{In: strings.NewReader(""), Out: &out, Err: &err})
-	require.EqualValues(t, ExitUsage, code, "%q: %s", args, &err)
+	require.EqualValues(t, problem.ExitUsage, code, "%q: %s", args, &err)
 	require.Empty(t, out.String(), "%q", args)
 	require.Regexp(t, usageError, err.String(), "%q", args)
 	return err.String()

@@ -22,6 +22,7 @@ import (
 	"k8s.io/client-go/transport"
 
 	"github.com/devtun/devtun/cmd/cli/credential"
+	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/intercept/plan"
 	"github.com/devtun/devtun/tunnel"
 )
@@ -223,15 +224,15 @@ func noKubeconfig(err error, files []string) error {
 	if clientcmd.IsContextNotFound(err) {
 		hint = "'kubectl config get-contexts' lists those there are"
 	}
-	return &Problem{Err: fmt.Errorf("load kubeconfig: %w", err), Code: ExitCluster, Hint: hint}
+	return &problem.Problem{Err: fmt.Errorf("load kubeconfig: %w", err), Code: problem.ExitCluster, Hint: hint}
 }
 
 func unknownContext(name string, contexts []string) error {
 	hint := "'kubectl config get-contexts' lists those there are"
-	if name := near(name, contexts); name != "" {
+	if name := problem.Near(name, contexts); name != "" {
 		hint = fmt.Sprintf("did you mean --context %s?", name)
 	}
-	return &Problem{Err: fmt.Errorf("load kubeconfig: no context %q", name), Code: ExitCluster, Hint: hint}
+	return &problem.Problem{Err: fmt.Errorf("load kubeconfig: no context %q", name), Code: problem.ExitCluster, Hint: hint}
 }
 
 // namespaceMissing reports that namespace does not exist. Who may not ask gets

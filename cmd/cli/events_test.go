@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/devtun/devtun/cmd/cli/forwards"
+	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/intercept"
 	"github.com/devtun/devtun/intercept/plan"
 	"github.com/devtun/devtun/intercept/target"
@@ -81,7 +82,7 @@ func printedEvents(t *testing.T) (events []map[string]any) {
 		printer.tell(event)
 	}
 	printer.end(nil)
-	newPrinter(Streams{Out: &out}, "json", true).end(&Problem{Err: errors.New("x"), Hint: "y", Code: ExitMachine})
+	newPrinter(Streams{Out: &out}, "json", true).end(&problem.Problem{Err: errors.New("x"), Hint: "y", Code: problem.ExitMachine})
 
 	p := &interceptPrinter{
 		printer: newPrinter(Streams{Out: &out}, "json", true),

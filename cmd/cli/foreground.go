@@ -9,6 +9,7 @@ import (
 	"github.com/devtun/devtun/cmd/cli/background"
 	"github.com/devtun/devtun/cmd/cli/command"
 	"github.com/devtun/devtun/cmd/cli/forwards"
+	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/cmd/cli/status"
 )
 
@@ -74,7 +75,7 @@ func (f *foreground) Watch(ctx context.Context, tell func(status.Snapshot) error
 
 // Apply implements background.Holder. There is no project to apply.
 func (f *foreground) Apply(context.Context, background.Order, func(background.Word)) background.Outcome {
-	return outcomeOf(usage("end it first, or give this one another name with --name", "the session is a command in the foreground"))
+	return outcomeOf(problem.Usage("end it first, or give this one another name with --name", "the session is a command in the foreground"))
 }
 
 // Down implements background.Holder.

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/devtun/devtun/cmd/cli/forwards"
+	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/cmd/cli/status"
 	"github.com/devtun/devtun/dns"
 	"github.com/devtun/devtun/dns/helper"
@@ -126,16 +127,16 @@ func modeNames() string {
 // validate checks what can be checked without the cluster.
 func (o *forwardOptions) validate() error {
 	if !slices.Contains(tunnel.Modes(), tunnel.Mode(o.transport)) {
-		return usage("one of "+modeNames(), "unknown --transport %q", o.transport)
+		return problem.Usage("one of "+modeNames(), "unknown --transport %q", o.transport)
 	}
 	if o.output != "" && o.output != "json" {
-		return usage("the only other output is json", "unknown --output %q", o.output)
+		return problem.Usage("the only other output is json", "unknown --output %q", o.output)
 	}
 	if o.hold < 0 {
-		return usage("give a duration such as 30s", "--hold %v is negative", o.hold)
+		return problem.Usage("give a duration such as 30s", "--hold %v is negative", o.hold)
 	}
 	if _, err := (dns.Naming{Domain: o.domain}).Names(dns.Service{Namespace: "n", Name: "s"}); err != nil {
-		return usage("give a domain such as cluster.local", "%q is not a --cluster-domain", o.domain)
+		return problem.Usage("give a domain such as cluster.local", "%q is not a --cluster-domain", o.domain)
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/dns/helper"
 )
 
@@ -23,10 +24,10 @@ its loopback addresses, until that devtun ends. devtun starts it through sudo.`,
 		RunE: func(*cobra.Command, []string) error {
 			err := helper.Run(streams.Out)
 			if errors.Is(err, helper.ErrNotStarted) {
-				return usage("run 'devtun forward', which starts it when it is needed", "run the helper: %w", err)
+				return problem.Usage("run 'devtun forward', which starts it when it is needed", "run the helper: %w", err)
 			}
 			if errors.Is(err, os.ErrDeadlineExceeded) {
-				return &Problem{Err: err, Code: ExitMachine, Hint: "devtun has ended before its helper was there"}
+				return &problem.Problem{Err: err, Code: problem.ExitMachine, Hint: "devtun has ended before its helper was there"}
 			}
 			return err
 		},

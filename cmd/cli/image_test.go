@@ -23,6 +23,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/stretchr/testify/require"
 
+	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/intercept/image"
 )
 
@@ -100,7 +101,7 @@ func guarded(handler http.Handler, login string) http.Handler {
 func TestAnImageIsNothingForATerminal(t *testing.T) {
 	var out, err bytes.Buffer
 	code := Main([]string{"image", "save", "-"}, Streams{Out: &out, Err: &err, Terminal: true})
-	require.EqualValues(t, ExitUsage, code)
+	require.EqualValues(t, problem.ExitUsage, code)
 	require.Empty(t, out.String())
 	require.Regexp(t, "^devtun: error: an image is nothing for a terminal\nhint: .+\n$", err.String())
 }
@@ -113,7 +114,7 @@ func (full) Write([]byte) (int, error) { return 0, io.ErrClosedPipe }
 func TestAnImageThatNobodyReads(t *testing.T) {
 	var err bytes.Buffer
 	code := Main([]string{"image", "save", "-", "--platform", "linux/amd64"}, Streams{Out: full{}, Err: &err})
-	require.EqualValues(t, ExitFailure, code)
+	require.EqualValues(t, problem.ExitFailure, code)
 	require.Contains(t, err.String(), "devtun: error: write archive: ")
 }
 
@@ -139,11 +140,11 @@ func TestDiagnosePush(t *testing.T) {
 		{"nobody there", "is registry.example a registry, and the way there open (VPN)?", request(&net.OpError{Op: "dial", Err: errors.New("refused")})},
 		{"interrupted", "nothing keeps you from", context.Canceled},
 	} {
-		var problem *Problem
-		require.ErrorAs(t, diagnosePush(fmt.Errorf("push image: %w", c.err), to), &problem, c.about)
-		require.Equal(t, ExitFailure, problem.Code, c.about)
-		require.True(t, strings.HasPrefix(problem.Hint, c.hint), "%s: hint is %q", c.about, problem.Hint)
-		require.ErrorIs(t, problem, c.err, c.about)
+		var told *problem.Problem
+		require.ErrorAs(t, diagnosePush(fmt.Errorf("push image: %w", c.err), to), &told, c.about)
+		require.Equal(t, problem.ExitFailure, told.Code, c.about)
+		require.True(t, strings.HasPrefix(told.Hint, c.hint), "%s: hint is %q", c.about, told.Hint)
+		require.ErrorIs(t, told, c.err, c.about)
 	}
 }
 
@@ -151,7 +152,7 @@ func TestSaveWhereThereIsNoDirectory(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "nowhere", "agent.tar")
 	var out, err bytes.Buffer
 	code := Main([]string{"image", "save", file, "--platform", "linux/amd64"}, Streams{Out: &out, Err: &err})
-	require.EqualValues(t, ExitFailure, code, "not the code of a hosts file")
+	require.EqualValues(t, problem.ExitFailure, code, "not the code of a hosts file")
 	require.Contains(t, err.String(), "hint: give a file that you may write")
 	require.Empty(t, out.String())
 }

@@ -18,6 +18,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 
+	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/cmd/cli/project"
 )
 
@@ -56,7 +57,7 @@ A file that is there already stays as it is, unless --force is given.`,
 
 func runInit(ctx context.Context, o *initOptions, streams Streams) error {
 	if len(o.kube.namespaces) > 1 {
-		return usage("give one, and add others to the file", "devtun init works in one --namespace")
+		return problem.Usage("give one, and add others to the file", "devtun init works in one --namespace")
 	}
 	if _, err := os.Lstat(o.file); err == nil && !o.force {
 		return o.exists()
@@ -70,7 +71,7 @@ func runInit(ctx context.Context, o *initOptions, streams Streams) error {
 		namespace = o.kube.namespaces[0]
 	}
 	if !label(namespace) {
-		return usage("'kubectl get namespaces' lists those there are", "%q is not a namespace", namespace)
+		return problem.Usage("'kubectl get namespaces' lists those there are", "%q is not a namespace", namespace)
 	}
 	if err := cluster.logIn(ctx); err != nil {
 		return err
@@ -103,7 +104,7 @@ func runInit(ctx context.Context, o *initOptions, streams Streams) error {
 }
 
 func (o *initOptions) exists() error {
-	return usage("edit it, or add --force to write over it", "there is a project file already: %s", o.file)
+	return problem.Usage("edit it, or add --force to write over it", "there is a project file already: %s", o.file)
 }
 
 // write writes the file. Without --force nothing that is there is touched, even if it
@@ -122,7 +123,7 @@ func (o *initOptions) write(text string) error {
 		err = errors.Join(err, file.Close())
 	}
 	if err != nil {
-		return &Problem{Err: fmt.Errorf("write project file: %w", err), Code: ExitMachine, Hint: "name a file that you may write with -f"}
+		return &problem.Problem{Err: fmt.Errorf("write project file: %w", err), Code: problem.ExitMachine, Hint: "name a file that you may write with -f"}
 	}
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/devtun/devtun/cmd/cli/forwards"
+	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/cmd/cli/status"
 	"github.com/devtun/devtun/dns/helper"
 	"github.com/devtun/devtun/intercept/handover"
@@ -97,14 +98,14 @@ pass for one.`,
 				at = len(args)
 			}
 			if at != 1 || args[0] == "" {
-				return usage("write devtun intercept NAME, or devtun intercept NAME -- COMMAND", "devtun intercept wants one workload or service")
+				return problem.Usage("write devtun intercept NAME, or devtun intercept NAME -- COMMAND", "devtun intercept wants one workload or service")
 			}
 			if cmd.Flags().Changed("grace") && o.grace <= 0 {
-				return usage("give a duration such as 1m", "--grace %v is no time to come back in", o.grace)
+				return problem.Usage("give a duration such as 1m", "--grace %v is no time to come back in", o.grace)
 			}
 			o.name, o.command = args[0], args[at:]
 			if len(o.kube.namespaces) > 1 {
-				return usage("give one", "devtun intercept works in one --namespace")
+				return problem.Usage("give one", "devtun intercept works in one --namespace")
 			}
 			o.services.namespaces = o.kube.namespaces
 			return runIntercept(cmd.Context(), o, streams, start)
@@ -160,26 +161,26 @@ func (o *interceptOptions) validate() error {
 	output := o.output
 	switch {
 	case o.dryRun && output != "" && output != "yaml":
-		return usage("leave -o out", "--dry-run prints YAML")
+		return problem.Usage("leave -o out", "--dry-run prints YAML")
 	case !o.dryRun && output == "yaml":
-		return usage("add --dry-run", "-o yaml is for --dry-run")
+		return problem.Usage("add --dry-run", "-o yaml is for --dry-run")
 	case o.dryRun:
 		o.output = "" // nothing else is printed
 	}
 	switch move := target.Move(o.move); {
 	case move != target.Stay && move != target.Evict && move != target.Force:
-		return usage("write --move-connections, or --move-connections=force", "unknown --move-connections=%s", o.move)
+		return problem.Usage("write --move-connections, or --move-connections=force", "unknown --move-connections=%s", o.move)
 	case move != target.Stay && o.replace:
-		return usage("leave one of them out", "--replace ends all connections with the pods: there is nothing for --move-connections")
+		return problem.Usage("leave one of them out", "--replace ends all connections with the pods: there is nothing for --move-connections")
 	}
 	if o.envFormat != "" && o.envFile == "" {
-		return usage("add --env-file FILE", "--env-format is the format of --env-file")
+		return problem.Usage("add --env-file FILE", "--env-format is the format of --env-file")
 	}
 	if _, err := handover.ParseFormat(o.envFormat); o.envFormat != "" && err != nil {
-		return usage("one of dotenv, docker, sh, json", "unknown --env-format %q", o.envFormat)
+		return problem.Usage("one of dotenv, docker, sh, json", "unknown --env-format %q", o.envFormat)
 	}
 	if o.envFile != "" && filepath.Clean(o.envFile) == filepath.Clean(o.envJSON) {
-		return usage("name two files", "--env-file and --env-json are both to be written to %s", o.envFile)
+		return problem.Usage("name two files", "--env-file and --env-json are both to be written to %s", o.envFile)
 	}
 	if o.hosts == "" {
 		o.hosts = systemHosts
@@ -188,16 +189,16 @@ func (o *interceptOptions) validate() error {
 		}
 	}
 	if o.hosts == privateHosts && len(o.command) == 0 {
-		return usage("add -- COMMAND, or leave it out", "--hosts private gives the names to a command, and there is none")
+		return problem.Usage("add -- COMMAND, or leave it out", "--hosts private gives the names to a command, and there is none")
 	}
 	if err := checkHosts(o.hosts); err != nil {
 		return err
 	}
 	if _, err := name.ParseReference(o.agentImage()); err != nil {
-		return usage("write REGISTRY/NAME:TAG, as 'devtun image push' prints it", "%q is no name of an image", o.agentImage())
+		return problem.Usage("write REGISTRY/NAME:TAG, as 'devtun image push' prints it", "%q is no name of an image", o.agentImage())
 	}
 	if strings.Contains(o.to, ":") && !strings.Contains(o.to, "::") {
-		return usage("write --to HOST, and the port in --port LOCAL:PORT", "--to %s names a port", o.to)
+		return problem.Usage("write --to HOST, and the port in --port LOCAL:PORT", "--to %s names a port", o.to)
 	}
 	return o.forwardOptions.validate()
 }

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/intercept/plan"
 )
 
@@ -26,8 +27,8 @@ type lostError struct{ error }
 func (e lostError) Unwrap() error { return e.error }
 
 // Advice is what to do about it.
-func (lostError) Advice() (hint string, code ExitCode) {
-	return "run the command again to intercept anew", ExitRefused
+func (lostError) Advice() (hint string, code problem.ExitCode) {
+	return "run the command again to intercept anew", problem.ExitRefused
 }
 
 // found says what became of an intercept that was taken away, given whether the restore

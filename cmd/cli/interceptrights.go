@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/intercept/target"
 )
 
@@ -73,6 +74,6 @@ func (o *interceptOptions) rightsProblem(namespace string, missing []target.Righ
 			names = append(names, r.String())
 		}
 	}
-	return &Problem{Err: fmt.Errorf("rights are missing in namespace %s: %s", namespace, strings.Join(names, ", ")), Code: ExitRights,
+	return &problem.Problem{Err: fmt.Errorf("rights are missing in namespace %s: %s", namespace, strings.Join(names, ", ")), Code: problem.ExitRights,
 		Hint: fmt.Sprintf("'devtun rbac %s' prints the Role that has them all", o.feature())}
 }

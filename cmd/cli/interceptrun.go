@@ -10,6 +10,7 @@ import (
 
 	"github.com/devtun/devtun/cmd/cli/command"
 	"github.com/devtun/devtun/cmd/cli/credential"
+	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/cmd/cli/status"
 	"github.com/devtun/devtun/dns/helper"
 	"github.com/devtun/devtun/intercept"
@@ -242,7 +243,7 @@ func (i *intercepting) restore(ctx context.Context, tracked *status.Intercepted,
 	}
 	if err != nil {
 		tracked.To(status.Failed)
-		return false, &Problem{Err: fmt.Errorf("restore %s: %w", i.plan.Workload, err), Code: ExitFailure,
+		return false, &problem.Problem{Err: fmt.Errorf("restore %s: %w", i.plan.Workload, err), Code: problem.ExitFailure,
 			Hint: fmt.Sprintf("when the cluster can be reached again, run 'devtun restore %s -n %s'", i.plan.Name, i.plan.Namespace)}
 	}
 	draining.Wait()
@@ -259,6 +260,6 @@ func conflictProblem(report *plan.Report) error {
 	for _, conflict := range report.Conflicts {
 		objects = append(objects, conflict.String())
 	}
-	return &Problem{Err: fmt.Errorf("restored, but for what somebody else has changed meanwhile: %s", strings.Join(objects, "; ")), Code: ExitConflict,
+	return &problem.Problem{Err: fmt.Errorf("restored, but for what somebody else has changed meanwhile: %s", strings.Join(objects, "; ")), Code: problem.ExitConflict,
 		Hint: "their change stays; look whether it is meant to, with 'kubectl get -o yaml'"}
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/devtun/devtun/cmd/cli/forwards"
+	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/tunnel/discovery"
 )
 
@@ -23,7 +24,7 @@ func (s *selection) known(all discovery.Changes) error {
 		switch {
 		case all[key] != nil || !s.watches(key.Namespace):
 		case s.labels != "":
-			return &Problem{Err: fmt.Errorf("no service %q with the labels %s in namespace %q", key.Name, s.labels, key.Namespace), Code: ExitNotFound,
+			return &problem.Problem{Err: fmt.Errorf("no service %q with the labels %s in namespace %q", key.Name, s.labels, key.Namespace), Code: problem.ExitNotFound,
 				Hint: fmt.Sprintf("'kubectl get services -n %s -l %s' lists those there are", key.Namespace, s.labels)}
 		default:
 			return unknownService(key, all)
@@ -70,10 +71,10 @@ func unknownService(key discovery.Key, all discovery.Changes) error {
 		}
 	}
 	hint := fmt.Sprintf("'kubectl get services -n %s' lists those there are", key.Namespace)
-	if name := near(key.Name, names); name != "" {
+	if name := problem.Near(key.Name, names); name != "" {
 		hint = fmt.Sprintf("did you mean %s?", name)
 	}
-	return &Problem{Err: &missingService{key}, Code: ExitNotFound, Hint: hint}
+	return &problem.Problem{Err: &missingService{key}, Code: problem.ExitNotFound, Hint: hint}
 }
 
 // knownPort is the number of the port that a remap is for.
@@ -89,6 +90,6 @@ func knownPort(service *discovery.Service, remap forwards.Remap) (int, error) {
 		}
 		ports = append(ports, number)
 	}
-	return 0, &Problem{Err: fmt.Errorf("service %q has no TCP port %q, as --port %s wants", remap.Service.Name, remap.Remote, remap), Code: ExitNotFound,
+	return 0, &problem.Problem{Err: fmt.Errorf("service %q has no TCP port %q, as --port %s wants", remap.Service.Name, remap.Remote, remap), Code: problem.ExitNotFound,
 		Hint: "its ports are " + strings.Join(ports, ", ")}
 }

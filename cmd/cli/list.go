@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/intercept"
 	"github.com/devtun/devtun/intercept/plan"
 	"github.com/devtun/devtun/intercept/wire"
@@ -45,10 +46,10 @@ in those that may be looked in, and a note about the others.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if output != "" && output != "json" {
-				return usage("the only other output is json", "unknown --output %q", output)
+				return problem.Usage("the only other output is json", "unknown --output %q", output)
 			}
 			if all && len(kube.namespaces) > 0 {
-				return usage("leave one of them out", "--all-namespaces and --namespace exclude each other")
+				return problem.Usage("leave one of them out", "--all-namespaces and --namespace exclude each other")
 			}
 			return runList(cmd.Context(), kube, all, output, streams)
 		},
@@ -208,7 +209,7 @@ func (s *standing) inEach(ctx context.Context, streams Streams) (plans []*plan.P
 	var unreadable []error
 	closed, err := each(ctx, namespaces, func(ctx context.Context, namespace string) error {
 		found, err := s.list(ctx, namespace)
-		if err != nil && (isForbidden(err) || unreachable(err) || ctx.Err() != nil) {
+		if err != nil && (isForbidden(err) || problem.Unreachable(err) || ctx.Err() != nil) {
 			return err
 		}
 		mu.Lock()
@@ -220,7 +221,7 @@ func (s *standing) inEach(ctx context.Context, streams Streams) (plans []*plan.P
 		return nil, err
 	}
 	if len(closed) == len(namespaces) {
-		return nil, &Problem{Err: fmt.Errorf("list intercepts: you may list ConfigMaps neither in all namespaces nor in %s", inNamespaces(closed)), Code: ExitRights,
+		return nil, &problem.Problem{Err: fmt.Errorf("list intercepts: you may list ConfigMaps neither in all namespaces nor in %s", inNamespaces(closed)), Code: problem.ExitRights,
 			Hint: "'devtun rbac list' prints the Role that is needed; as a ClusterRole it is for all namespaces"}
 	}
 	open := slices.DeleteFunc(slices.Clone(namespaces), func(n string) bool { return slices.Contains(closed, n) })

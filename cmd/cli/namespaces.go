@@ -16,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime"
 
+	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/intercept/plan"
 	"github.com/devtun/devtun/intercept/target"
 	"github.com/devtun/devtun/tunnel/discovery"
@@ -161,7 +162,7 @@ func (c *cluster) elsewhere(ctx context.Context, err error) error {
 	if len(in) == 0 {
 		return err
 	}
-	return &Problem{Err: fmt.Errorf("%w; there is one in %s", err, inNamespaces(in)), Code: ExitNotFound, Hint: hint}
+	return &problem.Problem{Err: fmt.Errorf("%w; there is one in %s", err, inNamespaces(in)), Code: problem.ExitNotFound, Hint: hint}
 }
 
 // inNamespaces names some namespaces, of many the first few.

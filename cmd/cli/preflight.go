@@ -10,6 +10,8 @@ import (
 	"golang.org/x/sync/errgroup"
 	authorizationv1 "k8s.io/api/authorization/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/devtun/devtun/cmd/cli/problem"
 )
 
 // forwardRights is what `devtun forward` needs in each namespace.
@@ -65,7 +67,7 @@ func missingRightsError(namespaces []string, lacking *sync.Map) error {
 	if lines == nil {
 		return nil
 	}
-	return &Problem{Err: fmt.Errorf("rights are missing %s", strings.Join(lines, "; ")), Code: ExitRights,
+	return &problem.Problem{Err: fmt.Errorf("rights are missing %s", strings.Join(lines, "; ")), Code: problem.ExitRights,
 		Hint: "ask whoever administers the cluster for a Role with these verbs and resources"}
 }
 
@@ -75,10 +77,10 @@ func checkNamespace(ctx context.Context, cluster *cluster, namespace string) err
 		return err
 	}
 	hint := "'kubectl get namespaces' lists those there are"
-	if name := near(namespace, cluster.namespaceNames(ctx)); name != "" {
+	if name := problem.Near(namespace, cluster.namespaceNames(ctx)); name != "" {
 		hint = fmt.Sprintf("did you mean -n %s?", name)
 	}
-	return &Problem{Err: fmt.Errorf("no namespace %q", namespace), Code: ExitNotFound, Hint: hint}
+	return &problem.Problem{Err: fmt.Errorf("no namespace %q", namespace), Code: problem.ExitNotFound, Hint: hint}
 }
 
 // right is one thing that a command must be allowed to do.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/devtun/devtun/cmd/cli/forwards"
+	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/cmd/cli/status"
 	"github.com/devtun/devtun/tunnel/discovery"
 )
@@ -131,7 +132,7 @@ func (p *printer) end(err error) {
 		p.line(map[string]any{"type": "stopped"})
 		return
 	}
-	problem := diagnose(err)
+	problem := problem.Of(err)
 	p.line(map[string]any{"type": "error", "message": problem.Error(), "hint": problem.Hint, "exitCode": problem.Code})
 }
 

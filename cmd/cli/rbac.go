@@ -9,6 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
 
+	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/intercept/plan"
 	"github.com/devtun/devtun/intercept/target"
 )
@@ -63,10 +64,10 @@ namespace. devtun never needs a right beyond the namespaces it works in.
 		ValidArgs: names,
 		RunE: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return usage("name one or more of forward, intercept, move-connections, replace, restore, list", "devtun rbac wants a feature")
+				return problem.Usage("name one or more of forward, intercept, move-connections, replace, restore, list", "devtun rbac wants a feature")
 			}
 			if namespace != "" && !label(namespace) {
-				return usage("'kubectl get namespaces' lists those there are", "%q is not a namespace", namespace)
+				return problem.Usage("'kubectl get namespaces' lists those there are", "%q is not a namespace", namespace)
 			}
 			return runRBAC(args, namespace, streams)
 		},
@@ -85,7 +86,7 @@ func runRBAC(args []string, namespace string, streams Streams) error {
 			return f.name == name
 		})
 		if i < 0 {
-			return usage("one of forward, intercept, move-connections, replace, restore, list", "unknown feature %q", name)
+			return problem.Usage("one of forward, intercept, move-connections, replace, restore, list", "unknown feature %q", name)
 		}
 		role := rbacv1.Role{
 			TypeMeta:   metav1.TypeMeta{APIVersion: rbacv1.SchemeGroupVersion.String(), Kind: "Role"},

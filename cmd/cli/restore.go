@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/intercept/plan"
 )
 
@@ -38,7 +39,7 @@ deleted is found by the undo that stands on each object that it changed.`,
   devtun restore --all -n demo`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 1 || len(args) == 1 && o.all {
-				return usage("write devtun restore NAME, or devtun restore --all", "devtun restore wants one name, or --all")
+				return problem.Usage("write devtun restore NAME, or devtun restore --all", "devtun restore wants one name, or --all")
 			}
 			return nil
 		},
@@ -106,7 +107,7 @@ func (k *kubeFlags) intercepts(ctx context.Context) (*standing, []*plan.Plan, er
 		s.namespace = k.namespaces[0]
 	}
 	if slices.ContainsFunc(k.namespaces, func(n string) bool { return n != s.namespace }) { // completion gets each twice
-		return nil, nil, usage("give one", "this command works in one --namespace")
+		return nil, nil, problem.Usage("give one", "this command works in one --namespace")
 	}
 	if s.client, err = cluster.planClient(); err != nil {
 		return nil, nil, err
@@ -125,7 +126,7 @@ func (k *kubeFlags) intercepts(ctx context.Context) (*standing, []*plan.Plan, er
 
 func runRestore(ctx context.Context, o *restoreOptions, streams Streams) (err error) {
 	if o.output != "" && o.output != "json" {
-		return usage("the only other output is json", "unknown --output %q", o.output)
+		return problem.Usage("the only other output is json", "unknown --output %q", o.output)
 	}
 	printer := &interceptPrinter{printer: newPrinter(streams, o.output, false)}
 	defer func() { printer.end(err) }()
@@ -161,14 +162,14 @@ func (o *restoreOptions) selected(namespace string, plans []*plan.Plan) ([]*plan
 		if len(names) > 0 {
 			hint = "there are " + strings.Join(names, ", ")
 		}
-		if name := near(o.name, names); name != "" {
+		if name := problem.Near(o.name, names); name != "" {
 			hint = fmt.Sprintf("did you mean %s?", name)
 		}
-		return nil, &Problem{Err: fmt.Errorf("no intercept %q in namespace %q", o.name, namespace), Code: ExitNotFound, Hint: hint}
+		return nil, &problem.Problem{Err: fmt.Errorf("no intercept %q in namespace %q", o.name, namespace), Code: problem.ExitNotFound, Hint: hint}
 	case len(plans) > 1 && !o.all:
-		return nil, usage("name one of "+strings.Join(names, ", ")+", or pass --all", "%d intercepts stand in namespace %q", len(plans), namespace)
+		return nil, problem.Usage("name one of "+strings.Join(names, ", ")+", or pass --all", "%d intercepts stand in namespace %q", len(plans), namespace)
 	case len(plans) == 0 && !o.all:
-		return nil, &Problem{Err: fmt.Errorf("no intercept stands in namespace %q", namespace), Code: ExitNotFound, Hint: "'devtun list -A' shows those of other namespaces"}
+		return nil, &problem.Problem{Err: fmt.Errorf("no intercept stands in namespace %q", namespace), Code: problem.ExitNotFound, Hint: "'devtun list -A' shows those of other namespaces"}
 	}
 	return plans, nil
 }

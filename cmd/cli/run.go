@@ -14,6 +14,7 @@ import (
 
 	"github.com/devtun/devtun/cmd/cli/command"
 	"github.com/devtun/devtun/cmd/cli/credential"
+	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/cmd/cli/status"
 	"github.com/devtun/devtun/dns"
 	"github.com/devtun/devtun/dns/helper"
@@ -63,10 +64,10 @@ no such command, 126 if it cannot be executed. Before it runs, it is devtun's.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			at := cmd.ArgsLenAtDash()
 			if at < 0 && len(args) > 0 {
-				return usage("write -- before it: devtun run -- "+strings.Join(args, " "), "there is no command to run")
+				return problem.Usage("write -- before it: devtun run -- "+strings.Join(args, " "), "there is no command to run")
 			}
 			if at < 0 || at == len(args) {
-				return usage("write it behind --: devtun run "+strings.Join(append(args, "-- COMMAND"), " "), "there is no command to run")
+				return problem.Usage("write it behind --: devtun run "+strings.Join(append(args, "-- COMMAND"), " "), "there is no command to run")
 			}
 			o.services.args, o.command = args[:at], args[at:]
 			o.services.namespaces = o.kube.namespaces
@@ -113,10 +114,10 @@ func (o *runOptions) validate() error {
 // checkHosts checks a --hosts.
 func checkHosts(hosts string) error {
 	if hosts != privateHosts && hosts != systemHosts {
-		return usage("one of private, system", "unknown --hosts %q", hosts)
+		return problem.Usage("one of private, system", "unknown --hosts %q", hosts)
 	}
 	if hosts == privateHosts && runtime.GOOS != "linux" {
-		return usage("leave it out", "--hosts private is for Linux only")
+		return problem.Usage("leave it out", "--hosts private is for Linux only")
 	}
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/devtun/devtun/cmd/cli/forwards"
+	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/tunnel/discovery"
 )
 
@@ -57,17 +58,17 @@ func selectServices(flags selectFlags, contextNamespace string) (*selection, err
 	}
 	for _, namespace := range flags.namespaces {
 		if !label(namespace) {
-			return nil, usage("'kubectl get namespaces' lists those there are", "%q is not a namespace", namespace)
+			return nil, problem.Usage("'kubectl get namespaces' lists those there are", "%q is not a namespace", namespace)
 		}
 	}
 	if _, err := labels.Parse(flags.labels); err != nil {
-		return nil, usage("write it as in 'kubectl get services -l app=web'", "parse label selector: %w", err)
+		return nil, problem.Usage("write it as in 'kubectl get services -l app=web'", "parse label selector: %w", err)
 	}
 	if flags.all && len(flags.namespaces) > 0 {
-		return nil, usage("leave one of them out", "--all-namespaces and --namespace exclude each other")
+		return nil, problem.Usage("leave one of them out", "--all-namespaces and --namespace exclude each other")
 	}
 	if len(flags.args) > 0 && flags.labels != "" {
-		return nil, usage("leave one of them out", "service names and --selector exclude each other")
+		return nil, problem.Usage("leave one of them out", "service names and --selector exclude each other")
 	}
 	for _, arg := range flags.args {
 		key, err := s.parse(arg)
@@ -75,7 +76,7 @@ func selectServices(flags selectFlags, contextNamespace string) (*selection, err
 			return nil, err
 		}
 		if !strings.Contains(arg, ".") && flags.all {
-			return nil, usage(fmt.Sprintf("write %s.NAMESPACE", arg), "service %q could be in more than one namespace", arg)
+			return nil, problem.Usage(fmt.Sprintf("write %s.NAMESPACE", arg), "service %q could be in more than one namespace", arg)
 		}
 		s.named[key] = true
 	}
@@ -85,7 +86,7 @@ func selectServices(flags selectFlags, contextNamespace string) (*selection, err
 			return nil, err
 		}
 		if s.named[key] {
-			return nil, usage("leave one of them out", "service %s is both asked for and excepted", key.Name)
+			return nil, problem.Usage("leave one of them out", "service %s is both asked for and excepted", key.Name)
 		}
 		s.except[key] = true
 	}
@@ -113,12 +114,12 @@ func (s *selection) remapped(remap forwards.Remap) error {
 	service := remap.Service
 	switch {
 	case s.except[service]:
-		return usage("leave one of them out", "--port %s is for a service that is excepted", remap)
+		return problem.Usage("leave one of them out", "--port %s is for a service that is excepted", remap)
 	case len(s.named) > 0 && !s.named[service]:
-		return usage(fmt.Sprintf("name it as well: %s", service.Name), "--port %s is for a service that is not asked for", remap)
+		return problem.Usage(fmt.Sprintf("name it as well: %s", service.Name), "--port %s is for a service that is not asked for", remap)
 	case !s.watches(service.Namespace):
 		all := append(slices.Clone(s.namespaces), service.Namespace)
-		return usage(fmt.Sprintf("write -n %s; for a pod's ports name its service", strings.Join(all, " -n ")), "--port %s is for namespace %q, which is not forwarded", remap, service.Namespace)
+		return problem.Usage(fmt.Sprintf("write -n %s; for a pod's ports name its service", strings.Join(all, " -n ")), "--port %s is for namespace %q, which is not forwarded", remap, service.Namespace)
 	}
 	return nil
 }
@@ -169,7 +170,7 @@ func (s *selection) parse(arg string) (discovery.Key, error) {
 	name := arg
 	if kind, rest, ok := strings.Cut(arg, "/"); ok {
 		if kind != "svc" && kind != "service" && kind != "services" {
-			return discovery.Key{}, usage("name a service: NAME, NAME.NAMESPACE or svc/NAME", "%q is not a service", arg)
+			return discovery.Key{}, problem.Usage("name a service: NAME, NAME.NAMESPACE or svc/NAME", "%q is not a service", arg)
 		}
 		name = rest
 	}
@@ -177,7 +178,7 @@ func (s *selection) parse(arg string) (discovery.Key, error) {
 	namespace = cmp.Or(namespace, s.homes[name], s.namespace)
 	namespace, _, _ = strings.Cut(namespace, ".") // name.namespace.svc… is the same
 	if !label(name) || !label(namespace) {
-		return discovery.Key{}, usage("name a service: NAME, NAME.NAMESPACE or svc/NAME", "%q is not a service name", arg)
+		return discovery.Key{}, problem.Usage("name a service: NAME, NAME.NAMESPACE or svc/NAME", "%q is not a service name", arg)
 	}
 	return discovery.Key{Namespace: namespace, Name: name}, nil
 }
@@ -188,21 +189,21 @@ func (s *selection) parseRemap(text string) (forwards.Remap, error) {
 	parts := strings.Split(text, ":")
 	if len(parts) != 3 || parts[2] == "" {
 		if _, err := portNumber(text); err == nil {
-			return forwards.Remap{}, usage(fmt.Sprintf("write SERVICE:%s:REMOTE", text), "--port %s does not say which service's port that is to be", text)
+			return forwards.Remap{}, problem.Usage(fmt.Sprintf("write SERVICE:%s:REMOTE", text), "--port %s does not say which service's port that is to be", text)
 		}
-		return forwards.Remap{}, usage(hint, "parse --port %q", text)
+		return forwards.Remap{}, problem.Usage(hint, "parse --port %q", text)
 	}
 	key, err := s.parse(parts[0])
 	if err != nil {
-		return forwards.Remap{}, usage(hint, "parse --port %q: %w", text, errors.Unwrap(err))
+		return forwards.Remap{}, problem.Usage(hint, "parse --port %q: %w", text, errors.Unwrap(err))
 	}
 	local, err := portNumber(parts[1])
 	if err != nil {
-		return forwards.Remap{}, usage(hint, "parse --port %q: %w", text, err)
+		return forwards.Remap{}, problem.Usage(hint, "parse --port %q: %w", text, err)
 	}
 	if _, err := strconv.Atoi(parts[2]); err == nil {
 		if _, err := portNumber(parts[2]); err != nil {
-			return forwards.Remap{}, usage(hint, "parse --port %q: %w", text, err)
+			return forwards.Remap{}, problem.Usage(hint, "parse --port %q: %w", text, err)
 		}
 	}
 	return forwards.Remap{Service: key, Local: local, Remote: parts[2]}, nil
@@ -218,7 +219,7 @@ func portNumber(text string) (int, error) {
 
 // twice is the error that two remaps move one port.
 func twice(a, b forwards.Remap) error {
-	return usage("leave one of them out: a port is moved to one place", "--port %s and --port %s are for the same port", a, b)
+	return problem.Usage("leave one of them out: a port is moved to one place", "--port %s and --port %s are for the same port", a, b)
 }
 
 // clash refuses two remaps onto one local port of a service, or of one port.
@@ -229,7 +230,7 @@ func clash(remaps []forwards.Remap) error {
 				continue
 			}
 			if a.Local == b.Local {
-				return usage("give each its own local port", "--port %s and --port %s want the same local port", b, a)
+				return problem.Usage("give each its own local port", "--port %s and --port %s want the same local port", b, a)
 			}
 			if a.Remote == b.Remote {
 				return twice(b, a)
@@ -245,9 +246,4 @@ func label(s string) bool {
 		return false
 	}
 	return strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789-") == ""
-}
-
-// usage is an error in what the user typed.
-func usage(hint, format string, args ...any) error {
-	return &Problem{Err: fmt.Errorf(format, args...), Code: ExitUsage, Hint: hint}
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/devtun/devtun/cmd/cli/forwards"
+	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/tunnel/discovery"
 )
 
@@ -138,10 +139,10 @@ func TestBadSelections(t *testing.T) {
 func requireUsage(t *testing.T, err error, want string) {
 	t.Helper()
 	require.ErrorContains(t, err, want)
-	var problem *Problem
-	require.ErrorAs(t, err, &problem)
-	require.Equal(t, ExitUsage, problem.Code)
-	require.NotEmpty(t, problem.Hint)
+	var told *problem.Problem
+	require.ErrorAs(t, err, &told)
+	require.Equal(t, problem.ExitUsage, told.Code)
+	require.NotEmpty(t, told.Hint)
 }
 
 func TestKnown(t *testing.T) {
@@ -179,9 +180,9 @@ func TestKnown(t *testing.T) {
 				return
 			}
 			require.EqualError(t, err, c.want)
-			problem := diagnose(err)
-			require.Equal(t, ExitNotFound, problem.Code)
-			require.Equal(t, c.hint, problem.Hint)
+			told := problem.Of(err)
+			require.Equal(t, problem.ExitNotFound, told.Code)
+			require.Equal(t, c.hint, told.Hint)
 		})
 	}
 }

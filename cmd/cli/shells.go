@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/devtun/devtun/cmd/cli/problem"
 )
 
 // shells are those that devtun completes words in, and who writes the script.
@@ -47,7 +49,7 @@ powershell. Packages of devtun bring the scripts with them.`,
 					return shell.script(cmd.Root(), streams.Out)
 				}
 			}
-			return usage("one of "+strings.Join(names, ", "), "devtun completion wants the name of a shell")
+			return problem.Usage("one of "+strings.Join(names, ", "), "devtun completion wants the name of a shell")
 		},
 	}
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/devtun/devtun/cmd/cli/background"
 	"github.com/devtun/devtun/cmd/cli/live"
+	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/cmd/cli/status"
 )
 
@@ -38,7 +39,7 @@ The exit code is 11 if no session runs.`,
 		Args: oneSession,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if output != "" && output != "json" {
-				return usage("the only other output is json", "unknown --output %q", output)
+				return problem.Usage("the only other output is json", "unknown --output %q", output)
 			}
 			return runStatus(cmd.Context(), args, output, watch, streams)
 		},

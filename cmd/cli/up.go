@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/devtun/devtun/cmd/cli/background"
+	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/cmd/cli/project"
 	"github.com/devtun/devtun/dns/helper"
 )
@@ -142,7 +143,7 @@ func runUp(ctx context.Context, o *upOptions, streams Streams, start helper.Star
 		return err
 	}
 	if o.detach && !canDetach {
-		return usage("leave --detach out", "sessions in the background are not for this system")
+		return problem.Usage("leave --detach out", "sessions in the background are not for this system")
 	}
 	directory, err := background.Default()
 	if err != nil {
@@ -187,9 +188,9 @@ func (u *upping) runOnce(ctx context.Context, start helper.Start) error {
 
 // waiting bounds ctx by --wait.
 func (u *upping) waiting(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeoutCause(ctx, u.wait, &Problem{
+	return context.WithTimeoutCause(ctx, u.wait, &problem.Problem{
 		Err:  fmt.Errorf("not everything was ready within %v", u.wait),
-		Hint: "allow more with --wait; 'devtun logs' has the log of a session that goes on", Code: ExitFailure,
+		Hint: "allow more with --wait; 'devtun logs' has the log of a session that goes on", Code: problem.ExitFailure,
 	})
 }
 
@@ -203,7 +204,7 @@ func (u *upping) applyToStanding(ctx context.Context) error {
 		return err
 	}
 	if stands.File != "" && stands.File != u.order.File {
-		return &Problem{Err: fmt.Errorf("a session %q runs already, of %s", u.name, stands.File), Code: ExitInUse,
+		return &problem.Problem{Err: fmt.Errorf("a session %q runs already, of %s", u.name, stands.File), Code: problem.ExitInUse,
 			Hint: fmt.Sprintf("give this one another name with --name, or end that one: devtun down %s", u.name)}
 	}
 	if err := u.apply(ctx, client); err != nil {

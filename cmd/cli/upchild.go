@@ -11,6 +11,7 @@ import (
 
 	"github.com/devtun/devtun/cmd/cli/background"
 	"github.com/devtun/devtun/cmd/cli/command"
+	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/dns/helper"
 )
 
@@ -52,7 +53,7 @@ func (u *upping) startChild(ctx context.Context) error {
 		return nil
 	}
 	if ctx.Err() != nil {
-		err = &Problem{Err: errors.New("interrupted before everything was ready"), Code: ExitFailure, Hint: "everything was put back; run it again"}
+		err = &problem.Problem{Err: errors.New("interrupted before everything was ready"), Code: problem.ExitFailure, Hint: "everything was put back; run it again"}
 	}
 	select { // it has noticed, too
 	case <-child.ended:
@@ -128,12 +129,12 @@ func (c *upChild) run(ctx context.Context, start helper.Start) error {
 	}
 	pipe.Close()
 	if err != nil {
-		return &command.ExitError{Code: int(ExitFailure)}
+		return &command.ExitError{Code: int(problem.ExitFailure)}
 	}
 	s := newProjectSession(ctx, c.name, &sayings{log: place.Log}, start)
 	s.settled = func() error { return leaveTerminal(place.Log.Name()) }
 	if s.run(place) != nil {
-		return &command.ExitError{Code: int(ExitFailure)}
+		return &command.ExitError{Code: int(problem.ExitFailure)}
 	}
 	return nil
 }

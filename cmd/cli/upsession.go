@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/devtun/devtun/cmd/cli/background"
+	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/cmd/cli/status"
 	"github.com/devtun/devtun/dns"
 	"github.com/devtun/devtun/dns/helper"
@@ -224,7 +225,7 @@ func outcomeOf(err error) background.Outcome {
 	if err == nil {
 		return background.Outcome{}
 	}
-	problem := diagnose(err)
+	problem := problem.Of(err)
 	return background.Outcome{Error: problem.Error(), Hint: problem.Hint, ExitCode: int(problem.Code)}
 }
 
@@ -233,5 +234,5 @@ func outcomeError(o background.Outcome) error {
 	if o.Error == "" {
 		return nil
 	}
-	return &Problem{Err: errors.New(o.Error), Hint: o.Hint, Code: ExitCode(o.ExitCode)}
+	return &problem.Problem{Err: errors.New(o.Error), Hint: o.Hint, Code: problem.ExitCode(o.ExitCode)}
 }

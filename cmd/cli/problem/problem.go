@@ -1,4 +1,4 @@
-package cli
+package problem
 
 import (
 	"errors"
@@ -47,8 +47,8 @@ const (
 	ExitNoReader ExitCode = 141
 )
 
-// exitCodes documents each code, in order.
-var exitCodes = []struct {
+// ExitCodes documents each code, in order.
+var ExitCodes = []struct {
 	Code    ExitCode
 	Meaning string
 }{
@@ -69,9 +69,9 @@ var exitCodes = []struct {
 	{ExitNoReader, "whoever read the output has gone: ended as by SIGPIPE, but in order"},
 }
 
-func exitCodeTable() string {
+func ExitCodeTable() string {
 	var table strings.Builder
-	for _, exit := range exitCodes {
+	for _, exit := range ExitCodes {
 		fmt.Fprintf(&table, "  %-3d  %s\n", exit.Code, exit.Meaning)
 	}
 	return strings.TrimSuffix(table.String(), "\n")
@@ -87,9 +87,14 @@ type Problem struct {
 func (p *Problem) Error() string { return p.Err.Error() }
 func (p *Problem) Unwrap() error { return p.Err }
 
-// print writes a problem the way all are written: one line each for the error, also
+// Usage is an error in what the user typed.
+func Usage(hint, format string, args ...any) error {
+	return &Problem{Err: fmt.Errorf(format, args...), Code: ExitUsage, Hint: hint}
+}
+
+// Print writes a problem the way all are written: one line each for the error, also
 // where several errors are joined in it, and for the hint.
-func (p *Problem) print(out io.Writer) {
+func (p *Problem) Print(out io.Writer) {
 	fmt.Fprintf(out, "devtun: error: %s\n", strings.ReplaceAll(p.Error(), "\n", "; "))
 	if p.Hint != "" {
 		fmt.Fprintf(out, "hint: %s\n", p.Hint)
@@ -103,8 +108,8 @@ type advised interface {
 	Advice() (hint string, code ExitCode)
 }
 
-// diagnose turns any error into a Problem.
-func diagnose(err error) *Problem {
+// Of turns any error into a Problem.
+func Of(err error) *Problem {
 	var problem *Problem
 	var listen *dns.ListenError
 	var lock *dns.LockError
@@ -156,7 +161,7 @@ func diagnose(err error) *Problem {
 		return &Problem{Err: err, Code: ExitMachine, Hint: createHint(path.Path)}
 	case errors.As(err, &path):
 		return &Problem{Err: err, Code: ExitMachine, Hint: "pass --hosts-file with a file that can be written"}
-	case unreachable(err):
+	case Unreachable(err):
 		return diagnoseUnreachable(err)
 	}
 	return &Problem{Err: err, Code: ExitFailure}
@@ -229,9 +234,9 @@ func diagnoseStatus(err error) *Problem {
 	return &Problem{Err: err, Code: ExitCluster}
 }
 
-// unreachable reports that err comes from the way to the API server. A bare number of the
+// Unreachable reports that err comes from the way to the API server. A bare number of the
 // system's has the methods of a network's error, and is none: a file's, more likely.
-func unreachable(err error) bool {
+func Unreachable(err error) bool {
 	var request *url.Error
 	var network net.Error
 	if errors.As(err, &request) || !errors.As(err, &network) {

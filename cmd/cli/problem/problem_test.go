@@ -1,4 +1,4 @@
-package cli
+package problem
 
 import (
 	"bytes"
@@ -25,6 +25,7 @@ import (
 	"github.com/devtun/devtun/dns"
 	"github.com/devtun/devtun/dns/helper"
 	"github.com/devtun/devtun/intercept/handover"
+	"github.com/devtun/devtun/tunnel/discovery"
 )
 
 func TestDiagnose(t *testing.T) {
@@ -49,11 +50,11 @@ func TestDiagnose(t *testing.T) {
 		{"port in use by a program", listen(syscall.EADDRINUSE, dns.Process{PID: 7, Name: "nginx"}), ExitInUse,
 			"stop nginx (pid 7), or move the port with --port SERVICE:LOCAL:80"},
 		{"low port", listen(syscall.EACCES, dns.Process{}), ExitMachine, "ports below 1024 need root: 'devtun run' wants --hosts system for them; or move it with --port SERVICE:8080:80"},
-		{"port in use of a service", &forwards.PortError{Service: in("demo", "web"), Port: forwards.PortEvent{Local: 80, Remote: 81}, Err: listen(syscall.EADDRINUSE, dns.Process{})}, ExitInUse,
+		{"port in use of a service", &forwards.PortError{Service: discovery.Key{Namespace: "demo", Name: "web"}, Port: forwards.PortEvent{Local: 80, Remote: 81}, Err: listen(syscall.EADDRINUSE, dns.Process{})}, ExitInUse,
 			"free port 80, or move it with --port web.demo:LOCAL:81"},
-		{"low port of a service", &forwards.PortError{Service: in("demo", "web"), Port: forwards.PortEvent{Local: 80, Remote: 81}, Err: listen(syscall.EACCES, dns.Process{})}, ExitMachine,
+		{"low port of a service", &forwards.PortError{Service: discovery.Key{Namespace: "demo", Name: "web"}, Port: forwards.PortEvent{Local: 80, Remote: 81}, Err: listen(syscall.EACCES, dns.Process{})}, ExitMachine,
 			"ports below 1024 need root: 'devtun run' wants --hosts system for them; or move it with --port web.demo:8080:81"},
-		{"unforwardable", &forwards.UnforwardableError{Service: in("demo", "dns"), Reason: "UDP"}, ExitNotFound, "'devtun forward' without arguments"},
+		{"unforwardable", &forwards.UnforwardableError{Service: discovery.Key{Namespace: "demo", Name: "dns"}, Reason: "UDP"}, ExitNotFound, "'devtun forward' without arguments"},
 		{"no such command", &command.StartError{Name: "x", Err: exec.ErrNotFound}, 127, "what follows -- is run as it is"},
 		{"a command that is none", &command.StartError{Name: "x", Err: os.ErrPermission}, 126, "what follows -- is run as it is"},
 		{"namespaces forbidden", &command.ForbiddenError{By: "x", Err: syscall.EPERM}, ExitMachine, "add --hosts system"},
@@ -85,7 +86,7 @@ func TestDiagnose(t *testing.T) {
 	} {
 		t.Run(c.about, func(t *testing.T) {
 			for _, err := range []error{c.err, fmt.Errorf("forward: %w", c.err), errors.Join(c.err, errors.New("remove names: x"))} {
-				problem := diagnose(err)
+				problem := Of(err)
 				require.Equal(t, c.code, problem.Code)
 				if c.hint == "" {
 					require.Empty(t, problem.Hint)
@@ -99,20 +100,19 @@ func TestDiagnose(t *testing.T) {
 }
 
 func TestExitCodesAreDocumented(t *testing.T) {
-	for i, exit := range exitCodes {
+	for i, exit := range ExitCodes {
 		if exit.Code < ExitNotExecutable {
 			require.EqualValues(t, i, exit.Code, "in order, without gaps")
 		}
 		require.NotEmpty(t, exit.Meaning)
 	}
-	require.Contains(t, newRoot(Streams{}, nil).Long, exitCodeTable())
 }
 
 func TestFail(t *testing.T) {
 	var out bytes.Buffer
-	(&Problem{Err: errors.Join(errors.New("one"), errors.New("two")), Hint: "do this"}).print(&out)
+	(&Problem{Err: errors.Join(errors.New("one"), errors.New("two")), Hint: "do this"}).Print(&out)
 	require.Equal(t, "devtun: error: one; two\nhint: do this\n", out.String())
 	out.Reset()
-	(&Problem{Err: errors.New("one")}).print(&out)
+	(&Problem{Err: errors.New("one")}).Print(&out)
 	require.Equal(t, "devtun: error: one\n", out.String())
 }

@@ -1,4 +1,4 @@
-package cli
+package problem
 
 import (
 	"testing"
@@ -26,12 +26,12 @@ func TestNear(t *testing.T) {
 		"wbe":             "web",
 		"e":               "",
 	} {
-		require.Equal(t, want, near(typed, names), typed)
+		require.Equal(t, want, Near(typed, names), typed)
 	}
-	require.Empty(t, near("nosuchsvc", []string{"v", "s", "svc"}))
-	require.Equal(t, "cache", near("cahce", []string{"cache", "api"}))
-	require.Empty(t, near("web", nil))
-	require.Equal(t, "ab", near("aa", []string{"ac", "ab"}), "of equals the first, however they are listed")
+	require.Empty(t, Near("nosuchsvc", []string{"v", "s", "svc"}))
+	require.Equal(t, "cache", Near("cahce", []string{"cache", "api"}))
+	require.Empty(t, Near("web", nil))
+	require.Equal(t, "ab", Near("aa", []string{"ac", "ab"}), "of equals the first, however they are listed")
 }
 
 func TestEditDistance(t *testing.T) {

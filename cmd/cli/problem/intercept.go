@@ -1,4 +1,4 @@
-package cli
+package problem
 
 import (
 	"errors"
@@ -93,7 +93,7 @@ func diagnoseAgent(err error, agent *intercept.AgentError) *Problem {
 }
 
 func hintUnknown(unknown *target.UnknownError) string {
-	if name := near(unknown.Name, unknown.Candidates); name != "" {
+	if name := Near(unknown.Name, unknown.Candidates); name != "" {
 		return fmt.Sprintf("did you mean %s?", name)
 	}
 	if len(unknown.Candidates) == 0 {

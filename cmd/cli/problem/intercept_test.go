@@ -1,4 +1,4 @@
-package cli
+package problem
 
 import (
 	"errors"
@@ -47,7 +47,6 @@ func TestDiagnoseIntercepts(t *testing.T) {
 		{"agent not to be reached", agent(intercept.Forbidden, ""), ExitRights, "'devtun rbac intercept'"},
 		{"refused by the agent", &wire.Refusal{Code: wire.WrongVersion, Text: "no"}, ExitRefused, "use the agent of this devtun"},
 		{"restored by the agent", &wire.Refusal{Code: wire.Restored, Text: "no"}, ExitRefused, "run the command again"},
-		{"restored", errRestored, ExitRefused, "run the command again"},
 		{"a file of somebody's", &handover.ForeignError{}, ExitMachine, "devtun overwrites nothing"},
 		{"credentials", status(401, "no"), ExitCredentials, "log in again"},
 		{"quota", status(403, "exceeded quota: none"), ExitRefused, "'kubectl describe quota -n demo' shows"},
@@ -57,7 +56,7 @@ func TestDiagnoseIntercepts(t *testing.T) {
 	} {
 		t.Run(c.about, func(t *testing.T) {
 			for _, err := range []error{c.err, fmt.Errorf("swap: %w", c.err), errors.Join(c.err, errors.New("also"))} {
-				problem := diagnose(err)
+				problem := Of(err)
 				require.Equal(t, c.code, problem.Code)
 				require.NotEmpty(t, c.hint)
 				require.Truef(t, len(problem.Hint) >= len(c.hint) && problem.Hint[:len(c.hint)] == c.hint, "hint is %q", problem.Hint)
@@ -68,18 +67,6 @@ func TestDiagnoseIntercepts(t *testing.T) {
 }
 
 func TestACrashedAgentsLastWords(t *testing.T) {
-	problem := diagnose(&intercept.AgentError{Reason: intercept.Crash, Message: "it ended with exit code 1", Log: "one\ntwo\n"})
+	problem := Of(&intercept.AgentError{Reason: intercept.Crash, Message: "it ended with exit code 1", Log: "one\ntwo\n"})
 	require.Equal(t, "the agent crashes: it ended with exit code 1; its log ends with: one | two", problem.Error())
-}
-
-// TestWhatBecameOfAnInterceptThatWasTakenAway is said to be a restore only if it was one.
-func TestWhatBecameOfAnInterceptThatWasTakenAway(t *testing.T) {
-	other := errors.New("another")
-	require.Equal(t, errPutBack, found(errTakenAway, true, nil))
-	require.Equal(t, errRestored, found(errTakenAway, false, nil))
-	require.Equal(t, errTakenAway, found(errTakenAway, false, other))
-	require.Equal(t, other, found(other, true, nil))
-	for _, err := range []error{errPutBack, errRestored, errTakenAway} {
-		require.Equal(t, ExitRefused, diagnose(err).Code)
-	}
 }

@@ -1,13 +1,13 @@
-package cli
+package problem
 
 import (
 	"slices"
 	"strings"
 )
 
-// near returns the name closest to what was typed, "" if none is close: a slip of the
+// Near returns the name closest to what was typed, "" if none is close: a slip of the
 // keyboard away, or one a part of the other.
-func near(typed string, names []string) string {
+func Near(typed string, names []string) string {
 	limit := max(1, min(2, (len(typed)-1)/2), len(typed)/3) // in a short word one letter is much
 	best, distance := "", limit+1
 	for _, name := range slices.Sorted(slices.Values(names)) {

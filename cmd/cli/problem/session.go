@@ -1,4 +1,4 @@
-package cli
+package problem
 
 import (
 	"errors"
@@ -34,7 +34,7 @@ func faultHint(fault *project.Error) string {
 	if fault.Unknown == "" {
 		return fault.Hint
 	}
-	if name := near(fault.Unknown, fault.Known); name != "" {
+	if name := Near(fault.Unknown, fault.Known); name != "" {
 		return fmt.Sprintf("did you mean %s?", name)
 	}
 	return "the keys there are: " + strings.Join(fault.Known, ", ")
