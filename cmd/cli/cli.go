@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/signal"
 	"strings"
-	"syscall"
 
 	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
@@ -43,11 +42,9 @@ func Main(args []string, streams Streams) int {
 func execute(ctx context.Context, args []string, streams Streams, outputs *outputs) problem.ExitCode {
 	logins.Silent = len(args) > 0 && strings.HasPrefix(args[0], cobra.ShellCompRequestCmd) // Tab asks nobody for a PIN
 	defer logins.Close()
-	rights := &rights{spawned: helper.Inherited()}
+	rights := newRights()
 	streams.Env = os.Environ()
-	if rights.spawned != nil {
-		streams.heir = []string{rights.spawned.Heir()}
-	}
+	streams.heir = rights.childEnv()
 	quiet()
 	root := newRoot(streams, rights.helper)
 	root.SetArgs(args)
@@ -79,16 +76,6 @@ func keep(args []string, streams Streams) int {
 		return int(told.Code)
 	}
 	return int(problem.ExitOK)
-}
-
-// endings are the signals that end devtun in an orderly way: Ctrl-C, a polite
-// kill, and the terminal's end unless somebody (nohup) wants that ignored.
-func endings() []os.Signal {
-	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
-	if !signal.Ignored(syscall.SIGHUP) {
-		signals = append(signals, syscall.SIGHUP)
-	}
-	return signals
 }
 
 // quiet keeps client-go from writing its own log to the terminal: what matters

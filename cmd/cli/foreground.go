@@ -13,10 +13,6 @@ import (
 	"github.com/devtun/devtun/cmd/cli/status"
 )
 
-// errDown is why a command's context ends when 'devtun down' ends it: like Ctrl-C, but
-// for what runs behind --, which Ctrl-C reaches by itself.
-var errDown = fmt.Errorf("ended by 'devtun down': %w", context.Canceled)
-
 // foreground is a command in the foreground as a session: 'devtun status' shows it and
 // 'devtun down' ends it, as long as its process lives. It is a background.Holder.
 type foreground struct {

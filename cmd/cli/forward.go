@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -76,7 +75,7 @@ Start it as yourself. Writing the system's hosts file and listening on ports bel
 			o.services.namespaces = o.kube.namespaces
 			return runForward(cmd.Context(), o, streams, start)
 		},
-		Annotations: changesMachine(),
+		Annotations: map[string]string{onMachine: ""},
 	}
 	o.addFlags(cmd)
 	flags := cmd.Flags()
@@ -213,12 +212,4 @@ func (o *forwardOptions) forward(ctx context.Context, tracker *status.Tracker, p
 	}
 	err = f.follow(ctx)
 	return errors.Join(err, f.close(ctx))
-}
-
-// prepare makes sure that names can be written.
-func prepare(ctx context.Context, machine *helper.Machine) error {
-	if err := machine.Prepare(ctx); err != nil {
-		return fmt.Errorf("write names: %w", err)
-	}
-	return nil
 }

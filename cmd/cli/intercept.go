@@ -110,7 +110,7 @@ pass for one.`,
 			o.services.namespaces = o.kube.namespaces
 			return runIntercept(cmd.Context(), o, streams, start)
 		},
-		Annotations: changesMachine(),
+		Annotations: map[string]string{onMachine: ""},
 	}
 	o.addTunnelFlags(cmd)
 	flags := cmd.Flags()

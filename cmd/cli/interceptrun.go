@@ -204,23 +204,6 @@ func within(ctx context.Context, patience time.Duration, step func(context.Conte
 	return step(ctx)
 }
 
-// failure is why ctx ended, unless the user wanted that.
-func failure(ctx context.Context) error {
-	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
-		return cause
-	}
-	return nil
-}
-
-// unlessEnded is err, or what ctx ended with, which is no error if the user wanted
-// that.
-func unlessEnded(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return failure(ctx)
-	}
-	return err
-}
-
 func (i *intercepting) progress(format string, args ...any) { i.printer.progress(format, args...) }
 
 // restore puts everything back, and lets what is under way end. It has a time of

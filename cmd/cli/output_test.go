@@ -133,7 +133,7 @@ func TestAReaderThatStallsDelaysNoEnd(t *testing.T) {
 // TestASessionNeverWaits: what there is no room for is lost, and said to be.
 func TestASessionNeverWaits(t *testing.T) {
 	p, stderr := newPiped(t), newPiped(t)
-	cmd := &cobra.Command{Annotations: changesMachine()}
+	cmd := &cobra.Command{Annotations: map[string]string{onMachine: ""}}
 	(&outputs{out: p.output, err: stderr.output}).suit(cmd)
 	lines := p.stuff(t)
 	p.room = 0

@@ -11,10 +11,7 @@ import (
 )
 
 // onMachine marks commands that change this machine, and may need a helper.
-const onMachine = "on machine"
-
-// changesMachine is the annotation of such a command.
-func changesMachine() map[string]string { return map[string]string{onMachine: ""} }
+const onMachine = "changes the machine"
 
 // rights is what this process may do itself and by a helper. There are three ways
 // to start devtun, and all commands go one way after this:
@@ -25,6 +22,18 @@ func changesMachine() map[string]string { return map[string]string{onMachine: ""
 //   - as root: this process may do everything, and no helper is ever needed.
 type rights struct {
 	spawned *helper.Started // under sudo, until somebody needs it
+}
+
+// newRights takes over the helper that root has started for this process, if one has.
+func newRights() *rights { return &rights{spawned: helper.Inherited()} }
+
+// childEnv is what a child of this process needs in its environment to take over the
+// helper in its place.
+func (r *rights) childEnv() []string {
+	if r.spawned == nil {
+		return nil
+	}
+	return []string{r.spawned.Heir()}
 }
 
 // giveUp makes a process under sudo the user's. It begins anew as such, and then
@@ -72,4 +81,12 @@ func openMachine(hostsFile string, start helper.Start) (*dns.Hosts, *helper.Mach
 		return nil, nil, fmt.Errorf("open loopback addresses: %w", err)
 	}
 	return hosts, helper.NewMachine(dns.Direct{Hosts: hosts, Aliases: aliases}, hostsFile == "", start), nil
+}
+
+// prepare makes sure that names can be written.
+func prepare(ctx context.Context, machine *helper.Machine) error {
+	if err := machine.Prepare(ctx); err != nil {
+		return fmt.Errorf("write names: %w", err)
+	}
+	return nil
 }

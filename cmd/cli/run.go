@@ -5,9 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
-	"runtime"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -16,14 +13,7 @@ import (
 	"github.com/devtun/devtun/cmd/cli/credential"
 	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/cmd/cli/status"
-	"github.com/devtun/devtun/dns"
 	"github.com/devtun/devtun/dns/helper"
-)
-
-// Who is to see the names.
-const (
-	privateHosts = "private" // the command alone
-	systemHosts  = "system"  // everybody on this machine
 )
 
 // runOptions is what `devtun run` was asked to do.
@@ -74,7 +64,7 @@ no such command, 126 if it cannot be executed. Before it runs, it is devtun's.`,
 			o.partly = true
 			return runRun(cmd.Context(), o, streams, start)
 		},
-		Annotations: changesMachine(),
+		Annotations: map[string]string{onMachine: ""},
 	}
 	o.addFlags(cmd)
 	cmd.Flags().StringVar(&o.hosts, "hosts", "", "who sees the names: 'private' for the command alone, 'system' for this machine (default: private on Linux unless you are root and may write the hosts file, else system)")
@@ -88,38 +78,12 @@ no such command, 126 if it cannot be executed. Before it runs, it is devtun's.`,
 	return cmd
 }
 
-// defaultHosts is private where that can be and nothing better is to be had: for a
-// user, and for a root who may not write the system's hosts file, since it is read-only
-// or root is that of a user namespace.
-func defaultHosts() string {
-	if runtime.GOOS == "linux" && (os.Geteuid() != 0 || !mayWriteHosts()) {
-		return privateHosts
-	}
-	return systemHosts
-}
-
-func mayWriteHosts() bool {
-	hosts, err := dns.NewHosts("")
-	return err == nil && hosts.Writable() == nil
-}
-
 func (o *runOptions) validate() error {
 	o.hosts = cmp.Or(o.hosts, defaultHosts())
 	if err := checkHosts(o.hosts); err != nil {
 		return err
 	}
 	return o.forwardOptions.validate()
-}
-
-// checkHosts checks a --hosts.
-func checkHosts(hosts string) error {
-	if hosts != privateHosts && hosts != systemHosts {
-		return problem.Usage("one of private, system", "unknown --hosts %q", hosts)
-	}
-	if hosts == privateHosts && runtime.GOOS != "linux" {
-		return problem.Usage("leave it out", "--hosts private is for Linux only")
-	}
-	return nil
 }
 
 func runRun(ctx context.Context, o *runOptions, streams Streams, start helper.Start) (err error) {
@@ -180,52 +144,4 @@ func ended(code int, err error) error {
 		err = &command.ExitError{Code: code}
 	}
 	return err
-}
-
-// names is where the names of services go: to everybody on this machine, or to one
-// command alone.
-type names struct {
-	private *command.PrivateHosts // nil: the system's file
-	start   helper.Start
-}
-
-// openNames prepares for --hosts. The caller closes it.
-func openNames(hosts string, start helper.Start) (*names, error) {
-	n := &names{start: start}
-	if hosts == systemHosts {
-		return n, nil
-	}
-	if _, err := command.CleanPrivate(); err != nil { // the next one cleans up
-		return nil, err
-	}
-	var err error
-	n.private, err = command.NewPrivateHosts()
-	return n, err
-}
-
-// file is the hosts file that the command is to see; "" for the system's.
-func (n *names) file() string {
-	if n.private == nil {
-		return ""
-	}
-	return n.private.Path()
-}
-
-// open opens this machine for a session.
-func (n *names) open() (*dns.Hosts, *helper.Machine, error) {
-	if n.private == nil {
-		return openMachine("", n.start)
-	}
-	hosts, machine, err := openMachine(n.file(), nil)
-	if err == nil {
-		hosts.InPlace(filepath.Dir(n.file()))
-	}
-	return hosts, machine, err
-}
-
-func (n *names) close() error {
-	if n.private == nil {
-		return nil
-	}
-	return n.private.Close()
 }

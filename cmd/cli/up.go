@@ -106,7 +106,7 @@ what has failed. A project file, with all there is:
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return runUp(cmd.Context(), o, streams, start)
 		},
-		Annotations: changesMachine(),
+		Annotations: map[string]string{onMachine: ""},
 	}
 	flags := cmd.Flags()
 	flags.StringVarP(&o.file, "file", "f", project.Name, "the project file")
