@@ -16,6 +16,7 @@ import (
 	"k8s.io/klog/v2"
 
 	"github.com/devtun/devtun/cmd/cli/command"
+	"github.com/devtun/devtun/cmd/cli/ending"
 	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/dns/helper"
 )
@@ -25,7 +26,7 @@ func Main(args []string, streams Streams) int {
 	if len(args) > 0 && args[0] == command.Keeper { // before anything is set up that it must not have
 		return keep(args[1:], streams)
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), endings()...)
+	ctx, stop := signal.NotifyContext(context.Background(), ending.Signals()...)
 	defer stop()
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/devtun/devtun/cmd/cli/ending"
 	"github.com/devtun/devtun/cmd/cli/forwards"
 	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/cmd/cli/status"
@@ -147,7 +148,7 @@ func runForward(ctx context.Context, o *forwardOptions, streams Streams, start h
 	ctx, end := context.WithCancelCause(ctx)
 	quit := func() { end(nil) }
 	defer quit()
-	f, lost := openForeground("forward", func() { end(errDown) })
+	f, lost := openForeground("forward", func() { end(ending.ErrDown) })
 	defer func() { f.close(err) }()
 	tracker := f.view
 	defer context.AfterFunc(ctx, func() { tracker.State(status.Ending) })()
@@ -180,7 +181,7 @@ func (o *forwardOptions) forward(ctx context.Context, tracker *status.Tracker, p
 		return err
 	}
 	if err := o.services.locate(ctx, cluster); err != nil {
-		return unlessEnded(ctx, err)
+		return ending.UnlessEnded(ctx, err)
 	}
 	selected, err := selectServices(o.services, cluster.namespace)
 	if err != nil {
@@ -196,7 +197,7 @@ func (o *forwardOptions) forward(ctx context.Context, tracker *status.Tracker, p
 		tell(event)
 	}
 	if err := cluster.logIn(ctx); err != nil {
-		return unlessEnded(ctx, err)
+		return ending.UnlessEnded(ctx, err)
 	}
 	hosts, machine, err := open()
 	if err != nil {
@@ -204,7 +205,7 @@ func (o *forwardOptions) forward(ctx context.Context, tracker *status.Tracker, p
 	}
 	defer machine.Close()
 	if err := prepare(ctx, machine); err != nil {
-		return unlessEnded(ctx, err) // Ctrl-C is an answer to sudo's question too
+		return ending.UnlessEnded(ctx, err) // Ctrl-C is an answer to sudo's question too
 	}
 	f, err := o.openForwarder(cluster, selected, hosts, machine, told)
 	if err != nil {

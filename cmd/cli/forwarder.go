@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/devtun/devtun/cmd/cli/ending"
 	"github.com/devtun/devtun/cmd/cli/forwards"
 	"github.com/devtun/devtun/dns"
 	"github.com/devtun/devtun/dns/helper"
@@ -103,7 +104,7 @@ func (f *forwarder) follow(ctx context.Context) error {
 	for {
 		select {
 		case <-current.ctx.Done():
-			return failure(current.ctx)
+			return ending.Failure(current.ctx)
 		case order := <-f.orders:
 			var err error
 			current, err = f.replace(ctx, current, order)

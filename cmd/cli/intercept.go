@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/spf13/cobra"
 
+	"github.com/devtun/devtun/cmd/cli/ending"
 	"github.com/devtun/devtun/cmd/cli/forwards"
 	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/cmd/cli/status"
@@ -243,7 +244,7 @@ func runIntercept(ctx context.Context, o *interceptOptions, streams Streams, sta
 	var lost *forwards.WarningEvent
 	if !o.dryRun {
 		var f *foreground
-		f, lost = openForeground("intercept", func() { end(errDown) })
+		f, lost = openForeground("intercept", func() { end(ending.ErrDown) })
 		defer func() { f.close(err) }()
 		tracker = f.view
 	}
@@ -265,7 +266,7 @@ func runIntercept(ctx context.Context, o *interceptOptions, streams Streams, sta
 		if err == nil {
 			return s.render(streams.Out)
 		}
-		return unlessEnded(ctx, err)
+		return ending.UnlessEnded(ctx, err)
 	}
 	s.ends = logins.End
 	tracker.In(s.cluster.context, s.found.Namespace)

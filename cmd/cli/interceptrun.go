@@ -10,6 +10,7 @@ import (
 
 	"github.com/devtun/devtun/cmd/cli/command"
 	"github.com/devtun/devtun/cmd/cli/credential"
+	"github.com/devtun/devtun/cmd/cli/ending"
 	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/cmd/cli/status"
 	"github.com/devtun/devtun/dns/helper"
@@ -98,7 +99,7 @@ func (i *intercepting) run(ctx context.Context, tracker *status.Tracker, streams
 	if err := within(ctx, swapTimeout, executor.Prepare); err != nil {
 		executor.Undone = nil
 		_, restored := i.restore(ctx, tracked, executor, &draining)
-		return errors.Join(unlessEnded(ctx, err), restored)
+		return errors.Join(ending.UnlessEnded(ctx, err), restored)
 	}
 	running.Go(func() {
 		if err := agents.Run(beside); err != nil {
@@ -143,22 +144,22 @@ type holding struct {
 // runs beside does so until that context ends, which is after the restore.
 func (h *holding) hold(ctx, beside context.Context, start helper.Start) error {
 	if err := h.agents.Await(ctx); err != nil {
-		return unlessEnded(ctx, err)
+		return ending.UnlessEnded(ctx, err)
 	}
 	if err := h.takeOver(ctx, beside); err != nil {
-		return unlessEnded(ctx, err)
+		return ending.UnlessEnded(ctx, err)
 	}
 	names, err := h.reachOthers(ctx, beside, start)
 	if err != nil {
-		return unlessEnded(ctx, err)
+		return ending.UnlessEnded(ctx, err)
 	}
 	defer names.close()
 	told := h.tellPorts(ctx)
 	if err := within(ctx, swapTimeout, h.executor.Swap); err != nil {
-		return unlessEnded(ctx, err)
+		return ending.UnlessEnded(ctx, err)
 	}
 	if err := h.agents.AwaitTraffic(ctx); err != nil {
-		return unlessEnded(ctx, err)
+		return ending.UnlessEnded(ctx, err)
 	}
 	h.tracked.To(status.Standing)
 	h.printer.standing(h.plan.Mode, time.Since(h.began))
@@ -180,7 +181,7 @@ func (h *holding) hold(ctx, beside context.Context, start helper.Start) error {
 	}
 	if h.program == nil {
 		<-ctx.Done()
-		return unlessEnded(ctx, nil)
+		return ending.UnlessEnded(ctx, nil)
 	}
 	h.program.Hosts = names.file()
 	h.program.Env = handover.Command(h.program.Env, h.given.Environment())
@@ -194,7 +195,7 @@ func (h *holding) command(ctx context.Context) error {
 	h.program.Say = func(text string) { h.progress("%s", text) }
 	defer logins.Cover(ctx, credential.Cover{Said: h.program.Err})() // the terminal is the command's
 	code, err := h.program.Run(running)
-	return errors.Join(failure(ctx), ended(code, err))
+	return errors.Join(ending.Failure(ctx), ended(code, err))
 }
 
 // within runs a bounded step.

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/devtun/devtun/cmd/cli/ending"
 )
 
 const (
@@ -243,7 +245,7 @@ func unread(ctx context.Context) bool { return errors.Is(context.Cause(ctx), err
 func lasting(ctx context.Context) (context.Context, context.CancelFunc) {
 	running, end := context.WithCancel(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, func() {
-		if unread(ctx) || failure(ctx) != nil || errors.Is(context.Cause(ctx), errDown) {
+		if unread(ctx) || ending.Failure(ctx) != nil || errors.Is(context.Cause(ctx), ending.ErrDown) {
 			end()
 		}
 	})

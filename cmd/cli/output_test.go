@@ -14,6 +14,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/stretchr/testify/require"
+
+	"github.com/devtun/devtun/cmd/cli/ending"
 )
 
 // piped is an output into a pipe.
@@ -166,7 +168,7 @@ func TestWhatPutsBackIsFinishedWhoeverReads(t *testing.T) {
 		require.ErrorIs(t, err, errNoReader)
 		if ends {
 			<-ctx.Done()
-			require.NoError(t, failure(ctx), "the user wants it")
+			require.NoError(t, ending.Failure(ctx), "the user wants it")
 		}
 		require.Equal(t, ends, unread(ctx), name)
 		end(nil)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/devtun/devtun/cmd/cli/command"
 	"github.com/devtun/devtun/cmd/cli/credential"
+	"github.com/devtun/devtun/cmd/cli/ending"
 	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/cmd/cli/status"
 	"github.com/devtun/devtun/dns/helper"
@@ -97,7 +98,7 @@ func runRun(ctx context.Context, o *runOptions, streams Streams, start helper.St
 	program.Say = func(text string) { fmt.Fprintln(streams.Err, text) }
 	ctx, down := context.WithCancelCause(ctx)
 	defer down(nil)
-	f, lost := openForeground("run", func() { down(errDown) })
+	f, lost := openForeground("run", func() { down(ending.ErrDown) })
 	defer func() { f.close(err) }()
 	names, err := openNames(o.hosts, start)
 	if err != nil {

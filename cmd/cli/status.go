@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/devtun/devtun/cmd/cli/background"
+	"github.com/devtun/devtun/cmd/cli/ending"
 	"github.com/devtun/devtun/cmd/cli/live"
 	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/cmd/cli/status"
@@ -167,7 +168,7 @@ func (w *shower) watch(ctx context.Context, directory background.Directory, name
 		})
 	}
 	watching.Wait()
-	return unlessEnded(ctx, errors.Join(errs...))
+	return ending.UnlessEnded(ctx, errors.Join(errs...))
 }
 
 // show prints a snapshot, unless that would repeat what was printed last.

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/devtun/devtun/cmd/cli/background"
+	"github.com/devtun/devtun/cmd/cli/ending"
 	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/cmd/cli/project"
 	"github.com/devtun/devtun/dns/helper"
@@ -252,7 +253,7 @@ func (u *upping) foreground(ctx context.Context, start helper.Start) error {
 	outcome := s.Apply(waiting, u.order, func(background.Word) {})
 	cancel()
 	if err := outcomeError(outcome); err != nil {
-		return errors.Join(unlessEnded(ctx, err), <-ended)
+		return errors.Join(ending.UnlessEnded(ctx, err), <-ended)
 	}
 	u.ready(s.view.Snapshot().PID)
 	return <-ended
