@@ -10,11 +10,12 @@ import (
 
 	"github.com/devtun/devtun/cmd/cli/background"
 	"github.com/devtun/devtun/cmd/cli/command"
+	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/dns"
 	"github.com/devtun/devtun/dns/helper"
 )
 
-func newClean(streams Streams, start helper.Start) *cobra.Command {
+func newClean(streams output.Streams, start helper.Start) *cobra.Command {
 	var hostsFile string
 	cmd := &cobra.Command{
 		Use:   "clean",
@@ -41,7 +42,7 @@ so at the end, with the exit code of the first failure.`,
 }
 
 // runClean does all that it can: what cannot be removed keeps nothing else from being.
-func runClean(ctx context.Context, hostsFile string, streams Streams, start helper.Start) error {
+func runClean(ctx context.Context, hostsFile string, streams output.Streams, start helper.Start) error {
 	steps := []func() ([]string, error){
 		func() ([]string, error) { return cleanMachine(ctx, hostsFile, start) },
 		cleanPrivate,

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/intercept/handover"
 	"github.com/devtun/devtun/intercept/wire"
@@ -64,7 +65,7 @@ func TestCleanDoesAllItCan(t *testing.T) {
 	}
 
 	var out, stderr bytes.Buffer
-	code := Main([]string{"clean", "--hosts-file", filepath.Join(work, "none")}, Streams{In: strings.NewReader(""), Out: &out, Err: &stderr})
+	code := Main([]string{"clean", "--hosts-file", filepath.Join(work, "none")}, output.Streams{In: strings.NewReader(""), Out: &out, Err: &stderr})
 	require.EqualValues(t, problem.ExitMachine, code)
 	require.Equal(t, "removed what a devtun that has ended has handed over: "+env+"\nremoved what session good has left\n", out.String())
 	require.Contains(t, stderr.String(), "devtun: error: clean names: ")

@@ -17,12 +17,13 @@ import (
 
 	"github.com/devtun/devtun/cmd/cli/command"
 	"github.com/devtun/devtun/cmd/cli/ending"
+	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/dns/helper"
 )
 
 // Main runs devtun with args and returns the exit code.
-func Main(args []string, streams Streams) int {
+func Main(args []string, streams output.Streams) int {
 	if len(args) > 0 && args[0] == command.Keeper { // before anything is set up that it must not have
 		return keep(args[1:], streams)
 	}
@@ -40,12 +41,12 @@ func Main(args []string, streams Streams) int {
 }
 
 // execute runs a command and returns the exit code.
-func execute(ctx context.Context, args []string, streams Streams, outputs *outputs) problem.ExitCode {
+func execute(ctx context.Context, args []string, streams output.Streams, outputs *outputs) problem.ExitCode {
 	logins.Silent = len(args) > 0 && strings.HasPrefix(args[0], cobra.ShellCompRequestCmd) // Tab asks nobody for a PIN
 	defer logins.Close()
 	rights := newRights()
 	streams.Env = os.Environ()
-	streams.heir = rights.childEnv()
+	streams.HelperEnv = rights.childEnv()
 	quiet()
 	root := newRoot(streams, rights.helper)
 	root.SetArgs(args)
@@ -70,7 +71,7 @@ func execute(ctx context.Context, args []string, streams Streams, outputs *outpu
 }
 
 // keep is the life of the process between `devtun run` and its command.
-func keep(args []string, streams Streams) int {
+func keep(args []string, streams output.Streams) int {
 	if err := command.Keep(args); err != nil {
 		told := &problem.Problem{Err: err, Code: problem.ExitUsage, Hint: "'devtun run -- COMMAND' starts it"}
 		told.Print(streams.Err)
@@ -92,7 +93,7 @@ func quiet() {
 	}
 }
 
-func newRoot(streams Streams, start helper.Start) *cobra.Command {
+func newRoot(streams output.Streams, start helper.Start) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "devtun",
 		Short: "A local developer tunnel for Kubernetes",

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/problem"
 )
 
@@ -51,5 +52,5 @@ func TestTheExitCodesPageHasEveryCode(t *testing.T) {
 }
 
 func TestHelpHasEveryExitCode(t *testing.T) {
-	require.Contains(t, newRoot(Streams{}, nil).Long, problem.ExitCodeTable())
+	require.Contains(t, newRoot(output.Streams{}, nil).Long, problem.ExitCodeTable())
 }

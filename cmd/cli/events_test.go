@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/devtun/devtun/cmd/cli/forwards"
+	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/intercept"
 	"github.com/devtun/devtun/intercept/plan"
@@ -76,16 +77,16 @@ func documentedTypes(t *testing.T, name string) map[string]map[string]field {
 func printedEvents(t *testing.T) (events []map[string]any) {
 	t.Helper()
 	var out bytes.Buffer
-	printer := newPrinter(Streams{Out: &out}, "json", true)
+	printer := newPrinter(output.Streams{Out: &out}, "json", true)
 	printer.starting("forward")
 	for _, event := range scene {
 		printer.tell(event)
 	}
 	printer.end(nil)
-	newPrinter(Streams{Out: &out}, "json", true).end(&problem.Problem{Err: errors.New("x"), Hint: "y", Code: problem.ExitMachine})
+	newPrinter(output.Streams{Out: &out}, "json", true).end(&problem.Problem{Err: errors.New("x"), Hint: "y", Code: problem.ExitMachine})
 
 	p := &interceptPrinter{
-		printer: newPrinter(Streams{Out: &out}, "json", true),
+		printer: newPrinter(output.Streams{Out: &out}, "json", true),
 		target: &target.Target{Namespace: "demo", Workload: &target.Workload{Object: plan.Object{Kind: "Deployment", Name: "web"}},
 			Ports: []target.Port{{Service: "web", Number: 80, Target: 8080}}},
 		locals: []intercept.Local{{Port: 8080, Address: "localhost:8080"}},

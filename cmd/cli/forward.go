@@ -12,6 +12,7 @@ import (
 
 	"github.com/devtun/devtun/cmd/cli/ending"
 	"github.com/devtun/devtun/cmd/cli/forwards"
+	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/cmd/cli/status"
 	"github.com/devtun/devtun/dns"
@@ -36,7 +37,7 @@ type forwardOptions struct {
 	partly    bool // a service asked for may lack its low ports, if it has others
 }
 
-func newForward(streams Streams, start helper.Start) *cobra.Command {
+func newForward(streams output.Streams, start helper.Start) *cobra.Command {
 	o := &forwardOptions{}
 	cmd := &cobra.Command{
 		Use:   "forward [SERVICE…]",
@@ -141,7 +142,7 @@ func (o *forwardOptions) validate() error {
 	return nil
 }
 
-func runForward(ctx context.Context, o *forwardOptions, streams Streams, start helper.Start) (err error) {
+func runForward(ctx context.Context, o *forwardOptions, streams output.Streams, start helper.Start) (err error) {
 	if err := o.validate(); err != nil {
 		return err
 	}
@@ -154,7 +155,7 @@ func runForward(ctx context.Context, o *forwardOptions, streams Streams, start h
 	defer context.AfterFunc(ctx, func() { tracker.State(status.Ending) })()
 	view := openView(&streams, tracker, o.plain || o.output != "", quit)
 	defer view.close()
-	printer := newPrinter(streams.plainly(o.plain), o.output, o.verbose)
+	printer := newPrinter(streams.Plain(o.plain), o.output, o.verbose)
 	defer func() { printer.end(err) }()
 	printer.starting("forward")
 	printer.lost(lost)
@@ -199,15 +200,15 @@ func (o *forwardOptions) forward(ctx context.Context, tracker *status.Tracker, p
 	if err := cluster.logIn(ctx); err != nil {
 		return ending.UnlessEnded(ctx, err)
 	}
-	hosts, machine, err := open()
+	hosts, here, err := open()
 	if err != nil {
 		return err
 	}
-	defer machine.Close()
-	if err := prepare(ctx, machine); err != nil {
+	defer here.Close()
+	if err := prepare(ctx, here); err != nil {
 		return ending.UnlessEnded(ctx, err) // Ctrl-C is an answer to sudo's question too
 	}
-	f, err := o.openForwarder(cluster, selected, hosts, machine, told)
+	f, err := o.openForwarder(cluster, selected, hosts, here, told)
 	if err != nil {
 		return err
 	}

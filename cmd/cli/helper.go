@@ -6,13 +6,14 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/dns/helper"
 )
 
 // newHelper is the command that devtun has sudo run. It takes no arguments, so
 // that a sudoers rule can name it as a whole.
-func newHelper(streams Streams) *cobra.Command {
+func newHelper(streams output.Streams) *cobra.Command {
 	return &cobra.Command{
 		Use:    helper.Command,
 		Hidden: true,

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/devtun/devtun/cmd/cli/ide"
+	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/cmd/cli/project"
 )
@@ -28,7 +29,7 @@ type ideOptions struct {
 	args              []string // the program's
 }
 
-func newIDE(streams Streams) *cobra.Command {
+func newIDE(streams output.Streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "ide",
 		Short: "Write an editor's files, for its debugger to start and end devtun",
@@ -58,7 +59,7 @@ A password cannot be asked for there: see README, Rights, for ways without.`, id
 	return cmd
 }
 
-func newEditor(streams Streams, name, short, long string, files func(string, ide.Target) ([]ide.Change, error)) *cobra.Command {
+func newEditor(streams output.Streams, name, short, long string, files func(string, ide.Target) ([]ide.Change, error)) *cobra.Command {
 	o := &ideOptions{}
 	cmd := &cobra.Command{
 		Use:   name + " [-- ARGUMENT…]",
@@ -101,7 +102,7 @@ has one written: for --service all others are forwarded and that one runs here, 
 	return cmd
 }
 
-func runIDE(o *ideOptions, editor string, streams Streams, files func(string, ide.Target) ([]ide.Change, error)) error {
+func runIDE(o *ideOptions, editor string, streams output.Streams, files func(string, ide.Target) ([]ide.Change, error)) error {
 	if o.service != "" && o.workload != "" {
 		return problem.Usage("--workload has the others forwarded, too", "--service and --workload exclude each other")
 	}
@@ -132,7 +133,7 @@ func runIDE(o *ideOptions, editor string, streams Streams, files func(string, id
 }
 
 // apply writes one file and says so, or prints it.
-func (o *ideOptions) apply(change ide.Change, streams Streams) error {
+func (o *ideOptions) apply(change ide.Change, streams output.Streams) error {
 	word := "changed"
 	switch {
 	case o.dryRun:

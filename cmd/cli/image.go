@@ -11,6 +11,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/spf13/cobra"
 
+	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/intercept/image"
 )
@@ -18,7 +19,7 @@ import (
 // standardOutput is the file name that means it.
 const standardOutput = "-"
 
-func newImage(streams Streams) *cobra.Command {
+func newImage(streams output.Streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "image",
 		Short: "Save or push the image of the agent that intercepts need",
@@ -48,7 +49,7 @@ type imageSaveOptions struct {
 	platforms []string
 }
 
-func newImageSave(streams Streams) *cobra.Command {
+func newImageSave(streams output.Streams) *cobra.Command {
 	o := &imageSaveOptions{}
 	cmd := &cobra.Command{
 		Use:   "save FILE",
@@ -99,7 +100,7 @@ func (o *imageSaveOptions) selected() ([]v1.Platform, error) {
 	return selected, nil
 }
 
-func runImageSave(ctx context.Context, o *imageSaveOptions, streams Streams) error {
+func runImageSave(ctx context.Context, o *imageSaveOptions, streams output.Streams) error {
 	platforms, err := o.selected()
 	if err != nil {
 		return err
@@ -128,7 +129,7 @@ func runImageSave(ctx context.Context, o *imageSaveOptions, streams Streams) err
 }
 
 // agentImage is the agent's image, or what to do where there is none.
-func agentImage(ctx context.Context, streams Streams, platforms []v1.Platform) (v1.ImageIndex, error) {
+func agentImage(ctx context.Context, streams output.Streams, platforms []v1.Platform) (v1.ImageIndex, error) {
 	if !image.Embedded() {
 		fmt.Fprintln(streams.Err, "this devtun was built without the agent: compiling it")
 	}
@@ -155,7 +156,7 @@ type imagePushOptions struct {
 	image.PushOptions
 }
 
-func newImagePush(streams Streams) *cobra.Command {
+func newImagePush(streams output.Streams) *cobra.Command {
 	o := &imagePushOptions{}
 	cmd := &cobra.Command{
 		Use:   "push REF",
@@ -183,7 +184,7 @@ included: log in with 'docker login REGISTRY' before.`,
 	return cmd
 }
 
-func runImagePush(ctx context.Context, o *imagePushOptions, streams Streams) error {
+func runImagePush(ctx context.Context, o *imagePushOptions, streams output.Streams) error {
 	to, err := image.ParseTag(o.reference, o.PushOptions)
 	if err != nil {
 		var bad *name.ErrBadName

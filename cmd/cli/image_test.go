@@ -23,6 +23,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/stretchr/testify/require"
 
+	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/intercept/image"
 )
@@ -100,7 +101,7 @@ func guarded(handler http.Handler, login string) http.Handler {
 
 func TestAnImageIsNothingForATerminal(t *testing.T) {
 	var out, err bytes.Buffer
-	code := Main([]string{"image", "save", "-"}, Streams{Out: &out, Err: &err, Terminal: true})
+	code := Main([]string{"image", "save", "-"}, output.Streams{Out: &out, Err: &err, Terminal: true})
 	require.EqualValues(t, problem.ExitUsage, code)
 	require.Empty(t, out.String())
 	require.Regexp(t, "^devtun: error: an image is nothing for a terminal\nhint: .+\n$", err.String())
@@ -113,7 +114,7 @@ func (full) Write([]byte) (int, error) { return 0, io.ErrClosedPipe }
 
 func TestAnImageThatNobodyReads(t *testing.T) {
 	var err bytes.Buffer
-	code := Main([]string{"image", "save", "-", "--platform", "linux/amd64"}, Streams{Out: full{}, Err: &err})
+	code := Main([]string{"image", "save", "-", "--platform", "linux/amd64"}, output.Streams{Out: full{}, Err: &err})
 	require.EqualValues(t, problem.ExitFailure, code)
 	require.Contains(t, err.String(), "devtun: error: write archive: ")
 }
@@ -151,7 +152,7 @@ func TestDiagnosePush(t *testing.T) {
 func TestSaveWhereThereIsNoDirectory(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "nowhere", "agent.tar")
 	var out, err bytes.Buffer
-	code := Main([]string{"image", "save", file, "--platform", "linux/amd64"}, Streams{Out: &out, Err: &err})
+	code := Main([]string{"image", "save", file, "--platform", "linux/amd64"}, output.Streams{Out: &out, Err: &err})
 	require.EqualValues(t, problem.ExitFailure, code, "not the code of a hosts file")
 	require.Contains(t, err.String(), "hint: give a file that you may write")
 	require.Empty(t, out.String())

@@ -18,6 +18,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 
+	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/cmd/cli/project"
 )
@@ -32,7 +33,7 @@ type initOptions struct {
 	force bool
 }
 
-func newInit(streams Streams) *cobra.Command {
+func newInit(streams output.Streams) *cobra.Command {
 	o := &initOptions{}
 	cmd := &cobra.Command{
 		Use:   "init",
@@ -55,7 +56,7 @@ A file that is there already stays as it is, unless --force is given.`,
 	return cmd
 }
 
-func runInit(ctx context.Context, o *initOptions, streams Streams) error {
+func runInit(ctx context.Context, o *initOptions, streams output.Streams) error {
 	if len(o.kube.namespaces) > 1 {
 		return problem.Usage("give one, and add others to the file", "devtun init works in one --namespace")
 	}

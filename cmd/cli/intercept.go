@@ -12,6 +12,7 @@ import (
 
 	"github.com/devtun/devtun/cmd/cli/ending"
 	"github.com/devtun/devtun/cmd/cli/forwards"
+	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/cmd/cli/status"
 	"github.com/devtun/devtun/dns/helper"
@@ -47,7 +48,7 @@ type interceptOptions struct {
 	command   []string
 }
 
-func newIntercept(streams Streams, start helper.Start) *cobra.Command {
+func newIntercept(streams output.Streams, start helper.Start) *cobra.Command {
 	o := &interceptOptions{}
 	cmd := &cobra.Command{
 		Use:   "intercept WORKLOAD|SERVICE [-- COMMAND [ARGUMENT…]]",
@@ -233,7 +234,7 @@ func (o *interceptOptions) agentImage() string {
 	return image.Default()
 }
 
-func runIntercept(ctx context.Context, o *interceptOptions, streams Streams, start helper.Start) (err error) {
+func runIntercept(ctx context.Context, o *interceptOptions, streams output.Streams, start helper.Start) (err error) {
 	if err := o.validate(); err != nil {
 		return err
 	}
@@ -253,7 +254,7 @@ func runIntercept(ctx context.Context, o *interceptOptions, streams Streams, sta
 	}
 	view := openView(&streams, tracker, o.plain || o.output != "" || o.dryRun || len(o.command) > 0, quit)
 	defer view.close()
-	printer := newPrinter(streams.plainly(o.plain), o.output, o.verbose)
+	printer := newPrinter(streams.Plain(o.plain), o.output, o.verbose)
 	defer func() { printer.end(err) }()
 	printer.part = true
 	if !o.dryRun {

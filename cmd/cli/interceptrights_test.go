@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/intercept/plan"
 	"github.com/devtun/devtun/intercept/target"
@@ -51,7 +52,7 @@ func interceptWithout(t *testing.T, mode plan.Mode, rights ...target.Right) (cod
 		args = append(args, "--replace")
 	}
 	var out, stderr bytes.Buffer
-	code = Main(args, Streams{In: strings.NewReader(""), Out: &out, Err: &stderr})
+	code = Main(args, output.Streams{In: strings.NewReader(""), Out: &out, Err: &stderr})
 	return code, stderr.String()
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/devtun/devtun/cmd/cli/command"
 	"github.com/devtun/devtun/cmd/cli/credential"
 	"github.com/devtun/devtun/cmd/cli/ending"
+	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/cmd/cli/status"
 	"github.com/devtun/devtun/dns/helper"
@@ -47,7 +48,7 @@ const (
 // files are here, the namespace's services are in reach, and only then is the
 // traffic swapped. At the end the traffic goes back first, and what is under way
 // may end. The tracker knows of all of it.
-func (i *intercepting) run(ctx context.Context, tracker *status.Tracker, streams Streams, start helper.Start) error {
+func (i *intercepting) run(ctx context.Context, tracker *status.Tracker, streams output.Streams, start helper.Start) error {
 	began := time.Now()
 	o := i.options
 	var program *command.Command

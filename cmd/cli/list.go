@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/intercept"
 	"github.com/devtun/devtun/intercept/plan"
@@ -25,7 +26,7 @@ import (
 // askTimeout bounds the question to one intercept's agents.
 const askTimeout = 5 * time.Second
 
-func newList(streams Streams) *cobra.Command {
+func newList(streams output.Streams) *cobra.Command {
 	var kube *kubeFlags
 	var output string
 	var all bool
@@ -73,7 +74,7 @@ type listed struct {
 	Note      string      `json:"note"`      // what is not as the intercept wants it; may be empty
 }
 
-func runList(ctx context.Context, kube *kubeFlags, all bool, output string, streams Streams) error {
+func runList(ctx context.Context, kube *kubeFlags, all bool, output string, streams output.Streams) error {
 	list := kube.intercepts
 	if all {
 		list = func(ctx context.Context) (*standing, []*plan.Plan, error) { return kube.allIntercepts(ctx, streams) }
@@ -178,7 +179,7 @@ func trafficOf(statuses []wire.Status) wire.Side {
 
 // allIntercepts lists the intercepts of all namespaces, by namespace and name, or else of
 // those where this user may look, and notes what that leaves out.
-func (k *kubeFlags) allIntercepts(ctx context.Context, streams Streams) (*standing, []*plan.Plan, error) {
+func (k *kubeFlags) allIntercepts(ctx context.Context, streams output.Streams) (*standing, []*plan.Plan, error) {
 	cluster, err := k.connect()
 	if err != nil {
 		return nil, nil, err
@@ -203,7 +204,7 @@ func (k *kubeFlags) allIntercepts(ctx context.Context, streams Streams) (*standi
 }
 
 // inEach lists the intercepts of one namespace after the other.
-func (s *standing) inEach(ctx context.Context, streams Streams) (plans []*plan.Plan, err error) {
+func (s *standing) inEach(ctx context.Context, streams output.Streams) (plans []*plan.Plan, err error) {
 	namespaces, whole := s.cluster.known(ctx)
 	var mu sync.Mutex
 	var unreadable []error

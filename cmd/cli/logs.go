@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/devtun/devtun/cmd/cli/background"
+	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/problem"
 )
 
@@ -18,7 +19,7 @@ type logsOptions struct {
 	since  time.Duration // 0: all there is
 }
 
-func newLogs(streams Streams) *cobra.Command {
+func newLogs(streams output.Streams) *cobra.Command {
 	o := &logsOptions{}
 	cmd := &cobra.Command{
 		Use:   "logs [NAME]",
@@ -40,7 +41,7 @@ name is started again, or 'devtun clean' removes it; 'devtun down' leaves none.`
 	return cmd
 }
 
-func runLogs(ctx context.Context, o *logsOptions, args []string, streams Streams) error {
+func runLogs(ctx context.Context, o *logsOptions, args []string, streams output.Streams) error {
 	if o.since < 0 {
 		return problem.Usage("give a duration such as 5m", "--since %v is negative", o.since)
 	}

@@ -5,12 +5,14 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/devtun/devtun/cmd/cli/output"
 )
 
 // TestMain lets the test binary be devtun, for scripts.
 func TestMain(m *testing.M) {
 	os.Unsetenv("SUDO_UID") // under sudo these tests are root's all the same
 	testscript.Main(m, map[string]func(){
-		"devtun": func() { os.Exit(Main(os.Args[1:], System())) },
+		"devtun": func() { os.Exit(Main(os.Args[1:], output.System())) },
 	})
 }

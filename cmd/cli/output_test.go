@@ -16,11 +16,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/devtun/devtun/cmd/cli/ending"
+	"github.com/devtun/devtun/cmd/cli/output"
 )
 
 // piped is an output into a pipe.
 type piped struct {
-	*output
+	*asyncWriter
 	read  *os.File
 	gone  atomic.Int32
 	ended chan struct{}
@@ -31,7 +32,7 @@ func newPiped(t *testing.T) *piped {
 	read, write, err := os.Pipe()
 	require.NoError(t, err)
 	p := &piped{read: read, ended: make(chan struct{})}
-	p.output = newOutput(write, func() { p.gone.Add(1) }, p.ended)
+	p.asyncWriter = newAsyncWriter(write, func() { p.gone.Add(1) }, p.ended)
 	p.stall = 20 * time.Millisecond
 	t.Cleanup(func() {
 		read.Close() // ends a write, too
@@ -136,7 +137,7 @@ func TestAReaderThatStallsDelaysNoEnd(t *testing.T) {
 func TestASessionNeverWaits(t *testing.T) {
 	p, stderr := newPiped(t), newPiped(t)
 	cmd := &cobra.Command{Annotations: map[string]string{onMachine: ""}}
-	(&outputs{out: p.output, err: stderr.output}).suit(cmd)
+	(&outputs{out: p.asyncWriter, err: stderr.asyncWriter}).suit(cmd)
 	lines := p.stuff(t)
 	p.room = 0
 	for range 5 {
@@ -159,7 +160,7 @@ func TestWhatPutsBackIsFinishedWhoeverReads(t *testing.T) {
 		read.Close()
 		defer write.Close()
 		ctx, end := context.WithCancelCause(t.Context())
-		streams := Streams{Out: write, Err: io.Discard}
+		streams := output.Streams{Out: write, Err: io.Discard}
 		o := takeOver(&streams, end, ctx.Done())
 		require.Equal(t, write, underlying(streams.Out))
 		require.Equal(t, io.Discard, underlying(streams.Err))

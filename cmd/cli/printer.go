@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/devtun/devtun/cmd/cli/forwards"
+	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/cmd/cli/status"
 	"github.com/devtun/devtun/tunnel/discovery"
@@ -19,7 +20,7 @@ import (
 // printer tells the user of events: results on Out, the rest on Err, or all of
 // it as JSON on Out.
 type printer struct {
-	streams   Streams
+	streams   output.Streams
 	json      bool
 	verbose   bool
 	namespace string // the session's default one, left out of names
@@ -33,7 +34,7 @@ type printer struct {
 	ended  bool
 }
 
-func newPrinter(streams Streams, output string, verbose bool) *printer {
+func newPrinter(streams output.Streams, output string, verbose bool) *printer {
 	return &printer{streams: streams, json: output == "json", verbose: verbose}
 }
 

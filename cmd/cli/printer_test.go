@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/devtun/devtun/cmd/cli/forwards"
+	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/tunnel"
 )
 
@@ -47,16 +48,16 @@ var scene = []forwards.Event{
 func TestPrinter(t *testing.T) {
 	for _, c := range []struct {
 		golden  string
-		streams Streams
+		streams output.Streams
 		output  string
 		verbose bool
 	}{
-		{"pipe.txt", Streams{}, "", false},
-		{"pipe-verbose.txt", Streams{}, "", true},
-		{"terminal.txt", Streams{Terminal: true}, "", false},
-		{"colour.txt", Streams{Terminal: true, Colour: true}, "", false},
-		{"events.jsonl", Streams{}, "json", false},
-		{"events-verbose.jsonl", Streams{Terminal: true, Colour: true}, "json", true},
+		{"pipe.txt", output.Streams{}, "", false},
+		{"pipe-verbose.txt", output.Streams{}, "", true},
+		{"terminal.txt", output.Streams{Terminal: true}, "", false},
+		{"colour.txt", output.Streams{Terminal: true, Colour: true}, "", false},
+		{"events.jsonl", output.Streams{}, "json", false},
+		{"events-verbose.jsonl", output.Streams{Terminal: true, Colour: true}, "json", true},
 	} {
 		t.Run(c.golden, func(t *testing.T) {
 			var out, err bytes.Buffer
@@ -82,7 +83,7 @@ func TestPrinter(t *testing.T) {
 
 func TestEventsAreObjectsOfATypeAndATime(t *testing.T) {
 	var out bytes.Buffer
-	printer := newPrinter(Streams{Out: &out}, "json", true)
+	printer := newPrinter(output.Streams{Out: &out}, "json", true)
 	for _, event := range scene {
 		printer.tell(event)
 	}
@@ -102,7 +103,7 @@ func TestEventsAreObjectsOfATypeAndATime(t *testing.T) {
 
 func TestNothingIsToldBeforeReadyNorAfterTheEnd(t *testing.T) {
 	var out, err bytes.Buffer
-	printer := newPrinter(Streams{Out: &out, Err: &err}, "", true)
+	printer := newPrinter(output.Streams{Out: &out, Err: &err}, "", true)
 	printer.tell(scene[2])
 	require.Empty(t, out.String(), "it may yet fail")
 	printer.end(errors.New("x"))

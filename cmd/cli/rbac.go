@@ -9,6 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
 
+	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/intercept/plan"
 	"github.com/devtun/devtun/intercept/target"
@@ -41,7 +42,7 @@ func forwarding() (rights []target.Right) {
 	return rights
 }
 
-func newRBAC(streams Streams) *cobra.Command {
+func newRBAC(streams output.Streams) *cobra.Command {
 	var names []string
 	for _, f := range features {
 		names = append(names, f.name)
@@ -76,7 +77,7 @@ namespace. devtun never needs a right beyond the namespaces it works in.
 	return cmd
 }
 
-func runRBAC(args []string, namespace string, streams Streams) error {
+func runRBAC(args []string, namespace string, streams output.Streams) error {
 	var documents []string
 	for _, name := range args {
 		i := slices.IndexFunc(features, func(f struct {

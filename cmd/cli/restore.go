@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/intercept/plan"
 )
@@ -22,7 +23,7 @@ type restoreOptions struct {
 	output string
 }
 
-func newRestore(streams Streams) *cobra.Command {
+func newRestore(streams output.Streams) *cobra.Command {
 	o := &restoreOptions{}
 	cmd := &cobra.Command{
 		Use:   "restore [NAME | --all]",
@@ -124,7 +125,7 @@ func (k *kubeFlags) intercepts(ctx context.Context) (*standing, []*plan.Plan, er
 	return s, plans, err
 }
 
-func runRestore(ctx context.Context, o *restoreOptions, streams Streams) (err error) {
+func runRestore(ctx context.Context, o *restoreOptions, streams output.Streams) (err error) {
 	if o.output != "" && o.output != "json" {
 		return problem.Usage("the only other output is json", "unknown --output %q", o.output)
 	}

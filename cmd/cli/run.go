@@ -12,6 +12,7 @@ import (
 	"github.com/devtun/devtun/cmd/cli/command"
 	"github.com/devtun/devtun/cmd/cli/credential"
 	"github.com/devtun/devtun/cmd/cli/ending"
+	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/cmd/cli/status"
 	"github.com/devtun/devtun/dns/helper"
@@ -24,7 +25,7 @@ type runOptions struct {
 	command []string
 }
 
-func newRun(streams Streams, start helper.Start) *cobra.Command {
+func newRun(streams output.Streams, start helper.Start) *cobra.Command {
 	o := &runOptions{}
 	cmd := &cobra.Command{
 		Use:   "run [SERVICE…] -- COMMAND [ARGUMENT…]",
@@ -87,7 +88,7 @@ func (o *runOptions) validate() error {
 	return o.forwardOptions.validate()
 }
 
-func runRun(ctx context.Context, o *runOptions, streams Streams, start helper.Start) (err error) {
+func runRun(ctx context.Context, o *runOptions, streams output.Streams, start helper.Start) (err error) {
 	if err := o.validate(); err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/devtun/devtun/cmd/cli/forwards"
+	"github.com/devtun/devtun/cmd/cli/output"
 )
 
 func TestRunWatcherNamesTheWayOut(t *testing.T) {
@@ -47,7 +48,7 @@ func TestRunWatcherNamesTheWayOut(t *testing.T) {
 	} {
 		t.Run(c.about, func(t *testing.T) {
 			var out, errors bytes.Buffer
-			w := &runWatcher{printer: newPrinter(Streams{Out: &out, Err: &errors}, "", false), ready: make(chan struct{}), moves: !c.fixed}
+			w := &runWatcher{printer: newPrinter(output.Streams{Out: &out, Err: &errors}, "", false), ready: make(chan struct{}), moves: !c.fixed}
 			w.printer.of("demo")
 			for _, event := range c.events {
 				w.tell(forwards.Event{Service: event})

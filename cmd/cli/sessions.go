@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/devtun/devtun/cmd/cli/background"
+	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/cmd/cli/project"
 )
@@ -89,7 +90,7 @@ func given(args []string) string {
 }
 
 // newDown is `devtun down`.
-func newDown(streams Streams) *cobra.Command {
+func newDown(streams output.Streams) *cobra.Command {
 	var all bool
 	cmd := &cobra.Command{
 		Use:   "down [NAME | --all]",
@@ -120,7 +121,7 @@ runs behind -- is ended with it. It has to be named, or meant by --all.`,
 	return cmd
 }
 
-func runDown(ctx context.Context, args []string, all bool, streams Streams) error {
+func runDown(ctx context.Context, args []string, all bool, streams output.Streams) error {
 	directory, err := background.Default()
 	if err != nil {
 		return err
@@ -165,7 +166,7 @@ func noneRuns(running []string) string {
 }
 
 // endSession ends a session and waits until everything has been put back.
-func endSession(ctx context.Context, directory background.Directory, name string, streams Streams) error {
+func endSession(ctx context.Context, directory background.Directory, name string, streams output.Streams) error {
 	fmt.Fprintf(streams.Err, "ending session %s\n", name)
 	ctx, cancel := context.WithTimeoutCause(ctx, backTimeout, &problem.Problem{
 		Err:  fmt.Errorf("session %s has not put everything back within %v", name, backTimeout),

@@ -17,11 +17,12 @@ import (
 	"github.com/devtun/devtun/cmd/cli/background"
 	"github.com/devtun/devtun/cmd/cli/ending"
 	"github.com/devtun/devtun/cmd/cli/live"
+	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/cmd/cli/status"
 )
 
-func newStatus(streams Streams) *cobra.Command {
+func newStatus(streams output.Streams) *cobra.Command {
 	var output string
 	var watch bool
 	cmd := &cobra.Command{
@@ -52,7 +53,7 @@ The exit code is 11 if no session runs.`,
 	return cmd
 }
 
-func runStatus(ctx context.Context, args []string, output string, watch bool, streams Streams) error {
+func runStatus(ctx context.Context, args []string, output string, watch bool, streams output.Streams) error {
 	directory, err := background.Default()
 	if err != nil {
 		return err
@@ -99,7 +100,7 @@ func runStatus(ctx context.Context, args []string, output string, watch bool, st
 }
 
 // viewSession shows a session in the terminal until it ends, or the user leaves.
-func viewSession(ctx context.Context, directory background.Directory, name string, streams Streams) error {
+func viewSession(ctx context.Context, directory background.Directory, name string, streams output.Streams) error {
 	ctx, cancel := context.WithCancel(ctx)
 	client := directory.Client(name)
 	if _, err := client.Await(ctx, directory); err != nil {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/devtun/devtun/cmd/cli/background"
 	"github.com/devtun/devtun/cmd/cli/ending"
+	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/cmd/cli/project"
 	"github.com/devtun/devtun/dns/helper"
@@ -42,7 +43,7 @@ type upOptions struct {
 	kube    *kubeFlags // what is given of them goes over what the file says
 }
 
-func newUp(streams Streams, start helper.Start) *cobra.Command {
+func newUp(streams output.Streams, start helper.Start) *cobra.Command {
 	o := &upOptions{}
 	cmd := &cobra.Command{
 		Use:   "up",
@@ -127,7 +128,7 @@ what has failed. A project file, with all there is:
 	return cmd
 }
 
-func runUp(ctx context.Context, o *upOptions, streams Streams, start helper.Start) error {
+func runUp(ctx context.Context, o *upOptions, streams output.Streams, start helper.Start) error {
 	if child := inheritedChild(); child != nil {
 		return child.run(ctx, start)
 	}
@@ -150,7 +151,7 @@ func runUp(ctx context.Context, o *upOptions, streams Streams, start helper.Star
 	if err != nil {
 		return err
 	}
-	u := &upping{upOptions: o, name: name, order: order, directory: directory, streams: streams.plainly(o.plain), began: time.Now()}
+	u := &upping{upOptions: o, name: name, order: order, directory: directory, streams: streams.Plain(o.plain), began: time.Now()}
 	newPrinter(streams, "", false).starting("up")
 	return u.run(ctx, start)
 }
@@ -161,7 +162,7 @@ type upping struct {
 	name      string
 	order     background.Order
 	directory background.Directory
-	streams   Streams
+	streams   output.Streams
 	began     time.Time
 }
 
@@ -225,7 +226,7 @@ func (u *upping) apply(ctx context.Context, client *background.Client) error {
 }
 
 // printWord prints on streams what a session has said.
-func printWord(streams Streams) func(background.Word) {
+func printWord(streams output.Streams) func(background.Word) {
 	return func(word background.Word) {
 		if word.Err != "" {
 			fmt.Fprintln(streams.Err, word.Err)

@@ -81,7 +81,7 @@ func (u *upping) spawn(ctx context.Context) (*spawned, error) {
 	}
 	defer read.Close()
 	cmd := exec.Command(self, os.Args[1:]...)
-	cmd.Env = append(append(os.Environ(), childVariable+"="+u.name), u.streams.heir...)
+	cmd.Env = append(append(os.Environ(), childVariable+"="+u.name), u.streams.HelperEnv...)
 	cmd.Stderr = os.Stderr // for the user's credential plugins, until it leaves the terminal
 	cmd.ExtraFiles = []*os.File{write}
 	err = cmd.Start()

@@ -156,13 +156,13 @@ func (s *projectSession) openMachine(ctx context.Context, file string) error {
 	if err != nil {
 		return err
 	}
-	hosts, machine, err := openMachine(file, s.start)
+	hosts, opened, err := openMachine(file, s.start)
 	if err != nil {
 		return err
 	}
-	if err := prepare(ctx, machine); err != nil {
-		return errors.Join(err, machine.Close())
+	if err := prepare(ctx, opened); err != nil {
+		return errors.Join(err, opened.Close())
 	}
-	s.machine = &heldMachine{file, hosts, machine}
+	s.machine = &heldMachine{file, hosts, opened}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"slices"
 
+	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/cmd/cli/project"
 	"github.com/devtun/devtun/intercept"
@@ -21,7 +22,7 @@ type heldIntercept struct {
 	options *interceptOptions
 
 	*intercepting
-	streams Streams
+	streams output.Streams
 	stop    context.CancelFunc
 	ready   chan struct{} // closed once the traffic comes
 	over    chan struct{} // closed when it has ended; err is set then

@@ -6,6 +6,8 @@ import (
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
+
+	"github.com/devtun/devtun/cmd/cli/output"
 )
 
 // Version is set by the linker in a release.
@@ -23,7 +25,7 @@ func version() string {
 	return info.Main.Version
 }
 
-func newVersion(streams Streams) *cobra.Command {
+func newVersion(streams output.Streams) *cobra.Command {
 	return &cobra.Command{
 		Use:     "version",
 		Short:   "Print devtun's version",

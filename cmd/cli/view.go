@@ -12,6 +12,7 @@ import (
 	"github.com/devtun/devtun/cmd/cli/credential"
 	"github.com/devtun/devtun/cmd/cli/forwards"
 	"github.com/devtun/devtun/cmd/cli/live"
+	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/status"
 	"github.com/devtun/devtun/dns/helper"
 )
@@ -35,7 +36,7 @@ type view struct {
 // one and lines are not wanted. What is printed to streams from then on is its
 // business. Its user ends the command by quit, and what that still waits for by
 // Ctrl-C, as without a view. The caller closes it.
-func openView(streams *Streams, tracker *status.Tracker, lines bool, quit func()) *view {
+func openView(streams *output.Streams, tracker *status.Tracker, lines bool, quit func()) *view {
 	if lines || !live.Possible(streams.In, underlying(streams.Out), streams.Env) {
 		return nil
 	}

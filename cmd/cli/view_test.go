@@ -10,16 +10,17 @@ import (
 
 	"github.com/devtun/devtun/cmd/cli/forwards"
 	"github.com/devtun/devtun/cmd/cli/live"
+	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/status"
 	"github.com/devtun/devtun/dns/helper"
 )
 
 func TestNoViewWithoutATerminal(t *testing.T) {
 	var out, complaints bytes.Buffer
-	streams := Streams{In: &bytes.Buffer{}, Out: &out, Err: &complaints}
+	streams := output.Streams{In: &bytes.Buffer{}, Out: &out, Err: &complaints}
 	v := openView(&streams, status.NewTracker("", ""), false, nil)
 	require.Nil(t, v)
-	require.Equal(t, Streams{In: streams.In, Out: &out, Err: &complaints}, streams, "they are as they were")
+	require.Equal(t, output.Streams{In: streams.In, Out: &out, Err: &complaints}, streams, "they are as they were")
 
 	v.show() // all of it does nothing then
 	v.close()

@@ -1,4 +1,5 @@
-package cli
+// Package output is what a command says, and where.
+package output
 
 import (
 	"io"
@@ -14,9 +15,9 @@ type Streams struct {
 	Out, Err io.Writer
 	// Env is the environment of programs that devtun runs for the user.
 	Env []string
-	// heir is what a session in the background needs in its environment to find the
+	// HelperEnv is what a session in the background needs in its environment to find the
 	// helper that root has started for this process; nil without one.
-	heir []string
+	HelperEnv []string
 	// Terminal and Colour say what Out is.
 	Terminal, Colour bool
 }
@@ -30,8 +31,8 @@ func System() Streams {
 	}
 }
 
-// plainly is s, as a pipe if that is wanted.
-func (s Streams) plainly(wanted bool) Streams {
+// Plain is s, as a pipe if that is wanted.
+func (s Streams) Plain(wanted bool) Streams {
 	if wanted {
 		s.Terminal, s.Colour = false, false
 	}
