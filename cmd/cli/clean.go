@@ -10,6 +10,7 @@ import (
 
 	"github.com/devtun/devtun/cmd/cli/background"
 	"github.com/devtun/devtun/cmd/cli/command"
+	"github.com/devtun/devtun/cmd/cli/machine"
 	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/dns"
 	"github.com/devtun/devtun/dns/helper"
@@ -32,7 +33,7 @@ so at the end, with the exit code of the first failure.`,
 		Example: `  devtun clean
   devtun clean --hosts-file ./hosts`,
 		Args:        noArgs,
-		Annotations: map[string]string{onMachine: "", finishes: ""},
+		Annotations: map[string]string{machine.Changes: "", finishes: ""},
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return runClean(cmd.Context(), hostsFile, streams, start)
 		},
@@ -68,7 +69,7 @@ func runClean(ctx context.Context, hostsFile string, streams output.Streams, sta
 
 // cleanMachine removes names and addresses.
 func cleanMachine(ctx context.Context, hostsFile string, start helper.Start) (did []string, err error) {
-	hosts, machine, err := openMachine(hostsFile, start)
+	hosts, machine, err := machine.Open(hostsFile, start)
 	if err != nil {
 		return nil, err
 	}

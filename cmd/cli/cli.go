@@ -17,6 +17,7 @@ import (
 
 	"github.com/devtun/devtun/cmd/cli/command"
 	"github.com/devtun/devtun/cmd/cli/ending"
+	"github.com/devtun/devtun/cmd/cli/machine"
 	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/dns/helper"
@@ -44,14 +45,14 @@ func Main(args []string, streams output.Streams) int {
 func execute(ctx context.Context, args []string, streams output.Streams, outputs *outputs) problem.ExitCode {
 	logins.Silent = len(args) > 0 && strings.HasPrefix(args[0], cobra.ShellCompRequestCmd) // Tab asks nobody for a PIN
 	defer logins.Close()
-	rights := newRights()
+	rights := machine.NewRights()
 	streams.Env = os.Environ()
-	streams.HelperEnv = rights.childEnv()
+	streams.HelperEnv = rights.ChildEnv()
 	quiet()
-	root := newRoot(streams, rights.helper)
+	root := newRoot(streams, rights.Helper)
 	root.SetArgs(args)
 	root.PersistentPreRun = func(cmd *cobra.Command, _ []string) { outputs.suit(cmd) }
-	err := rights.giveUp(ctx, root, args)
+	err := rights.BecomeUser(ctx, root, args)
 	if err == nil {
 		err = root.ExecuteContext(ctx)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/devtun/devtun/cmd/cli/ending"
 	"github.com/devtun/devtun/cmd/cli/forwards"
+	"github.com/devtun/devtun/cmd/cli/machine"
 	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/cmd/cli/status"
@@ -77,7 +78,7 @@ Start it as yourself. Writing the system's hosts file and listening on ports bel
 			o.services.namespaces = o.kube.namespaces
 			return runForward(cmd.Context(), o, streams, start)
 		},
-		Annotations: map[string]string{onMachine: ""},
+		Annotations: map[string]string{machine.Changes: ""},
 	}
 	o.addFlags(cmd)
 	flags := cmd.Flags()
@@ -169,7 +170,7 @@ func runForward(ctx context.Context, o *forwardOptions, streams output.Streams, 
 		}
 	}
 	return o.forward(ctx, tracker, printer, tell, func() (*dns.Hosts, *helper.Machine, error) {
-		return openMachine(o.hostsFile, view.start(start))
+		return machine.Open(o.hostsFile, view.start(start))
 	})
 }
 
@@ -205,7 +206,7 @@ func (o *forwardOptions) forward(ctx context.Context, tracker *status.Tracker, p
 		return err
 	}
 	defer here.Close()
-	if err := prepare(ctx, here); err != nil {
+	if err := machine.Prepare(ctx, here); err != nil {
 		return ending.UnlessEnded(ctx, err) // Ctrl-C is an answer to sudo's question too
 	}
 	f, err := o.openForwarder(cluster, selected, hosts, here, told)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/devtun/devtun/cmd/cli/ending"
 	"github.com/devtun/devtun/cmd/cli/forwards"
+	"github.com/devtun/devtun/cmd/cli/machine"
 	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/cmd/cli/status"
@@ -112,7 +113,7 @@ pass for one.`,
 			o.services.namespaces = o.kube.namespaces
 			return runIntercept(cmd.Context(), o, streams, start)
 		},
-		Annotations: map[string]string{onMachine: ""},
+		Annotations: map[string]string{machine.Changes: ""},
 	}
 	o.addTunnelFlags(cmd)
 	flags := cmd.Flags()
@@ -144,7 +145,7 @@ func (o *interceptOptions) completeIntercept(cmd *cobra.Command) {
 	}
 	cmd.RegisterFlagCompletionFunc("output", fixed("json", "yaml"))
 	cmd.RegisterFlagCompletionFunc("move-connections", fixed(string(target.Evict), string(target.Force)))
-	cmd.RegisterFlagCompletionFunc("hosts", fixed(privateHosts, systemHosts))
+	cmd.RegisterFlagCompletionFunc("hosts", fixed(machine.Private, machine.System))
 	cmd.RegisterFlagCompletionFunc("env-format", fixed("dotenv", "docker", "sh", "json"))
 	cmd.ValidArgsFunction = func(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
 		switch {
@@ -185,15 +186,15 @@ func (o *interceptOptions) validate() error {
 		return problem.Usage("name two files", "--env-file and --env-json are both to be written to %s", o.envFile)
 	}
 	if o.hosts == "" {
-		o.hosts = systemHosts
+		o.hosts = machine.System
 		if len(o.command) > 0 {
-			o.hosts = defaultHosts()
+			o.hosts = machine.DefaultHosts()
 		}
 	}
-	if o.hosts == privateHosts && len(o.command) == 0 {
+	if o.hosts == machine.Private && len(o.command) == 0 {
 		return problem.Usage("add -- COMMAND, or leave it out", "--hosts private gives the names to a command, and there is none")
 	}
-	if err := checkHosts(o.hosts); err != nil {
+	if err := machine.CheckHosts(o.hosts); err != nil {
 		return err
 	}
 	if _, err := name.ParseReference(o.agentImage()); err != nil {

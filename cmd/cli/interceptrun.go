@@ -154,7 +154,7 @@ func (h *holding) hold(ctx, beside context.Context, start helper.Start) error {
 	if err != nil {
 		return ending.UnlessEnded(ctx, err)
 	}
-	defer names.close()
+	defer names.Close()
 	told := h.tellPorts(ctx)
 	if err := within(ctx, swapTimeout, h.executor.Swap); err != nil {
 		return ending.UnlessEnded(ctx, err)
@@ -184,7 +184,7 @@ func (h *holding) hold(ctx, beside context.Context, start helper.Start) error {
 		<-ctx.Done()
 		return ending.UnlessEnded(ctx, nil)
 	}
-	h.program.Hosts = names.file()
+	h.program.Hosts = names.File()
 	h.program.Env = handover.Command(h.program.Env, h.given.Environment())
 	return h.command(ctx)
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/devtun/devtun/cmd/cli/ending"
+	"github.com/devtun/devtun/cmd/cli/machine"
 	"github.com/devtun/devtun/cmd/cli/output"
 )
 
@@ -82,7 +83,7 @@ func takeOver(streams *output.Streams, end context.CancelCauseFunc, ended <-chan
 func (o *outputs) suit(cmd *cobra.Command) {
 	_, marked := cmd.Annotations[finishes]
 	o.finishes.Store(marked)
-	if _, marked := cmd.Annotations[onMachine]; marked {
+	if _, marked := cmd.Annotations[machine.Changes]; marked {
 		for _, each := range []*asyncWriter{o.out, o.err} {
 			each.neverWait(func(text string) { io.WriteString(o.err, text) })
 		}

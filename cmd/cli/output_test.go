@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/devtun/devtun/cmd/cli/ending"
+	"github.com/devtun/devtun/cmd/cli/machine"
 	"github.com/devtun/devtun/cmd/cli/output"
 )
 
@@ -136,7 +137,7 @@ func TestAReaderThatStallsDelaysNoEnd(t *testing.T) {
 // TestASessionNeverWaits: what there is no room for is lost, and said to be.
 func TestASessionNeverWaits(t *testing.T) {
 	p, stderr := newPiped(t), newPiped(t)
-	cmd := &cobra.Command{Annotations: map[string]string{onMachine: ""}}
+	cmd := &cobra.Command{Annotations: map[string]string{machine.Changes: ""}}
 	(&outputs{out: p.asyncWriter, err: stderr.asyncWriter}).suit(cmd)
 	lines := p.stuff(t)
 	p.room = 0

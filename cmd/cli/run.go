@@ -12,6 +12,7 @@ import (
 	"github.com/devtun/devtun/cmd/cli/command"
 	"github.com/devtun/devtun/cmd/cli/credential"
 	"github.com/devtun/devtun/cmd/cli/ending"
+	"github.com/devtun/devtun/cmd/cli/machine"
 	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/cmd/cli/status"
@@ -66,11 +67,11 @@ no such command, 126 if it cannot be executed. Before it runs, it is devtun's.`,
 			o.partly = true
 			return runRun(cmd.Context(), o, streams, start)
 		},
-		Annotations: map[string]string{onMachine: ""},
+		Annotations: map[string]string{machine.Changes: ""},
 	}
 	o.addFlags(cmd)
 	cmd.Flags().StringVar(&o.hosts, "hosts", "", "who sees the names: 'private' for the command alone, 'system' for this machine (default: private on Linux unless you are root and may write the hosts file, else system)")
-	cmd.RegisterFlagCompletionFunc("hosts", cobra.FixedCompletions([]string{privateHosts, systemHosts}, cobra.ShellCompDirectiveNoFileComp))
+	cmd.RegisterFlagCompletionFunc("hosts", cobra.FixedCompletions([]string{machine.Private, machine.System}, cobra.ShellCompDirectiveNoFileComp))
 	cmd.ValidArgsFunction = func(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
 		if afterDash() {
 			return nil, cobra.ShellCompDirectiveDefault
@@ -81,8 +82,8 @@ no such command, 126 if it cannot be executed. Before it runs, it is devtun's.`,
 }
 
 func (o *runOptions) validate() error {
-	o.hosts = cmp.Or(o.hosts, defaultHosts())
-	if err := checkHosts(o.hosts); err != nil {
+	o.hosts = cmp.Or(o.hosts, machine.DefaultHosts())
+	if err := machine.CheckHosts(o.hosts); err != nil {
 		return err
 	}
 	return o.forwardOptions.validate()
@@ -101,12 +102,12 @@ func runRun(ctx context.Context, o *runOptions, streams output.Streams, start he
 	defer down(nil)
 	f, lost := openForeground("run", func() { down(ending.ErrDown) })
 	defer func() { f.close(err) }()
-	names, err := openNames(o.hosts, start)
+	names, err := machine.OpenView(o.hosts, start)
 	if err != nil {
 		return err
 	}
-	defer names.close()
-	program.Hosts = names.file()
+	defer names.Close()
+	program.Hosts = names.File()
 
 	// Until the command runs, a signal ends devtun; after that it is the command's.
 	forwarding, end := context.WithCancel(context.WithoutCancel(ctx))
@@ -119,7 +120,7 @@ func runRun(ctx context.Context, o *runOptions, streams output.Streams, start he
 	tellLogins(watcher.printer.tell)
 	forwarded := make(chan error, 1)
 	go func() {
-		forwarded <- o.forward(forwarding, f.view, watcher.printer, watcher.tell, names.open)
+		forwarded <- o.forward(forwarding, f.view, watcher.printer, watcher.tell, names.Open)
 	}()
 	select {
 	case err := <-forwarded:

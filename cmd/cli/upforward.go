@@ -10,6 +10,7 @@ import (
 
 	"github.com/devtun/devtun/cmd/cli/background"
 	"github.com/devtun/devtun/cmd/cli/forwards"
+	"github.com/devtun/devtun/cmd/cli/machine"
 	"github.com/devtun/devtun/dns"
 	"github.com/devtun/devtun/dns/helper"
 	"github.com/devtun/devtun/tunnel/discovery"
@@ -156,11 +157,11 @@ func (s *projectSession) openMachine(ctx context.Context, file string) error {
 	if err != nil {
 		return err
 	}
-	hosts, opened, err := openMachine(file, s.start)
+	hosts, opened, err := machine.Open(file, s.start)
 	if err != nil {
 		return err
 	}
-	if err := prepare(ctx, opened); err != nil {
+	if err := machine.Prepare(ctx, opened); err != nil {
 		return errors.Join(err, opened.Close())
 	}
 	s.machine = &heldMachine{file, hosts, opened}

@@ -1,4 +1,4 @@
-package cli
+package machine
 
 import (
 	"os"
@@ -13,18 +13,18 @@ import (
 
 // Who is to see the names.
 const (
-	privateHosts = "private" // the command alone
-	systemHosts  = "system"  // everybody on this machine
+	Private = "private" // the command alone
+	System  = "system"  // everybody on this machine
 )
 
-// defaultHosts is private where that can be and nothing better is to be had: for a
+// DefaultHosts is private where that can be and nothing better is to be had: for a
 // user, and for a root who may not write the system's hosts file, since it is read-only
 // or root is that of a user namespace.
-func defaultHosts() string {
+func DefaultHosts() string {
 	if runtime.GOOS == "linux" && (os.Geteuid() != 0 || !mayWriteHosts()) {
-		return privateHosts
+		return Private
 	}
-	return systemHosts
+	return System
 }
 
 func mayWriteHosts() bool {
@@ -32,28 +32,28 @@ func mayWriteHosts() bool {
 	return err == nil && hosts.Writable() == nil
 }
 
-// checkHosts checks a --hosts.
-func checkHosts(hosts string) error {
-	if hosts != privateHosts && hosts != systemHosts {
+// CheckHosts checks a --hosts.
+func CheckHosts(hosts string) error {
+	if hosts != Private && hosts != System {
 		return problem.Usage("one of private, system", "unknown --hosts %q", hosts)
 	}
-	if hosts == privateHosts && runtime.GOOS != "linux" {
+	if hosts == Private && runtime.GOOS != "linux" {
 		return problem.Usage("leave it out", "--hosts private is for Linux only")
 	}
 	return nil
 }
 
-// names is where the names of services go: to everybody on this machine, or to one
+// View is where the names of services go: to everybody on this machine, or to one
 // command alone.
-type names struct {
+type View struct {
 	private *command.PrivateHosts // nil: the system's file
 	start   helper.Start
 }
 
-// openNames prepares for --hosts. The caller closes it.
-func openNames(hosts string, start helper.Start) (*names, error) {
-	n := &names{start: start}
-	if hosts == systemHosts {
+// OpenView prepares for --hosts. The caller closes it.
+func OpenView(hosts string, start helper.Start) (*View, error) {
+	n := &View{start: start}
+	if hosts == System {
 		return n, nil
 	}
 	if _, err := command.CleanPrivate(); err != nil { // the next one cleans up
@@ -64,27 +64,27 @@ func openNames(hosts string, start helper.Start) (*names, error) {
 	return n, err
 }
 
-// file is the hosts file that the command is to see; "" for the system's.
-func (n *names) file() string {
+// File is the hosts file that the command is to see; "" for the system's.
+func (n *View) File() string {
 	if n.private == nil {
 		return ""
 	}
 	return n.private.Path()
 }
 
-// open opens this machine for a session.
-func (n *names) open() (*dns.Hosts, *helper.Machine, error) {
+// Open opens this machine for a session.
+func (n *View) Open() (*dns.Hosts, *helper.Machine, error) {
 	if n.private == nil {
-		return openMachine("", n.start)
+		return Open("", n.start)
 	}
-	hosts, machine, err := openMachine(n.file(), nil)
+	hosts, machine, err := Open(n.File(), nil)
 	if err == nil {
-		hosts.InPlace(filepath.Dir(n.file()))
+		hosts.InPlace(filepath.Dir(n.File()))
 	}
 	return hosts, machine, err
 }
 
-func (n *names) close() error {
+func (n *View) Close() error {
 	if n.private == nil {
 		return nil
 	}

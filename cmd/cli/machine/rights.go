@@ -1,4 +1,4 @@
-package cli
+package machine
 
 import (
 	"context"
@@ -10,35 +10,35 @@ import (
 	"github.com/devtun/devtun/dns/helper"
 )
 
-// onMachine marks commands that change this machine, and may need a helper.
-const onMachine = "changes the machine"
+// Changes marks commands that change this machine, and may need a helper.
+const Changes = "changes the machine"
 
-// rights is what this process may do itself and by a helper. There are three ways
+// Rights is what this process may do itself and by a helper. There are three ways
 // to start devtun, and all commands go one way after this:
 //
 //   - as a user: the helper is started through sudo, if it is needed;
 //   - under sudo: the helper is started with the rights of root, and this process
 //     becomes the user who called sudo before it reads anything;
 //   - as root: this process may do everything, and no helper is ever needed.
-type rights struct {
+type Rights struct {
 	spawned *helper.Started // under sudo, until somebody needs it
 }
 
-// newRights takes over the helper that root has started for this process, if one has.
-func newRights() *rights { return &rights{spawned: helper.Inherited()} }
+// NewRights takes over the helper that root has started for this process, if one has.
+func NewRights() *Rights { return &Rights{spawned: helper.Inherited()} }
 
-// childEnv is what a child of this process needs in its environment to take over the
+// ChildEnv is what a child of this process needs in its environment to take over the
 // helper in its place.
-func (r *rights) childEnv() []string {
+func (r *Rights) ChildEnv() []string {
 	if r.spawned == nil {
 		return nil
 	}
 	return []string{r.spawned.Heir()}
 }
 
-// giveUp makes a process under sudo the user's. It begins anew as such, and then
+// BecomeUser makes a process under sudo the user's. It begins anew as such, and then
 // finds here the helper that it has left.
-func (r *rights) giveUp(ctx context.Context, root *cobra.Command, args []string) error {
+func (r *Rights) BecomeUser(ctx context.Context, root *cobra.Command, args []string) error {
 	user, err := helper.Invoker()
 	if user == nil || err != nil {
 		return err
@@ -51,7 +51,7 @@ func (r *rights) giveUp(ctx context.Context, root *cobra.Command, args []string)
 		return nil
 	}
 	var spawned *helper.Started
-	if _, marked := command.Annotations[onMachine]; marked {
+	if _, marked := command.Annotations[Changes]; marked {
 		if spawned, err = helper.Spawn(ctx); err != nil {
 			return err
 		}
@@ -59,8 +59,8 @@ func (r *rights) giveUp(ctx context.Context, root *cobra.Command, args []string)
 	return user.Become(spawned)
 }
 
-// helper is the helper.Start of all commands.
-func (r *rights) helper(ctx context.Context, ask bool) (*helper.Client, error) {
+// Helper is the helper.Start of all commands.
+func (r *Rights) Helper(ctx context.Context, ask bool) (*helper.Client, error) {
 	if spawned := r.spawned; spawned != nil {
 		r.spawned = nil
 		return spawned.Connect(ctx)
@@ -68,10 +68,10 @@ func (r *rights) helper(ctx context.Context, ask bool) (*helper.Client, error) {
 	return helper.Sudo(ctx, ask)
 }
 
-// openMachine opens this machine's names for one session, with a hosts file of
+// Open opens this machine's names for one session, with a hosts file of
 // the user's own or, for "", the system's. It changes nothing yet, and starts no
 // helper. The caller closes the machine.
-func openMachine(hostsFile string, start helper.Start) (*dns.Hosts, *helper.Machine, error) {
+func Open(hostsFile string, start helper.Start) (*dns.Hosts, *helper.Machine, error) {
 	hosts, err := dns.NewHosts(hostsFile)
 	if err != nil {
 		return nil, nil, fmt.Errorf("open hosts file: %w", err)
@@ -83,8 +83,8 @@ func openMachine(hostsFile string, start helper.Start) (*dns.Hosts, *helper.Mach
 	return hosts, helper.NewMachine(dns.Direct{Hosts: hosts, Aliases: aliases}, hostsFile == "", start), nil
 }
 
-// prepare makes sure that names can be written.
-func prepare(ctx context.Context, machine *helper.Machine) error {
+// Prepare makes sure that names can be written.
+func Prepare(ctx context.Context, machine *helper.Machine) error {
 	if err := machine.Prepare(ctx); err != nil {
 		return fmt.Errorf("write names: %w", err)
 	}
