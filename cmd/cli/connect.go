@@ -23,6 +23,7 @@ import (
 
 	"github.com/devtun/devtun/cmd/cli/credential"
 	"github.com/devtun/devtun/cmd/cli/problem"
+	"github.com/devtun/devtun/cmd/cli/version"
 	"github.com/devtun/devtun/intercept/plan"
 	"github.com/devtun/devtun/tunnel"
 )
@@ -82,7 +83,7 @@ func (k *kubeFlags) connect() (*cluster, error) {
 		return nil, noKubeconfig(err)
 	}
 	config.QPS = -1 // no client-side throttle: devtun sends few requests, but those at once
-	config.UserAgent = "devtun/" + version()
+	config.UserAgent = "devtun/" + version.String()
 	c := &cluster{config: rest.CopyConfig(config), context: raw.CurrentContext, contexts: slices.Sorted(maps.Keys(raw.Contexts))}
 	if named {
 		c.context = *k.Context
@@ -259,4 +260,13 @@ func (c *cluster) namespaceNames(ctx context.Context) []string {
 		names = append(names, namespace.Name)
 	}
 	return names
+}
+
+// withoutOurs is a selector that leaves out the Services that intercepts make for
+// their origins, besides.
+func withoutOurs(labels string) string {
+	if labels == "" {
+		return "!" + plan.InterceptLabel
+	}
+	return labels + ",!" + plan.InterceptLabel
 }

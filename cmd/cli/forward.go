@@ -19,6 +19,7 @@ import (
 	"github.com/devtun/devtun/dns"
 	"github.com/devtun/devtun/dns/helper"
 	"github.com/devtun/devtun/tunnel"
+	"github.com/devtun/devtun/tunnel/discovery"
 )
 
 // defaultDomain is the DNS domain of most clusters.
@@ -86,7 +87,7 @@ Start it as yourself. Writing the system's hosts file and listening on ports bel
 	flags.StringVarP(&o.output, "output", "o", "", "'json' for events, one JSON object a line")
 	addPlainFlag(flags, &o.plain)
 	cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"json"}, cobra.ShellCompDirectiveNoFileComp))
-	cmd.ValidArgsFunction = o.completeServices
+	cmd.ValidArgsFunction = o.kube.completeServices(discovery.Forwardable)
 	return cmd
 }
 
@@ -99,7 +100,7 @@ func (o *forwardOptions) addFlags(cmd *cobra.Command) {
 	flags.StringVarP(&o.services.labels, "selector", "l", "", "forward only services with these labels (as in kubectl)")
 	flags.StringSliceVar(&o.services.except, "except", nil, "leave out this service, the one that runs here; repeat it for more")
 	flags.StringSliceVar(&o.services.ports, "port", nil, "listen on another port: SERVICE:LOCAL:REMOTE; repeat it for more")
-	cmd.RegisterFlagCompletionFunc("except", o.completeServices)
+	cmd.RegisterFlagCompletionFunc("except", o.kube.completeServices(discovery.Forwardable))
 }
 
 // addTunnelFlags adds what all commands have that reach into the cluster.
@@ -110,7 +111,7 @@ func (o *forwardOptions) addTunnelFlags(cmd *cobra.Command) {
 	flags.DurationVar(&o.hold, "hold", tunnel.DefaultHold, "how long a connection waits for a ready pod")
 	flags.StringVar(&o.transport, "transport", string(tunnel.Auto), "how to reach pods: "+modeNames())
 	flags.BoolVarP(&o.verbose, "verbose", "v", false, "tell of each connection: pod, bytes, duration, why it ended")
-	o.completeFlags(cmd)
+	o.kube.completeFlags(cmd)
 }
 
 // addPlainFlag adds what commands have that show more in a terminal than in a pipe.
@@ -160,7 +161,7 @@ func runForward(ctx context.Context, o *forwardOptions, streams output.Streams, 
 	defer func() { printer.end(err) }()
 	printer.starting("forward")
 	printer.lost(lost)
-	tellLogins(printer.tell)
+	warnOfLogins(printer.tell)
 	print := view.tell(printer.tell)
 	tell := func(event forwards.Event) {
 		print(event)

@@ -11,7 +11,6 @@ import (
 	"github.com/devtun/devtun/cmd/cli/forwards"
 	"github.com/devtun/devtun/dns"
 	"github.com/devtun/devtun/dns/helper"
-	"github.com/devtun/devtun/intercept/plan"
 	"github.com/devtun/devtun/tunnel"
 	"github.com/devtun/devtun/tunnel/discovery"
 )
@@ -178,7 +177,7 @@ func (f *forwarder) watch(ctx context.Context, selected *selection, first func(c
 		w.cancel(fmt.Errorf("list services: no answer within %v: %w", syncTimeout, errors.Join(trouble.last(), context.DeadlineExceeded)))
 	})
 	w.running.Go(func() {
-		if err := preflight(w.ctx, f.cluster, selected); err != nil {
+		if err := f.cluster.preflight(w.ctx, selected.namespaces, forwardRights); err != nil {
 			w.cancel(err)
 		}
 		close(checked)
@@ -230,13 +229,4 @@ func retry(ctx context.Context, forwards *forwards.Forwards) {
 			return
 		}
 	}
-}
-
-// withoutOurs is a selector that leaves out the Services that intercepts make for
-// their origins, besides.
-func withoutOurs(labels string) string {
-	if labels == "" {
-		return "!" + plan.InterceptLabel
-	}
-	return labels + ",!" + plan.InterceptLabel
 }

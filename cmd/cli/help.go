@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/devtun/devtun/cmd/cli/completion"
 	"github.com/devtun/devtun/cmd/cli/problem"
 )
 
@@ -37,7 +38,7 @@ Without a COMMAND, print what commands there are.`,
 					names = append(names, child.Name())
 				}
 			}
-			return without(names, nil, typed), cobra.ShellCompDirectiveNoFileComp
+			return completion.Matching(names, nil, typed), cobra.ShellCompDirectiveNoFileComp
 		},
 	}
 }

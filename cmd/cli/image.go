@@ -13,6 +13,7 @@ import (
 
 	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/problem"
+	"github.com/devtun/devtun/cmd/cli/version"
 	"github.com/devtun/devtun/intercept/image"
 )
 
@@ -133,7 +134,7 @@ func agentImage(ctx context.Context, streams output.Streams, platforms []v1.Plat
 	if !image.Embedded() {
 		fmt.Fprintln(streams.Err, "this devtun was built without the agent: compiling it")
 	}
-	agent, err := image.Agent(ctx, version(), platforms...)
+	agent, err := image.Agent(ctx, version.String(), platforms...)
 	if errors.Is(err, image.ErrNoAgent) {
 		return nil, &problem.Problem{Err: err, Code: problem.ExitFailure, Hint: "take a released devtun, or build one with the agent in it: 'make build' in devtun's repository"}
 	}

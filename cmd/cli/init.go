@@ -52,7 +52,7 @@ A file that is there already stays as it is, unless --force is given.`,
 	o.kube = newKubeFlags(flags)
 	flags.StringVarP(&o.file, "file", "f", project.Name, "the project file")
 	flags.BoolVar(&o.force, "force", false, "write over a file that is there")
-	(&forwardOptions{kube: o.kube}).completeFlags(cmd)
+	o.kube.completeFlags(cmd)
 	return cmd
 }
 
@@ -79,14 +79,14 @@ func runInit(ctx context.Context, o *initOptions, streams output.Streams) error 
 	}
 	ctx, cancel := context.WithTimeout(ctx, apiTimeout)
 	defer cancel()
-	if err := checkNamespace(ctx, cluster, namespace); err != nil {
+	if err := cluster.checkNamespace(ctx, namespace); err != nil {
 		return err
 	}
 	list, err := cluster.client.CoreV1().Services(namespace).List(ctx, metav1.ListOptions{})
 	if err != nil {
 		return err
 	}
-	workloads, err := cluster.interceptable(ctx, namespace, list.Items)
+	workloads, err := interceptable(ctx, cluster, namespace, list.Items)
 	if err != nil {
 		return err
 	}
@@ -137,7 +137,7 @@ type workload struct {
 
 // interceptable lists the workloads behind services, in order. Who may not list any
 // has none.
-func (c *cluster) interceptable(ctx context.Context, namespace string, services []corev1.Service) (all []workload, err error) {
+func interceptable(ctx context.Context, cluster *cluster, namespace string, services []corev1.Service) (all []workload, err error) {
 	add := func(kind, name string, pods map[string]string) {
 		w := workload{kind: kind, name: name}
 		for _, service := range services {
@@ -154,12 +154,12 @@ func (c *cluster) interceptable(ctx context.Context, namespace string, services 
 			all = append(all, w)
 		}
 	}
-	deployments, err := c.client.AppsV1().Deployments(namespace).List(ctx, metav1.ListOptions{})
+	deployments, err := cluster.client.AppsV1().Deployments(namespace).List(ctx, metav1.ListOptions{})
 	if err == nil {
 		for _, d := range deployments.Items {
 			add("deploy", d.Name, d.Spec.Template.Labels)
 		}
-		sets, serr := c.client.AppsV1().StatefulSets(namespace).List(ctx, metav1.ListOptions{})
+		sets, serr := cluster.client.AppsV1().StatefulSets(namespace).List(ctx, metav1.ListOptions{})
 		if err = serr; err == nil {
 			for _, s := range sets.Items {
 				add("sts", s.Name, s.Spec.Template.Labels)

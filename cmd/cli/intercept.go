@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/spf13/cobra"
 
+	"github.com/devtun/devtun/cmd/cli/completion"
 	"github.com/devtun/devtun/cmd/cli/ending"
 	"github.com/devtun/devtun/cmd/cli/forwards"
 	"github.com/devtun/devtun/cmd/cli/machine"
@@ -149,12 +150,12 @@ func (o *interceptOptions) completeIntercept(cmd *cobra.Command) {
 	cmd.RegisterFlagCompletionFunc("env-format", fixed("dotenv", "docker", "sh", "json"))
 	cmd.ValidArgsFunction = func(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
 		switch {
-		case afterDash():
+		case completion.AfterDash():
 			return nil, cobra.ShellCompDirectiveDefault
 		case len(args) > 0:
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
-		return o.completeTargets(cmd, args, typed)
+		return o.kube.completeServices(target.Interceptable)(cmd, args, typed)
 	}
 }
 
@@ -262,7 +263,7 @@ func runIntercept(ctx context.Context, o *interceptOptions, streams output.Strea
 		printer.starting("intercept")
 		printer.lost(lost)
 	}
-	tellLogins(printer.tell)
+	warnOfLogins(printer.tell)
 	s, err := o.plan(ctx, printer)
 	if err != nil || o.dryRun {
 		if err == nil {

@@ -51,7 +51,7 @@ func (o *interceptOptions) plan(ctx context.Context, printer *printer) (*interce
 	}
 	ctx, cancel := context.WithTimeout(ctx, apiTimeout)
 	defer cancel()
-	if err := checkNamespace(ctx, cluster, selected.namespace); err != nil {
+	if err := cluster.checkNamespace(ctx, selected.namespace); err != nil {
 		return nil, err
 	}
 	if err := o.checkReading(ctx, cluster, selected.namespace); err != nil {

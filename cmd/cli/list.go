@@ -75,11 +75,13 @@ type listed struct {
 }
 
 func runList(ctx context.Context, kube *kubeFlags, all bool, output string, streams output.Streams) error {
-	list := kube.intercepts
+	list := listIn
 	if all {
-		list = func(ctx context.Context) (*standing, []*plan.Plan, error) { return kube.allIntercepts(ctx, streams) }
+		list = func(ctx context.Context, kube *kubeFlags) (*standing, []*plan.Plan, error) {
+			return listAll(ctx, kube, streams)
+		}
 	}
-	s, plans, err := list(ctx)
+	s, plans, err := list(ctx, kube)
 	if s == nil {
 		return err
 	}
@@ -177,10 +179,10 @@ func trafficOf(statuses []wire.Status) wire.Side {
 	return to
 }
 
-// allIntercepts lists the intercepts of all namespaces, by namespace and name, or else of
+// listAll lists the intercepts of all namespaces, by namespace and name, or else of
 // those where this user may look, and notes what that leaves out.
-func (k *kubeFlags) allIntercepts(ctx context.Context, streams output.Streams) (*standing, []*plan.Plan, error) {
-	cluster, err := k.connect()
+func listAll(ctx context.Context, kube *kubeFlags, streams output.Streams) (*standing, []*plan.Plan, error) {
+	cluster, err := kube.connect()
 	if err != nil {
 		return nil, nil, err
 	}

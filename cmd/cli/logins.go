@@ -7,7 +7,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/devtun/devtun/cmd/cli/credential"
-	"github.com/devtun/devtun/cmd/cli/forwards"
 )
 
 // logins has this process's credential plugins run. There is one terminal and one
@@ -15,15 +14,16 @@ import (
 // does.
 var logins = credential.NewGate()
 
-// tellLogins has tell told when a login stops working, and when it works again.
-func tellLogins(tell func(forwards.Event)) {
+// tellLogins has say called when a login stops working, and when it works again.
+func tellLogins(say func(message string, over bool)) {
 	logins.Tell(func(notice credential.Notice) {
-		warning := forwards.WarningEvent{Message: "the login works again", Over: true}
-		if notice.Err != nil {
-			warning = forwards.WarningEvent{Message: fmt.Sprintf("the login does not work any more, names and listeners stay: %v: "+
-				"log in again, with 'kubectl auth whoami' in another terminal for example; devtun tries again as soon as somebody connects, and by itself after a while", notice.Err)}
+		if notice.Err == nil {
+			say("the login works again", true)
+			return
 		}
-		tell(forwards.Event{Warning: &warning})
+		say(fmt.Sprintf("the login does not work any more, names and listeners stay: %v: "+
+			"log in again, with 'kubectl auth whoami' in another terminal for example; "+
+			"devtun tries again as soon as somebody connects, and by itself after a while", notice.Err), false)
 	})
 }
 

@@ -14,27 +14,19 @@ import (
 	"github.com/devtun/devtun/cmd/cli/problem"
 )
 
-// forwardRights is what `devtun forward` needs in each namespace.
-var forwardRights = []right{
-	{verb: "list", resource: "services"},
-	{verb: "watch", resource: "services"},
-	{verb: "list", group: "discovery.k8s.io", resource: "endpointslices"},
-	{verb: "watch", group: "discovery.k8s.io", resource: "endpointslices"},
-	{verb: "create", resource: "pods", subresource: "portforward"},
-}
-
-// preflight finds what would keep the command from working, all of it at once.
-func preflight(ctx context.Context, cluster *cluster, selected *selection) error {
+// preflight finds what would keep a command from working that needs rights in each of
+// namespaces, "" for all: all of it at once.
+func (c *cluster) preflight(ctx context.Context, namespaces []string, rights []right) error {
 	ctx, cancel := context.WithTimeout(ctx, apiTimeout)
 	defer cancel()
 	var lacking sync.Map
 	var group errgroup.Group
-	for _, namespace := range selected.namespaces {
+	for _, namespace := range namespaces {
 		if namespace != "" {
-			group.Go(func() error { return checkNamespace(ctx, cluster, namespace) })
+			group.Go(func() error { return c.checkNamespace(ctx, namespace) })
 		}
 		group.Go(func() error {
-			missing, err := cluster.missingRights(ctx, namespace, forwardRights)
+			missing, err := c.missingRights(ctx, namespace, rights)
 			if len(missing) > 0 {
 				lacking.Store(namespace, missing)
 			}
@@ -44,7 +36,7 @@ func preflight(ctx context.Context, cluster *cluster, selected *selection) error
 	if err := group.Wait(); err != nil {
 		return err
 	}
-	return missingRightsError(selected.namespaces, &lacking)
+	return missingRightsError(namespaces, &lacking)
 }
 
 func missingRightsError(namespaces []string, lacking *sync.Map) error {
@@ -71,13 +63,14 @@ func missingRightsError(namespaces []string, lacking *sync.Map) error {
 		Hint: "ask whoever administers the cluster for a Role with these verbs and resources"}
 }
 
-func checkNamespace(ctx context.Context, cluster *cluster, namespace string) error {
-	missing, err := cluster.namespaceMissing(ctx, namespace)
+// checkNamespace reports a namespace that is not there.
+func (c *cluster) checkNamespace(ctx context.Context, namespace string) error {
+	missing, err := c.namespaceMissing(ctx, namespace)
 	if err != nil || !missing {
 		return err
 	}
 	hint := "'kubectl get namespaces' lists those there are"
-	if name := problem.Near(namespace, cluster.namespaceNames(ctx)); name != "" {
+	if name := problem.Near(namespace, c.namespaceNames(ctx)); name != "" {
 		hint = fmt.Sprintf("did you mean -n %s?", name)
 	}
 	return &problem.Problem{Err: fmt.Errorf("no namespace %q", namespace), Code: problem.ExitNotFound, Hint: hint}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/devtun/devtun/cmd/cli/completion"
 	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/intercept/plan"
@@ -57,14 +58,14 @@ deleted is found by the undo that stands on each object that it changed.`,
 	flags.BoolVar(&o.all, "all", false, "restore all intercepts of the namespace")
 	flags.StringVarP(&o.output, "output", "o", "", "'json' for events, one JSON object a line")
 	cmd.ValidArgsFunction = func(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
-		ctx, cancel := context.WithTimeout(cmd.Context(), completionTimeout)
+		ctx, cancel := context.WithTimeout(cmd.Context(), completion.Timeout)
 		defer cancel()
-		_, plans, _ := o.kube.intercepts(ctx)
+		_, plans, _ := listIn(ctx, o.kube)
 		var names []string
 		for _, p := range plans {
 			names = append(names, p.Name)
 		}
-		return without(names, args, typed), cobra.ShellCompDirectiveNoFileComp
+		return completion.Matching(names, args, typed), cobra.ShellCompDirectiveNoFileComp
 	}
 	return cmd
 }
@@ -97,17 +98,17 @@ func (s *standing) list(ctx context.Context, namespace string) ([]*plan.Plan, er
 	return append(plans, orphans...), errors.Join(err, lost)
 }
 
-// intercepts lists the intercepts that stand in the namespace.
-func (k *kubeFlags) intercepts(ctx context.Context) (*standing, []*plan.Plan, error) {
-	cluster, err := k.connect()
+// listIn lists the intercepts that stand in the namespace of kube.
+func listIn(ctx context.Context, kube *kubeFlags) (*standing, []*plan.Plan, error) {
+	cluster, err := kube.connect()
 	if err != nil {
 		return nil, nil, err
 	}
 	s := &standing{namespace: cluster.namespace, cluster: cluster}
-	if len(k.namespaces) > 0 {
-		s.namespace = k.namespaces[0]
+	if len(kube.namespaces) > 0 {
+		s.namespace = kube.namespaces[0]
 	}
-	if slices.ContainsFunc(k.namespaces, func(n string) bool { return n != s.namespace }) { // completion gets each twice
+	if slices.ContainsFunc(kube.namespaces, func(n string) bool { return n != s.namespace }) { // completion gets each twice
 		return nil, nil, problem.Usage("give one", "this command works in one --namespace")
 	}
 	if s.client, err = cluster.planClient(); err != nil {
@@ -118,7 +119,7 @@ func (k *kubeFlags) intercepts(ctx context.Context) (*standing, []*plan.Plan, er
 	}
 	ctx, cancel := context.WithTimeout(ctx, apiTimeout)
 	defer cancel()
-	if err := checkNamespace(ctx, cluster, s.namespace); err != nil {
+	if err := cluster.checkNamespace(ctx, s.namespace); err != nil {
 		return nil, nil, err
 	}
 	plans, err := s.list(ctx, s.namespace)
@@ -131,7 +132,7 @@ func runRestore(ctx context.Context, o *restoreOptions, streams output.Streams) 
 	}
 	printer := &interceptPrinter{printer: newPrinter(streams, o.output, false)}
 	defer func() { printer.end(err) }()
-	s, plans, err := o.kube.intercepts(ctx)
+	s, plans, err := listIn(ctx, o.kube)
 	if s == nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/devtun/devtun/cmd/cli/command"
+	"github.com/devtun/devtun/cmd/cli/completion"
 	"github.com/devtun/devtun/cmd/cli/credential"
 	"github.com/devtun/devtun/cmd/cli/ending"
 	"github.com/devtun/devtun/cmd/cli/machine"
@@ -17,6 +18,7 @@ import (
 	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/cmd/cli/status"
 	"github.com/devtun/devtun/dns/helper"
+	"github.com/devtun/devtun/tunnel/discovery"
 )
 
 // runOptions is what `devtun run` was asked to do.
@@ -73,10 +75,10 @@ no such command, 126 if it cannot be executed. Before it runs, it is devtun's.`,
 	cmd.Flags().StringVar(&o.hosts, "hosts", "", "who sees the names: 'private' for the command alone, 'system' for this machine (default: private on Linux unless you are root and may write the hosts file, else system)")
 	cmd.RegisterFlagCompletionFunc("hosts", cobra.FixedCompletions([]string{machine.Private, machine.System}, cobra.ShellCompDirectiveNoFileComp))
 	cmd.ValidArgsFunction = func(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
-		if afterDash() {
+		if completion.AfterDash() {
 			return nil, cobra.ShellCompDirectiveDefault
 		}
-		return o.completeServices(cmd, args, typed)
+		return o.kube.completeServices(discovery.Forwardable)(cmd, args, typed)
 	}
 	return cmd
 }
@@ -117,7 +119,7 @@ func runRun(ctx context.Context, o *runOptions, streams output.Streams, start he
 	watcher := &runWatcher{printer: newPrinter(streams, "", o.verbose), ready: make(chan struct{}), moves: true}
 	watcher.printer.starting("run")
 	watcher.printer.lost(lost)
-	tellLogins(watcher.printer.tell)
+	warnOfLogins(watcher.printer.tell)
 	forwarded := make(chan error, 1)
 	go func() {
 		forwarded <- o.forward(forwarding, f.view, watcher.printer, watcher.tell, names.Open)

@@ -50,3 +50,10 @@ func (t *trouble) last() error {
 	defer t.mu.Unlock()
 	return t.err
 }
+
+// warnOfLogins has tell told when a login stops working, and when it works again.
+func warnOfLogins(tell func(forwards.Event)) {
+	tellLogins(func(message string, over bool) {
+		tell(forwards.Event{Warning: &forwards.WarningEvent{Message: message, Over: over}})
+	})
+}

@@ -125,7 +125,7 @@ what has failed. A project file, with all there is:
 	for _, name := range []string{"kubeconfig", "context", "namespace"} {
 		flags.AddFlag(kubectls.Lookup(name))
 	}
-	(&forwardOptions{kube: o.kube}).completeFlags(cmd)
+	o.kube.completeFlags(cmd)
 	return cmd
 }
 

@@ -62,7 +62,7 @@ func newProjectSession(ctx context.Context, name string, say *sayings, start hel
 		parent: make(chan dns.Owner, 1), ended: make(chan struct{}),
 	}
 	s.ctx, s.end = context.WithCancelCause(ctx)
-	tellLogins(newPrinter(say.streams(), "", false).tell)
+	warnOfLogins(newPrinter(say.streams(), "", false).tell)
 	return s
 }
 
