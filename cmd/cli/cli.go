@@ -17,6 +17,7 @@ import (
 
 	"github.com/devtun/devtun/cmd/cli/command"
 	"github.com/devtun/devtun/cmd/cli/ending"
+	"github.com/devtun/devtun/cmd/cli/kube"
 	"github.com/devtun/devtun/cmd/cli/machine"
 	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/problem"
@@ -43,8 +44,8 @@ func Main(args []string, streams output.Streams) int {
 
 // execute runs a command and returns the exit code.
 func execute(ctx context.Context, args []string, streams output.Streams, outputs *outputs) problem.ExitCode {
-	logins.Silent = len(args) > 0 && strings.HasPrefix(args[0], cobra.ShellCompRequestCmd) // Tab asks nobody for a PIN
-	defer logins.Close()
+	kube.Logins.Silent = len(args) > 0 && strings.HasPrefix(args[0], cobra.ShellCompRequestCmd) // Tab asks nobody for a PIN
+	defer kube.Logins.Close()
 	rights := machine.NewRights()
 	streams.Env = os.Environ()
 	streams.HelperEnv = rights.ChildEnv()

@@ -12,6 +12,7 @@ import (
 
 	"github.com/devtun/devtun/cmd/cli/ending"
 	"github.com/devtun/devtun/cmd/cli/forwards"
+	"github.com/devtun/devtun/cmd/cli/kube"
 	"github.com/devtun/devtun/cmd/cli/machine"
 	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/problem"
@@ -27,7 +28,7 @@ const defaultDomain = "cluster.local"
 
 // forwardOptions is what `devtun forward` was asked to do.
 type forwardOptions struct {
-	kube      *kubeFlags
+	kube      *kube.Flags
 	services  selectFlags
 	hostsFile string // "" for the system's
 	domain    string // of the cluster
@@ -76,7 +77,7 @@ Start it as yourself. Writing the system's hosts file and listening on ports bel
   devtun forward -o json`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.services.args = args
-			o.services.namespaces = o.kube.namespaces
+			o.services.namespaces = o.kube.Namespaces
 			return runForward(cmd.Context(), o, streams, start)
 		},
 		Annotations: map[string]string{machine.Changes: ""},
@@ -87,7 +88,7 @@ Start it as yourself. Writing the system's hosts file and listening on ports bel
 	flags.StringVarP(&o.output, "output", "o", "", "'json' for events, one JSON object a line")
 	addPlainFlag(flags, &o.plain)
 	cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"json"}, cobra.ShellCompDirectiveNoFileComp))
-	cmd.ValidArgsFunction = o.kube.completeServices(discovery.Forwardable)
+	cmd.ValidArgsFunction = o.kube.CompleteServices(discovery.Forwardable)
 	return cmd
 }
 
@@ -100,18 +101,18 @@ func (o *forwardOptions) addFlags(cmd *cobra.Command) {
 	flags.StringVarP(&o.services.labels, "selector", "l", "", "forward only services with these labels (as in kubectl)")
 	flags.StringSliceVar(&o.services.except, "except", nil, "leave out this service, the one that runs here; repeat it for more")
 	flags.StringSliceVar(&o.services.ports, "port", nil, "listen on another port: SERVICE:LOCAL:REMOTE; repeat it for more")
-	cmd.RegisterFlagCompletionFunc("except", o.kube.completeServices(discovery.Forwardable))
+	cmd.RegisterFlagCompletionFunc("except", o.kube.CompleteServices(discovery.Forwardable))
 }
 
 // addTunnelFlags adds what all commands have that reach into the cluster.
 func (o *forwardOptions) addTunnelFlags(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	o.kube = newKubeFlags(flags)
+	o.kube = kube.NewFlags(flags)
 	flags.StringVar(&o.domain, "cluster-domain", defaultDomain, "domain of the cluster's DNS")
 	flags.DurationVar(&o.hold, "hold", tunnel.DefaultHold, "how long a connection waits for a ready pod")
 	flags.StringVar(&o.transport, "transport", string(tunnel.Auto), "how to reach pods: "+modeNames())
 	flags.BoolVarP(&o.verbose, "verbose", "v", false, "tell of each connection: pod, bytes, duration, why it ended")
-	o.kube.completeFlags(cmd)
+	o.kube.CompleteFlags(cmd)
 }
 
 // addPlainFlag adds what commands have that show more in a terminal than in a pipe.
@@ -179,19 +180,19 @@ func runForward(ctx context.Context, o *forwardOptions, streams output.Streams, 
 // that open opens. Tracker and printer get to know the namespace; the tracker is
 // told of each event before tell is.
 func (o *forwardOptions) forward(ctx context.Context, tracker *status.Tracker, printer *printer, tell func(forwards.Event), open func() (*dns.Hosts, *helper.Machine, error)) error {
-	cluster, err := o.kube.connect()
+	cluster, err := o.kube.Connect()
 	if err != nil {
 		return err
 	}
 	if err := o.services.locate(ctx, cluster); err != nil {
 		return ending.UnlessEnded(ctx, err)
 	}
-	selected, err := selectServices(o.services, cluster.namespace)
+	selected, err := selectServices(o.services, cluster.Namespace)
 	if err != nil {
 		return err
 	}
 	printer.of(selected.namespace)
-	tracker.In(cluster.context, selected.namespace)
+	tracker.In(cluster.Context, selected.namespace)
 	told := func(event forwards.Event) {
 		tracker.Forward(event)
 		if event.Ready != nil && event.Ready.Services == 0 && !printer.part {
@@ -199,7 +200,7 @@ func (o *forwardOptions) forward(ctx context.Context, tracker *status.Tracker, p
 		}
 		tell(event)
 	}
-	if err := cluster.logIn(ctx); err != nil {
+	if err := cluster.LogIn(ctx); err != nil {
 		return ending.UnlessEnded(ctx, err)
 	}
 	hosts, here, err := open()

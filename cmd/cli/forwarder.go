@@ -9,6 +9,7 @@ import (
 
 	"github.com/devtun/devtun/cmd/cli/ending"
 	"github.com/devtun/devtun/cmd/cli/forwards"
+	"github.com/devtun/devtun/cmd/cli/kube"
 	"github.com/devtun/devtun/dns"
 	"github.com/devtun/devtun/dns/helper"
 	"github.com/devtun/devtun/tunnel"
@@ -31,7 +32,7 @@ const (
 
 // forwarder is the services of a selection, which may change, on this machine.
 type forwarder struct {
-	cluster  *cluster
+	cluster  *kube.Cluster
 	selected *selection // at the start
 	hosts    *dns.Hosts
 	tell     func(forwards.Event)
@@ -50,12 +51,12 @@ type reselection struct {
 
 // openForwarder prepares forwards on a machine, which stays the caller's. Nothing is
 // forwarded until follow, and the caller closes it after that.
-func (o *forwardOptions) openForwarder(cluster *cluster, selected *selection, hosts *dns.Hosts, machine *helper.Machine, tell func(forwards.Event)) (*forwarder, error) {
+func (o *forwardOptions) openForwarder(cluster *kube.Cluster, selected *selection, hosts *dns.Hosts, machine *helper.Machine, tell func(forwards.Event)) (*forwarder, error) {
 	leases, err := dns.OpenLeases(dns.DefaultLeases())
 	if err != nil {
 		return nil, fmt.Errorf("open leases: %w", err)
 	}
-	transport, err := cluster.transport(tunnel.Mode(o.transport))
+	transport, err := cluster.Transport(tunnel.Mode(o.transport))
 	if err != nil {
 		return nil, errors.Join(err, leases.Close())
 	}
@@ -66,12 +67,12 @@ func (o *forwardOptions) openForwarder(cluster *cluster, selected *selection, ho
 	wishes := selected.wishes()
 	wishes.Partly = o.partly
 	f.forwards = forwards.New(machine, leases, forwards.Options{
-		Cluster:   cluster.context,
-		Naming:    dns.Naming{Default: selected.namespace, Domain: o.domain, Taken: cluster.reserved},
+		Cluster:   cluster.Context,
+		Naming:    dns.Naming{Default: selected.namespace, Domain: o.domain, Taken: cluster.Reserved},
 		Selection: wishes,
 		Dial:      f.pool.Dial,
 		Hold:      o.hold,
-		Coming:    cluster.login.Wanted,
+		Coming:    cluster.Login.Wanted,
 		Tell:      tell,
 	})
 	return f, nil
@@ -170,14 +171,14 @@ func (f *forwarder) watch(ctx context.Context, selected *selection, first func(c
 	w := &followed{begun: make(chan struct{})}
 	w.ctx, w.cancel = context.WithCancelCause(ctx)
 	checked := make(chan struct{})
-	trouble := &trouble{tell: f.tell, told: f.cluster.ofLogin}
-	watcher := discovery.New(f.cluster.client, discovery.Scope{Namespaces: selected.namespaces, Selector: withoutOurs(selected.labels)})
+	trouble := &trouble{tell: f.tell, told: f.cluster.OfLogin}
+	watcher := discovery.New(f.cluster.Client, discovery.Scope{Namespaces: selected.namespaces, Selector: kube.UserServices(selected.labels)})
 	watcher.Trouble = trouble.note
 	late := time.AfterFunc(syncTimeout, func() {
 		w.cancel(fmt.Errorf("list services: no answer within %v: %w", syncTimeout, errors.Join(trouble.last(), context.DeadlineExceeded)))
 	})
 	w.running.Go(func() {
-		if err := f.cluster.preflight(w.ctx, selected.namespaces, forwardRights); err != nil {
+		if err := f.cluster.Preflight(w.ctx, selected.namespaces, forwardRights); err != nil {
 			w.cancel(err)
 		}
 		close(checked)
@@ -192,7 +193,7 @@ func (f *forwarder) watch(ctx context.Context, selected *selection, first func(c
 			}
 			late.Stop()
 			if err := selected.known(changes); err != nil {
-				return f.cluster.elsewhere(w.ctx, err)
+				return f.cluster.Elsewhere(w.ctx, err)
 			}
 			trouble.start()
 			if err := first(w.ctx, changes); err != nil {

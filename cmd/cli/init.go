@@ -18,6 +18,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 
+	"github.com/devtun/devtun/cmd/cli/kube"
 	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/cmd/cli/project"
@@ -28,7 +29,7 @@ const schemaURL = "https://raw.githubusercontent.com/devtun/devtun/main/cmd/cli/
 
 // initOptions is what `devtun init` was asked to do.
 type initOptions struct {
-	kube  *kubeFlags
+	kube  *kube.Flags
 	file  string
 	force bool
 }
@@ -49,40 +50,40 @@ A file that is there already stays as it is, unless --force is given.`,
 		},
 	}
 	flags := cmd.Flags()
-	o.kube = newKubeFlags(flags)
+	o.kube = kube.NewFlags(flags)
 	flags.StringVarP(&o.file, "file", "f", project.Name, "the project file")
 	flags.BoolVar(&o.force, "force", false, "write over a file that is there")
-	o.kube.completeFlags(cmd)
+	o.kube.CompleteFlags(cmd)
 	return cmd
 }
 
 func runInit(ctx context.Context, o *initOptions, streams output.Streams) error {
-	if len(o.kube.namespaces) > 1 {
+	if len(o.kube.Namespaces) > 1 {
 		return problem.Usage("give one, and add others to the file", "devtun init works in one --namespace")
 	}
 	if _, err := os.Lstat(o.file); err == nil && !o.force {
 		return o.exists()
 	}
-	cluster, err := o.kube.connect()
+	cluster, err := o.kube.Connect()
 	if err != nil {
 		return err
 	}
-	namespace := cluster.namespace
-	if len(o.kube.namespaces) == 1 {
-		namespace = o.kube.namespaces[0]
+	namespace := cluster.Namespace
+	if len(o.kube.Namespaces) == 1 {
+		namespace = o.kube.Namespaces[0]
 	}
 	if !label(namespace) {
 		return problem.Usage("'kubectl get namespaces' lists those there are", "%q is not a namespace", namespace)
 	}
-	if err := cluster.logIn(ctx); err != nil {
+	if err := cluster.LogIn(ctx); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, apiTimeout)
+	ctx, cancel := context.WithTimeout(ctx, kube.Timeout)
 	defer cancel()
-	if err := cluster.checkNamespace(ctx, namespace); err != nil {
+	if err := cluster.CheckNamespace(ctx, namespace); err != nil {
 		return err
 	}
-	list, err := cluster.client.CoreV1().Services(namespace).List(ctx, metav1.ListOptions{})
+	list, err := cluster.Client.CoreV1().Services(namespace).List(ctx, metav1.ListOptions{})
 	if err != nil {
 		return err
 	}
@@ -96,7 +97,7 @@ func runInit(ctx context.Context, o *initOptions, streams output.Streams) error 
 			return err
 		}
 	}
-	first := firstProject{context: cluster.context, kubeconfig: kubeconfig, namespace: namespace, services: list.Items, workloads: workloads}
+	first := firstProject{context: cluster.Context, kubeconfig: kubeconfig, namespace: namespace, services: list.Items, workloads: workloads}
 	if err := o.write(first.text()); err != nil {
 		return err
 	}
@@ -137,7 +138,7 @@ type workload struct {
 
 // interceptable lists the workloads behind services, in order. Who may not list any
 // has none.
-func interceptable(ctx context.Context, cluster *cluster, namespace string, services []corev1.Service) (all []workload, err error) {
+func interceptable(ctx context.Context, cluster *kube.Cluster, namespace string, services []corev1.Service) (all []workload, err error) {
 	add := func(kind, name string, pods map[string]string) {
 		w := workload{kind: kind, name: name}
 		for _, service := range services {
@@ -154,12 +155,12 @@ func interceptable(ctx context.Context, cluster *cluster, namespace string, serv
 			all = append(all, w)
 		}
 	}
-	deployments, err := cluster.client.AppsV1().Deployments(namespace).List(ctx, metav1.ListOptions{})
+	deployments, err := cluster.Client.AppsV1().Deployments(namespace).List(ctx, metav1.ListOptions{})
 	if err == nil {
 		for _, d := range deployments.Items {
 			add("deploy", d.Name, d.Spec.Template.Labels)
 		}
-		sets, serr := cluster.client.AppsV1().StatefulSets(namespace).List(ctx, metav1.ListOptions{})
+		sets, serr := cluster.Client.AppsV1().StatefulSets(namespace).List(ctx, metav1.ListOptions{})
 		if err = serr; err == nil {
 			for _, s := range sets.Items {
 				add("sts", s.Name, s.Spec.Template.Labels)

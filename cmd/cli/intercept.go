@@ -13,6 +13,7 @@ import (
 	"github.com/devtun/devtun/cmd/cli/completion"
 	"github.com/devtun/devtun/cmd/cli/ending"
 	"github.com/devtun/devtun/cmd/cli/forwards"
+	"github.com/devtun/devtun/cmd/cli/kube"
 	"github.com/devtun/devtun/cmd/cli/machine"
 	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/problem"
@@ -108,10 +109,10 @@ pass for one.`,
 				return problem.Usage("give a duration such as 1m", "--grace %v is no time to come back in", o.grace)
 			}
 			o.name, o.command = args[0], args[at:]
-			if len(o.kube.namespaces) > 1 {
+			if len(o.kube.Namespaces) > 1 {
 				return problem.Usage("give one", "devtun intercept works in one --namespace")
 			}
-			o.services.namespaces = o.kube.namespaces
+			o.services.namespaces = o.kube.Namespaces
 			return runIntercept(cmd.Context(), o, streams, start)
 		},
 		Annotations: map[string]string{machine.Changes: ""},
@@ -155,7 +156,7 @@ func (o *interceptOptions) completeIntercept(cmd *cobra.Command) {
 		case len(args) > 0:
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
-		return o.kube.completeServices(target.Interceptable)(cmd, args, typed)
+		return o.kube.CompleteServices(target.Interceptable)(cmd, args, typed)
 	}
 }
 
@@ -230,7 +231,7 @@ func (o *interceptOptions) agentImage() string {
 	if o.image != "" {
 		return o.image
 	}
-	if named := o.kube.getenv(imageVariable); named != "" {
+	if named := o.kube.Getenv(imageVariable); named != "" {
 		return named
 	}
 	return image.Default()
@@ -271,8 +272,8 @@ func runIntercept(ctx context.Context, o *interceptOptions, streams output.Strea
 		}
 		return ending.UnlessEnded(ctx, err)
 	}
-	s.ends = logins.End
-	tracker.In(s.cluster.context, s.found.Namespace)
+	s.ends = kube.Logins.End
+	tracker.In(s.cluster.Context, s.found.Namespace)
 	s.view = view
 	s.stands = func() {
 		tracker.State(status.Ready)

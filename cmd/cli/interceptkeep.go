@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/devtun/devtun/cmd/cli/kube"
 	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/intercept/plan"
 )
@@ -56,10 +57,10 @@ func (h *holding) keepPlan(ctx context.Context) {
 		linked := h.agents.Linked()
 		switch due := time.Since(touched) >= every; {
 		case linked && due:
-			err = within(ctx, apiTimeout, func(ctx context.Context) error { return plan.Touch(ctx, h.client, h.executor.Ref()) })
+			err = within(ctx, kube.Timeout, func(ctx context.Context) error { return plan.Touch(ctx, h.client, h.executor.Ref()) })
 			touched = time.Now()
 		case !linked:
-			err = within(ctx, apiTimeout, func(ctx context.Context) error {
+			err = within(ctx, kube.Timeout, func(ctx context.Context) error {
 				_, err := plan.LastTouch(ctx, h.client, h.executor.Ref())
 				return err
 			})
@@ -143,7 +144,7 @@ func (h *holding) moveConnections(ctx context.Context) {
 	case <-ctx.Done():
 		return
 	}
-	stayed, err := h.found.Evict(ctx, h.cluster.client, h.agents.AwaitDeveloper, func(pod string) {
+	stayed, err := h.found.Evict(ctx, h.cluster.Client, h.agents.AwaitDeveloper, func(pod string) {
 		h.progress("pod %s is evicted, so that its clients connect anew", pod)
 	})
 	if err != nil && ctx.Err() == nil {

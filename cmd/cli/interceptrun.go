@@ -11,6 +11,7 @@ import (
 	"github.com/devtun/devtun/cmd/cli/command"
 	"github.com/devtun/devtun/cmd/cli/credential"
 	"github.com/devtun/devtun/cmd/cli/ending"
+	"github.com/devtun/devtun/cmd/cli/kube"
 	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/cmd/cli/status"
@@ -64,7 +65,7 @@ func (i *intercepting) run(ctx context.Context, tracker *status.Tracker, streams
 		return err
 	}
 	defer given.Close()
-	transport, err := i.cluster.transport(tunnel.Mode(o.transport))
+	transport, err := i.cluster.Transport(tunnel.Mode(o.transport))
 	if err != nil {
 		return err
 	}
@@ -72,7 +73,7 @@ func (i *intercepting) run(ctx context.Context, tracker *status.Tracker, streams
 	defer pool.Close()
 	tracked := tracker.Intercept(i.about())
 	agents, err := intercept.New(intercept.Config{
-		Client: i.cluster.client, Dial: pool.Dial, Plan: i.plan, Local: i.locals,
+		Client: i.cluster.Client, Dial: pool.Dial, Plan: i.plan, Local: i.locals,
 		Event: func(event intercept.Event) {
 			tracked.Event(event)
 			i.printer.event(event)
@@ -194,7 +195,7 @@ func (h *holding) command(ctx context.Context) error {
 	running, end := lasting(ctx)
 	defer end()
 	h.program.Say = func(text string) { h.progress("%s", text) }
-	defer logins.Cover(ctx, credential.Cover{Said: h.program.Err})() // the terminal is the command's
+	defer kube.Logins.Cover(ctx, credential.Cover{Said: h.program.Err})() // the terminal is the command's
 	code, err := h.program.Run(running)
 	return errors.Join(ending.Failure(ctx), ended(code, err))
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/devtun/devtun/cmd/cli/forwards"
+	"github.com/devtun/devtun/cmd/cli/kube"
 	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/tunnel/discovery"
 )
@@ -74,7 +75,7 @@ func unknownService(key discovery.Key, all discovery.Changes) error {
 	if name := problem.Near(key.Name, names); name != "" {
 		hint = fmt.Sprintf("did you mean %s?", name)
 	}
-	return &problem.Problem{Err: &missingService{key}, Code: problem.ExitNotFound, Hint: hint}
+	return &problem.Problem{Err: &kube.NoServiceError{Key: key}, Code: problem.ExitNotFound, Hint: hint}
 }
 
 // knownPort is the number of the port that a remap is for.

@@ -6,20 +6,22 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/devtun/devtun/cmd/cli/kube"
 )
 
 // locate finds the homes of bare names where several namespaces are asked for: each
 // is the first namespace's that has such a service. A namespace whose services may not
 // be listed has none here; the check of rights says so.
-func (f *selectFlags) locate(ctx context.Context, cluster *cluster) error {
+func (f *selectFlags) locate(ctx context.Context, cluster *kube.Cluster) error {
 	if len(f.namespaces) < 2 || len(f.args)+len(f.except)+len(f.ports) == 0 {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, apiTimeout)
+	ctx, cancel := context.WithTimeout(ctx, kube.Timeout)
 	defer cancel()
 	f.homes = make(map[string]string)
 	for _, namespace := range f.namespaces {
-		list, err := cluster.client.CoreV1().Services(namespace).List(ctx, metav1.ListOptions{})
+		list, err := cluster.Client.CoreV1().Services(namespace).List(ctx, metav1.ListOptions{})
 		if apierrors.IsForbidden(err) {
 			continue
 		}

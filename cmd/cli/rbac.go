@@ -37,7 +37,7 @@ var features = []struct {
 // forwarding is the rights of a forward.
 func forwarding() (rights []target.Right) {
 	for _, r := range forwardRights {
-		rights = append(rights, target.Right{Verb: r.verb, Group: r.group, Resource: r.resource, Subresource: r.subresource})
+		rights = append(rights, target.Right{Verb: r.Verb, Group: r.Group, Resource: r.Resource, Subresource: r.Subresource})
 	}
 	return rights
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/devtun/devtun/cmd/cli/completion"
+	"github.com/devtun/devtun/cmd/cli/kube"
 	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/intercept/plan"
@@ -18,7 +19,7 @@ import (
 
 // restoreOptions is what `devtun restore` was asked to do.
 type restoreOptions struct {
-	kube   *kubeFlags
+	kube   *kube.Flags
 	name   string
 	all    bool
 	output string
@@ -54,7 +55,7 @@ deleted is found by the undo that stands on each object that it changed.`,
 		Annotations: map[string]string{finishes: ""},
 	}
 	flags := cmd.Flags()
-	o.kube = newKubeFlags(flags)
+	o.kube = kube.NewFlags(flags)
 	flags.BoolVar(&o.all, "all", false, "restore all intercepts of the namespace")
 	flags.StringVarP(&o.output, "output", "o", "", "'json' for events, one JSON object a line")
 	cmd.ValidArgsFunction = func(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
@@ -74,7 +75,7 @@ deleted is found by the undo that stands on each object that it changed.`,
 type standing struct {
 	namespace string
 	client    *plan.Client
-	cluster   *cluster
+	cluster   *kube.Cluster
 
 	mu      sync.Mutex
 	orphans map[string]bool // identities of those that have no stored plan
@@ -83,7 +84,7 @@ type standing struct {
 // list lists the intercepts of a namespace, or of all; those without a plan as well.
 func (s *standing) list(ctx context.Context, namespace string) ([]*plan.Plan, error) {
 	plans, err := plan.List(ctx, s.client, namespace)
-	if isForbidden(err) {
+	if kube.IsForbidden(err) {
 		return nil, err
 	}
 	orphans, lost := plan.Orphans(ctx, s.client, namespace)
@@ -98,28 +99,28 @@ func (s *standing) list(ctx context.Context, namespace string) ([]*plan.Plan, er
 	return append(plans, orphans...), errors.Join(err, lost)
 }
 
-// listIn lists the intercepts that stand in the namespace of kube.
-func listIn(ctx context.Context, kube *kubeFlags) (*standing, []*plan.Plan, error) {
-	cluster, err := kube.connect()
+// listIn lists the intercepts that stand in the namespace of flags.
+func listIn(ctx context.Context, flags *kube.Flags) (*standing, []*plan.Plan, error) {
+	cluster, err := flags.Connect()
 	if err != nil {
 		return nil, nil, err
 	}
-	s := &standing{namespace: cluster.namespace, cluster: cluster}
-	if len(kube.namespaces) > 0 {
-		s.namespace = kube.namespaces[0]
+	s := &standing{namespace: cluster.Namespace, cluster: cluster}
+	if len(flags.Namespaces) > 0 {
+		s.namespace = flags.Namespaces[0]
 	}
-	if slices.ContainsFunc(kube.namespaces, func(n string) bool { return n != s.namespace }) { // completion gets each twice
+	if slices.ContainsFunc(flags.Namespaces, func(n string) bool { return n != s.namespace }) { // completion gets each twice
 		return nil, nil, problem.Usage("give one", "this command works in one --namespace")
 	}
-	if s.client, err = cluster.planClient(); err != nil {
+	if s.client, err = cluster.PlanClient(); err != nil {
 		return nil, nil, err
 	}
-	if err := cluster.logIn(ctx); err != nil {
+	if err := cluster.LogIn(ctx); err != nil {
 		return nil, nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, apiTimeout)
+	ctx, cancel := context.WithTimeout(ctx, kube.Timeout)
 	defer cancel()
-	if err := cluster.checkNamespace(ctx, s.namespace); err != nil {
+	if err := cluster.CheckNamespace(ctx, s.namespace); err != nil {
 		return nil, nil, err
 	}
 	plans, err := s.list(ctx, s.namespace)

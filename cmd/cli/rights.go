@@ -1,10 +1,12 @@
 package cli
 
+import "github.com/devtun/devtun/cmd/cli/kube"
+
 // forwardRights is what `devtun forward` needs in each namespace.
-var forwardRights = []right{
-	{verb: "list", resource: "services"},
-	{verb: "watch", resource: "services"},
-	{verb: "list", group: "discovery.k8s.io", resource: "endpointslices"},
-	{verb: "watch", group: "discovery.k8s.io", resource: "endpointslices"},
-	{verb: "create", resource: "pods", subresource: "portforward"},
+var forwardRights = []kube.Right{
+	{Verb: "list", Resource: "services"},
+	{Verb: "watch", Resource: "services"},
+	{Verb: "list", Group: "discovery.k8s.io", Resource: "endpointslices"},
+	{Verb: "watch", Group: "discovery.k8s.io", Resource: "endpointslices"},
+	{Verb: "create", Resource: "pods", Subresource: "portforward"},
 }

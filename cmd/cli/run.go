@@ -13,6 +13,7 @@ import (
 	"github.com/devtun/devtun/cmd/cli/completion"
 	"github.com/devtun/devtun/cmd/cli/credential"
 	"github.com/devtun/devtun/cmd/cli/ending"
+	"github.com/devtun/devtun/cmd/cli/kube"
 	"github.com/devtun/devtun/cmd/cli/machine"
 	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/problem"
@@ -65,7 +66,7 @@ no such command, 126 if it cannot be executed. Before it runs, it is devtun's.`,
 				return problem.Usage("write it behind --: devtun run "+strings.Join(append(args, "-- COMMAND"), " "), "there is no command to run")
 			}
 			o.services.args, o.command = args[:at], args[at:]
-			o.services.namespaces = o.kube.namespaces
+			o.services.namespaces = o.kube.Namespaces
 			o.partly = true
 			return runRun(cmd.Context(), o, streams, start)
 		},
@@ -78,7 +79,7 @@ no such command, 126 if it cannot be executed. Before it runs, it is devtun's.`,
 		if completion.AfterDash() {
 			return nil, cobra.ShellCompDirectiveDefault
 		}
-		return o.kube.completeServices(discovery.Forwardable)(cmd, args, typed)
+		return o.kube.CompleteServices(discovery.Forwardable)(cmd, args, typed)
 	}
 	return cmd
 }
@@ -133,7 +134,7 @@ func runRun(ctx context.Context, o *runOptions, streams output.Streams, start he
 		return <-forwarded
 	}
 	f.view.State(status.Ready)
-	uncover := logins.Cover(forwarding, credential.Cover{Said: streams.Err}) // the terminal is the command's
+	uncover := kube.Logins.Cover(forwarding, credential.Cover{Said: streams.Err}) // the terminal is the command's
 	running, stop := lasting(ctx)
 	defer stop()
 	code, err := program.Run(running)

@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/devtun/devtun/cmd/cli/forwards"
+	"github.com/devtun/devtun/cmd/cli/kube"
 	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/tunnel/discovery"
 )
@@ -151,7 +152,7 @@ func (s *selection) wanted(key discovery.Key) bool {
 func (s *selection) nothing() string {
 	where := "in the cluster"
 	if s.namespaces[0] != "" {
-		where = "in " + inNamespaces(s.namespaces) + " (-n NAMESPACE chooses another, -A all)"
+		where = "in " + kube.NamespaceList(s.namespaces) + " (-n NAMESPACE chooses another, -A all)"
 	}
 	with := ""
 	if s.labels != "" {

@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"github.com/devtun/devtun/cmd/cli/forwards"
+	"github.com/devtun/devtun/cmd/cli/kube"
 )
 
 // trouble makes one remark of the many errors of several watches, and one when
@@ -53,7 +54,7 @@ func (t *trouble) last() error {
 
 // warnOfLogins has tell told when a login stops working, and when it works again.
 func warnOfLogins(tell func(forwards.Event)) {
-	tellLogins(func(message string, over bool) {
+	kube.TellLogins(func(message string, over bool) {
 		tell(forwards.Event{Warning: &forwards.WarningEvent{Message: message, Over: over}})
 	})
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/devtun/devtun/cmd/cli/background"
 	"github.com/devtun/devtun/cmd/cli/ending"
+	"github.com/devtun/devtun/cmd/cli/kube"
 	"github.com/devtun/devtun/cmd/cli/machine"
 	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/problem"
@@ -41,7 +42,7 @@ type upOptions struct {
 	parent  int // 0: none
 	verbose bool
 	plain   bool
-	kube    *kubeFlags // what is given of them goes over what the file says
+	kube    *kube.Flags // what is given of them goes over what the file says
 }
 
 func newUp(streams output.Streams, start helper.Start) *cobra.Command {
@@ -121,11 +122,11 @@ what has failed. A project file, with all there is:
 	flags.BoolVarP(&o.verbose, "verbose", "v", false, "tell of each connection: pod, bytes, duration, why it ended")
 	addPlainFlag(flags, &o.plain)
 	kubectls := pflag.NewFlagSet("", pflag.ContinueOnError)
-	o.kube = newKubeFlags(kubectls)
+	o.kube = kube.NewFlags(kubectls)
 	for _, name := range []string{"kubeconfig", "context", "namespace"} {
 		flags.AddFlag(kubectls.Lookup(name))
 	}
-	o.kube.completeFlags(cmd)
+	o.kube.CompleteFlags(cmd)
 	return cmd
 }
 

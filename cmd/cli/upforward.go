@@ -10,6 +10,7 @@ import (
 
 	"github.com/devtun/devtun/cmd/cli/background"
 	"github.com/devtun/devtun/cmd/cli/forwards"
+	"github.com/devtun/devtun/cmd/cli/kube"
 	"github.com/devtun/devtun/cmd/cli/machine"
 	"github.com/devtun/devtun/dns"
 	"github.com/devtun/devtun/dns/helper"
@@ -61,7 +62,7 @@ func (f *heldForwards) running() bool {
 }
 
 // forward has the project's services forwarded, but for those that are intercepted.
-func (s *projectSession) forward(ctx context.Context, order background.Order, cluster *cluster, target identity, fresh []*heldIntercept) error {
+func (s *projectSession) forward(ctx context.Context, order background.Order, cluster *kube.Cluster, target identity, fresh []*heldIntercept) error {
 	var selected *selection
 	if !order.Project.NoForward {
 		var err error
@@ -103,7 +104,7 @@ func (s *projectSession) intercepted(fresh []*heldIntercept) (keys []discovery.K
 	return keys
 }
 
-func (s *projectSession) beginForwards(ctx context.Context, order background.Order, cluster *cluster, target identity, selected *selection) error {
+func (s *projectSession) beginForwards(ctx context.Context, order background.Order, cluster *kube.Cluster, target identity, selected *selection) error {
 	if err := s.openMachine(ctx, target.hostsFile); err != nil {
 		return err
 	}

@@ -42,10 +42,10 @@ func (o *upOptions) over(p *project.Project) (err error) {
 			return err
 		}
 	}
-	switch len(o.kube.namespaces) {
+	switch len(o.kube.Namespaces) {
 	case 0:
 	case 1:
-		p.Namespace = o.kube.namespaces[0]
+		p.Namespace = o.kube.Namespaces[0]
 	default:
 		return problem.Usage("give one here, and the others under forward: namespaces", "devtun up works in one --namespace")
 	}

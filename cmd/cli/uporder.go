@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/devtun/devtun/cmd/cli/kube"
 	"github.com/devtun/devtun/cmd/cli/project"
 	"github.com/devtun/devtun/tunnel"
 	"github.com/devtun/devtun/tunnel/discovery"
@@ -38,9 +39,9 @@ func orderEnvironment() map[string]string {
 
 // projectKube is how a project's cluster is reached by somebody with an environment, as
 // far as an order has it; nil is this process's.
-func projectKube(p *project.Project, environment map[string]string) *kubeFlags {
-	kube := newKubeFlags(pflag.NewFlagSet("", pflag.ContinueOnError))
-	kube.of = environment
+func projectKube(p *project.Project, environment map[string]string) *kube.Flags {
+	kube := kube.NewFlags(pflag.NewFlagSet("", pflag.ContinueOnError))
+	kube.Env = environment
 	*kube.KubeConfig, *kube.Context = p.Kubeconfig, p.Context
 	return kube
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/devtun/devtun/cmd/cli/background"
+	"github.com/devtun/devtun/cmd/cli/kube"
 	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/cmd/cli/status"
 	"github.com/devtun/devtun/dns"
@@ -211,7 +212,7 @@ func (s *projectSession) putBack() {
 	s.down.Do(func() {
 		s.applying <- struct{}{} // an order that was being carried out has given up
 		s.view.State(status.Ending)
-		logins.End()
+		kube.Logins.End()
 		err := s.endIntercepts(s.holds)
 		err = errors.Join(err, s.forwards.close(), s.machine.close())
 		s.outcome = err

@@ -11,6 +11,7 @@ import (
 
 	"github.com/devtun/devtun/cmd/cli/credential"
 	"github.com/devtun/devtun/cmd/cli/forwards"
+	"github.com/devtun/devtun/cmd/cli/kube"
 	"github.com/devtun/devtun/cmd/cli/live"
 	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/status"
@@ -84,7 +85,7 @@ func (v *view) show() {
 		v.over = make(chan struct{})
 		v.running.Go(func() {
 			defer close(v.over)
-			defer logins.Cover(v.ending, credential.Cover{Said: v.errors, Aside: v.aside})()
+			defer kube.Logins.Cover(v.ending, credential.Cover{Said: v.errors, Aside: v.aside})()
 			if err := live.Run(v.ending, v.config); err != nil { // the session is more than its view
 				fmt.Fprintf(v.said.Err(), "warning: %v\n", err)
 			}

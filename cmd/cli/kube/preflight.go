@@ -1,4 +1,4 @@
-package cli
+package kube
 
 import (
 	"context"
@@ -14,19 +14,19 @@ import (
 	"github.com/devtun/devtun/cmd/cli/problem"
 )
 
-// preflight finds what would keep a command from working that needs rights in each of
+// Preflight finds what would keep a command from working that needs rights in each of
 // namespaces, "" for all: all of it at once.
-func (c *cluster) preflight(ctx context.Context, namespaces []string, rights []right) error {
-	ctx, cancel := context.WithTimeout(ctx, apiTimeout)
+func (c *Cluster) Preflight(ctx context.Context, namespaces []string, rights []Right) error {
+	ctx, cancel := context.WithTimeout(ctx, Timeout)
 	defer cancel()
 	var lacking sync.Map
 	var group errgroup.Group
 	for _, namespace := range namespaces {
 		if namespace != "" {
-			group.Go(func() error { return c.checkNamespace(ctx, namespace) })
+			group.Go(func() error { return c.CheckNamespace(ctx, namespace) })
 		}
 		group.Go(func() error {
-			missing, err := c.missingRights(ctx, namespace, rights)
+			missing, err := c.MissingRights(ctx, namespace, rights)
 			if len(missing) > 0 {
 				lacking.Store(namespace, missing)
 			}
@@ -47,7 +47,7 @@ func missingRightsError(namespaces []string, lacking *sync.Map) error {
 			continue
 		}
 		var names []string
-		for _, r := range missing.([]right) {
+		for _, r := range missing.([]Right) {
 			names = append(names, r.String())
 		}
 		where := "in all namespaces"
@@ -63,8 +63,8 @@ func missingRightsError(namespaces []string, lacking *sync.Map) error {
 		Hint: "ask whoever administers the cluster for a Role with these verbs and resources"}
 }
 
-// checkNamespace reports a namespace that is not there.
-func (c *cluster) checkNamespace(ctx context.Context, namespace string) error {
+// CheckNamespace reports a namespace that is not there.
+func (c *Cluster) CheckNamespace(ctx context.Context, namespace string) error {
 	missing, err := c.namespaceMissing(ctx, namespace)
 	if err != nil || !missing {
 		return err
@@ -76,28 +76,28 @@ func (c *cluster) checkNamespace(ctx context.Context, namespace string) error {
 	return &problem.Problem{Err: fmt.Errorf("no namespace %q", namespace), Code: problem.ExitNotFound, Hint: hint}
 }
 
-// right is one thing that a command must be allowed to do.
-type right struct {
-	verb, group, resource, subresource string
-	name                               string // of the one object; "" for all
+// Right is one thing that a command must be allowed to do.
+type Right struct {
+	Verb, Group, Resource, Subresource string
+	Name                               string // of the one object; "" for all
 }
 
-func (r right) String() string {
-	name := r.resource
-	if r.group != "" {
-		name += "." + r.group
+func (r Right) String() string {
+	name := r.Resource
+	if r.Group != "" {
+		name += "." + r.Group
 	}
-	if r.subresource != "" {
-		name += "/" + r.subresource
+	if r.Subresource != "" {
+		name += "/" + r.Subresource
 	}
-	return r.verb + " " + name
+	return r.Verb + " " + name
 }
 
-// missingRights asks the API server which of rights the user lacks in namespace,
+// MissingRights asks the API server which of rights the user lacks in namespace,
 // "" for all namespaces. It is one request a right, all at the same time.
-func (c *cluster) missingRights(ctx context.Context, namespace string, rights []right) ([]right, error) {
+func (c *Cluster) MissingRights(ctx context.Context, namespace string, rights []Right) ([]Right, error) {
 	type answer struct {
-		right   right
+		right   Right
 		allowed bool
 		err     error
 	}
@@ -106,14 +106,14 @@ func (c *cluster) missingRights(ctx context.Context, namespace string, rights []
 		go func() {
 			review := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{
 				ResourceAttributes: &authorizationv1.ResourceAttributes{
-					Namespace: namespace, Verb: r.verb, Group: r.group, Resource: r.resource, Subresource: r.subresource, Name: r.name,
+					Namespace: namespace, Verb: r.Verb, Group: r.Group, Resource: r.Resource, Subresource: r.Subresource, Name: r.Name,
 				},
 			}}
-			review, err := c.client.AuthorizationV1().SelfSubjectAccessReviews().Create(ctx, review, metav1.CreateOptions{})
+			review, err := c.Client.AuthorizationV1().SelfSubjectAccessReviews().Create(ctx, review, metav1.CreateOptions{})
 			answers <- answer{r, err == nil && review.Status.Allowed, err}
 		}()
 	}
-	var missing []right
+	var missing []Right
 	var failed error
 	for range rights {
 		a := <-answers
@@ -124,7 +124,7 @@ func (c *cluster) missingRights(ctx context.Context, namespace string, rights []
 			missing = append(missing, a.right)
 		}
 	}
-	slices.SortFunc(missing, func(a, b right) int { return slices.Index(rights, a) - slices.Index(rights, b) })
+	slices.SortFunc(missing, func(a, b Right) int { return slices.Index(rights, a) - slices.Index(rights, b) })
 	if failed != nil {
 		return nil, failed
 	}

@@ -1,4 +1,4 @@
-package cli
+package kube
 
 import (
 	"context"
@@ -30,26 +30,26 @@ const (
 	atOnce = 16
 )
 
-// known are the namespaces that this user may know of: all there are, where they may be
+// Known are the namespaces that this user may know of: all there are, where they may be
 // listed, or else those that the kubeconfig names for this cluster.
-func (c *cluster) known(ctx context.Context) (names []string, all bool) {
+func (c *Cluster) Known(ctx context.Context) (names []string, all bool) {
 	if names = c.namespaceNames(ctx); names != nil {
 		return names, true
 	}
 	return c.named, false
 }
 
-// each does something in every one of namespaces, some of them at the same time. It
+// Each does something in every one of namespaces, some of them at the same time. It
 // returns the first error, unless the user may not do it there: those namespaces are
 // returned, sorted.
-func each(ctx context.Context, namespaces []string, do func(ctx context.Context, namespace string) error) (closed []string, err error) {
+func Each(ctx context.Context, namespaces []string, do func(ctx context.Context, namespace string) error) (closed []string, err error) {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(atOnce)
 	var mu sync.Mutex
 	for _, namespace := range namespaces {
 		group.Go(func() error {
 			err := do(ctx, namespace)
-			if !isForbidden(err) {
+			if !IsForbidden(err) {
 				return err
 			}
 			mu.Lock()
@@ -66,7 +66,7 @@ func each(ctx context.Context, namespaces []string, do func(ctx context.Context,
 // holders are the namespaces, sorted, that have an object of a name and of one of some
 // kinds, as far as this user may know. It asks for all namespaces at once where that is
 // allowed. What cannot be found out is left out: this is for hints.
-func (c *cluster) holders(ctx context.Context, name string, kinds ...string) []string {
+func (c *Cluster) holders(ctx context.Context, name string, kinds ...string) []string {
 	ctx, cancel := context.WithTimeout(ctx, elsewhereTimeout)
 	defer cancel()
 	var mu sync.Mutex
@@ -86,8 +86,8 @@ func (c *cluster) holders(ctx context.Context, name string, kinds ...string) []s
 		if look(kind)(ctx, metav1.NamespaceAll) == nil {
 			continue
 		}
-		namespaces, _ := c.known(ctx)
-		each(ctx, namespaces, look(kind))
+		namespaces, _ := c.Known(ctx)
+		Each(ctx, namespaces, look(kind))
 	}
 	mu.Lock()
 	defer mu.Unlock()
@@ -101,20 +101,20 @@ func (c *cluster) holders(ctx context.Context, name string, kinds ...string) []s
 
 // having lists the namespaces where an object of that kind and name is, "" for all of
 // them to look in.
-func (c *cluster) having(ctx context.Context, kind, namespace, name string) (in []string, err error) {
+func (c *Cluster) having(ctx context.Context, kind, namespace, name string) (in []string, err error) {
 	options := metav1.ListOptions{FieldSelector: fields.OneTermEqualSelector("metadata.name", name).String()}
 	var list runtime.Object
 	switch kind {
 	case "Service":
-		list, err = c.client.CoreV1().Services(namespace).List(ctx, options)
+		list, err = c.Client.CoreV1().Services(namespace).List(ctx, options)
 	case "Deployment":
-		list, err = c.client.AppsV1().Deployments(namespace).List(ctx, options)
+		list, err = c.Client.AppsV1().Deployments(namespace).List(ctx, options)
 	case "StatefulSet":
-		list, err = c.client.AppsV1().StatefulSets(namespace).List(ctx, options)
+		list, err = c.Client.AppsV1().StatefulSets(namespace).List(ctx, options)
 	case "ReplicaSet":
-		list, err = c.client.AppsV1().ReplicaSets(namespace).List(ctx, options)
+		list, err = c.Client.AppsV1().ReplicaSets(namespace).List(ctx, options)
 	case "DaemonSet":
-		list, err = c.client.AppsV1().DaemonSets(namespace).List(ctx, options)
+		list, err = c.Client.AppsV1().DaemonSets(namespace).List(ctx, options)
 	default:
 		return nil, nil
 	}
@@ -131,17 +131,17 @@ func (c *cluster) having(ctx context.Context, kind, namespace, name string) (in 
 	return in, err
 }
 
-// missingService says that a namespace has no service of a name.
-type missingService struct{ discovery.Key }
+// NoServiceError says that a namespace has no service of a name.
+type NoServiceError struct{ discovery.Key }
 
-func (e *missingService) Error() string {
+func (e *NoServiceError) Error() string {
 	return fmt.Sprintf("no service %q in namespace %q", e.Name, e.Namespace)
 }
 
-// elsewhere completes an error about something that is not in its namespace by the
+// Elsewhere completes an error about something that is not in its namespace by the
 // namespaces that have it, as far as they may be known. Other errors stay as they are.
-func (c *cluster) elsewhere(ctx context.Context, err error) error {
-	var service *missingService
+func (c *Cluster) Elsewhere(ctx context.Context, err error) error {
+	var service *NoServiceError
 	var unknown *target.UnknownError
 	var in []string
 	hint := ""
@@ -162,11 +162,11 @@ func (c *cluster) elsewhere(ctx context.Context, err error) error {
 	if len(in) == 0 {
 		return err
 	}
-	return &problem.Problem{Err: fmt.Errorf("%w; there is one in %s", err, inNamespaces(in)), Code: problem.ExitNotFound, Hint: hint}
+	return &problem.Problem{Err: fmt.Errorf("%w; there is one in %s", err, NamespaceList(in)), Code: problem.ExitNotFound, Hint: hint}
 }
 
-// inNamespaces names some namespaces, of many the first few.
-func inNamespaces(names []string) string {
+// NamespaceList names some namespaces, of many the first few.
+func NamespaceList(names []string) string {
 	const few = 5
 	if len(names) == 1 {
 		return "namespace " + names[0]
@@ -178,9 +178,9 @@ func inNamespaces(names []string) string {
 	return text
 }
 
-// isForbidden reports that the API server has refused a request for want of a right,
+// IsForbidden reports that the API server has refused a request for want of a right,
 // whichever of the clients has sent it.
-func isForbidden(err error) bool {
+func IsForbidden(err error) bool {
 	var status *plan.StatusError
 	return apierrors.IsForbidden(err) || errors.As(err, &status) && status.Code == 403
 }

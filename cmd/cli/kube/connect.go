@@ -1,4 +1,4 @@
-package cli
+package kube
 
 import (
 	"context"
@@ -28,42 +28,42 @@ import (
 	"github.com/devtun/devtun/tunnel"
 )
 
-// apiTimeout bounds every request to the API server before a session stands.
-const apiTimeout = 15 * time.Second
+// Timeout bounds every request to the API server before a session stands.
+const Timeout = 15 * time.Second
 
-// kubeFlags is kubectl's connection flags, but for the namespace, which devtun
+// Flags is kubectl's connection flags, but for the namespace, which devtun
 // takes more than one of.
-type kubeFlags struct {
+type Flags struct {
 	*genericclioptions.ConfigFlags
-	namespaces []string
+	Namespaces []string
 	// of is the environment of who asks, as far as it matters here; nil is this
 	// process's.
-	of map[string]string
+	Env map[string]string
 }
 
-func newKubeFlags(flags *pflag.FlagSet) *kubeFlags {
-	k := &kubeFlags{ConfigFlags: genericclioptions.NewConfigFlags(true)}
+func NewFlags(flags *pflag.FlagSet) *Flags {
+	k := &Flags{ConfigFlags: genericclioptions.NewConfigFlags(true)}
 	k.Namespace = nil
 	k.AddFlags(flags)
 	flags.Lookup("cache-dir").DefValue = "$HOME/.kube/cache" // as it reads on every machine
-	flags.StringSliceVarP(&k.namespaces, "namespace", "n", nil, "namespace to work in; repeat it for more, the first gives bare names (default: the context's)")
+	flags.StringSliceVarP(&k.Namespaces, "namespace", "n", nil, "namespace to work in; repeat it for more, the first gives bare names (default: the context's)")
 	return k
 }
 
-// cluster is a connection to a cluster, made but not yet tried.
-type cluster struct {
-	config    *rest.Config      // without the credentials of a plugin, which login has
-	login     *credential.Login // nil: the user has none
-	client    kubernetes.Interface
-	context   string // name of the kubeconfig context
-	namespace string // the context's
+// Cluster is a connection to a cluster, made but not yet tried.
+type Cluster struct {
+	Config    *rest.Config      // without the credentials of a plugin, which login has
+	Login     *credential.Login // nil: the user has none
+	Client    kubernetes.Interface
+	Context   string // name of the kubeconfig context
+	Namespace string // the context's
 	contexts  []string
-	reserved  []string // host names that no service may get, see reservedNames
+	Reserved  []string // host names that no service may get, see reservedNames
 	named     []string // namespaces of this cluster that the kubeconfig names
 }
 
-// connect reads the kubeconfig. It sends nothing, and runs no credential plugin.
-func (k *kubeFlags) connect() (*cluster, error) {
+// Connect reads the kubeconfig. It sends nothing, and runs no credential plugin.
+func (k *Flags) Connect() (*Cluster, error) {
 	loader := k.loader()
 	noKubeconfig := func(err error) error { return noKubeconfig(err, looked(loader)) }
 	raw, err := loader.RawConfig()
@@ -84,27 +84,27 @@ func (k *kubeFlags) connect() (*cluster, error) {
 	}
 	config.QPS = -1 // no client-side throttle: devtun sends few requests, but those at once
 	config.UserAgent = "devtun/" + version.String()
-	c := &cluster{config: rest.CopyConfig(config), context: raw.CurrentContext, contexts: slices.Sorted(maps.Keys(raw.Contexts))}
+	c := &Cluster{Config: rest.CopyConfig(config), Context: raw.CurrentContext, contexts: slices.Sorted(maps.Keys(raw.Contexts))}
 	if named {
-		c.context = *k.Context
+		c.Context = *k.Context
 	}
-	c.config.ExecProvider = nil
-	if c.login, err = logins.Login(config, k.environment()...); err != nil {
+	c.Config.ExecProvider = nil
+	if c.Login, err = Logins.Login(config, k.PluginEnv()...); err != nil {
 		return nil, noKubeconfig(err)
 	}
-	doer, err := c.http(c.login.Requests)
+	doer, err := c.http(c.Login.Requests)
 	if err != nil {
 		return nil, noKubeconfig(err)
 	}
-	if c.client, err = kubernetes.NewForConfigAndClient(withProtobuf(c.config), doer); err != nil {
+	if c.Client, err = kubernetes.NewForConfigAndClient(withProtobuf(c.Config), doer); err != nil {
 		return nil, noKubeconfig(err)
 	}
-	c.reserved = reservedNames(raw, config)
-	if c.namespace, _, err = loader.Namespace(); err != nil {
+	c.Reserved = reservedNames(raw, config)
+	if c.Namespace, _, err = loader.Namespace(); err != nil {
 		return nil, noKubeconfig(err)
 	}
-	c.named = []string{c.namespace}
-	if of := raw.Contexts[c.context]; of != nil {
+	c.named = []string{c.Namespace}
+	if of := raw.Contexts[c.Context]; of != nil {
 		for _, other := range raw.Contexts {
 			if other.Cluster == of.Cluster && other.Namespace != "" {
 				c.named = append(c.named, other.Namespace)
@@ -117,47 +117,47 @@ func (k *kubeFlags) connect() (*cluster, error) {
 }
 
 // http speaks to the API server, with credentials as add gives them.
-func (c *cluster) http(add func(*transport.Config)) (*http.Client, error) {
-	settings, err := c.config.TransportConfig()
+func (c *Cluster) http(add func(*transport.Config)) (*http.Client, error) {
+	settings, err := c.Config.TransportConfig()
 	if err != nil {
 		return nil, err
 	}
 	add(settings)
 	roundTripper, err := transport.New(settings)
-	return &http.Client{Transport: roundTripper, Timeout: c.config.Timeout}, err
+	return &http.Client{Transport: roundTripper, Timeout: c.Config.Timeout}, err
 }
 
-// transport opens connections to pods.
-func (c *cluster) transport(mode tunnel.Mode) (*tunnel.Transport, error) {
-	return tunnel.NewTransport(c.config, mode, c.login.Streams)
+// Transport opens connections to pods.
+func (c *Cluster) Transport(mode tunnel.Mode) (*tunnel.Transport, error) {
+	return tunnel.NewTransport(c.Config, mode, c.Login.Streams)
 }
 
-// planClient speaks to the API server for package plan.
-func (c *cluster) planClient() (*plan.Client, error) {
-	doer, err := c.http(c.login.Undo)
+// PlanClient speaks to the API server for package plan.
+func (c *Cluster) PlanClient() (*plan.Client, error) {
+	doer, err := c.http(c.Login.Undo)
 	if err != nil {
 		return nil, noKubeconfig(err, nil)
 	}
-	base, _, err := rest.DefaultServerUrlFor(c.config)
+	base, _, err := rest.DefaultServerUrlFor(c.Config)
 	if err != nil {
 		return nil, noKubeconfig(err, nil)
 	}
 	return &plan.Client{Doer: doer, Base: strings.TrimSuffix(base.String(), "/")}, nil
 }
 
-// logIn makes sure of the credentials of a user who has a plugin, by one request that
+// LogIn makes sure of the credentials of a user who has a plugin, by one request that
 // goes before all others, alone: so a wrong PIN is asked for once, and is the command's
 // end. A person may take long; only the request has a deadline.
-func (c *cluster) logIn(ctx context.Context) error {
-	if c.login == nil {
+func (c *Cluster) LogIn(ctx context.Context) error {
+	if c.Login == nil {
 		return nil
 	}
-	if err := c.login.Await(ctx); err != nil {
+	if err := c.Login.Await(ctx); err != nil {
 		return fmt.Errorf("log in: %w", err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, apiTimeout)
+	ctx, cancel := context.WithTimeout(ctx, Timeout)
 	defer cancel()
-	err := c.client.Discovery().RESTClient().Get().AbsPath("/version").Do(ctx).Error()
+	err := c.Client.Discovery().RESTClient().Get().AbsPath("/version").Do(ctx).Error()
 	if errors.As(err, new(apierrors.APIStatus)) && !apierrors.IsUnauthorized(err) {
 		return nil // it knows who asks
 	}
@@ -165,38 +165,38 @@ func (c *cluster) logIn(ctx context.Context) error {
 }
 
 // loader reads the kubeconfig, by the environment of who asks.
-func (k *kubeFlags) loader() clientcmd.ClientConfig {
-	if k.of == nil {
+func (k *Flags) loader() clientcmd.ClientConfig {
+	if k.Env == nil {
 		return k.ToRawKubeConfigLoader()
 	}
 	rules := clientcmd.NewDefaultClientConfigLoadingRules()
 	rules.DefaultClientConfig = &clientcmd.DefaultClientConfig
 	rules.ExplicitPath = *k.KubeConfig
 	rules.Precedence = []string{clientcmd.RecommendedHomeFile}
-	if files := k.getenv(clientcmd.RecommendedConfigPathEnvVar); files != "" {
+	if files := k.Getenv(clientcmd.RecommendedConfigPathEnvVar); files != "" {
 		rules.Precedence = filepath.SplitList(files)
 	}
 	return clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{ClusterDefaults: clientcmd.ClusterDefaults, CurrentContext: *k.Context})
 }
 
-// environment is what a credential plugin gets over this process's environment.
-func (k *kubeFlags) environment() []string {
-	if k.of == nil {
+// PluginEnv is what a credential plugin gets over this process's environment.
+func (k *Flags) PluginEnv() []string {
+	if k.Env == nil {
 		return nil
 	}
-	files := k.getenv(clientcmd.RecommendedConfigPathEnvVar)
+	files := k.Getenv(clientcmd.RecommendedConfigPathEnvVar)
 	if files == "" {
 		return []string{clientcmd.RecommendedConfigPathEnvVar}
 	}
 	return []string{clientcmd.RecommendedConfigPathEnvVar + "=" + files}
 }
 
-// getenv is a variable of who asks.
-func (k *kubeFlags) getenv(name string) string {
-	if k == nil || k.of == nil {
+// Getenv is a variable of who asks.
+func (k *Flags) Getenv(name string) string {
+	if k == nil || k.Env == nil {
 		return os.Getenv(name)
 	}
-	return k.of[name]
+	return k.Env[name]
 }
 
 // withProtobuf has the typed client speak the cheaper encoding.
@@ -238,8 +238,8 @@ func unknownContext(name string, contexts []string) error {
 
 // namespaceMissing reports that namespace does not exist. Who may not ask gets
 // false: what is in the namespace may be theirs all the same.
-func (c *cluster) namespaceMissing(ctx context.Context, namespace string) (bool, error) {
-	_, err := c.client.CoreV1().Namespaces().Get(ctx, namespace, metav1.GetOptions{})
+func (c *Cluster) namespaceMissing(ctx context.Context, namespace string) (bool, error) {
+	_, err := c.Client.CoreV1().Namespaces().Get(ctx, namespace, metav1.GetOptions{})
 	switch {
 	case err == nil, apierrors.IsForbidden(err):
 		return false, nil
@@ -250,8 +250,8 @@ func (c *cluster) namespaceMissing(ctx context.Context, namespace string) (bool,
 }
 
 // namespaceNames lists the namespaces, or none where that is not allowed.
-func (c *cluster) namespaceNames(ctx context.Context) []string {
-	list, err := c.client.CoreV1().Namespaces().List(ctx, metav1.ListOptions{})
+func (c *Cluster) namespaceNames(ctx context.Context) []string {
+	list, err := c.Client.CoreV1().Namespaces().List(ctx, metav1.ListOptions{})
 	if err != nil {
 		return nil
 	}
@@ -262,9 +262,9 @@ func (c *cluster) namespaceNames(ctx context.Context) []string {
 	return names
 }
 
-// withoutOurs is a selector that leaves out the Services that intercepts make for
+// UserServices is a selector that leaves out the Services that intercepts make for
 // their origins, besides.
-func withoutOurs(labels string) string {
+func UserServices(labels string) string {
 	if labels == "" {
 		return "!" + plan.InterceptLabel
 	}

@@ -1,4 +1,4 @@
-package cli
+package kube
 
 import (
 	"context"
@@ -11,20 +11,20 @@ import (
 	"github.com/devtun/devtun/tunnel"
 )
 
-// completeServices completes the services of the namespace that fit.
-func (k *kubeFlags) completeServices(fits func(*corev1.Service) bool) cobra.CompletionFunc {
+// CompleteServices completes the services of the namespace that fit.
+func (k *Flags) CompleteServices(fits func(*corev1.Service) bool) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
 		return completion.Matching(k.serviceNames(cmd.Context(), fits), args, typed), cobra.ShellCompDirectiveNoFileComp
 	}
 }
 
-// completeFlags completes the flags of all commands that reach into the cluster.
-func (k *kubeFlags) completeFlags(cmd *cobra.Command) {
+// CompleteFlags completes the flags of all commands that reach into the cluster.
+func (k *Flags) CompleteFlags(cmd *cobra.Command) {
 	cmd.RegisterFlagCompletionFunc("namespace", func(cmd *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
 		return completion.Matching(k.namespaceNames(cmd.Context()), nil, typed), cobra.ShellCompDirectiveNoFileComp
 	})
 	cmd.RegisterFlagCompletionFunc("context", func(_ *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
-		cluster, err := k.connect()
+		cluster, err := k.Connect()
 		if err != nil {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
@@ -39,18 +39,18 @@ func (k *kubeFlags) completeFlags(cmd *cobra.Command) {
 
 // serviceNames lists the services of the namespace that fit, but for those that
 // intercepts have made; none on any failure.
-func (k *kubeFlags) serviceNames(ctx context.Context, fits func(*corev1.Service) bool) []string {
-	cluster, err := k.connect()
+func (k *Flags) serviceNames(ctx context.Context, fits func(*corev1.Service) bool) []string {
+	cluster, err := k.Connect()
 	if err != nil {
 		return nil
 	}
-	namespace := cluster.namespace
-	if len(k.namespaces) > 0 {
-		namespace = k.namespaces[0]
+	namespace := cluster.Namespace
+	if len(k.Namespaces) > 0 {
+		namespace = k.Namespaces[0]
 	}
 	ctx, cancel := context.WithTimeout(ctx, completion.Timeout)
 	defer cancel()
-	list, err := cluster.client.CoreV1().Services(namespace).List(ctx, metav1.ListOptions{LabelSelector: withoutOurs("")})
+	list, err := cluster.Client.CoreV1().Services(namespace).List(ctx, metav1.ListOptions{LabelSelector: UserServices("")})
 	if err != nil {
 		return nil
 	}
@@ -63,8 +63,8 @@ func (k *kubeFlags) serviceNames(ctx context.Context, fits func(*corev1.Service)
 	return names
 }
 
-func (k *kubeFlags) namespaceNames(ctx context.Context) []string {
-	cluster, err := k.connect()
+func (k *Flags) namespaceNames(ctx context.Context) []string {
+	cluster, err := k.Connect()
 	if err != nil {
 		return nil
 	}

@@ -1,4 +1,4 @@
-package cli
+package kube
 
 import (
 	"errors"
@@ -9,14 +9,14 @@ import (
 	"github.com/devtun/devtun/cmd/cli/credential"
 )
 
-// logins has this process's credential plugins run. There is one terminal and one
+// Logins has this process's credential plugins run. There is one terminal and one
 // person before it, so there is one of it, for all clusters and for all that a session
 // does.
-var logins = credential.NewGate()
+var Logins = credential.NewGate()
 
-// tellLogins has say called when a login stops working, and when it works again.
-func tellLogins(say func(message string, over bool)) {
-	logins.Tell(func(notice credential.Notice) {
+// TellLogins has say called when a login stops working, and when it works again.
+func TellLogins(say func(message string, over bool)) {
+	Logins.Tell(func(notice credential.Notice) {
 		if notice.Err == nil {
 			say("the login works again", true)
 			return
@@ -27,7 +27,7 @@ func tellLogins(say func(message string, over bool)) {
 	})
 }
 
-// ofLogin reports that an error is of the login, of which tellLogins tells.
-func (c *cluster) ofLogin(err error) bool {
-	return c.login != nil && (errors.As(err, new(*credential.Error)) || apierrors.IsUnauthorized(err))
+// OfLogin reports that an error is of the login, of which tellLogins tells.
+func (c *Cluster) OfLogin(err error) bool {
+	return c.Login != nil && (errors.As(err, new(*credential.Error)) || apierrors.IsUnauthorized(err))
 }

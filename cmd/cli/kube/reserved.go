@@ -1,4 +1,4 @@
-package cli
+package kube
 
 import (
 	"net/http"
