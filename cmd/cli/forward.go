@@ -16,6 +16,7 @@ import (
 	"github.com/devtun/devtun/cmd/cli/machine"
 	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/problem"
+	"github.com/devtun/devtun/cmd/cli/selection"
 	"github.com/devtun/devtun/cmd/cli/status"
 	"github.com/devtun/devtun/dns"
 	"github.com/devtun/devtun/dns/helper"
@@ -29,7 +30,7 @@ const defaultDomain = "cluster.local"
 // forwardOptions is what `devtun forward` was asked to do.
 type forwardOptions struct {
 	kube      *kube.Flags
-	services  selectFlags
+	services  selection.Flags
 	hostsFile string // "" for the system's
 	domain    string // of the cluster
 	hold      time.Duration
@@ -76,8 +77,8 @@ Start it as yourself. Writing the system's hosts file and listening on ports bel
   # events for tools
   devtun forward -o json`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			o.services.args = args
-			o.services.namespaces = o.kube.Namespaces
+			o.services.Args = args
+			o.services.Namespaces = o.kube.Namespaces
 			return runForward(cmd.Context(), o, streams, start)
 		},
 		Annotations: map[string]string{machine.Changes: ""},
@@ -97,10 +98,10 @@ Start it as yourself. Writing the system's hosts file and listening on ports bel
 func (o *forwardOptions) addFlags(cmd *cobra.Command) {
 	o.addTunnelFlags(cmd)
 	flags := cmd.Flags()
-	flags.BoolVarP(&o.services.all, "all-namespaces", "A", false, "forward the services of all namespaces")
-	flags.StringVarP(&o.services.labels, "selector", "l", "", "forward only services with these labels (as in kubectl)")
-	flags.StringSliceVar(&o.services.except, "except", nil, "leave out this service, the one that runs here; repeat it for more")
-	flags.StringSliceVar(&o.services.ports, "port", nil, "listen on another port: SERVICE:LOCAL:REMOTE; repeat it for more")
+	flags.BoolVarP(&o.services.All, "all-namespaces", "A", false, "forward the services of all namespaces")
+	flags.StringVarP(&o.services.Labels, "selector", "l", "", "forward only services with these labels (as in kubectl)")
+	flags.StringSliceVar(&o.services.Except, "except", nil, "leave out this service, the one that runs here; repeat it for more")
+	flags.StringSliceVar(&o.services.Ports, "port", nil, "listen on another port: SERVICE:LOCAL:REMOTE; repeat it for more")
 	cmd.RegisterFlagCompletionFunc("except", o.kube.CompleteServices(discovery.Forwardable))
 }
 
@@ -184,19 +185,19 @@ func (o *forwardOptions) forward(ctx context.Context, tracker *status.Tracker, p
 	if err != nil {
 		return err
 	}
-	if err := o.services.locate(ctx, cluster); err != nil {
+	if err := o.services.Locate(ctx, cluster); err != nil {
 		return ending.UnlessEnded(ctx, err)
 	}
-	selected, err := selectServices(o.services, cluster.Namespace)
+	selected, err := selection.New(o.services, cluster.Namespace)
 	if err != nil {
 		return err
 	}
-	printer.of(selected.namespace)
-	tracker.In(cluster.Context, selected.namespace)
+	printer.of(selected.Namespace)
+	tracker.In(cluster.Context, selected.Namespace)
 	told := func(event forwards.Event) {
 		tracker.Forward(event)
 		if event.Ready != nil && event.Ready.Services == 0 && !printer.part {
-			tell(forwards.Event{Warning: &forwards.WarningEvent{Message: selected.nothing()}})
+			tell(forwards.Event{Warning: &forwards.WarningEvent{Message: selected.NoneForwarded()}})
 		}
 		tell(event)
 	}

@@ -22,6 +22,7 @@ import (
 	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/cmd/cli/project"
+	"github.com/devtun/devtun/cmd/cli/selection"
 )
 
 // schemaURL is where editors find the schema of a project file.
@@ -72,7 +73,7 @@ func runInit(ctx context.Context, o *initOptions, streams output.Streams) error 
 	if len(o.kube.Namespaces) == 1 {
 		namespace = o.kube.Namespaces[0]
 	}
-	if !label(namespace) {
+	if !selection.IsLabel(namespace) {
 		return problem.Usage("'kubectl get namespaces' lists those there are", "%q is not a namespace", namespace)
 	}
 	if err := cluster.LogIn(ctx); err != nil {

@@ -112,7 +112,7 @@ pass for one.`,
 			if len(o.kube.Namespaces) > 1 {
 				return problem.Usage("give one", "devtun intercept works in one --namespace")
 			}
-			o.services.namespaces = o.kube.Namespaces
+			o.services.Namespaces = o.kube.Namespaces
 			return runIntercept(cmd.Context(), o, streams, start)
 		},
 		Annotations: map[string]string{machine.Changes: ""},

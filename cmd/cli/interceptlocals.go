@@ -12,6 +12,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/devtun/devtun/cmd/cli/problem"
+	"github.com/devtun/devtun/cmd/cli/selection"
 	"github.com/devtun/devtun/intercept"
 	"github.com/devtun/devtun/intercept/target"
 )
@@ -108,7 +109,7 @@ func parseLocal(text string, found *target.Target) (local int, ports []target.Po
 	}
 	if len(ports) == 0 {
 		hint := "there are " + strings.Join(names, ", ")
-		if _, err := portNumber(text); err == nil && len(names) > 0 {
+		if _, err := selection.ParsePort(text); err == nil && len(names) > 0 {
 			hint = fmt.Sprintf("for a process that listens on %s write --port %s:PORT; %s", text, text, hint)
 		}
 		return 0, nil, &problem.Problem{Err: fmt.Errorf("no TCP port %q among the services of %s, as --port %s wants", remote, found.Name(), text), Code: problem.ExitNotFound,
@@ -117,7 +118,7 @@ func parseLocal(text string, found *target.Target) (local int, ports []target.Po
 	if !two {
 		return ports[0].Target, ports, nil
 	}
-	if local, err = portNumber(first); err != nil {
+	if local, err = selection.ParsePort(first); err != nil {
 		return 0, nil, problem.Usage(hint, "parse --port %q: %w", text, err)
 	}
 	return local, ports, nil

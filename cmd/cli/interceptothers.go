@@ -21,9 +21,9 @@ func (h *holding) reachOthers(ctx, beside context.Context, start helper.Start) (
 	if err != nil {
 		return nil, err
 	}
-	o.services.except = nil
+	o.services.Except = nil
 	for _, service := range h.found.Services {
-		o.services.except = append(o.services.except, service.Name)
+		o.services.Except = append(o.services.Except, service.Name)
 	}
 	ready := make(chan struct{})
 	watcher := &runWatcher{printer: h.printer.printer, ready: ready}

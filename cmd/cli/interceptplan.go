@@ -12,6 +12,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/devtun/devtun/cmd/cli/kube"
+	"github.com/devtun/devtun/cmd/cli/selection"
 	"github.com/devtun/devtun/intercept"
 	"github.com/devtun/devtun/intercept/plan"
 	"github.com/devtun/devtun/intercept/target"
@@ -42,27 +43,27 @@ func (o *interceptOptions) plan(ctx context.Context, printer *printer) (*interce
 	if err := o.findHost(ctx); err != nil {
 		return nil, err
 	}
-	selected, err := selectServices(o.services, cluster.Namespace)
+	selected, err := selection.New(o.services, cluster.Namespace)
 	if err != nil {
 		return nil, err
 	}
-	printer.of(selected.namespace)
+	printer.of(selected.Namespace)
 	if err := cluster.LogIn(ctx); err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, kube.Timeout)
 	defer cancel()
-	if err := cluster.CheckNamespace(ctx, selected.namespace); err != nil {
+	if err := cluster.CheckNamespace(ctx, selected.Namespace); err != nil {
 		return nil, err
 	}
-	if err := o.checkReading(ctx, cluster, selected.namespace); err != nil {
+	if err := o.checkReading(ctx, cluster, selected.Namespace); err != nil {
 		return nil, err
 	}
 	i := &intercepting{options: o, cluster: cluster}
 	if i.client, err = cluster.PlanClient(); err != nil {
 		return nil, err
 	}
-	if i.found, err = target.Resolve(ctx, cluster.Client, selected.namespace, o.name); err != nil {
+	if i.found, err = target.Resolve(ctx, cluster.Client, selected.Namespace, o.name); err != nil {
 		return nil, cluster.Elsewhere(ctx, err)
 	}
 	if i.locals, err = o.locals(i.found); err != nil {

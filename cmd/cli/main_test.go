@@ -7,6 +7,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/devtun/devtun/cmd/cli/output"
+	"github.com/devtun/devtun/tunnel/discovery"
 )
 
 // TestMain lets the test binary be devtun, for scripts.
@@ -15,4 +16,9 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"devtun": func() { os.Exit(Main(os.Args[1:], output.System())) },
 	})
+}
+
+// in is a service of a namespace.
+func in(namespace, name string) discovery.Key {
+	return discovery.Key{Namespace: namespace, Name: name}
 }

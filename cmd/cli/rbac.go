@@ -11,6 +11,7 @@ import (
 
 	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/problem"
+	"github.com/devtun/devtun/cmd/cli/selection"
 	"github.com/devtun/devtun/intercept/plan"
 	"github.com/devtun/devtun/intercept/target"
 )
@@ -67,7 +68,7 @@ namespace. devtun never needs a right beyond the namespaces it works in.
 			if len(args) == 0 {
 				return problem.Usage("name one or more of forward, intercept, move-connections, replace, restore, list", "devtun rbac wants a feature")
 			}
-			if namespace != "" && !label(namespace) {
+			if namespace != "" && !selection.IsLabel(namespace) {
 				return problem.Usage("'kubectl get namespaces' lists those there are", "%q is not a namespace", namespace)
 			}
 			return runRBAC(args, namespace, streams)

@@ -65,8 +65,8 @@ no such command, 126 if it cannot be executed. Before it runs, it is devtun's.`,
 			if at < 0 || at == len(args) {
 				return problem.Usage("write it behind --: devtun run "+strings.Join(append(args, "-- COMMAND"), " "), "there is no command to run")
 			}
-			o.services.args, o.command = args[:at], args[at:]
-			o.services.namespaces = o.kube.Namespaces
+			o.services.Args, o.command = args[:at], args[at:]
+			o.services.Namespaces = o.kube.Namespaces
 			o.partly = true
 			return runRun(cmd.Context(), o, streams, start)
 		},

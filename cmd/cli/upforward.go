@@ -12,6 +12,7 @@ import (
 	"github.com/devtun/devtun/cmd/cli/forwards"
 	"github.com/devtun/devtun/cmd/cli/kube"
 	"github.com/devtun/devtun/cmd/cli/machine"
+	"github.com/devtun/devtun/cmd/cli/selection"
 	"github.com/devtun/devtun/dns"
 	"github.com/devtun/devtun/dns/helper"
 	"github.com/devtun/devtun/tunnel/discovery"
@@ -35,7 +36,7 @@ func (m *heldMachine) close() error {
 // heldForwards are the forwards of the session.
 type heldForwards struct {
 	identity  identity
-	selected  *selection
+	selected  *selection.Selection
 	forwarder *forwarder
 	stop      context.CancelFunc
 	ready     chan struct{}
@@ -63,10 +64,10 @@ func (f *heldForwards) running() bool {
 
 // forward has the project's services forwarded, but for those that are intercepted.
 func (s *projectSession) forward(ctx context.Context, order background.Order, cluster *kube.Cluster, target identity, fresh []*heldIntercept) error {
-	var selected *selection
+	var selected *selection.Selection
 	if !order.Project.NoForward {
 		var err error
-		locate := func(flags *selectFlags) error { return flags.locate(ctx, cluster) }
+		locate := func(flags *selection.Flags) error { return flags.Locate(ctx, cluster) }
 		if selected, err = selectProject(order.Project, target.namespace, s.intercepted(fresh), locate); err != nil {
 			return err
 		}
@@ -104,7 +105,7 @@ func (s *projectSession) intercepted(fresh []*heldIntercept) (keys []discovery.K
 	return keys
 }
 
-func (s *projectSession) beginForwards(ctx context.Context, order background.Order, cluster *kube.Cluster, target identity, selected *selection) error {
+func (s *projectSession) beginForwards(ctx context.Context, order background.Order, cluster *kube.Cluster, target identity, selected *selection.Selection) error {
 	if err := s.openMachine(ctx, target.hostsFile); err != nil {
 		return err
 	}
@@ -117,7 +118,7 @@ func (s *projectSession) beginForwards(ctx context.Context, order background.Ord
 		printer.tell(event)
 		if event.Ready != nil {
 			if event.Ready.Services == 0 && len(order.Project.Intercepts) == 0 {
-				printer.tell(forwards.Event{Warning: &forwards.WarningEvent{Message: selected.nothing()}})
+				printer.tell(forwards.Event{Warning: &forwards.WarningEvent{Message: selected.NoneForwarded()}})
 			}
 			close(f.ready)
 		}

@@ -1,4 +1,4 @@
-package cli
+package selection
 
 import (
 	"context"
@@ -10,17 +10,17 @@ import (
 	"github.com/devtun/devtun/cmd/cli/kube"
 )
 
-// locate finds the homes of bare names where several namespaces are asked for: each
+// Locate finds the homes of bare names where several namespaces are asked for: each
 // is the first namespace's that has such a service. A namespace whose services may not
 // be listed has none here; the check of rights says so.
-func (f *selectFlags) locate(ctx context.Context, cluster *kube.Cluster) error {
-	if len(f.namespaces) < 2 || len(f.args)+len(f.except)+len(f.ports) == 0 {
+func (f *Flags) Locate(ctx context.Context, cluster *kube.Cluster) error {
+	if len(f.Namespaces) < 2 || len(f.Args)+len(f.Except)+len(f.Ports) == 0 {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, kube.Timeout)
 	defer cancel()
 	f.homes = make(map[string]string)
-	for _, namespace := range f.namespaces {
+	for _, namespace := range f.Namespaces {
 		list, err := cluster.Client.CoreV1().Services(namespace).List(ctx, metav1.ListOptions{})
 		if apierrors.IsForbidden(err) {
 			continue

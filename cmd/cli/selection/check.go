@@ -1,4 +1,4 @@
-package cli
+package selection
 
 import (
 	"fmt"
@@ -13,10 +13,10 @@ import (
 	"github.com/devtun/devtun/tunnel/discovery"
 )
 
-// known checks, against all services there are, that those named by the user
+// Check checks, against all services there are, that those named by the user
 // are there, and the ports that are to be moved.
-func (s *selection) known(all discovery.Changes) error {
-	asked := slices.Concat(slices.Collect(maps.Keys(s.named)), slices.Collect(maps.Keys(s.except)))
+func (s *Selection) Check(all discovery.Changes) error {
+	asked := slices.Concat(slices.Collect(maps.Keys(s.Named)), slices.Collect(maps.Keys(s.Except)))
 	for _, remap := range s.remaps {
 		asked = append(asked, remap.Service)
 	}
@@ -24,9 +24,9 @@ func (s *selection) known(all discovery.Changes) error {
 	for _, key := range asked {
 		switch {
 		case all[key] != nil || !s.watches(key.Namespace):
-		case s.labels != "":
-			return &problem.Problem{Err: fmt.Errorf("no service %q with the labels %s in namespace %q", key.Name, s.labels, key.Namespace), Code: problem.ExitNotFound,
-				Hint: fmt.Sprintf("'kubectl get services -n %s -l %s' lists those there are", key.Namespace, s.labels)}
+		case s.Labels != "":
+			return &problem.Problem{Err: fmt.Errorf("no service %q with the labels %s in namespace %q", key.Name, s.Labels, key.Namespace), Code: problem.ExitNotFound,
+				Hint: fmt.Sprintf("'kubectl get services -n %s -l %s' lists those there are", key.Namespace, s.Labels)}
 		default:
 			return unknownService(key, all)
 		}
@@ -50,13 +50,13 @@ func (s *selection) known(all discovery.Changes) error {
 	return nil
 }
 
-func (s *selection) watches(namespace string) bool {
-	return slices.Contains(s.namespaces, namespace) || slices.Contains(s.namespaces, "")
+func (s *Selection) watches(namespace string) bool {
+	return slices.Contains(s.Namespaces, namespace) || slices.Contains(s.Namespaces, "")
 }
 
-// forwardable checks that what was asked for by name can be forwarded.
-func (s *selection) forwardable(all discovery.Changes) error {
-	for _, key := range slices.SortedFunc(maps.Keys(s.named), func(a, b discovery.Key) int { return strings.Compare(a.String(), b.String()) }) {
+// Forwardable checks that what was asked for by name can be forwarded.
+func (s *Selection) Forwardable(all discovery.Changes) error {
+	for _, key := range slices.SortedFunc(maps.Keys(s.Named), func(a, b discovery.Key) int { return strings.Compare(a.String(), b.String()) }) {
 		if service := all[key]; service != nil && service.Obstacle != "" {
 			return &forwards.UnforwardableError{Service: key, Reason: service.Obstacle}
 		}
