@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 	"k8s.io/klog/v2"
 
+	"github.com/devtun/devtun/cmd/cli/arguments"
 	"github.com/devtun/devtun/cmd/cli/command"
 	"github.com/devtun/devtun/cmd/cli/ending"
 	"github.com/devtun/devtun/cmd/cli/kube"
@@ -113,7 +114,7 @@ Exit codes:
 		// How many letters may be wrong in a command that is suggested.
 		SuggestionsMinimumDistance: 2,
 		SilenceUsage:               true,
-		Args:                       noArgs,
+		Args:                       arguments.None,
 		RunE:                       func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetIn(streams.In)
@@ -127,16 +128,4 @@ Exit codes:
 	root.AddCommand(newCompletion(streams))
 	root.SetHelpCommand(newHelp())
 	return root
-}
-
-// noArgs refuses arguments with the nearest command as a hint.
-func noArgs(cmd *cobra.Command, args []string) error {
-	if len(args) == 0 {
-		return nil
-	}
-	hint := fmt.Sprintf("run '%s --help'", cmd.CommandPath())
-	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
-		hint = fmt.Sprintf("did you mean '%s %s'?", cmd.CommandPath(), strings.Join(near, "' or '"))
-	}
-	return &problem.Problem{Err: fmt.Errorf("unknown command %q for %q", args[0], cmd.CommandPath()), Code: problem.ExitUsage, Hint: hint}
 }

@@ -11,6 +11,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/spf13/cobra"
 
+	"github.com/devtun/devtun/cmd/cli/arguments"
 	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/cmd/cli/version"
@@ -37,7 +38,7 @@ pull from, once for a team and version, or load it into the node of a local clus
   devtun image save agent.tar
   kind load image-archive agent.tar`,
 		SuggestionsMinimumDistance: 2,
-		Args:                       noArgs,
+		Args:                       arguments.None,
 		RunE:                       func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newImageSave(streams), newImagePush(streams))
@@ -68,7 +69,7 @@ machine's. It is there whole or not at all. FILE may be - for standard output.`,
 
   # a node with containerd
   devtun image save - | ssh node sudo ctr -n k8s.io images import -`,
-		Args: oneArg("FILE"),
+		Args: arguments.One("FILE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.file = args[0]
 			return runImageSave(cmd.Context(), o, streams)
@@ -141,16 +142,6 @@ func agentImage(ctx context.Context, streams output.Streams, platforms []v1.Plat
 	return agent, err
 }
 
-// oneArg wants one argument, which the usage calls name.
-func oneArg(name string) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		if len(args) == 1 && args[0] != "" {
-			return nil
-		}
-		return problem.Usage(fmt.Sprintf("run '%s --help'", cmd.CommandPath()), "%s wants one %s", cmd.CommandPath(), name)
-	}
-}
-
 // imagePushOptions is what `devtun image push` was asked to do.
 type imagePushOptions struct {
 	reference string
@@ -174,7 +165,7 @@ included: log in with 'docker login REGISTRY' before.`,
 
   # use it from now on
   export DEVTUN_AGENT_IMAGE=$(devtun image push registry.example/team/devtun-agent)`,
-		Args: oneArg("REF"),
+		Args: arguments.One("REF"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.reference = args[0]
 			return runImagePush(cmd.Context(), o, streams)
