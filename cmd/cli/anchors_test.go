@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/devtun/devtun/cmd/cli/output"
+	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/intercept/plan"
 	"github.com/devtun/devtun/intercept/target"
 )
@@ -38,7 +39,7 @@ func types(t *testing.T, lines string) (all []string) {
 // forwards.
 func play(format string, intercepts bool) (out, complaint string) {
 	var stdout, stderr bytes.Buffer
-	streams := Streams{Out: &stdout, Err: &stderr}
+	streams := output.Streams{Out: &stdout, Err: &stderr}
 	printer := forwardPrinter(streams, format, false)
 	printer.part = intercepts
 	printer.out.Write(output.Starting{Command: "it", Version: output.Version})
@@ -53,7 +54,7 @@ func play(format string, intercepts bool) (out, complaint string) {
 	}
 	err := errors.New("it broke")
 	printer.out.Write(endOf(err))
-	streams.fail(diagnose(err))
+	problem.Of(err).Print(streams.Err)
 	return stdout.String(), stderr.String()
 }
 
@@ -77,7 +78,7 @@ func TestEventsOfReadiness(t *testing.T) {
 }
 
 func TestPlainIsAsInAPipe(t *testing.T) {
-	terminal := Streams{Terminal: true, Colour: true}
-	require.Equal(t, Streams{}, terminal.plainly(true))
-	require.Equal(t, terminal, terminal.plainly(false))
+	terminal := output.Streams{Terminal: true, Colour: true}
+	require.Equal(t, output.Streams{}, terminal.Plain(true))
+	require.Equal(t, terminal, terminal.Plain(false))
 }

@@ -16,8 +16,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/devtun/devtun/cmd/cli/forwards"
 	"github.com/devtun/devtun/cmd/cli/output"
-	"github.com/devtun/devtun/cmd/cli/session"
+	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/intercept"
 	"github.com/devtun/devtun/intercept/plan"
 	"github.com/devtun/devtun/intercept/target"
@@ -76,15 +77,15 @@ func documentedTypes(t *testing.T, name string) map[string]map[string]field {
 func printedEvents(t *testing.T) (events []map[string]any) {
 	t.Helper()
 	var out bytes.Buffer
-	forwards := forwardPrinter(Streams{Out: &out}, "json", true)
-	forwards.out.Write(output.Starting{Command: "forward", Version: output.Version})
+	printer := forwardPrinter(output.Streams{Out: &out}, "json", true)
+	printer.out.Write(output.Starting{Command: "forward", Version: output.Version})
 	for _, event := range scene {
-		forwards.tell(event)
+		printer.tell(event)
 	}
-	forwards.out.Write(endOf(nil))
-	forwardPrinter(Streams{Out: &out}, "json", true).out.Write(endOf(&Problem{Err: errors.New("x"), Hint: "y", Code: ExitMachine}))
+	printer.out.Write(endOf(nil))
+	forwardPrinter(output.Streams{Out: &out}, "json", true).out.Write(endOf(&problem.Problem{Err: errors.New("x"), Hint: "y", Code: problem.ExitMachine}))
 
-	beside := forwardPrinter(Streams{Out: &out}, "json", true)
+	beside := forwardPrinter(output.Streams{Out: &out}, "json", true)
 	beside.part = true
 	p := &interceptEvents{
 		audience: audience{out: beside.out, verbose: true},
@@ -92,7 +93,7 @@ func printedEvents(t *testing.T) (events []map[string]any) {
 			Ports: []target.Port{{Service: "web", Number: 80, Target: 8080}}},
 		locals: []intercept.Local{{Port: 8080, Address: "localhost:8080"}},
 	}
-	beside.tell(session.Event{Ready: &session.ReadyEvent{Services: 1, Ports: 1, Took: time.Second}})
+	beside.tell(forwards.Event{Ready: &forwards.ReadyEvent{Services: 1, Ports: 1, Took: time.Second}})
 	p.note("x", "y")
 	p.progress("x")
 	p.standing(plan.Divert, time.Second)
@@ -206,7 +207,7 @@ func TestTheEventsPageHasEveryValue(t *testing.T) {
 		event, field string
 		values       []string
 	}{
-		{"service", "state", []string{string(session.Ready), string(session.Waiting), string(session.Skipped), string(session.Failed), string(session.Gone)}},
+		{"service", "state", []string{string(forwards.Ready), string(forwards.Waiting), string(forwards.Skipped), string(forwards.Failed), string(forwards.Gone)}},
 		{"intercept", "mode", []string{string(plan.Divert), string(plan.Replace)}},
 		{"traffic", "to", []string{string(wire.ToDeveloper), string(wire.ToOrigin), string(wire.Held), string(intercept.Both), string(intercept.Nobody), string(intercept.Elsewhere)}},
 		{"agent", "state", []string{string(intercept.Connected), string(intercept.Silent), string(intercept.Disconnected)}},

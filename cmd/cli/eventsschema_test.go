@@ -8,6 +8,8 @@ import (
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/stretchr/testify/require"
+
+	"github.com/devtun/devtun/cmd/cli/output"
 )
 
 // eventsSchema returns what checks a line by the schema of events.
@@ -31,7 +33,7 @@ func eventsSchema(t *testing.T) func(line string) error {
 func TestEventsAreAsTheirSchemaSays(t *testing.T) {
 	check := eventsSchema(t)
 	var out bytes.Buffer
-	printEvery(Streams{Out: &out, Err: io.Discard}, "json", true)
+	printEvery(output.Streams{Out: &out, Err: io.Discard}, "json", true)
 	require.Greater(t, bytes.Count(out.Bytes(), []byte("\n")), 40)
 	for line := range strings.Lines(out.String()) {
 		require.NoError(t, check(line), line)

@@ -13,8 +13,9 @@ import (
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/devtun/devtun/cmd/cli/forwards"
 	"github.com/devtun/devtun/cmd/cli/output"
-	"github.com/devtun/devtun/cmd/cli/session"
+	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/intercept"
 	"github.com/devtun/devtun/intercept/plan"
 	"github.com/devtun/devtun/intercept/target"
@@ -58,14 +59,14 @@ var (
 )
 
 // printEvery has each kind of event told, with what may be in it.
-func printEvery(streams Streams, format string, verbose bool) {
-	forwards := forwardPrinter(streams, format, verbose)
-	forwards.out.Write(output.Starting{Command: "forward", Version: output.Version})
+func printEvery(streams output.Streams, format string, verbose bool) {
+	printer := forwardPrinter(streams, format, verbose)
+	printer.out.Write(output.Starting{Command: "forward", Version: output.Version})
 	for _, event := range scene {
-		forwards.tell(event)
+		printer.tell(event)
 	}
-	forwards.out.Write(endOf(nil))
-	forwardPrinter(streams, format, verbose).out.Write(endOf(&Problem{Err: errors.New("x"), Hint: "y", Code: ExitMachine}))
+	printer.out.Write(endOf(nil))
+	forwardPrinter(streams, format, verbose).out.Write(endOf(&problem.Problem{Err: errors.New("x"), Hint: "y", Code: problem.ExitMachine}))
 
 	beside := forwardPrinter(streams, format, verbose)
 	beside.part = true
@@ -81,7 +82,7 @@ func printEvery(streams Streams, format string, verbose bool) {
 	}
 	p.out.Write(output.Starting{Command: "intercept", Version: output.Version})
 	beside.tell(scene[2])
-	beside.tell(session.Event{Ready: &session.ReadyEvent{Services: 1, Ports: 2, Took: time.Second}})
+	beside.tell(forwards.Event{Ready: &forwards.ReadyEvent{Services: 1, Ports: 2, Took: time.Second}})
 	p.note("x", "y")
 	p.note("no <hint>", "")
 	p.progress("waiting: %s", "agents")
@@ -104,19 +105,19 @@ func printEvery(streams Streams, format string, verbose bool) {
 func TestEveryEventIsToldAsItAlwaysWas(t *testing.T) {
 	for _, c := range []struct {
 		golden  string
-		streams Streams
-		output  string
+		streams output.Streams
+		format  string
 		verbose bool
 	}{
-		{"every.txt", Streams{}, "", false},
-		{"every-verbose.txt", Streams{}, "", true},
-		{"every.jsonl", Streams{}, "json", false},
-		{"every-verbose.jsonl", Streams{}, "json", true},
+		{"every.txt", output.Streams{}, "", false},
+		{"every-verbose.txt", output.Streams{}, "", true},
+		{"every.jsonl", output.Streams{}, "json", false},
+		{"every-verbose.jsonl", output.Streams{}, "json", true},
 	} {
 		t.Run(c.golden, func(t *testing.T) {
 			var out, errs bytes.Buffer
 			c.streams.Out, c.streams.Err = &out, &errs
-			printEvery(c.streams, c.output, c.verbose)
+			printEvery(c.streams, c.format, c.verbose)
 			got := out.String() + "--- stderr\n" + errs.String()
 			got = regexp.MustCompile(`"time":"[^"]+"`).ReplaceAllString(got, `"time":"…"`)
 			path := filepath.Join("testdata", "printer", c.golden)

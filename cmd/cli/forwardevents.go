@@ -5,15 +5,18 @@ import (
 	"io"
 
 	"github.com/devtun/devtun/cmd/cli/credential"
+	"github.com/devtun/devtun/cmd/cli/forwards"
+	"github.com/devtun/devtun/cmd/cli/kube"
 	"github.com/devtun/devtun/cmd/cli/output"
-	"github.com/devtun/devtun/cmd/cli/session"
+	"github.com/devtun/devtun/cmd/cli/problem"
+	"github.com/devtun/devtun/cmd/cli/selection"
 	"github.com/devtun/devtun/cmd/cli/status"
 	"github.com/devtun/devtun/dns/helper"
 	"github.com/devtun/devtun/tunnel/discovery"
 )
 
 // openWriter returns what tells the user of events: as JSON, or as lines.
-func openWriter(streams Streams, format string, verbose bool) output.Writer {
+func openWriter(streams output.Streams, format string, verbose bool) output.Writer {
 	if format == "json" {
 		return output.NewJSON(streams.Out, streams.Err)
 	}
@@ -24,7 +27,7 @@ func openWriter(streams Streams, format string, verbose bool) output.Writer {
 // and nothing else is wanted, and else nil and what openWriter does. The table is of what the
 // tracker knows; its user ends the command by quit. The caller closes it.
 func openTable(
-	streams Streams, o *forwardOptions, tracker *status.Tracker, quit func(),
+	streams output.Streams, o *forwardOptions, tracker *status.Tracker, quit func(),
 ) (*output.Table, output.Writer) {
 	if o.output == "" && !o.plain {
 		table := output.NewTable(output.TableConfig{
@@ -35,22 +38,22 @@ func openTable(
 			return table, table
 		}
 	}
-	return nil, openWriter(streams.plainly(o.plain), o.output, o.verbose)
+	return nil, openWriter(streams.Plain(o.plain), o.output, o.verbose)
 }
 
-func look(streams Streams, verbose bool) output.Look {
+func look(streams output.Streams, verbose bool) output.Look {
 	return output.Look{Columns: streams.Terminal, Colour: streams.Colour, Verbose: verbose}
 }
 
 // tellUnfound warns that a command cannot be found as a session; nil is nothing.
-func tellUnfound(out output.Writer, warning *session.WarningEvent) {
+func tellUnfound(out output.Writer, warning *forwards.WarningEvent) {
 	if warning != nil {
 		out.Write(output.Warning{Message: warning.Message, Over: warning.Over})
 	}
 }
 
 func coverLogins(ctx context.Context, errors io.Writer, aside output.Aside) func() {
-	return logins.Cover(ctx, credential.Cover{Said: errors, Aside: aside})
+	return kube.Logins.Cover(ctx, credential.Cover{Said: errors, Aside: aside})
 }
 
 // unasked is a helper.Start that asks for no password while a table has the terminal.
@@ -65,13 +68,13 @@ func endOf(err error) output.Event {
 	if err == nil {
 		return output.Stopped{}
 	}
-	problem := diagnose(err)
+	problem := problem.Of(err)
 	return output.Error{Message: problem.Error(), Hint: problem.Hint, ExitCode: int(problem.Code)}
 }
 
 // tellForward writes what forwards tell of themselves that is for the user: of
 // connections with verbose. Lines leave the session's own namespace out of names.
-func tellForward(out output.Writer, event session.Event, namespace string, verbose bool) {
+func tellForward(out output.Writer, event forwards.Event, namespace string, verbose bool) {
 	switch {
 	case event.Service != nil:
 		out.Write(serviceEvent(event.Service, namespace))
@@ -83,19 +86,19 @@ func tellForward(out output.Writer, event session.Event, namespace string, verbo
 }
 
 // tellReady writes that the forwards of a selection stand, and nothing more is waited for.
-func tellReady(out output.Writer, selected *selection, e *session.ReadyEvent) {
+func tellReady(out output.Writer, selected *selection.Selection, e *forwards.ReadyEvent) {
 	if e.Services == 0 {
-		out.Write(output.Warning{Message: selected.nothing()})
+		out.Write(output.Warning{Message: selected.NoneForwarded()})
 	}
 	out.Write(output.Ready(summary(e)))
 }
 
 // summary is how many forwards stand, of a command that is ready later.
-func summary(e *session.ReadyEvent) output.Forwarding {
+func summary(e *forwards.ReadyEvent) output.Forwarding {
 	return output.Forwarding{ServiceCount: e.Services, PortCount: e.Ports, Seconds: output.Seconds(e.Took)}
 }
 
-func serviceEvent(e *session.ServiceEvent, namespace string) output.Service {
+func serviceEvent(e *forwards.ServiceEvent, namespace string) output.Service {
 	event := output.Service{
 		State: string(e.State), Namespace: e.Service.Namespace, Service: e.Service.Name, Pod: e.Pod, Address: e.Address,
 		Names: append([]string{}, e.Names...), Ports: []output.Port{}, Pods: e.Pods, Reason: e.Reason,
@@ -107,7 +110,7 @@ func serviceEvent(e *session.ServiceEvent, namespace string) output.Service {
 	return event
 }
 
-func connectionEvent(c *session.ConnectionEvent, namespace string) output.Connection {
+func connectionEvent(c *forwards.ConnectionEvent, namespace string) output.Connection {
 	event := output.Connection{
 		Namespace: c.Service.Namespace, Service: c.Service.Name, Port: c.Port, Client: c.Client,
 		Pod: c.Endpoint.Pod.Name, PodPort: int(c.Endpoint.Port), Sent: c.Traffic.Sent, Received: c.Traffic.Received,
@@ -121,7 +124,7 @@ func connectionEvent(c *session.ConnectionEvent, namespace string) output.Connec
 
 // podLabel names a service, or a pod in it, as the user would: without the namespace that is the
 // session's own.
-func podLabel(e *session.ServiceEvent, namespace string) string {
+func podLabel(e *forwards.ServiceEvent, namespace string) string {
 	if e.Pod != "" {
 		return e.Pod + "." + keyLabel(e.Service, namespace)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/devtun/devtun/cmd/cli/ending"
 	"github.com/devtun/devtun/cmd/cli/output"
 )
 
@@ -18,7 +19,7 @@ func TestWhatPutsBackIsFinishedWhoeverReads(t *testing.T) {
 		read.Close()
 		defer write.Close()
 		ctx, end := context.WithCancelCause(t.Context())
-		streams := Streams{Out: write, Err: io.Discard}
+		streams := output.Streams{Out: write, Err: io.Discard}
 		o := output.TakeOver(&streams.Out, &streams.Err, end, ctx.Done())
 		require.Equal(t, write, output.Underlying(streams.Out))
 		require.Equal(t, io.Discard, output.Underlying(streams.Err))
@@ -27,7 +28,7 @@ func TestWhatPutsBackIsFinishedWhoeverReads(t *testing.T) {
 		require.ErrorIs(t, err, output.ErrNoReader)
 		if ends {
 			<-ctx.Done()
-			require.NoError(t, failure(ctx), "the user wants it")
+			require.NoError(t, ending.Failure(ctx), "the user wants it")
 		}
 		require.Equal(t, ends, output.Unread(ctx), name)
 		end(nil)

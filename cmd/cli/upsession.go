@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/devtun/devtun/cmd/cli/background"
+	"github.com/devtun/devtun/cmd/cli/kube"
+	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/cmd/cli/status"
 	"github.com/devtun/devtun/dns"
 	"github.com/devtun/devtun/dns/helper"
@@ -61,7 +63,7 @@ func newProjectSession(ctx context.Context, name string, say *sayings, start hel
 		parent: make(chan dns.Owner, 1), ended: make(chan struct{}),
 	}
 	s.ctx, s.end = context.WithCancelCause(ctx)
-	tellLogins(openWriter(say.streams(), "", false))
+	warnOfLogins(openWriter(say.streams(), "", false))
 	return s
 }
 
@@ -210,7 +212,7 @@ func (s *projectSession) putBack() {
 	s.down.Do(func() {
 		s.applying <- struct{}{} // an order that was being carried out has given up
 		s.view.State(status.Ending)
-		logins.End()
+		kube.Logins.End()
 		err := s.endIntercepts(s.holds)
 		err = errors.Join(err, s.forwards.close(), s.machine.close())
 		s.outcome = err
@@ -224,7 +226,7 @@ func outcomeOf(err error) background.Outcome {
 	if err == nil {
 		return background.Outcome{}
 	}
-	problem := diagnose(err)
+	problem := problem.Of(err)
 	return background.Outcome{Error: problem.Error(), Hint: problem.Hint, ExitCode: int(problem.Code)}
 }
 
@@ -233,5 +235,5 @@ func outcomeError(o background.Outcome) error {
 	if o.Error == "" {
 		return nil
 	}
-	return &Problem{Err: errors.New(o.Error), Hint: o.Hint, Code: ExitCode(o.ExitCode)}
+	return &problem.Problem{Err: errors.New(o.Error), Hint: o.Hint, Code: problem.ExitCode(o.ExitCode)}
 }

@@ -4,13 +4,15 @@ import (
 	"fmt"
 	"sync"
 
-	"github.com/devtun/devtun/cmd/cli/session"
+	"github.com/devtun/devtun/cmd/cli/forwards"
+	"github.com/devtun/devtun/cmd/cli/kube"
+	"github.com/devtun/devtun/cmd/cli/output"
 )
 
 // watchErrors makes one warning of the many errors of several watches, and one when
 // they are over.
 type watchErrors struct {
-	tell func(session.Event)
+	tell func(forwards.Event)
 	told func(error) bool // by somebody else
 
 	mu      sync.Mutex
@@ -37,11 +39,11 @@ func (w *watchErrors) note(err error) {
 		return
 	}
 	w.ongoing = err != nil
-	warning := session.WarningEvent{Message: "the API server answers again", Over: true}
+	warning := forwards.WarningEvent{Message: "the API server answers again", Over: true}
 	if err != nil {
-		warning = session.WarningEvent{Message: fmt.Sprintf("cannot watch the cluster, names and listeners stay: %v", err)}
+		warning = forwards.WarningEvent{Message: fmt.Sprintf("cannot watch the cluster, names and listeners stay: %v", err)}
 	}
-	w.tell(session.Event{Warning: &warning})
+	w.tell(forwards.Event{Warning: &warning})
 }
 
 // last is the last error noted.
@@ -49,4 +51,9 @@ func (w *watchErrors) last() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.err
+}
+
+// warnOfLogins has out told when a login stops working, and when it works again.
+func warnOfLogins(out output.Writer) {
+	kube.TellLogins(func(message string, over bool) { out.Write(output.Warning{Message: message, Over: over}) })
 }
