@@ -63,9 +63,9 @@ func TestATableHasTheTerminalFromShowToClose(t *testing.T) {
 	table.Show()
 	<-shown
 	require.True(t, table.Shows())
-	table.Write(Warning{Message: "odd"})
-	require.Empty(t, out.String(), "it is said later")
+	table.Write(Intercept{State: Restored, Subject: "web"})
+	require.Empty(t, out.String(), "it is written later")
 	table.Close()
 	require.False(t, table.Shows())
-	require.Equal(t, "warning: odd\n", out.String())
+	require.Equal(t, "restored: web\n", out.String())
 }
