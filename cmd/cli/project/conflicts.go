@@ -10,10 +10,10 @@ import (
 	"github.com/devtun/devtun/intercept/target"
 )
 
-// checkTogether refuses intercepts that would be in each other's way: of one workload,
+// checkConflicts refuses intercepts that would be in each other's way: of one workload,
 // into one file, or for one local port. What only the cluster tells, as whether two
 // services are of one workload, is looked at when the workloads have been found.
-func (d *document) checkTogether(p *Project) error {
+func (d *document) checkConflicts(p *Project) error {
 	places := make(map[string]string) // what is written where, by the path
 	ports := make(map[string]string)  // whose local ports these are, by host and port
 	for i, c := range p.Intercepts {
@@ -56,7 +56,8 @@ func twice(a, b Intercept) string {
 
 // checkPlaces refuses a file or folder that something else is written to.
 func (d *document) checkPlaces(at string, c Intercept, places map[string]string) error {
-	for _, key := range []struct{ name, path string }{{"envFile", c.EnvFile}, {"envJson", c.EnvJSON}, {"files", c.Files}} {
+	keys := []struct{ name, path string }{{"envFile", c.EnvFile}, {"envJson", c.EnvJSON}, {"files", c.Files}}
+	for _, key := range keys {
 		if key.path == "" {
 			continue
 		}
@@ -100,7 +101,8 @@ func (d *document) checkPorts(at string, c Intercept, ports map[string]string) e
 		}
 		address := host(c.To) + ":" + local
 		if other, taken := ports[address]; taken && other != at {
-			return d.at(fmt.Sprintf("%s.ports[%d]", at, i), "give each its own local port", "the local port %s is another intercept's already", local)
+			return d.at(fmt.Sprintf("%s.ports[%d]", at, i), "give each its own local port",
+				"the local port %s is another intercept's already", local)
 		}
 		ports[address] = at
 	}
