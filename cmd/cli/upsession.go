@@ -12,8 +12,8 @@ import (
 	"github.com/devtun/devtun/cmd/cli/kube"
 	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/cmd/cli/status"
-	"github.com/devtun/devtun/dns"
 	"github.com/devtun/devtun/dns/helper"
+	"github.com/devtun/devtun/proc"
 )
 
 const (
@@ -43,7 +43,7 @@ type projectSession struct {
 	forwards *heldForwards
 	holds    map[string]*heldIntercept
 
-	parent   chan dns.Owner // whose end ends the session
+	parent   chan proc.ID // whose end ends the session
 	down     sync.Once
 	ended    chan struct{} // closed when all has been put back; outcome is set then
 	outcome  error
@@ -55,7 +55,7 @@ func newProjectSession(ctx context.Context, name string, say *sayings, start hel
 	s := &projectSession{
 		name: name, start: start, say: say, view: status.NewTracker(name, ""),
 		applying: make(chan struct{}, 1), holds: make(map[string]*heldIntercept),
-		parent: make(chan dns.Owner, 1), ended: make(chan struct{}),
+		parent: make(chan proc.ID, 1), ended: make(chan struct{}),
 	}
 	s.ctx, s.end = context.WithCancelCause(ctx)
 	warnOfLogins(newPrinter(say.streams(), "", false).tell)
@@ -93,7 +93,7 @@ func (s *projectSession) run(place *background.Place) error {
 func (s *projectSession) watchParent() {
 	look := time.NewTicker(parentEvery)
 	defer look.Stop()
-	var parent dns.Owner
+	var parent proc.ID
 	for {
 		select {
 		case <-s.ctx.Done():
@@ -167,7 +167,7 @@ func (s *projectSession) adopt(order background.Order) error {
 	if order.Parent == "" {
 		return nil
 	}
-	parent, ok := dns.ParseOwner(order.Parent)
+	parent, ok := proc.Parse(order.Parent)
 	if !ok {
 		return fmt.Errorf("%q is no process", order.Parent)
 	}
