@@ -7,22 +7,23 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/signal"
 	"strings"
 
-	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
 	"k8s.io/klog/v2"
 
 	"github.com/devtun/devtun/cmd/cli/arguments"
-	"github.com/devtun/devtun/cmd/cli/command"
 	"github.com/devtun/devtun/cmd/cli/ending"
+	"github.com/devtun/devtun/cmd/cli/ide"
 	"github.com/devtun/devtun/cmd/cli/image"
 	"github.com/devtun/devtun/cmd/cli/kube"
 	"github.com/devtun/devtun/cmd/cli/machine"
 	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/problem"
+	"github.com/devtun/devtun/cmd/cli/run/command"
 	"github.com/devtun/devtun/dns/helper"
 )
 
@@ -99,7 +100,7 @@ func keep(args []string, streams output.Streams) int {
 // in 10 seconds, unless the user said otherwise; by default it takes 45, through
 // which a watch tells nothing.
 func quiet() {
-	klog.SetLogger(logr.Discard())
+	klog.SetSlogLogger(slog.New(slog.DiscardHandler))
 	for name, seconds := range map[string]string{"HTTP2_READ_IDLE_TIMEOUT_SECONDS": "5", "HTTP2_PING_TIMEOUT_SECONDS": "5"} {
 		if os.Getenv(name) == "" {
 			os.Setenv(name, seconds)
@@ -134,7 +135,7 @@ Exit codes:
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return &problem.Problem{Err: err, Code: problem.ExitUsage, Hint: fmt.Sprintf("run '%s --help'", cmd.CommandPath())}
 	})
-	root.AddCommand(newForward(streams, start), newInit(streams), newUp(streams, start), newDown(streams), newStatus(streams), newLogs(streams), newRun(streams, start), newIntercept(streams, start), newRestore(streams), newList(streams), newRBAC(streams), newClean(streams, start), image.New(streams), newHelper(streams), newIDE(streams), newVersion(streams))
+	root.AddCommand(newForward(streams, start), newInit(streams), newUp(streams, start), newDown(streams), newStatus(streams), newLogs(streams), newRun(streams, start), newIntercept(streams, start), newRestore(streams), newList(streams), newRBAC(streams), newClean(streams, start), image.New(streams), newHelper(streams), ide.New(streams), newVersion(streams))
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.AddCommand(newCompletion(streams))
 	root.SetHelpCommand(newHelp())

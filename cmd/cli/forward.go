@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/devtun/devtun/cmd/cli/ending"
+	"github.com/devtun/devtun/cmd/cli/foreground"
 	"github.com/devtun/devtun/cmd/cli/forwards"
 	"github.com/devtun/devtun/cmd/cli/kube"
 	"github.com/devtun/devtun/cmd/cli/machine"
@@ -20,6 +21,7 @@ import (
 	"github.com/devtun/devtun/cmd/cli/status"
 	"github.com/devtun/devtun/dns"
 	"github.com/devtun/devtun/dns/helper"
+	"github.com/devtun/devtun/dns/hostsfile"
 	"github.com/devtun/devtun/tunnel"
 	"github.com/devtun/devtun/tunnel/discovery"
 )
@@ -153,9 +155,9 @@ func runForward(ctx context.Context, o *forwardOptions, streams output.Streams, 
 	ctx, end := context.WithCancelCause(ctx)
 	quit := func() { end(nil) }
 	defer quit()
-	f, lost := openForeground("forward", func() { end(ending.ErrDown) })
-	defer func() { f.close(err) }()
-	tracker := f.view
+	f, lost := foreground.Open("forward", func() { end(ending.ErrDown) })
+	defer func() { f.Close(err) }()
+	tracker := f.Tracker
 	defer context.AfterFunc(ctx, func() { tracker.State(status.Ending) })()
 	table, out := openTable(streams, o, tracker, quit)
 	defer table.Close()
@@ -171,7 +173,7 @@ func runForward(ctx context.Context, o *forwardOptions, streams output.Streams, 
 			table.Show()
 		}
 	}
-	return o.forward(ctx, tracker, tell, func() (*dns.Hosts, *helper.Machine, error) {
+	return o.forward(ctx, tracker, tell, func() (*hostsfile.File, *helper.Machine, error) {
 		return machine.Open(o.hostsFile, unasked(start, table.Shows))
 	})
 }
@@ -179,7 +181,7 @@ func runForward(ctx context.Context, o *forwardOptions, streams output.Streams, 
 // forward does what is asked for until ctx ends, which is no error, on the machine
 // that open opens. The tracker is told of each event before tell is.
 func (o *forwardOptions) forward(
-	ctx context.Context, tracker *status.Tracker, tell func(*selection.Selection, forwards.Event), open func() (*dns.Hosts, *helper.Machine, error),
+	ctx context.Context, tracker *status.Tracker, tell func(*selection.Selection, forwards.Event), open func() (*hostsfile.File, *helper.Machine, error),
 ) error {
 	cluster, err := o.kube.Connect()
 	if err != nil {

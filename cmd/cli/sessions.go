@@ -185,7 +185,7 @@ func endSession(ctx context.Context, directory background.Directory, name string
 	if err := gone(ctx, directory, name); err != nil {
 		return err
 	}
-	if err := outcomeError(outcome); err != nil {
+	if err := problem.FromOutcome(outcome); err != nil {
 		return err
 	}
 	fmt.Fprintf(streams.Out, "ended: session %s\n", name)

@@ -225,7 +225,7 @@ func (u *upping) apply(ctx context.Context, client *background.Client) error {
 	if err != nil {
 		return err
 	}
-	return outcomeError(outcome)
+	return problem.FromOutcome(outcome)
 }
 
 // printWord prints on streams what a session has said.
@@ -256,7 +256,7 @@ func (u *upping) foreground(ctx context.Context, start helper.Start) error {
 	waiting, cancel := u.waiting(ctx)
 	outcome := s.Apply(waiting, u.order, func(background.Word) {})
 	cancel()
-	if err := outcomeError(outcome); err != nil {
+	if err := problem.FromOutcome(outcome); err != nil {
 		return errors.Join(ending.UnlessEnded(ctx, err), <-ended)
 	}
 	u.ready(s.view.Snapshot().PID)

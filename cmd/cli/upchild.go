@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"github.com/devtun/devtun/cmd/cli/background"
-	"github.com/devtun/devtun/cmd/cli/command"
 	"github.com/devtun/devtun/cmd/cli/problem"
+	"github.com/devtun/devtun/cmd/cli/run/command"
 	"github.com/devtun/devtun/dns/helper"
 )
 
@@ -103,7 +103,7 @@ func (u *upping) spawn(ctx context.Context) (*spawned, error) {
 	if said.Busy {
 		return nil, &background.BusyError{Name: u.name}
 	}
-	return child, outcomeError(said.Outcome)
+	return child, problem.FromOutcome(said.Outcome)
 }
 
 // upChild is this process as such a child.
@@ -123,7 +123,7 @@ func inheritedChild() *upChild {
 func (c *upChild) run(ctx context.Context, start helper.Start) error {
 	pipe := os.NewFile(helloFile, "hello")
 	place, err := c.claim()
-	said := hello{Busy: errors.As(err, new(*background.BusyError)), Outcome: outcomeOf(err)}
+	said := hello{Busy: errors.As(err, new(*background.BusyError)), Outcome: problem.Outcome(err)}
 	if herr := json.NewEncoder(pipe).Encode(said); herr != nil && err == nil {
 		err = errors.Join(herr, place.Remove()) // nobody waits for it any more
 	}

@@ -14,8 +14,8 @@ import (
 	"github.com/devtun/devtun/cmd/cli/machine"
 	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/selection"
-	"github.com/devtun/devtun/dns"
 	"github.com/devtun/devtun/dns/helper"
+	"github.com/devtun/devtun/dns/hostsfile"
 	"github.com/devtun/devtun/tunnel/discovery"
 )
 
@@ -23,7 +23,7 @@ import (
 // helper may have cost a password.
 type heldMachine struct {
 	file    string // the hosts file
-	hosts   *dns.Hosts
+	hosts   *hostsfile.File
 	machine *helper.Machine
 }
 

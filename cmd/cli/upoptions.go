@@ -9,7 +9,7 @@ import (
 
 	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/cmd/cli/project"
-	"github.com/devtun/devtun/dns"
+	"github.com/devtun/devtun/proc"
 )
 
 // readProject reads the project file, and checks what can be checked without the
@@ -101,11 +101,11 @@ func parentOf(pid int) (string, error) {
 	if pid < 0 {
 		return "", problem.Usage(hint, "--ppid %d is no process", pid)
 	}
-	owner, err := dns.OwnerOf(pid)
+	owner, err := proc.Of(pid)
 	if err != nil {
 		return "", problem.Usage(hint, "--ppid %d: no such process", pid)
 	}
-	self, err := dns.Current()
+	self, err := proc.Self()
 	if err != nil {
 		return "", err
 	}

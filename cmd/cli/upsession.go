@@ -12,18 +12,13 @@ import (
 	"github.com/devtun/devtun/cmd/cli/kube"
 	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/cmd/cli/status"
-	"github.com/devtun/devtun/dns"
 	"github.com/devtun/devtun/dns/helper"
+	"github.com/devtun/devtun/proc"
 )
 
 const (
 	// orderTimeout bounds how long a session waits for its first order.
 	orderTimeout = 20 * time.Second
-
-	// countEvery is how often those who watch are told of connections and bytes, and
-	// changeRest the shortest time between two tellings.
-	countEvery = time.Second
-	changeRest = 50 * time.Millisecond
 
 	// parentEvery is how often --ppid's process is looked at.
 	parentEvery = 500 * time.Millisecond
@@ -48,7 +43,7 @@ type projectSession struct {
 	forwards *heldForwards
 	holds    map[string]*heldIntercept
 
-	parent   chan dns.Owner // whose end ends the session
+	parent   chan proc.ID // whose end ends the session
 	down     sync.Once
 	ended    chan struct{} // closed when all has been put back; outcome is set then
 	outcome  error
@@ -60,7 +55,7 @@ func newProjectSession(ctx context.Context, name string, say *sayings, start hel
 	s := &projectSession{
 		name: name, start: start, say: say, view: status.NewTracker(name, ""),
 		applying: make(chan struct{}, 1), holds: make(map[string]*heldIntercept),
-		parent: make(chan dns.Owner, 1), ended: make(chan struct{}),
+		parent: make(chan proc.ID, 1), ended: make(chan struct{}),
 	}
 	s.ctx, s.end = context.WithCancelCause(ctx)
 	warnOfLogins(openWriter(say.streams(), "", false))
@@ -98,7 +93,7 @@ func (s *projectSession) run(place *background.Place) error {
 func (s *projectSession) watchParent() {
 	look := time.NewTicker(parentEvery)
 	defer look.Stop()
-	var parent dns.Owner
+	var parent proc.ID
 	for {
 		select {
 		case <-s.ctx.Done():
@@ -119,31 +114,7 @@ func (s *projectSession) Snapshot() status.Snapshot { return s.view.Snapshot() }
 
 // Watch implements background.Holder.
 func (s *projectSession) Watch(ctx context.Context, tell func(status.Snapshot) error) {
-	followTracker(ctx, s.view, tell)
-}
-
-// followTracker tells of what is tracked now and whenever it has changed, until ctx ends or tell
-// fails.
-func followTracker(ctx context.Context, view *status.Tracker, tell func(status.Snapshot) error) {
-	look := time.NewTicker(countEvery)
-	defer look.Stop()
-	for {
-		changed := view.Changed()
-		if tell(view.Snapshot()) != nil {
-			return
-		}
-		select {
-		case <-changed:
-		case <-look.C:
-		case <-ctx.Done():
-			return
-		}
-		select { // many changes come together
-		case <-time.After(changeRest):
-		case <-ctx.Done():
-			return
-		}
-	}
+	s.view.Follow(ctx, tell)
 }
 
 // Down implements background.Holder.
@@ -152,7 +123,7 @@ func (s *projectSession) Down(tell func(background.Word)) background.Outcome {
 	s.complete.Store(true)
 	s.end(nil)
 	s.putBack()
-	return outcomeOf(s.outcome)
+	return problem.Outcome(s.outcome)
 }
 
 // Apply implements background.Holder.
@@ -164,7 +135,7 @@ func (s *projectSession) Apply(ctx context.Context, order background.Order, tell
 	select {
 	case s.applying <- struct{}{}:
 	case <-ctx.Done():
-		return outcomeOf(context.Cause(ctx))
+		return problem.Outcome(context.Cause(ctx))
 	}
 	defer s.say.listen(tell)()
 	err := s.adopt(order)
@@ -185,7 +156,7 @@ func (s *projectSession) Apply(ctx context.Context, order background.Order, tell
 		s.end(nil)
 		s.putBack()
 	}
-	return outcomeOf(err)
+	return problem.Outcome(err)
 }
 
 // errEnding is why an order is not carried out any more.
@@ -196,7 +167,7 @@ func (s *projectSession) adopt(order background.Order) error {
 	if order.Parent == "" {
 		return nil
 	}
-	parent, ok := dns.ParseOwner(order.Parent)
+	parent, ok := proc.Parse(order.Parent)
 	if !ok {
 		return fmt.Errorf("%q is no process", order.Parent)
 	}
@@ -219,21 +190,4 @@ func (s *projectSession) putBack() {
 		close(s.ended)
 	})
 	<-s.ended
-}
-
-// outcomeOf is an error as it goes over the socket.
-func outcomeOf(err error) background.Outcome {
-	if err == nil {
-		return background.Outcome{}
-	}
-	problem := problem.Of(err)
-	return background.Outcome{Error: problem.Error(), Hint: problem.Hint, ExitCode: int(problem.Code)}
-}
-
-// outcomeError is what has come over the socket as an error.
-func outcomeError(o background.Outcome) error {
-	if o.Error == "" {
-		return nil
-	}
-	return &problem.Problem{Err: errors.New(o.Error), Hint: o.Hint, Code: problem.ExitCode(o.ExitCode)}
 }

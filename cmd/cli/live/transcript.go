@@ -1,13 +1,14 @@
 package live
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/devtun/devtun/lines"
 )
 
 const (
@@ -60,27 +61,22 @@ func (t *Transcript) Err() io.Writer { return t.err }
 type stream struct {
 	of   *Transcript
 	to   io.Writer
-	rest []byte // of a line that is not complete
-	done int    // so much of that has been written
+	rest lines.Splitter
+	done int // so much of a line that is not complete has been written
 }
 
 func (s *stream) Write(p []byte) (int, error) {
 	t := s.of
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	s.rest = append(s.rest, p...)
-	for {
-		text, rest, complete := bytes.Cut(s.rest, []byte("\n"))
-		if !complete {
-			break
-		}
-		t.note(line{time.Now(), s, string(text), s.done})
-		s.rest, s.done = rest, 0
+	for text := range s.rest.Add(p) {
+		t.note(line{time.Now(), s, text, s.done})
+		s.done = 0
 	}
 	if t.holding {
 		return len(p), nil
 	}
-	s.done = len(s.rest)
+	s.done = len(s.rest.Part())
 	return s.to.Write(p)
 }
 
@@ -139,8 +135,8 @@ func (t *Transcript) release() {
 		io.WriteString(l.to.to, l.text[l.done:]+"\n")
 	}
 	for _, s := range []*stream{t.out, t.err} {
-		s.to.Write(s.rest[s.done:])
-		s.done = len(s.rest)
+		io.WriteString(s.to, s.rest.Part()[s.done:])
+		s.done = len(s.rest.Part())
 	}
 	t.holding, t.held, t.lost = false, nil, 0
 }

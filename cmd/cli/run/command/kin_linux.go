@@ -1,0 +1,75 @@
+package command
+
+import (
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/devtun/devtun/proc"
+)
+
+// stopTries bounds how often it is looked, every stopLook, whether a process has stopped.
+const (
+	stopTries = 100
+	stopLook  = time.Millisecond
+)
+
+// Kin is a descendant of a process.
+type Kin struct{ process }
+
+// StopKin stops a process that runs and its descendants, so that none of them can start
+// another unseen, and returns the descendants. What has made a session of its own is
+// meant to go on and left alone. SIGCONT has them go on.
+func StopKin(pid int) (kin []*Kin) {
+	home, err := unix.Getsid(pid)
+	if root, ok := lookAt(pid); err != nil || !ok || root.stop() != nil {
+		return nil
+	}
+	seen := make(map[int]bool)
+	for more := true; more; {
+		more = false
+		for _, p := range descendants(pid) {
+			session, err := unix.Getsid(p.pid)
+			if seen[p.pid] || err != nil || session != home {
+				continue
+			}
+			seen[p.pid], more = true, true
+			p.stop()
+			kin = append(kin, &Kin{p})
+		}
+	}
+	return kin
+}
+
+// stop stops a process, and waits until it has stopped or ended.
+func (p process) stop() error {
+	if err := p.signal(syscall.SIGSTOP); err != nil {
+		return err
+	}
+	for range stopTries {
+		stat, err := proc.StatOf(p.pid)
+		if err != nil || strings.IndexByte("tTZX", stat.State) >= 0 {
+			return nil
+		}
+		time.Sleep(stopLook)
+	}
+	return nil
+}
+
+// Signal sends a signal to that process, never to another with its number.
+func (k *Kin) Signal(s syscall.Signal) error { return k.signal(s) }
+
+// Kill kills that process and what it has started meanwhile.
+func (k *Kin) Kill() error {
+	if err := k.signal(0); err != nil {
+		return err
+	}
+	later := StopKin(k.pid)
+	err := k.signal(syscall.SIGKILL)
+	for _, l := range later {
+		l.signal(syscall.SIGKILL)
+	}
+	return err
+}
