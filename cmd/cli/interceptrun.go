@@ -204,8 +204,8 @@ func (h *holding) command(ctx context.Context) error {
 }
 
 // within runs a bounded step.
-func within(ctx context.Context, patience time.Duration, step func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+func within(ctx context.Context, timeout time.Duration, step func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	return step(ctx)
 }

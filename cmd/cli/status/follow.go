@@ -3,6 +3,8 @@ package status
 import (
 	"context"
 	"time"
+
+	"github.com/devtun/devtun/pause"
 )
 
 const (
@@ -28,9 +30,7 @@ func (t *Tracker) Follow(ctx context.Context, tell func(Snapshot) error) {
 		case <-ctx.Done():
 			return
 		}
-		select { // many changes come together
-		case <-time.After(followPause):
-		case <-ctx.Done():
+		if pause.Sleep(ctx, followPause) != nil { // many changes come together
 			return
 		}
 	}
