@@ -41,6 +41,9 @@ var mains = map[string][]string{"cmd/devtun-agent": {"intercept"}}
 func TestImports(t *testing.T) {
 	checked := make(map[string]bool)
 	for file, imports := range sources(t) {
+		for _, imported := range imports {
+			require.False(t, strings.HasPrefix(imported, module+"e2e"), "%s imports %s, of the tests' module", file, imported)
+		}
 		part, _, _ := strings.Cut(file, "/")
 		allowed, ruled := mayImport[part]
 		if !ruled {
@@ -56,8 +59,10 @@ func TestImports(t *testing.T) {
 				continue
 			}
 			of, _, _ := strings.Cut(local, "/")
-			require.True(t, of == part || slices.Contains(allowed, of) || slices.Contains(tools, of), "%s imports %s", file, imported)
-			require.False(t, part == "cmd" && local == "tunnel/tunneltest" && !strings.HasSuffix(file, "_test.go"), "%s imports %s", file, imported)
+			require.True(t, of == part || slices.Contains(allowed, of) || slices.Contains(tools, of),
+				"%s imports %s", file, imported)
+			require.False(t, part == "cmd" && local == "tunnel/tunneltest" && !strings.HasSuffix(file, "_test.go"),
+				"%s imports %s", file, imported)
 		}
 	}
 	for _, part := range []string{"disk", "proc", "statedir", "tunnel", "dns", "intercept", "cmd", "examples"} {
@@ -93,7 +98,8 @@ func TestImportsInDNSRunDown(t *testing.T) {
 		}
 		checked[path.Dir(file)] = true
 		for _, imported := range imports {
-			if local, ours := strings.CutPrefix(imported, module); ours && (local == "dns" || strings.HasPrefix(local, "dns/")) {
+			local, ours := strings.CutPrefix(imported, module)
+			if ours && (local == "dns" || strings.HasPrefix(local, "dns/")) {
 				require.Contains(t, inDNS[path.Dir(file)], local, "%s imports %s", file, imported)
 			}
 		}

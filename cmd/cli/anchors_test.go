@@ -11,6 +11,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/devtun/devtun/cmd/cli/output"
+	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/intercept/plan"
 	"github.com/devtun/devtun/intercept/target"
 )
@@ -35,23 +37,24 @@ func types(t *testing.T, lines string) (all []string) {
 
 // play has a printer tell a whole session: a forward's, or an intercept's with its
 // forwards.
-func play(output string, intercepts bool) (out, complaint string) {
+func play(format string, intercepts bool) (out, complaint string) {
 	var stdout, stderr bytes.Buffer
-	streams := Streams{Out: &stdout, Err: &stderr}
-	printer := newPrinter(streams, output, false)
+	streams := output.Streams{Out: &stdout, Err: &stderr}
+	printer := forwardPrinter(streams, format, false)
 	printer.part = intercepts
-	printer.starting("it")
+	printer.out.Write(output.Starting{Command: "it", Version: output.Version})
 	for _, event := range scene[:6] {
 		printer.tell(event)
 	}
 	if intercepts {
-		printing := &interceptPrinter{printer: printer, target: &target.Target{Workload: &target.Workload{}}}
-		printing.progress("waiting")
-		printing.standing(plan.Divert, time.Second)
+		events := &interceptEvents{audience: audience{out: printer.out}, target: &target.Target{Workload: &target.Workload{}}}
+		events.progress("waiting")
+		events.standing(plan.Divert, time.Second)
+		events.ready(time.Second)
 	}
 	err := errors.New("it broke")
-	printer.end(err)
-	streams.fail(diagnose(err))
+	printer.out.Write(endOf(err))
+	problem.Of(err).Print(streams.Err)
 	return stdout.String(), stderr.String()
 }
 
@@ -75,7 +78,7 @@ func TestEventsOfReadiness(t *testing.T) {
 }
 
 func TestPlainIsAsInAPipe(t *testing.T) {
-	terminal := Streams{Terminal: true, Colour: true}
-	require.Equal(t, Streams{}, terminal.plainly(true))
-	require.Equal(t, terminal, terminal.plainly(false))
+	terminal := output.Streams{Terminal: true, Colour: true}
+	require.Equal(t, output.Streams{}, terminal.Plain(true))
+	require.Equal(t, terminal, terminal.Plain(false))
 }

@@ -16,7 +16,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/devtun/devtun/cmd/cli/session"
+	"github.com/devtun/devtun/cmd/cli/forwards"
+	"github.com/devtun/devtun/cmd/cli/output"
+	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/intercept"
 	"github.com/devtun/devtun/intercept/plan"
 	"github.com/devtun/devtun/intercept/target"
@@ -75,39 +77,40 @@ func documentedTypes(t *testing.T, name string) map[string]map[string]field {
 func printedEvents(t *testing.T) (events []map[string]any) {
 	t.Helper()
 	var out bytes.Buffer
-	forwards := newPrinter(Streams{Out: &out}, "json", true)
-	forwards.starting("forward")
+	printer := forwardPrinter(output.Streams{Out: &out}, "json", true)
+	printer.out.Write(output.Starting{Command: "forward", Version: output.Version})
 	for _, event := range scene {
-		forwards.tell(event)
+		printer.tell(event)
 	}
-	forwards.end(nil)
-	newPrinter(Streams{Out: &out}, "json", true).end(&Problem{Err: errors.New("x"), Hint: "y", Code: ExitMachine})
+	printer.out.Write(endOf(nil))
+	forwardPrinter(output.Streams{Out: &out}, "json", true).out.Write(endOf(&problem.Problem{Err: errors.New("x"), Hint: "y", Code: problem.ExitMachine}))
 
-	p := &interceptPrinter{
-		printer: newPrinter(Streams{Out: &out}, "json", true),
+	beside := forwardPrinter(output.Streams{Out: &out}, "json", true)
+	beside.part = true
+	p := &interceptEvents{
+		audience: audience{out: beside.out, verbose: true},
 		target: &target.Target{Namespace: "demo", Workload: &target.Workload{Object: plan.Object{Kind: "Deployment", Name: "web"}},
 			Ports: []target.Port{{Service: "web", Number: 80, Target: 8080}}},
 		locals: []intercept.Local{{Port: 8080, Address: "localhost:8080"}},
-		routes: make(map[int]string),
 	}
-	p.part = true
-	p.tell(session.Event{Ready: &session.ReadyEvent{Services: 1, Ports: 1, Took: time.Second}})
+	beside.tell(forwards.Event{Ready: &forwards.ReadyEvent{Services: 1, Ports: 1, Took: time.Second}})
 	p.note("x", "y")
 	p.progress("x")
 	p.standing(plan.Divert, time.Second)
+	p.ready(time.Second)
 	for _, event := range []intercept.Event{
 		{Progress: &intercept.ProgressEvent{Message: "x"}},
 		{Traffic: &intercept.TrafficEvent{Port: 8080, To: wire.ToOrigin, Why: "x"}},
 		{Local: &intercept.LocalEvent{Port: 8080, Address: "localhost:8080", Open: true}},
 		{Link: &intercept.LinkEvent{Pod: "x", State: intercept.Silent}},
 		{Change: &intercept.ChangeEvent{What: intercept.Deleted}},
-		{Trouble: &intercept.TroubleEvent{Message: "x"}},
+		{WatchError: &intercept.WatchErrorEvent{Message: "x"}},
 		{Connection: &intercept.ConnectionEvent{Pod: "x", Port: 8080, Client: "10.0.0.1:1", Traffic: tunnel.Traffic{Sent: 1}, Duration: time.Second, Reason: "x", Err: errors.New("y")}},
 	} {
 		p.event(event)
 	}
 	object := plan.Object{Kind: "Service", Name: "web"}
-	p.restored(&plan.Report{Plan: &plan.Plan{Name: "web", Namespace: "demo"}, Conflicts: []plan.Conflict{{Object: object, Field: "/spec/selector", Expected: json.RawMessage(`{"a":"b"}`), Found: json.RawMessage(`null`)}}})
+	tellRestored(p.out, &plan.Report{Plan: &plan.Plan{Name: "web", Namespace: "demo"}, Conflicts: []plan.Conflict{{Object: object, Field: "/spec/selector", Expected: json.RawMessage(`{"a":"b"}`), Found: json.RawMessage(`null`)}}})
 	for line := range strings.Lines(out.String()) {
 		event := make(map[string]any)
 		require.NoError(t, json.Unmarshal([]byte(line), &event))
@@ -179,9 +182,9 @@ func requireObjects(t *testing.T, said field, value any) {
 
 // A type that this test does not have printed cannot pass unseen.
 func TestTheEventsPageHasEveryTypeInTheSource(t *testing.T) {
-	literal := regexp.MustCompile(`(?:"type"(?::|\].*=) |counted\()"([a-z]+)"`)
+	literal := regexp.MustCompile(`\) Type\(\) string +\{ return "([a-z]+)" \}`)
 	documented := documentedEvents(t)
-	files, err := filepath.Glob("*.go")
+	files, err := filepath.Glob("output/*.go")
 	require.NoError(t, err)
 	found := 0
 	for _, file := range files {
@@ -204,7 +207,7 @@ func TestTheEventsPageHasEveryValue(t *testing.T) {
 		event, field string
 		values       []string
 	}{
-		{"service", "state", []string{string(session.Ready), string(session.Waiting), string(session.Skipped), string(session.Failed), string(session.Gone)}},
+		{"service", "state", []string{string(forwards.Ready), string(forwards.Waiting), string(forwards.Skipped), string(forwards.Failed), string(forwards.Gone)}},
 		{"intercept", "mode", []string{string(plan.Divert), string(plan.Replace)}},
 		{"traffic", "to", []string{string(wire.ToDeveloper), string(wire.ToOrigin), string(wire.Held), string(intercept.Both), string(intercept.Nobody), string(intercept.Elsewhere)}},
 		{"agent", "state", []string{string(intercept.Connected), string(intercept.Silent), string(intercept.Disconnected)}},

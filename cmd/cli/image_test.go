@@ -2,12 +2,9 @@ package cli
 
 import (
 	"bytes"
-	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -17,12 +14,12 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/registry"
-	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/stretchr/testify/require"
 
+	"github.com/devtun/devtun/cmd/cli/output"
+	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/intercept/image"
 )
 
@@ -99,8 +96,8 @@ func guarded(handler http.Handler, login string) http.Handler {
 
 func TestAnImageIsNothingForATerminal(t *testing.T) {
 	var out, err bytes.Buffer
-	code := Main([]string{"image", "save", "-"}, Streams{Out: &out, Err: &err, Terminal: true})
-	require.EqualValues(t, ExitUsage, code)
+	code := Main([]string{"image", "save", "-"}, output.Streams{Out: &out, Err: &err, Terminal: true})
+	require.EqualValues(t, problem.ExitUsage, code)
 	require.Empty(t, out.String())
 	require.Regexp(t, "^devtun: error: an image is nothing for a terminal\nhint: .+\n$", err.String())
 }
@@ -112,46 +109,16 @@ func (full) Write([]byte) (int, error) { return 0, io.ErrClosedPipe }
 
 func TestAnImageThatNobodyReads(t *testing.T) {
 	var err bytes.Buffer
-	code := Main([]string{"image", "save", "-", "--platform", "linux/amd64"}, Streams{Out: full{}, Err: &err})
-	require.EqualValues(t, ExitFailure, code)
+	code := Main([]string{"image", "save", "-", "--platform", "linux/amd64"}, output.Streams{Out: full{}, Err: &err})
+	require.EqualValues(t, problem.ExitFailure, code)
 	require.Contains(t, err.String(), "devtun: error: write archive: ")
-}
-
-func TestDiagnosePush(t *testing.T) {
-	to, err := name.NewTag("registry.example/team/agent:v1")
-	require.NoError(t, err)
-	answer := func(status int) error { return &transport.Error{StatusCode: status} }
-	request := func(err error) error { return &url.Error{Op: "Get", URL: "https://registry.example/v2/", Err: err} }
-	for _, c := range []struct {
-		about, hint string
-		err         error
-	}{
-		{"no login", "log in as somebody who may push to team/agent: docker login registry.example", answer(http.StatusUnauthorized)},
-		{"no right", "log in as somebody who may push to team/agent: docker login registry.example", answer(http.StatusForbidden)},
-		{"no repository", "is registry.example a registry? Some want the repository team/agent to be made first", answer(http.StatusNotFound)},
-		{"too often", "wait, then push again", answer(http.StatusTooManyRequests)},
-		{"a failing registry", "the registry's own log", answer(http.StatusInternalServerError)},
-		{"a broken login", "log in anew: docker login registry.example", &image.LoginError{Registry: "registry.example", Err: errors.New("x")}},
-		{"no TLS", "add --insecure", request(image.ErrPlain)},
-		{"plain HTTP", "the registry has no TLS: add --insecure", request(errors.New("http: server gave HTTP response to HTTPS client"))},
-		{"a stranger's certificate", "have this machine trust the registry's certificate", request(errors.New("tls: failed to verify certificate: x509: unknown authority"))},
-		{"no such host", "is the registry's name right, registry.example,", request(&net.DNSError{Err: "no such host", Name: "registry.example", IsNotFound: true})},
-		{"nobody there", "is registry.example a registry, and the way there open (VPN)?", request(&net.OpError{Op: "dial", Err: errors.New("refused")})},
-		{"interrupted", "nothing keeps you from", context.Canceled},
-	} {
-		var problem *Problem
-		require.ErrorAs(t, diagnosePush(fmt.Errorf("push image: %w", c.err), to), &problem, c.about)
-		require.Equal(t, ExitFailure, problem.Code, c.about)
-		require.True(t, strings.HasPrefix(problem.Hint, c.hint), "%s: hint is %q", c.about, problem.Hint)
-		require.ErrorIs(t, problem, c.err, c.about)
-	}
 }
 
 func TestSaveWhereThereIsNoDirectory(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "nowhere", "agent.tar")
 	var out, err bytes.Buffer
-	code := Main([]string{"image", "save", file, "--platform", "linux/amd64"}, Streams{Out: &out, Err: &err})
-	require.EqualValues(t, ExitFailure, code, "not the code of a hosts file")
+	code := Main([]string{"image", "save", file, "--platform", "linux/amd64"}, output.Streams{Out: &out, Err: &err})
+	require.EqualValues(t, problem.ExitFailure, code, "not the code of a hosts file")
 	require.Contains(t, err.String(), "hint: give a file that you may write")
 	require.Empty(t, out.String())
 }

@@ -18,7 +18,12 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 
+	"github.com/devtun/devtun/cmd/cli/arguments"
+	"github.com/devtun/devtun/cmd/cli/kube"
+	"github.com/devtun/devtun/cmd/cli/output"
+	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/cmd/cli/project"
+	"github.com/devtun/devtun/cmd/cli/selection"
 )
 
 // schemaURL is where editors find the schema of a project file.
@@ -26,12 +31,12 @@ const schemaURL = "https://raw.githubusercontent.com/devtun/devtun/main/cmd/cli/
 
 // initOptions is what `devtun init` was asked to do.
 type initOptions struct {
-	kube  *kubeFlags
+	kube  *kube.Flags
 	file  string
 	force bool
 }
 
-func newInit(streams Streams) *cobra.Command {
+func newInit(streams output.Streams) *cobra.Command {
 	o := &initOptions{}
 	cmd := &cobra.Command{
 		Use:   "init",
@@ -41,50 +46,50 @@ workloads that could be intercepted as comments, to be taken in where they are w
 A file that is there already stays as it is, unless --force is given.`,
 		Example: `  devtun init
   devtun init --context dev -n demo -f dev/devtun.yaml`,
-		Args: noArgs,
+		Args: arguments.None,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return runInit(cmd.Context(), o, streams)
 		},
 	}
 	flags := cmd.Flags()
-	o.kube = newKubeFlags(flags)
+	o.kube = kube.NewFlags(flags)
 	flags.StringVarP(&o.file, "file", "f", project.Name, "the project file")
 	flags.BoolVar(&o.force, "force", false, "write over a file that is there")
-	(&forwardOptions{kube: o.kube}).completeFlags(cmd)
+	o.kube.CompleteFlags(cmd)
 	return cmd
 }
 
-func runInit(ctx context.Context, o *initOptions, streams Streams) error {
-	if len(o.kube.namespaces) > 1 {
-		return usage("give one, and add others to the file", "devtun init works in one --namespace")
+func runInit(ctx context.Context, o *initOptions, streams output.Streams) error {
+	if len(o.kube.Namespaces) > 1 {
+		return problem.Usage("give one, and add others to the file", "devtun init works in one --namespace")
 	}
 	if _, err := os.Lstat(o.file); err == nil && !o.force {
 		return o.exists()
 	}
-	cluster, err := o.kube.connect()
+	cluster, err := o.kube.Connect()
 	if err != nil {
 		return err
 	}
-	namespace := cluster.namespace
-	if len(o.kube.namespaces) == 1 {
-		namespace = o.kube.namespaces[0]
+	namespace := cluster.Namespace
+	if len(o.kube.Namespaces) == 1 {
+		namespace = o.kube.Namespaces[0]
 	}
-	if !label(namespace) {
-		return usage("'kubectl get namespaces' lists those there are", "%q is not a namespace", namespace)
+	if !selection.IsLabel(namespace) {
+		return problem.Usage("'kubectl get namespaces' lists those there are", "%q is not a namespace", namespace)
 	}
-	if err := cluster.logIn(ctx); err != nil {
+	if err := cluster.LogIn(ctx); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, apiTimeout)
+	ctx, cancel := context.WithTimeout(ctx, kube.Timeout)
 	defer cancel()
-	if err := checkNamespace(ctx, cluster, namespace); err != nil {
+	if err := cluster.CheckNamespace(ctx, namespace); err != nil {
 		return err
 	}
-	list, err := cluster.client.CoreV1().Services(namespace).List(ctx, metav1.ListOptions{})
+	list, err := cluster.Client.CoreV1().Services(namespace).List(ctx, metav1.ListOptions{})
 	if err != nil {
 		return err
 	}
-	workloads, err := cluster.interceptable(ctx, namespace, list.Items)
+	workloads, err := interceptable(ctx, cluster, namespace, list.Items)
 	if err != nil {
 		return err
 	}
@@ -94,16 +99,16 @@ func runInit(ctx context.Context, o *initOptions, streams Streams) error {
 			return err
 		}
 	}
-	first := firstProject{context: cluster.context, kubeconfig: kubeconfig, namespace: namespace, services: list.Items, workloads: workloads}
+	first := firstProject{context: cluster.Context, kubeconfig: kubeconfig, namespace: namespace, services: list.Items, workloads: workloads}
 	if err := o.write(first.text()); err != nil {
 		return err
 	}
-	fmt.Fprintf(streams.Out, "wrote %s: %s, %s\n", o.file, count(len(list.Items), "service"), count(len(workloads), "workload"))
+	fmt.Fprintf(streams.Out, "wrote %s: %s, %s\n", o.file, output.Count(len(list.Items), "service"), output.Count(len(workloads), "workload"))
 	return nil
 }
 
 func (o *initOptions) exists() error {
-	return usage("edit it, or add --force to write over it", "there is a project file already: %s", o.file)
+	return problem.Usage("edit it, or add --force to write over it", "there is a project file already: %s", o.file)
 }
 
 // write writes the file. Without --force nothing that is there is touched, even if it
@@ -122,7 +127,7 @@ func (o *initOptions) write(text string) error {
 		err = errors.Join(err, file.Close())
 	}
 	if err != nil {
-		return &Problem{Err: fmt.Errorf("write project file: %w", err), Code: ExitMachine, Hint: "name a file that you may write with -f"}
+		return &problem.Problem{Err: fmt.Errorf("write project file: %w", err), Code: problem.ExitMachine, Hint: "name a file that you may write with -f"}
 	}
 	return nil
 }
@@ -135,7 +140,7 @@ type workload struct {
 
 // interceptable lists the workloads behind services, in order. Who may not list any
 // has none.
-func (c *cluster) interceptable(ctx context.Context, namespace string, services []corev1.Service) (all []workload, err error) {
+func interceptable(ctx context.Context, cluster *kube.Cluster, namespace string, services []corev1.Service) (all []workload, err error) {
 	add := func(kind, name string, pods map[string]string) {
 		w := workload{kind: kind, name: name}
 		for _, service := range services {
@@ -152,12 +157,12 @@ func (c *cluster) interceptable(ctx context.Context, namespace string, services 
 			all = append(all, w)
 		}
 	}
-	deployments, err := c.client.AppsV1().Deployments(namespace).List(ctx, metav1.ListOptions{})
+	deployments, err := cluster.Client.AppsV1().Deployments(namespace).List(ctx, metav1.ListOptions{})
 	if err == nil {
 		for _, d := range deployments.Items {
 			add("deploy", d.Name, d.Spec.Template.Labels)
 		}
-		sets, serr := c.client.AppsV1().StatefulSets(namespace).List(ctx, metav1.ListOptions{})
+		sets, serr := cluster.Client.AppsV1().StatefulSets(namespace).List(ctx, metav1.ListOptions{})
 		if err = serr; err == nil {
 			for _, s := range sets.Items {
 				add("sts", s.Name, s.Spec.Template.Labels)

@@ -8,7 +8,10 @@ import (
 	"sync"
 	"time"
 
+	"github.com/devtun/devtun/cmd/cli/ending"
+	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/intercept"
+	"github.com/devtun/devtun/pause"
 )
 
 // slowRestore is after how long it is said that the undo waits, and for what.
@@ -26,16 +29,16 @@ type drains interface {
 // serves. It waits no longer than drainTimeout, nor beyond another Ctrl-C; what has not
 // ended by then is cut.
 func (i *intercepting) drain(ctx context.Context, agents drains, draining *sync.WaitGroup) {
-	asked, stop := signal.NotifyContext(ctx, endings()...)
+	asked, stop := signal.NotifyContext(ctx, ending.Signals()...)
 	said := "the traffic goes to the origin again"
 	if open := agents.Summary().Open; open > 0 {
-		said += fmt.Sprintf("; waiting up to %v for %s under way%s", drainTimeout, count(open, "connection"), i.byHand(": Ctrl-C cuts them off"))
+		said += fmt.Sprintf("; waiting up to %v for %s under way%s", drainTimeout, output.Count(open, "connection"), i.byHand(": Ctrl-C cuts them off"))
 	}
 	i.progress("%s", said)
 	draining.Go(func() {
 		defer stop()
 		err := within(asked, drainTimeout, agents.Drain)
-		switch open := count(agents.Summary().Open, "connection"); {
+		switch open := output.Count(agents.Summary().Open, "connection"); {
 		case errors.Is(err, context.DeadlineExceeded):
 			i.progress("cutting off %s after %v", open, drainTimeout)
 		case err != nil && ctx.Err() == nil:
@@ -47,7 +50,7 @@ func (i *intercepting) drain(ctx context.Context, agents drains, draining *sync.
 // byHand is what a Ctrl-C does, for who can press it: not for a session in the
 // background.
 func (i *intercepting) byHand(text string) string {
-	if i.printer.held && !i.printer.streams.Terminal {
+	if i.events.unattended {
 		return ""
 	}
 	return text
@@ -62,14 +65,10 @@ func (i *intercepting) patiently(ctx context.Context, slow time.Duration, undo f
 	defer naming.Wait()
 	defer end(nil)
 	naming.Go(func() {
-		late := time.NewTimer(slow)
-		defer late.Stop()
-		select {
-		case <-late.C:
-		case <-ctx.Done():
+		if pause.Sleep(ctx, slow) != nil {
 			return
 		}
-		asked, stop := signal.NotifyContext(ctx, endings()...)
+		asked, stop := signal.NotifyContext(ctx, ending.Signals()...)
 		defer stop()
 		i.progress("waiting up to %v for the API server, to restore %s%s", restoreTimeout-slow, i.plan.Workload,
 			i.byHand(fmt.Sprintf(": Ctrl-C gives up, and 'devtun restore %s -n %s' does it later", i.plan.Name, i.plan.Namespace)))

@@ -11,6 +11,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/devtun/devtun/cmd/cli/kube"
+	"github.com/devtun/devtun/cmd/cli/selection"
 	"github.com/devtun/devtun/intercept"
 	"github.com/devtun/devtun/intercept/plan"
 	"github.com/devtun/devtun/intercept/target"
@@ -20,63 +22,61 @@ import (
 // intercepting is an intercept from its plan to its end.
 type intercepting struct {
 	options *interceptOptions
-	printer *interceptPrinter
-	cluster *cluster
+	events  *interceptEvents
+	cluster *kube.Cluster
 	found   *target.Target
 	plan    *plan.Plan
 	client  *plan.Client
 	locals  []intercept.Local
-	view    *view  // nil: none
 	stands  func() // is called when the traffic comes
 	ends    func() // unless nil, before it is sent back
 }
 
 // plan finds what is to be intercepted, and computes what that takes. It changes
 // nothing.
-func (o *interceptOptions) plan(ctx context.Context, printer *printer) (*intercepting, error) {
-	cluster, err := o.kube.connect()
+func (o *interceptOptions) plan(ctx context.Context, told audience) (*intercepting, error) {
+	cluster, err := o.kube.Connect()
 	if err != nil {
 		return nil, err
 	}
 	if err := o.findHost(ctx); err != nil {
 		return nil, err
 	}
-	selected, err := selectServices(o.services, cluster.namespace)
+	selected, err := selection.New(o.services, cluster.Namespace)
 	if err != nil {
 		return nil, err
 	}
-	printer.of(selected.namespace)
-	if err := cluster.logIn(ctx); err != nil {
+	if err := cluster.LogIn(ctx); err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, apiTimeout)
+	ctx, cancel := context.WithTimeout(ctx, kube.Timeout)
 	defer cancel()
-	if err := checkNamespace(ctx, cluster, selected.namespace); err != nil {
+	if err := cluster.CheckNamespace(ctx, selected.Namespace); err != nil {
 		return nil, err
 	}
-	if err := o.checkReading(ctx, cluster, selected.namespace); err != nil {
+	if err := o.checkReading(ctx, cluster, selected.Namespace); err != nil {
 		return nil, err
 	}
 	i := &intercepting{options: o, cluster: cluster}
-	if i.client, err = cluster.planClient(); err != nil {
+	if i.client, err = cluster.PlanClient(); err != nil {
 		return nil, err
 	}
-	if i.found, err = target.Resolve(ctx, cluster.client, selected.namespace, o.name); err != nil {
-		return nil, cluster.elsewhere(ctx, err)
+	if i.found, err = target.Resolve(ctx, cluster.Client, selected.Namespace, o.name); err != nil {
+		return nil, cluster.Elsewhere(ctx, err)
 	}
 	if i.locals, err = o.locals(i.found); err != nil {
 		return nil, err
 	}
-	circumstances, err := i.found.Look(ctx, cluster.client, o.mode(), target.Move(o.move))
+	circumstances, err := i.found.Look(ctx, cluster.Client, o.mode(), target.Move(o.move))
 	if err != nil {
 		return nil, err
 	}
-	i.printer = &interceptPrinter{printer: printer, target: i.found, locals: i.locals, routes: make(map[int]string)}
+	i.events = &interceptEvents{audience: told, target: i.found, locals: i.locals}
 	for _, note := range circumstances.Notes {
-		i.printer.note(note.Text, note.Hint)
+		i.events.note(note.Text, note.Hint)
 	}
 	if note, some := i.found.Unbrought(o.container); some && o.files != "" {
-		i.printer.note(note.Text, note.Hint)
+		i.events.note(note.Text, note.Hint)
 	}
 	return i, i.compute(ctx, circumstances)
 }
@@ -99,7 +99,7 @@ func (i *intercepting) compute(ctx context.Context, circumstances *target.Circum
 	told := make(map[string]bool)
 	for _, right := range lost {
 		if !told[right.Without] {
-			i.printer.note(fmt.Sprintf("without the right to %s: %s", right, right.Without), fmt.Sprintf("'devtun rbac %s' prints the Role that has it", i.options.feature()))
+			i.events.note(fmt.Sprintf("without the right to %s: %s", right, right.Without), fmt.Sprintf("'devtun rbac %s' prints the Role that has it", i.options.feature()))
 		}
 		told[right.Without] = true
 		if grantsRestore(right) && !options.NoRestore {

@@ -10,14 +10,17 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/devtun/devtun/cmd/cli/arguments"
 	"github.com/devtun/devtun/cmd/cli/background"
+	"github.com/devtun/devtun/cmd/cli/output"
+	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/cmd/cli/project"
 )
 
 // oneSession takes at most one argument, the name of a session.
 func oneSession(_ *cobra.Command, args []string) error {
 	if len(args) > 1 {
-		return usage("name one session, or none", "%d names were given", len(args))
+		return problem.Usage("name one session, or none", "%d names were given", len(args))
 	}
 	return nil
 }
@@ -29,7 +32,7 @@ func completeSessions(_ *cobra.Command, args []string, typed string) ([]string, 
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
 	running, _ := directory.Running()
-	return without(running, nil, typed), cobra.ShellCompDirectiveNoFileComp
+	return arguments.Matching(running, nil, typed), cobra.ShellCompDirectiveNoFileComp
 }
 
 // chooseSession finds the session that is meant: the one named, or else that of the
@@ -52,7 +55,7 @@ func chooseSession(all []string, args []string) (string, error) {
 	case 1:
 		return all[0], nil
 	}
-	return "", usage("name one of "+strings.Join(all, ", "), "there are %d sessions", len(all))
+	return "", problem.Usage("name one of "+strings.Join(all, ", "), "there are %d sessions", len(all))
 }
 
 // sessionHere is the name of the session of the project file in this folder, whether
@@ -70,7 +73,7 @@ func sessionHere() string {
 // noSession is that no session runs, or none of that name.
 func noSession(name string, all []string) error {
 	hint := "'devtun up' starts one"
-	if near := near(name, all); name != "" && near != "" {
+	if near := problem.Near(name, all); name != "" && near != "" {
 		hint = fmt.Sprintf("did you mean %s?", near)
 	} else if len(all) > 0 {
 		hint = "there are " + strings.Join(all, ", ")
@@ -79,7 +82,7 @@ func noSession(name string, all []string) error {
 	if name != "" {
 		text = fmt.Sprintf("no session %q runs", name)
 	}
-	return &Problem{Err: fmt.Errorf("%s", text), Code: ExitNoSession, Hint: hint}
+	return &problem.Problem{Err: fmt.Errorf("%s", text), Code: problem.ExitNoSession, Hint: hint}
 }
 
 // given is the name that was typed, if any.
@@ -88,7 +91,7 @@ func given(args []string) string {
 }
 
 // newDown is `devtun down`.
-func newDown(streams Streams) *cobra.Command {
+func newDown(streams output.Streams) *cobra.Command {
 	var all bool
 	cmd := &cobra.Command{
 		Use:   "down [NAME | --all]",
@@ -105,7 +108,7 @@ runs behind -- is ended with it. It has to be named, or meant by --all.`,
   devtun down --all`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if all && len(args) > 0 {
-				return usage("leave one of them out", "a name and --all exclude each other")
+				return problem.Usage("leave one of them out", "a name and --all exclude each other")
 			}
 			return oneSession(cmd, args)
 		},
@@ -119,7 +122,7 @@ runs behind -- is ended with it. It has to be named, or meant by --all.`,
 	return cmd
 }
 
-func runDown(ctx context.Context, args []string, all bool, streams Streams) error {
+func runDown(ctx context.Context, args []string, all bool, streams output.Streams) error {
 	directory, err := background.Default()
 	if err != nil {
 		return err
@@ -164,25 +167,25 @@ func noneRuns(running []string) string {
 }
 
 // endSession ends a session and waits until everything has been put back.
-func endSession(ctx context.Context, directory background.Directory, name string, streams Streams) error {
+func endSession(ctx context.Context, directory background.Directory, name string, streams output.Streams) error {
 	fmt.Fprintf(streams.Err, "ending session %s\n", name)
-	ctx, cancel := context.WithTimeoutCause(ctx, backTimeout, &Problem{
+	ctx, cancel := context.WithTimeoutCause(ctx, backTimeout, &problem.Problem{
 		Err:  fmt.Errorf("session %s has not put everything back within %v", name, backTimeout),
-		Hint: "'devtun logs " + name + "' tells what it waits for", Code: ExitFailure,
+		Hint: "'devtun logs " + name + "' tells what it waits for", Code: problem.ExitFailure,
 	})
 	defer cancel()
 	client := directory.Client(name)
 	if _, err := client.Await(ctx, directory); err != nil {
 		return err
 	}
-	outcome, err := client.Down(ctx, streams.word)
+	outcome, err := client.Down(ctx, printWord(streams))
 	if err != nil {
 		return err
 	}
 	if err := gone(ctx, directory, name); err != nil {
 		return err
 	}
-	if err := outcomeError(outcome); err != nil {
+	if err := problem.FromOutcome(outcome); err != nil {
 		return err
 	}
 	fmt.Fprintf(streams.Out, "ended: session %s\n", name)

@@ -14,6 +14,7 @@ import (
 	"github.com/devtun/devtun/cmd/cli/background"
 	"github.com/devtun/devtun/cmd/cli/status"
 	"github.com/devtun/devtun/intercept"
+	"github.com/devtun/devtun/pause"
 )
 
 // A forward keeps a local process from its port: the kernel lets nobody listen on all
@@ -124,7 +125,7 @@ func (h *holding) tellPorts(ctx context.Context) told {
 			text = fmt.Sprintf("%s listens on %s already, and is not COMMAND: the cluster's requests go there as long as it does", name, shown(l.Address))
 			hint = "stop it, or have COMMAND listen on another port with --port LOCAL:PORT"
 		}
-		h.printer.note(text, hint)
+		h.events.note(text, hint)
 	}
 	return told
 }
@@ -136,11 +137,11 @@ func (h *holding) tellShared(told told, others ...status.Snapshot) {
 		hint := "" // once, behind the last
 		if i == len(texts)-1 {
 			hint = sharedHint
-			if h.printer.held {
+			if h.events.inSession {
 				hint = sharedHintHeld
 			}
 		}
-		h.printer.note(text, hint)
+		h.events.note(text, hint)
 	}
 }
 
@@ -154,9 +155,7 @@ func (h *holding) watchPorts(ctx context.Context, told told) {
 		case <-ctx.Done():
 			return
 		}
-		select { // many changes come together
-		case <-time.After(sharedEvery):
-		case <-ctx.Done():
+		if pause.Sleep(ctx, sharedEvery) != nil { // many changes come together
 			return
 		}
 	}

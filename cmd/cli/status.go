@@ -15,11 +15,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/devtun/devtun/cmd/cli/background"
+	"github.com/devtun/devtun/cmd/cli/ending"
 	"github.com/devtun/devtun/cmd/cli/live"
+	"github.com/devtun/devtun/cmd/cli/output"
+	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/cmd/cli/status"
 )
 
-func newStatus(streams Streams) *cobra.Command {
+func newStatus(streams output.Streams) *cobra.Command {
 	var output string
 	var watch bool
 	cmd := &cobra.Command{
@@ -38,7 +41,7 @@ The exit code is 11 if no session runs.`,
 		Args: oneSession,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if output != "" && output != "json" {
-				return usage("the only other output is json", "unknown --output %q", output)
+				return problem.Usage("the only other output is json", "unknown --output %q", output)
 			}
 			return runStatus(cmd.Context(), args, output, watch, streams)
 		},
@@ -50,7 +53,7 @@ The exit code is 11 if no session runs.`,
 	return cmd
 }
 
-func runStatus(ctx context.Context, args []string, output string, watch bool, streams Streams) error {
+func runStatus(ctx context.Context, args []string, format string, watch bool, streams output.Streams) error {
 	directory, err := background.Default()
 	if err != nil {
 		return err
@@ -69,10 +72,10 @@ func runStatus(ctx context.Context, args []string, output string, watch bool, st
 	if len(names) == 0 {
 		return noSession("", nil)
 	}
-	if watch && output == "" && len(names) == 1 && live.Possible(streams.In, underlying(streams.Out), streams.Env) {
+	if watch && format == "" && len(names) == 1 && live.Possible(streams.In, output.Underlying(streams.Out), streams.Env) {
 		return viewSession(ctx, directory, names[0], streams)
 	}
-	shower := &shower{out: streams.Out, json: output == "json", last: make(map[string]string)}
+	shower := &shower{out: streams.Out, json: format == "json", last: make(map[string]string)}
 	if watch {
 		return shower.watch(ctx, directory, names)
 	}
@@ -97,7 +100,7 @@ func runStatus(ctx context.Context, args []string, output string, watch bool, st
 }
 
 // viewSession shows a session in the terminal until it ends, or the user leaves.
-func viewSession(ctx context.Context, directory background.Directory, name string, streams Streams) error {
+func viewSession(ctx context.Context, directory background.Directory, name string, streams output.Streams) error {
 	ctx, cancel := context.WithCancel(ctx)
 	client := directory.Client(name)
 	if _, err := client.Await(ctx, directory); err != nil {
@@ -132,7 +135,7 @@ func viewSession(ctx context.Context, directory background.Directory, name strin
 				return status.Snapshot{}, context.Cause(ctx)
 			}
 		},
-		In: streams.In, Out: underlying(streams.Out), Env: streams.Env, Colour: streams.Colour,
+		In: streams.In, Out: output.Underlying(streams.Out), Env: streams.Env, Colour: streams.Colour,
 	})
 	if errors.Is(err, io.EOF) {
 		fmt.Fprintf(streams.Out, "session %s has ended\n", name)
@@ -166,7 +169,7 @@ func (w *shower) watch(ctx context.Context, directory background.Directory, name
 		})
 	}
 	watching.Wait()
-	return unlessEnded(ctx, errors.Join(errs...))
+	return ending.UnlessEnded(ctx, errors.Join(errs...))
 }
 
 // show prints a snapshot, unless that would repeat what was printed last.

@@ -10,7 +10,13 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/devtun/devtun/cmd/cli/arguments"
 	"github.com/devtun/devtun/cmd/cli/background"
+	"github.com/devtun/devtun/cmd/cli/ending"
+	"github.com/devtun/devtun/cmd/cli/kube"
+	"github.com/devtun/devtun/cmd/cli/machine"
+	"github.com/devtun/devtun/cmd/cli/output"
+	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/cmd/cli/project"
 	"github.com/devtun/devtun/dns/helper"
 )
@@ -37,10 +43,10 @@ type upOptions struct {
 	parent  int // 0: none
 	verbose bool
 	plain   bool
-	kube    *kubeFlags // what is given of them goes over what the file says
+	kube    *kube.Flags // what is given of them goes over what the file says
 }
 
-func newUp(streams Streams, start helper.Start) *cobra.Command {
+func newUp(streams output.Streams, start helper.Start) *cobra.Command {
 	o := &upOptions{}
 	cmd := &cobra.Command{
 		Use:   "up",
@@ -101,11 +107,11 @@ what has failed. A project file, with all there is:
 
   # end with the IDE that has started it
   devtun up --detach --ppid $PPID`,
-		Args: noArgs,
+		Args: arguments.None,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return runUp(cmd.Context(), o, streams, start)
 		},
-		Annotations: changesMachine(),
+		Annotations: map[string]string{machine.Changes: ""},
 	}
 	flags := cmd.Flags()
 	flags.StringVarP(&o.file, "file", "f", project.Name, "the project file")
@@ -117,15 +123,15 @@ what has failed. A project file, with all there is:
 	flags.BoolVarP(&o.verbose, "verbose", "v", false, "tell of each connection: pod, bytes, duration, why it ended")
 	addPlainFlag(flags, &o.plain)
 	kubectls := pflag.NewFlagSet("", pflag.ContinueOnError)
-	o.kube = newKubeFlags(kubectls)
+	o.kube = kube.NewFlags(kubectls)
 	for _, name := range []string{"kubeconfig", "context", "namespace"} {
 		flags.AddFlag(kubectls.Lookup(name))
 	}
-	(&forwardOptions{kube: o.kube}).completeFlags(cmd)
+	o.kube.CompleteFlags(cmd)
 	return cmd
 }
 
-func runUp(ctx context.Context, o *upOptions, streams Streams, start helper.Start) error {
+func runUp(ctx context.Context, o *upOptions, streams output.Streams, start helper.Start) error {
 	if child := inheritedChild(); child != nil {
 		return child.run(ctx, start)
 	}
@@ -142,14 +148,14 @@ func runUp(ctx context.Context, o *upOptions, streams Streams, start helper.Star
 		return err
 	}
 	if o.detach && !canDetach {
-		return usage("leave --detach out", "sessions in the background are not for this system")
+		return problem.Usage("leave --detach out", "sessions in the background are not for this system")
 	}
 	directory, err := background.Default()
 	if err != nil {
 		return err
 	}
-	u := &upping{upOptions: o, name: name, order: order, directory: directory, streams: streams.plainly(o.plain), began: time.Now()}
-	newPrinter(streams, "", false).starting("up")
+	u := &upping{upOptions: o, name: name, order: order, directory: directory, streams: streams.Plain(o.plain), began: time.Now()}
+	openWriter(streams, "", false).Write(output.Starting{Command: "up"})
 	return u.run(ctx, start)
 }
 
@@ -159,7 +165,7 @@ type upping struct {
 	name      string
 	order     background.Order
 	directory background.Directory
-	streams   Streams
+	streams   output.Streams
 	began     time.Time
 }
 
@@ -187,9 +193,9 @@ func (u *upping) runOnce(ctx context.Context, start helper.Start) error {
 
 // waiting bounds ctx by --wait.
 func (u *upping) waiting(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeoutCause(ctx, u.wait, &Problem{
+	return context.WithTimeoutCause(ctx, u.wait, &problem.Problem{
 		Err:  fmt.Errorf("not everything was ready within %v", u.wait),
-		Hint: "allow more with --wait; 'devtun logs' has the log of a session that goes on", Code: ExitFailure,
+		Hint: "allow more with --wait; 'devtun logs' has the log of a session that goes on", Code: problem.ExitFailure,
 	})
 }
 
@@ -203,7 +209,7 @@ func (u *upping) applyToStanding(ctx context.Context) error {
 		return err
 	}
 	if stands.File != "" && stands.File != u.order.File {
-		return &Problem{Err: fmt.Errorf("a session %q runs already, of %s", u.name, stands.File), Code: ExitInUse,
+		return &problem.Problem{Err: fmt.Errorf("a session %q runs already, of %s", u.name, stands.File), Code: problem.ExitInUse,
 			Hint: fmt.Sprintf("give this one another name with --name, or end that one: devtun down %s", u.name)}
 	}
 	if err := u.apply(ctx, client); err != nil {
@@ -215,25 +221,27 @@ func (u *upping) applyToStanding(ctx context.Context) error {
 
 // apply has a session carry the order out, and passes on what it says.
 func (u *upping) apply(ctx context.Context, client *background.Client) error {
-	outcome, err := client.Apply(ctx, u.order, u.streams.word)
+	outcome, err := client.Apply(ctx, u.order, printWord(u.streams))
 	if err != nil {
 		return err
 	}
-	return outcomeError(outcome)
+	return problem.FromOutcome(outcome)
 }
 
-// word prints what a session has said.
-func (s Streams) word(word background.Word) {
-	if word.Err != "" {
-		fmt.Fprintln(s.Err, word.Err)
-		return
+// printWord prints on streams what a session has said.
+func printWord(streams output.Streams) func(background.Word) {
+	return func(word background.Word) {
+		if word.Err != "" {
+			fmt.Fprintln(streams.Err, word.Err)
+			return
+		}
+		fmt.Fprintln(streams.Out, word.Out)
 	}
-	fmt.Fprintln(s.Out, word.Out)
 }
 
 // ready is the last word: all that was ordered stands.
 func (u *upping) ready(pid int) {
-	fmt.Fprintf(u.streams.Err, "devtun: ready in %s (session %s, pid %d)\n", brief(time.Since(u.began)), u.name, pid)
+	fmt.Fprintf(u.streams.Err, "devtun: ready in %s (session %s, pid %d)\n", output.Brief(time.Since(u.began)), u.name, pid)
 }
 
 // foreground holds the session in this process.
@@ -248,8 +256,8 @@ func (u *upping) foreground(ctx context.Context, start helper.Start) error {
 	waiting, cancel := u.waiting(ctx)
 	outcome := s.Apply(waiting, u.order, func(background.Word) {})
 	cancel()
-	if err := outcomeError(outcome); err != nil {
-		return errors.Join(unlessEnded(ctx, err), <-ended)
+	if err := problem.FromOutcome(outcome); err != nil {
+		return errors.Join(ending.UnlessEnded(ctx, err), <-ended)
 	}
 	u.ready(s.view.Snapshot().PID)
 	return <-ended

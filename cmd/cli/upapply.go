@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/devtun/devtun/cmd/cli/background"
+	"github.com/devtun/devtun/cmd/cli/kube"
 	"github.com/devtun/devtun/cmd/cli/project"
 	"github.com/devtun/devtun/cmd/cli/status"
 )
@@ -23,16 +24,16 @@ import (
 // something before, what fails keeps nothing else from being done.
 func (s *projectSession) apply(ctx context.Context, order background.Order) error {
 	p := order.Project
-	cluster, err := projectKube(p, order.Environment).connect()
+	cluster, err := projectKube(p, order.Environment).Connect()
 	if err != nil {
 		return err
 	}
-	if err := cluster.logIn(ctx); err != nil {
+	if err := cluster.LogIn(ctx); err != nil {
 		return err
 	}
 	target := identityOf(p, cluster)
 	s.view.From(order.File)
-	s.view.In(cluster.context, target.namespace)
+	s.view.In(cluster.Context, target.namespace)
 
 	before := s.holdings()
 	wanted, gone := s.compare(order, target)
@@ -127,10 +128,10 @@ type identity struct {
 	hold                                                                 time.Duration
 }
 
-func identityOf(p *project.Project, cluster *cluster) identity {
+func identityOf(p *project.Project, cluster *kube.Cluster) identity {
 	o := projectForward(p, nil)
 	return identity{
-		kubeconfig: p.Kubeconfig, context: cluster.context, server: cluster.config.Host, namespace: cmp.Or(p.Namespace, cluster.namespace),
+		kubeconfig: p.Kubeconfig, context: cluster.Context, server: cluster.Config.Host, namespace: cmp.Or(p.Namespace, cluster.Namespace),
 		domain: o.domain, transport: o.transport, hostsFile: o.hostsFile, hold: o.hold,
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/devtun/devtun/cmd/cli/background"
+	"github.com/devtun/devtun/cmd/cli/problem"
+	"github.com/devtun/devtun/cmd/cli/run/command"
 	"github.com/devtun/devtun/dns/helper"
 )
 
@@ -51,7 +53,7 @@ func (u *upping) startChild(ctx context.Context) error {
 		return nil
 	}
 	if ctx.Err() != nil {
-		err = &Problem{Err: errors.New("interrupted before everything was ready"), Code: ExitFailure, Hint: "everything was put back; run it again"}
+		err = &problem.Problem{Err: errors.New("interrupted before everything was ready"), Code: problem.ExitFailure, Hint: "everything was put back; run it again"}
 	}
 	select { // it has noticed, too
 	case <-child.ended:
@@ -79,7 +81,7 @@ func (u *upping) spawn(ctx context.Context) (*spawned, error) {
 	}
 	defer read.Close()
 	cmd := exec.Command(self, os.Args[1:]...)
-	cmd.Env = append(append(os.Environ(), childVariable+"="+u.name), u.streams.heir...)
+	cmd.Env = append(append(os.Environ(), childVariable+"="+u.name), u.streams.HelperEnv...)
 	cmd.Stderr = os.Stderr // for the user's credential plugins, until it leaves the terminal
 	cmd.ExtraFiles = []*os.File{write}
 	err = cmd.Start()
@@ -101,7 +103,7 @@ func (u *upping) spawn(ctx context.Context) (*spawned, error) {
 	if said.Busy {
 		return nil, &background.BusyError{Name: u.name}
 	}
-	return child, outcomeError(said.Outcome)
+	return child, problem.FromOutcome(said.Outcome)
 }
 
 // upChild is this process as such a child.
@@ -121,18 +123,18 @@ func inheritedChild() *upChild {
 func (c *upChild) run(ctx context.Context, start helper.Start) error {
 	pipe := os.NewFile(helloFile, "hello")
 	place, err := c.claim()
-	said := hello{Busy: errors.As(err, new(*background.BusyError)), Outcome: outcomeOf(err)}
+	said := hello{Busy: errors.As(err, new(*background.BusyError)), Outcome: problem.Outcome(err)}
 	if herr := json.NewEncoder(pipe).Encode(said); herr != nil && err == nil {
 		err = errors.Join(herr, place.Remove()) // nobody waits for it any more
 	}
 	pipe.Close()
 	if err != nil {
-		return &commandError{int(ExitFailure)}
+		return &command.ExitError{Code: int(problem.ExitFailure)}
 	}
 	s := newProjectSession(ctx, c.name, &sayings{log: place.Log}, start)
 	s.settled = func() error { return leaveTerminal(place.Log.Name()) }
 	if s.run(place) != nil {
-		return &commandError{int(ExitFailure)}
+		return &command.ExitError{Code: int(problem.ExitFailure)}
 	}
 	return nil
 }

@@ -9,7 +9,11 @@ import (
 	"slices"
 
 	"github.com/devtun/devtun/cmd/cli/background"
-	"github.com/devtun/devtun/cmd/cli/session"
+	"github.com/devtun/devtun/cmd/cli/forwards"
+	"github.com/devtun/devtun/cmd/cli/kube"
+	"github.com/devtun/devtun/cmd/cli/machine"
+	"github.com/devtun/devtun/cmd/cli/output"
+	"github.com/devtun/devtun/cmd/cli/selection"
 	"github.com/devtun/devtun/dns/helper"
 	"github.com/devtun/devtun/dns/hostsfile"
 	"github.com/devtun/devtun/tunnel/discovery"
@@ -33,7 +37,7 @@ func (m *heldMachine) close() error {
 // heldForwards are the forwards of the session.
 type heldForwards struct {
 	identity  identity
-	selected  *selection
+	selected  *selection.Selection
 	forwarder *forwarder
 	stop      context.CancelFunc
 	ready     chan struct{}
@@ -60,11 +64,11 @@ func (f *heldForwards) running() bool {
 }
 
 // forward has the project's services forwarded, but for those that are intercepted.
-func (s *projectSession) forward(ctx context.Context, order background.Order, cluster *cluster, target identity, fresh []*heldIntercept) error {
-	var selected *selection
+func (s *projectSession) forward(ctx context.Context, order background.Order, cluster *kube.Cluster, target identity, fresh []*heldIntercept) error {
+	var selected *selection.Selection
 	if !order.Project.NoForward {
 		var err error
-		locate := func(flags *selectFlags) error { return flags.locate(ctx, cluster) }
+		locate := func(flags *selection.Flags) error { return flags.Locate(ctx, cluster) }
 		if selected, err = selectProject(order.Project, target.namespace, s.intercepted(fresh), locate); err != nil {
 			return err
 		}
@@ -102,20 +106,19 @@ func (s *projectSession) intercepted(fresh []*heldIntercept) (keys []discovery.K
 	return keys
 }
 
-func (s *projectSession) beginForwards(ctx context.Context, order background.Order, cluster *cluster, target identity, selected *selection) error {
+func (s *projectSession) beginForwards(ctx context.Context, order background.Order, cluster *kube.Cluster, target identity, selected *selection.Selection) error {
 	if err := s.openMachine(ctx, target.hostsFile); err != nil {
 		return err
 	}
-	printer := newPrinter(s.say.streams(), "", order.Verbose)
-	printer.held = true
-	printer.of(target.namespace)
+	out := openWriter(s.say.streams(), "", order.Verbose)
 	f := &heldForwards{identity: target, selected: selected, ready: make(chan struct{}), over: make(chan struct{})}
-	tell := func(event session.Event) {
+	tell := func(event forwards.Event) {
 		s.view.Forward(event)
-		printer.tell(event)
+		tellForward(out, event, target.namespace, order.Verbose)
 		if event.Ready != nil {
+			out.Write(summary(event.Ready))
 			if event.Ready.Services == 0 && len(order.Project.Intercepts) == 0 {
-				printer.tell(session.Event{Warning: &session.WarningEvent{Message: selected.nothing()}})
+				out.Write(output.Warning{Message: selected.NoneForwarded()})
 			}
 			close(f.ready)
 		}
@@ -156,13 +159,13 @@ func (s *projectSession) openMachine(ctx context.Context, file string) error {
 	if err != nil {
 		return err
 	}
-	hosts, machine, err := openMachine(file, s.start)
+	hosts, opened, err := machine.Open(file, s.start)
 	if err != nil {
 		return err
 	}
-	if err := prepare(ctx, machine); err != nil {
-		return errors.Join(err, machine.Close())
+	if err := machine.Prepare(ctx, opened); err != nil {
+		return errors.Join(err, opened.Close())
 	}
-	s.machine = &heldMachine{file, hosts, machine}
+	s.machine = &heldMachine{file, hosts, opened}
 	return nil
 }

@@ -7,6 +7,8 @@ import (
 	"reflect"
 	"slices"
 
+	"github.com/devtun/devtun/cmd/cli/output"
+	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/cmd/cli/project"
 	"github.com/devtun/devtun/intercept"
 )
@@ -20,7 +22,7 @@ type heldIntercept struct {
 	options *interceptOptions
 
 	*intercepting
-	streams Streams
+	streams output.Streams
 	stop    context.CancelFunc
 	ready   chan struct{} // closed once the traffic comes
 	over    chan struct{} // closed when it has ended; err is set then
@@ -47,9 +49,9 @@ func (h *heldIntercept) plan(ctx context.Context, s *projectSession, verbose boo
 		return err
 	}
 	h.streams = s.say.streams()
-	printer := newPrinter(h.streams, "", verbose)
-	printer.held = true
-	h.intercepting, err = h.options.plan(ctx, printer)
+	h.intercepting, err = h.options.plan(ctx, audience{
+		out: openWriter(h.streams, "", verbose), verbose: verbose, inSession: true, unattended: !h.streams.Terminal,
+	})
 	return err
 }
 
@@ -58,11 +60,11 @@ func (h *heldIntercept) plan(ctx context.Context, s *projectSession, verbose boo
 func (h *heldIntercept) clash(others []*heldIntercept) error {
 	for _, other := range others {
 		if h.found.Namespace == other.found.Namespace && h.found.Workload.Object == other.found.Workload.Object {
-			return usage("list it once, with all its ports", "%s and %s are both of %s", other.wish.Workload, h.wish.Workload, h.found.Workload.Object)
+			return problem.Usage("list it once, with all its ports", "%s and %s are both of %s", other.wish.Workload, h.wish.Workload, h.found.Workload.Object)
 		}
 		for _, l := range h.locals {
 			if slices.ContainsFunc(other.locals, func(o intercept.Local) bool { return hereAs(o.Address) == hereAs(l.Address) }) {
-				return usage("give each its own local port: ports: [LOCAL:PORT]", "the processes for %s and %s are both to listen on %s", other.wish.Workload, h.wish.Workload, hereAs(l.Address))
+				return problem.Usage("give each its own local port: ports: [LOCAL:PORT]", "the processes for %s and %s are both to listen on %s", other.wish.Workload, h.wish.Workload, hereAs(l.Address))
 			}
 		}
 	}
@@ -79,8 +81,8 @@ func (h *heldIntercept) begin(s *projectSession) {
 		h.err = h.run(ctx, s.view, h.streams, nil)
 		if h.err != nil && ctx.Err() == nil && h.stood() {
 			s.view.Fail(fmt.Errorf("intercept of %s: %w", h.wish.Workload, h.err))
-			h.printer.warn(false, "the session goes on without its intercept of %s: %v", h.wish.Workload, h.err)
-			h.printer.note("'devtun up' takes it up again", "")
+			h.events.warn(false, "the session goes on without its intercept of %s: %v", h.wish.Workload, h.err)
+			h.events.note("'devtun up' takes it up again", "")
 		}
 	}()
 }

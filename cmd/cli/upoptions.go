@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/cmd/cli/project"
 	"github.com/devtun/devtun/proc"
 )
@@ -16,7 +17,7 @@ import (
 func (o *upOptions) readProject() (p *project.Project, name string, err error) {
 	p, err = project.Read(o.file)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, "", usage("'devtun init' writes one; or name it with -f", "there is no project file %s", o.file)
+		return nil, "", problem.Usage("'devtun init' writes one; or name it with -f", "there is no project file %s", o.file)
 	}
 	if err != nil {
 		return nil, "", err
@@ -25,7 +26,7 @@ func (o *upOptions) readProject() (p *project.Project, name string, err error) {
 		return nil, "", err
 	}
 	if o.wait <= 0 {
-		return nil, "", usage("give a duration such as 1m", "--wait %v is no time to be ready in", o.wait)
+		return nil, "", problem.Usage("give a duration such as 1m", "--wait %v is no time to be ready in", o.wait)
 	}
 	if name, err = o.session(p); err != nil {
 		return nil, "", err
@@ -41,18 +42,18 @@ func (o *upOptions) over(p *project.Project) (err error) {
 			return err
 		}
 	}
-	switch len(o.kube.namespaces) {
+	switch len(o.kube.Namespaces) {
 	case 0:
 	case 1:
-		p.Namespace = o.kube.namespaces[0]
+		p.Namespace = o.kube.Namespaces[0]
 	default:
-		return usage("give one here, and the others under forward: namespaces", "devtun up works in one --namespace")
+		return problem.Usage("give one here, and the others under forward: namespaces", "devtun up works in one --namespace")
 	}
 	if o.envFile == "" {
 		return nil
 	}
 	if len(p.Intercepts) != 1 {
-		return usage("give each intercept its envFile in "+o.file, "--env-file is for a project of one intercept, and %s has %d", o.file, len(p.Intercepts))
+		return problem.Usage("give each intercept its envFile in "+o.file, "--env-file is for a project of one intercept, and %s has %d", o.file, len(p.Intercepts))
 	}
 	p.Intercepts[0].EnvFile, err = filepath.Abs(o.envFile)
 	return err
@@ -62,7 +63,7 @@ func (o *upOptions) over(p *project.Project) (err error) {
 func (o *upOptions) session(p *project.Project) (string, error) {
 	if name := cmp.Or(o.name, p.Name); name != "" {
 		if !project.ValidName(name) {
-			return "", usage(project.NameHint, "%q is no name for a session", name)
+			return "", problem.Usage(project.NameHint, "%q is no name for a session", name)
 		}
 		return name, nil
 	}
@@ -98,11 +99,11 @@ func parentOf(pid int) (string, error) {
 	}
 	hint := "give the number of a process that runs, such as that of the IDE"
 	if pid < 0 {
-		return "", usage(hint, "--ppid %d is no process", pid)
+		return "", problem.Usage(hint, "--ppid %d is no process", pid)
 	}
 	owner, err := proc.Of(pid)
 	if err != nil {
-		return "", usage(hint, "--ppid %d: no such process", pid)
+		return "", problem.Usage(hint, "--ppid %d: no such process", pid)
 	}
 	self, err := proc.Self()
 	if err != nil {
@@ -110,7 +111,7 @@ func parentOf(pid int) (string, error) {
 	}
 	owner.PIDNS = self.PIDNS // its number is one of here
 	if !owner.Alive() {
-		return "", usage(hint, "--ppid %d: no such process", pid)
+		return "", problem.Usage(hint, "--ppid %d: no such process", pid)
 	}
 	return owner.String(), nil
 }

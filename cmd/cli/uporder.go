@@ -9,7 +9,9 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/devtun/devtun/cmd/cli/kube"
 	"github.com/devtun/devtun/cmd/cli/project"
+	"github.com/devtun/devtun/cmd/cli/selection"
 	"github.com/devtun/devtun/tunnel"
 	"github.com/devtun/devtun/tunnel/discovery"
 )
@@ -38,9 +40,9 @@ func orderEnvironment() map[string]string {
 
 // projectKube is how a project's cluster is reached by somebody with an environment, as
 // far as an order has it; nil is this process's.
-func projectKube(p *project.Project, environment map[string]string) *kubeFlags {
-	kube := newKubeFlags(pflag.NewFlagSet("", pflag.ContinueOnError))
-	kube.of = environment
+func projectKube(p *project.Project, environment map[string]string) *kube.Flags {
+	kube := kube.NewFlags(pflag.NewFlagSet("", pflag.ContinueOnError))
+	kube.Env = environment
 	*kube.KubeConfig, *kube.Context = p.Kubeconfig, p.Context
 	return kube
 }
@@ -52,9 +54,9 @@ func projectForward(p *project.Project, environment map[string]string) *forwardO
 		domain:    cmp.Or(p.ClusterDomain, defaultDomain),
 		hold:      p.Forward.Hold.Value(tunnel.DefaultHold),
 		transport: cmp.Or(p.Transport, string(tunnel.Auto)),
-		services: selectFlags{
-			args: p.Forward.Services, all: p.Forward.AllNamespaces, labels: p.Forward.Selector,
-			except: p.Forward.Except, ports: p.Forward.Ports,
+		services: selection.Flags{
+			Args: p.Forward.Services, All: p.Forward.AllNamespaces, Labels: p.Forward.Selector,
+			Except: p.Forward.Except, Ports: p.Forward.Ports,
 		},
 	}
 }
@@ -63,26 +65,26 @@ func projectForward(p *project.Project, environment map[string]string) *forwardO
 // bare names, but for those that are intercepted: a name of those would lead back
 // here. It is nil if nothing is left. locate finds the services named without a
 // namespace; without it they are of the first.
-func selectProject(p *project.Project, namespace string, intercepted []discovery.Key, locate func(*selectFlags) error) (*selection, error) {
+func selectProject(p *project.Project, namespace string, intercepted []discovery.Key, locate func(*selection.Flags) error) (*selection.Selection, error) {
 	flags := projectForward(p, nil).services
-	if !flags.all {
-		flags.namespaces = append([]string{namespace}, p.Forward.Namespaces...)
+	if !flags.All {
+		flags.Namespaces = append([]string{namespace}, p.Forward.Namespaces...)
 	}
 	if locate != nil {
 		if err := locate(&flags); err != nil {
 			return nil, err
 		}
 	}
-	selected, err := selectServices(flags, namespace)
+	selected, err := selection.New(flags, namespace)
 	if err != nil {
 		return nil, err
 	}
-	asked := len(selected.named)
+	asked := len(selected.Named)
 	for _, key := range intercepted {
-		delete(selected.named, key)
-		selected.except[key] = true
+		delete(selected.Named, key)
+		selected.Except[key] = true
 	}
-	if asked > 0 && len(selected.named) == 0 {
+	if asked > 0 && len(selected.Named) == 0 {
 		return nil, nil // without names all would be meant
 	}
 	return selected, nil
@@ -97,9 +99,9 @@ func projectIntercept(p *project.Project, c project.Intercept, environment map[s
 		envFile: c.EnvFile, envJSON: c.EnvJSON, envFormat: c.EnvFormat, files: c.Files, keep: c.Keep,
 		noForward: true, // the session forwards
 	}
-	o.services = selectFlags{}
+	o.services = selection.Flags{}
 	if namespace := cmp.Or(c.Namespace, p.Namespace); namespace != "" {
-		o.services.namespaces = []string{namespace}
+		o.services.Namespaces = []string{namespace}
 	}
 	return o
 }

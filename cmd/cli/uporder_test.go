@@ -44,10 +44,10 @@ func TestAnOrderHasItsOwnEnvironment(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			kube := projectKube(p, want.environment)
-			cluster, err := kube.connect()
+			cluster, err := kube.Connect()
 			require.NoError(t, err)
-			require.Equal(t, want.context, cluster.context)
-			require.Equal(t, want.plugin, kube.environment())
+			require.Equal(t, want.context, cluster.Context)
+			require.Equal(t, want.plugin, kube.PluginEnv())
 			image := projectIntercept(p, c, want.environment).agentImage()
 			if want.image != "" {
 				require.Equal(t, want.image, image)
@@ -56,7 +56,7 @@ func TestAnOrderHasItsOwnEnvironment(t *testing.T) {
 			}
 		})
 	}
-	require.Equal(t, []string{"KUBECONFIG"}, projectKube(p, map[string]string{}).environment(), "it is not ours that a plugin gets")
+	require.Equal(t, []string{"KUBECONFIG"}, projectKube(p, map[string]string{}).PluginEnv(), "it is not ours that a plugin gets")
 
 	before := os.Environ()
 	s := &projectSession{}
@@ -64,7 +64,7 @@ func TestAnOrderHasItsOwnEnvironment(t *testing.T) {
 	require.Equal(t, before, os.Environ())
 
 	named := projectKube(&project.Project{Kubeconfig: ours}, map[string]string{"KUBECONFIG": theirs})
-	cluster, err := named.connect()
+	cluster, err := named.Connect()
 	require.NoError(t, err)
-	require.Equal(t, "ours", cluster.context, "a project's own kubeconfig comes first")
+	require.Equal(t, "ours", cluster.Context, "a project's own kubeconfig comes first")
 }

@@ -6,13 +6,14 @@ import (
 	"sync"
 
 	"github.com/devtun/devtun/cmd/cli/background"
+	"github.com/devtun/devtun/cmd/cli/output"
 )
 
 // sayings is what a session says: to its log, to its terminal if it has one, and to
 // the command that has just told it to do something.
 type sayings struct {
 	log      io.Writer
-	terminal Streams // Out and Err are nil without one
+	terminal output.Streams // Out and Err are nil without one
 
 	mu        sync.Mutex
 	listeners map[int]func(background.Word)
@@ -20,8 +21,8 @@ type sayings struct {
 }
 
 // streams are those for the session's printers.
-func (s *sayings) streams() Streams {
-	return Streams{
+func (s *sayings) streams() output.Streams {
+	return output.Streams{
 		Out: &saying{sayings: s, terminal: s.terminal.Out, word: func(line string) background.Word { return background.Word{Out: line} }},
 		Err: &saying{sayings: s, terminal: s.terminal.Err, word: func(line string) background.Word { return background.Word{Err: line} }},
 		Env: s.terminal.Env, Terminal: s.terminal.Terminal,

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/devtun/devtun/cmd/cli/background"
+	"github.com/devtun/devtun/cmd/cli/kube"
+	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/cmd/cli/status"
 	"github.com/devtun/devtun/dns/helper"
 	"github.com/devtun/devtun/proc"
@@ -17,11 +19,6 @@ import (
 const (
 	// orderTimeout bounds how long a session waits for its first order.
 	orderTimeout = 20 * time.Second
-
-	// countEvery is how often those who watch are told of connections and bytes, and
-	// changeRest the shortest time between two tellings.
-	countEvery = time.Second
-	changeRest = 50 * time.Millisecond
 
 	// parentEvery is how often --ppid's process is looked at.
 	parentEvery = 500 * time.Millisecond
@@ -61,7 +58,7 @@ func newProjectSession(ctx context.Context, name string, say *sayings, start hel
 		parent: make(chan proc.ID, 1), ended: make(chan struct{}),
 	}
 	s.ctx, s.end = context.WithCancelCause(ctx)
-	tellLogins(newPrinter(say.streams(), "", false).tell)
+	warnOfLogins(openWriter(say.streams(), "", false))
 	return s
 }
 
@@ -117,31 +114,7 @@ func (s *projectSession) Snapshot() status.Snapshot { return s.view.Snapshot() }
 
 // Watch implements background.Holder.
 func (s *projectSession) Watch(ctx context.Context, tell func(status.Snapshot) error) {
-	followTracker(ctx, s.view, tell)
-}
-
-// followTracker tells of what is tracked now and whenever it has changed, until ctx ends or tell
-// fails.
-func followTracker(ctx context.Context, view *status.Tracker, tell func(status.Snapshot) error) {
-	look := time.NewTicker(countEvery)
-	defer look.Stop()
-	for {
-		changed := view.Changed()
-		if tell(view.Snapshot()) != nil {
-			return
-		}
-		select {
-		case <-changed:
-		case <-look.C:
-		case <-ctx.Done():
-			return
-		}
-		select { // many changes come together
-		case <-time.After(changeRest):
-		case <-ctx.Done():
-			return
-		}
-	}
+	s.view.Follow(ctx, tell)
 }
 
 // Down implements background.Holder.
@@ -150,7 +123,7 @@ func (s *projectSession) Down(tell func(background.Word)) background.Outcome {
 	s.complete.Store(true)
 	s.end(nil)
 	s.putBack()
-	return outcomeOf(s.outcome)
+	return problem.Outcome(s.outcome)
 }
 
 // Apply implements background.Holder.
@@ -162,7 +135,7 @@ func (s *projectSession) Apply(ctx context.Context, order background.Order, tell
 	select {
 	case s.applying <- struct{}{}:
 	case <-ctx.Done():
-		return outcomeOf(context.Cause(ctx))
+		return problem.Outcome(context.Cause(ctx))
 	}
 	defer s.say.listen(tell)()
 	err := s.adopt(order)
@@ -183,7 +156,7 @@ func (s *projectSession) Apply(ctx context.Context, order background.Order, tell
 		s.end(nil)
 		s.putBack()
 	}
-	return outcomeOf(err)
+	return problem.Outcome(err)
 }
 
 // errEnding is why an order is not carried out any more.
@@ -210,28 +183,11 @@ func (s *projectSession) putBack() {
 	s.down.Do(func() {
 		s.applying <- struct{}{} // an order that was being carried out has given up
 		s.view.State(status.Ending)
-		logins.End()
+		kube.Logins.End()
 		err := s.endIntercepts(s.holds)
 		err = errors.Join(err, s.forwards.close(), s.machine.close())
 		s.outcome = err
 		close(s.ended)
 	})
 	<-s.ended
-}
-
-// outcomeOf is an error as it goes over the socket.
-func outcomeOf(err error) background.Outcome {
-	if err == nil {
-		return background.Outcome{}
-	}
-	problem := diagnose(err)
-	return background.Outcome{Error: problem.Error(), Hint: problem.Hint, ExitCode: int(problem.Code)}
-}
-
-// outcomeError is what has come over the socket as an error.
-func outcomeError(o background.Outcome) error {
-	if o.Error == "" {
-		return nil
-	}
-	return &Problem{Err: errors.New(o.Error), Hint: o.Hint, Code: ExitCode(o.ExitCode)}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/charmbracelet/colorprofile"
 
 	"github.com/devtun/devtun/cmd/cli/status"
+	"github.com/devtun/devtun/pause"
 )
 
 // Config says what is shown, where.
@@ -19,8 +20,8 @@ type Config struct {
 	// Next waits for the next snapshot; the first one comes at once. What it fails
 	// with ends the view.
 	Next func(context.Context) (status.Snapshot, error)
-	// Said is what the session's command prints; nil: nothing.
-	Said *Transcript
+	// Transcript is what the session's command prints; nil: nothing.
+	Transcript *Transcript
 	// Quit, unless nil, begins the end of the session when the user wants that; the
 	// view stays until its context ends, and each further Ctrl-C calls Quit again. With
 	// nil only the view ends.
@@ -46,9 +47,9 @@ func Run(ctx context.Context, config Config) error {
 		options = append(options, tea.WithColorProfile(colorprofile.Ascii))
 	}
 	program := tea.NewProgram(newModel(config.Quit), options...)
-	if config.Said != nil {
-		config.Said.hold()
-		defer config.Said.release()
+	if config.Transcript != nil {
+		config.Transcript.hold()
+		defer config.Transcript.release()
 	}
 
 	var feeding sync.WaitGroup
@@ -126,8 +127,8 @@ func feed(ctx context.Context, config Config, send func(tea.Msg)) error {
 			return err
 		}
 		next := frame{at: time.Now(), Snapshot: now}
-		if config.Said != nil {
-			next.said = config.Said.last()
+		if config.Transcript != nil {
+			next.lines = config.Transcript.last()
 		}
 		send(next)
 	}
@@ -147,27 +148,14 @@ func Follow(tracker *status.Tracker) func(context.Context) (status.Snapshot, err
 	return func(ctx context.Context) (status.Snapshot, error) {
 		changed := tracker.Changed()
 		if !first {
-			if err := pause(ctx, nil, soonest); err != nil {
+			if err := pause.Sleep(ctx, soonest); err != nil {
 				return status.Snapshot{}, err
 			}
-			if err := pause(ctx, changed, latest-soonest); err != nil {
+			if err := pause.Until(ctx, changed, latest-soonest); err != nil {
 				return status.Snapshot{}, err
 			}
 		}
 		first = false
 		return tracker.Snapshot(), nil
 	}
-}
-
-// pause waits, but not beyond news; the error is ctx's.
-func pause(ctx context.Context, news <-chan struct{}, most time.Duration) error {
-	timer := time.NewTimer(most)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-news:
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-	return nil
 }

@@ -2,7 +2,6 @@ package project
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,15 +14,6 @@ var (
 	EnvFormats = []string{"dotenv", "docker", "sh", "json"}
 )
 
-// nameRule is what a session may be called: its files bear that name.
-var nameRule = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?$`)
-
-// ValidName reports that a session may be called so.
-func ValidName(name string) bool { return nameRule.MatchString(name) }
-
-// NameHint says what ValidName wants.
-const NameHint = "use at most 40 lower-case letters, digits and dashes"
-
 // check looks for what the types do not tell.
 func (d *document) check(p *Project) error {
 	if p.Name != "" && !ValidName(p.Name) {
@@ -33,7 +23,8 @@ func (d *document) check(p *Project) error {
 		return err
 	}
 	if p.NoForward && len(p.Intercepts) == 0 {
-		return d.at("$.noForward", "take noForward out, or add intercepts", "nothing is forwarded, and nothing is intercepted")
+		return d.at("$.noForward", "take noForward out, or add intercepts",
+			"nothing is forwarded, and nothing is intercepted")
 	}
 	if err := d.checkForward(p); err != nil {
 		return err
@@ -43,7 +34,7 @@ func (d *document) check(p *Project) error {
 			return err
 		}
 	}
-	return d.checkTogether(p)
+	return d.checkConflicts(p)
 }
 
 func (d *document) checkForward(p *Project) error {
@@ -59,12 +50,14 @@ func (d *document) checkForward(p *Project) error {
 	for i, port := range f.Ports {
 		parts := strings.Split(port, ":")
 		if len(parts) != 3 || parts[0] == "" || !isPort(parts[1]) || parts[2] == "" {
-			return d.at(fmt.Sprintf("%s.ports[%d]", at, i), "write SERVICE:LOCAL:REMOTE, as in service-front:8080:80", "%q does not move a port", port)
+			return d.at(fmt.Sprintf("%s.ports[%d]", at, i), "write SERVICE:LOCAL:REMOTE, as in service-front:8080:80",
+				"%q does not move a port", port)
 		}
 		for _, other := range f.Ports[:i] {
 			service, rest, _ := strings.Cut(other, ":")
 			if local, _, _ := strings.Cut(rest, ":"); service == parts[0] && local == parts[1] && other != port {
-				return d.at(fmt.Sprintf("%s.ports[%d]", at, i), "give each its own local port", "%q and %q want the same local port", other, port)
+				return d.at(fmt.Sprintf("%s.ports[%d]", at, i), "give each its own local port",
+					"%q and %q want the same local port", other, port)
 			}
 		}
 	}
@@ -84,7 +77,8 @@ func (d *document) checkIntercept(p *Project, i int) error {
 	for j, port := range c.Ports {
 		local, _, two := strings.Cut(port, ":")
 		if port == "" || two && !isPort(local) {
-			return d.at(fmt.Sprintf("%s.ports[%d]", at, j), "write LOCAL:PORT, as in 3000:80 or 3000:http", "%q does not say where a port goes", port)
+			return d.at(fmt.Sprintf("%s.ports[%d]", at, j), "write LOCAL:PORT, as in 3000:80 or 3000:http",
+				"%q does not say where a port goes", port)
 		}
 	}
 	if err := d.duration(at+".grace", c.Grace); err != nil {

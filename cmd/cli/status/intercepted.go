@@ -77,8 +77,8 @@ func (i *Intercepted) event(event intercept.Event) {
 		}, e.Err)
 	case event.Change != nil && event.Change.What != intercept.Standing:
 		i.trouble(fmt.Sprintf("somebody else has changed %s: %s", event.Change.Object, event.Change.What))
-	case event.Trouble != nil && !event.Trouble.Over:
-		i.trouble(event.Trouble.Message)
+	case event.WatchError != nil && !event.WatchError.Over:
+		i.trouble(event.WatchError.Message)
 	}
 }
 

@@ -8,7 +8,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/devtun/devtun/cmd/cli/session"
+	"github.com/devtun/devtun/broadcast"
+	"github.com/devtun/devtun/cmd/cli/forwards"
 	"github.com/devtun/devtun/tunnel/discovery"
 )
 
@@ -19,7 +20,7 @@ type Tracker struct {
 	head       Snapshot // but for services and intercepts
 	services   map[key]*forward
 	intercepts []*Intercepted
-	changed    chan struct{} // closed and renewed at each change
+	changed    broadcast.Signal
 }
 
 // key is a service, or a pod in it.
@@ -31,7 +32,7 @@ type key struct {
 // forward is what is known of one.
 type forward struct {
 	Service
-	use *session.Use // nil: it has no address
+	use *forwards.Use // nil: it has no address
 }
 
 // NewTracker returns a tracker of a session of this process, which starts. It has
@@ -39,24 +40,19 @@ type forward struct {
 func NewTracker(name, file string) *Tracker {
 	return &Tracker{
 		head:     Snapshot{Session: name, File: file, PID: os.Getpid(), State: Starting, Since: time.Now()},
-		services: make(map[key]*forward), changed: make(chan struct{}),
+		services: make(map[key]*forward),
 	}
 }
 
 // Changed is closed at the next change. Counts change without that.
-func (t *Tracker) Changed() <-chan struct{} {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.changed
-}
+func (t *Tracker) Changed() <-chan struct{} { return t.changed.Wait() }
 
 // change makes a change and tells of it.
 func (t *Tracker) change(by func()) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	by()
-	close(t.changed)
-	t.changed = make(chan struct{})
+	t.changed.Notify()
 }
 
 // In says where the session is.
@@ -81,7 +77,7 @@ func (t *Tracker) Fail(err error) {
 }
 
 // Forward takes what a session of forwards tells.
-func (t *Tracker) Forward(event session.Event) {
+func (t *Tracker) Forward(event forwards.Event) {
 	switch {
 	case event.Service != nil:
 		t.change(func() { t.service(event.Service) })
@@ -92,9 +88,9 @@ func (t *Tracker) Forward(event session.Event) {
 	}
 }
 
-func (t *Tracker) service(e *session.ServiceEvent) {
+func (t *Tracker) service(e *forwards.ServiceEvent) {
 	at := key{e.Service, e.Pod}
-	if e.State == session.Gone {
+	if e.State == forwards.Gone {
 		delete(t.services, at)
 		return
 	}
@@ -110,13 +106,13 @@ func (t *Tracker) service(e *session.ServiceEvent) {
 	}
 }
 
-func (t *Tracker) endpoints(e *session.EndpointsEvent) {
+func (t *Tracker) endpoints(e *forwards.EndpointsEvent) {
 	if f := t.services[key{e.Service, e.Pod}]; f != nil {
 		f.Pods, f.Endpoints = len(e.Ready), e.Ready
 	}
 }
 
-func (t *Tracker) connection(e *session.ConnectionEvent) {
+func (t *Tracker) connection(e *forwards.ConnectionEvent) {
 	f := t.services[key{e.Service, e.Pod}]
 	if f == nil {
 		return

@@ -1,0 +1,159 @@
+package mux_test
+
+import (
+	"io"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/moby/spdystream"
+	"github.com/stretchr/testify/require"
+
+	"github.com/devtun/devtun/tunnel/mux"
+)
+
+// beyondQueue is more frames than the far side's library queues for a stream.
+const beyondQueue = 100
+
+// deaf is a stream that is not read until told to be, and then to its end.
+func deaf(t *testing.T, session *mux.Session) *mux.Stream {
+	t.Helper()
+	streams, err := session.Open(deadline(t), http.Header{"Deaf": {"yes"}})
+	require.NoError(t, err)
+	return streams[0]
+}
+
+// startDeaf starts a session whose deaf streams are read once hear is called.
+func startDeaf(t *testing.T) (session *mux.Session, hear func()) {
+	t.Helper()
+	heard := make(chan struct{})
+	session, _ = start(t, func(stream *spdystream.Stream) {
+		if stream.Headers().Get("deaf") != "" {
+			<-heard
+			io.Copy(io.Discard, stream)
+			stream.Reset()
+			return
+		}
+		echo(stream)
+	})
+	var told atomic.Bool
+	hear = func() {
+		if told.CompareAndSwap(false, true) {
+			close(heard)
+		}
+	}
+	t.Cleanup(hear)
+	return session, hear
+}
+
+// flood writes frames, one byte each, and counts them.
+func flood(stream *mux.Stream, frames int64) (written *atomic.Int64, ended <-chan error) {
+	written = new(atomic.Int64)
+	done := make(chan error, 1)
+	go func() {
+		for written.Load() < frames {
+			if _, err := stream.Write([]byte("x")); err != nil {
+				done <- err
+				return
+			}
+			written.Add(1)
+		}
+		done <- nil
+	}()
+	return written, done
+}
+
+func asks(t *testing.T, stream *mux.Stream) {
+	t.Helper()
+	_, err := stream.Write([]byte("hello"))
+	require.NoError(t, err)
+	got := make([]byte, 5)
+	_, err = io.ReadFull(stream, got)
+	require.NoError(t, err)
+	require.Equal(t, "hello", string(got))
+}
+
+func TestAStreamThatIsNotReadHoldsNobodyUp(t *testing.T) {
+	session, hear := startDeaf(t)
+	neighbours := []*mux.Stream{open(t, session), open(t, session)}
+	unread := deaf(t, session)
+	neighbours = append(neighbours, open(t, session), open(t, session))
+	written, ended := flood(unread, beyondQueue)
+	for range 2 * beyondQueue { // pings for long, which must not fill the queue either
+		require.NoError(t, session.Ping(deadline(t)))
+		for _, neighbour := range neighbours {
+			asks(t, neighbour)
+		}
+	}
+	require.Less(t, written.Load(), int64(beyondQueue), "its writer waits")
+
+	for range 8 { // new ones find a worker that works
+		late := open(t, session)
+		asks(t, late)
+		late.CloseWrite()
+		_, err := io.ReadAll(late)
+		require.NoError(t, err)
+	}
+
+	hear()
+	require.NoError(t, <-ended, "read at last")
+	unread.CloseWrite()
+	_, err := io.ReadAll(unread)
+	require.ErrorIs(t, err, mux.ErrReset)
+	asks(t, neighbours[0])
+}
+
+func TestAStreamAloneIsNotHeldBack(t *testing.T) {
+	session, _ := startDeaf(t)
+	_, ended := flood(deaf(t, session), 40) // as many as the queue takes
+	require.NoError(t, <-ended)
+}
+
+// TestAStreamAloneGetsCompany: what was sent before is asked after.
+func TestAStreamAloneGetsCompany(t *testing.T) {
+	session, _ := start(t, echo)
+	alone := open(t, session)
+	written, ended := flood(alone, 2*beyondQueue)
+	got := make(chan error, 1)
+	go func() {
+		_, err := io.CopyN(io.Discard, alone, 4*beyondQueue)
+		got <- err
+	}()
+	require.NoError(t, <-ended)
+	require.EqualValues(t, 2*beyondQueue, written.Load())
+	other := open(t, session)
+	_, ended = flood(alone, 2*beyondQueue)
+	for range beyondQueue {
+		asks(t, other)
+	}
+	require.NoError(t, <-ended)
+	require.NoError(t, <-got)
+}
+
+func TestAWriterThatWaitsIsReleased(t *testing.T) {
+	for name, release := range map[string]func(*mux.Session, *mux.Stream){
+		"reset":       func(_ *mux.Session, st *mux.Stream) { st.Reset() },
+		"writes fail": func(_ *mux.Session, st *mux.Stream) { st.FailWrites() },
+		"closed":      func(s *mux.Session, _ *mux.Stream) { s.Close() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			session, _ := startDeaf(t)
+			other := open(t, session)
+			unread := deaf(t, session)
+			written, ended := flood(unread, beyondQueue)
+			for range beyondQueue {
+				asks(t, other)
+			}
+			require.Less(t, written.Load(), int64(beyondQueue))
+			release(session, unread)
+			select {
+			case err := <-ended:
+				require.True(t, err == net.ErrClosed || err == mux.ErrClosed, "%v", err)
+			case <-time.After(10 * time.Second):
+				t.Fatal("still waits")
+			}
+		})
+	}
+}
