@@ -11,8 +11,8 @@ import (
 	"path/filepath"
 )
 
-// beside is where the next version of a file is written.
-func beside(path string) string {
+// draftPath is where the next version of a file is written.
+func draftPath(path string) string {
 	return filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".devtun")
 }
 
@@ -20,7 +20,7 @@ func beside(path string) string {
 // old or the new and a crash leaves one of them. One that is killed may leave a
 // file beside it, which the next one takes over.
 func replace(path string, content []byte) error {
-	draft := beside(path)
+	draft := draftPath(path)
 	if err := os.Remove(draft); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
@@ -65,9 +65,9 @@ func sumFile(path string) (string, error) {
 	return hex.EncodeToString(sum.Sum(nil)), nil
 }
 
-// place is path with its directory resolved, so that it is the same whatever
+// resolvePath is path with its directory resolved, so that it is the same whatever
 // way leads there. The directory must exist.
-func place(path string) (string, error) {
+func resolvePath(path string) (string, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return "", err

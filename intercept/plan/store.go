@@ -72,7 +72,7 @@ func (p *Plan) Store() (Request, error) {
 		Kind:       "ConfigMap",
 		Metadata: metadata{
 			Name: ObjectName(p.Name), Namespace: p.Namespace, Labels: Labels(p.Name),
-			Annotations: map[string]string{TouchedAnnotation: moment(p.Owner.Since), IdentityAnnotation: p.Identity},
+			Annotations: map[string]string{TouchedAnnotation: formatTime(p.Owner.Since), IdentityAnnotation: p.Identity},
 		},
 		Data: map[string]string{Key: string(text)},
 	})

@@ -31,7 +31,7 @@ func (e *Executor) Swap(ctx context.Context) error {
 	}
 	for _, step := range e.plan.Swap {
 		err := e.change(ctx, step)
-		e.swapping = e.swapping || !declined(err)
+		e.swapping = e.swapping || !notMade(err)
 		if err != nil {
 			return fmt.Errorf("%s: %w", step.What, err)
 		}
@@ -47,8 +47,8 @@ func (e *Executor) Swap(ctx context.Context) error {
 	return err
 }
 
-// declined reports that a change was certainly not made.
-func declined(err error) bool {
+// notMade reports that a change was certainly not made.
+func notMade(err error) bool {
 	var foreign *ForeignError
 	var orphan *OrphanError
 	return errors.As(err, &foreign) || errors.As(err, &orphan) || refused(err, http.StatusForbidden) || refused(err, http.StatusNotFound)

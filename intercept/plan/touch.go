@@ -33,7 +33,7 @@ func Touch(ctx context.Context, client *Client, ref Ref) error {
 		Value string `json:"value"`
 	}{
 		{"test", "/metadata/uid", stored.Metadata.UID},
-		{"add", "/metadata/annotations/devtun.dev~1touched", moment(time.Now())},
+		{"add", "/metadata/annotations/devtun.dev~1touched", formatTime(time.Now())},
 	})
 	if err != nil {
 		return fmt.Errorf("touch plan: %w", err)
@@ -63,4 +63,4 @@ func LastTouch(ctx context.Context, client *Client, ref Ref) (string, error) {
 	return stored.Metadata.Annotations[TouchedAnnotation], nil
 }
 
-func moment(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
+func formatTime(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }

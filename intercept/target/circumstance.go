@@ -69,7 +69,7 @@ func (t *Target) Look(ctx context.Context, client kubernetes.Interface, mode pla
 	}
 	c.policies = itemsOf(policies, func(l *networkingv1.NetworkPolicyList) []networkingv1.NetworkPolicy { return l.Items }, err)
 	if t.confined(c.policies) {
-		c.basics = basics(ctx, client)
+		c.basics = wellKnownPorts(ctx, client)
 	}
 	quotas, err := client.CoreV1().ResourceQuotas(t.Namespace).List(ctx, all)
 	if err := list.failed("quotas", err); err != nil {
@@ -160,14 +160,14 @@ func (t *Target) matches(selector *metav1.LabelSelector) bool {
 	return err == nil && s.Matches(labels.Set(t.Workload.Template.Labels))
 }
 
-// keeper is somebody who keeps objects as they are in Git.
-type keeper struct {
+// gitOpsTool is somebody who keeps objects as they are in Git.
+type gitOpsTool struct {
 	name, key string
 	label     bool // else an annotation
 	hint      string
 }
 
-var keepers = []keeper{
+var gitOpsTools = []gitOpsTool{
 	{"Argo CD", "argocd.argoproj.io/tracking-id", false, "turn its self-heal off meanwhile: argocd app set %s --self-heal=false"},
 	{"Argo CD", "argocd.argoproj.io/instance", true, "turn its self-heal off meanwhile: argocd app set %s --self-heal=false"},
 	{"Flux", "kustomize.toolkit.fluxcd.io/name", true, "suspend it meanwhile: flux suspend kustomization %s"},
@@ -178,7 +178,7 @@ var keepers = []keeper{
 // harm: the traffic is with the origin then.
 func (t *Target) deployed(c *Circumstances) {
 	look := func(object plan.Object, objectLabels, annotations map[string]string) {
-		for _, k := range keepers {
+		for _, k := range gitOpsTools {
 			values := annotations
 			if k.label {
 				values = objectLabels

@@ -46,7 +46,7 @@ func Resolve(ctx context.Context, client kubernetes.Interface, namespace, name s
 	if err != nil {
 		return nil, err
 	}
-	seen, err := see(ctx, client, namespace)
+	seen, err := listAll(ctx, client, namespace)
 	if err != nil {
 		return nil, err
 	}
@@ -66,8 +66,8 @@ func ParseName(given string) (kind, name string, err error) {
 	return kind, name, nil
 }
 
-// scene is what there is in a namespace.
-type scene struct {
+// namespaceObjects is what there is in a namespace.
+type namespaceObjects struct {
 	namespace string
 	services  []*corev1.Service
 	workloads []*Workload
@@ -75,7 +75,7 @@ type scene struct {
 	orphans   []*plan.OrphanError // what still has what an intercept without a plan made of it
 }
 
-func see(ctx context.Context, client kubernetes.Interface, namespace string) (*scene, error) {
+func listAll(ctx context.Context, client kubernetes.Interface, namespace string) (*namespaceObjects, error) {
 	found, err := client.CoreV1().Namespaces().Get(ctx, namespace, metav1.GetOptions{})
 	switch {
 	case err == nil && found.DeletionTimestamp != nil:
@@ -83,7 +83,7 @@ func see(ctx context.Context, client kubernetes.Interface, namespace string) (*s
 	case err != nil && !apierrors.IsForbidden(err): // what is in it may be allowed all the same
 		return nil, err
 	}
-	s := &scene{namespace: namespace}
+	s := &namespaceObjects{namespace: namespace}
 	services, err := client.CoreV1().Services(namespace).List(ctx, metav1.ListOptions{})
 	if err != nil {
 		return nil, err
@@ -118,7 +118,7 @@ func see(ctx context.Context, client kubernetes.Interface, namespace string) (*s
 }
 
 // orphaned notes an object that still is as an intercept left it whose plan is gone.
-func (s *scene) orphaned(object runtime.Object) {
+func (s *namespaceObjects) orphaned(object runtime.Object) {
 	found := object.(metav1.Object)
 	p := plan.Marked{Object: nameOf(object), Namespace: found.GetNamespace(), UID: string(found.GetUID()), Labels: found.GetLabels(), Annotations: found.GetAnnotations()}.Undo()
 	if p == nil || slices.ContainsFunc(s.plans, func(other *plan.Plan) bool { return other.Identity == p.Identity }) {
@@ -129,7 +129,7 @@ func (s *scene) orphaned(object runtime.Object) {
 	}
 }
 
-func (s *scene) resolve(kind, name string) (*Target, error) {
+func (s *namespaceObjects) resolve(kind, name string) (*Target, error) {
 	if err := s.standing(kind, name); err != nil {
 		return nil, err
 	}
@@ -151,7 +151,7 @@ func (s *scene) resolve(kind, name string) (*Target, error) {
 }
 
 // standing finds an intercept that has what is named, with a plan or without.
-func (s *scene) standing(kind, name string) error {
+func (s *namespaceObjects) standing(kind, name string) error {
 	has := func(p *plan.Plan) bool {
 		service := (kind == "" || kind == "Service") && slices.Contains(p.Services, name)
 		workload := (kind == "" || kind == p.Workload.Kind) && p.Workload.Name == name
@@ -170,7 +170,7 @@ func (s *scene) standing(kind, name string) error {
 	return nil
 }
 
-func (s *scene) unknown(kind, name string) error {
+func (s *namespaceObjects) unknown(kind, name string) error {
 	var names []string
 	if kind == "" || kind == "Service" {
 		for _, service := range s.services {
@@ -191,7 +191,7 @@ func Interceptable(service *corev1.Service) bool {
 	return service.Spec.Type != corev1.ServiceTypeExternalName && len(service.Spec.Selector) > 0 && carries(service)
 }
 
-func (s *scene) ofService(service *corev1.Service) (*Target, error) {
+func (s *namespaceObjects) ofService(service *corev1.Service) (*Target, error) {
 	object := serviceObject(service.Name)
 	switch {
 	case service.Spec.Type == corev1.ServiceTypeExternalName:
@@ -228,7 +228,7 @@ func (s *scene) ofService(service *corev1.Service) (*Target, error) {
 }
 
 // named notes that calls by the names of a StatefulSet's pods are not intercepted.
-func (s *scene) named(w *Workload) []Note {
+func (s *namespaceObjects) named(w *Workload) []Note {
 	if w.Kind != statefulSet || w.ServiceName == "" {
 		return nil
 	}
@@ -237,7 +237,7 @@ func (s *scene) named(w *Workload) []Note {
 
 // shared notes that a Service leads to other workloads' pods as well, whose requests
 // an intercept takes with it.
-func (s *scene) shared(service *corev1.Service, w *Workload) []Note {
+func (s *namespaceObjects) shared(service *corev1.Service, w *Workload) []Note {
 	var others []string
 	for _, other := range s.workloads {
 		if other != w && selects(service, other) {
@@ -251,7 +251,7 @@ func (s *scene) shared(service *corev1.Service, w *Workload) []Note {
 		"to be asked for your workload's requests only, give it a Service of its own"}}
 }
 
-func (s *scene) ofWorkload(w *Workload) (*Target, error) {
+func (s *namespaceObjects) ofWorkload(w *Workload) (*Target, error) {
 	t := &Target{Namespace: s.namespace, Workload: w}
 	var governing *corev1.Service
 	for _, service := range s.services {

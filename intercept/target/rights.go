@@ -128,12 +128,12 @@ func ListRights() []Right {
 		{Verb: "list", Resource: "configmaps"},
 		{Verb: "list", Resource: "pods"},
 		{Verb: "create", Resource: "pods", Subresource: "portforward"},
-	}, carrying()...)
+	}, orphanRights()...)
 }
 
-// carrying is what it takes to find what carries the undo of an intercept without a
+// orphanRights is what it takes to find what carries the undo of an intercept without a
 // plan.
-func carrying() []Right {
+func orphanRights() []Right {
 	all := []Right{{Verb: "list", Resource: "services", Without: noOrphans}}
 	for _, resource := range scaled {
 		all = append(all, Right{Verb: "list", Group: apps, Resource: resource, Without: noOrphans})
@@ -146,7 +146,7 @@ func RestoreRights() []Right {
 	return slices.Concat([]Right{
 		{Verb: "list", Resource: "configmaps"}, {Verb: "get", Resource: "configmaps"}, {Verb: "delete", Resource: "configmaps"},
 		{Verb: "get", Resource: "services"}, {Verb: "patch", Resource: "services"},
-	}, scaling(), removing, carrying())
+	}, scaling(), removing, orphanRights())
 }
 
 // removing is what it takes to remove what an intercept has made: its root.

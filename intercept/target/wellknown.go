@@ -23,11 +23,11 @@ var (
 	usualAPI = []protocolPort{{corev1.ProtocolTCP, 443}, {corev1.ProtocolTCP, 6443}}
 )
 
-// basics are the ports of name servers and of the API server, as this cluster has them:
+// wellKnownPorts are the ports of name servers and of the API server, as this cluster has them:
 // those of their Services and those behind, for some networks look at the one, some at
 // the other. They are in other namespaces; what may not be read there counts as usual. A
 // cache of names on the node has the usual port in any case.
-func basics(ctx context.Context, client kubernetes.Interface) []protocolPort {
+func wellKnownPorts(ctx context.Context, client kubernetes.Interface) []protocolPort {
 	all := slices.Clone(usualDNS)
 	servers, err := client.CoreV1().Services(metav1.NamespaceSystem).List(ctx, metav1.ListOptions{LabelSelector: "k8s-app=kube-dns"})
 	if err == nil {

@@ -107,7 +107,7 @@ func (s *Session) watchObject(ctx context.Context, o plan.Object, w *objects.Wat
 		mu.Unlock()
 		if !reflect.DeepEqual(event, told) {
 			told = event
-			s.change(func() { s.found[o] = event })
+			s.change(func() { s.changes[o] = event })
 			s.tell(Event{Change: &event})
 		}
 	}
