@@ -80,7 +80,9 @@ func listening() ([]socket, error) {
 func askListening(family uint8) []byte {
 	request := diagRequest{Family: family, Protocol: unix.IPPROTO_TCP, States: 1 << stateListen}
 	header := unix.NlMsghdr{
-		Len: uint32(unix.SizeofNlMsghdr + binary.Size(request)), Type: unix.SOCK_DIAG_BY_FAMILY, Flags: unix.NLM_F_REQUEST | unix.NLM_F_DUMP,
+		Len:   uint32(unix.SizeofNlMsghdr + binary.Size(request)),
+		Type:  unix.SOCK_DIAG_BY_FAMILY,
+		Flags: unix.NLM_F_REQUEST | unix.NLM_F_DUMP,
 	}
 	var b bytes.Buffer
 	binary.Write(&b, binary.NativeEndian, header) // into memory: no error

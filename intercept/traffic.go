@@ -58,7 +58,8 @@ func (s *Session) traffic(l Local) (now TrafficEvent, known bool) {
 	if len(s.agentPods) == 0 {
 		now.To, now.Why = Nobody, "no agent is there"
 	}
-	now.To, now.Why = leads(s.config.Plan, now.To, now.Why, l.Services, func(o plan.Object) ChangeEvent { return s.changes[o] })
+	changed := func(o plan.Object) ChangeEvent { return s.changes[o] }
+	now.To, now.Why = leads(s.config.Plan, now.To, now.Why, l.Services, changed)
 	return now, true
 }
 
@@ -75,7 +76,8 @@ func TrafficOf(p *plan.Plan, to wire.Side, findings []plan.Finding) (wire.Side, 
 
 // leads is where connections go that come to any of those Services, and why, given
 // where the agents send them.
-func leads(p *plan.Plan, to wire.Side, why string, services []string, found func(plan.Object) ChangeEvent) (wire.Side, string) {
+func leads(p *plan.Plan, to wire.Side, why string, services []string,
+	found func(plan.Object) ChangeEvent) (wire.Side, string) {
 	workload := found(p.Workload)
 	switch {
 	case workload.What == Deleted && (to == wire.ToOrigin || to == ""):

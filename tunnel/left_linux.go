@@ -108,7 +108,9 @@ func askSocket(local, remote netip.AddrPort) []byte {
 	binary.BigEndian.PutUint16(request.ID.SourcePort[:], local.Port())
 	binary.BigEndian.PutUint16(request.ID.DestinationPort[:], remote.Port())
 	header := unix.NlMsghdr{
-		Len: uint32(unix.SizeofNlMsghdr + binary.Size(request)), Type: unix.SOCK_DIAG_BY_FAMILY, Flags: unix.NLM_F_REQUEST,
+		Len:   uint32(unix.SizeofNlMsghdr + binary.Size(request)),
+		Type:  unix.SOCK_DIAG_BY_FAMILY,
+		Flags: unix.NLM_F_REQUEST,
 	}
 	var b bytes.Buffer
 	binary.Write(&b, binary.NativeEndian, header) // into memory: no error

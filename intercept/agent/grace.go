@@ -33,7 +33,8 @@ func (a *Agent) watchGrace(ctx context.Context) {
 		return
 	}
 	a.change(func() { a.restored = true })
-	a.Log.Warn("restoring: no developer was there for too long, or the plan is gone", "grace", time.Duration(a.Config.Grace))
+	a.Log.Warn("restoring: no developer was there for too long, or the plan is gone",
+		"grace", time.Duration(a.Config.Grace))
 	undone := func() { a.drain("the workload is restored") }
 	backoff := pause.Backoff{Min: restorePause, Max: longestRestorePause}
 	for {

@@ -46,7 +46,11 @@ type host struct {
 }
 
 func newOrigins() *origins {
-	return &origins{dialer: net.Dialer{Timeout: dialTimeout}, lookUp: net.DefaultResolver.LookupHost, hosts: make(map[string]*host)}
+	return &origins{
+		dialer: net.Dialer{Timeout: dialTimeout},
+		lookUp: net.DefaultResolver.LookupHost,
+		hosts:  make(map[string]*host),
+	}
 }
 
 func (o *origins) host(name string) *host {

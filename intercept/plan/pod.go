@@ -45,8 +45,9 @@ func inPod(dir, host, port string) (*Client, string, error) {
 		IdleConnTimeout:     time.Minute,
 		MaxIdleConns:        1,
 	}
-	account := &tokenDoer{token: filepath.Join(dir, "token"), client: &http.Client{Transport: transport}}
-	return &Client{Doer: account, Base: "https://" + net.JoinHostPort(host, port)}, strings.TrimSpace(string(namespace)), nil
+	doer := &tokenDoer{token: filepath.Join(dir, "token"), client: &http.Client{Transport: transport}}
+	client := &Client{Doer: doer, Base: "https://" + net.JoinHostPort(host, port)}
+	return client, strings.TrimSpace(string(namespace)), nil
 }
 
 // tokenDoer sends requests with a token from a file. The kubelet replaces the

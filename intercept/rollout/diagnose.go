@@ -50,7 +50,8 @@ func (r *Rollout) diagnoseStatus(pod *corev1.Pod) diagnosis {
 	}
 	for _, condition := range pod.Status.Conditions {
 		if condition.Type == corev1.PodScheduled && condition.Status == corev1.ConditionFalse {
-			hint := "make room: the agent's pod goes where the workload's nodeSelector, node affinity and tolerations let it"
+			hint := "make room: the agent's pod goes where the workload's nodeSelector, " +
+				"node affinity and tolerations let it"
 			found := fails(Unschedulable, pod, hint, condition.Message)
 			found.passing = true
 			return found
@@ -127,10 +128,12 @@ func diagnoseDeployment(d *appsv1.Deployment) diagnosis {
 		case transient(message):
 			return diagnosis{state: message}
 		case strings.Contains(message, "quota"):
-			hint := fmt.Sprintf("'kubectl describe quota -n %s' shows what is used; free some of it, or have it raised", d.Namespace)
+			hint := fmt.Sprintf("'kubectl describe quota -n %s' shows what is used; "+
+				"free some of it, or have it raised", d.Namespace)
 			return diagnosis{failure: &AgentError{Reason: Quota, Message: message, Hint: hint}}
 		}
-		hint := "whatever admits pods in this cluster must admit the agent's; 'devtun intercept NAME --dry-run -o yaml' prints it"
+		hint := "whatever admits pods in this cluster must admit the agent's; " +
+			"'devtun intercept NAME --dry-run -o yaml' prints it"
 		if strings.Contains(message, "PodSecurity") {
 			hint = "devtun's agent passes Pod Security \"restricted\": " +
 				"what is named comes from the workload's own volumes or ports"
@@ -143,7 +146,8 @@ func diagnoseDeployment(d *appsv1.Deployment) diagnosis {
 // transient: some refusals last only until the API server has caught up.
 func transient(message string) bool {
 	for _, words := range []string{
-		"error looking up service account", "status unknown for quota", "timed out", "Internal error", "object has been modified",
+		"error looking up service account", "status unknown for quota", "timed out", "Internal error",
+		"object has been modified",
 	} {
 		if strings.Contains(message, words) {
 			return true
