@@ -50,8 +50,7 @@ func (r *Rollout) diagnoseStatus(pod *corev1.Pod) diagnosis {
 	}
 	for _, condition := range pod.Status.Conditions {
 		if condition.Type == corev1.PodScheduled && condition.Status == corev1.ConditionFalse {
-			hint := "make room: the agent's pod goes where the workload's nodeSelector, " +
-				"node affinity and tolerations let it"
+			hint := "make room: the agent's pod goes where the workload's nodeSelector, node affinity and tolerations let it"
 			found := fails(Unschedulable, pod, hint, condition.Message)
 			found.passing = true
 			return found
@@ -70,8 +69,7 @@ func (r *Rollout) diagnoseContainer(pod *corev1.Pod, status corev1.ContainerStat
 	}
 	switch {
 	case waiting != nil && pullReasons[waiting.Reason]:
-		hint := fmt.Sprintf("put the image where the cluster finds it (devtun image push %s), "+
-			"or name another with --agent-image", r.Image)
+		hint := fmt.Sprintf("put the image where the cluster finds it (devtun image push %s), or name another with --agent-image", r.Image)
 		return fails(ImagePull, pod, hint, r.Image+": "+cmp.Or(waiting.Message, waiting.Reason))
 	case waiting != nil && createReasons[waiting.Reason]:
 		found := fails(Container, pod, r.hintContainer(waiting.Reason), cmp.Or(waiting.Message, waiting.Reason))
@@ -128,15 +126,12 @@ func diagnoseDeployment(d *appsv1.Deployment) diagnosis {
 		case transient(message):
 			return diagnosis{state: message}
 		case strings.Contains(message, "quota"):
-			hint := fmt.Sprintf("'kubectl describe quota -n %s' shows what is used; "+
-				"free some of it, or have it raised", d.Namespace)
+			hint := fmt.Sprintf("'kubectl describe quota -n %s' shows what is used; free some of it, or have it raised", d.Namespace)
 			return diagnosis{failure: &AgentError{Reason: Quota, Message: message, Hint: hint}}
 		}
-		hint := "whatever admits pods in this cluster must admit the agent's; " +
-			"'devtun intercept NAME --dry-run -o yaml' prints it"
+		hint := "whatever admits pods in this cluster must admit the agent's; 'devtun intercept NAME --dry-run -o yaml' prints it"
 		if strings.Contains(message, "PodSecurity") {
-			hint = "devtun's agent passes Pod Security \"restricted\": " +
-				"what is named comes from the workload's own volumes or ports"
+			hint = "devtun's agent passes Pod Security \"restricted\": what is named comes from the workload's own volumes or ports"
 		}
 		return diagnosis{failure: &AgentError{Reason: Admission, Message: message, Hint: hint}}
 	}
