@@ -51,7 +51,8 @@ func (e *Executor) Swap(ctx context.Context) error {
 func notMade(err error) bool {
 	var foreign *ForeignError
 	var orphan *OrphanError
-	return errors.As(err, &foreign) || errors.As(err, &orphan) || refused(err, http.StatusForbidden) || refused(err, http.StatusNotFound)
+	return errors.As(err, &foreign) || errors.As(err, &orphan) || refused(err, http.StatusForbidden) ||
+		refused(err, http.StatusNotFound)
 }
 
 // confirm checks that the plan is still stored.
@@ -101,7 +102,8 @@ func (e *Executor) change(ctx context.Context, step Step) error {
 			return err
 		}
 		_, err = e.client.send(ctx, request)
-		if !refused(err, http.StatusUnprocessableEntity) && !refused(err, http.StatusConflict) || found.ResourceVersion == refusedAt {
+		if !refused(err, http.StatusUnprocessableEntity) && !refused(err, http.StatusConflict) ||
+			found.ResourceVersion == refusedAt {
 			return err // it is done, or refused for what it is
 		}
 		refusedAt = found.ResourceVersion // or it has changed meanwhile

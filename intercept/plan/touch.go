@@ -38,12 +38,14 @@ func Touch(ctx context.Context, client *Client, ref Ref) error {
 	if err != nil {
 		return fmt.Errorf("touch plan: %w", err)
 	}
-	_, err = client.send(ctx, Request{Method: http.MethodPatch, Path: configMapPath(ref.Namespace, ref.Name), ContentType: JSONPatch, Body: body})
+	_, err = client.send(ctx, Request{Method: http.MethodPatch, Path: configMapPath(ref.Namespace, ref.Name),
+		ContentType: JSONPatch, Body: body})
 	switch {
 	case refused(err, http.StatusNotFound):
 		return ErrNone
 	case refused(err, http.StatusUnprocessableEntity):
-		if _, now, found := load(ctx, client, ref); errors.Is(found, ErrNone) || found == nil && now.Metadata.UID != stored.Metadata.UID {
+		_, now, found := load(ctx, client, ref)
+		if errors.Is(found, ErrNone) || found == nil && now.Metadata.UID != stored.Metadata.UID {
 			return ErrNone
 		}
 	}

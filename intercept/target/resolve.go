@@ -79,7 +79,8 @@ func listAll(ctx context.Context, client kubernetes.Interface, namespace string)
 	found, err := client.CoreV1().Namespaces().Get(ctx, namespace, metav1.GetOptions{})
 	switch {
 	case err == nil && found.DeletionTimestamp != nil:
-		return nil, refuse(Terminating, plan.Object{Kind: "Namespace", Name: namespace}, "wait until it is gone, and make it anew", "is being deleted")
+		return nil, refuse(Terminating, plan.Object{Kind: "Namespace", Name: namespace},
+			"wait until it is gone, and make it anew", "is being deleted")
 	case err != nil && !apierrors.IsForbidden(err): // what is in it may be allowed all the same
 		return nil, err
 	}
@@ -101,7 +102,8 @@ func listAll(ctx context.Context, client kubernetes.Interface, namespace string)
 	for _, w := range s.workloads {
 		carriers = append(carriers, w.found)
 	}
-	stored, err := client.CoreV1().ConfigMaps(namespace).List(ctx, metav1.ListOptions{LabelSelector: plan.InterceptLabel})
+	stored, err := client.CoreV1().ConfigMaps(namespace).List(ctx,
+		metav1.ListOptions{LabelSelector: plan.InterceptLabel})
 	if err != nil {
 		return nil, err
 	}
@@ -120,7 +122,8 @@ func listAll(ctx context.Context, client kubernetes.Interface, namespace string)
 // orphaned notes an object that still is as an intercept left it whose plan is gone.
 func (s *namespaceObjects) orphaned(object runtime.Object) {
 	found := object.(metav1.Object)
-	p := plan.Marked{Object: nameOf(object), Namespace: found.GetNamespace(), UID: string(found.GetUID()), Labels: found.GetLabels(), Annotations: found.GetAnnotations()}.Undo()
+	p := plan.Marked{Object: nameOf(object), Namespace: found.GetNamespace(), UID: string(found.GetUID()),
+		Labels: found.GetLabels(), Annotations: found.GetAnnotations()}.Undo()
 	if p == nil || slices.ContainsFunc(s.plans, func(other *plan.Plan) bool { return other.Identity == p.Identity }) {
 		return
 	}
@@ -195,11 +198,14 @@ func (s *namespaceObjects) ofService(service *corev1.Service) (*Target, error) {
 	object := serviceObject(service.Name)
 	switch {
 	case service.Spec.Type == corev1.ServiceTypeExternalName:
-		return nil, refuse(External, object, "name a service with pods behind it", "is an alias of %s outside the cluster: no pods, nothing to intercept", service.Spec.ExternalName)
+		return nil, refuse(External, object, "name a service with pods behind it",
+			"is an alias of %s outside the cluster: no pods, nothing to intercept", service.Spec.ExternalName)
 	case len(service.Spec.Selector) == 0:
-		return nil, refuse(NoSelector, object, "name the workload behind it instead, if it is in this cluster", "has no selector: it is not known which workload it stands for")
+		return nil, refuse(NoSelector, object, "name the workload behind it instead, if it is in this cluster",
+			"has no selector: it is not known which workload it stands for")
 	case !carries(service):
-		return nil, refuse(NoTCP, object, "devtun carries TCP; UDP ports beside a TCP port are passed on to the origin", "has no TCP port that could be intercepted: its ports are %s", describePorts(service))
+		return nil, refuse(NoTCP, object, "devtun carries TCP; UDP ports beside a TCP port are passed on to the origin",
+			"has no TCP port that could be intercepted: its ports are %s", describePorts(service))
 	}
 	var selected []*Workload
 	for _, w := range s.workloads {
@@ -209,7 +215,8 @@ func (s *namespaceObjects) ofService(service *corev1.Service) (*Target, error) {
 	}
 	switch len(selected) {
 	case 0:
-		return nil, refuse(NoWorkload, object, "devtun intercepts Deployments, StatefulSets, ReplicaSets and DaemonSets; 'kubectl get pods -l "+labels.FormatLabels(service.Spec.Selector)+"' shows what is there",
+		return nil, refuse(NoWorkload, object,
+			"devtun intercepts Deployments, StatefulSets, ReplicaSets and DaemonSets; 'kubectl get pods -l "+labels.FormatLabels(service.Spec.Selector)+"' shows what is there",
 			"selects the pods of no workload that devtun knows")
 	case 1:
 	default:
@@ -217,7 +224,8 @@ func (s *namespaceObjects) ofService(service *corev1.Service) (*Target, error) {
 		for _, w := range selected {
 			names = append(names, strings.ToLower(w.Kind)+"/"+w.Name)
 		}
-		return nil, refuse(ManyWorkloads, object, "name one of them: devtun intercept "+names[0]+"; the requests of all of them come to you then", "selects the pods of %d workloads: %s", len(names), strings.Join(names, ", "))
+		return nil, refuse(ManyWorkloads, object,
+			"name one of them: devtun intercept "+names[0]+"; the requests of all of them come to you then", "selects the pods of %d workloads: %s", len(names), strings.Join(names, ", "))
 	}
 	if err := s.standing(selected[0].Kind, selected[0].Name); err != nil {
 		return nil, err
@@ -232,7 +240,8 @@ func (s *namespaceObjects) named(w *Workload) []Note {
 	if w.Kind != statefulSet || w.ServiceName == "" {
 		return nil
 	}
-	return []Note{{w.Object, fmt.Sprintf("calls to the pods of %s by their names (%s-0.%s) are not intercepted", w.Object, w.Name, w.ServiceName), ""}}
+	return []Note{{w.Object, fmt.Sprintf("calls to the pods of %s by their names (%s-0.%s) are not intercepted",
+		w.Object, w.Name, w.ServiceName), ""}}
 }
 
 // shared notes that a Service leads to other workloads' pods as well, whose requests
@@ -247,7 +256,8 @@ func (s *namespaceObjects) shared(service *corev1.Service, w *Workload) []Note {
 	if len(others) == 0 {
 		return nil
 	}
-	return []Note{{serviceObject(service.Name), fmt.Sprintf("Service %q leads to the pods of %s as well: while the intercept stands, the requests that they would get come to you too", service.Name, strings.Join(others, ", ")),
+	return []Note{{serviceObject(service.Name),
+		fmt.Sprintf("Service %q leads to the pods of %s as well: while the intercept stands, the requests that they would get come to you too", service.Name, strings.Join(others, ", ")),
 		"to be asked for your workload's requests only, give it a Service of its own"}}
 }
 
@@ -259,7 +269,8 @@ func (s *namespaceObjects) ofWorkload(w *Workload) (*Target, error) {
 		case service.Spec.Type == corev1.ServiceTypeExternalName || !selects(service, w):
 		case !carries(service):
 			t.Notes = append(t.Notes, Note{serviceObject(service.Name),
-				fmt.Sprintf("Service %q stays with its pods: its ports are %s", service.Name, describePorts(service)), ""})
+				fmt.Sprintf("Service %q stays with its pods: its ports are %s", service.Name,
+					describePorts(service)), ""})
 		case w.governedBy(service):
 			governing = service
 		default:
@@ -270,11 +281,13 @@ func (s *namespaceObjects) ofWorkload(w *Workload) (*Target, error) {
 	if governing != nil && len(t.Services) == 0 {
 		t.Services = append(t.Services, governing)
 	} else if governing != nil {
-		t.Notes = append(t.Notes, Note{serviceObject(governing.Name), fmt.Sprintf("Service %q stays with its pods: it gives them their names", governing.Name), ""})
+		t.Notes = append(t.Notes, Note{serviceObject(governing.Name),
+			fmt.Sprintf("Service %q stays with its pods: it gives them their names", governing.Name), ""})
 	}
 	t.Notes = append(t.Notes, s.named(w)...)
 	if len(t.Services) == 0 {
-		return nil, refuse(NoService, w.Object, "make a Service that selects its pods; to run the process here and reach the cluster, 'devtun run' is enough", "has no Service with a TCP port that leads to its pods: nothing arrives there that could be intercepted")
+		return nil, refuse(NoService, w.Object,
+			"make a Service that selects its pods; to run the process here and reach the cluster, 'devtun run' is enough", "has no Service with a TCP port that leads to its pods: nothing arrives there that could be intercepted")
 	}
 	return t.withPorts()
 }
@@ -293,7 +306,8 @@ func (t *Target) withPorts() (*Target, error) {
 }
 
 func selects(service *corev1.Service, w *Workload) bool {
-	return len(service.Spec.Selector) > 0 && labels.SelectorFromSet(service.Spec.Selector).Matches(labels.Set(w.Template.Labels))
+	return len(service.Spec.Selector) > 0 &&
+		labels.SelectorFromSet(service.Spec.Selector).Matches(labels.Set(w.Template.Labels))
 }
 
 func describePorts(service *corev1.Service) string {

@@ -83,7 +83,8 @@ func patches(path, field string, before, after any, tests []test) (do, undo plan
 	}
 	request := func(operations ...operation) (plan.Request, error) {
 		body, err := json.Marshal(operations)
-		return plan.Request{Method: http.MethodPatch, Path: withFieldManager(path, fieldManager), ContentType: plan.JSONPatch, Body: body}, err
+		return plan.Request{Method: http.MethodPatch, Path: withFieldManager(path, fieldManager),
+			ContentType: plan.JSONPatch, Body: body}, err
 	}
 	do, err = request(operation{"test", field, before}, operation{"replace", field, after})
 	if err != nil {

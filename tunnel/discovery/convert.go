@@ -60,7 +60,8 @@ func specOf(service *corev1.Service) *spec {
 	}
 	switch {
 	case service.Spec.Type == corev1.ServiceTypeExternalName:
-		s.Obstacle = fmt.Sprintf("it is an alias of %s outside the cluster (ExternalName): no pods", service.Spec.ExternalName)
+		s.Obstacle = fmt.Sprintf("it is an alias of %s outside the cluster (ExternalName): no pods",
+			service.Spec.ExternalName)
 	case len(s.ports) == 0 && len(s.Skipped) > 0:
 		s.Obstacle = "port-forward carries TCP only, and it has " + s.Skipped[0]
 	case len(s.ports) == 0:
