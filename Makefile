@@ -10,7 +10,7 @@ IMAGES := devtun.test/service-front:dev=./examples/service-front \
 	devtun.test/service-middle:dev=./examples/service-middle \
 	devtun.test/service-back:dev=./examples/service-back
 # What runs on every system; the tests on a real cluster run on Linux.
-PRODUCT := . ./cmd/... ./dns/... ./tunnel/... ./intercept/... ./examples/...
+PRODUCT := . ./cmd/... ./dns/... ./tunnel/... ./intercept/... ./pause ./broadcast ./examples/...
 # The agent, compiled, where devtun embeds it.
 AGENTS := intercept/image/agents
 MODULES := . packaging e2e/cluster/kubernetes e2e/cluster/coredns e2e/delve
