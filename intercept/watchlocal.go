@@ -56,11 +56,11 @@ func (l *local) check(ctx context.Context) bool {
 	gone := len(l.inodes) > 0 && len(inodes) == 0 && seen
 	l.inodes = inodes
 	switch {
-	case len(inodes) > 0 && !slices.Equal(inodes, l.doubted):
-		l.open, l.doubted = true, nil
+	case len(inodes) > 0 && !slices.Equal(inodes, l.refusing):
+		l.open, l.refusing = true, nil
 	case gone:
-		l.open, l.doubted = false, nil
-	case time.Since(l.probed) >= l.rest(seen):
+		l.open, l.refusing = false, nil
+	case time.Since(l.probed) >= l.probeInterval(seen):
 		l.mu.Unlock()
 		open := l.probe(ctx)
 		if open { // it may have begun to listen just now
@@ -73,8 +73,8 @@ func (l *local) check(ctx context.Context) bool {
 	return l.open
 }
 
-// rest is the time between two probes. Call it with mu held.
-func (l *local) rest(seen bool) time.Duration {
+// probeInterval is the time between two probes. Call it with mu held.
+func (l *local) probeInterval(seen bool) time.Duration {
 	switch {
 	case l.open:
 		return probeOpen

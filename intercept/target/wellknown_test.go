@@ -42,7 +42,7 @@ func system() []runtime.Object {
 
 func TestBasicsAreThoseOfTheCluster(t *testing.T) {
 	require.Equal(t, []protocolPort{{"TCP", 53}, {"UDP", 53}, {"TCP", 443}, {"TCP", 8053}, {"UDP", 8053}, {"TCP", 16443}},
-		basics(t.Context(), fake.NewClientset(system()...)))
+		wellKnownPorts(t.Context(), fake.NewClientset(system()...)))
 }
 
 func TestBasicsAreTheUsualOnesIfTheyMayNotBeRead(t *testing.T) {
@@ -53,9 +53,9 @@ func TestBasicsAreTheUsualOnesIfTheyMayNotBeRead(t *testing.T) {
 	for _, resource := range []string{"*", "endpointslices"} {
 		client := fake.NewClientset(system()...)
 		client.PrependReactor("*", resource, forbidden)
-		require.Equal(t, usual, basics(t.Context(), client), resource)
+		require.Equal(t, usual, wellKnownPorts(t.Context(), client), resource)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	require.Equal(t, usual, basics(ctx, fake.NewClientset()), "nothing there")
+	require.Equal(t, usual, wellKnownPorts(ctx, fake.NewClientset()), "nothing there")
 }

@@ -44,5 +44,8 @@ func (s *Session) owns(object any) bool {
 		return false
 	}
 	found, err := meta.Accessor(object)
-	return err == nil && found.GetDeletionTimestamp() == nil && found.GetAnnotations()[plan.IdentityAnnotation] == s.config.Plan.Identity
+	if err != nil || found.GetDeletionTimestamp() != nil {
+		return false
+	}
+	return found.GetAnnotations()[plan.IdentityAnnotation] == s.config.Plan.Identity
 }

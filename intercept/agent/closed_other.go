@@ -5,4 +5,4 @@ package agent
 import "net"
 
 // gone is known where agents run, which is on Linux.
-func gone(*net.TCPConn) bool { return false }
+func hasClosed(*net.TCPConn) bool { return false }

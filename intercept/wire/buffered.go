@@ -8,11 +8,11 @@ import (
 )
 
 const (
-	// lineBuffer, in bytes, is how much may wait while a write is under way. Two
+	// writeBuffer, in bytes, is how much may wait while a write is under way. Two
 	// such buffers exist for each session.
-	lineBuffer = 256 << 10
+	writeBuffer = 256 << 10
 
-	// stallMark is how long nothing arrives before the line counts as stalled:
+	// stallMark is how long nothing arrives before it counts as stalled:
 	// more than two heartbeats, and less than what is silence to the far side.
 	stallMark = 500 * time.Millisecond
 
@@ -20,9 +20,9 @@ const (
 	muxData   = 0  // type of a yamux frame that has a body
 )
 
-// line is the transport as yamux sees it. What is written while a write is under
+// buffered is the transport as yamux sees it. What is written while a write is under
 // way is kept and leaves with the next one; Close does not linger.
-type line struct {
+type buffered struct {
 	conn Transport
 
 	heard    atomic.Uint64 // reads that returned data
@@ -39,14 +39,14 @@ type line struct {
 	done chan struct{} // closed when flush has returned
 }
 
-func newLine(conn Transport) *line {
-	l := &line{conn: conn, lastRead: time.Now().Round(0), done: make(chan struct{})}
+func newBuffered(conn Transport) *buffered {
+	l := &buffered{conn: conn, lastRead: time.Now().Round(0), done: make(chan struct{})}
 	l.changed = sync.NewCond(&l.mu)
 	go l.flush()
 	return l
 }
 
-func (l *line) Read(p []byte) (int, error) {
+func (l *buffered) Read(p []byte) (int, error) {
 	n, err := l.conn.Read(p)
 	if n > 0 {
 		now := time.Now().Round(0)
@@ -60,10 +60,10 @@ func (l *line) Read(p []byte) (int, error) {
 }
 
 // Write keeps p for the next write, waiting for room.
-func (l *line) Write(p []byte) (int, error) {
+func (l *buffered) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for len(l.pending) >= lineBuffer && l.err == nil {
+	for len(l.pending) >= writeBuffer && l.err == nil {
 		l.changed.Wait()
 	}
 	if l.err != nil {
@@ -83,13 +83,13 @@ func announcesBody(p []byte) bool {
 	return len(p) == muxHeader && p[1] == muxData && (p[8]|p[9]|p[10]|p[11]) != 0
 }
 
-// flush writes what is pending until the line is closed or fails.
-func (l *line) flush() {
+// flush writes what is pending until it is closed or fails.
+func (l *buffered) flush() {
 	defer close(l.done)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for {
-		for l.err == nil && (len(l.pending) == 0 || l.partial && len(l.pending) < lineBuffer) {
+		for l.err == nil && (len(l.pending) == 0 || l.partial && len(l.pending) < writeBuffer) {
 			l.changed.Wait()
 		}
 		if l.err != nil {
@@ -101,7 +101,7 @@ func (l *line) flush() {
 		l.mu.Unlock()
 		_, err := l.conn.Write(batch)
 		l.mu.Lock()
-		if cap(batch) <= 2*lineBuffer {
+		if cap(batch) <= 2*writeBuffer {
 			l.spare = batch
 		}
 		if err != nil && l.err == nil {
@@ -112,7 +112,7 @@ func (l *line) flush() {
 }
 
 // Close gives up what is pending and the connection, and waits for the writer.
-func (l *line) Close() error {
+func (l *buffered) Close() error {
 	l.mu.Lock()
 	if l.err == nil {
 		l.err = io.ErrClosedPipe

@@ -6,10 +6,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// gone reports that a client has closed its connection, or broken it off. One that has
+// hasClosed reports that a client has closed its connection, or broken it off. One that has
 // only ended its sending side cannot be told from that from here; what it has asked is
 // not done then, which is better than to do what nobody waits for.
-func gone(conn *net.TCPConn) bool {
+func hasClosed(conn *net.TCPConn) bool {
 	raw, err := conn.SyscallConn()
 	if err != nil {
 		return true

@@ -1,27 +1,27 @@
 package wire
 
 const (
-	// piece, in bytes, is the most that a stream sends in one frame.
-	piece = 64 << 10
+	// maxWrite, in bytes, is the most that a stream sends in one frame.
+	maxWrite = 64 << 10
 
-	// small, in bytes, is what never waits for a turn.
-	small = 4 << 10
+	// noBulk, in bytes, is what never waits for a slot.
+	noBulk = 4 << 10
 
-	// turns is how many streams may hand bulk to yamux at a time. It serves all
+	// bulkStreams is how many streams may hand bulk to yamux at a time. It serves all
 	// writers in the order in which they came; if all streams' bulk stood in that
 	// queue, a new connection, which must pass it several times, would wait long.
-	turns = 4
+	bulkStreams = 4
 )
 
 // send sends p, as the far side has room for it.
 func (st *Stream) send(p []byte) (int, error) {
 	sent := 0
 	for sent < len(p) {
-		n := st.credit.spend(min(len(p)-sent, piece), st)
+		n := st.credit.spend(min(len(p)-sent, maxWrite), st)
 		if n == 0 {
 			return sent, st.Err()
 		}
-		put, err := st.sendPiece(p[sent : sent+n])
+		put, err := st.sendFrame(p[sent : sent+n])
 		sent += put
 		if err != nil {
 			return sent, err
@@ -30,13 +30,13 @@ func (st *Stream) send(p []byte) (int, error) {
 	return sent, nil
 }
 
-// sendPiece sends p as one frame. There is credit for it, so that it only waits
+// sendFrame sends p as one frame. There is credit for it, so that it only waits
 // for the transport.
-func (st *Stream) sendPiece(p []byte) (int, error) {
-	if len(p) > small {
+func (st *Stream) sendFrame(p []byte) (int, error) {
+	if len(p) > noBulk {
 		select {
-		case st.session.turns <- struct{}{}:
-			defer func() { <-st.session.turns }()
+		case st.session.bulkSlots <- struct{}{}:
+			defer func() { <-st.session.bulkSlots }()
 		case <-st.broken:
 			return 0, st.Err()
 		}

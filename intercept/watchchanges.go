@@ -41,8 +41,10 @@ func (s *Session) WatchChanges(ctx context.Context) {
 func (s *Session) watcher(o plan.Object) *objects.Watcher {
 	core, apps, n := s.config.Client.CoreV1(), s.config.Client.AppsV1(), s.config.Plan.Namespace
 	w := &objects.Watcher{
-		What:    o.String(),
-		Options: metav1.ListOptions{FieldSelector: fields.OneTermEqualSelector(metav1.ObjectNameField, o.Name).String()},
+		What: o.String(),
+		Options: metav1.ListOptions{
+			FieldSelector: fields.OneTermEqualSelector(metav1.ObjectNameField, o.Name).String(),
+		},
 		Failing: s.watchFailing,
 	}
 	switch o.Kind {
@@ -107,7 +109,7 @@ func (s *Session) watchObject(ctx context.Context, o plan.Object, w *objects.Wat
 		mu.Unlock()
 		if !reflect.DeepEqual(event, told) {
 			told = event
-			s.change(func() { s.found[o] = event })
+			s.change(func() { s.changes[o] = event })
 			s.tell(Event{Change: &event})
 		}
 	}

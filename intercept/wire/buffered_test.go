@@ -51,7 +51,7 @@ func frame(length int) []byte {
 
 func TestWhatIsWrittenMeanwhileLeavesTogether(t *testing.T) {
 	s := newSlow()
-	l := newLine(s)
+	l := newBuffered(s)
 	write := func(p []byte) {
 		_, err := l.Write(p)
 		require.NoError(t, err)
@@ -75,12 +75,12 @@ func TestWhatIsWrittenMeanwhileLeavesTogether(t *testing.T) {
 
 func TestALineThatIsFullWaits(t *testing.T) {
 	s := newSlow()
-	l := newLine(s)
+	l := newBuffered(s)
 	full := make(chan error, 1)
 	go func() {
 		var err error
 		for err == nil { // headers last: the buffer fills with one
-			if _, err = l.Write(make([]byte, lineBuffer-1)); err == nil {
+			if _, err = l.Write(make([]byte, writeBuffer-1)); err == nil {
 				_, err = l.Write(frame(1))
 			}
 			if err == nil {
