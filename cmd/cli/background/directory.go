@@ -64,7 +64,6 @@ const (
 	lockSuffix   = ".lock"
 	socketSuffix = ".sock"
 	logSuffix    = ".log"
-	olderSuffix  = ".log.1" // the log before that
 )
 
 func (d Directory) path(name, suffix string) string { return filepath.Join(string(d), name+suffix) }
@@ -80,14 +79,25 @@ func (d Directory) Names() ([]string, error) {
 	}
 	var names []string
 	for _, entry := range entries {
-		for _, suffix := range []string{lockSuffix, socketSuffix, logSuffix, olderSuffix} {
-			if name, ok := strings.CutSuffix(entry.Name(), suffix); ok && !slices.Contains(names, name) {
-				names = append(names, name)
-			}
+		if name, ok := owner(entry.Name()); ok && !slices.Contains(names, name) {
+			names = append(names, name)
 		}
 	}
 	slices.Sort(names)
 	return names, nil
+}
+
+// owner is the session that a file of the directory is of.
+func owner(file string) (name string, ok bool) {
+	if match := rotated.FindStringSubmatch(file); match != nil {
+		return match[1], true
+	}
+	for _, suffix := range []string{lockSuffix, socketSuffix, logSuffix} {
+		if name, ok := strings.CutSuffix(file, suffix); ok {
+			return name, true
+		}
+	}
+	return "", false
 }
 
 // Running are the sessions that run.

@@ -14,7 +14,10 @@ import (
 	"github.com/devtun/devtun/cmd/cli/status"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// The goroutine by which lumberjack removes old logs goes on for ever.
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("gopkg.in/natefinch/lumberjack%2ev2.(*Logger).millRun"))
+}
 
 const patience = 10 * time.Second
 

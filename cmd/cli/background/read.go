@@ -20,14 +20,6 @@ var ErrNoLog = errors.New("there is no log")
 // ReadLog writes the lines of a session's log since a time to out. With follow it goes
 // on with what comes, until the session ends or ctx does, which is no error.
 func (d Directory) ReadLog(ctx context.Context, name string, since time.Time, follow bool, out io.Writer) error {
-	r := &reader{since: since, out: out}
-	if older, err := os.Open(d.path(name, olderSuffix)); err == nil {
-		err = r.copy(older)
-		older.Close()
-		if err != nil {
-			return err
-		}
-	}
 	file, err := os.Open(d.path(name, logSuffix))
 	if errors.Is(err, fs.ErrNotExist) {
 		return ErrNoLog
@@ -36,6 +28,12 @@ func (d Directory) ReadLog(ctx context.Context, name string, since time.Time, fo
 		return fmt.Errorf("read log: %w", err)
 	}
 	defer func() { file.Close() }()
+	r := &reader{since: since, out: out}
+	for _, path := range d.rotatedLogs(name) {
+		if err := r.copyOlder(path, file); err != nil {
+			return err
+		}
+	}
 	look := time.NewTicker(logEvery)
 	defer look.Stop()
 	for {
@@ -83,6 +81,22 @@ type reader struct {
 	since time.Time
 	out   io.Writer
 	part  []byte
+}
+
+// copyOlder copies a log that was rotated, unless it is the one that is being read: it
+// may have been renamed just now.
+func (r *reader) copyOlder(path string, current *os.File) error {
+	older, err := os.Open(path)
+	if err != nil {
+		return nil // it has been removed meanwhile
+	}
+	defer older.Close()
+	if is, err := older.Stat(); err == nil {
+		if was, err := current.Stat(); err == nil && os.SameFile(is, was) {
+			return nil
+		}
+	}
+	return r.copy(older)
 }
 
 // copy writes what there is to read.
