@@ -72,12 +72,12 @@ func (f *foreground) Watch(ctx context.Context, tell func(status.Snapshot) error
 }
 
 // Apply implements background.Holder. There is no project to apply.
-func (f *foreground) Apply(context.Context, background.Order, func(background.Word)) background.Outcome {
+func (f *foreground) Apply(context.Context, background.Order, func(background.Line)) background.Outcome {
 	return outcomeOf(usage("end it first, or give this one another name with --name", "the session is a command in the foreground"))
 }
 
 // Down implements background.Holder.
-func (f *foreground) Down(func(background.Word)) background.Outcome {
+func (f *foreground) Down(func(background.Line)) background.Outcome {
 	f.down()
 	<-f.ended
 	return outcomeOf(f.outcome)

@@ -216,7 +216,7 @@ func (o *ideOptions) intercept(p *project.Project) *project.Intercept {
 
 // target finds out what the files are about.
 func (o *ideOptions) target(p *project.Project) (t ide.Target, err error) {
-	if t.Session, err = (&upOptions{file: o.file}).session(p); err != nil {
+	if t.Session, err = p.Session(o.file); err != nil {
 		return t, err
 	}
 	program := cmp.Or(o.program, filepath.Dir(o.file))

@@ -38,6 +38,11 @@ func (o *interceptOptions) plan(ctx context.Context, printer *printer) (*interce
 	if err != nil {
 		return nil, err
 	}
+	return o.planOn(ctx, cluster, printer)
+}
+
+// planOn is plan for a cluster that is connected.
+func (o *interceptOptions) planOn(ctx context.Context, cluster *cluster, printer *printer) (*intercepting, error) {
 	if err := o.findHost(ctx); err != nil {
 		return nil, err
 	}

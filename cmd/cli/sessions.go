@@ -43,7 +43,7 @@ func chooseSession(all []string, args []string) (string, error) {
 		return "", nil
 	}
 	all = slices.DeleteFunc(slices.Clone(all), background.Foreground) // is meant only by its name
-	if here := sessionHere(); slices.Contains(all, here) {
+	if here := folderSession(); slices.Contains(all, here) {
 		return here, nil
 	}
 	switch len(all) {
@@ -55,15 +55,14 @@ func chooseSession(all []string, args []string) (string, error) {
 	return "", usage("name one of "+strings.Join(all, ", "), "there are %d sessions", len(all))
 }
 
-// sessionHere is the name of the session of the project file in this folder, whether
+// folderSession is the name of the session of the project file in this folder, whether
 // it runs or not.
-func sessionHere() string {
-	o := &upOptions{file: project.Name}
-	p, err := project.Read(o.file)
+func folderSession() string {
+	p, err := project.Read(project.Name)
 	if err != nil {
 		p = &project.Project{}
 	}
-	name, _ := o.session(p)
+	name, _ := p.Session(project.Name)
 	return name
 }
 
@@ -175,11 +174,11 @@ func endSession(ctx context.Context, directory background.Directory, name string
 	if _, err := client.Await(ctx, directory); err != nil {
 		return err
 	}
-	outcome, err := client.Down(ctx, streams.word)
+	outcome, err := client.Down(ctx, streams.printLine)
 	if err != nil {
 		return err
 	}
-	if err := gone(ctx, directory, name); err != nil {
+	if err := awaitEnd(ctx, directory, name); err != nil {
 		return err
 	}
 	if err := outcomeError(outcome); err != nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -129,16 +128,8 @@ func runUp(ctx context.Context, o *upOptions, streams Streams, start helper.Star
 	if child := inheritedChild(); child != nil {
 		return child.run(ctx, start)
 	}
-	p, name, err := o.readProject()
+	order, name, err := o.order()
 	if err != nil {
-		return err
-	}
-	file, err := filepath.Abs(o.file)
-	if err != nil {
-		return err
-	}
-	order := background.Order{File: file, Project: p, Environment: orderEnvironment(), Verbose: o.verbose}
-	if order.Parent, err = parentOf(o.parent); err != nil {
 		return err
 	}
 	if o.detach && !canDetach {
@@ -148,25 +139,29 @@ func runUp(ctx context.Context, o *upOptions, streams Streams, start helper.Star
 	if err != nil {
 		return err
 	}
-	u := &upping{upOptions: o, name: name, order: order, directory: directory, streams: streams.plainly(o.plain), began: time.Now()}
 	newPrinter(streams, "", false).starting("up")
-	return u.run(ctx, start)
+	l := &launcher{
+		name: name, order: order, detach: o.detach, wait: o.wait,
+		directory: directory, streams: streams.plainly(o.plain), began: time.Now(),
+	}
+	return l.run(ctx, start)
 }
 
-// upping is one `devtun up` at work.
-type upping struct {
-	*upOptions
-	name      string
+// launcher has an order carried out, for who has called `devtun up`.
+type launcher struct {
+	name      string // of the session
 	order     background.Order
+	detach    bool
+	wait      time.Duration
 	directory background.Directory
 	streams   Streams
 	began     time.Time
 }
 
 // run has the order carried out by the session that stands, or by a new one.
-func (u *upping) run(ctx context.Context, start helper.Start) error {
+func (l *launcher) run(ctx context.Context, start helper.Start) error {
 	for {
-		err := u.runOnce(ctx, start)
+		err := l.runOnce(ctx, start)
 		var busy *background.BusyError
 		if !errors.As(err, &busy) && !errors.Is(err, background.ErrNone) || ctx.Err() != nil {
 			return err
@@ -175,88 +170,88 @@ func (u *upping) run(ctx context.Context, start helper.Start) error {
 	}
 }
 
-func (u *upping) runOnce(ctx context.Context, start helper.Start) error {
+func (l *launcher) runOnce(ctx context.Context, start helper.Start) error {
 	switch {
-	case u.directory.Runs(u.name):
-		return u.applyToStanding(ctx)
-	case u.detach:
-		return u.startChild(ctx)
+	case l.directory.Runs(l.name):
+		return l.applyToStanding(ctx)
+	case l.detach:
+		return l.startChild(ctx)
 	}
-	return u.foreground(ctx, start)
+	return l.foreground(ctx, start)
 }
 
 // waiting bounds ctx by --wait.
-func (u *upping) waiting(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeoutCause(ctx, u.wait, &Problem{
-		Err:  fmt.Errorf("not everything was ready within %v", u.wait),
+func (l *launcher) waiting(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, l.wait, &Problem{
+		Err:  fmt.Errorf("not everything was ready within %v", l.wait),
 		Hint: "allow more with --wait; 'devtun logs' has the log of a session that goes on", Code: ExitFailure,
 	})
 }
 
 // applyToStanding has the session that runs carry the order out.
-func (u *upping) applyToStanding(ctx context.Context) error {
-	client := u.directory.Client(u.name)
-	ctx, cancel := u.waiting(ctx)
+func (l *launcher) applyToStanding(ctx context.Context) error {
+	client := l.directory.Client(l.name)
+	ctx, cancel := l.waiting(ctx)
 	defer cancel()
-	stands, err := client.Await(ctx, u.directory)
+	stands, err := client.Await(ctx, l.directory)
 	if err != nil {
 		return err
 	}
-	if stands.File != "" && stands.File != u.order.File {
-		return &Problem{Err: fmt.Errorf("a session %q runs already, of %s", u.name, stands.File), Code: ExitInUse,
-			Hint: fmt.Sprintf("give this one another name with --name, or end that one: devtun down %s", u.name)}
+	if stands.File != "" && stands.File != l.order.File {
+		return &Problem{Err: fmt.Errorf("a session %q runs already, of %s", l.name, stands.File), Code: ExitInUse,
+			Hint: fmt.Sprintf("give this one another name with --name, or end that one: devtun down %s", l.name)}
 	}
-	if err := u.apply(ctx, client); err != nil {
+	if err := l.apply(ctx, client); err != nil {
 		return err
 	}
-	u.ready(stands.PID)
+	l.ready(stands.PID)
 	return nil
 }
 
 // apply has a session carry the order out, and passes on what it says.
-func (u *upping) apply(ctx context.Context, client *background.Client) error {
-	outcome, err := client.Apply(ctx, u.order, u.streams.word)
+func (l *launcher) apply(ctx context.Context, client *background.Client) error {
+	outcome, err := client.Apply(ctx, l.order, l.streams.printLine)
 	if err != nil {
 		return err
 	}
 	return outcomeError(outcome)
 }
 
-// word prints what a session has said.
-func (s Streams) word(word background.Word) {
-	if word.Err != "" {
-		fmt.Fprintln(s.Err, word.Err)
+// printLine prints what a session has said.
+func (s Streams) printLine(line background.Line) {
+	if line.Err != "" {
+		fmt.Fprintln(s.Err, line.Err)
 		return
 	}
-	fmt.Fprintln(s.Out, word.Out)
+	fmt.Fprintln(s.Out, line.Out)
 }
 
-// ready is the last word: all that was ordered stands.
-func (u *upping) ready(pid int) {
-	fmt.Fprintf(u.streams.Err, "devtun: ready in %s (session %s, pid %d)\n", brief(time.Since(u.began)), u.name, pid)
+// ready is the last line: all that was ordered stands.
+func (l *launcher) ready(pid int) {
+	fmt.Fprintf(l.streams.Err, "devtun: ready in %s (session %s, pid %d)\n", brief(time.Since(l.began)), l.name, pid)
 }
 
 // foreground holds the session in this process.
-func (u *upping) foreground(ctx context.Context, start helper.Start) error {
-	place, err := u.directory.Claim(u.name)
+func (l *launcher) foreground(ctx context.Context, start helper.Start) error {
+	place, err := l.directory.Claim(l.name)
 	if err != nil {
 		return err
 	}
-	s := newProjectSession(ctx, u.name, &sayings{log: place.Log, terminal: u.streams}, start)
+	s := newProjectSession(l.name, newSessionLog(place.Log, l.streams), start, func() error { return nil })
 	ended := make(chan error, 1)
-	go func() { ended <- s.run(place) }()
-	waiting, cancel := u.waiting(ctx)
-	outcome := s.Apply(waiting, u.order, func(background.Word) {})
+	go func() { ended <- s.run(ctx, place) }()
+	waiting, cancel := l.waiting(ctx)
+	outcome := s.Apply(waiting, l.order, func(background.Line) {})
 	cancel()
 	if err := outcomeError(outcome); err != nil {
 		return errors.Join(unlessEnded(ctx, err), <-ended)
 	}
-	u.ready(s.view.Snapshot().PID)
+	l.ready(s.view.Snapshot().PID)
 	return <-ended
 }
 
-// gone waits until no process holds the session any more.
-func gone(ctx context.Context, directory background.Directory, name string) error {
+// awaitEnd waits until no process holds the session any more.
+func awaitEnd(ctx context.Context, directory background.Directory, name string) error {
 	ctx, cancel := context.WithTimeout(ctx, goneTimeout)
 	defer cancel()
 	look := time.NewTicker(goneEvery)

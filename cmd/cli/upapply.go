@@ -1,18 +1,14 @@
 package cli
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"sync"
-	"time"
 
 	"github.com/devtun/devtun/cmd/cli/background"
-	"github.com/devtun/devtun/cmd/cli/project"
 	"github.com/devtun/devtun/cmd/cli/status"
 )
 
@@ -22,150 +18,114 @@ import (
 // behind intercepts need them; then the new intercepts. In a session that has held
 // something before, what fails keeps nothing else from being done.
 func (s *projectSession) apply(ctx context.Context, order background.Order) error {
-	p := order.Project
-	cluster, err := projectKube(p, order.Environment).connect()
+	cluster, err := orderedKube(order).connect()
+	if err != nil {
+		return err
+	}
+	w, err := wantOf(order, destination{cluster.context, cluster.config.Host, cluster.namespace})
 	if err != nil {
 		return err
 	}
 	if err := cluster.logIn(ctx); err != nil {
 		return err
 	}
-	target := identityOf(p, cluster)
-	s.view.From(order.File)
-	s.view.In(cluster.context, target.namespace)
+	s.view.From(w.file)
+	s.view.In(cluster.context, w.namespace)
 
 	before := s.holdings()
-	wanted, gone := s.compare(order, target)
-	errs := []error{s.endIntercepts(gone)}
-	var fresh []*heldIntercept
-	for _, h := range wanted {
-		err := h.plan(ctx, s, order.Verbose)
-		if err == nil {
-			err = h.clash(slices.Concat(slices.Collect(maps.Values(s.holds)), fresh))
-		}
-		if err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		fresh = append(fresh, h)
-	}
-	if err := errors.Join(errs...); err != nil && !s.ordered {
+	ended, wants := diffIntercepts(s.held(), w.intercepts)
+	err = s.endIntercepts(ended)
+	planned, planErr := s.planIntercepts(ctx, cluster, wants, w.verbose)
+	if err = errors.Join(err, planErr); err != nil && !s.ordered {
 		return err
 	}
-	if err := s.forward(ctx, order, cluster, target, fresh); err != nil {
-		if errs = append(errs, err); !s.ordered {
-			return err
+	if forwardErr := s.forward(ctx, cluster, w, planned); forwardErr != nil {
+		if err = errors.Join(err, forwardErr); !s.ordered {
+			return forwardErr
 		}
 	}
-	var starting sync.WaitGroup
-	started := make([]error, len(fresh))
-	for i, h := range fresh {
-		s.holds[h.key] = h
-		h.begin(s)
-		starting.Go(func() { started[i] = h.await(ctx) })
-	}
-	starting.Wait()
-	for i, h := range fresh {
-		if started[i] != nil {
-			delete(s.holds, h.key)
-		}
-	}
+	err = errors.Join(err, s.beginIntercepts(ctx, planned))
 	if s.ordered {
-		s.tellChanges(before)
+		fmt.Fprintf(s.log.streams().Out, "changed: %s\n", changes(before, s.holdings()))
 	}
-	return errors.Join(append(errs, started...)...)
+	return err
 }
 
-// tellChanges says what an order has changed in what was there before.
-func (s *projectSession) tellChanges(before holdings) {
-	now := s.holdings()
-	var changes []string
-	tell := func(noun string, was, is map[string]any) {
-		for _, key := range slices.Sorted(maps.Keys(is)) {
-			if what, there := was[key]; !there {
-				changes = append(changes, fmt.Sprintf("%s %s is new", noun, key))
-			} else if what != is[key] {
-				changes = append(changes, fmt.Sprintf("%s %s was made anew", noun, key))
-			}
-		}
-		for _, key := range slices.Sorted(maps.Keys(was)) {
-			if _, there := is[key]; !there {
-				changes = append(changes, fmt.Sprintf("%s %s is gone", noun, key))
-			}
-		}
+// held is what diffIntercepts is to know of the intercepts that are held.
+func (s *projectSession) held() map[string]heldState {
+	held := make(map[string]heldState)
+	for key, h := range s.intercepts {
+		held[key] = heldState{h.want, h.task.stands()}
 	}
-	tell("service", before.services, now.services)
-	tell("intercept of", before.intercepts, now.intercepts)
-	if changes == nil {
-		changes = []string{"nothing"}
-	}
-	fmt.Fprintf(s.say.streams().Out, "changed: %s\n", strings.Join(changes, ", "))
+	return held
 }
-
-// holdings are what a session holds: what is another value is another thing.
-type holdings struct{ services, intercepts map[string]any }
 
 func (s *projectSession) holdings() holdings {
-	h := holdings{make(map[string]any), make(map[string]any)}
+	h := holdings{make(map[string]string), make(map[string]*heldIntercept)}
 	snapshot := s.view.Snapshot()
 	for _, service := range snapshot.Services {
 		if service.Pod == "" && service.Address != "" {
 			h.services[serviceLabel(service, snapshot.Namespace)] = status.PortList(service.Ports)
 		}
 	}
-	for _, held := range s.holds {
-		if held.standing() {
-			h.intercepts[held.wish.Workload] = held
+	for _, held := range s.intercepts {
+		if held.task.stands() {
+			h.intercepts[held.want.settings.workload] = held
 		}
 	}
 	return h
 }
 
-// identity tells what forwards are made with: if it is another, so are they.
-type identity struct {
-	kubeconfig, context, server, namespace, domain, transport, hostsFile string
-	hold                                                                 time.Duration
-}
-
-func identityOf(p *project.Project, cluster *cluster) identity {
-	o := projectForward(p, nil)
-	return identity{
-		kubeconfig: p.Kubeconfig, context: cluster.context, server: cluster.config.Host, namespace: cmp.Or(p.Namespace, cluster.namespace),
-		domain: o.domain, transport: o.transport, hostsFile: o.hostsFile, hold: o.hold,
-	}
-}
-
-// compare returns the intercepts that are to be made, and those that are to go because
-// they are not wanted any more, or otherwise.
-func (s *projectSession) compare(order background.Order, target identity) (wanted []*heldIntercept, gone map[string]*heldIntercept) {
-	gone = maps.Clone(s.holds)
-	target.hold, target.hostsFile, target.domain = 0, "", "" // no matter to an intercept
-	for _, c := range order.Project.Intercepts {
-		h := &heldIntercept{
-			wish: c, target: target, options: projectIntercept(order.Project, c, order.Environment),
-			key: cmp.Or(c.Namespace, target.namespace) + "/" + c.Workload,
+// planIntercepts plans those that can be, beside those that are held.
+func (s *projectSession) planIntercepts(ctx context.Context, cluster *cluster, wants []wantedIntercept, verbose bool) (planned []*plannedIntercept, err error) {
+	for _, w := range wants {
+		p, planErr := s.planIntercept(ctx, cluster, w, verbose)
+		if planErr == nil {
+			planErr = p.conflict(slices.Concat(s.plans(), planned))
 		}
-		h.image = h.options.agentImage()
-		if standing := gone[h.key]; standing != nil && standing.same(h) {
-			delete(gone, h.key)
+		if planErr != nil {
+			err = errors.Join(err, planErr)
 			continue
 		}
-		wanted = append(wanted, h)
+		planned = append(planned, p)
 	}
-	return wanted, gone
+	return planned, err
 }
 
-// endIntercepts restores intercepts, all at the same time.
-func (s *projectSession) endIntercepts(all map[string]*heldIntercept) error {
+// beginIntercepts carries plans out, all at the same time, and returns when all stand or
+// have failed.
+func (s *projectSession) beginIntercepts(ctx context.Context, planned []*plannedIntercept) error {
+	var starting sync.WaitGroup
+	held, errs := make([]*heldIntercept, len(planned)), make([]error, len(planned))
+	for i, p := range planned {
+		held[i] = s.beginIntercept(p)
+		starting.Go(func() { errs[i] = held[i].task.await(ctx) })
+	}
+	starting.Wait()
+	for i, h := range held {
+		if errs[i] == nil {
+			s.intercepts[h.want.key()] = h
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// endIntercepts restores those with these keys, all at the same time.
+func (s *projectSession) endIntercepts(keys []string) error {
 	var ending sync.WaitGroup
-	errs := make([]error, len(all))
-	for i, key := range slices.Sorted(maps.Keys(all)) {
-		h := all[key]
+	errs := make([]error, len(keys))
+	for i, key := range keys {
+		h := s.intercepts[key]
 		ending.Go(func() { errs[i] = h.close() })
 	}
 	ending.Wait()
-	for key := range maps.Clone(all) {
-		delete(s.holds, key)
+	for _, key := range keys {
+		delete(s.intercepts, key)
 	}
 	return errors.Join(errs...)
+}
+
+// endAllIntercepts restores all.
+func (s *projectSession) endAllIntercepts() error {
+	return s.endIntercepts(slices.Sorted(maps.Keys(s.intercepts)))
 }

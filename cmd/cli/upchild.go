@@ -20,34 +20,34 @@ import (
 const childVariable = "DEVTUN_SESSION_CHILD"
 
 const (
-	// helloFile is the child's descriptor of the pipe on which it says that it holds
+	// claimedFile is the child's descriptor of the pipe on which it says that it holds
 	// the session's place.
-	helloFile = 3
+	claimedFile = 3
 
-	// helloTimeout bounds the wait for that.
-	helloTimeout = 20 * time.Second
+	// claimedTimeout bounds the wait for that.
+	claimedTimeout = 20 * time.Second
 
 	// backTimeout bounds the wait for a session that has failed to put all back.
 	backTimeout = restoreTimeout + drainTimeout + goneTimeout
 )
 
-// hello is the child's first word, a JSON object: it has the place, or why not.
-type hello struct {
+// claimed is what the child says first, as a JSON object: it has the place, or why not.
+type claimed struct {
 	Busy bool // a session of that name runs
 	background.Outcome
 }
 
 // startChild has a child hold the session, and returns when everything is ready. If
 // it does not get so far, it returns when everything has been put back.
-func (u *upping) startChild(ctx context.Context) error {
-	child, err := u.spawn(ctx)
+func (l *launcher) startChild(ctx context.Context) error {
+	child, err := l.spawn()
 	if err != nil {
 		return err
 	}
-	waiting, cancel := u.waiting(ctx)
+	waiting, cancel := l.waiting(ctx)
 	defer cancel()
-	if err = u.apply(waiting, u.directory.Client(u.name)); err == nil {
-		u.ready(child.cmd.Process.Pid)
+	if err = l.apply(waiting, l.directory.Client(l.name)); err == nil {
+		l.ready(child.cmd.Process.Pid)
 		return nil
 	}
 	if ctx.Err() != nil {
@@ -57,18 +57,18 @@ func (u *upping) startChild(ctx context.Context) error {
 	case <-child.ended:
 		return err
 	case <-time.After(backTimeout):
-		return errors.Join(err, fmt.Errorf("session %s (pid %d) does not end", u.name, child.cmd.Process.Pid))
+		return errors.Join(err, fmt.Errorf("session %s (pid %d) does not end", l.name, child.cmd.Process.Pid))
 	}
 }
 
-// spawned is a child that holds its place.
-type spawned struct {
+// childProcess is a child that holds its place.
+type childProcess struct {
 	cmd   *exec.Cmd
 	ended chan struct{} // closed when its process has
 }
 
 // spawn starts the child and waits until it holds the place.
-func (u *upping) spawn(ctx context.Context) (*spawned, error) {
+func (l *launcher) spawn() (*childProcess, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
@@ -79,7 +79,7 @@ func (u *upping) spawn(ctx context.Context) (*spawned, error) {
 	}
 	defer read.Close()
 	cmd := exec.Command(self, os.Args[1:]...)
-	cmd.Env = append(append(os.Environ(), childVariable+"="+u.name), u.streams.heir...)
+	cmd.Env = append(append(os.Environ(), childVariable+"="+l.name), l.streams.heir...)
 	cmd.Stderr = os.Stderr // for the user's credential plugins, until it leaves the terminal
 	cmd.ExtraFiles = []*os.File{write}
 	err = cmd.Start()
@@ -87,19 +87,19 @@ func (u *upping) spawn(ctx context.Context) (*spawned, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start the session: %w", err)
 	}
-	child := &spawned{cmd: cmd, ended: make(chan struct{})}
+	child := &childProcess{cmd: cmd, ended: make(chan struct{})}
 	go func() { // ends with the child, or with this process
 		cmd.Wait()
 		close(child.ended)
 	}()
-	read.SetReadDeadline(time.Now().Add(helloTimeout))
-	var said hello
+	read.SetReadDeadline(time.Now().Add(claimedTimeout))
+	var said claimed
 	if err := json.NewDecoder(read).Decode(&said); err != nil {
 		cmd.Process.Kill()
 		return nil, fmt.Errorf("start the session: it ended without a word: %w", err)
 	}
 	if said.Busy {
-		return nil, &background.BusyError{Name: u.name}
+		return nil, &background.BusyError{Name: l.name}
 	}
 	return child, outcomeError(said.Outcome)
 }
@@ -119,9 +119,9 @@ func inheritedChild() *upChild {
 
 // run holds the session. What goes wrong is said to who gives orders, and in the log.
 func (c *upChild) run(ctx context.Context, start helper.Start) error {
-	pipe := os.NewFile(helloFile, "hello")
+	pipe := os.NewFile(claimedFile, "claimed")
 	place, err := c.claim()
-	said := hello{Busy: errors.As(err, new(*background.BusyError)), Outcome: outcomeOf(err)}
+	said := claimed{Busy: errors.As(err, new(*background.BusyError)), Outcome: outcomeOf(err)}
 	if herr := json.NewEncoder(pipe).Encode(said); herr != nil && err == nil {
 		err = errors.Join(herr, place.Remove()) // nobody waits for it any more
 	}
@@ -129,9 +129,8 @@ func (c *upChild) run(ctx context.Context, start helper.Start) error {
 	if err != nil {
 		return &commandError{int(ExitFailure)}
 	}
-	s := newProjectSession(ctx, c.name, &sayings{log: place.Log}, start)
-	s.settled = func() error { return leaveTerminal(place.Log.Name()) }
-	if s.run(place) != nil {
+	leave := func() error { return leaveTerminal(place.Log.Name()) }
+	if newProjectSession(c.name, newSessionLog(place.Log, Streams{}), start, leave).run(ctx, place) != nil {
 		return &commandError{int(ExitFailure)}
 	}
 	return nil

@@ -5,10 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"reflect"
 	"slices"
 
-	"github.com/devtun/devtun/cmd/cli/background"
 	"github.com/devtun/devtun/cmd/cli/session"
 	"github.com/devtun/devtun/dns"
 	"github.com/devtun/devtun/dns/helper"
@@ -32,118 +30,127 @@ func (m *heldMachine) close() error {
 
 // heldForwards are the forwards of the session.
 type heldForwards struct {
-	identity  identity
-	selected  *selection
+	selectedForwards
 	forwarder *forwarder
-	stop      context.CancelFunc
-	ready     chan struct{}
-	over      chan struct{} // closed when they have ended; err is set then
-	err       error
+	task      *task
 }
 
 func (f *heldForwards) close() error {
 	if f == nil {
 		return nil
 	}
-	f.stop()
-	<-f.over
-	return f.err
+	return f.task.close()
 }
 
-func (f *heldForwards) running() bool {
-	select {
-	case <-f.over:
-		return false
-	default:
-		return true
-	}
-}
-
-// forward has the project's services forwarded, but for those that are intercepted.
-func (s *projectSession) forward(ctx context.Context, order background.Order, cluster *cluster, target identity, fresh []*heldIntercept) error {
-	var selected *selection
-	if !order.Project.NoForward {
-		var err error
-		locate := func(flags *selectFlags) error { return flags.locate(ctx, cluster) }
-		if selected, err = selectProject(order.Project, target.namespace, s.intercepted(fresh), locate); err != nil {
-			return err
-		}
-	}
-	f := s.forwards
-	if f != nil && (selected == nil || f.identity != target || !f.running()) {
-		s.forwards = nil
-		if err := f.close(); err != nil {
-			return err
-		}
-		f = nil
-	}
-	switch {
-	case selected == nil:
-		return nil
-	case f != nil && reflect.DeepEqual(f.selected, selected):
-		return nil
-	case f != nil:
-		err := f.forwarder.reselect(ctx, selected)
-		if err == nil {
-			f.selected = selected
-		}
+// forward has the services forwarded that are wanted, but for those that are intercepted.
+func (s *projectSession) forward(ctx context.Context, cluster *cluster, w *want, planned []*plannedIntercept) error {
+	wants, err := w.forwards.locate(ctx, cluster, s.intercepted(planned))
+	if err != nil {
 		return err
 	}
-	return s.beginForwards(ctx, order, cluster, target, selected)
+	var held *selectedForwards
+	failed := false
+	if s.forwards != nil {
+		held, failed = &s.forwards.selectedForwards, s.forwards.task.ended()
+	}
+	steps := diffForwards(held, failed, wants)
+	if steps.end {
+		ended := s.forwards
+		s.forwards = nil
+		if err := ended.close(); err != nil {
+			return err
+		}
+	}
+	switch {
+	case steps.reselect:
+		if err := s.forwards.forwarder.reselect(ctx, wants.selected); err != nil {
+			return err
+		}
+		s.forwards.selected = wants.selected
+	case steps.begin:
+		return s.beginForwards(ctx, cluster, w, wants)
+	}
+	return nil
 }
 
-// intercepted are the services of all intercepts.
-func (s *projectSession) intercepted(fresh []*heldIntercept) (keys []discovery.Key) {
-	for _, h := range slices.Concat(slices.Collect(maps.Values(s.holds)), fresh) {
-		for _, service := range h.found.Services {
-			keys = append(keys, discovery.Key{Namespace: h.found.Namespace, Name: service.Name})
+// locate finds the services that are wanted, but for those that are intercepted: a name of
+// those would lead back here. It is nil if nothing is left.
+func (w *wantedForwards) locate(ctx context.Context, cluster *cluster, intercepted []discovery.Key) (*selectedForwards, error) {
+	if w == nil {
+		return nil, nil
+	}
+	flags := w.services
+	if err := flags.locate(ctx, cluster); err != nil {
+		return nil, err
+	}
+	selected, err := selectServices(flags, w.settings.reach.namespace)
+	if err != nil {
+		return nil, err
+	}
+	asked := len(selected.named)
+	for _, key := range intercepted {
+		delete(selected.named, key)
+		selected.except[key] = true
+	}
+	if asked > 0 && len(selected.named) == 0 {
+		return nil, nil // without names all would be meant
+	}
+	return &selectedForwards{w.settings, selected}, nil
+}
+
+// intercepted are the services of all intercepts, those that are planned among them.
+func (s *projectSession) intercepted(planned []*plannedIntercept) (keys []discovery.Key) {
+	for _, p := range slices.Concat(s.plans(), planned) {
+		for _, service := range p.found.Services {
+			keys = append(keys, discovery.Key{Namespace: p.found.Namespace, Name: service.Name})
 		}
 	}
 	return keys
 }
 
-func (s *projectSession) beginForwards(ctx context.Context, order background.Order, cluster *cluster, target identity, selected *selection) error {
-	if err := s.openMachine(ctx, target.hostsFile); err != nil {
+// plans are those of the intercepts that are held.
+func (s *projectSession) plans() (all []*plannedIntercept) {
+	for _, key := range slices.Sorted(maps.Keys(s.intercepts)) {
+		all = append(all, s.intercepts[key].plannedIntercept)
+	}
+	return all
+}
+
+// beginForwards returns when the forwards stand. If they do not, they have ended.
+func (s *projectSession) beginForwards(ctx context.Context, cluster *cluster, w *want, wants *selectedForwards) error {
+	if err := s.openMachine(ctx, wants.settings.hostsFile); err != nil {
 		return err
 	}
-	printer := newPrinter(s.say.streams(), "", order.Verbose)
+	printer := newPrinter(s.log.streams(), "", w.verbose)
 	printer.held = true
-	printer.of(target.namespace)
-	f := &heldForwards{identity: target, selected: selected, ready: make(chan struct{}), over: make(chan struct{})}
+	printer.of(w.namespace)
+	ready := make(chan struct{})
 	tell := func(event session.Event) {
 		s.view.Forward(event)
 		printer.tell(event)
 		if event.Ready != nil {
-			if event.Ready.Services == 0 && len(order.Project.Intercepts) == 0 {
-				printer.tell(session.Event{Warning: &session.WarningEvent{Message: selected.nothing()}})
+			if event.Ready.Services == 0 && len(w.intercepts) == 0 {
+				printer.tell(session.Event{Warning: &session.WarningEvent{Message: wants.selected.nothing()}})
 			}
-			close(f.ready)
+			close(ready)
 		}
 	}
-	var err error
-	if f.forwarder, err = projectForward(order.Project, order.Environment).openForwarder(cluster, selected, s.machine.hosts, s.machine.machine, tell); err != nil {
+	forwarder, err := w.forwards.options().openForwarder(cluster, wants.selected, s.machine.hosts, s.machine.machine, tell)
+	if err != nil {
 		return err
 	}
-	running, cancel := context.WithCancel(context.WithoutCancel(s.ctx))
-	f.stop = cancel
-	go func() { // close waits for it
-		defer close(f.over)
-		err := f.forwarder.follow(running)
+	f := &heldForwards{*wants, forwarder, begin(ready, func(ctx context.Context) error {
+		err := forwarder.follow(ctx)
 		if err != nil {
 			err = fmt.Errorf("forward services: %w", err)
 		}
-		f.err = errors.Join(err, f.forwarder.close(running))
-	}()
-	select {
-	case <-f.ready:
-		s.forwards = f
-		return nil
-	case <-f.over:
-		cancel()
-		return f.err
-	case <-ctx.Done():
-		return errors.Join(context.Cause(ctx), f.close())
+		return errors.Join(err, forwarder.close(ctx))
+	})}
+	if err := f.task.await(ctx); err != nil {
+		return err
 	}
+	s.forwards = f
+	return nil
 }
 
 // openMachine makes sure that names can be written to a hosts file, "" for the system's.

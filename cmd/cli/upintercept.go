@@ -2,124 +2,75 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"reflect"
 	"slices"
 
-	"github.com/devtun/devtun/cmd/cli/project"
 	"github.com/devtun/devtun/intercept"
 )
 
-// heldIntercept is one intercept of the session.
-type heldIntercept struct {
-	key     string
-	wish    project.Intercept
-	target  identity
-	image   string
-	options *interceptOptions
-
+// plannedIntercept is an intercept that could begin. Nothing has been changed for it.
+type plannedIntercept struct {
+	want wantedIntercept
 	*intercepting
-	streams Streams
-	stop    context.CancelFunc
-	ready   chan struct{} // closed once the traffic comes
-	over    chan struct{} // closed when it has ended; err is set then
-	err     error
 }
 
-// same reports that an intercept stands and is what another is to be.
-func (h *heldIntercept) same(other *heldIntercept) bool {
-	return h.standing() && h.target == other.target && h.image == other.image && reflect.DeepEqual(h.wish, other.wish)
-}
-
-func (h *heldIntercept) standing() bool {
-	select {
-	case <-h.over:
-		return false
-	default:
-		return h.stood()
-	}
-}
-
-// plan finds what is to be intercepted. It changes nothing.
-func (h *heldIntercept) plan(ctx context.Context, s *projectSession, verbose bool) (err error) {
-	if err := h.options.validate(); err != nil {
-		return err
-	}
-	h.streams = s.say.streams()
-	printer := newPrinter(h.streams, "", verbose)
+// planIntercept finds what is to be intercepted. It changes nothing.
+func (s *projectSession) planIntercept(ctx context.Context, cluster *cluster, w wantedIntercept, verbose bool) (*plannedIntercept, error) {
+	printer := newPrinter(s.log.streams(), "", verbose)
 	printer.held = true
-	h.intercepting, err = h.options.plan(ctx, printer)
-	return err
+	i, err := w.options().planOn(ctx, cluster, printer)
+	if err != nil {
+		return nil, err
+	}
+	return &plannedIntercept{w, i}, nil
 }
 
-// clash refuses an intercept that would be in the way of others of the session, now that
+// conflict refuses an intercept that would be in the way of others of the session, now that
 // the cluster has told what their names mean.
-func (h *heldIntercept) clash(others []*heldIntercept) error {
+func (p *plannedIntercept) conflict(others []*plannedIntercept) error {
+	name := p.want.settings.workload
 	for _, other := range others {
-		if h.found.Namespace == other.found.Namespace && h.found.Workload.Object == other.found.Workload.Object {
-			return usage("list it once, with all its ports", "%s and %s are both of %s", other.wish.Workload, h.wish.Workload, h.found.Workload.Object)
+		otherName := other.want.settings.workload
+		if p.found.Namespace == other.found.Namespace && p.found.Workload.Object == other.found.Workload.Object {
+			return usage("list it once, with all its ports", "%s and %s are both of %s", otherName, name, p.found.Workload.Object)
 		}
-		for _, l := range h.locals {
+		for _, l := range p.locals {
 			if slices.ContainsFunc(other.locals, func(o intercept.Local) bool { return hereAs(o.Address) == hereAs(l.Address) }) {
-				return usage("give each its own local port: ports: [LOCAL:PORT]", "the processes for %s and %s are both to listen on %s", other.wish.Workload, h.wish.Workload, hereAs(l.Address))
+				return usage("give each its own local port: ports: [LOCAL:PORT]", "the processes for %s and %s are both to listen on %s",
+					otherName, name, hereAs(l.Address))
 			}
 		}
 	}
 	return nil
 }
 
-// begin starts it. It is the session's until close.
-func (h *heldIntercept) begin(s *projectSession) {
-	ctx, cancel := context.WithCancel(context.WithoutCancel(s.ctx))
-	h.stop, h.ready, h.over = cancel, make(chan struct{}), make(chan struct{})
-	h.stands = func() { close(h.ready) }
-	go func() { // close waits for it
-		defer close(h.over)
-		h.err = h.run(ctx, s.view, h.streams, nil)
-		if h.err != nil && ctx.Err() == nil && h.stood() {
-			s.view.Fail(fmt.Errorf("intercept of %s: %w", h.wish.Workload, h.err))
-			h.printer.warn(false, "the session goes on without its intercept of %s: %v", h.wish.Workload, h.err)
-			h.printer.note("'devtun up' takes it up again", "")
-		}
-	}()
+// heldIntercept is an intercept of the session.
+type heldIntercept struct {
+	*plannedIntercept
+	task *task
 }
 
-// stood reports that the traffic has come here at some time.
-func (h *heldIntercept) stood() bool {
-	select {
-	case <-h.ready:
-		return true
-	default:
-		return false
-	}
-}
-
-// await returns when the intercept stands. If it does not, it has ended.
-func (h *heldIntercept) await(ctx context.Context) error {
-	select {
-	case <-h.ready:
-		return nil
-	case <-h.over:
-		if h.err == nil {
-			return errEnding
+// beginIntercept carries a plan out. It is the session's until close.
+func (s *projectSession) beginIntercept(p *plannedIntercept) *heldIntercept {
+	ready := make(chan struct{})
+	p.stands = func() { close(ready) }
+	return &heldIntercept{p, begin(ready, func(ctx context.Context) error {
+		err := p.run(ctx, s.view, s.log.streams(), nil)
+		if err != nil && ctx.Err() == nil && isClosed(ready) {
+			workload := p.want.settings.workload
+			s.view.Fail(fmt.Errorf("intercept of %s: %w", workload, err))
+			p.printer.warn(false, "the session goes on without its intercept of %s: %v", workload, err)
+			p.printer.note("'devtun up' takes it up again", "")
 		}
-		return h.err
-	case <-ctx.Done():
-		return errors.Join(context.Cause(ctx), h.close())
-	}
+		return err
+	})}
 }
 
 // close restores the workload, if that has not happened yet. What it has ended with
 // before that was told then.
 func (h *heldIntercept) close() error {
-	select {
-	case <-h.over:
-		h.stop()
+	if h.task.ended() {
 		return nil
-	default:
 	}
-	h.stop()
-	<-h.over
-	return h.err
+	return h.task.close()
 }

@@ -2,17 +2,100 @@ package cli
 
 import (
 	"cmp"
-	"fmt"
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 
-	"github.com/spf13/pflag"
-
+	"github.com/devtun/devtun/cmd/cli/background"
 	"github.com/devtun/devtun/cmd/cli/project"
-	"github.com/devtun/devtun/tunnel"
-	"github.com/devtun/devtun/tunnel/discovery"
+	"github.com/devtun/devtun/dns"
 )
+
+// order is the project file, what was given on the command line over it, and what the
+// session is to know of who orders it. What can be refused without the cluster is. The name
+// is the session's.
+func (o *upOptions) order() (order background.Order, name string, err error) {
+	p, err := project.Read(o.file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return order, "", usage("'devtun init' writes one; or name it with -f", "there is no project file %s", o.file)
+	}
+	if err != nil {
+		return order, "", err
+	}
+	if err := o.override(p); err != nil {
+		return order, "", err
+	}
+	if o.wait <= 0 {
+		return order, "", usage("give a duration such as 1m", "--wait %v is no time to be ready in", o.wait)
+	}
+	if name, err = p.Session(o.file); err != nil {
+		return order, "", err
+	}
+	order = background.Order{Project: p, Environment: orderEnvironment(), Verbose: o.verbose}
+	if _, err := wantOf(order, destination{namespace: "default"}); err != nil {
+		return order, "", err
+	}
+	if order.File, err = filepath.Abs(o.file); err != nil {
+		return order, "", err
+	}
+	order.Parent, err = parentOf(o.parent)
+	return order, name, err
+}
+
+// override puts what was given on the command line over what the file says.
+func (o *upOptions) override(p *project.Project) (err error) {
+	if o.name != "" && !project.ValidName(o.name) {
+		return usage(project.NameHint, "%q is no name for a session", o.name)
+	}
+	p.Name = cmp.Or(o.name, p.Name)
+	p.Context = cmp.Or(*o.kube.Context, p.Context)
+	if given := *o.kube.KubeConfig; given != "" {
+		if p.Kubeconfig, err = filepath.Abs(given); err != nil {
+			return err
+		}
+	}
+	switch len(o.kube.namespaces) {
+	case 0:
+	case 1:
+		p.Namespace = o.kube.namespaces[0]
+	default:
+		return usage("give one here, and the others under forward: namespaces", "devtun up works in one --namespace")
+	}
+	if o.envFile == "" {
+		return nil
+	}
+	if len(p.Intercepts) != 1 {
+		return usage("give each intercept its envFile in "+o.file, "--env-file is for a project of one intercept, and %s has %d", o.file, len(p.Intercepts))
+	}
+	p.Intercepts[0].EnvFile, err = filepath.Abs(o.envFile)
+	return err
+}
+
+// parentOf identifies the process that --ppid names; "" for none.
+func parentOf(pid int) (string, error) {
+	if pid == 0 {
+		return "", nil
+	}
+	hint := "give the number of a process that runs, such as that of the IDE"
+	if pid < 0 {
+		return "", usage(hint, "--ppid %d is no process", pid)
+	}
+	owner, err := dns.OwnerOf(pid)
+	if err != nil {
+		return "", usage(hint, "--ppid %d: no such process", pid)
+	}
+	self, err := dns.Current()
+	if err != nil {
+		return "", err
+	}
+	owner.PIDNS = self.PIDNS // its number is one of here
+	if !owner.Alive() {
+		return "", usage(hint, "--ppid %d: no such process", pid)
+	}
+	return owner.String(), nil
+}
 
 // orderVariables are the variables of a command that a session has to know, which may
 // have been started with others. They go with the order: what stands keeps those that it
@@ -34,90 +117,4 @@ func orderEnvironment() map[string]string {
 	}
 	environment["KUBECONFIG"] = strings.Join(paths, string(filepath.ListSeparator))
 	return environment
-}
-
-// projectKube is how a project's cluster is reached by somebody with an environment, as
-// far as an order has it; nil is this process's.
-func projectKube(p *project.Project, environment map[string]string) *kubeFlags {
-	kube := newKubeFlags(pflag.NewFlagSet("", pflag.ContinueOnError))
-	kube.of = environment
-	*kube.KubeConfig, *kube.Context = p.Kubeconfig, p.Context
-	return kube
-}
-
-// projectForward is what 'devtun forward' would be asked to do.
-func projectForward(p *project.Project, environment map[string]string) *forwardOptions {
-	return &forwardOptions{
-		kube: projectKube(p, environment), hostsFile: p.Forward.HostsFile,
-		domain:    cmp.Or(p.ClusterDomain, defaultDomain),
-		hold:      p.Forward.Hold.Value(tunnel.DefaultHold),
-		transport: cmp.Or(p.Transport, string(tunnel.Auto)),
-		services: selectFlags{
-			args: p.Forward.Services, all: p.Forward.AllNamespaces, labels: p.Forward.Selector,
-			except: p.Forward.Except, ports: p.Forward.Ports,
-		},
-	}
-}
-
-// selectProject is which services a project forwards, with the namespace that gives
-// bare names, but for those that are intercepted: a name of those would lead back
-// here. It is nil if nothing is left. locate finds the services named without a
-// namespace; without it they are of the first.
-func selectProject(p *project.Project, namespace string, intercepted []discovery.Key, locate func(*selectFlags) error) (*selection, error) {
-	flags := projectForward(p, nil).services
-	if !flags.all {
-		flags.namespaces = append([]string{namespace}, p.Forward.Namespaces...)
-	}
-	if locate != nil {
-		if err := locate(&flags); err != nil {
-			return nil, err
-		}
-	}
-	selected, err := selectServices(flags, namespace)
-	if err != nil {
-		return nil, err
-	}
-	asked := len(selected.named)
-	for _, key := range intercepted {
-		delete(selected.named, key)
-		selected.except[key] = true
-	}
-	if asked > 0 && len(selected.named) == 0 {
-		return nil, nil // without names all would be meant
-	}
-	return selected, nil
-}
-
-// projectIntercept is what 'devtun intercept' would be asked to do.
-func projectIntercept(p *project.Project, c project.Intercept, environment map[string]string) *interceptOptions {
-	o := &interceptOptions{
-		forwardOptions: *projectForward(p, environment),
-		name:           c.Workload, ports: c.Ports, to: c.To, replace: c.Replace, move: c.MoveConnections, grace: c.Grace.Value(0),
-		image: c.AgentImage, container: c.Container,
-		envFile: c.EnvFile, envJSON: c.EnvJSON, envFormat: c.EnvFormat, files: c.Files, keep: c.Keep,
-		noForward: true, // the session forwards
-	}
-	o.services = selectFlags{}
-	if namespace := cmp.Or(c.Namespace, p.Namespace); namespace != "" {
-		o.services.namespaces = []string{namespace}
-	}
-	return o
-}
-
-// validateProject checks what can be checked without the cluster.
-func validateProject(p *project.Project) error {
-	if !p.NoForward {
-		if err := projectForward(p, nil).validate(); err != nil {
-			return err
-		}
-		if _, err := selectProject(p, cmp.Or(p.Namespace, "default"), nil, nil); err != nil {
-			return err
-		}
-	}
-	for _, c := range p.Intercepts {
-		if err := projectIntercept(p, c, nil).validate(); err != nil {
-			return fmt.Errorf("intercept %s: %w", c.Workload, err)
-		}
-	}
-	return nil
 }

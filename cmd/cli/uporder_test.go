@@ -32,7 +32,8 @@ func TestAnOrderHasItsOwnEnvironment(t *testing.T) {
 	ours, theirs := kubeconfigOf(t, "ours"), kubeconfigOf(t, "theirs")
 	t.Setenv("KUBECONFIG", ours)
 	t.Setenv(imageVariable, "ours:1")
-	p, c := &project.Project{}, project.Intercept{Workload: "web"}
+	before := os.Environ()
+	p := &project.Project{Intercepts: []project.Intercept{{Workload: "web"}}}
 	for name, want := range map[string]struct {
 		environment    map[string]string
 		context, image string
@@ -43,12 +44,15 @@ func TestAnOrderHasItsOwnEnvironment(t *testing.T) {
 		"several files":  {map[string]string{"KUBECONFIG": "/nowhere" + string(filepath.ListSeparator) + theirs}, "theirs", "", []string{"KUBECONFIG=/nowhere" + string(filepath.ListSeparator) + theirs}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			kube := projectKube(p, want.environment)
+			order := background.Order{Project: p, Environment: want.environment}
+			kube := orderedKube(order)
 			cluster, err := kube.connect()
 			require.NoError(t, err)
 			require.Equal(t, want.context, cluster.context)
 			require.Equal(t, want.plugin, kube.environment())
-			image := projectIntercept(p, c, want.environment).agentImage()
+			wanted, err := wantOf(order, destination{namespace: "demo"})
+			require.NoError(t, err)
+			image := wanted.intercepts[0].options().agentImage()
 			if want.image != "" {
 				require.Equal(t, want.image, image)
 			} else {
@@ -56,14 +60,11 @@ func TestAnOrderHasItsOwnEnvironment(t *testing.T) {
 			}
 		})
 	}
-	require.Equal(t, []string{"KUBECONFIG"}, projectKube(p, map[string]string{}).environment(), "it is not ours that a plugin gets")
-
-	before := os.Environ()
-	s := &projectSession{}
-	require.NoError(t, s.adopt(background.Order{Environment: map[string]string{"KUBECONFIG": theirs}}))
 	require.Equal(t, before, os.Environ())
+	nothing := background.Order{Project: p, Environment: map[string]string{}}
+	require.Equal(t, []string{"KUBECONFIG"}, orderedKube(nothing).environment(), "it is not ours that a plugin gets")
 
-	named := projectKube(&project.Project{Kubeconfig: ours}, map[string]string{"KUBECONFIG": theirs})
+	named := orderedKube(background.Order{Project: &project.Project{Kubeconfig: ours}, Environment: map[string]string{"KUBECONFIG": theirs}})
 	cluster, err := named.connect()
 	require.NoError(t, err)
 	require.Equal(t, "ours", cluster.context, "a project's own kubeconfig comes first")

@@ -30,21 +30,20 @@ const (
 // projectSession is what 'devtun up' holds, in the foreground or in the background. It
 // is a background.Holder.
 type projectSession struct {
-	name  string
+	log   *sessionLog
 	start helper.Start
-	say   *sayings
 	view  *status.Tracker
-	// settled, unless nil, is called once: when all stands for the first time.
-	settled func() error
+	// standing is called once: when all stands for the first time.
+	standing func() error
 
-	ctx context.Context // what it holds lives in; ends when the session is to end
-	end context.CancelCauseFunc
+	ending chan struct{} // closed when the session is to end
+	end    func()
 
-	applying chan struct{} // holds a token while something is changed
-	ordered  bool          // an order has been carried out
-	machine  *heldMachine
-	forwards *heldForwards
-	holds    map[string]*heldIntercept
+	applying   chan struct{} // holds a token while something is changed
+	ordered    bool          // an order has been carried out
+	machine    *heldMachine
+	forwards   *heldForwards
+	intercepts map[string]*heldIntercept // by key
 
 	parent   chan dns.Owner // whose end ends the session
 	down     sync.Once
@@ -54,42 +53,45 @@ type projectSession struct {
 	asked    atomic.Bool // an order has come
 }
 
-func newProjectSession(ctx context.Context, name string, say *sayings, start helper.Start) *projectSession {
-	s := &projectSession{
-		name: name, start: start, say: say, view: status.NewTracker(name, ""),
-		applying: make(chan struct{}, 1), holds: make(map[string]*heldIntercept),
+func newProjectSession(name string, log *sessionLog, start helper.Start, standing func() error) *projectSession {
+	ending := make(chan struct{})
+	tellLogins(newPrinter(log.streams(), "", false).tell)
+	return &projectSession{
+		log: log, start: start, view: status.NewTracker(name, ""), standing: standing,
+		ending: ending, end: sync.OnceFunc(func() { close(ending) }),
+		applying: make(chan struct{}, 1), intercepts: make(map[string]*heldIntercept),
 		parent: make(chan dns.Owner, 1), ended: make(chan struct{}),
 	}
-	s.ctx, s.end = context.WithCancelCause(ctx)
-	tellLogins(newPrinter(say.streams(), "", false).tell)
-	return s
 }
 
-// run answers at the session's socket, and returns when the session has ended and all
-// has been put back. The error is what it could not put back.
-func (s *projectSession) run(place *background.Place) error {
-	serving, stop := context.WithCancel(context.WithoutCancel(s.ctx))
+// run answers at the session's socket, and returns when the session has ended, at the
+// latest when ctx does, and all has been put back. The error is what it could not put back.
+func (s *projectSession) run(ctx context.Context, place *background.Place) error {
+	defer context.AfterFunc(ctx, s.end)()
+	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var running sync.WaitGroup
+	var unserved error
 	running.Go(func() {
 		if err := background.Serve(serving, place.Listener, s); err != nil {
-			s.end(fmt.Errorf("answer at the session's socket: %w", err))
+			unserved = fmt.Errorf("answer at the session's socket: %w", err)
+			s.end()
 		}
 	})
-	running.Go(func() { s.watchParent() })
+	running.Go(s.watchParent)
 	late := time.AfterFunc(orderTimeout, func() { // who has started it must have died
 		if !s.asked.Load() {
-			s.end(nil)
+			s.end()
 		}
 	})
 	defer late.Stop()
-	<-s.ctx.Done()
+	<-s.ending
 	s.putBack()
 	stop()
 	running.Wait()
 	if (s.complete.Load() || !s.ordered) && s.outcome == nil {
-		return place.Remove()
+		return errors.Join(unserved, place.Remove())
 	}
-	return errors.Join(s.outcome, place.Close())
+	return errors.Join(unserved, s.outcome, place.Close())
 }
 
 // watchParent ends the session with the process that --ppid names.
@@ -99,14 +101,14 @@ func (s *projectSession) watchParent() {
 	var parent dns.Owner
 	for {
 		select {
-		case <-s.ctx.Done():
+		case <-s.ending:
 			return
 		case parent = <-s.parent:
 		case <-look.C:
 		}
 		if parent.PID != 0 && !parent.Alive() {
-			fmt.Fprintf(s.say.streams().Err, "process %d has ended, and the session with it\n", parent.PID)
-			s.end(nil)
+			fmt.Fprintf(s.log.streams().Err, "process %d has ended, and the session with it\n", parent.PID)
+			s.end()
 			return
 		}
 	}
@@ -145,33 +147,32 @@ func followTracker(ctx context.Context, view *status.Tracker, tell func(status.S
 }
 
 // Down implements background.Holder.
-func (s *projectSession) Down(tell func(background.Word)) background.Outcome {
-	defer s.say.listen(tell)()
+func (s *projectSession) Down(tell func(background.Line)) background.Outcome {
+	defer s.log.listen(tell)()
 	s.complete.Store(true)
-	s.end(nil)
+	s.end()
 	s.putBack()
 	return outcomeOf(s.outcome)
 }
 
 // Apply implements background.Holder.
-func (s *projectSession) Apply(ctx context.Context, order background.Order, tell func(background.Word)) background.Outcome {
+func (s *projectSession) Apply(ctx context.Context, order background.Order, tell func(background.Line)) background.Outcome {
 	s.asked.Store(true)
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	defer context.AfterFunc(s.ctx, func() { cancel(errEnding) })()
+	ctx, cancel := s.untilEnding(ctx)
+	defer cancel()
 	select {
 	case s.applying <- struct{}{}:
 	case <-ctx.Done():
 		return outcomeOf(context.Cause(ctx))
 	}
-	defer s.say.listen(tell)()
-	err := s.adopt(order)
+	defer s.log.listen(tell)()
+	err := s.setParent(order.Parent)
 	if err == nil {
 		err = s.apply(ctx, order)
 	}
 	first := !s.ordered
-	if err == nil && first && s.settled != nil {
-		err = s.settled()
+	if err == nil && first {
+		err = s.standing()
 	}
 	if err == nil {
 		s.ordered = true
@@ -180,27 +181,41 @@ func (s *projectSession) Apply(ctx context.Context, order background.Order, tell
 	}
 	<-s.applying
 	if err != nil && first {
-		s.end(nil)
+		s.end()
 		s.putBack()
 	}
 	return outcomeOf(err)
 }
 
+// untilEnding is ctx until the session is to end.
+func (s *projectSession) untilEnding(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	go func() { // ends with ctx, at the latest by cancel
+		select {
+		case <-s.ending:
+			cancel(errEnding)
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, func() { cancel(nil) }
+}
+
 // errEnding is why an order is not carried out any more.
 var errEnding = errors.New("the session is ending")
 
-// adopt takes the circumstances of who gives an order for the session's own.
-func (s *projectSession) adopt(order background.Order) error {
-	if order.Parent == "" {
+// setParent has the session end with a process, as dns.Owner writes it; "" leaves all as it
+// is.
+func (s *projectSession) setParent(process string) error {
+	if process == "" {
 		return nil
 	}
-	parent, ok := dns.ParseOwner(order.Parent)
+	parent, ok := dns.ParseOwner(process)
 	if !ok {
-		return fmt.Errorf("%q is no process", order.Parent)
+		return fmt.Errorf("%q is no process", process)
 	}
 	select {
 	case s.parent <- parent:
-	case <-s.ctx.Done():
+	case <-s.ending:
 	}
 	return nil
 }
@@ -211,9 +226,7 @@ func (s *projectSession) putBack() {
 		s.applying <- struct{}{} // an order that was being carried out has given up
 		s.view.State(status.Ending)
 		logins.End()
-		err := s.endIntercepts(s.holds)
-		err = errors.Join(err, s.forwards.close(), s.machine.close())
-		s.outcome = err
+		s.outcome = errors.Join(s.endAllIntercepts(), s.forwards.close(), s.machine.close())
 		close(s.ended)
 	})
 	<-s.ended

@@ -98,7 +98,7 @@ func (c *Client) Watch(ctx context.Context, tell func(status.Snapshot) error) er
 
 // Apply gives the session an order. The error is of the way to it; how it went is the
 // outcome.
-func (c *Client) Apply(ctx context.Context, order Order, tell func(Word)) (Outcome, error) {
+func (c *Client) Apply(ctx context.Context, order Order, tell func(Line)) (Outcome, error) {
 	text, err := json.Marshal(order)
 	if err != nil {
 		return Outcome{}, err
@@ -107,11 +107,11 @@ func (c *Client) Apply(ctx context.Context, order Order, tell func(Word)) (Outco
 }
 
 // Down ends the session.
-func (c *Client) Down(ctx context.Context, tell func(Word)) (Outcome, error) {
+func (c *Client) Down(ctx context.Context, tell func(Line)) (Outcome, error) {
 	return c.command(ctx, "down", nil, tell)
 }
 
-func (c *Client) command(ctx context.Context, what string, order []byte, tell func(Word)) (Outcome, error) {
+func (c *Client) command(ctx context.Context, what string, order []byte, tell func(Line)) (Outcome, error) {
 	body, err := c.ask(ctx, http.MethodPost, what, order)
 	if err != nil {
 		return Outcome{}, err
@@ -119,17 +119,17 @@ func (c *Client) command(ctx context.Context, what string, order []byte, tell fu
 	defer body.Close()
 	decoder := json.NewDecoder(body)
 	for {
-		var word Word
-		switch err := decoder.Decode(&word); {
+		var line Line
+		switch err := decoder.Decode(&line); {
 		case ctx.Err() != nil:
 			return Outcome{}, context.Cause(ctx)
 		case err != nil:
 			return Outcome{}, fmt.Errorf("%w (session %q)", ErrLost, c.name)
 		}
-		if word.Done != nil {
-			return *word.Done, nil
+		if line.Done != nil {
+			return *line.Done, nil
 		}
-		tell(word)
+		tell(line)
 	}
 }
 

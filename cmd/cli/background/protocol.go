@@ -6,8 +6,8 @@ import "github.com/devtun/devtun/cmd/cli/project"
 //
 //	GET  /v1/snapshot   a status.Snapshot
 //	GET  /v1/watch      a status.Snapshot now and whenever something has changed, one a line
-//	POST /v1/apply      an Order; the answer is Words, the last of which has Done
-//	POST /v1/down       the answer is Words too; the session ends after the last
+//	POST /v1/apply      an Order; the answer is Lines, the last of which has Done
+//	POST /v1/down       the answer is Lines too; the session ends after the last
 //
 // Fields are added over time. What an older session would not understand has another
 // version.
@@ -23,8 +23,8 @@ type Order struct {
 	Verbose     bool              `json:"verbose"`
 }
 
-// Word is a line that a session says, or how it has ended what it was told to do.
-type Word struct {
+// Line is a line that a session says, or how it has ended what it was told to do.
+type Line struct {
 	Out  string   `json:"out,omitempty"` // for standard output
 	Err  string   `json:"err,omitempty"` // for standard error
 	Done *Outcome `json:"done,omitempty"`

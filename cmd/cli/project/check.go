@@ -2,7 +2,6 @@ package project
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,15 +13,6 @@ var (
 	Transports = []string{"auto", "spdy", "websocket"}
 	EnvFormats = []string{"dotenv", "docker", "sh", "json"}
 )
-
-// nameRule is what a session may be called: its files bear that name.
-var nameRule = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?$`)
-
-// ValidName reports that a session may be called so.
-func ValidName(name string) bool { return nameRule.MatchString(name) }
-
-// NameHint says what ValidName wants.
-const NameHint = "use at most 40 lower-case letters, digits and dashes"
 
 // check looks for what the types do not tell.
 func (d *document) check(p *Project) error {

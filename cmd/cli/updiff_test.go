@@ -1,0 +1,150 @@
+package cli
+
+import (
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/devtun/devtun/cmd/cli/session"
+	"github.com/devtun/devtun/tunnel/discovery"
+)
+
+// webIntercept is one of web, with something changed.
+func webIntercept(change ...func(*wantedIntercept)) wantedIntercept {
+	w := wantedIntercept{
+		ports:    []string{"3000:http"},
+		settings: interceptSettings{workload: "web", namespace: "demo", image: "devtun:1", reach: reach{transport: "auto"}},
+	}
+	for _, by := range change {
+		by(&w)
+	}
+	return w
+}
+
+func TestWhatMakesTheInterceptsThatAreWanted(t *testing.T) {
+	api := webIntercept(func(w *wantedIntercept) { w.settings.workload = "api" })
+	held := func(all ...heldState) map[string]heldState {
+		states := make(map[string]heldState)
+		for _, h := range all {
+			states[h.key()] = h
+		}
+		return states
+	}
+	stands, fallen := heldState{webIntercept(), true}, heldState{webIntercept(), false}
+	for _, c := range []struct {
+		about string
+		held  map[string]heldState
+		wants []wantedIntercept
+		end   []string
+		begin []wantedIntercept
+	}{
+		{about: "nothing"},
+		{about: "the first", wants: []wantedIntercept{webIntercept(), api}, begin: []wantedIntercept{webIntercept(), api}},
+		{about: "the same", held: held(stands), wants: []wantedIntercept{webIntercept()}},
+		{about: "one more", held: held(stands), wants: []wantedIntercept{api, webIntercept()}, begin: []wantedIntercept{api}},
+		{about: "one less", held: held(stands, heldState{api, true}), wants: []wantedIntercept{api}, end: []string{"demo/web"}},
+		{about: "none any more", held: held(stands, heldState{api, true}), end: []string{"demo/api", "demo/web"}},
+		{about: "the same, and it has failed", held: held(fallen), wants: []wantedIntercept{webIntercept()},
+			end: []string{"demo/web"}, begin: []wantedIntercept{webIntercept()}},
+		{about: "one that has failed is wanted no more", held: held(fallen), end: []string{"demo/web"}},
+		{about: "a workload of that name elsewhere", held: held(stands),
+			wants: []wantedIntercept{webIntercept(func(w *wantedIntercept) { w.settings.namespace = "shop" })}, end: []string{"demo/web"},
+			begin: []wantedIntercept{webIntercept(func(w *wantedIntercept) { w.settings.namespace = "shop" })}},
+	} {
+		t.Run(c.about, func(t *testing.T) {
+			end, begin := diffIntercepts(c.held, c.wants)
+			require.Equal(t, c.end, end)
+			require.Equal(t, c.begin, begin)
+		})
+	}
+}
+
+func TestAnInterceptThatDiffersInAnythingIsMadeAnew(t *testing.T) {
+	for about, change := range map[string]func(*wantedIntercept){
+		"cluster":    func(w *wantedIntercept) { w.settings.reach.server = "other" },
+		"context":    func(w *wantedIntercept) { w.settings.reach.context = "other" },
+		"kubeconfig": func(w *wantedIntercept) { w.settings.reach.kubeconfig = "other" },
+		"transport":  func(w *wantedIntercept) { w.settings.reach.transport = "spdy" },
+		"ports":      func(w *wantedIntercept) { w.ports = []string{"3001:http"} },
+		"image":      func(w *wantedIntercept) { w.settings.image = "devtun:2" },
+		"grace":      func(w *wantedIntercept) { w.settings.grace = time.Minute },
+		"mode":       func(w *wantedIntercept) { w.settings.replace = true },
+		"env file":   func(w *wantedIntercept) { w.settings.envFile = "/env" },
+	} {
+		other := webIntercept(change)
+		end, begin := diffIntercepts(map[string]heldState{"demo/web": {webIntercept(), true}}, []wantedIntercept{other})
+		require.Equal(t, []string{"demo/web"}, end, about)
+		require.Equal(t, []wantedIntercept{other}, begin, about)
+	}
+}
+
+func TestWhatMakesTheForwardsThatAreWanted(t *testing.T) {
+	forwards := func(settings forwardSettings, named ...string) *selectedForwards {
+		s := &selection{namespace: "demo", named: make(map[discovery.Key]bool), except: make(map[discovery.Key]bool)}
+		for _, name := range named {
+			s.named[discovery.Key{Namespace: "demo", Name: name}] = true
+		}
+		return &selectedForwards{settings, s}
+	}
+	auto, websocket := forwardSettings{reach: reach{transport: "auto"}}, forwardSettings{reach: reach{transport: "websocket"}}
+	for _, c := range []struct {
+		about  string
+		held   *selectedForwards
+		failed bool
+		wants  *selectedForwards
+		steps  forwardSteps
+	}{
+		{about: "none"},
+		{about: "the first", wants: forwards(auto), steps: forwardSteps{begin: true}},
+		{about: "the same", held: forwards(auto, "web"), wants: forwards(auto, "web")},
+		{about: "other services", held: forwards(auto, "web"), wants: forwards(auto, "api"), steps: forwardSteps{reselect: true}},
+		{about: "made in another way", held: forwards(auto), wants: forwards(websocket), steps: forwardSteps{end: true, begin: true}},
+		{about: "another hosts file", held: forwards(auto), wants: forwards(forwardSettings{reach: auto.reach, hostsFile: "/hosts"}),
+			steps: forwardSteps{end: true, begin: true}},
+		{about: "the same, and they have failed", held: forwards(auto), failed: true, wants: forwards(auto),
+			steps: forwardSteps{end: true, begin: true}},
+		{about: "none any more", held: forwards(auto), steps: forwardSteps{end: true}},
+		{about: "none any more, and they have failed", held: forwards(auto), failed: true, steps: forwardSteps{end: true}},
+	} {
+		require.Equal(t, c.steps, diffForwards(c.held, c.failed, c.wants), c.about)
+	}
+}
+
+// Whoever gives a selection another field decides here whether it matters.
+func TestSelectionsOfTheSameServices(t *testing.T) {
+	web := discovery.Key{Namespace: "demo", Name: "web"}
+	changes := map[string]func(*selection){
+		"namespace":  func(s *selection) { s.namespace = "shop" },
+		"namespaces": func(s *selection) { s.namespaces = []string{"demo"} },
+		"named":      func(s *selection) { s.named = map[discovery.Key]bool{web: true} },
+		"except":     func(s *selection) { s.except = map[discovery.Key]bool{web: true} },
+		"labels":     func(s *selection) { s.labels = "tier=backend" },
+		"remaps":     func(s *selection) { s.remaps = []session.Remap{{Service: web, Local: 8080, Remote: "80"}} },
+		"homes":      nil, // of the names, which have been read
+	}
+	for field := range reflect.TypeFor[selection]().Fields() {
+		change, known := changes[field.Name]
+		require.True(t, known, field.Name)
+		if change == nil {
+			continue
+		}
+		a, b := &selection{}, &selection{}
+		require.True(t, a.equal(b))
+		change(a)
+		require.False(t, a.equal(b), field.Name)
+		change(b)
+		require.True(t, a.equal(b), field.Name)
+	}
+}
+
+func TestChangesAreToldByNames(t *testing.T) {
+	one, two := new(heldIntercept), new(heldIntercept)
+	one.plannedIntercept, two.plannedIntercept = new(plannedIntercept), new(plannedIntercept)
+	before := holdings{map[string]string{"web": "80", "api": "80", "db": "5432"}, map[string]*heldIntercept{"cart": one, "mail": one}}
+	require.Equal(t, "nothing", changes(before, before))
+	now := holdings{map[string]string{"web": "80", "api": "8080->80", "auth": "80"}, map[string]*heldIntercept{"cart": two, "pay": two}}
+	require.Equal(t, "service api was made anew, service auth is new, service db is gone, "+
+		"intercept of cart was made anew, intercept of pay is new, intercept of mail is gone", changes(before, now))
+}

@@ -1,0 +1,89 @@
+package cli
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/devtun/devtun/cmd/cli/background"
+	"github.com/devtun/devtun/cmd/cli/project"
+	"github.com/devtun/devtun/intercept/image"
+	"github.com/devtun/devtun/tunnel"
+)
+
+func TestAnOrderIsTranslatedOnce(t *testing.T) {
+	at := destination{context: "dev", server: "https://192.0.2.1", namespace: "demo"}
+	through := reach{destination: at, transport: "auto"}
+	shop := through
+	shop.namespace, shop.kubeconfig, shop.transport = "shop", "/kube", "spdy"
+	forwards := forwardSettings{reach: through, domain: "cluster.local", hold: tunnel.DefaultHold}
+	for _, c := range []struct {
+		about       string
+		order       project.Project
+		environment map[string]string
+		want        want
+	}{
+		{about: "nothing is said", want: want{
+			namespace: "demo", forwards: &wantedForwards{settings: forwards, services: selectFlags{namespaces: []string{"demo"}}},
+		}},
+		{about: "all that can be said of forwards",
+			order: project.Project{
+				Kubeconfig: "/kube", Namespace: "shop", ClusterDomain: "it.local", Transport: "spdy",
+				Forward: project.Forward{
+					Services: []string{"web", "api.demo"}, Namespaces: []string{"demo"}, Except: []string{"db"},
+					Ports: []string{"web:8080:80"}, Hold: "3s", HostsFile: "/hosts",
+				},
+			},
+			want: want{namespace: "shop", forwards: &wantedForwards{
+				settings: forwardSettings{reach: shop, domain: "it.local", hold: 3 * time.Second, hostsFile: "/hosts"},
+				services: selectFlags{
+					args: []string{"web", "api.demo"}, namespaces: []string{"shop", "demo"}, except: []string{"db"}, ports: []string{"web:8080:80"},
+				},
+			}}},
+		{about: "all namespaces",
+			order: project.Project{Forward: project.Forward{AllNamespaces: true, Selector: "tier=backend"}},
+			want: want{namespace: "demo", forwards: &wantedForwards{
+				settings: forwards, services: selectFlags{all: true, labels: "tier=backend"},
+			}}},
+		{about: "an intercept alone, with the image of the environment", environment: map[string]string{imageVariable: "ours:1"},
+			order: project.Project{NoForward: true, Intercepts: []project.Intercept{{Workload: "web"}}},
+			want: want{namespace: "demo", intercepts: []wantedIntercept{{
+				settings: interceptSettings{reach: through, workload: "web", namespace: "demo", image: "ours:1"},
+			}}}},
+		{about: "all that can be said of an intercept", environment: map[string]string{imageVariable: "ours:1"},
+			order: project.Project{Kubeconfig: "/kube", Namespace: "shop", Transport: "spdy", NoForward: true, Intercepts: []project.Intercept{{
+				Workload: "deploy/web", Namespace: "far", Ports: []string{"3000:http"}, To: "it", MoveConnections: "force", Grace: "1m",
+				Container: "app", AgentImage: "mine:2", EnvFile: "/env", EnvJSON: "/json", EnvFormat: "docker", Files: "/files", Keep: true,
+			}}},
+			want: want{namespace: "shop", intercepts: []wantedIntercept{{ports: []string{"3000:http"}, settings: interceptSettings{
+				reach: shop, workload: "deploy/web", namespace: "far", to: "it", move: "force", grace: time.Minute,
+				container: "app", image: "mine:2", envFile: "/env", envJSON: "/json", envFormat: "docker", files: "/files", keep: true,
+			}}}}},
+		{about: "the image that is made for this devtun", environment: map[string]string{},
+			order: project.Project{NoForward: true, Intercepts: []project.Intercept{{Workload: "web", Replace: true}}},
+			want: want{namespace: "demo", intercepts: []wantedIntercept{{
+				settings: interceptSettings{reach: through, workload: "web", namespace: "demo", image: image.Default(), replace: true},
+			}}}},
+	} {
+		t.Run(c.about, func(t *testing.T) {
+			order := background.Order{File: "/devtun.yaml", Project: &c.order, Environment: c.environment, Verbose: true}
+			c.want.file, c.want.verbose = "/devtun.yaml", true
+			got, err := wantOf(order, at)
+			require.NoError(t, err)
+			require.Equal(t, &c.want, got)
+		})
+	}
+}
+
+func TestAnOrderThatCannotBe(t *testing.T) {
+	for text, p := range map[string]project.Project{
+		`"a b" is not a --cluster-domain`:             {ClusterDomain: "a b"},
+		`unknown --transport "pigeon"`:                {Transport: "pigeon"},
+		`"A" is not a service name`:                   {Forward: project.Forward{Services: []string{"A"}}},
+		`intercept web: "A B" is no name of an image`: {Intercepts: []project.Intercept{{Workload: "web", AgentImage: "A B"}}},
+	} {
+		_, err := wantOf(background.Order{Project: &p}, destination{namespace: "default"})
+		require.ErrorContains(t, err, text)
+	}
+}
