@@ -39,7 +39,7 @@ type upOptions struct {
 	kube    *kubeFlags // what is given of them goes over what the file says
 }
 
-func newUp(streams Streams, start helper.Start) *cobra.Command {
+func newUp(streams Streams, start helper.Start, commands Commands) *cobra.Command {
 	o := &upOptions{}
 	cmd := &cobra.Command{
 		Use:   "up",
@@ -102,7 +102,7 @@ what has failed. A project file, with all there is:
   devtun up --detach --ppid $PPID`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return runUp(cmd.Context(), o, streams, start)
+			return runUp(cmd.Context(), o, streams, start, commands)
 		},
 		Annotations: changesMachine(),
 	}
@@ -124,11 +124,11 @@ what has failed. A project file, with all there is:
 	return cmd
 }
 
-func runUp(ctx context.Context, o *upOptions, streams Streams, start helper.Start) error {
+func runUp(ctx context.Context, o *upOptions, streams Streams, start helper.Start, commands Commands) error {
 	if child := inheritedChild(); child != nil {
-		return child.run(ctx, start)
+		return child.run(ctx, start, commands)
 	}
-	order, name, err := o.order()
+	order, name, err := o.order(commands)
 	if err != nil {
 		return err
 	}
@@ -143,8 +143,9 @@ func runUp(ctx context.Context, o *upOptions, streams Streams, start helper.Star
 	l := &launcher{
 		name: name, order: order, detach: o.detach, wait: o.wait,
 		directory: directory, streams: streams.plainly(o.plain), began: time.Now(),
+		start: start, commands: commands,
 	}
-	return l.run(ctx, start)
+	return l.run(ctx)
 }
 
 // launcher has an order carried out, for who has called `devtun up`.
@@ -156,12 +157,14 @@ type launcher struct {
 	directory background.Directory
 	streams   Streams
 	began     time.Time
+	start     helper.Start
+	commands  Commands
 }
 
 // run has the order carried out by the session that stands, or by a new one.
-func (l *launcher) run(ctx context.Context, start helper.Start) error {
+func (l *launcher) run(ctx context.Context) error {
 	for {
-		err := l.runOnce(ctx, start)
+		err := l.runOnce(ctx)
 		var busy *background.BusyError
 		if !errors.As(err, &busy) && !errors.Is(err, background.ErrNone) || ctx.Err() != nil {
 			return err
@@ -170,14 +173,14 @@ func (l *launcher) run(ctx context.Context, start helper.Start) error {
 	}
 }
 
-func (l *launcher) runOnce(ctx context.Context, start helper.Start) error {
+func (l *launcher) runOnce(ctx context.Context) error {
 	switch {
 	case l.directory.Runs(l.name):
 		return l.applyToStanding(ctx)
 	case l.detach:
 		return l.startChild(ctx)
 	}
-	return l.foreground(ctx, start)
+	return l.foreground(ctx)
 }
 
 // waiting bounds ctx by --wait.
@@ -232,12 +235,12 @@ func (l *launcher) ready(pid int) {
 }
 
 // foreground holds the session in this process.
-func (l *launcher) foreground(ctx context.Context, start helper.Start) error {
+func (l *launcher) foreground(ctx context.Context) error {
 	place, err := l.directory.Claim(l.name)
 	if err != nil {
 		return err
 	}
-	s := newProjectSession(l.name, newSessionLog(place.Log, l.streams), start, func() error { return nil })
+	s := newProjectSession(l.name, newSessionLog(place.Log, l.streams), l.start, l.commands, func() error { return nil })
 	ended := make(chan error, 1)
 	go func() { ended <- s.run(ctx, place) }()
 	waiting, cancel := l.waiting(ctx)

@@ -22,7 +22,7 @@ func (s *projectSession) apply(ctx context.Context, order background.Order) erro
 	if err != nil {
 		return err
 	}
-	w, err := wantOf(order, destination{cluster.context, cluster.config.Host, cluster.namespace})
+	w, err := wantOf(order, destination{cluster.context, cluster.config.Host, cluster.namespace}, s.commands)
 	if err != nil {
 		return err
 	}
@@ -70,16 +70,17 @@ func (s *projectSession) holdings() holdings {
 	}
 	for _, held := range s.intercepts {
 		if held.task.stands() {
-			h.intercepts[held.want.settings.workload] = held
+			h.intercepts[held.want.Settings.Workload] = held
 		}
 	}
 	return h
 }
 
 // planIntercepts plans those that can be, beside those that are held.
-func (s *projectSession) planIntercepts(ctx context.Context, cluster *cluster, wants []wantedIntercept, verbose bool) (planned []*plannedIntercept, err error) {
+func (s *projectSession) planIntercepts(ctx context.Context, cluster *cluster, wants []Intercept, verbose bool) (planned []*plannedIntercept, err error) {
 	for _, w := range wants {
-		p, planErr := s.planIntercept(ctx, cluster, w, verbose)
+		plan, planErr := s.commands.PlanIntercept(ctx, cluster, w, s.printer(w.Settings.Namespace, verbose))
+		p := &plannedIntercept{w, plan}
 		if planErr == nil {
 			planErr = p.conflict(slices.Concat(s.plans(), planned))
 		}

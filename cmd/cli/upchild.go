@@ -118,7 +118,7 @@ func inheritedChild() *upChild {
 }
 
 // run holds the session. What goes wrong is said to who gives orders, and in the log.
-func (c *upChild) run(ctx context.Context, start helper.Start) error {
+func (c *upChild) run(ctx context.Context, start helper.Start, commands Commands) error {
 	pipe := os.NewFile(claimedFile, "claimed")
 	place, err := c.claim()
 	said := claimed{Busy: errors.As(err, new(*background.BusyError)), Outcome: outcomeOf(err)}
@@ -130,7 +130,7 @@ func (c *upChild) run(ctx context.Context, start helper.Start) error {
 		return &commandError{int(ExitFailure)}
 	}
 	leave := func() error { return leaveTerminal(place.Log.Name()) }
-	if newProjectSession(c.name, newSessionLog(place.Log, Streams{}), start, leave).run(ctx, place) != nil {
+	if newProjectSession(c.name, newSessionLog(place.Log, Streams{}), start, commands, leave).run(ctx, place) != nil {
 		return &commandError{int(ExitFailure)}
 	}
 	return nil

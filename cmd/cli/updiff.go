@@ -9,17 +9,17 @@ import (
 
 // heldState is an intercept as a session holds it.
 type heldState struct {
-	wantedIntercept
+	want   Intercept
 	stands bool // false: its traffic does not come here, or not any more
 }
 
 // diffIntercepts is what makes of the intercepts that are held, by their keys, those that
 // are wanted: what is to end, because it is not wanted any more, or otherwise, or does not
 // stand; and then what is to begin.
-func diffIntercepts(held map[string]heldState, wants []wantedIntercept) (end []string, begin []wantedIntercept) {
+func diffIntercepts(held map[string]heldState, wants []Intercept) (end []string, begin []Intercept) {
 	stays := make(map[string]bool)
 	for _, w := range wants {
-		if h, is := held[w.key()]; is && h.stands && h.equal(w) {
+		if h, is := held[w.key()]; is && h.stands && h.want.equal(w) {
 			stays[w.key()] = true
 			continue
 		}
@@ -35,7 +35,7 @@ func diffIntercepts(held map[string]heldState, wants []wantedIntercept) (end []s
 
 // selectedForwards are forwards, with the services as the cluster has them.
 type selectedForwards struct {
-	settings forwardSettings
+	settings ForwardSettings
 	selected *selection
 }
 

@@ -8,30 +8,27 @@ import (
 	"slices"
 
 	"github.com/devtun/devtun/cmd/cli/session"
-	"github.com/devtun/devtun/dns"
-	"github.com/devtun/devtun/dns/helper"
 	"github.com/devtun/devtun/tunnel/discovery"
 )
 
-// heldMachine is this machine, with a helper if it must be. It is opened once: the
-// helper may have cost a password.
+// heldMachine is the machine of the session. It is opened once: the helper may have cost a
+// password.
 type heldMachine struct {
-	file    string // the hosts file
-	hosts   *dns.Hosts
-	machine *helper.Machine
+	Machine
+	file string // the hosts file
 }
 
 func (m *heldMachine) close() error {
 	if m == nil {
 		return nil
 	}
-	return m.machine.Close()
+	return m.Close()
 }
 
 // heldForwards are the forwards of the session.
 type heldForwards struct {
 	selectedForwards
-	forwarder *forwarder
+	forwarder Forwarder
 	task      *task
 }
 
@@ -63,7 +60,7 @@ func (s *projectSession) forward(ctx context.Context, cluster *cluster, w *want,
 	}
 	switch {
 	case steps.reselect:
-		if err := s.forwards.forwarder.reselect(ctx, wants.selected); err != nil {
+		if err := s.forwards.forwarder.Reselect(ctx, wants.selected); err != nil {
 			return err
 		}
 		s.forwards.selected = wants.selected
@@ -83,7 +80,7 @@ func (w *wantedForwards) locate(ctx context.Context, cluster *cluster, intercept
 	if err := flags.locate(ctx, cluster); err != nil {
 		return nil, err
 	}
-	selected, err := selectServices(flags, w.settings.reach.namespace)
+	selected, err := selectServices(flags, w.settings.Reach.Namespace)
 	if err != nil {
 		return nil, err
 	}
@@ -101,9 +98,7 @@ func (w *wantedForwards) locate(ctx context.Context, cluster *cluster, intercept
 // intercepted are the services of all intercepts, those that are planned among them.
 func (s *projectSession) intercepted(planned []*plannedIntercept) (keys []discovery.Key) {
 	for _, p := range slices.Concat(s.plans(), planned) {
-		for _, service := range p.found.Services {
-			keys = append(keys, discovery.Key{Namespace: p.found.Namespace, Name: service.Name})
-		}
+		keys = append(keys, p.Services()...)
 	}
 	return keys
 }
@@ -118,12 +113,10 @@ func (s *projectSession) plans() (all []*plannedIntercept) {
 
 // beginForwards returns when the forwards stand. If they do not, they have ended.
 func (s *projectSession) beginForwards(ctx context.Context, cluster *cluster, w *want, wants *selectedForwards) error {
-	if err := s.openMachine(ctx, wants.settings.hostsFile); err != nil {
+	if err := s.openMachine(ctx, wants.settings.HostsFile); err != nil {
 		return err
 	}
-	printer := newPrinter(s.log.streams(), "", w.verbose)
-	printer.held = true
-	printer.of(w.namespace)
+	printer := s.printer(w.namespace, w.verbose)
 	ready := make(chan struct{})
 	tell := func(event session.Event) {
 		s.view.Forward(event)
@@ -135,16 +128,16 @@ func (s *projectSession) beginForwards(ctx context.Context, cluster *cluster, w 
 			close(ready)
 		}
 	}
-	forwarder, err := w.forwards.options().openForwarder(cluster, wants.selected, s.machine.hosts, s.machine.machine, tell)
+	forwarder, err := s.commands.OpenForwarder(cluster, wants.settings, wants.selected, s.machine.Machine, tell)
 	if err != nil {
 		return err
 	}
 	f := &heldForwards{*wants, forwarder, begin(ready, func(ctx context.Context) error {
-		err := forwarder.follow(ctx)
+		err := forwarder.Follow(ctx)
 		if err != nil {
 			err = fmt.Errorf("forward services: %w", err)
 		}
-		return errors.Join(err, forwarder.close(ctx))
+		return errors.Join(err, forwarder.Close(ctx))
 	})}
 	if err := f.task.await(ctx); err != nil {
 		return err
@@ -170,6 +163,6 @@ func (s *projectSession) openMachine(ctx context.Context, file string) error {
 	if err := prepare(ctx, machine); err != nil {
 		return errors.Join(err, machine.Close())
 	}
-	s.machine = &heldMachine{file, hosts, machine}
+	s.machine = &heldMachine{Machine{hosts, machine}, file}
 	return nil
 }

@@ -4,40 +4,37 @@ import (
 	"context"
 	"fmt"
 	"slices"
-
-	"github.com/devtun/devtun/intercept"
 )
 
-// plannedIntercept is an intercept that could begin. Nothing has been changed for it.
+// plannedIntercept is an intercept that could begin.
 type plannedIntercept struct {
-	want wantedIntercept
-	*intercepting
+	want Intercept
+	Planned
 }
 
-// planIntercept finds what is to be intercepted. It changes nothing.
-func (s *projectSession) planIntercept(ctx context.Context, cluster *cluster, w wantedIntercept, verbose bool) (*plannedIntercept, error) {
-	printer := newPrinter(s.log.streams(), "", verbose)
-	printer.held = true
-	i, err := w.options().planOn(ctx, cluster, printer)
-	if err != nil {
-		return nil, err
-	}
-	return &plannedIntercept{w, i}, nil
+// printer prints what comes of the session's parts. That all is ready the session says
+// itself.
+func (s *projectSession) printer(namespace string, verbose bool) *printer {
+	p := newPrinter(s.log.streams(), "", verbose)
+	p.held = true
+	p.of(namespace)
+	return p
 }
 
 // conflict refuses an intercept that would be in the way of others of the session, now that
 // the cluster has told what their names mean.
 func (p *plannedIntercept) conflict(others []*plannedIntercept) error {
-	name := p.want.settings.workload
+	name := p.want.Settings.Workload
+	namespace, object := p.Workload()
 	for _, other := range others {
-		otherName := other.want.settings.workload
-		if p.found.Namespace == other.found.Namespace && p.found.Workload.Object == other.found.Workload.Object {
-			return usage("list it once, with all its ports", "%s and %s are both of %s", otherName, name, p.found.Workload.Object)
+		otherName := other.want.Settings.Workload
+		if otherNamespace, otherObject := other.Workload(); namespace == otherNamespace && object == otherObject {
+			return usage("list it once, with all its ports", "%s and %s are both of %s", otherName, name, object)
 		}
-		for _, l := range p.locals {
-			if slices.ContainsFunc(other.locals, func(o intercept.Local) bool { return hereAs(o.Address) == hereAs(l.Address) }) {
+		for _, local := range p.Locals() {
+			if slices.Contains(other.Locals(), local) {
 				return usage("give each its own local port: ports: [LOCAL:PORT]", "the processes for %s and %s are both to listen on %s",
-					otherName, name, hereAs(l.Address))
+					otherName, name, local)
 			}
 		}
 	}
@@ -53,17 +50,21 @@ type heldIntercept struct {
 // beginIntercept carries a plan out. It is the session's until close.
 func (s *projectSession) beginIntercept(p *plannedIntercept) *heldIntercept {
 	ready := make(chan struct{})
-	p.stands = func() { close(ready) }
 	return &heldIntercept{p, begin(ready, func(ctx context.Context) error {
-		err := p.run(ctx, s.view, s.log.streams(), nil)
+		err := p.Run(ctx, s.view, func() { close(ready) })
 		if err != nil && ctx.Err() == nil && isClosed(ready) {
-			workload := p.want.settings.workload
-			s.view.Fail(fmt.Errorf("intercept of %s: %w", workload, err))
-			p.printer.warn(false, "the session goes on without its intercept of %s: %v", workload, err)
-			p.printer.note("'devtun up' takes it up again", "")
+			s.lost(p.want.Settings.Workload, err)
 		}
 		return err
 	})}
+}
+
+// lost tells that an intercept has ended that stood.
+func (s *projectSession) lost(workload string, err error) {
+	s.view.Fail(fmt.Errorf("intercept of %s: %w", workload, err))
+	printer := &interceptPrinter{printer: s.printer("", false)}
+	printer.warn(false, "the session goes on without its intercept of %s: %v", workload, err)
+	printer.note("'devtun up' takes it up again", "")
 }
 
 // close restores the workload, if that has not happened yet. What it has ended with

@@ -50,9 +50,9 @@ func TestAnOrderHasItsOwnEnvironment(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, want.context, cluster.context)
 			require.Equal(t, want.plugin, kube.environment())
-			wanted, err := wantOf(order, destination{namespace: "demo"})
+			wanted, err := wantOf(order, destination{namespace: "demo"}, sessionCommands)
 			require.NoError(t, err)
-			image := wanted.intercepts[0].options().agentImage()
+			image := wanted.intercepts[0].Settings.Image
 			if want.image != "" {
 				require.Equal(t, want.image, image)
 			} else {

@@ -30,9 +30,10 @@ const (
 // projectSession is what 'devtun up' holds, in the foreground or in the background. It
 // is a background.Holder.
 type projectSession struct {
-	log   *sessionLog
-	start helper.Start
-	view  *status.Tracker
+	log      *sessionLog
+	start    helper.Start
+	commands Commands
+	view     *status.Tracker
 	// standing is called once: when all stands for the first time.
 	standing func() error
 
@@ -53,11 +54,11 @@ type projectSession struct {
 	asked    atomic.Bool // an order has come
 }
 
-func newProjectSession(name string, log *sessionLog, start helper.Start, standing func() error) *projectSession {
+func newProjectSession(name string, log *sessionLog, start helper.Start, commands Commands, standing func() error) *projectSession {
 	ending := make(chan struct{})
 	tellLogins(newPrinter(log.streams(), "", false).tell)
 	return &projectSession{
-		log: log, start: start, view: status.NewTracker(name, ""), standing: standing,
+		log: log, start: start, commands: commands, view: status.NewTracker(name, ""), standing: standing,
 		ending: ending, end: sync.OnceFunc(func() { close(ending) }),
 		applying: make(chan struct{}, 1), intercepts: make(map[string]*heldIntercept),
 		parent: make(chan dns.Owner, 1), ended: make(chan struct{}),

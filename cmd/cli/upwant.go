@@ -22,61 +22,63 @@ type want struct {
 	namespace  string // gives bare names
 	verbose    bool
 	forwards   *wantedForwards // nil: none
-	intercepts []wantedIntercept
+	intercepts []Intercept
+}
+
+// wantedForwards are forwards, and which services they are for.
+type wantedForwards struct {
+	settings ForwardSettings
+	services selectFlags
 }
 
 // destination is where an order leads, as the kubeconfig has it.
 type destination struct{ context, server, namespace string }
 
-// reach is how the cluster is reached. What was made by another one is made anew.
-type reach struct {
-	destination        // its namespace is the session's
-	kubeconfig  string // "": the environment's
-	transport   string
+// Reach is how a cluster is reached. What was made by another one is made anew.
+type Reach struct {
+	Kubeconfig string // path; "": by the environment
+	Context    string
+	Server     string // URL
+	Namespace  string // gives bare names
+	Transport  string // a tunnel.Mode
 }
 
-// wantedForwards are forwards, and which services they are for.
-type wantedForwards struct {
-	settings forwardSettings
-	services selectFlags
+// ForwardSettings are what forwards are made with: with other settings they are made anew.
+type ForwardSettings struct {
+	Reach     Reach
+	Domain    string // of the cluster
+	HostsFile string // "": the system's
+	Hold      time.Duration
 }
 
-// forwardSettings are what forwards are made with: with other settings they are made anew.
-type forwardSettings struct {
-	reach     reach
-	domain    string // of the cluster
-	hostsFile string // "": the system's
-	hold      time.Duration
+// Intercept is one that is wanted. One that differs in anything is made anew.
+type Intercept struct {
+	Settings InterceptSettings
+	Ports    []string // LOCAL:PORT
 }
 
-// wantedIntercept is one intercept. One that differs in anything is made anew.
-type wantedIntercept struct {
-	settings interceptSettings
-	ports    []string // LOCAL:PORT
-}
+// InterceptSettings are all of an intercept but for its ports.
+type InterceptSettings struct {
+	Reach     Reach
+	Workload  string // or service, as typed
+	Namespace string
+	To        string // host
+	Replace   bool
+	Move      string        // a target.Move
+	Grace     time.Duration // 0: the mode's
+	Container string        // "": the one that listens
+	Image     string
 
-// interceptSettings are all of an intercept but for its ports.
-type interceptSettings struct {
-	reach     reach
-	workload  string // or service, as typed
-	namespace string
-	to        string // host
-	replace   bool
-	move      string        // a target.Move
-	grace     time.Duration // 0: the mode's
-	container string
-	image     string
-
-	envFile, envJSON, envFormat string
-	files                       string
-	keep                        bool
+	EnvFile, EnvJSON, EnvFormat string
+	Files                       string // folder
+	Keep                        bool
 }
 
 // key is what an intercept is known by in its session.
-func (w wantedIntercept) key() string { return w.settings.namespace + "/" + w.settings.workload }
+func (i Intercept) key() string { return i.Settings.Namespace + "/" + i.Settings.Workload }
 
-func (w wantedIntercept) equal(other wantedIntercept) bool {
-	return w.settings == other.settings && slices.Equal(w.ports, other.ports)
+func (i Intercept) equal(other Intercept) bool {
+	return i.Settings == other.Settings && slices.Equal(i.Ports, other.Ports)
 }
 
 // orderedKube is how the cluster of an order is reached, in the environment of who gave it.
@@ -87,18 +89,20 @@ func orderedKube(order background.Order) *kubeFlags {
 	return kube
 }
 
-// wantOf is what an order wants at a destination. It refuses what can be refused without asking
-// the cluster.
-func wantOf(order background.Order, at destination) (*want, error) {
+// wantOf is what an order wants at a destination. It refuses what can be refused without
+// asking the cluster.
+func wantOf(order background.Order, at destination, commands Commands) (*want, error) {
 	p := order.Project
-	at.namespace = cmp.Or(p.Namespace, at.namespace)
-	through := reach{destination: at, kubeconfig: p.Kubeconfig, transport: cmp.Or(p.Transport, string(tunnel.Auto))}
-	w := &want{file: order.File, namespace: at.namespace, verbose: order.Verbose}
-	forwards := forwardsOf(p, through)
-	if err := forwards.options().validate(); err != nil {
+	reach := Reach{
+		Kubeconfig: p.Kubeconfig, Context: at.context, Server: at.server,
+		Namespace: cmp.Or(p.Namespace, at.namespace), Transport: cmp.Or(p.Transport, string(tunnel.Auto)),
+	}
+	w := &want{file: order.File, namespace: reach.Namespace, verbose: order.Verbose}
+	forwards := forwardsOf(p, reach)
+	if err := commands.CheckForwards(forwards.settings); err != nil {
 		return nil, err
 	}
-	if _, err := selectServices(forwards.services, at.namespace); err != nil {
+	if _, err := selectServices(forwards.services, reach.Namespace); err != nil {
 		return nil, err
 	}
 	if !p.NoForward {
@@ -106,8 +110,8 @@ func wantOf(order background.Order, at destination) (*want, error) {
 	}
 	defaultImage := cmp.Or(orderedKube(order).getenv(imageVariable), image.Default())
 	for _, c := range p.Intercepts {
-		wanted := interceptOf(c, through, defaultImage)
-		if err := wanted.options().validate(); err != nil {
+		wanted := interceptOf(c, reach, defaultImage)
+		if err := commands.CheckIntercept(wanted); err != nil {
 			return nil, fmt.Errorf("intercept %s: %w", c.Workload, err)
 		}
 		w.intercepts = append(w.intercepts, wanted)
@@ -115,11 +119,11 @@ func wantOf(order background.Order, at destination) (*want, error) {
 	return w, nil
 }
 
-func forwardsOf(p *project.Project, through reach) *wantedForwards {
+func forwardsOf(p *project.Project, reach Reach) *wantedForwards {
 	w := &wantedForwards{
-		settings: forwardSettings{
-			reach: through, domain: cmp.Or(p.ClusterDomain, defaultDomain),
-			hostsFile: p.Forward.HostsFile, hold: p.Forward.Hold.Value(tunnel.DefaultHold),
+		settings: ForwardSettings{
+			Reach: reach, Domain: cmp.Or(p.ClusterDomain, defaultDomain),
+			HostsFile: p.Forward.HostsFile, Hold: p.Forward.Hold.Value(tunnel.DefaultHold),
 		},
 		services: selectFlags{
 			args: p.Forward.Services, all: p.Forward.AllNamespaces, labels: p.Forward.Selector,
@@ -127,41 +131,19 @@ func forwardsOf(p *project.Project, through reach) *wantedForwards {
 		},
 	}
 	if !w.services.all {
-		w.services.namespaces = append([]string{through.namespace}, p.Forward.Namespaces...)
+		w.services.namespaces = append([]string{reach.Namespace}, p.Forward.Namespaces...)
 	}
 	return w
 }
 
-func interceptOf(c project.Intercept, through reach, defaultImage string) wantedIntercept {
-	return wantedIntercept{
-		ports: c.Ports,
-		settings: interceptSettings{
-			reach: through, workload: c.Workload, namespace: cmp.Or(c.Namespace, through.namespace),
-			to: c.To, replace: c.Replace, move: c.MoveConnections, grace: c.Grace.Value(0),
-			container: c.Container, image: cmp.Or(c.AgentImage, defaultImage),
-			envFile: c.EnvFile, envJSON: c.EnvJSON, envFormat: c.EnvFormat, files: c.Files, keep: c.Keep,
+func interceptOf(c project.Intercept, reach Reach, defaultImage string) Intercept {
+	return Intercept{
+		Ports: c.Ports,
+		Settings: InterceptSettings{
+			Reach: reach, Workload: c.Workload, Namespace: cmp.Or(c.Namespace, reach.Namespace),
+			To: c.To, Replace: c.Replace, Move: c.MoveConnections, Grace: c.Grace.Value(0),
+			Container: c.Container, Image: cmp.Or(c.AgentImage, defaultImage),
+			EnvFile: c.EnvFile, EnvJSON: c.EnvJSON, EnvFormat: c.EnvFormat, Files: c.Files, Keep: c.Keep,
 		},
-	}
-}
-
-// options are those of 'devtun forward'.
-func (w *wantedForwards) options() *forwardOptions {
-	return &forwardOptions{
-		services: w.services, hostsFile: w.settings.hostsFile, domain: w.settings.domain, hold: w.settings.hold,
-		transport: w.settings.reach.transport,
-	}
-}
-
-// options are those of 'devtun intercept'. The session forwards.
-func (w wantedIntercept) options() *interceptOptions {
-	s := w.settings
-	return &interceptOptions{
-		forwardOptions: forwardOptions{
-			services: selectFlags{namespaces: []string{s.namespace}}, domain: defaultDomain, transport: s.reach.transport,
-		},
-		name: s.workload, ports: w.ports, to: s.to, replace: s.replace, move: s.move, grace: s.grace,
-		image: s.image, container: s.container,
-		envFile: s.envFile, envJSON: s.envJSON, envFormat: s.envFormat, files: s.files, keep: s.keep,
-		noForward: true,
 	}
 }

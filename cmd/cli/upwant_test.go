@@ -14,10 +14,10 @@ import (
 
 func TestAnOrderIsTranslatedOnce(t *testing.T) {
 	at := destination{context: "dev", server: "https://192.0.2.1", namespace: "demo"}
-	through := reach{destination: at, transport: "auto"}
+	through := Reach{Context: at.context, Server: at.server, Namespace: at.namespace, Transport: "auto"}
 	shop := through
-	shop.namespace, shop.kubeconfig, shop.transport = "shop", "/kube", "spdy"
-	forwards := forwardSettings{reach: through, domain: "cluster.local", hold: tunnel.DefaultHold}
+	shop.Namespace, shop.Kubeconfig, shop.Transport = "shop", "/kube", "spdy"
+	forwards := ForwardSettings{Reach: through, Domain: "cluster.local", Hold: tunnel.DefaultHold}
 	for _, c := range []struct {
 		about       string
 		order       project.Project
@@ -36,7 +36,7 @@ func TestAnOrderIsTranslatedOnce(t *testing.T) {
 				},
 			},
 			want: want{namespace: "shop", forwards: &wantedForwards{
-				settings: forwardSettings{reach: shop, domain: "it.local", hold: 3 * time.Second, hostsFile: "/hosts"},
+				settings: ForwardSettings{Reach: shop, Domain: "it.local", Hold: 3 * time.Second, HostsFile: "/hosts"},
 				services: selectFlags{
 					args: []string{"web", "api.demo"}, namespaces: []string{"shop", "demo"}, except: []string{"db"}, ports: []string{"web:8080:80"},
 				},
@@ -48,28 +48,28 @@ func TestAnOrderIsTranslatedOnce(t *testing.T) {
 			}}},
 		{about: "an intercept alone, with the image of the environment", environment: map[string]string{imageVariable: "ours:1"},
 			order: project.Project{NoForward: true, Intercepts: []project.Intercept{{Workload: "web"}}},
-			want: want{namespace: "demo", intercepts: []wantedIntercept{{
-				settings: interceptSettings{reach: through, workload: "web", namespace: "demo", image: "ours:1"},
+			want: want{namespace: "demo", intercepts: []Intercept{{
+				Settings: InterceptSettings{Reach: through, Workload: "web", Namespace: "demo", Image: "ours:1"},
 			}}}},
 		{about: "all that can be said of an intercept", environment: map[string]string{imageVariable: "ours:1"},
 			order: project.Project{Kubeconfig: "/kube", Namespace: "shop", Transport: "spdy", NoForward: true, Intercepts: []project.Intercept{{
 				Workload: "deploy/web", Namespace: "far", Ports: []string{"3000:http"}, To: "it", MoveConnections: "force", Grace: "1m",
 				Container: "app", AgentImage: "mine:2", EnvFile: "/env", EnvJSON: "/json", EnvFormat: "docker", Files: "/files", Keep: true,
 			}}},
-			want: want{namespace: "shop", intercepts: []wantedIntercept{{ports: []string{"3000:http"}, settings: interceptSettings{
-				reach: shop, workload: "deploy/web", namespace: "far", to: "it", move: "force", grace: time.Minute,
-				container: "app", image: "mine:2", envFile: "/env", envJSON: "/json", envFormat: "docker", files: "/files", keep: true,
+			want: want{namespace: "shop", intercepts: []Intercept{{Ports: []string{"3000:http"}, Settings: InterceptSettings{
+				Reach: shop, Workload: "deploy/web", Namespace: "far", To: "it", Move: "force", Grace: time.Minute,
+				Container: "app", Image: "mine:2", EnvFile: "/env", EnvJSON: "/json", EnvFormat: "docker", Files: "/files", Keep: true,
 			}}}}},
 		{about: "the image that is made for this devtun", environment: map[string]string{},
 			order: project.Project{NoForward: true, Intercepts: []project.Intercept{{Workload: "web", Replace: true}}},
-			want: want{namespace: "demo", intercepts: []wantedIntercept{{
-				settings: interceptSettings{reach: through, workload: "web", namespace: "demo", image: image.Default(), replace: true},
+			want: want{namespace: "demo", intercepts: []Intercept{{
+				Settings: InterceptSettings{Reach: through, Workload: "web", Namespace: "demo", Image: image.Default(), Replace: true},
 			}}}},
 	} {
 		t.Run(c.about, func(t *testing.T) {
 			order := background.Order{File: "/devtun.yaml", Project: &c.order, Environment: c.environment, Verbose: true}
 			c.want.file, c.want.verbose = "/devtun.yaml", true
-			got, err := wantOf(order, at)
+			got, err := wantOf(order, at, sessionCommands)
 			require.NoError(t, err)
 			require.Equal(t, &c.want, got)
 		})
@@ -83,7 +83,7 @@ func TestAnOrderThatCannotBe(t *testing.T) {
 		`"A" is not a service name`:                   {Forward: project.Forward{Services: []string{"A"}}},
 		`intercept web: "A B" is no name of an image`: {Intercepts: []project.Intercept{{Workload: "web", AgentImage: "A B"}}},
 	} {
-		_, err := wantOf(background.Order{Project: &p}, destination{namespace: "default"})
+		_, err := wantOf(background.Order{Project: &p}, destination{namespace: "default"}, sessionCommands)
 		require.ErrorContains(t, err, text)
 	}
 }
