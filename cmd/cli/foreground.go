@@ -68,7 +68,7 @@ func (f *foreground) Snapshot() status.Snapshot { return f.view.Snapshot() }
 
 // Watch implements background.Holder.
 func (f *foreground) Watch(ctx context.Context, tell func(status.Snapshot) error) {
-	followTracker(ctx, f.view, tell)
+	f.view.Follow(ctx, tell)
 }
 
 // Apply implements background.Holder. There is no project to apply.

@@ -18,11 +18,6 @@ const (
 	// orderTimeout bounds how long a session waits for its first order.
 	orderTimeout = 20 * time.Second
 
-	// countEvery is how often those who watch are told of connections and bytes, and
-	// changeRest the shortest time between two tellings.
-	countEvery = time.Second
-	changeRest = 50 * time.Millisecond
-
 	// parentEvery is how often --ppid's process is looked at.
 	parentEvery = 500 * time.Millisecond
 )
@@ -120,31 +115,7 @@ func (s *projectSession) Snapshot() status.Snapshot { return s.view.Snapshot() }
 
 // Watch implements background.Holder.
 func (s *projectSession) Watch(ctx context.Context, tell func(status.Snapshot) error) {
-	followTracker(ctx, s.view, tell)
-}
-
-// followTracker tells of what is tracked now and whenever it has changed, until ctx ends or tell
-// fails.
-func followTracker(ctx context.Context, view *status.Tracker, tell func(status.Snapshot) error) {
-	look := time.NewTicker(countEvery)
-	defer look.Stop()
-	for {
-		changed := view.Changed()
-		if tell(view.Snapshot()) != nil {
-			return
-		}
-		select {
-		case <-changed:
-		case <-look.C:
-		case <-ctx.Done():
-			return
-		}
-		select { // many changes come together
-		case <-time.After(changeRest):
-		case <-ctx.Done():
-			return
-		}
-	}
+	s.view.Follow(ctx, tell)
 }
 
 // Down implements background.Holder.

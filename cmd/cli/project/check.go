@@ -33,7 +33,7 @@ func (d *document) check(p *Project) error {
 			return err
 		}
 	}
-	return d.checkTogether(p)
+	return d.checkConflicts(p)
 }
 
 func (d *document) checkForward(p *Project) error {

@@ -44,7 +44,7 @@ func Read(path string) (*Project, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read project file: %w", err)
 	}
-	p.anchor(folder)
+	p.makeAbsolute(folder)
 	return p, nil
 }
 
@@ -68,8 +68,8 @@ func Parse(path string, text []byte) (*Project, error) {
 	return p, d.check(p)
 }
 
-// anchor makes the paths absolute.
-func (p *Project) anchor(folder string) {
+// makeAbsolute has the paths start in a folder.
+func (p *Project) makeAbsolute(folder string) {
 	paths := []*string{&p.Kubeconfig, &p.Forward.HostsFile}
 	for i := range p.Intercepts {
 		c := &p.Intercepts[i]

@@ -76,9 +76,9 @@ func (i *Intercepted) event(event intercept.Event) {
 			Seconds: e.Duration.Seconds(), Reason: e.Reason,
 		}, e.Err)
 	case event.Change != nil && event.Change.What != intercept.Standing:
-		i.trouble(fmt.Sprintf("somebody else has changed %s: %s", event.Change.Object, event.Change.What))
+		i.noteError(fmt.Sprintf("somebody else has changed %s: %s", event.Change.Object, event.Change.What))
 	case event.Trouble != nil && !event.Trouble.Over:
-		i.trouble(event.Trouble.Message)
+		i.noteError(event.Trouble.Message)
 	}
 }
 

@@ -137,13 +137,13 @@ func (u *Use) ended(c Connection, err error) {
 	c.Ended = time.Now()
 	if err != nil {
 		c.Error = err.Error()
-		u.trouble(fmt.Sprintf("%s: %v", c.Reason, err))
+		u.noteError(fmt.Sprintf("%s: %v", c.Reason, err))
 	}
 	u.Recent = append([]Connection{c}, u.Recent[:min(len(u.Recent), RecentMax-1)]...)
 }
 
-// trouble notes an error.
-func (u *Use) trouble(message string) {
+// noteError notes an error.
+func (u *Use) noteError(message string) {
 	now := time.Now()
 	u.LastError, u.LastErrorAt = message, &now
 }

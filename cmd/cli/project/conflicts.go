@@ -10,10 +10,10 @@ import (
 	"github.com/devtun/devtun/intercept/target"
 )
 
-// checkTogether refuses intercepts that would be in each other's way: of one workload,
+// checkConflicts refuses intercepts that would be in each other's way: of one workload,
 // into one file, or for one local port. What only the cluster tells, as whether two
 // services are of one workload, is looked at when the workloads have been found.
-func (d *document) checkTogether(p *Project) error {
+func (d *document) checkConflicts(p *Project) error {
 	places := make(map[string]string) // what is written where, by the path
 	ports := make(map[string]string)  // whose local ports these are, by host and port
 	for i, c := range p.Intercepts {
