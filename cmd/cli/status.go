@@ -8,9 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 	"sync"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -72,9 +70,9 @@ func runStatus(ctx context.Context, args []string, output string, watch bool, st
 	if watch && output == "" && len(names) == 1 && live.Possible(streams.In, underlying(streams.Out), streams.Env) {
 		return viewSession(ctx, directory, names[0], streams)
 	}
-	shower := &shower{out: streams.Out, json: output == "json", last: make(map[string]string)}
+	printer := &statusPrinter{out: streams.Out, json: output == "json", last: make(map[string]string)}
 	if watch {
-		return shower.watch(ctx, directory, names)
+		return printer.watch(ctx, directory, names)
 	}
 	shown := 0
 	for _, name := range names {
@@ -85,7 +83,7 @@ func runStatus(ctx context.Context, args []string, output string, watch bool, st
 		if err != nil {
 			return err
 		}
-		if err := shower.show(s); err != nil {
+		if err := printer.print(s); err != nil {
 			return err
 		}
 		shown++
@@ -141,8 +139,8 @@ func viewSession(ctx context.Context, directory background.Directory, name strin
 	return err
 }
 
-// shower prints snapshots.
-type shower struct {
+// statusPrinter prints snapshots.
+type statusPrinter struct {
 	out  io.Writer
 	json bool
 
@@ -151,14 +149,14 @@ type shower struct {
 }
 
 // watch shows sessions whenever they change, until all have ended.
-func (w *shower) watch(ctx context.Context, directory background.Directory, names []string) error {
+func (p *statusPrinter) watch(ctx context.Context, directory background.Directory, names []string) error {
 	var watching sync.WaitGroup
 	errs := make([]error, len(names))
 	for i, name := range names {
 		watching.Go(func() {
 			client := directory.Client(name)
 			if _, errs[i] = client.Await(ctx, directory); errs[i] == nil {
-				errs[i] = client.Watch(ctx, w.show)
+				errs[i] = client.Watch(ctx, p.print)
 			}
 			if errors.Is(errs[i], background.ErrNone) {
 				errs[i] = nil
@@ -169,10 +167,10 @@ func (w *shower) watch(ctx context.Context, directory background.Directory, name
 	return unlessEnded(ctx, errors.Join(errs...))
 }
 
-// show prints a snapshot, unless that would repeat what was printed last.
-func (w *shower) show(s status.Snapshot) error {
+// print prints a snapshot, unless that would repeat what was printed last.
+func (p *statusPrinter) print(s status.Snapshot) error {
 	var text bytes.Buffer
-	if w.json {
+	if p.json {
 		encoder := json.NewEncoder(&text)
 		encoder.SetEscapeHTML(false)
 		if err := encoder.Encode(s); err != nil {
@@ -181,76 +179,15 @@ func (w *shower) show(s status.Snapshot) error {
 	} else {
 		writeStatus(&text, s)
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.last[s.Session] == text.String() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.last[s.Session] == text.String() {
 		return nil
 	}
-	if len(w.last) > 0 && !w.json {
-		fmt.Fprintln(w.out)
+	if len(p.last) > 0 && !p.json {
+		fmt.Fprintln(p.out)
 	}
-	w.last[s.Session] = text.String()
-	_, err := w.out.Write(text.Bytes())
+	p.last[s.Session] = text.String()
+	_, err := p.out.Write(text.Bytes())
 	return err
-}
-
-// writeStatus writes a snapshot for people.
-func writeStatus(out io.Writer, s status.Snapshot) {
-	fmt.Fprintf(out, "session %s: %s (pid %d, since %s, %s)\n", s.Session, s.State, s.PID, s.Since.Local().Format("2006-01-02 15:04:05"), cmp.Or(s.File, "in the foreground"))
-	if s.Error != "" {
-		fmt.Fprintf(out, "error: %s\n", s.Error)
-	}
-	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	if len(s.Services) > 0 {
-		fmt.Fprintln(table, "SERVICE\tSTATE\tADDRESS\tPORTS\tPODS\tOPEN\tTOTAL\tSENT\tRECEIVED\tLAST ERROR")
-	}
-	for _, service := range s.Services {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%d\t%s\n", serviceLabel(service, s.Namespace), service.State, cmp.Or(service.Address, "-"),
-			cmp.Or(status.PortList(service.Ports), "-"), service.Pods, useCells(service.Use, service.Reason))
-	}
-	table.Flush()
-	if len(s.Intercepts) > 0 {
-		fmt.Fprintln(table, "INTERCEPT\tSTATE\tMODE\tAGENTS\tTRAFFIC\tOPEN\tTOTAL\tSENT\tRECEIVED\tLAST ERROR")
-	}
-	for _, i := range s.Intercepts {
-		var traffic []string
-		for _, r := range i.Routes {
-			traffic = append(traffic, fmt.Sprintf("%s -> %s", strings.Join(r.Services, ","), routeTarget(r)))
-		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%s\t%s\n", i.Workload, i.State, i.Mode, i.Agents, cmp.Or(strings.Join(traffic, "; "), "-"), useCells(i.Use, ""))
-	}
-	table.Flush()
-}
-
-// useCells are the columns that services and intercepts share.
-func useCells(u status.Use, reason string) string {
-	return fmt.Sprintf("%d\t%d\t%d\t%d\t%s", u.Open, u.Total, u.Sent, u.Received, cmp.Or(u.LastError, reason, "-"))
-}
-
-func serviceLabel(s status.Service, namespace string) string {
-	label := s.Service
-	if s.Pod != "" {
-		label = s.Pod + "." + label
-	}
-	if s.Namespace != namespace {
-		label += "." + s.Namespace
-	}
-	return label
-}
-
-// routeTarget is where a route leads, in the words of printed lines.
-func routeTarget(r status.Route) string {
-	target := r.To
-	switch r.To {
-	case "developer":
-		return r.Local
-	case "origin":
-		target = "the origin"
-	case "both":
-		target = "the origin and " + r.Local
-	}
-	if r.Reason != "" {
-		target += " (" + r.Reason + ")"
-	}
-	return target
 }

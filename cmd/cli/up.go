@@ -19,11 +19,11 @@ const (
 	// otherwise.
 	upTimeout = 5 * time.Minute
 
-	// goneTimeout bounds the wait for a session's process, once all is put back.
-	goneTimeout = 10 * time.Second
+	// exitTimeout bounds the wait for a session's process, once all is put back.
+	exitTimeout = 10 * time.Second
 
-	// goneEvery is how often that is looked at.
-	goneEvery = 20 * time.Millisecond
+	// exitEvery is how often that is looked at.
+	exitEvery = 20 * time.Millisecond
 )
 
 // upOptions is what `devtun up` was asked to do.
@@ -255,9 +255,9 @@ func (l *launcher) foreground(ctx context.Context) error {
 
 // awaitEnd waits until no process holds the session any more.
 func awaitEnd(ctx context.Context, directory background.Directory, name string) error {
-	ctx, cancel := context.WithTimeout(ctx, goneTimeout)
+	ctx, cancel := context.WithTimeout(ctx, exitTimeout)
 	defer cancel()
-	look := time.NewTicker(goneEvery)
+	look := time.NewTicker(exitEvery)
 	defer look.Stop()
 	for directory.Runs(name) {
 		select {

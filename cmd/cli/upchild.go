@@ -27,8 +27,8 @@ const (
 	// claimedTimeout bounds the wait for that.
 	claimedTimeout = 20 * time.Second
 
-	// backTimeout bounds the wait for a session that has failed to put all back.
-	backTimeout = restoreTimeout + drainTimeout + goneTimeout
+	// putBackTimeout bounds the wait for a session that has failed to put all back.
+	putBackTimeout = restoreTimeout + drainTimeout + exitTimeout
 )
 
 // claimed is what the child says first, as a JSON object: it has the place, or why not.
@@ -56,7 +56,7 @@ func (l *launcher) startChild(ctx context.Context) error {
 	select { // it has noticed, too
 	case <-child.ended:
 		return err
-	case <-time.After(backTimeout):
+	case <-time.After(putBackTimeout):
 		return errors.Join(err, fmt.Errorf("session %s (pid %d) does not end", l.name, child.cmd.Process.Pid))
 	}
 }
