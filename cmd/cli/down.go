@@ -85,7 +85,8 @@ func noneRuns(running []string) string {
 	if len(running) == 0 {
 		return "no session runs"
 	}
-	return fmt.Sprintf("no session of 'devtun up' runs; in the foreground: %s ('devtun down NAME' ends it)", strings.Join(running, ", "))
+	return fmt.Sprintf("no session of 'devtun up' runs; in the foreground: %s ('devtun down NAME' ends it)",
+		strings.Join(running, ", "))
 }
 
 // endSession ends a session and waits until everything has been put back.

@@ -23,7 +23,9 @@ type workload struct {
 
 // interceptable lists the workloads behind services, in order. Who may not list any
 // has none.
-func interceptable(ctx context.Context, client kubernetes.Interface, namespace string, services []corev1.Service) (all []workload, err error) {
+func interceptable(
+	ctx context.Context, client kubernetes.Interface, namespace string, services []corev1.Service,
+) (all []workload, err error) {
 	add := func(kind, name string, pods map[string]string) {
 		w := workload{kind: kind, name: name}
 		for _, service := range services {
@@ -55,7 +57,9 @@ func interceptable(ctx context.Context, client kubernetes.Interface, namespace s
 	if apierrors.IsForbidden(err) {
 		err = nil
 	}
-	slices.SortFunc(all, func(a, b workload) int { return cmp.Or(cmp.Compare(a.name, b.name), cmp.Compare(a.kind, b.kind)) })
+	slices.SortFunc(all, func(a, b workload) int {
+		return cmp.Or(cmp.Compare(a.name, b.name), cmp.Compare(a.kind, b.kind))
+	})
 	return all, err
 }
 

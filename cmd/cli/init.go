@@ -87,11 +87,14 @@ func runInit(ctx context.Context, o *initOptions, streams Streams) error {
 			return err
 		}
 	}
-	first := firstProject{context: cluster.context, kubeconfig: kubeconfig, namespace: namespace, services: list.Items, workloads: workloads}
+	first := firstProject{
+		context: cluster.context, kubeconfig: kubeconfig, namespace: namespace, services: list.Items, workloads: workloads,
+	}
 	if err := o.write(first.text()); err != nil {
 		return err
 	}
-	fmt.Fprintf(streams.Out, "wrote %s: %s, %s\n", o.file, count(len(list.Items), "service"), count(len(workloads), "workload"))
+	fmt.Fprintf(streams.Out, "wrote %s: %s, %s\n",
+		o.file, count(len(list.Items), "service"), count(len(workloads), "workload"))
 	return nil
 }
 
@@ -115,7 +118,8 @@ func (o *initOptions) write(text string) error {
 		err = errors.Join(err, file.Close())
 	}
 	if err != nil {
-		return &Problem{Err: fmt.Errorf("write project file: %w", err), Code: ExitMachine, Hint: "name a file that you may write with -f"}
+		return &Problem{Err: fmt.Errorf("write project file: %w", err), Code: ExitMachine,
+			Hint: "name a file that you may write with -f"}
 	}
 	return nil
 }

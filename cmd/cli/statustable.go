@@ -23,7 +23,8 @@ func writeStatus(out io.Writer, s status.Snapshot) {
 		fmt.Fprintln(table, "SERVICE\tSTATE\tADDRESS\tPORTS\tPODS\tOPEN\tTOTAL\tSENT\tRECEIVED\tLAST ERROR")
 	}
 	for _, service := range s.Services {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%d\t%s\n", serviceLabel(service, s.Namespace), service.State, cmp.Or(service.Address, "-"),
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%d\t%s\n",
+			serviceLabel(service, s.Namespace), service.State, cmp.Or(service.Address, "-"),
 			cmp.Or(status.PortList(service.Ports), "-"), service.Pods, useCells(service.Use, service.Reason))
 	}
 	table.Flush()

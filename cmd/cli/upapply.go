@@ -77,20 +77,22 @@ func (s *projectSession) holdings() holdings {
 }
 
 // planIntercepts plans those that can be, beside those that are held.
-func (s *projectSession) planIntercepts(ctx context.Context, cluster *cluster, wants []Intercept, verbose bool) (planned []*plannedIntercept, err error) {
+func (s *projectSession) planIntercepts(
+	ctx context.Context, cluster *cluster, wants []Intercept, verbose bool,
+) (planned []*plannedIntercept, err error) {
+	var errs []error
 	for _, w := range wants {
-		plan, planErr := s.commands.PlanIntercept(ctx, cluster, w, s.printer(w.Settings.Namespace, verbose))
+		plan, err := s.commands.PlanIntercept(ctx, cluster, w, s.printer(w.Settings.Namespace, verbose))
 		p := &plannedIntercept{w, plan}
-		if planErr == nil {
-			planErr = p.conflict(slices.Concat(s.plans(), planned))
+		if err == nil {
+			err = p.conflict(slices.Concat(s.plans(), planned))
 		}
-		if planErr != nil {
-			err = errors.Join(err, planErr)
-			continue
+		if err == nil {
+			planned = append(planned, p)
 		}
-		planned = append(planned, p)
+		errs = append(errs, err)
 	}
-	return planned, err
+	return planned, errors.Join(errs...)
 }
 
 // beginIntercepts carries plans out, all at the same time, and returns when all stand or

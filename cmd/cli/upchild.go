@@ -51,7 +51,8 @@ func (l *launcher) startChild(ctx context.Context) error {
 		return nil
 	}
 	if ctx.Err() != nil {
-		err = &Problem{Err: errors.New("interrupted before everything was ready"), Code: ExitFailure, Hint: "everything was put back; run it again"}
+		err = &Problem{Err: errors.New("interrupted before everything was ready"), Code: ExitFailure,
+			Hint: "everything was put back; run it again"}
 	}
 	select { // it has noticed, too
 	case <-child.ended:

@@ -71,7 +71,8 @@ type holdings struct {
 
 // changes tells what has become of holdings.
 func changes(before, now holdings) string {
-	all := append(changed("service", before.services, now.services), changed("intercept of", before.intercepts, now.intercepts)...)
+	all := changed("service", before.services, now.services)
+	all = append(all, changed("intercept of", before.intercepts, now.intercepts)...)
 	if len(all) == 0 {
 		return "nothing"
 	}

@@ -33,8 +33,8 @@ func (p *plannedIntercept) conflict(others []*plannedIntercept) error {
 		}
 		for _, local := range p.Locals() {
 			if slices.Contains(other.Locals(), local) {
-				return usage("give each its own local port: ports: [LOCAL:PORT]", "the processes for %s and %s are both to listen on %s",
-					otherName, name, local)
+				return usage("give each its own local port: ports: [LOCAL:PORT]",
+					"the processes for %s and %s are both to listen on %s", otherName, name, local)
 			}
 		}
 	}

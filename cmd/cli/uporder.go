@@ -67,7 +67,8 @@ func (o *upOptions) override(p *project.Project) (err error) {
 		return nil
 	}
 	if len(p.Intercepts) != 1 {
-		return usage("give each intercept its envFile in "+o.file, "--env-file is for a project of one intercept, and %s has %d", o.file, len(p.Intercepts))
+		return usage("give each intercept its envFile in "+o.file,
+			"--env-file is for a project of one intercept, and %s has %d", o.file, len(p.Intercepts))
 	}
 	p.Intercepts[0].EnvFile, err = filepath.Abs(o.envFile)
 	return err

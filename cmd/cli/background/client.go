@@ -42,7 +42,8 @@ func (d Directory) Client(name string) *Client {
 		}
 		return conn, nil
 	}
-	return &Client{name: name, client: &http.Client{Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}}}
+	transport := &http.Transport{DialContext: dial, DisableKeepAlives: true}
+	return &Client{name: name, client: &http.Client{Transport: transport}}
 }
 
 // VersionError says that a session is of a devtun that speaks otherwise.

@@ -23,7 +23,8 @@ func (d *document) check(p *Project) error {
 		return err
 	}
 	if p.NoForward && len(p.Intercepts) == 0 {
-		return d.at("$.noForward", "take noForward out, or add intercepts", "nothing is forwarded, and nothing is intercepted")
+		return d.at("$.noForward", "take noForward out, or add intercepts",
+			"nothing is forwarded, and nothing is intercepted")
 	}
 	if err := d.checkForward(p); err != nil {
 		return err
@@ -49,12 +50,14 @@ func (d *document) checkForward(p *Project) error {
 	for i, port := range f.Ports {
 		parts := strings.Split(port, ":")
 		if len(parts) != 3 || parts[0] == "" || !isPort(parts[1]) || parts[2] == "" {
-			return d.at(fmt.Sprintf("%s.ports[%d]", at, i), "write SERVICE:LOCAL:REMOTE, as in service-front:8080:80", "%q does not move a port", port)
+			return d.at(fmt.Sprintf("%s.ports[%d]", at, i), "write SERVICE:LOCAL:REMOTE, as in service-front:8080:80",
+				"%q does not move a port", port)
 		}
 		for _, other := range f.Ports[:i] {
 			service, rest, _ := strings.Cut(other, ":")
 			if local, _, _ := strings.Cut(rest, ":"); service == parts[0] && local == parts[1] && other != port {
-				return d.at(fmt.Sprintf("%s.ports[%d]", at, i), "give each its own local port", "%q and %q want the same local port", other, port)
+				return d.at(fmt.Sprintf("%s.ports[%d]", at, i), "give each its own local port",
+					"%q and %q want the same local port", other, port)
 			}
 		}
 	}
@@ -74,7 +77,8 @@ func (d *document) checkIntercept(p *Project, i int) error {
 	for j, port := range c.Ports {
 		local, _, two := strings.Cut(port, ":")
 		if port == "" || two && !isPort(local) {
-			return d.at(fmt.Sprintf("%s.ports[%d]", at, j), "write LOCAL:PORT, as in 3000:80 or 3000:http", "%q does not say where a port goes", port)
+			return d.at(fmt.Sprintf("%s.ports[%d]", at, j), "write LOCAL:PORT, as in 3000:80 or 3000:http",
+				"%q does not say where a port goes", port)
 		}
 	}
 	if err := d.duration(at+".grace", c.Grace); err != nil {

@@ -56,7 +56,8 @@ func twice(a, b Intercept) string {
 
 // checkPlaces refuses a file or folder that something else is written to.
 func (d *document) checkPlaces(at string, c Intercept, places map[string]string) error {
-	for _, key := range []struct{ name, path string }{{"envFile", c.EnvFile}, {"envJson", c.EnvJSON}, {"files", c.Files}} {
+	keys := []struct{ name, path string }{{"envFile", c.EnvFile}, {"envJson", c.EnvJSON}, {"files", c.Files}}
+	for _, key := range keys {
 		if key.path == "" {
 			continue
 		}
@@ -100,7 +101,8 @@ func (d *document) checkPorts(at string, c Intercept, ports map[string]string) e
 		}
 		address := host(c.To) + ":" + local
 		if other, taken := ports[address]; taken && other != at {
-			return d.at(fmt.Sprintf("%s.ports[%d]", at, i), "give each its own local port", "the local port %s is another intercept's already", local)
+			return d.at(fmt.Sprintf("%s.ports[%d]", at, i), "give each its own local port",
+				"the local port %s is another intercept's already", local)
 		}
 		ports[address] = at
 	}
