@@ -11,6 +11,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/devtun/devtun/cmd/cli/output"
+	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/intercept/plan"
 	"github.com/devtun/devtun/intercept/target"
 )
@@ -35,10 +37,10 @@ func types(t *testing.T, lines string) (all []string) {
 
 // play has a printer tell a whole session: a forward's, or an intercept's with its
 // forwards.
-func play(output string, intercepts bool) (out, complaint string) {
+func play(format string, intercepts bool) (out, complaint string) {
 	var stdout, stderr bytes.Buffer
-	streams := Streams{Out: &stdout, Err: &stderr}
-	printer := newPrinter(streams, output, false)
+	streams := output.Streams{Out: &stdout, Err: &stderr}
+	printer := newPrinter(streams, format, false)
 	printer.part = intercepts
 	printer.starting("it")
 	for _, event := range scene[:6] {
@@ -51,7 +53,7 @@ func play(output string, intercepts bool) (out, complaint string) {
 	}
 	err := errors.New("it broke")
 	printer.end(err)
-	streams.fail(diagnose(err))
+	problem.Of(err).Print(streams.Err)
 	return stdout.String(), stderr.String()
 }
 
@@ -75,7 +77,7 @@ func TestEventsOfReadiness(t *testing.T) {
 }
 
 func TestPlainIsAsInAPipe(t *testing.T) {
-	terminal := Streams{Terminal: true, Colour: true}
-	require.Equal(t, Streams{}, terminal.plainly(true))
-	require.Equal(t, terminal, terminal.plainly(false))
+	terminal := output.Streams{Terminal: true, Colour: true}
+	require.Equal(t, output.Streams{}, terminal.Plain(true))
+	require.Equal(t, terminal, terminal.Plain(false))
 }

@@ -10,11 +10,13 @@ import (
 
 	"github.com/devtun/devtun/cmd/cli/background"
 	"github.com/devtun/devtun/cmd/cli/command"
+	"github.com/devtun/devtun/cmd/cli/machine"
+	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/dns"
 	"github.com/devtun/devtun/dns/helper"
 )
 
-func newClean(streams Streams, start helper.Start) *cobra.Command {
+func newClean(streams output.Streams, start helper.Start) *cobra.Command {
 	var hostsFile string
 	cmd := &cobra.Command{
 		Use:   "clean",
@@ -31,7 +33,7 @@ so at the end, with the exit code of the first failure.`,
 		Example: `  devtun clean
   devtun clean --hosts-file ./hosts`,
 		Args:        noArgs,
-		Annotations: map[string]string{onMachine: "", finishes: ""},
+		Annotations: map[string]string{machine.Changes: "", finishes: ""},
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return runClean(cmd.Context(), hostsFile, streams, start)
 		},
@@ -41,7 +43,7 @@ so at the end, with the exit code of the first failure.`,
 }
 
 // runClean does all that it can: what cannot be removed keeps nothing else from being.
-func runClean(ctx context.Context, hostsFile string, streams Streams, start helper.Start) error {
+func runClean(ctx context.Context, hostsFile string, streams output.Streams, start helper.Start) error {
 	steps := []func() ([]string, error){
 		func() ([]string, error) { return cleanMachine(ctx, hostsFile, start) },
 		cleanPrivate,
@@ -67,7 +69,7 @@ func runClean(ctx context.Context, hostsFile string, streams Streams, start help
 
 // cleanMachine removes names and addresses.
 func cleanMachine(ctx context.Context, hostsFile string, start helper.Start) (did []string, err error) {
-	hosts, machine, err := openMachine(hostsFile, start)
+	hosts, machine, err := machine.Open(hostsFile, start)
 	if err != nil {
 		return nil, err
 	}

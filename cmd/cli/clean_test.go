@@ -11,6 +11,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/devtun/devtun/cmd/cli/output"
+	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/intercept/handover"
 	"github.com/devtun/devtun/intercept/wire"
 )
@@ -63,8 +65,8 @@ func TestCleanDoesAllItCan(t *testing.T) {
 	}
 
 	var out, stderr bytes.Buffer
-	code := Main([]string{"clean", "--hosts-file", filepath.Join(work, "none")}, Streams{In: strings.NewReader(""), Out: &out, Err: &stderr})
-	require.EqualValues(t, ExitMachine, code)
+	code := Main([]string{"clean", "--hosts-file", filepath.Join(work, "none")}, output.Streams{In: strings.NewReader(""), Out: &out, Err: &stderr})
+	require.EqualValues(t, problem.ExitMachine, code)
 	require.Equal(t, "removed what a devtun that has ended has handed over: "+env+"\nremoved what session good has left\n", out.String())
 	require.Contains(t, stderr.String(), "devtun: error: clean names: ")
 	require.Contains(t, stderr.String(), "clean session \"bad\": ")

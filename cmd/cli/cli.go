@@ -10,84 +10,76 @@ import (
 	"os"
 	"os/signal"
 	"strings"
-	"syscall"
 
 	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
 	"k8s.io/klog/v2"
 
 	"github.com/devtun/devtun/cmd/cli/command"
+	"github.com/devtun/devtun/cmd/cli/ending"
+	"github.com/devtun/devtun/cmd/cli/kube"
+	"github.com/devtun/devtun/cmd/cli/machine"
+	"github.com/devtun/devtun/cmd/cli/output"
+	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/dns/helper"
 )
 
 // Main runs devtun with args and returns the exit code.
-func Main(args []string, streams Streams) int {
+func Main(args []string, streams output.Streams) int {
 	if len(args) > 0 && args[0] == command.Keeper { // before anything is set up that it must not have
 		return keep(args[1:], streams)
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), endings()...)
+	ctx, stop := signal.NotifyContext(context.Background(), ending.Signals()...)
 	defer stop()
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
 	outputs := takeOver(&streams, end, ctx.Done())
 	code := execute(ctx, args, streams, outputs)
 	outputs.flush()
-	if code == ExitOK && unread(ctx) {
-		code = ExitNoReader
+	if code == problem.ExitOK && unread(ctx) {
+		code = problem.ExitNoReader
 	}
 	return int(code)
 }
 
 // execute runs a command and returns the exit code.
-func execute(ctx context.Context, args []string, streams Streams, outputs *outputs) ExitCode {
-	logins.Silent = len(args) > 0 && strings.HasPrefix(args[0], cobra.ShellCompRequestCmd) // Tab asks nobody for a PIN
-	defer logins.Close()
-	rights := &rights{spawned: helper.Inherited()}
+func execute(ctx context.Context, args []string, streams output.Streams, outputs *outputs) problem.ExitCode {
+	kube.Logins.Silent = len(args) > 0 && strings.HasPrefix(args[0], cobra.ShellCompRequestCmd) // Tab asks nobody for a PIN
+	defer kube.Logins.Close()
+	rights := machine.NewRights()
 	streams.Env = os.Environ()
-	if rights.spawned != nil {
-		streams.heir = []string{rights.spawned.Heir()}
-	}
+	streams.HelperEnv = rights.ChildEnv()
 	quiet()
-	root := newRoot(streams, rights.helper)
+	root := newRoot(streams, rights.Helper)
 	root.SetArgs(args)
 	root.PersistentPreRun = func(cmd *cobra.Command, _ []string) { outputs.suit(cmd) }
-	err := rights.giveUp(ctx, root, args)
+	err := rights.BecomeUser(ctx, root, args)
 	if err == nil {
 		err = root.ExecuteContext(ctx)
 	}
-	var ended *commandError
-	var problem *Problem
+	var exit *command.ExitError
+	var told *problem.Problem
 	switch {
 	case err == nil:
-		return ExitOK
-	case errors.As(err, &ended):
-		return ExitCode(ended.code) // it has said itself what there was to say
-	case unread(ctx) && errors.Is(err, context.Canceled) && !errors.As(err, &problem):
-		return ExitNoReader
+		return problem.ExitOK
+	case errors.As(err, &exit):
+		return problem.ExitCode(exit.Code) // it has said itself what there was to say
+	case unread(ctx) && errors.Is(err, context.Canceled) && !errors.As(err, &told):
+		return problem.ExitNoReader
 	}
-	problem = diagnose(err)
-	streams.fail(problem)
-	return problem.Code
+	told = problem.Of(err)
+	told.Print(streams.Err)
+	return told.Code
 }
 
 // keep is the life of the process between `devtun run` and its command.
-func keep(args []string, streams Streams) int {
+func keep(args []string, streams output.Streams) int {
 	if err := command.Keep(args); err != nil {
-		problem := &Problem{Err: err, Code: ExitUsage, Hint: "'devtun run -- COMMAND' starts it"}
-		streams.fail(problem)
-		return int(problem.Code)
+		told := &problem.Problem{Err: err, Code: problem.ExitUsage, Hint: "'devtun run -- COMMAND' starts it"}
+		told.Print(streams.Err)
+		return int(told.Code)
 	}
-	return int(ExitOK)
-}
-
-// endings are the signals that end devtun in an orderly way: Ctrl-C, a polite
-// kill, and the terminal's end unless somebody (nohup) wants that ignored.
-func endings() []os.Signal {
-	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
-	if !signal.Ignored(syscall.SIGHUP) {
-		signals = append(signals, syscall.SIGHUP)
-	}
-	return signals
+	return int(problem.ExitOK)
 }
 
 // quiet keeps client-go from writing its own log to the terminal: what matters
@@ -103,7 +95,7 @@ func quiet() {
 	}
 }
 
-func newRoot(streams Streams, start helper.Start) *cobra.Command {
+func newRoot(streams output.Streams, start helper.Start) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "devtun",
 		Short: "A local developer tunnel for Kubernetes",
@@ -113,7 +105,7 @@ their own names and ports.
 
 Exit codes:
 
-` + exitCodeTable(),
+` + problem.ExitCodeTable(),
 		Example: `  devtun forward                 # every service of the current namespace
   devtun forward service-front   # one service
   devtun run -- go run .         # a program that reaches them all`,
@@ -128,7 +120,7 @@ Exit codes:
 	root.SetOut(streams.Out)
 	root.SetErr(streams.Err)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return &Problem{Err: err, Code: ExitUsage, Hint: fmt.Sprintf("run '%s --help'", cmd.CommandPath())}
+		return &problem.Problem{Err: err, Code: problem.ExitUsage, Hint: fmt.Sprintf("run '%s --help'", cmd.CommandPath())}
 	})
 	root.AddCommand(newForward(streams, start), newInit(streams), newUp(streams, start, sessionCommands), newDown(streams), newStatus(streams), newLogs(streams), newRun(streams, start), newIntercept(streams, start), newRestore(streams), newList(streams), newRBAC(streams), newClean(streams, start), newImage(streams), newHelper(streams), newIDE(streams), newVersion(streams))
 	root.CompletionOptions.DisableDefaultCmd = true
@@ -146,5 +138,5 @@ func noArgs(cmd *cobra.Command, args []string) error {
 	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
 		hint = fmt.Sprintf("did you mean '%s %s'?", cmd.CommandPath(), strings.Join(near, "' or '"))
 	}
-	return &Problem{Err: fmt.Errorf("unknown command %q for %q", args[0], cmd.CommandPath()), Code: ExitUsage, Hint: hint}
+	return &problem.Problem{Err: fmt.Errorf("unknown command %q for %q", args[0], cmd.CommandPath()), Code: problem.ExitUsage, Hint: hint}
 }

@@ -12,6 +12,9 @@ import (
 	"github.com/spf13/pflag"
 	"github.com/stretchr/testify/require"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
+
+	"github.com/devtun/devtun/cmd/cli/output"
+	"github.com/devtun/devtun/cmd/cli/problem"
 )
 
 // hidden names the commands that no help lists: nobody starts them by hand.
@@ -127,8 +130,8 @@ func refused(t *testing.T, args ...string) string {
 	t.Setenv("KUBECONFIG", file)
 	t.Setenv("HOME", t.TempDir())
 	var out, err bytes.Buffer
-	code := Main(args, Streams{In: strings.NewReader(""), Out: &out, Err: &err})
-	require.EqualValues(t, ExitUsage, code, "%q: %s", args, &err)
+	code := Main(args, output.Streams{In: strings.NewReader(""), Out: &out, Err: &err})
+	require.EqualValues(t, problem.ExitUsage, code, "%q: %s", args, &err)
 	require.Empty(t, out.String(), "%q", args)
 	require.Regexp(t, usageError, err.String(), "%q", args)
 	return err.String()
@@ -158,7 +161,7 @@ func TestHelpGoesToStdout(t *testing.T) {
 		words := strings.Fields(path)[1:]
 		for _, args := range [][]string{append(words, "--help"), append([]string{"help"}, words...)} {
 			var out, err bytes.Buffer
-			require.Zero(t, Main(args, Streams{In: strings.NewReader(""), Out: &out, Err: &err}), args)
+			require.Zero(t, Main(args, output.Streams{In: strings.NewReader(""), Out: &out, Err: &err}), args)
 			require.Empty(t, err.String(), path)
 			require.Contains(t, out.String(), cmd.Long)
 			require.Contains(t, out.String(), cmd.Example)
@@ -169,7 +172,7 @@ func TestHelpGoesToStdout(t *testing.T) {
 func TestCompletionScripts(t *testing.T) {
 	for shell, has := range map[string]string{"bash": "__start_devtun", "zsh": "#compdef devtun", "fish": "complete -c devtun", "powershell": "Register-ArgumentCompleter -CommandName 'devtun'"} {
 		var out, err bytes.Buffer
-		require.Zero(t, Main([]string{"completion", shell}, Streams{Out: &out, Err: &err}), err.String())
+		require.Zero(t, Main([]string{"completion", shell}, output.Streams{Out: &out, Err: &err}), err.String())
 		require.Contains(t, out.String(), has)
 		require.Empty(t, err.String())
 	}

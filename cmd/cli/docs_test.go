@@ -8,6 +8,9 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/devtun/devtun/cmd/cli/output"
+	"github.com/devtun/devtun/cmd/cli/problem"
 )
 
 // page is the text of one of the pages in docs.
@@ -42,8 +45,12 @@ func table(text string) (rows [][]string) {
 
 func TestTheExitCodesPageHasEveryCode(t *testing.T) {
 	var want [][]string
-	for _, exit := range exitCodes {
+	for _, exit := range problem.ExitCodes {
 		want = append(want, []string{fmt.Sprint(exit.Code), exit.Meaning})
 	}
 	require.Equal(t, want, table(page(t, "exit-codes.md")))
+}
+
+func TestHelpHasEveryExitCode(t *testing.T) {
+	require.Contains(t, newRoot(output.Streams{}, nil).Long, problem.ExitCodeTable())
 }

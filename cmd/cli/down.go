@@ -10,10 +10,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/devtun/devtun/cmd/cli/background"
+	"github.com/devtun/devtun/cmd/cli/output"
+	"github.com/devtun/devtun/cmd/cli/problem"
 )
 
 // newDown is `devtun down`.
-func newDown(streams Streams) *cobra.Command {
+func newDown(streams output.Streams) *cobra.Command {
 	var all bool
 	cmd := &cobra.Command{
 		Use:   "down [NAME | --all]",
@@ -30,7 +32,7 @@ runs behind -- is ended with it. It has to be named, or meant by --all.`,
   devtun down --all`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if all && len(args) > 0 {
-				return usage("leave one of them out", "a name and --all exclude each other")
+				return problem.Usage("leave one of them out", "a name and --all exclude each other")
 			}
 			return oneSession(cmd, args)
 		},
@@ -44,7 +46,7 @@ runs behind -- is ended with it. It has to be named, or meant by --all.`,
 	return cmd
 }
 
-func runDown(ctx context.Context, args []string, all bool, streams Streams) error {
+func runDown(ctx context.Context, args []string, all bool, streams output.Streams) error {
 	directory, err := background.Default()
 	if err != nil {
 		return err
@@ -90,18 +92,18 @@ func noneRuns(running []string) string {
 }
 
 // endSession ends a session and waits until everything has been put back.
-func endSession(ctx context.Context, directory background.Directory, name string, streams Streams) error {
+func endSession(ctx context.Context, directory background.Directory, name string, streams output.Streams) error {
 	fmt.Fprintf(streams.Err, "ending session %s\n", name)
-	ctx, cancel := context.WithTimeoutCause(ctx, putBackTimeout, &Problem{
+	ctx, cancel := context.WithTimeoutCause(ctx, putBackTimeout, &problem.Problem{
 		Err:  fmt.Errorf("session %s has not put everything back within %v", name, putBackTimeout),
-		Hint: "'devtun logs " + name + "' tells what it waits for", Code: ExitFailure,
+		Hint: "'devtun logs " + name + "' tells what it waits for", Code: problem.ExitFailure,
 	})
 	defer cancel()
 	client := directory.Client(name)
 	if _, err := client.Await(ctx, directory); err != nil {
 		return err
 	}
-	outcome, err := client.Down(ctx, streams.printLine)
+	outcome, err := client.Down(ctx, printLine(streams))
 	if err != nil {
 		return err
 	}

@@ -16,7 +16,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/devtun/devtun/cmd/cli/session"
+	"github.com/devtun/devtun/cmd/cli/forwards"
+	"github.com/devtun/devtun/cmd/cli/output"
+	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/intercept"
 	"github.com/devtun/devtun/intercept/plan"
 	"github.com/devtun/devtun/intercept/target"
@@ -75,23 +77,23 @@ func documentedTypes(t *testing.T, name string) map[string]map[string]field {
 func printedEvents(t *testing.T) (events []map[string]any) {
 	t.Helper()
 	var out bytes.Buffer
-	forwards := newPrinter(Streams{Out: &out}, "json", true)
-	forwards.starting("forward")
+	printer := newPrinter(output.Streams{Out: &out}, "json", true)
+	printer.starting("forward")
 	for _, event := range scene {
-		forwards.tell(event)
+		printer.tell(event)
 	}
-	forwards.end(nil)
-	newPrinter(Streams{Out: &out}, "json", true).end(&Problem{Err: errors.New("x"), Hint: "y", Code: ExitMachine})
+	printer.end(nil)
+	newPrinter(output.Streams{Out: &out}, "json", true).end(&problem.Problem{Err: errors.New("x"), Hint: "y", Code: problem.ExitMachine})
 
 	p := &interceptPrinter{
-		printer: newPrinter(Streams{Out: &out}, "json", true),
+		printer: newPrinter(output.Streams{Out: &out}, "json", true),
 		target: &target.Target{Namespace: "demo", Workload: &target.Workload{Object: plan.Object{Kind: "Deployment", Name: "web"}},
 			Ports: []target.Port{{Service: "web", Number: 80, Target: 8080}}},
 		locals: []intercept.Local{{Port: 8080, Address: "localhost:8080"}},
 		routes: make(map[int]string),
 	}
 	p.part = true
-	p.tell(session.Event{Ready: &session.ReadyEvent{Services: 1, Ports: 1, Took: time.Second}})
+	p.tell(forwards.Event{Ready: &forwards.ReadyEvent{Services: 1, Ports: 1, Took: time.Second}})
 	p.note("x", "y")
 	p.progress("x")
 	p.standing(plan.Divert, time.Second)
@@ -204,7 +206,7 @@ func TestTheEventsPageHasEveryValue(t *testing.T) {
 		event, field string
 		values       []string
 	}{
-		{"service", "state", []string{string(session.Ready), string(session.Waiting), string(session.Skipped), string(session.Failed), string(session.Gone)}},
+		{"service", "state", []string{string(forwards.Ready), string(forwards.Waiting), string(forwards.Skipped), string(forwards.Failed), string(forwards.Gone)}},
 		{"intercept", "mode", []string{string(plan.Divert), string(plan.Replace)}},
 		{"traffic", "to", []string{string(wire.ToDeveloper), string(wire.ToOrigin), string(wire.Held), string(intercept.Both), string(intercept.Nobody), string(intercept.Elsewhere)}},
 		{"agent", "state", []string{string(intercept.Connected), string(intercept.Silent), string(intercept.Disconnected)}},

@@ -7,13 +7,11 @@ import (
 	"sync"
 
 	"github.com/devtun/devtun/cmd/cli/background"
-	"github.com/devtun/devtun/cmd/cli/session"
+	"github.com/devtun/devtun/cmd/cli/command"
+	"github.com/devtun/devtun/cmd/cli/forwards"
+	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/cmd/cli/status"
 )
-
-// errDown is why a command's context ends when 'devtun down' ends it: like Ctrl-C, but
-// for what runs behind --, which Ctrl-C reaches by itself.
-var errDown = fmt.Errorf("ended by 'devtun down': %w", context.Canceled)
 
 // foreground is a command in the foreground as a session: 'devtun status' shows it and
 // 'devtun down' ends it, as long as its process lives. It is a background.Holder.
@@ -30,7 +28,7 @@ type foreground struct {
 // openForeground makes the command of that kind a session, which down ends. What keeps it
 // from being found is told as a warning, and no more: the command does without. The
 // caller closes it with what the command has ended with.
-func openForeground(kind string, down func()) (f *foreground, warning *session.WarningEvent) {
+func openForeground(kind string, down func()) (f *foreground, warning *forwards.WarningEvent) {
 	f = &foreground{down: down, ended: make(chan struct{})}
 	directory, err := background.Default()
 	if err == nil {
@@ -38,7 +36,7 @@ func openForeground(kind string, down func()) (f *foreground, warning *session.W
 	}
 	if err != nil {
 		f.view = status.NewTracker("", "")
-		return f, &session.WarningEvent{Message: fmt.Sprintf("'devtun status' and 'devtun down' will not find this: %v", err)}
+		return f, &forwards.WarningEvent{Message: fmt.Sprintf("'devtun status' and 'devtun down' will not find this: %v", err)}
 	}
 	f.view = status.NewTracker(f.place.Name(), "")
 	ctx, cancel := context.WithCancel(context.Background())
@@ -50,8 +48,8 @@ func openForeground(kind string, down func()) (f *foreground, warning *session.W
 // close tells who has ended the command that all has been put back, and gives its place
 // up.
 func (f *foreground) close(outcome error) {
-	var command *commandError
-	if !errors.As(outcome, &command) { // a command's own end is no failure to put back
+	var exit *command.ExitError
+	if !errors.As(outcome, &exit) { // a command's own end is no failure to put back
 		f.outcome = outcome
 	}
 	close(f.ended)
@@ -73,7 +71,7 @@ func (f *foreground) Watch(ctx context.Context, tell func(status.Snapshot) error
 
 // Apply implements background.Holder. There is no project to apply.
 func (f *foreground) Apply(context.Context, background.Order, func(background.Line)) background.Outcome {
-	return outcomeOf(usage("end it first, or give this one another name with --name", "the session is a command in the foreground"))
+	return outcomeOf(problem.Usage("end it first, or give this one another name with --name", "the session is a command in the foreground"))
 }
 
 // Down implements background.Holder.

@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -11,11 +10,18 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/devtun/devtun/cmd/cli/session"
+	"github.com/devtun/devtun/cmd/cli/ending"
+	"github.com/devtun/devtun/cmd/cli/forwards"
+	"github.com/devtun/devtun/cmd/cli/kube"
+	"github.com/devtun/devtun/cmd/cli/machine"
+	"github.com/devtun/devtun/cmd/cli/output"
+	"github.com/devtun/devtun/cmd/cli/problem"
+	"github.com/devtun/devtun/cmd/cli/selection"
 	"github.com/devtun/devtun/cmd/cli/status"
 	"github.com/devtun/devtun/dns"
 	"github.com/devtun/devtun/dns/helper"
 	"github.com/devtun/devtun/tunnel"
+	"github.com/devtun/devtun/tunnel/discovery"
 )
 
 // defaultDomain is the DNS domain of most clusters.
@@ -23,8 +29,8 @@ const defaultDomain = "cluster.local"
 
 // forwardOptions is what `devtun forward` was asked to do.
 type forwardOptions struct {
-	kube      *kubeFlags
-	services  selectFlags
+	kube      *kube.Flags
+	services  selection.Flags
 	hostsFile string // "" for the system's
 	domain    string // of the cluster
 	hold      time.Duration
@@ -35,7 +41,7 @@ type forwardOptions struct {
 	partly    bool // a service asked for may lack its low ports, if it has others
 }
 
-func newForward(streams Streams, start helper.Start) *cobra.Command {
+func newForward(streams output.Streams, start helper.Start) *cobra.Command {
 	o := &forwardOptions{}
 	cmd := &cobra.Command{
 		Use:   "forward [SERVICE…]",
@@ -71,11 +77,11 @@ Start it as yourself. Writing the system's hosts file and listening on ports bel
   # events for tools
   devtun forward -o json`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			o.services.args = args
-			o.services.namespaces = o.kube.namespaces
+			o.services.Args = args
+			o.services.Namespaces = o.kube.Namespaces
 			return runForward(cmd.Context(), o, streams, start)
 		},
-		Annotations: changesMachine(),
+		Annotations: map[string]string{machine.Changes: ""},
 	}
 	o.addFlags(cmd)
 	flags := cmd.Flags()
@@ -83,7 +89,7 @@ Start it as yourself. Writing the system's hosts file and listening on ports bel
 	flags.StringVarP(&o.output, "output", "o", "", "'json' for events, one JSON object a line")
 	addPlainFlag(flags, &o.plain)
 	cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"json"}, cobra.ShellCompDirectiveNoFileComp))
-	cmd.ValidArgsFunction = o.completeServices
+	cmd.ValidArgsFunction = o.kube.CompleteServices(discovery.Forwardable)
 	return cmd
 }
 
@@ -92,22 +98,22 @@ Start it as yourself. Writing the system's hosts file and listening on ports bel
 func (o *forwardOptions) addFlags(cmd *cobra.Command) {
 	o.addTunnelFlags(cmd)
 	flags := cmd.Flags()
-	flags.BoolVarP(&o.services.all, "all-namespaces", "A", false, "forward the services of all namespaces")
-	flags.StringVarP(&o.services.labels, "selector", "l", "", "forward only services with these labels (as in kubectl)")
-	flags.StringSliceVar(&o.services.except, "except", nil, "leave out this service, the one that runs here; repeat it for more")
-	flags.StringSliceVar(&o.services.ports, "port", nil, "listen on another port: SERVICE:LOCAL:REMOTE; repeat it for more")
-	cmd.RegisterFlagCompletionFunc("except", o.completeServices)
+	flags.BoolVarP(&o.services.All, "all-namespaces", "A", false, "forward the services of all namespaces")
+	flags.StringVarP(&o.services.Labels, "selector", "l", "", "forward only services with these labels (as in kubectl)")
+	flags.StringSliceVar(&o.services.Except, "except", nil, "leave out this service, the one that runs here; repeat it for more")
+	flags.StringSliceVar(&o.services.Ports, "port", nil, "listen on another port: SERVICE:LOCAL:REMOTE; repeat it for more")
+	cmd.RegisterFlagCompletionFunc("except", o.kube.CompleteServices(discovery.Forwardable))
 }
 
 // addTunnelFlags adds what all commands have that reach into the cluster.
 func (o *forwardOptions) addTunnelFlags(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	o.kube = newKubeFlags(flags)
+	o.kube = kube.NewFlags(flags)
 	flags.StringVar(&o.domain, "cluster-domain", defaultDomain, "domain of the cluster's DNS")
 	flags.DurationVar(&o.hold, "hold", tunnel.DefaultHold, "how long a connection waits for a ready pod")
 	flags.StringVar(&o.transport, "transport", string(tunnel.Auto), "how to reach pods: "+modeNames())
 	flags.BoolVarP(&o.verbose, "verbose", "v", false, "tell of each connection: pod, bytes, duration, why it ended")
-	o.completeFlags(cmd)
+	o.kube.CompleteFlags(cmd)
 }
 
 // addPlainFlag adds what commands have that show more in a terminal than in a pipe.
@@ -126,40 +132,40 @@ func modeNames() string {
 // validate checks what can be checked without the cluster.
 func (o *forwardOptions) validate() error {
 	if !slices.Contains(tunnel.Modes(), tunnel.Mode(o.transport)) {
-		return usage("one of "+modeNames(), "unknown --transport %q", o.transport)
+		return problem.Usage("one of "+modeNames(), "unknown --transport %q", o.transport)
 	}
 	if o.output != "" && o.output != "json" {
-		return usage("the only other output is json", "unknown --output %q", o.output)
+		return problem.Usage("the only other output is json", "unknown --output %q", o.output)
 	}
 	if o.hold < 0 {
-		return usage("give a duration such as 30s", "--hold %v is negative", o.hold)
+		return problem.Usage("give a duration such as 30s", "--hold %v is negative", o.hold)
 	}
 	if _, err := (dns.Naming{Domain: o.domain}).Names(dns.Service{Namespace: "n", Name: "s"}); err != nil {
-		return usage("give a domain such as cluster.local", "%q is not a --cluster-domain", o.domain)
+		return problem.Usage("give a domain such as cluster.local", "%q is not a --cluster-domain", o.domain)
 	}
 	return nil
 }
 
-func runForward(ctx context.Context, o *forwardOptions, streams Streams, start helper.Start) (err error) {
+func runForward(ctx context.Context, o *forwardOptions, streams output.Streams, start helper.Start) (err error) {
 	if err := o.validate(); err != nil {
 		return err
 	}
 	ctx, end := context.WithCancelCause(ctx)
 	quit := func() { end(nil) }
 	defer quit()
-	f, lost := openForeground("forward", func() { end(errDown) })
+	f, lost := openForeground("forward", func() { end(ending.ErrDown) })
 	defer func() { f.close(err) }()
 	tracker := f.view
 	defer context.AfterFunc(ctx, func() { tracker.State(status.Ending) })()
 	view := openView(&streams, tracker, o.plain || o.output != "", quit)
 	defer view.close()
-	printer := newPrinter(streams.plainly(o.plain), o.output, o.verbose)
+	printer := newPrinter(streams.Plain(o.plain), o.output, o.verbose)
 	defer func() { printer.end(err) }()
 	printer.starting("forward")
 	printer.lost(lost)
-	tellLogins(printer.tell)
+	warnOfLogins(printer.tell)
 	print := view.tell(printer.tell)
-	tell := func(event session.Event) {
+	tell := func(event forwards.Event) {
 		print(event)
 		if event.Ready != nil {
 			tracker.State(status.Ready)
@@ -167,57 +173,49 @@ func runForward(ctx context.Context, o *forwardOptions, streams Streams, start h
 		}
 	}
 	return o.forward(ctx, tracker, printer, tell, func() (*dns.Hosts, *helper.Machine, error) {
-		return openMachine(o.hostsFile, view.start(start))
+		return machine.Open(o.hostsFile, view.start(start))
 	})
 }
 
 // forward does what is asked for until ctx ends, which is no error, on the machine
 // that open opens. Tracker and printer get to know the namespace; the tracker is
 // told of each event before tell is.
-func (o *forwardOptions) forward(ctx context.Context, tracker *status.Tracker, printer *printer, tell func(session.Event), open func() (*dns.Hosts, *helper.Machine, error)) error {
-	cluster, err := o.kube.connect()
+func (o *forwardOptions) forward(ctx context.Context, tracker *status.Tracker, printer *printer, tell func(forwards.Event), open func() (*dns.Hosts, *helper.Machine, error)) error {
+	cluster, err := o.kube.Connect()
 	if err != nil {
 		return err
 	}
-	if err := o.services.locate(ctx, cluster); err != nil {
-		return unlessEnded(ctx, err)
+	if err := o.services.Locate(ctx, cluster); err != nil {
+		return ending.UnlessEnded(ctx, err)
 	}
-	selected, err := selectServices(o.services, cluster.namespace)
+	selected, err := selection.New(o.services, cluster.Namespace)
 	if err != nil {
 		return err
 	}
-	printer.of(selected.namespace)
-	tracker.In(cluster.context, selected.namespace)
-	told := func(event session.Event) {
+	printer.of(selected.Namespace)
+	tracker.In(cluster.Context, selected.Namespace)
+	told := func(event forwards.Event) {
 		tracker.Forward(event)
 		if event.Ready != nil && event.Ready.Services == 0 && !printer.part {
-			tell(session.Event{Warning: &session.WarningEvent{Message: selected.nothing()}})
+			tell(forwards.Event{Warning: &forwards.WarningEvent{Message: selected.NoneForwarded()}})
 		}
 		tell(event)
 	}
-	if err := cluster.logIn(ctx); err != nil {
-		return unlessEnded(ctx, err)
+	if err := cluster.LogIn(ctx); err != nil {
+		return ending.UnlessEnded(ctx, err)
 	}
-	hosts, machine, err := open()
+	hosts, here, err := open()
 	if err != nil {
 		return err
 	}
-	defer machine.Close()
-	if err := prepare(ctx, machine); err != nil {
-		return unlessEnded(ctx, err) // Ctrl-C is an answer to sudo's question too
+	defer here.Close()
+	if err := machine.Prepare(ctx, here); err != nil {
+		return ending.UnlessEnded(ctx, err) // Ctrl-C is an answer to sudo's question too
 	}
-	f, err := o.openForwarder(cluster, selected, hosts, machine, told)
+	f, err := o.openForwarder(cluster, selected, hosts, here, told)
 	if err != nil {
 		return err
 	}
 	err = f.follow(ctx)
 	return errors.Join(err, f.close(ctx))
-}
-
-// prepare makes sure that names can be written.
-func prepare(ctx context.Context, machine *helper.Machine) error {
-	if err := machine.Prepare(ctx); err != nil {
-		return fmt.Errorf("write names: %w", err)
-	}
-	return nil
 }

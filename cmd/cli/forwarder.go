@@ -7,10 +7,12 @@ import (
 	"sync"
 	"time"
 
-	"github.com/devtun/devtun/cmd/cli/session"
+	"github.com/devtun/devtun/cmd/cli/ending"
+	"github.com/devtun/devtun/cmd/cli/forwards"
+	"github.com/devtun/devtun/cmd/cli/kube"
+	"github.com/devtun/devtun/cmd/cli/selection"
 	"github.com/devtun/devtun/dns"
 	"github.com/devtun/devtun/dns/helper"
-	"github.com/devtun/devtun/intercept/plan"
 	"github.com/devtun/devtun/tunnel"
 	"github.com/devtun/devtun/tunnel/discovery"
 )
@@ -31,31 +33,31 @@ const (
 
 // forwarder is the services of a selection, which may change, on this machine.
 type forwarder struct {
-	cluster  *cluster
-	selected *selection // at the start
+	cluster  *kube.Cluster
+	selected *selection.Selection // at the start
 	hosts    *dns.Hosts
-	tell     func(session.Event)
+	tell     func(forwards.Event)
 	leases   *dns.Leases
 	pool     *tunnel.Pool
-	forwards *session.Session
+	forwards *forwards.Forwards
 	orders   chan reselection
 }
 
 // reselection is an order to forward other services.
 type reselection struct {
 	ctx      context.Context // of the one who waits
-	selected *selection
+	selected *selection.Selection
 	done     chan<- error // with room for one
 }
 
 // openForwarder prepares forwards on a machine, which stays the caller's. Nothing is
 // forwarded until follow, and the caller closes it after that.
-func (o *forwardOptions) openForwarder(cluster *cluster, selected *selection, hosts *dns.Hosts, machine *helper.Machine, tell func(session.Event)) (*forwarder, error) {
+func (o *forwardOptions) openForwarder(cluster *kube.Cluster, selected *selection.Selection, hosts *dns.Hosts, machine *helper.Machine, tell func(forwards.Event)) (*forwarder, error) {
 	leases, err := dns.OpenLeases(dns.DefaultLeases())
 	if err != nil {
 		return nil, fmt.Errorf("open leases: %w", err)
 	}
-	transport, err := cluster.transport(tunnel.Mode(o.transport))
+	transport, err := cluster.Transport(tunnel.Mode(o.transport))
 	if err != nil {
 		return nil, errors.Join(err, leases.Close())
 	}
@@ -63,15 +65,15 @@ func (o *forwardOptions) openForwarder(cluster *cluster, selected *selection, ho
 		cluster: cluster, selected: selected, hosts: hosts, tell: tell, leases: leases,
 		pool: tunnel.NewPool(transport.Dial), orders: make(chan reselection),
 	}
-	wishes := selected.wishes()
+	wishes := selected.Criteria()
 	wishes.Partly = o.partly
-	f.forwards = session.New(machine, leases, session.Options{
-		Cluster:   cluster.context,
-		Naming:    dns.Naming{Default: selected.namespace, Domain: o.domain, Taken: cluster.reserved},
+	f.forwards = forwards.New(machine, leases, forwards.Options{
+		Cluster:   cluster.Context,
+		Naming:    dns.Naming{Default: selected.Namespace, Domain: o.domain, Taken: cluster.Reserved},
 		Selection: wishes,
 		Dial:      f.pool.Dial,
 		Hold:      o.hold,
-		Coming:    cluster.login.Wanted,
+		Coming:    cluster.Login.Wanted,
 		Tell:      tell,
 	})
 	return f, nil
@@ -103,7 +105,7 @@ func (f *forwarder) follow(ctx context.Context) error {
 	for {
 		select {
 		case <-current.ctx.Done():
-			return failure(current.ctx)
+			return ending.Failure(current.ctx)
 		case order := <-f.orders:
 			var err error
 			current, err = f.replace(ctx, current, order)
@@ -114,7 +116,7 @@ func (f *forwarder) follow(ctx context.Context) error {
 
 // reselect has other services forwarded, while follow runs. What stays is not
 // disturbed, and if a service is not there everything stays.
-func (f *forwarder) reselect(ctx context.Context, selected *selection) error {
+func (f *forwarder) reselect(ctx context.Context, selected *selection.Selection) error {
 	done := make(chan error, 1)
 	select {
 	case f.orders <- reselection{ctx, selected, done}:
@@ -132,14 +134,14 @@ func (f *forwarder) replace(ctx context.Context, current *followed, order resele
 	defer unlink()
 	var refused error
 	next := f.watch(ctx, order.selected, func(ctx context.Context, all discovery.Changes) error {
-		if err := order.selected.forwardable(all); err != nil {
+		if err := order.selected.Forwardable(all); err != nil {
 			return err
 		}
 		if !unlink() { // from here on it is carried out
 			return context.Cause(order.ctx)
 		}
 		current.stop()
-		refused = f.forwards.Select(ctx, order.selected.wishes(), all)
+		refused = f.forwards.Select(ctx, order.selected.Criteria(), all)
 		return nil
 	})
 	select {
@@ -166,18 +168,18 @@ func (w *followed) stop() {
 
 // watch starts to follow a selection, until ctx ends. first is told all there is, when
 // it has been checked that everything is there and allowed.
-func (f *forwarder) watch(ctx context.Context, selected *selection, first func(context.Context, discovery.Changes) error) *followed {
+func (f *forwarder) watch(ctx context.Context, selected *selection.Selection, first func(context.Context, discovery.Changes) error) *followed {
 	w := &followed{begun: make(chan struct{})}
 	w.ctx, w.cancel = context.WithCancelCause(ctx)
 	checked := make(chan struct{})
-	trouble := &trouble{tell: f.tell, told: f.cluster.ofLogin}
-	watcher := discovery.New(f.cluster.client, discovery.Scope{Namespaces: selected.namespaces, Selector: withoutOurs(selected.labels)})
+	trouble := &trouble{tell: f.tell, told: f.cluster.OfLogin}
+	watcher := discovery.New(f.cluster.Client, discovery.Scope{Namespaces: selected.Namespaces, Selector: kube.UserServices(selected.Labels)})
 	watcher.Trouble = trouble.note
 	late := time.AfterFunc(syncTimeout, func() {
 		w.cancel(fmt.Errorf("list services: no answer within %v: %w", syncTimeout, errors.Join(trouble.last(), context.DeadlineExceeded)))
 	})
 	w.running.Go(func() {
-		if err := preflight(w.ctx, f.cluster, selected); err != nil {
+		if err := f.cluster.Preflight(w.ctx, selected.Namespaces, forwardRights); err != nil {
 			w.cancel(err)
 		}
 		close(checked)
@@ -191,8 +193,8 @@ func (f *forwarder) watch(ctx context.Context, selected *selection, first func(c
 			default:
 			}
 			late.Stop()
-			if err := selected.known(changes); err != nil {
-				return f.cluster.elsewhere(w.ctx, err)
+			if err := selected.Check(changes); err != nil {
+				return f.cluster.Elsewhere(w.ctx, err)
 			}
 			trouble.start()
 			if err := first(w.ctx, changes); err != nil {
@@ -218,7 +220,7 @@ func (f *forwarder) watch(ctx context.Context, selected *selection, first func(c
 }
 
 // retry has forwards try again what failed, until ctx ends.
-func retry(ctx context.Context, forwards *session.Session) {
+func retry(ctx context.Context, forwards *forwards.Forwards) {
 	tick := time.NewTicker(retryEvery)
 	defer tick.Stop()
 	for {
@@ -229,13 +231,4 @@ func retry(ctx context.Context, forwards *session.Session) {
 			return
 		}
 	}
-}
-
-// withoutOurs is a selector that leaves out the Services that intercepts make for
-// their origins, besides.
-func withoutOurs(labels string) string {
-	if labels == "" {
-		return "!" + plan.InterceptLabel
-	}
-	return labels + ",!" + plan.InterceptLabel
 }

@@ -4,6 +4,9 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/devtun/devtun/cmd/cli/completion"
+	"github.com/devtun/devtun/cmd/cli/problem"
 )
 
 // newHelp takes the place of cobra's, which takes a command that there is not for
@@ -19,7 +22,7 @@ Without a COMMAND, print what commands there are.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			about, rest, err := cmd.Root().Find(args)
 			if err != nil || len(rest) > 0 {
-				return usage("run 'devtun help'", "no command %q", strings.Join(args, " "))
+				return problem.Usage("run 'devtun help'", "no command %q", strings.Join(args, " "))
 			}
 			about.InitDefaultHelpFlag()
 			return about.Help()
@@ -35,7 +38,7 @@ Without a COMMAND, print what commands there are.`,
 					names = append(names, child.Name())
 				}
 			}
-			return without(names, nil, typed), cobra.ShellCompDirectiveNoFileComp
+			return completion.Matching(names, nil, typed), cobra.ShellCompDirectiveNoFileComp
 		},
 	}
 }

@@ -6,12 +6,14 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/devtun/devtun/cmd/cli/output"
+	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/dns/helper"
 )
 
 // newHelper is the command that devtun has sudo run. It takes no arguments, so
 // that a sudoers rule can name it as a whole.
-func newHelper(streams Streams) *cobra.Command {
+func newHelper(streams output.Streams) *cobra.Command {
 	return &cobra.Command{
 		Use:    helper.Command,
 		Hidden: true,
@@ -23,10 +25,10 @@ its loopback addresses, until that devtun ends. devtun starts it through sudo.`,
 		RunE: func(*cobra.Command, []string) error {
 			err := helper.Run(streams.Out)
 			if errors.Is(err, helper.ErrNotStarted) {
-				return usage("run 'devtun forward', which starts it when it is needed", "run the helper: %w", err)
+				return problem.Usage("run 'devtun forward', which starts it when it is needed", "run the helper: %w", err)
 			}
 			if errors.Is(err, os.ErrDeadlineExceeded) {
-				return &Problem{Err: err, Code: ExitMachine, Hint: "devtun has ended before its helper was there"}
+				return &problem.Problem{Err: err, Code: problem.ExitMachine, Hint: "devtun has ended before its helper was there"}
 			}
 			return err
 		},

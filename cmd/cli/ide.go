@@ -13,6 +13,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/devtun/devtun/cmd/cli/ide"
+	"github.com/devtun/devtun/cmd/cli/output"
+	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/cmd/cli/project"
 )
 
@@ -27,7 +29,7 @@ type ideOptions struct {
 	args              []string // the program's
 }
 
-func newIDE(streams Streams) *cobra.Command {
+func newIDE(streams output.Streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "ide",
 		Short: "Write an editor's files, for its debugger to start and end devtun",
@@ -57,7 +59,7 @@ A password cannot be asked for there: see README, Rights, for ways without.`, id
 	return cmd
 }
 
-func newEditor(streams Streams, name, short, long string, files func(string, ide.Target) ([]ide.Change, error)) *cobra.Command {
+func newEditor(streams output.Streams, name, short, long string, files func(string, ide.Target) ([]ide.Change, error)) *cobra.Command {
 	o := &ideOptions{}
 	cmd := &cobra.Command{
 		Use:   name + " [-- ARGUMENT…]",
@@ -83,7 +85,7 @@ has one written: for --service all others are forwarded and that one runs here, 
   devtun ide ` + name + ` --dry-run`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 && cmd.ArgsLenAtDash() != 0 {
-				return usage("what is the program's goes behind --", "unknown argument %q", args[0])
+				return problem.Usage("what is the program's goes behind --", "unknown argument %q", args[0])
 			}
 			o.args = args
 			return runIDE(o, name, streams, files)
@@ -100,9 +102,9 @@ has one written: for --service all others are forwarded and that one runs here, 
 	return cmd
 }
 
-func runIDE(o *ideOptions, editor string, streams Streams, files func(string, ide.Target) ([]ide.Change, error)) error {
+func runIDE(o *ideOptions, editor string, streams output.Streams, files func(string, ide.Target) ([]ide.Change, error)) error {
 	if o.service != "" && o.workload != "" {
-		return usage("--workload has the others forwarded, too", "--service and --workload exclude each other")
+		return problem.Usage("--workload has the others forwarded, too", "--service and --workload exclude each other")
 	}
 	p, made, err := o.project()
 	if err != nil {
@@ -113,7 +115,7 @@ func runIDE(o *ideOptions, editor string, streams Streams, files func(string, id
 		return err
 	}
 	if target.Python && editor == "jetbrains" {
-		return usage("PyCharm: make a run configuration by hand, as docs/ide.md says", "%s is no Go program", target.Program)
+		return problem.Usage("PyCharm: make a run configuration by hand, as docs/ide.md says", "%s is no Go program", target.Program)
 	}
 	changes, err := files(o.folder, target)
 	if err != nil {
@@ -131,7 +133,7 @@ func runIDE(o *ideOptions, editor string, streams Streams, files func(string, id
 }
 
 // apply writes one file and says so, or prints it.
-func (o *ideOptions) apply(change ide.Change, streams Streams) error {
+func (o *ideOptions) apply(change ide.Change, streams output.Streams) error {
 	word := "changed"
 	switch {
 	case o.dryRun:
@@ -160,7 +162,7 @@ func (o *ideOptions) project() (*project.Project, *ide.Change, error) {
 	}
 	name := cmp.Or(o.service, o.workload)
 	if name == "" {
-		return nil, nil, usage("add --service NAME or --workload NAME, which write one; or name it with -f", "there is no project file %s", o.file)
+		return nil, nil, problem.Usage("add --service NAME or --workload NAME, which write one; or name it with -f", "there is no project file %s", o.file)
 	}
 	text := o.newProject(name)
 	p, err = project.Parse(o.file, []byte(text))
@@ -197,9 +199,9 @@ func (o *ideOptions) fits(p *project.Project) error {
 	hint := "write it into " + o.file + ", or name another file with -f"
 	switch {
 	case o.service != "" && !slices.Contains(p.Forward.Except, o.service):
-		return usage(hint, "%s is there already, and forward.except does not name %s", o.file, o.service)
+		return problem.Usage(hint, "%s is there already, and forward.except does not name %s", o.file, o.service)
 	case o.workload != "" && o.intercept(p) == nil:
-		return usage(hint, "%s is there already, and does not intercept %s", o.file, o.workload)
+		return problem.Usage(hint, "%s is there already, and does not intercept %s", o.file, o.workload)
 	}
 	return nil
 }
@@ -241,14 +243,14 @@ func checkProgram(program string, python bool) error {
 	const hint = "name it with --program: a folder with a Go program, or a Python file"
 	info, err := os.Stat(program)
 	if err != nil {
-		return usage(hint, "find the program: %w", err)
+		return problem.Usage(hint, "find the program: %w", err)
 	}
 	if python && info.Mode().IsRegular() {
 		return nil
 	}
 	sources, err := filepath.Glob(filepath.Join(program, "*.go"))
 	if err != nil || python || len(sources) == 0 {
-		return usage(hint, "there is no program to debug in %s", program)
+		return problem.Usage(hint, "there is no program to debug in %s", program)
 	}
 	return nil
 }
@@ -273,7 +275,7 @@ func (o *ideOptions) inside(path string) (string, error) {
 func ideProblem(err error) error {
 	var fault *ide.FileError
 	if errors.As(err, &fault) {
-		return &Problem{Err: err, Code: ExitUsage, Hint: "nothing was changed: mend the file, or move it away and have a new one written"}
+		return &problem.Problem{Err: err, Code: problem.ExitUsage, Hint: "nothing was changed: mend the file, or move it away and have a new one written"}
 	}
 	return err
 }

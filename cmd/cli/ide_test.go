@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/devtun/devtun/cmd/cli/ide"
+	"github.com/devtun/devtun/cmd/cli/output"
 )
 
 // TestExamplesAreWhatIDEWrites: the editors' files in examples.
@@ -27,10 +28,10 @@ func TestExamplesAreWhatIDEWrites(t *testing.T) {
 		for editor, files := range map[string]func(string, ide.Target) ([]ide.Change, error){"vscode": ide.VSCode, "jetbrains": ide.JetBrains} {
 			var out bytes.Buffer
 			o := &ideOptions{file: service + "/devtun.yaml", folder: ".", args: args[service]}
-			require.NoError(t, runIDE(o, editor, Streams{Out: &out}, files))
+			require.NoError(t, runIDE(o, editor, output.Streams{Out: &out}, files))
 			require.NotContains(t, out.String(), "unchanged")
 			out.Reset()
-			require.NoError(t, runIDE(o, editor, Streams{Out: &out}, files))
+			require.NoError(t, runIDE(o, editor, output.Streams{Out: &out}, files))
 			for line := range strings.Lines(out.String()) {
 				require.True(t, strings.HasPrefix(line, "unchanged "), line)
 			}

@@ -11,13 +11,16 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/spf13/cobra"
 
+	"github.com/devtun/devtun/cmd/cli/output"
+	"github.com/devtun/devtun/cmd/cli/problem"
+	"github.com/devtun/devtun/cmd/cli/version"
 	"github.com/devtun/devtun/intercept/image"
 )
 
 // standardOutput is the file name that means it.
 const standardOutput = "-"
 
-func newImage(streams Streams) *cobra.Command {
+func newImage(streams output.Streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "image",
 		Short: "Save or push the image of the agent that intercepts need",
@@ -47,7 +50,7 @@ type imageSaveOptions struct {
 	platforms []string
 }
 
-func newImageSave(streams Streams) *cobra.Command {
+func newImageSave(streams output.Streams) *cobra.Command {
 	o := &imageSaveOptions{}
 	cmd := &cobra.Command{
 		Use:   "save FILE",
@@ -88,23 +91,23 @@ func platformNames() []string {
 func (o *imageSaveOptions) selected() ([]v1.Platform, error) {
 	for _, asked := range o.platforms {
 		if !slices.Contains(platformNames(), asked) {
-			return nil, usage("the agent is made for "+strings.Join(platformNames(), " and "), "unknown --platform %q", asked)
+			return nil, problem.Usage("the agent is made for "+strings.Join(platformNames(), " and "), "unknown --platform %q", asked)
 		}
 	}
 	selected := slices.DeleteFunc(image.Platforms(), func(p v1.Platform) bool { return !slices.Contains(o.platforms, p.String()) })
 	if len(selected) == 0 {
-		return nil, usage("leave it out for all", "no --platform is given")
+		return nil, problem.Usage("leave it out for all", "no --platform is given")
 	}
 	return selected, nil
 }
 
-func runImageSave(ctx context.Context, o *imageSaveOptions, streams Streams) error {
+func runImageSave(ctx context.Context, o *imageSaveOptions, streams output.Streams) error {
 	platforms, err := o.selected()
 	if err != nil {
 		return err
 	}
 	if o.file == standardOutput && streams.Terminal {
-		return usage("give a file, or a pipe: devtun image save - | ctr -n k8s.io images import -", "an image is nothing for a terminal")
+		return problem.Usage("give a file, or a pipe: devtun image save - | ctr -n k8s.io images import -", "an image is nothing for a terminal")
 	}
 	agent, err := agentImage(ctx, streams, platforms)
 	if err != nil {
@@ -113,13 +116,13 @@ func runImageSave(ctx context.Context, o *imageSaveOptions, streams Streams) err
 	named := image.Named{Name: image.Default(), Index: agent}
 	if o.file == standardOutput {
 		if err := image.Write(streams.Out, named); err != nil {
-			return &Problem{Err: err, Code: ExitFailure, Hint: "does the program behind the pipe take an image?"}
+			return &problem.Problem{Err: err, Code: problem.ExitFailure, Hint: "does the program behind the pipe take an image?"}
 		}
 		fmt.Fprintf(streams.Err, "wrote %s\n", named.Name)
 		return nil
 	}
 	if err := image.Save(o.file, named); err != nil {
-		return &Problem{Err: err, Code: ExitFailure, Hint: "give a file that you may write, in a directory that is there and has room"}
+		return &problem.Problem{Err: err, Code: problem.ExitFailure, Hint: "give a file that you may write, in a directory that is there and has room"}
 	}
 	fmt.Fprintf(streams.Err, "saved %s; load it where the cluster's nodes look for images\n", o.file)
 	_, err = fmt.Fprintln(streams.Out, named.Name)
@@ -127,13 +130,13 @@ func runImageSave(ctx context.Context, o *imageSaveOptions, streams Streams) err
 }
 
 // agentImage is the agent's image, or what to do where there is none.
-func agentImage(ctx context.Context, streams Streams, platforms []v1.Platform) (v1.ImageIndex, error) {
+func agentImage(ctx context.Context, streams output.Streams, platforms []v1.Platform) (v1.ImageIndex, error) {
 	if !image.Embedded() {
 		fmt.Fprintln(streams.Err, "this devtun was built without the agent: compiling it")
 	}
-	agent, err := image.Agent(ctx, version(), platforms...)
+	agent, err := image.Agent(ctx, version.String(), platforms...)
 	if errors.Is(err, image.ErrNoAgent) {
-		return nil, &Problem{Err: err, Code: ExitFailure, Hint: "take a released devtun, or build one with the agent in it: 'make build' in devtun's repository"}
+		return nil, &problem.Problem{Err: err, Code: problem.ExitFailure, Hint: "take a released devtun, or build one with the agent in it: 'make build' in devtun's repository"}
 	}
 	return agent, err
 }
@@ -144,7 +147,7 @@ func oneArg(name string) cobra.PositionalArgs {
 		if len(args) == 1 && args[0] != "" {
 			return nil
 		}
-		return usage(fmt.Sprintf("run '%s --help'", cmd.CommandPath()), "%s wants one %s", cmd.CommandPath(), name)
+		return problem.Usage(fmt.Sprintf("run '%s --help'", cmd.CommandPath()), "%s wants one %s", cmd.CommandPath(), name)
 	}
 }
 
@@ -154,7 +157,7 @@ type imagePushOptions struct {
 	image.PushOptions
 }
 
-func newImagePush(streams Streams) *cobra.Command {
+func newImagePush(streams output.Streams) *cobra.Command {
 	o := &imagePushOptions{}
 	cmd := &cobra.Command{
 		Use:   "push REF",
@@ -182,14 +185,14 @@ included: log in with 'docker login REGISTRY' before.`,
 	return cmd
 }
 
-func runImagePush(ctx context.Context, o *imagePushOptions, streams Streams) error {
+func runImagePush(ctx context.Context, o *imagePushOptions, streams output.Streams) error {
 	to, err := image.ParseTag(o.reference, o.PushOptions)
 	if err != nil {
 		var bad *name.ErrBadName
 		if errors.As(err, &bad) && strings.Contains(o.reference, "@") {
-			return usage("leave out the digest: the image brings its own", "%w", err)
+			return problem.Usage("leave out the digest: the image brings its own", "%w", err)
 		}
-		return usage("write REGISTRY/NAME or REGISTRY/NAME:TAG, in lower case", "%w", err)
+		return problem.Usage("write REGISTRY/NAME or REGISTRY/NAME:TAG, in lower case", "%w", err)
 	}
 	agent, err := agentImage(ctx, streams, image.Platforms())
 	if err != nil {

@@ -23,6 +23,8 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/stretchr/testify/require"
 
+	"github.com/devtun/devtun/cmd/cli/output"
+	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/intercept/image"
 )
 
@@ -99,8 +101,8 @@ func guarded(handler http.Handler, login string) http.Handler {
 
 func TestAnImageIsNothingForATerminal(t *testing.T) {
 	var out, err bytes.Buffer
-	code := Main([]string{"image", "save", "-"}, Streams{Out: &out, Err: &err, Terminal: true})
-	require.EqualValues(t, ExitUsage, code)
+	code := Main([]string{"image", "save", "-"}, output.Streams{Out: &out, Err: &err, Terminal: true})
+	require.EqualValues(t, problem.ExitUsage, code)
 	require.Empty(t, out.String())
 	require.Regexp(t, "^devtun: error: an image is nothing for a terminal\nhint: .+\n$", err.String())
 }
@@ -112,8 +114,8 @@ func (full) Write([]byte) (int, error) { return 0, io.ErrClosedPipe }
 
 func TestAnImageThatNobodyReads(t *testing.T) {
 	var err bytes.Buffer
-	code := Main([]string{"image", "save", "-", "--platform", "linux/amd64"}, Streams{Out: full{}, Err: &err})
-	require.EqualValues(t, ExitFailure, code)
+	code := Main([]string{"image", "save", "-", "--platform", "linux/amd64"}, output.Streams{Out: full{}, Err: &err})
+	require.EqualValues(t, problem.ExitFailure, code)
 	require.Contains(t, err.String(), "devtun: error: write archive: ")
 }
 
@@ -139,19 +141,19 @@ func TestDiagnosePush(t *testing.T) {
 		{"nobody there", "is registry.example a registry, and the way there open (VPN)?", request(&net.OpError{Op: "dial", Err: errors.New("refused")})},
 		{"interrupted", "nothing keeps you from", context.Canceled},
 	} {
-		var problem *Problem
-		require.ErrorAs(t, diagnosePush(fmt.Errorf("push image: %w", c.err), to), &problem, c.about)
-		require.Equal(t, ExitFailure, problem.Code, c.about)
-		require.True(t, strings.HasPrefix(problem.Hint, c.hint), "%s: hint is %q", c.about, problem.Hint)
-		require.ErrorIs(t, problem, c.err, c.about)
+		var told *problem.Problem
+		require.ErrorAs(t, diagnosePush(fmt.Errorf("push image: %w", c.err), to), &told, c.about)
+		require.Equal(t, problem.ExitFailure, told.Code, c.about)
+		require.True(t, strings.HasPrefix(told.Hint, c.hint), "%s: hint is %q", c.about, told.Hint)
+		require.ErrorIs(t, told, c.err, c.about)
 	}
 }
 
 func TestSaveWhereThereIsNoDirectory(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "nowhere", "agent.tar")
 	var out, err bytes.Buffer
-	code := Main([]string{"image", "save", file, "--platform", "linux/amd64"}, Streams{Out: &out, Err: &err})
-	require.EqualValues(t, ExitFailure, code, "not the code of a hosts file")
+	code := Main([]string{"image", "save", file, "--platform", "linux/amd64"}, output.Streams{Out: &out, Err: &err})
+	require.EqualValues(t, problem.ExitFailure, code, "not the code of a hosts file")
 	require.Contains(t, err.String(), "hint: give a file that you may write")
 	require.Empty(t, out.String())
 }

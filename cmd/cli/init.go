@@ -11,7 +11,11 @@ import (
 	"github.com/spf13/cobra"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/devtun/devtun/cmd/cli/kube"
+	"github.com/devtun/devtun/cmd/cli/output"
+	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/cmd/cli/project"
+	"github.com/devtun/devtun/cmd/cli/selection"
 )
 
 // schemaURL is where editors find the schema of a project file.
@@ -19,12 +23,12 @@ const schemaURL = "https://raw.githubusercontent.com/devtun/devtun/main/cmd/cli/
 
 // initOptions is what `devtun init` was asked to do.
 type initOptions struct {
-	kube  *kubeFlags
+	kube  *kube.Flags
 	file  string
 	force bool
 }
 
-func newInit(streams Streams) *cobra.Command {
+func newInit(streams output.Streams) *cobra.Command {
 	o := &initOptions{}
 	cmd := &cobra.Command{
 		Use:   "init",
@@ -40,44 +44,44 @@ A file that is there already stays as it is, unless --force is given.`,
 		},
 	}
 	flags := cmd.Flags()
-	o.kube = newKubeFlags(flags)
+	o.kube = kube.NewFlags(flags)
 	flags.StringVarP(&o.file, "file", "f", project.Name, "the project file")
 	flags.BoolVar(&o.force, "force", false, "write over a file that is there")
-	(&forwardOptions{kube: o.kube}).completeFlags(cmd)
+	o.kube.CompleteFlags(cmd)
 	return cmd
 }
 
-func runInit(ctx context.Context, o *initOptions, streams Streams) error {
-	if len(o.kube.namespaces) > 1 {
-		return usage("give one, and add others to the file", "devtun init works in one --namespace")
+func runInit(ctx context.Context, o *initOptions, streams output.Streams) error {
+	if len(o.kube.Namespaces) > 1 {
+		return problem.Usage("give one, and add others to the file", "devtun init works in one --namespace")
 	}
 	if _, err := os.Lstat(o.file); err == nil && !o.force {
 		return o.exists()
 	}
-	cluster, err := o.kube.connect()
+	cluster, err := o.kube.Connect()
 	if err != nil {
 		return err
 	}
-	namespace := cluster.namespace
-	if len(o.kube.namespaces) == 1 {
-		namespace = o.kube.namespaces[0]
+	namespace := cluster.Namespace
+	if len(o.kube.Namespaces) == 1 {
+		namespace = o.kube.Namespaces[0]
 	}
-	if !label(namespace) {
-		return usage("'kubectl get namespaces' lists those there are", "%q is not a namespace", namespace)
+	if !selection.IsLabel(namespace) {
+		return problem.Usage("'kubectl get namespaces' lists those there are", "%q is not a namespace", namespace)
 	}
-	if err := cluster.logIn(ctx); err != nil {
+	if err := cluster.LogIn(ctx); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, apiTimeout)
+	ctx, cancel := context.WithTimeout(ctx, kube.Timeout)
 	defer cancel()
-	if err := checkNamespace(ctx, cluster, namespace); err != nil {
+	if err := cluster.CheckNamespace(ctx, namespace); err != nil {
 		return err
 	}
-	list, err := cluster.client.CoreV1().Services(namespace).List(ctx, metav1.ListOptions{})
+	list, err := cluster.Client.CoreV1().Services(namespace).List(ctx, metav1.ListOptions{})
 	if err != nil {
 		return err
 	}
-	workloads, err := interceptable(ctx, cluster.client, namespace, list.Items)
+	workloads, err := interceptable(ctx, cluster.Client, namespace, list.Items)
 	if err != nil {
 		return err
 	}
@@ -88,7 +92,7 @@ func runInit(ctx context.Context, o *initOptions, streams Streams) error {
 		}
 	}
 	first := firstProject{
-		context: cluster.context, kubeconfig: kubeconfig, namespace: namespace, services: list.Items, workloads: workloads,
+		context: cluster.Context, kubeconfig: kubeconfig, namespace: namespace, services: list.Items, workloads: workloads,
 	}
 	if err := o.write(first.text()); err != nil {
 		return err
@@ -99,7 +103,7 @@ func runInit(ctx context.Context, o *initOptions, streams Streams) error {
 }
 
 func (o *initOptions) exists() error {
-	return usage("edit it, or add --force to write over it", "there is a project file already: %s", o.file)
+	return problem.Usage("edit it, or add --force to write over it", "there is a project file already: %s", o.file)
 }
 
 // write writes the file. Without --force nothing that is there is touched, even if it
@@ -118,7 +122,7 @@ func (o *initOptions) write(text string) error {
 		err = errors.Join(err, file.Close())
 	}
 	if err != nil {
-		return &Problem{Err: fmt.Errorf("write project file: %w", err), Code: ExitMachine,
+		return &problem.Problem{Err: fmt.Errorf("write project file: %w", err), Code: problem.ExitMachine,
 			Hint: "name a file that you may write with -f"}
 	}
 	return nil

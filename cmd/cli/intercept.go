@@ -10,7 +10,13 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/spf13/cobra"
 
-	"github.com/devtun/devtun/cmd/cli/session"
+	"github.com/devtun/devtun/cmd/cli/completion"
+	"github.com/devtun/devtun/cmd/cli/ending"
+	"github.com/devtun/devtun/cmd/cli/forwards"
+	"github.com/devtun/devtun/cmd/cli/kube"
+	"github.com/devtun/devtun/cmd/cli/machine"
+	"github.com/devtun/devtun/cmd/cli/output"
+	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/cmd/cli/status"
 	"github.com/devtun/devtun/dns/helper"
 	"github.com/devtun/devtun/intercept/handover"
@@ -45,7 +51,7 @@ type interceptOptions struct {
 	command   []string
 }
 
-func newIntercept(streams Streams, start helper.Start) *cobra.Command {
+func newIntercept(streams output.Streams, start helper.Start) *cobra.Command {
 	o := &interceptOptions{}
 	cmd := &cobra.Command{
 		Use:   "intercept WORKLOAD|SERVICE [-- COMMAND [ARGUMENT…]]",
@@ -97,19 +103,19 @@ pass for one.`,
 				at = len(args)
 			}
 			if at != 1 || args[0] == "" {
-				return usage("write devtun intercept NAME, or devtun intercept NAME -- COMMAND", "devtun intercept wants one workload or service")
+				return problem.Usage("write devtun intercept NAME, or devtun intercept NAME -- COMMAND", "devtun intercept wants one workload or service")
 			}
 			if cmd.Flags().Changed("grace") && o.grace <= 0 {
-				return usage("give a duration such as 1m", "--grace %v is no time to come back in", o.grace)
+				return problem.Usage("give a duration such as 1m", "--grace %v is no time to come back in", o.grace)
 			}
 			o.name, o.command = args[0], args[at:]
-			if len(o.kube.namespaces) > 1 {
-				return usage("give one", "devtun intercept works in one --namespace")
+			if len(o.kube.Namespaces) > 1 {
+				return problem.Usage("give one", "devtun intercept works in one --namespace")
 			}
-			o.services.namespaces = o.kube.namespaces
+			o.services.Namespaces = o.kube.Namespaces
 			return runIntercept(cmd.Context(), o, streams, start)
 		},
-		Annotations: changesMachine(),
+		Annotations: map[string]string{machine.Changes: ""},
 	}
 	o.addTunnelFlags(cmd)
 	flags := cmd.Flags()
@@ -141,16 +147,16 @@ func (o *interceptOptions) completeIntercept(cmd *cobra.Command) {
 	}
 	cmd.RegisterFlagCompletionFunc("output", fixed("json", "yaml"))
 	cmd.RegisterFlagCompletionFunc("move-connections", fixed(string(target.Evict), string(target.Force)))
-	cmd.RegisterFlagCompletionFunc("hosts", fixed(privateHosts, systemHosts))
+	cmd.RegisterFlagCompletionFunc("hosts", fixed(machine.Private, machine.System))
 	cmd.RegisterFlagCompletionFunc("env-format", fixed("dotenv", "docker", "sh", "json"))
 	cmd.ValidArgsFunction = func(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
 		switch {
-		case afterDash():
+		case completion.AfterDash():
 			return nil, cobra.ShellCompDirectiveDefault
 		case len(args) > 0:
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
-		return o.completeTargets(cmd, args, typed)
+		return o.kube.CompleteServices(target.Interceptable)(cmd, args, typed)
 	}
 }
 
@@ -160,44 +166,44 @@ func (o *interceptOptions) validate() error {
 	output := o.output
 	switch {
 	case o.dryRun && output != "" && output != "yaml":
-		return usage("leave -o out", "--dry-run prints YAML")
+		return problem.Usage("leave -o out", "--dry-run prints YAML")
 	case !o.dryRun && output == "yaml":
-		return usage("add --dry-run", "-o yaml is for --dry-run")
+		return problem.Usage("add --dry-run", "-o yaml is for --dry-run")
 	case o.dryRun:
 		o.output = "" // nothing else is printed
 	}
 	switch move := target.Move(o.move); {
 	case move != target.Stay && move != target.Evict && move != target.Force:
-		return usage("write --move-connections, or --move-connections=force", "unknown --move-connections=%s", o.move)
+		return problem.Usage("write --move-connections, or --move-connections=force", "unknown --move-connections=%s", o.move)
 	case move != target.Stay && o.replace:
-		return usage("leave one of them out", "--replace ends all connections with the pods: there is nothing for --move-connections")
+		return problem.Usage("leave one of them out", "--replace ends all connections with the pods: there is nothing for --move-connections")
 	}
 	if o.envFormat != "" && o.envFile == "" {
-		return usage("add --env-file FILE", "--env-format is the format of --env-file")
+		return problem.Usage("add --env-file FILE", "--env-format is the format of --env-file")
 	}
 	if _, err := handover.ParseFormat(o.envFormat); o.envFormat != "" && err != nil {
-		return usage("one of dotenv, docker, sh, json", "unknown --env-format %q", o.envFormat)
+		return problem.Usage("one of dotenv, docker, sh, json", "unknown --env-format %q", o.envFormat)
 	}
 	if o.envFile != "" && filepath.Clean(o.envFile) == filepath.Clean(o.envJSON) {
-		return usage("name two files", "--env-file and --env-json are both to be written to %s", o.envFile)
+		return problem.Usage("name two files", "--env-file and --env-json are both to be written to %s", o.envFile)
 	}
 	if o.hosts == "" {
-		o.hosts = systemHosts
+		o.hosts = machine.System
 		if len(o.command) > 0 {
-			o.hosts = defaultHosts()
+			o.hosts = machine.DefaultHosts()
 		}
 	}
-	if o.hosts == privateHosts && len(o.command) == 0 {
-		return usage("add -- COMMAND, or leave it out", "--hosts private gives the names to a command, and there is none")
+	if o.hosts == machine.Private && len(o.command) == 0 {
+		return problem.Usage("add -- COMMAND, or leave it out", "--hosts private gives the names to a command, and there is none")
 	}
-	if err := checkHosts(o.hosts); err != nil {
+	if err := machine.CheckHosts(o.hosts); err != nil {
 		return err
 	}
 	if _, err := name.ParseReference(o.agentImage()); err != nil {
-		return usage("write REGISTRY/NAME:TAG, as 'devtun image push' prints it", "%q is no name of an image", o.agentImage())
+		return problem.Usage("write REGISTRY/NAME:TAG, as 'devtun image push' prints it", "%q is no name of an image", o.agentImage())
 	}
 	if strings.Contains(o.to, ":") && !strings.Contains(o.to, "::") {
-		return usage("write --to HOST, and the port in --port LOCAL:PORT", "--to %s names a port", o.to)
+		return problem.Usage("write --to HOST, and the port in --port LOCAL:PORT", "--to %s names a port", o.to)
 	}
 	return o.forwardOptions.validate()
 }
@@ -225,13 +231,13 @@ func (o *interceptOptions) agentImage() string {
 	if o.image != "" {
 		return o.image
 	}
-	if named := o.kube.getenv(imageVariable); named != "" {
+	if named := o.kube.Getenv(imageVariable); named != "" {
 		return named
 	}
 	return image.Default()
 }
 
-func runIntercept(ctx context.Context, o *interceptOptions, streams Streams, start helper.Start) (err error) {
+func runIntercept(ctx context.Context, o *interceptOptions, streams output.Streams, start helper.Start) (err error) {
 	if err := o.validate(); err != nil {
 		return err
 	}
@@ -239,10 +245,10 @@ func runIntercept(ctx context.Context, o *interceptOptions, streams Streams, sta
 	quit := func() { end(nil) }
 	defer quit()
 	tracker := status.NewTracker("", "")
-	var lost *session.WarningEvent
+	var lost *forwards.WarningEvent
 	if !o.dryRun {
 		var f *foreground
-		f, lost = openForeground("intercept", func() { end(errDown) })
+		f, lost = openForeground("intercept", func() { end(ending.ErrDown) })
 		defer func() { f.close(err) }()
 		tracker = f.view
 	}
@@ -251,23 +257,23 @@ func runIntercept(ctx context.Context, o *interceptOptions, streams Streams, sta
 	}
 	view := openView(&streams, tracker, o.plain || o.output != "" || o.dryRun || len(o.command) > 0, quit)
 	defer view.close()
-	printer := newPrinter(streams.plainly(o.plain), o.output, o.verbose)
+	printer := newPrinter(streams.Plain(o.plain), o.output, o.verbose)
 	defer func() { printer.end(err) }()
 	printer.part = true
 	if !o.dryRun {
 		printer.starting("intercept")
 		printer.lost(lost)
 	}
-	tellLogins(printer.tell)
+	warnOfLogins(printer.tell)
 	s, err := o.plan(ctx, printer)
 	if err != nil || o.dryRun {
 		if err == nil {
 			return s.render(streams.Out)
 		}
-		return unlessEnded(ctx, err)
+		return ending.UnlessEnded(ctx, err)
 	}
-	s.ends = logins.End
-	tracker.In(s.cluster.context, s.found.Namespace)
+	s.ends = kube.Logins.End
+	tracker.In(s.cluster.Context, s.found.Namespace)
 	s.view = view
 	s.stands = func() {
 		tracker.State(status.Ready)

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/devtun/devtun/cmd/cli/ending"
 	"github.com/devtun/devtun/intercept"
 )
 
@@ -26,7 +27,7 @@ type drains interface {
 // serves. It waits no longer than drainTimeout, nor beyond another Ctrl-C; what has not
 // ended by then is cut.
 func (i *intercepting) drain(ctx context.Context, agents drains, draining *sync.WaitGroup) {
-	asked, stop := signal.NotifyContext(ctx, endings()...)
+	asked, stop := signal.NotifyContext(ctx, ending.Signals()...)
 	said := "the traffic goes to the origin again"
 	if open := agents.Summary().Open; open > 0 {
 		said += fmt.Sprintf("; waiting up to %v for %s under way%s", drainTimeout, count(open, "connection"), i.byHand(": Ctrl-C cuts them off"))
@@ -69,7 +70,7 @@ func (i *intercepting) patiently(ctx context.Context, slow time.Duration, undo f
 		case <-ctx.Done():
 			return
 		}
-		asked, stop := signal.NotifyContext(ctx, endings()...)
+		asked, stop := signal.NotifyContext(ctx, ending.Signals()...)
 		defer stop()
 		i.progress("waiting up to %v for the API server, to restore %s%s", restoreTimeout-slow, i.plan.Workload,
 			i.byHand(fmt.Sprintf(": Ctrl-C gives up, and 'devtun restore %s -n %s' does it later", i.plan.Name, i.plan.Namespace)))

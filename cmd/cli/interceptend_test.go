@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/intercept"
 	"github.com/devtun/devtun/intercept/plan"
 )
@@ -51,7 +52,7 @@ func (w *watched) String() string {
 // endingIntercept is one that says on said what it waits for.
 func endingIntercept(said *watched) *intercepting {
 	return &intercepting{
-		printer: &interceptPrinter{printer: newPrinter(Streams{Err: said}, "", false)},
+		printer: &interceptPrinter{printer: newPrinter(output.Streams{Err: said}, "", false)},
 		plan:    &plan.Plan{Name: "web", Namespace: "demo", Workload: plan.Object{Kind: "Deployment", Name: "web"}},
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/dns"
 	"github.com/devtun/devtun/intercept/handover"
 )
@@ -86,7 +87,7 @@ func (h *holding) takeOver(ctx, beside context.Context) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	case <-late.C:
-		return &Problem{Err: fmt.Errorf("take over environment and files: the agent has not handed them over in %v", handoverTimeout), Code: ExitFailure,
+		return &problem.Problem{Err: fmt.Errorf("take over environment and files: the agent has not handed them over in %v", handoverTimeout), Code: problem.ExitFailure,
 			Hint: "try again; -v tells of the agents meanwhile"}
 	}
 }

@@ -7,16 +7,30 @@ import (
 	"sync"
 	"time"
 
+	"github.com/devtun/devtun/cmd/cli/kube"
+	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/intercept/plan"
 )
 
 // Why an intercept is held no longer whose plan is gone, or what owns the rest. The
 // first is found at once, and the others say what the restore has found.
 var (
-	errTakenAway = errors.New("the intercept no longer stands: somebody else has deleted its plan or its agents")
-	errRestored  = errors.New("the intercept no longer stands: it was restored by the agent, which had been without this devtun, or by somebody else")
-	errPutBack   = fmt.Errorf("%w; devtun has put everything back", errTakenAway)
+	errTakenAway = lostError{errors.New(
+		"the intercept no longer stands: somebody else has deleted its plan or its agents")}
+	errRestored = lostError{errors.New("the intercept no longer stands: " +
+		"it was restored by the agent, which had been without this devtun, or by somebody else")}
+	errPutBack = lostError{fmt.Errorf("%w; devtun has put everything back", errTakenAway)}
 )
+
+// lostError is the end of an intercept that somebody else has ended.
+type lostError struct{ error }
+
+func (e lostError) Unwrap() error { return e.error }
+
+// Advice is what to do about it.
+func (lostError) Advice() (hint string, code problem.ExitCode) {
+	return "run the command again to intercept anew", problem.ExitRefused
+}
 
 // found says what became of an intercept that was taken away, given whether the restore
 // had anything to put back, and how it went.
@@ -43,10 +57,10 @@ func (h *holding) keepPlan(ctx context.Context) {
 		linked := h.agents.Linked()
 		switch due := time.Since(touched) >= every; {
 		case linked && due:
-			err = within(ctx, apiTimeout, func(ctx context.Context) error { return plan.Touch(ctx, h.client, h.executor.Ref()) })
+			err = within(ctx, kube.Timeout, func(ctx context.Context) error { return plan.Touch(ctx, h.client, h.executor.Ref()) })
 			touched = time.Now()
 		case !linked:
-			err = within(ctx, apiTimeout, func(ctx context.Context) error {
+			err = within(ctx, kube.Timeout, func(ctx context.Context) error {
 				_, err := plan.LastTouch(ctx, h.client, h.executor.Ref())
 				return err
 			})
@@ -130,7 +144,7 @@ func (h *holding) moveConnections(ctx context.Context) {
 	case <-ctx.Done():
 		return
 	}
-	stayed, err := h.found.Evict(ctx, h.cluster.client, h.agents.AwaitDeveloper, func(pod string) {
+	stayed, err := h.found.Evict(ctx, h.cluster.Client, h.agents.AwaitDeveloper, func(pod string) {
 		h.progress("pod %s is evicted, so that its clients connect anew", pod)
 	})
 	if err != nil && ctx.Err() == nil {

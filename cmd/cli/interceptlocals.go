@@ -11,6 +11,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/devtun/devtun/cmd/cli/problem"
+	"github.com/devtun/devtun/cmd/cli/selection"
 	"github.com/devtun/devtun/intercept"
 	"github.com/devtun/devtun/intercept/target"
 )
@@ -29,9 +31,9 @@ func (o *interceptOptions) locals(found *target.Target) ([]intercept.Local, erro
 				}
 				return nil
 			case l.Port == port.Target:
-				return usage("name it once", "port %d of the container is to go to both %s and %s", l.Port, shown(l.Address), shown(address))
+				return problem.Usage("name it once", "port %d of the container is to go to both %s and %s", l.Port, shown(l.Address), shown(address))
 			case l.Address == address:
-				return usage("give each its own local port with --port LOCAL:PORT", "ports %d and %d of the container are both to go to %s", l.Port, port.Target, shown(address))
+				return problem.Usage("give each its own local port with --port LOCAL:PORT", "ports %d and %d of the container are both to go to %s", l.Port, port.Target, shown(address))
 			}
 		}
 		locals = append(locals, intercept.Local{Port: port.Target, Address: address, Services: []string{port.Service}})
@@ -75,7 +77,7 @@ func (o *interceptOptions) findHost(ctx context.Context) error {
 		return err
 	})
 	if err != nil {
-		return usage("name a host that this machine knows, or give its address", "find --to %s: %w", o.to, err)
+		return problem.Usage("name a host that this machine knows, or give its address", "find --to %s: %w", o.to, err)
 	}
 	return nil
 }
@@ -107,17 +109,17 @@ func parseLocal(text string, found *target.Target) (local int, ports []target.Po
 	}
 	if len(ports) == 0 {
 		hint := "there are " + strings.Join(names, ", ")
-		if _, err := portNumber(text); err == nil && len(names) > 0 {
+		if _, err := selection.ParsePort(text); err == nil && len(names) > 0 {
 			hint = fmt.Sprintf("for a process that listens on %s write --port %s:PORT; %s", text, text, hint)
 		}
-		return 0, nil, &Problem{Err: fmt.Errorf("no TCP port %q among the services of %s, as --port %s wants", remote, found.Name(), text), Code: ExitNotFound,
+		return 0, nil, &problem.Problem{Err: fmt.Errorf("no TCP port %q among the services of %s, as --port %s wants", remote, found.Name(), text), Code: problem.ExitNotFound,
 			Hint: hint}
 	}
 	if !two {
 		return ports[0].Target, ports, nil
 	}
-	if local, err = portNumber(first); err != nil {
-		return 0, nil, usage(hint, "parse --port %q: %w", text, err)
+	if local, err = selection.ParsePort(first); err != nil {
+		return 0, nil, problem.Usage(hint, "parse --port %q: %w", text, err)
 	}
 	return local, ports, nil
 }

@@ -5,31 +5,32 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/devtun/devtun/cmd/cli/session"
+	"github.com/devtun/devtun/cmd/cli/forwards"
+	"github.com/devtun/devtun/cmd/cli/machine"
 	"github.com/devtun/devtun/dns/helper"
 )
 
 // reachOthers forwards the namespace's other services, and returns when they are
 // in reach. The caller closes the names.
-func (h *holding) reachOthers(ctx, beside context.Context, start helper.Start) (*names, error) {
+func (h *holding) reachOthers(ctx, beside context.Context, start helper.Start) (*machine.View, error) {
 	o := h.options
 	if o.noForward {
-		return &names{}, nil
+		return &machine.View{}, nil
 	}
-	names, err := openNames(o.hosts, start)
+	names, err := machine.OpenView(o.hosts, start)
 	if err != nil {
 		return nil, err
 	}
-	o.services.except = nil
+	o.services.Except = nil
 	for _, service := range h.found.Services {
-		o.services.except = append(o.services.except, service.Name)
+		o.services.Except = append(o.services.Except, service.Name)
 	}
 	ready := make(chan struct{})
 	watcher := &runWatcher{printer: h.printer.printer, ready: ready}
 	show := watcher.tell
 	if h.program == nil {
 		print := h.view.tell(h.printer.tell)
-		show = func(event session.Event) {
+		show = func(event forwards.Event) {
 			print(event)
 			if event.Ready != nil {
 				close(ready)
@@ -38,7 +39,7 @@ func (h *holding) reachOthers(ctx, beside context.Context, start helper.Start) (
 	}
 	forwarded := make(chan error, 1)
 	h.running.Go(func() {
-		err := o.forward(beside, h.tracker, h.printer.printer, show, names.open)
+		err := o.forward(beside, h.tracker, h.printer.printer, show, names.Open)
 		if err != nil {
 			h.fail(fmt.Errorf("forward the other services: %w", err))
 		}
@@ -51,8 +52,8 @@ func (h *holding) reachOthers(ctx, beside context.Context, start helper.Start) (
 		if err == nil {
 			err = context.Canceled
 		}
-		return names, errors.Join(err, names.close())
+		return names, errors.Join(err, names.Close())
 	case <-ctx.Done():
-		return names, errors.Join(context.Cause(ctx), names.close())
+		return names, errors.Join(context.Cause(ctx), names.Close())
 	}
 }

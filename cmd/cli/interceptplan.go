@@ -11,6 +11,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/devtun/devtun/cmd/cli/kube"
+	"github.com/devtun/devtun/cmd/cli/selection"
 	"github.com/devtun/devtun/intercept"
 	"github.com/devtun/devtun/intercept/plan"
 	"github.com/devtun/devtun/intercept/target"
@@ -21,7 +23,7 @@ import (
 type intercepting struct {
 	options *interceptOptions
 	printer *interceptPrinter
-	cluster *cluster
+	cluster *kube.Cluster
 	found   *target.Target
 	plan    *plan.Plan
 	client  *plan.Client
@@ -34,7 +36,7 @@ type intercepting struct {
 // plan finds what is to be intercepted, and computes what that takes. It changes
 // nothing.
 func (o *interceptOptions) plan(ctx context.Context, printer *printer) (*intercepting, error) {
-	cluster, err := o.kube.connect()
+	cluster, err := o.kube.Connect()
 	if err != nil {
 		return nil, err
 	}
@@ -42,37 +44,37 @@ func (o *interceptOptions) plan(ctx context.Context, printer *printer) (*interce
 }
 
 // planOn is plan for a cluster that is connected.
-func (o *interceptOptions) planOn(ctx context.Context, cluster *cluster, printer *printer) (*intercepting, error) {
+func (o *interceptOptions) planOn(ctx context.Context, cluster *kube.Cluster, printer *printer) (*intercepting, error) {
 	if err := o.findHost(ctx); err != nil {
 		return nil, err
 	}
-	selected, err := selectServices(o.services, cluster.namespace)
+	selected, err := selection.New(o.services, cluster.Namespace)
 	if err != nil {
 		return nil, err
 	}
-	printer.of(selected.namespace)
-	if err := cluster.logIn(ctx); err != nil {
+	printer.of(selected.Namespace)
+	if err := cluster.LogIn(ctx); err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, apiTimeout)
+	ctx, cancel := context.WithTimeout(ctx, kube.Timeout)
 	defer cancel()
-	if err := checkNamespace(ctx, cluster, selected.namespace); err != nil {
+	if err := cluster.CheckNamespace(ctx, selected.Namespace); err != nil {
 		return nil, err
 	}
-	if err := o.checkReading(ctx, cluster, selected.namespace); err != nil {
+	if err := o.checkReading(ctx, cluster, selected.Namespace); err != nil {
 		return nil, err
 	}
 	i := &intercepting{options: o, cluster: cluster}
-	if i.client, err = cluster.planClient(); err != nil {
+	if i.client, err = cluster.PlanClient(); err != nil {
 		return nil, err
 	}
-	if i.found, err = target.Resolve(ctx, cluster.client, selected.namespace, o.name); err != nil {
-		return nil, cluster.elsewhere(ctx, err)
+	if i.found, err = target.Resolve(ctx, cluster.Client, selected.Namespace, o.name); err != nil {
+		return nil, cluster.Elsewhere(ctx, err)
 	}
 	if i.locals, err = o.locals(i.found); err != nil {
 		return nil, err
 	}
-	circumstances, err := i.found.Look(ctx, cluster.client, o.mode(), target.Move(o.move))
+	circumstances, err := i.found.Look(ctx, cluster.Client, o.mode(), target.Move(o.move))
 	if err != nil {
 		return nil, err
 	}

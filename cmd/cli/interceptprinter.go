@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/devtun/devtun/cmd/cli/session"
+	"github.com/devtun/devtun/cmd/cli/forwards"
 	"github.com/devtun/devtun/intercept"
 	"github.com/devtun/devtun/intercept/plan"
 	"github.com/devtun/devtun/intercept/target"
@@ -51,7 +51,7 @@ func (p *interceptPrinter) progress(format string, args ...any) {
 
 // warn tells of trouble, or that it is over.
 func (p *interceptPrinter) warn(over bool, format string, args ...any) {
-	p.tell(session.Event{Warning: &session.WarningEvent{Message: fmt.Sprintf(format, args...), Over: over}})
+	p.tell(forwards.Event{Warning: &forwards.WarningEvent{Message: fmt.Sprintf(format, args...), Over: over}})
 }
 
 // standing says that the traffic comes: everything is ready then.

@@ -6,12 +6,14 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/devtun/devtun/cmd/cli/kube"
+	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/intercept/target"
 )
 
 // checkReading checks what is needed to find out anything. If that is missing, all
 // that an intercept would need is looked at, so that all is named at once.
-func (o *interceptOptions) checkReading(ctx context.Context, cluster *cluster, namespace string) error {
+func (o *interceptOptions) checkReading(ctx context.Context, cluster *kube.Cluster, namespace string) error {
 	missing, err := missingOf(ctx, cluster, namespace, append(target.Rights(o.mode()), o.forwarding()...))
 	if err != nil {
 		return err
@@ -46,11 +48,11 @@ func (i *intercepting) checkRights(ctx context.Context, rights []target.Right) (
 }
 
 // missingOf is those of rights that the user lacks in a namespace.
-func missingOf(ctx context.Context, cluster *cluster, namespace string, rights []target.Right) (missing []target.Right, err error) {
-	of := make(map[right]target.Right)
-	var asked []right
+func missingOf(ctx context.Context, cluster *kube.Cluster, namespace string, rights []target.Right) (missing []target.Right, err error) {
+	of := make(map[kube.Right]target.Right)
+	var asked []kube.Right
 	for _, r := range rights {
-		plain := right{verb: r.Verb, group: r.Group, resource: r.Resource, subresource: r.Subresource, name: r.Name}
+		plain := kube.Right{Verb: r.Verb, Group: r.Group, Resource: r.Resource, Subresource: r.Subresource, Name: r.Name}
 		known, twice := of[plain]
 		if !twice {
 			asked = append(asked, plain)
@@ -59,7 +61,7 @@ func missingOf(ctx context.Context, cluster *cluster, namespace string, rights [
 			of[plain] = r
 		}
 	}
-	lacking, err := cluster.missingRights(ctx, namespace, asked)
+	lacking, err := cluster.MissingRights(ctx, namespace, asked)
 	for _, plain := range lacking {
 		missing = append(missing, of[plain])
 	}
@@ -73,6 +75,6 @@ func (o *interceptOptions) rightsProblem(namespace string, missing []target.Righ
 			names = append(names, r.String())
 		}
 	}
-	return &Problem{Err: fmt.Errorf("rights are missing in namespace %s: %s", namespace, strings.Join(names, ", ")), Code: ExitRights,
+	return &problem.Problem{Err: fmt.Errorf("rights are missing in namespace %s: %s", namespace, strings.Join(names, ", ")), Code: problem.ExitRights,
 		Hint: fmt.Sprintf("'devtun rbac %s' prints the Role that has them all", o.feature())}
 }

@@ -11,6 +11,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/devtun/devtun/cmd/cli/output"
+	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/intercept/plan"
 	"github.com/devtun/devtun/intercept/target"
 )
@@ -50,7 +52,7 @@ func interceptWithout(t *testing.T, mode plan.Mode, rights ...target.Right) (cod
 		args = append(args, "--replace")
 	}
 	var out, stderr bytes.Buffer
-	code = Main(args, Streams{In: strings.NewReader(""), Out: &out, Err: &stderr})
+	code = Main(args, output.Streams{In: strings.NewReader(""), Out: &out, Err: &stderr})
 	return code, stderr.String()
 }
 
@@ -66,11 +68,11 @@ func TestEachMissingRight(t *testing.T) {
 			case right.Verb == "list" && right.Without != "", right.Resource == "networkpolicies", // is noted when it is refused, or not needed here
 				strings.HasPrefix(right.Resource, "statefulsets"), strings.HasPrefix(right.Resource, "replicasets"):
 			case right.Without == "":
-				require.EqualValues(t, ExitRights, code, "%s: %s", right, stderr)
+				require.EqualValues(t, problem.ExitRights, code, "%s: %s", right, stderr)
 				require.Contains(t, stderr, "devtun: error: rights are missing in namespace demo: "+right.String())
 				require.Contains(t, stderr, "hint: 'devtun rbac "+feature+"' prints the Role that has them all\n")
 			default:
-				require.NotEqualValues(t, ExitRights, code, "%s: %s", right, stderr)
+				require.NotEqualValues(t, problem.ExitRights, code, "%s: %s", right, stderr)
 				require.Contains(t, stderr, "note: without the right to "+right.String())
 				require.Contains(t, stderr, right.Without)
 			}
@@ -82,7 +84,7 @@ func TestAllMissingRights(t *testing.T) {
 	for _, mode := range []plan.Mode{plan.Divert, plan.Replace} {
 		all := append(forwarding(), target.Rights(mode)...)
 		code, stderr := interceptWithout(t, mode, all...)
-		require.EqualValues(t, ExitRights, code)
+		require.EqualValues(t, problem.ExitRights, code)
 		require.Equal(t, 1, strings.Count(stderr, "devtun: error: "))
 		for _, right := range all {
 			if right.Without == "" {

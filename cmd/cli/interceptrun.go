@@ -10,6 +10,10 @@ import (
 
 	"github.com/devtun/devtun/cmd/cli/command"
 	"github.com/devtun/devtun/cmd/cli/credential"
+	"github.com/devtun/devtun/cmd/cli/ending"
+	"github.com/devtun/devtun/cmd/cli/kube"
+	"github.com/devtun/devtun/cmd/cli/output"
+	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/cmd/cli/status"
 	"github.com/devtun/devtun/dns/helper"
 	"github.com/devtun/devtun/intercept"
@@ -45,7 +49,7 @@ const (
 // files are here, the namespace's services are in reach, and only then is the
 // traffic swapped. At the end the traffic goes back first, and what is under way
 // may end. The tracker knows of all of it.
-func (i *intercepting) run(ctx context.Context, tracker *status.Tracker, streams Streams, start helper.Start) error {
+func (i *intercepting) run(ctx context.Context, tracker *status.Tracker, streams output.Streams, start helper.Start) error {
 	began := time.Now()
 	o := i.options
 	var program *command.Command
@@ -61,7 +65,7 @@ func (i *intercepting) run(ctx context.Context, tracker *status.Tracker, streams
 		return err
 	}
 	defer given.Close()
-	transport, err := i.cluster.transport(tunnel.Mode(o.transport))
+	transport, err := i.cluster.Transport(tunnel.Mode(o.transport))
 	if err != nil {
 		return err
 	}
@@ -69,7 +73,7 @@ func (i *intercepting) run(ctx context.Context, tracker *status.Tracker, streams
 	defer pool.Close()
 	tracked := tracker.Intercept(i.about())
 	agents, err := intercept.New(intercept.Config{
-		Client: i.cluster.client, Dial: pool.Dial, Plan: i.plan, Local: i.locals,
+		Client: i.cluster.Client, Dial: pool.Dial, Plan: i.plan, Local: i.locals,
 		Event: func(event intercept.Event) {
 			tracked.Event(event)
 			i.printer.event(event)
@@ -97,7 +101,7 @@ func (i *intercepting) run(ctx context.Context, tracker *status.Tracker, streams
 	if err := within(ctx, swapTimeout, executor.Prepare); err != nil {
 		executor.Undone = nil
 		_, restored := i.restore(ctx, tracked, executor, &draining)
-		return errors.Join(unlessEnded(ctx, err), restored)
+		return errors.Join(ending.UnlessEnded(ctx, err), restored)
 	}
 	running.Go(func() {
 		if err := agents.Run(beside); err != nil {
@@ -142,22 +146,22 @@ type holding struct {
 // runs beside does so until that context ends, which is after the restore.
 func (h *holding) hold(ctx, beside context.Context, start helper.Start) error {
 	if err := h.agents.Await(ctx); err != nil {
-		return unlessEnded(ctx, err)
+		return ending.UnlessEnded(ctx, err)
 	}
 	if err := h.takeOver(ctx, beside); err != nil {
-		return unlessEnded(ctx, err)
+		return ending.UnlessEnded(ctx, err)
 	}
 	names, err := h.reachOthers(ctx, beside, start)
 	if err != nil {
-		return unlessEnded(ctx, err)
+		return ending.UnlessEnded(ctx, err)
 	}
-	defer names.close()
+	defer names.Close()
 	told := h.tellPorts(ctx)
 	if err := within(ctx, swapTimeout, h.executor.Swap); err != nil {
-		return unlessEnded(ctx, err)
+		return ending.UnlessEnded(ctx, err)
 	}
 	if err := h.agents.AwaitTraffic(ctx); err != nil {
-		return unlessEnded(ctx, err)
+		return ending.UnlessEnded(ctx, err)
 	}
 	h.tracked.To(status.Standing)
 	h.printer.standing(h.plan.Mode, time.Since(h.began))
@@ -179,9 +183,9 @@ func (h *holding) hold(ctx, beside context.Context, start helper.Start) error {
 	}
 	if h.program == nil {
 		<-ctx.Done()
-		return unlessEnded(ctx, nil)
+		return ending.UnlessEnded(ctx, nil)
 	}
-	h.program.Hosts = names.file()
+	h.program.Hosts = names.File()
 	h.program.Env = handover.Command(h.program.Env, h.given.Environment())
 	return h.command(ctx)
 }
@@ -191,9 +195,9 @@ func (h *holding) command(ctx context.Context) error {
 	running, end := lasting(ctx)
 	defer end()
 	h.program.Say = func(text string) { h.progress("%s", text) }
-	defer logins.Cover(ctx, credential.Cover{Said: h.program.Err})() // the terminal is the command's
+	defer kube.Logins.Cover(ctx, credential.Cover{Said: h.program.Err})() // the terminal is the command's
 	code, err := h.program.Run(running)
-	return errors.Join(failure(ctx), ended(code, err))
+	return errors.Join(ending.Failure(ctx), ended(code, err))
 }
 
 // within runs a bounded step.
@@ -201,23 +205,6 @@ func within(ctx context.Context, patience time.Duration, step func(context.Conte
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	return step(ctx)
-}
-
-// failure is why ctx ended, unless the user wanted that.
-func failure(ctx context.Context) error {
-	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
-		return cause
-	}
-	return nil
-}
-
-// unlessEnded is err, or what ctx ended with, which is no error if the user wanted
-// that.
-func unlessEnded(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return failure(ctx)
-	}
-	return err
 }
 
 func (i *intercepting) progress(format string, args ...any) { i.printer.progress(format, args...) }
@@ -242,7 +229,7 @@ func (i *intercepting) restore(ctx context.Context, tracked *status.Intercepted,
 	}
 	if err != nil {
 		tracked.To(status.Failed)
-		return false, &Problem{Err: fmt.Errorf("restore %s: %w", i.plan.Workload, err), Code: ExitFailure,
+		return false, &problem.Problem{Err: fmt.Errorf("restore %s: %w", i.plan.Workload, err), Code: problem.ExitFailure,
 			Hint: fmt.Sprintf("when the cluster can be reached again, run 'devtun restore %s -n %s'", i.plan.Name, i.plan.Namespace)}
 	}
 	draining.Wait()
@@ -259,6 +246,6 @@ func conflictProblem(report *plan.Report) error {
 	for _, conflict := range report.Conflicts {
 		objects = append(objects, conflict.String())
 	}
-	return &Problem{Err: fmt.Errorf("restored, but for what somebody else has changed meanwhile: %s", strings.Join(objects, "; ")), Code: ExitConflict,
+	return &problem.Problem{Err: fmt.Errorf("restored, but for what somebody else has changed meanwhile: %s", strings.Join(objects, "; ")), Code: problem.ExitConflict,
 		Hint: "their change stays; look whether it is meant to, with 'kubectl get -o yaml'"}
 }

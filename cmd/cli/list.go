@@ -15,6 +15,9 @@ import (
 	"github.com/spf13/cobra"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/devtun/devtun/cmd/cli/kube"
+	"github.com/devtun/devtun/cmd/cli/output"
+	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/intercept"
 	"github.com/devtun/devtun/intercept/plan"
 	"github.com/devtun/devtun/intercept/wire"
@@ -24,8 +27,8 @@ import (
 // askTimeout bounds the question to one intercept's agents.
 const askTimeout = 5 * time.Second
 
-func newList(streams Streams) *cobra.Command {
-	var kube *kubeFlags
+func newList(streams output.Streams) *cobra.Command {
+	var flags *kube.Flags
 	var output string
 	var all bool
 	cmd := &cobra.Command{
@@ -45,15 +48,15 @@ in those that may be looked in, and a note about the others.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if output != "" && output != "json" {
-				return usage("the only other output is json", "unknown --output %q", output)
+				return problem.Usage("the only other output is json", "unknown --output %q", output)
 			}
-			if all && len(kube.namespaces) > 0 {
-				return usage("leave one of them out", "--all-namespaces and --namespace exclude each other")
+			if all && len(flags.Namespaces) > 0 {
+				return problem.Usage("leave one of them out", "--all-namespaces and --namespace exclude each other")
 			}
-			return runList(cmd.Context(), kube, all, output, streams)
+			return runList(cmd.Context(), flags, all, output, streams)
 		},
 	}
-	kube = newKubeFlags(cmd.Flags())
+	flags = kube.NewFlags(cmd.Flags())
 	cmd.Flags().BoolVarP(&all, "all-namespaces", "A", false, "list those of all namespaces")
 	cmd.Flags().StringVarP(&output, "output", "o", "", "'json' for one JSON object a line")
 	return cmd
@@ -72,16 +75,18 @@ type listed struct {
 	Note      string      `json:"note"`      // what is not as the intercept wants it; may be empty
 }
 
-func runList(ctx context.Context, kube *kubeFlags, all bool, output string, streams Streams) error {
-	list := kube.intercepts
+func runList(ctx context.Context, flags *kube.Flags, all bool, output string, streams output.Streams) error {
+	list := listIn
 	if all {
-		list = func(ctx context.Context) (*standing, []*plan.Plan, error) { return kube.allIntercepts(ctx, streams) }
+		list = func(ctx context.Context, flags *kube.Flags) (*standing, []*plan.Plan, error) {
+			return listAll(ctx, flags, streams)
+		}
 	}
-	s, plans, err := list(ctx)
+	s, plans, err := list(ctx, flags)
 	if s == nil {
 		return err
 	}
-	transport, terr := s.cluster.transport(tunnel.Auto)
+	transport, terr := s.cluster.Transport(tunnel.Auto)
 	if terr != nil {
 		return terr
 	}
@@ -93,7 +98,7 @@ func runList(ctx context.Context, kube *kubeFlags, all bool, output string, stre
 		asking.Go(func() {
 			ctx, cancel := context.WithTimeout(ctx, askTimeout)
 			defer cancel()
-			statuses := intercept.Ask(ctx, s.cluster.client, pool.Dial, p)
+			statuses := intercept.Ask(ctx, s.cluster.Client, pool.Dial, p)
 			row := listed{Name: p.Name, Namespace: p.Namespace, Workload: p.Workload, Services: p.Services, Mode: p.Mode, Owner: p.Owner, Connected: connected(statuses)}
 			findings, err := plan.Find(ctx, s.client, p)
 			to, why := intercept.TrafficOf(p, trafficOf(statuses), findings)
@@ -122,7 +127,7 @@ func runList(ctx context.Context, kube *kubeFlags, all bool, output string, stre
 			where = "any namespace that could be looked in"
 		}
 		fmt.Fprintf(streams.Err, "no intercept stands in %s\n", where)
-		if !all && len(kube.namespaces) == 0 {
+		if !all && len(flags.Namespaces) == 0 {
 			fmt.Fprintln(streams.Err, "hint: -A lists those of all namespaces")
 		}
 		return nil
@@ -175,21 +180,21 @@ func trafficOf(statuses []wire.Status) wire.Side {
 	return to
 }
 
-// allIntercepts lists the intercepts of all namespaces, by namespace and name, or else of
+// listAll lists the intercepts of all namespaces, by namespace and name, or else of
 // those where this user may look, and notes what that leaves out.
-func (k *kubeFlags) allIntercepts(ctx context.Context, streams Streams) (*standing, []*plan.Plan, error) {
-	cluster, err := k.connect()
+func listAll(ctx context.Context, flags *kube.Flags, streams output.Streams) (*standing, []*plan.Plan, error) {
+	cluster, err := flags.Connect()
 	if err != nil {
 		return nil, nil, err
 	}
 	s := &standing{cluster: cluster}
-	if s.client, err = cluster.planClient(); err != nil {
+	if s.client, err = cluster.PlanClient(); err != nil {
 		return nil, nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, apiTimeout)
+	ctx, cancel := context.WithTimeout(ctx, kube.Timeout)
 	defer cancel()
 	plans, err := s.list(ctx, metav1.NamespaceAll)
-	if isForbidden(err) {
+	if kube.IsForbidden(err) {
 		plans, err = s.inEach(ctx, streams)
 	}
 	slices.SortFunc(plans, func(a, b *plan.Plan) int {
@@ -202,13 +207,13 @@ func (k *kubeFlags) allIntercepts(ctx context.Context, streams Streams) (*standi
 }
 
 // inEach lists the intercepts of one namespace after the other.
-func (s *standing) inEach(ctx context.Context, streams Streams) (plans []*plan.Plan, err error) {
-	namespaces, whole := s.cluster.known(ctx)
+func (s *standing) inEach(ctx context.Context, streams output.Streams) (plans []*plan.Plan, err error) {
+	namespaces, whole := s.cluster.Known(ctx)
 	var mu sync.Mutex
 	var unreadable []error
-	closed, err := each(ctx, namespaces, func(ctx context.Context, namespace string) error {
+	closed, err := kube.Each(ctx, namespaces, func(ctx context.Context, namespace string) error {
 		found, err := s.list(ctx, namespace)
-		if err != nil && (isForbidden(err) || unreachable(err) || ctx.Err() != nil) {
+		if err != nil && (kube.IsForbidden(err) || problem.Unreachable(err) || ctx.Err() != nil) {
 			return err
 		}
 		mu.Lock()
@@ -220,15 +225,15 @@ func (s *standing) inEach(ctx context.Context, streams Streams) (plans []*plan.P
 		return nil, err
 	}
 	if len(closed) == len(namespaces) {
-		return nil, &Problem{Err: fmt.Errorf("list intercepts: you may list ConfigMaps neither in all namespaces nor in %s", inNamespaces(closed)), Code: ExitRights,
+		return nil, &problem.Problem{Err: fmt.Errorf("list intercepts: you may list ConfigMaps neither in all namespaces nor in %s", kube.NamespaceList(closed)), Code: problem.ExitRights,
 			Hint: "'devtun rbac list' prints the Role that is needed; as a ClusterRole it is for all namespaces"}
 	}
 	open := slices.DeleteFunc(slices.Clone(namespaces), func(n string) bool { return slices.Contains(closed, n) })
 	switch {
 	case !whole:
-		fmt.Fprintf(streams.Err, "note: you may not list all namespaces: these are the intercepts of %s\n", inNamespaces(open))
+		fmt.Fprintf(streams.Err, "note: you may not list all namespaces: these are the intercepts of %s\n", kube.NamespaceList(open))
 	case closed != nil:
-		fmt.Fprintf(streams.Err, "note: you may not list the intercepts of %s\n", inNamespaces(closed))
+		fmt.Fprintf(streams.Err, "note: you may not list the intercepts of %s\n", kube.NamespaceList(closed))
 	}
 	return plans, errors.Join(unreadable...)
 }

@@ -9,6 +9,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/devtun/devtun/cmd/cli/background"
+	"github.com/devtun/devtun/cmd/cli/output"
+	"github.com/devtun/devtun/cmd/cli/problem"
 )
 
 // logsOptions is what `devtun logs` was asked to do.
@@ -17,7 +19,7 @@ type logsOptions struct {
 	since  time.Duration // 0: all there is
 }
 
-func newLogs(streams Streams) *cobra.Command {
+func newLogs(streams output.Streams) *cobra.Command {
 	o := &logsOptions{}
 	cmd := &cobra.Command{
 		Use:   "logs [NAME]",
@@ -39,9 +41,9 @@ name is started again, or 'devtun clean' removes it; 'devtun down' leaves none.`
 	return cmd
 }
 
-func runLogs(ctx context.Context, o *logsOptions, args []string, streams Streams) error {
+func runLogs(ctx context.Context, o *logsOptions, args []string, streams output.Streams) error {
 	if o.since < 0 {
-		return usage("give a duration such as 5m", "--since %v is negative", o.since)
+		return problem.Usage("give a duration such as 5m", "--since %v is negative", o.since)
 	}
 	directory, err := background.Default()
 	if err != nil {
@@ -59,7 +61,7 @@ func runLogs(ctx context.Context, o *logsOptions, args []string, streams Streams
 		return noSession(given(args), all)
 	}
 	if background.Foreground(name) {
-		return &Problem{Err: fmt.Errorf("session %s keeps no log: it runs in the foreground", name), Code: ExitNoSession,
+		return &problem.Problem{Err: fmt.Errorf("session %s keeps no log: it runs in the foreground", name), Code: problem.ExitNoSession,
 			Hint: "its terminal has what it says; 'devtun status' shows what it holds"}
 	}
 	var since time.Time

@@ -12,6 +12,10 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/devtun/devtun/cmd/cli/ending"
+	"github.com/devtun/devtun/cmd/cli/machine"
+	"github.com/devtun/devtun/cmd/cli/output"
 )
 
 const (
@@ -42,14 +46,14 @@ const finishes = "finishes"
 // outputs are a process's standard output and error, as a command writes to them: the
 // reader may go or stall, and devtun still puts everything back.
 type outputs struct {
-	out, err *output // nil: that stream is no file
+	out, err *asyncWriter // nil: that stream is no file
 	finishes atomic.Bool
 }
 
 // takeOver gives streams that are files outputs in their place. end ends the command,
 // with errNoReader, and ended is closed when it is to end for whatever reason. The
 // caller flushes them.
-func takeOver(streams *Streams, end context.CancelCauseFunc, ended <-chan struct{}) *outputs {
+func takeOver(streams *output.Streams, end context.CancelCauseFunc, ended <-chan struct{}) *outputs {
 	if !signal.Ignored(syscall.SIGPIPE) {
 		// Whoever is told of SIGPIPE is not killed by it: the write fails instead.
 		// Ignored it would stay so in the programs that devtun starts.
@@ -61,12 +65,12 @@ func takeOver(streams *Streams, end context.CancelCauseFunc, ended <-chan struct
 			end(errNoReader)
 		}
 	}
-	take := func(w *io.Writer) *output {
+	take := func(w *io.Writer) *asyncWriter {
 		file, ok := (*w).(*os.File)
 		if !ok {
 			return nil
 		}
-		taken := newOutput(file, gone, ended)
+		taken := newAsyncWriter(file, gone, ended)
 		*w = taken
 		return taken
 	}
@@ -79,8 +83,8 @@ func takeOver(streams *Streams, end context.CancelCauseFunc, ended <-chan struct
 func (o *outputs) suit(cmd *cobra.Command) {
 	_, marked := cmd.Annotations[finishes]
 	o.finishes.Store(marked)
-	if _, marked := cmd.Annotations[onMachine]; marked {
-		for _, each := range []*output{o.out, o.err} {
+	if _, marked := cmd.Annotations[machine.Changes]; marked {
+		for _, each := range []*asyncWriter{o.out, o.err} {
 			each.neverWait(func(text string) { io.WriteString(o.err, text) })
 		}
 	}
@@ -90,20 +94,20 @@ func (o *outputs) suit(cmd *cobra.Command) {
 // something, only for so long.
 func (o *outputs) flush() {
 	var flushing sync.WaitGroup
-	for _, each := range []*output{o.out, o.err} {
+	for _, each := range []*asyncWriter{o.out, o.err} {
 		flushing.Go(each.flush)
 	}
 	flushing.Wait()
 }
 
-// output is one of them. A goroutine of its own writes, while there is something to
+// asyncWriter is one of them. A goroutine of its own writes, while there is something to
 // write. Who has said it waits for that, so that what others write after it comes after
 // it: sudo's question, a COMMAND's first line. With a stalled reader nobody waits, as
 // long as there is room. What the end finds unwritten is left to the process's end, which
 // alone ends a write to a pipe that nobody reads.
 //
 // A nil output does nothing.
-type output struct {
+type asyncWriter struct {
 	file  *os.File
 	gone  func()
 	ended <-chan struct{}
@@ -126,13 +130,13 @@ type piece struct {
 	done chan error // with room for one
 }
 
-func newOutput(file *os.File, gone func(), ended <-chan struct{}) *output {
-	return &output{file: file, gone: gone, ended: ended, stall: stallTime, room: outputRoom, news: make(chan struct{})}
+func newAsyncWriter(file *os.File, gone func(), ended <-chan struct{}) *asyncWriter {
+	return &asyncWriter{file: file, gone: gone, ended: ended, stall: stallTime, room: outputRoom, news: make(chan struct{})}
 }
 
 // Write implements io.Writer. The error is errNoReader, or why it could not be written
 // if that is known so soon.
-func (o *output) Write(p []byte) (int, error) {
+func (o *asyncWriter) Write(p []byte) (int, error) {
 	said, stalled, err := o.say(p)
 	if said == nil {
 		return len(p), err
@@ -153,7 +157,7 @@ func (o *output) Write(p []byte) (int, error) {
 }
 
 // say queues p, if there is room or will be; nil is that there is not.
-func (o *output) say(p []byte) (said *piece, stalled bool, err error) {
+func (o *asyncWriter) say(p []byte) (said *piece, stalled bool, err error) {
 	if o == nil {
 		return nil, false, nil
 	}
@@ -178,7 +182,7 @@ func (o *output) say(p []byte) (said *piece, stalled bool, err error) {
 
 // await waits until something has been written, with mu held; false is that the command
 // is to end.
-func (o *output) await() bool {
+func (o *asyncWriter) await() bool {
 	news := o.news
 	o.mu.Unlock()
 	defer o.mu.Lock()
@@ -191,7 +195,7 @@ func (o *output) await() bool {
 }
 
 // write writes until nothing is left. The piece that is being written stays in the queue.
-func (o *output) write() {
+func (o *asyncWriter) write() {
 	for {
 		o.mu.Lock()
 		next := o.queue[0]
@@ -209,7 +213,7 @@ func (o *output) write() {
 }
 
 // written takes a piece from the queue and reports whether there is another.
-func (o *output) written(done *piece, err error) bool {
+func (o *asyncWriter) written(done *piece, err error) bool {
 	o.mu.Lock()
 	o.queue, o.waiting = o.queue[1:], o.waiting-len(done.text)
 	if errors.Is(err, errNoReader) {
@@ -243,14 +247,14 @@ func unread(ctx context.Context) bool { return errors.Is(context.Cause(ctx), err
 func lasting(ctx context.Context) (context.Context, context.CancelFunc) {
 	running, end := context.WithCancel(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, func() {
-		if unread(ctx) || failure(ctx) != nil || errors.Is(context.Cause(ctx), errDown) {
+		if unread(ctx) || ending.Failure(ctx) != nil || errors.Is(context.Cause(ctx), ending.ErrDown) {
 			end()
 		}
 	})
 	return running, func() { stop(); end() }
 }
 
-func (o *output) neverWait(missed func(string)) {
+func (o *asyncWriter) neverWait(missed func(string)) {
 	if o == nil {
 		return
 	}
@@ -259,7 +263,7 @@ func (o *output) neverWait(missed func(string)) {
 	o.missed = missed
 }
 
-func (o *output) flush() {
+func (o *asyncWriter) flush() {
 	if o == nil {
 		return
 	}
@@ -290,7 +294,7 @@ func (o *output) flush() {
 // underlying is the file that an output stands for, for a program that is to have it as it
 // is, or for a terminal; other writers are returned as they are.
 func underlying(w io.Writer) io.Writer {
-	if o, ok := w.(*output); ok {
+	if o, ok := w.(*asyncWriter); ok {
 		return o.file
 	}
 	return w

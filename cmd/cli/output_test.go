@@ -14,11 +14,15 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/stretchr/testify/require"
+
+	"github.com/devtun/devtun/cmd/cli/ending"
+	"github.com/devtun/devtun/cmd/cli/machine"
+	"github.com/devtun/devtun/cmd/cli/output"
 )
 
 // piped is an output into a pipe.
 type piped struct {
-	*output
+	*asyncWriter
 	read  *os.File
 	gone  atomic.Int32
 	ended chan struct{}
@@ -29,7 +33,7 @@ func newPiped(t *testing.T) *piped {
 	read, write, err := os.Pipe()
 	require.NoError(t, err)
 	p := &piped{read: read, ended: make(chan struct{})}
-	p.output = newOutput(write, func() { p.gone.Add(1) }, p.ended)
+	p.asyncWriter = newAsyncWriter(write, func() { p.gone.Add(1) }, p.ended)
 	p.stall = 20 * time.Millisecond
 	t.Cleanup(func() {
 		read.Close() // ends a write, too
@@ -133,8 +137,8 @@ func TestAReaderThatStallsDelaysNoEnd(t *testing.T) {
 // TestASessionNeverWaits: what there is no room for is lost, and said to be.
 func TestASessionNeverWaits(t *testing.T) {
 	p, stderr := newPiped(t), newPiped(t)
-	cmd := &cobra.Command{Annotations: changesMachine()}
-	(&outputs{out: p.output, err: stderr.output}).suit(cmd)
+	cmd := &cobra.Command{Annotations: map[string]string{machine.Changes: ""}}
+	(&outputs{out: p.asyncWriter, err: stderr.asyncWriter}).suit(cmd)
 	lines := p.stuff(t)
 	p.room = 0
 	for range 5 {
@@ -157,7 +161,7 @@ func TestWhatPutsBackIsFinishedWhoeverReads(t *testing.T) {
 		read.Close()
 		defer write.Close()
 		ctx, end := context.WithCancelCause(t.Context())
-		streams := Streams{Out: write, Err: io.Discard}
+		streams := output.Streams{Out: write, Err: io.Discard}
 		o := takeOver(&streams, end, ctx.Done())
 		require.Equal(t, write, underlying(streams.Out))
 		require.Equal(t, io.Discard, underlying(streams.Err))
@@ -166,7 +170,7 @@ func TestWhatPutsBackIsFinishedWhoeverReads(t *testing.T) {
 		require.ErrorIs(t, err, errNoReader)
 		if ends {
 			<-ctx.Done()
-			require.NoError(t, failure(ctx), "the user wants it")
+			require.NoError(t, ending.Failure(ctx), "the user wants it")
 		}
 		require.Equal(t, ends, unread(ctx), name)
 		end(nil)

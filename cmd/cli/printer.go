@@ -10,7 +10,9 @@ import (
 	"sync"
 	"time"
 
-	"github.com/devtun/devtun/cmd/cli/session"
+	"github.com/devtun/devtun/cmd/cli/forwards"
+	"github.com/devtun/devtun/cmd/cli/output"
+	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/cmd/cli/status"
 	"github.com/devtun/devtun/tunnel/discovery"
 )
@@ -18,7 +20,7 @@ import (
 // printer tells the user of events: results on Out, the rest on Err, or all of
 // it as JSON on Out.
 type printer struct {
-	streams   Streams
+	streams   output.Streams
 	json      bool
 	verbose   bool
 	namespace string // the session's default one, left out of names
@@ -26,13 +28,13 @@ type printer struct {
 	held      bool   // by a session that says itself when all is ready
 
 	mu     sync.Mutex
-	table  []*session.ServiceEvent // of the start, printed in columns when all are known
-	widths [5]int                  // of the columns, in bytes
+	table  []*forwards.ServiceEvent // of the start, printed in columns when all are known
+	widths [5]int                   // of the columns, in bytes
 	begun  bool
 	ended  bool
 }
 
-func newPrinter(streams Streams, output string, verbose bool) *printer {
+func newPrinter(streams output.Streams, output string, verbose bool) *printer {
 	return &printer{streams: streams, json: output == "json", verbose: verbose}
 }
 
@@ -61,9 +63,9 @@ func (p *printer) starting(what string) {
 }
 
 // lost warns that a command cannot be found as a session; nil is nothing.
-func (p *printer) lost(warning *session.WarningEvent) {
+func (p *printer) lost(warning *forwards.WarningEvent) {
 	if warning != nil {
-		p.tell(session.Event{Warning: warning})
+		p.tell(forwards.Event{Warning: warning})
 	}
 }
 
@@ -86,7 +88,7 @@ func (p *printer) counted(is string, services, ports int, took time.Duration) {
 }
 
 // tell prints one event.
-func (p *printer) tell(event session.Event) {
+func (p *printer) tell(event forwards.Event) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.ended || event.Connection != nil && !p.verbose {
@@ -100,7 +102,7 @@ func (p *printer) tell(event session.Event) {
 	case event.Service != nil && !p.begun:
 		p.table = append(p.table, event.Service)
 	case event.Service != nil:
-		p.rows([]*session.ServiceEvent{event.Service})
+		p.rows([]*forwards.ServiceEvent{event.Service})
 	case event.Ready != nil:
 		p.rows(p.table)
 		p.begun, p.table = true, nil
@@ -131,13 +133,13 @@ func (p *printer) end(err error) {
 		p.line(map[string]any{"type": "stopped"})
 		return
 	}
-	problem := diagnose(err)
+	problem := problem.Of(err)
 	p.line(map[string]any{"type": "error", "message": problem.Error(), "hint": problem.Hint, "exitCode": problem.Code})
 }
 
 // rows prints services, in columns on a terminal. The columns are as wide as
 // those printed before needed, so that later lines stand below the first ones.
-func (p *printer) rows(services []*session.ServiceEvent) {
+func (p *printer) rows(services []*forwards.ServiceEvent) {
 	var table [][]string
 	for _, service := range services {
 		row := p.row(service)
@@ -162,20 +164,20 @@ func (p *printer) rows(services []*session.ServiceEvent) {
 }
 
 // row is the columns of a service: state, name, address, ports, host names.
-func (p *printer) row(service *session.ServiceEvent) []string {
+func (p *printer) row(service *forwards.ServiceEvent) []string {
 	row := []string{string(service.State), p.label(service)}
-	if service.Address == "" || service.State == session.Gone {
+	if service.Address == "" || service.State == forwards.Gone {
 		return row
 	}
 	return append(row, service.Address, ports(service.Ports), nested(service.Names))
 }
 
 // colours of the states, as ANSI escapes.
-var colours = map[session.State]string{
-	session.Ready: "\x1b[32m", session.Waiting: "\x1b[33m", session.Failed: "\x1b[31m", session.Skipped: "\x1b[90m", session.Gone: "\x1b[90m",
+var colours = map[forwards.State]string{
+	forwards.Ready: "\x1b[32m", forwards.Waiting: "\x1b[33m", forwards.Failed: "\x1b[31m", forwards.Skipped: "\x1b[90m", forwards.Gone: "\x1b[90m",
 }
 
-func (p *printer) paint(state session.State, text string) string {
+func (p *printer) paint(state forwards.State, text string) string {
 	if !p.streams.Colour {
 		return text
 	}
@@ -183,7 +185,7 @@ func (p *printer) paint(state session.State, text string) string {
 }
 
 // label names a service as the user would: without the default namespace.
-func (p *printer) label(event *session.ServiceEvent) string {
+func (p *printer) label(event *forwards.ServiceEvent) string {
 	label := p.service(event.Service)
 	if event.Pod != "" {
 		label = event.Pod + "." + label
@@ -198,7 +200,7 @@ func (p *printer) service(key discovery.Key) string {
 	return key.Name + "." + key.Namespace
 }
 
-func (p *printer) connection(c *session.ConnectionEvent) {
+func (p *printer) connection(c *forwards.ConnectionEvent) {
 	pod := "no pod"
 	if c.Endpoint.Pod.Name != "" {
 		pod = fmt.Sprintf("%s:%d", c.Endpoint.Pod.Name, c.Endpoint.Port)
@@ -212,7 +214,7 @@ func (p *printer) connection(c *session.ConnectionEvent) {
 }
 
 // ports lists a service's ports.
-func ports(all []session.PortEvent) string {
+func ports(all []forwards.PortEvent) string {
 	var list []status.Port
 	for _, port := range all {
 		list = append(list, status.Port{Local: port.Local, Port: port.Remote})
@@ -264,7 +266,7 @@ func (p *printer) line(fields map[string]any) {
 }
 
 // encode writes an event as JSON. Fields are added over time, never renamed.
-func (p *printer) encode(event session.Event) {
+func (p *printer) encode(event forwards.Event) {
 	switch {
 	case event.Service != nil:
 		s := event.Service

@@ -14,49 +14,50 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/devtun/devtun/cmd/cli/session"
+	"github.com/devtun/devtun/cmd/cli/forwards"
+	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/tunnel"
 )
 
 var update = flag.Bool("update", false, "write testdata/printer anew instead of comparing")
 
 // scene is a session as its user sees it, from the start to the end.
-var scene = []session.Event{
-	{Service: &session.ServiceEvent{State: session.Skipped, Service: in("demo", "alias"), Reason: "it is an alias of db.example.org outside the cluster (ExternalName): no pods"}},
-	{Service: &session.ServiceEvent{State: session.Failed, Service: in("demo", "api"), Address: "127.9.9.9", Names: []string{"api", "api.demo"},
+var scene = []forwards.Event{
+	{Service: &forwards.ServiceEvent{State: forwards.Skipped, Service: in("demo", "alias"), Reason: "it is an alias of db.example.org outside the cluster (ExternalName): no pods"}},
+	{Service: &forwards.ServiceEvent{State: forwards.Failed, Service: in("demo", "api"), Address: "127.9.9.9", Names: []string{"api", "api.demo"},
 		Reason: "listen for demo/api: listen on 127.9.9.9:80: address already in use by nginx (pid 7)"}},
-	{Service: &session.ServiceEvent{State: session.Ready, Service: in("demo", "service-front"), Address: "127.98.111.142", Pods: 2,
+	{Service: &forwards.ServiceEvent{State: forwards.Ready, Service: in("demo", "service-front"), Address: "127.98.111.142", Pods: 2,
 		Names: []string{"service-front", "service-front.demo", "service-front.demo.svc", "service-front.demo.svc.cluster.local"},
-		Ports: []session.PortEvent{{Local: 80, Remote: 80, Name: "http"}, {Local: 9090, Remote: 90, Name: "metrics"}}}},
-	{Service: &session.ServiceEvent{State: session.Waiting, Service: in("shop", "db"), Pod: "db-0", Address: "127.1.2.3", Reason: "no ready pod",
-		Names: []string{"db-0.db.shop", "db-0.db.shop.svc"}, Ports: []session.PortEvent{{Local: 5432, Remote: 5432}}}},
-	{Warning: &session.WarningEvent{Message: "something <odd>"}},
-	{Ready: &session.ReadyEvent{Services: 1, Ports: 3, Took: 234567 * time.Microsecond}},
-	{Service: &session.ServiceEvent{State: session.Ready, Service: in("shop", "db"), Pod: "db-0", Address: "127.1.2.3", Pods: 1,
-		Names: []string{"db-0.db.shop", "db-0.db.shop.svc"}, Ports: []session.PortEvent{{Local: 5432, Remote: 5432}}}},
-	{Connection: &session.ConnectionEvent{Service: in("demo", "service-front"), Port: 80, Report: tunnel.Report{
+		Ports: []forwards.PortEvent{{Local: 80, Remote: 80, Name: "http"}, {Local: 9090, Remote: 90, Name: "metrics"}}}},
+	{Service: &forwards.ServiceEvent{State: forwards.Waiting, Service: in("shop", "db"), Pod: "db-0", Address: "127.1.2.3", Reason: "no ready pod",
+		Names: []string{"db-0.db.shop", "db-0.db.shop.svc"}, Ports: []forwards.PortEvent{{Local: 5432, Remote: 5432}}}},
+	{Warning: &forwards.WarningEvent{Message: "something <odd>"}},
+	{Ready: &forwards.ReadyEvent{Services: 1, Ports: 3, Took: 234567 * time.Microsecond}},
+	{Service: &forwards.ServiceEvent{State: forwards.Ready, Service: in("shop", "db"), Pod: "db-0", Address: "127.1.2.3", Pods: 1,
+		Names: []string{"db-0.db.shop", "db-0.db.shop.svc"}, Ports: []forwards.PortEvent{{Local: 5432, Remote: 5432}}}},
+	{Connection: &forwards.ConnectionEvent{Service: in("demo", "service-front"), Port: 80, Report: tunnel.Report{
 		Client: "127.0.0.1:54321", Endpoint: tunnel.Endpoint{Pod: tunnel.Pod{Namespace: "demo", Name: "front-0"}, Port: 8080},
 		Traffic: tunnel.Traffic{Sent: 78, Received: 12345}, Duration: 1234 * time.Millisecond, Reason: "client closed"}}},
-	{Connection: &session.ConnectionEvent{Service: in("shop", "db"), Port: 5432, Report: tunnel.Report{
+	{Connection: &forwards.ConnectionEvent{Service: in("shop", "db"), Port: 5432, Report: tunnel.Report{
 		Client: "127.0.0.1:54322", Duration: 30 * time.Second, Reason: "no endpoint in time", Err: errors.New("no endpoint became ready in time")}}},
-	{Warning: &session.WarningEvent{Message: "the API server answers again", Over: true}},
-	{Service: &session.ServiceEvent{State: session.Gone, Service: in("demo", "service-front"), Address: "127.98.111.142",
-		Names: []string{"service-front"}, Ports: []session.PortEvent{{Local: 80, Remote: 80}}}},
+	{Warning: &forwards.WarningEvent{Message: "the API server answers again", Over: true}},
+	{Service: &forwards.ServiceEvent{State: forwards.Gone, Service: in("demo", "service-front"), Address: "127.98.111.142",
+		Names: []string{"service-front"}, Ports: []forwards.PortEvent{{Local: 80, Remote: 80}}}},
 }
 
 func TestPrinter(t *testing.T) {
 	for _, c := range []struct {
 		golden  string
-		streams Streams
+		streams output.Streams
 		output  string
 		verbose bool
 	}{
-		{"pipe.txt", Streams{}, "", false},
-		{"pipe-verbose.txt", Streams{}, "", true},
-		{"terminal.txt", Streams{Terminal: true}, "", false},
-		{"colour.txt", Streams{Terminal: true, Colour: true}, "", false},
-		{"events.jsonl", Streams{}, "json", false},
-		{"events-verbose.jsonl", Streams{Terminal: true, Colour: true}, "json", true},
+		{"pipe.txt", output.Streams{}, "", false},
+		{"pipe-verbose.txt", output.Streams{}, "", true},
+		{"terminal.txt", output.Streams{Terminal: true}, "", false},
+		{"colour.txt", output.Streams{Terminal: true, Colour: true}, "", false},
+		{"events.jsonl", output.Streams{}, "json", false},
+		{"events-verbose.jsonl", output.Streams{Terminal: true, Colour: true}, "json", true},
 	} {
 		t.Run(c.golden, func(t *testing.T) {
 			var out, err bytes.Buffer
@@ -82,7 +83,7 @@ func TestPrinter(t *testing.T) {
 
 func TestEventsAreObjectsOfATypeAndATime(t *testing.T) {
 	var out bytes.Buffer
-	printer := newPrinter(Streams{Out: &out}, "json", true)
+	printer := newPrinter(output.Streams{Out: &out}, "json", true)
 	for _, event := range scene {
 		printer.tell(event)
 	}
@@ -102,7 +103,7 @@ func TestEventsAreObjectsOfATypeAndATime(t *testing.T) {
 
 func TestNothingIsToldBeforeReadyNorAfterTheEnd(t *testing.T) {
 	var out, err bytes.Buffer
-	printer := newPrinter(Streams{Out: &out, Err: &err}, "", true)
+	printer := newPrinter(output.Streams{Out: &out, Err: &err}, "", true)
 	printer.tell(scene[2])
 	require.Empty(t, out.String(), "it may yet fail")
 	printer.end(errors.New("x"))

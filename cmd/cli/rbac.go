@@ -9,6 +9,9 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
 
+	"github.com/devtun/devtun/cmd/cli/output"
+	"github.com/devtun/devtun/cmd/cli/problem"
+	"github.com/devtun/devtun/cmd/cli/selection"
 	"github.com/devtun/devtun/intercept/plan"
 	"github.com/devtun/devtun/intercept/target"
 )
@@ -35,12 +38,12 @@ var features = []struct {
 // forwarding is the rights of a forward.
 func forwarding() (rights []target.Right) {
 	for _, r := range forwardRights {
-		rights = append(rights, target.Right{Verb: r.verb, Group: r.group, Resource: r.resource, Subresource: r.subresource})
+		rights = append(rights, target.Right{Verb: r.Verb, Group: r.Group, Resource: r.Resource, Subresource: r.Subresource})
 	}
 	return rights
 }
 
-func newRBAC(streams Streams) *cobra.Command {
+func newRBAC(streams output.Streams) *cobra.Command {
 	var names []string
 	for _, f := range features {
 		names = append(names, f.name)
@@ -63,10 +66,10 @@ namespace. devtun never needs a right beyond the namespaces it works in.
 		ValidArgs: names,
 		RunE: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return usage("name one or more of forward, intercept, move-connections, replace, restore, list", "devtun rbac wants a feature")
+				return problem.Usage("name one or more of forward, intercept, move-connections, replace, restore, list", "devtun rbac wants a feature")
 			}
-			if namespace != "" && !label(namespace) {
-				return usage("'kubectl get namespaces' lists those there are", "%q is not a namespace", namespace)
+			if namespace != "" && !selection.IsLabel(namespace) {
+				return problem.Usage("'kubectl get namespaces' lists those there are", "%q is not a namespace", namespace)
 			}
 			return runRBAC(args, namespace, streams)
 		},
@@ -75,7 +78,7 @@ namespace. devtun never needs a right beyond the namespaces it works in.
 	return cmd
 }
 
-func runRBAC(args []string, namespace string, streams Streams) error {
+func runRBAC(args []string, namespace string, streams output.Streams) error {
 	var documents []string
 	for _, name := range args {
 		i := slices.IndexFunc(features, func(f struct {
@@ -85,7 +88,7 @@ func runRBAC(args []string, namespace string, streams Streams) error {
 			return f.name == name
 		})
 		if i < 0 {
-			return usage("one of forward, intercept, move-connections, replace, restore, list", "unknown feature %q", name)
+			return problem.Usage("one of forward, intercept, move-connections, replace, restore, list", "unknown feature %q", name)
 		}
 		role := rbacv1.Role{
 			TypeMeta:   metav1.TypeMeta{APIVersion: rbacv1.SchemeGroupVersion.String(), Kind: "Role"},

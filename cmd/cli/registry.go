@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 
+	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/intercept/image"
 )
 
@@ -40,7 +41,7 @@ func diagnosePush(err error, to name.Tag) error {
 	case strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
 		hint = "the registry has no TLS: add --insecure, if its network may see the login"
 	}
-	return &Problem{Err: err, Code: ExitFailure, Hint: hint}
+	return &problem.Problem{Err: err, Code: problem.ExitFailure, Hint: hint}
 }
 
 // answerHint is for a registry that has answered.

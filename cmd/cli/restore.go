@@ -10,18 +10,22 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/devtun/devtun/cmd/cli/completion"
+	"github.com/devtun/devtun/cmd/cli/kube"
+	"github.com/devtun/devtun/cmd/cli/output"
+	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/intercept/plan"
 )
 
 // restoreOptions is what `devtun restore` was asked to do.
 type restoreOptions struct {
-	kube   *kubeFlags
+	kube   *kube.Flags
 	name   string
 	all    bool
 	output string
 }
 
-func newRestore(streams Streams) *cobra.Command {
+func newRestore(streams output.Streams) *cobra.Command {
 	o := &restoreOptions{}
 	cmd := &cobra.Command{
 		Use:   "restore [NAME | --all]",
@@ -38,7 +42,7 @@ deleted is found by the undo that stands on each object that it changed.`,
   devtun restore --all -n demo`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 1 || len(args) == 1 && o.all {
-				return usage("write devtun restore NAME, or devtun restore --all", "devtun restore wants one name, or --all")
+				return problem.Usage("write devtun restore NAME, or devtun restore --all", "devtun restore wants one name, or --all")
 			}
 			return nil
 		},
@@ -51,18 +55,18 @@ deleted is found by the undo that stands on each object that it changed.`,
 		Annotations: map[string]string{finishes: ""},
 	}
 	flags := cmd.Flags()
-	o.kube = newKubeFlags(flags)
+	o.kube = kube.NewFlags(flags)
 	flags.BoolVar(&o.all, "all", false, "restore all intercepts of the namespace")
 	flags.StringVarP(&o.output, "output", "o", "", "'json' for events, one JSON object a line")
 	cmd.ValidArgsFunction = func(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
-		ctx, cancel := context.WithTimeout(cmd.Context(), completionTimeout)
+		ctx, cancel := context.WithTimeout(cmd.Context(), completion.Timeout)
 		defer cancel()
-		_, plans, _ := o.kube.intercepts(ctx)
+		_, plans, _ := listIn(ctx, o.kube)
 		var names []string
 		for _, p := range plans {
 			names = append(names, p.Name)
 		}
-		return without(names, args, typed), cobra.ShellCompDirectiveNoFileComp
+		return completion.Matching(names, args, typed), cobra.ShellCompDirectiveNoFileComp
 	}
 	return cmd
 }
@@ -71,7 +75,7 @@ deleted is found by the undo that stands on each object that it changed.`,
 type standing struct {
 	namespace string
 	client    *plan.Client
-	cluster   *cluster
+	cluster   *kube.Cluster
 
 	mu      sync.Mutex
 	orphans map[string]bool // identities of those that have no stored plan
@@ -80,7 +84,7 @@ type standing struct {
 // list lists the intercepts of a namespace, or of all; those without a plan as well.
 func (s *standing) list(ctx context.Context, namespace string) ([]*plan.Plan, error) {
 	plans, err := plan.List(ctx, s.client, namespace)
-	if isForbidden(err) {
+	if kube.IsForbidden(err) {
 		return nil, err
 	}
 	orphans, lost := plan.Orphans(ctx, s.client, namespace)
@@ -95,41 +99,41 @@ func (s *standing) list(ctx context.Context, namespace string) ([]*plan.Plan, er
 	return append(plans, orphans...), errors.Join(err, lost)
 }
 
-// intercepts lists the intercepts that stand in the namespace.
-func (k *kubeFlags) intercepts(ctx context.Context) (*standing, []*plan.Plan, error) {
-	cluster, err := k.connect()
+// listIn lists the intercepts that stand in the namespace of flags.
+func listIn(ctx context.Context, flags *kube.Flags) (*standing, []*plan.Plan, error) {
+	cluster, err := flags.Connect()
 	if err != nil {
 		return nil, nil, err
 	}
-	s := &standing{namespace: cluster.namespace, cluster: cluster}
-	if len(k.namespaces) > 0 {
-		s.namespace = k.namespaces[0]
+	s := &standing{namespace: cluster.Namespace, cluster: cluster}
+	if len(flags.Namespaces) > 0 {
+		s.namespace = flags.Namespaces[0]
 	}
-	if slices.ContainsFunc(k.namespaces, func(n string) bool { return n != s.namespace }) { // completion gets each twice
-		return nil, nil, usage("give one", "this command works in one --namespace")
+	if slices.ContainsFunc(flags.Namespaces, func(n string) bool { return n != s.namespace }) { // completion gets each twice
+		return nil, nil, problem.Usage("give one", "this command works in one --namespace")
 	}
-	if s.client, err = cluster.planClient(); err != nil {
+	if s.client, err = cluster.PlanClient(); err != nil {
 		return nil, nil, err
 	}
-	if err := cluster.logIn(ctx); err != nil {
+	if err := cluster.LogIn(ctx); err != nil {
 		return nil, nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, apiTimeout)
+	ctx, cancel := context.WithTimeout(ctx, kube.Timeout)
 	defer cancel()
-	if err := checkNamespace(ctx, cluster, s.namespace); err != nil {
+	if err := cluster.CheckNamespace(ctx, s.namespace); err != nil {
 		return nil, nil, err
 	}
 	plans, err := s.list(ctx, s.namespace)
 	return s, plans, err
 }
 
-func runRestore(ctx context.Context, o *restoreOptions, streams Streams) (err error) {
+func runRestore(ctx context.Context, o *restoreOptions, streams output.Streams) (err error) {
 	if o.output != "" && o.output != "json" {
-		return usage("the only other output is json", "unknown --output %q", o.output)
+		return problem.Usage("the only other output is json", "unknown --output %q", o.output)
 	}
 	printer := &interceptPrinter{printer: newPrinter(streams, o.output, false)}
 	defer func() { printer.end(err) }()
-	s, plans, err := o.kube.intercepts(ctx)
+	s, plans, err := listIn(ctx, o.kube)
 	if s == nil {
 		return err
 	}
@@ -161,14 +165,14 @@ func (o *restoreOptions) selected(namespace string, plans []*plan.Plan) ([]*plan
 		if len(names) > 0 {
 			hint = "there are " + strings.Join(names, ", ")
 		}
-		if name := near(o.name, names); name != "" {
+		if name := problem.Near(o.name, names); name != "" {
 			hint = fmt.Sprintf("did you mean %s?", name)
 		}
-		return nil, &Problem{Err: fmt.Errorf("no intercept %q in namespace %q", o.name, namespace), Code: ExitNotFound, Hint: hint}
+		return nil, &problem.Problem{Err: fmt.Errorf("no intercept %q in namespace %q", o.name, namespace), Code: problem.ExitNotFound, Hint: hint}
 	case len(plans) > 1 && !o.all:
-		return nil, usage("name one of "+strings.Join(names, ", ")+", or pass --all", "%d intercepts stand in namespace %q", len(plans), namespace)
+		return nil, problem.Usage("name one of "+strings.Join(names, ", ")+", or pass --all", "%d intercepts stand in namespace %q", len(plans), namespace)
 	case len(plans) == 0 && !o.all:
-		return nil, &Problem{Err: fmt.Errorf("no intercept stands in namespace %q", namespace), Code: ExitNotFound, Hint: "'devtun list -A' shows those of other namespaces"}
+		return nil, &problem.Problem{Err: fmt.Errorf("no intercept stands in namespace %q", namespace), Code: problem.ExitNotFound, Hint: "'devtun list -A' shows those of other namespaces"}
 	}
 	return plans, nil
 }

@@ -1,75 +1,12 @@
 package cli
 
-import (
-	"context"
-	"fmt"
+import "github.com/devtun/devtun/cmd/cli/kube"
 
-	"github.com/spf13/cobra"
-
-	"github.com/devtun/devtun/dns"
-	"github.com/devtun/devtun/dns/helper"
-)
-
-// onMachine marks commands that change this machine, and may need a helper.
-const onMachine = "on machine"
-
-// changesMachine is the annotation of such a command.
-func changesMachine() map[string]string { return map[string]string{onMachine: ""} }
-
-// rights is what this process may do itself and by a helper. There are three ways
-// to start devtun, and all commands go one way after this:
-//
-//   - as a user: the helper is started through sudo, if it is needed;
-//   - under sudo: the helper is started with the rights of root, and this process
-//     becomes the user who called sudo before it reads anything;
-//   - as root: this process may do everything, and no helper is ever needed.
-type rights struct {
-	spawned *helper.Started // under sudo, until somebody needs it
-}
-
-// giveUp makes a process under sudo the user's. It begins anew as such, and then
-// finds here the helper that it has left.
-func (r *rights) giveUp(ctx context.Context, root *cobra.Command, args []string) error {
-	user, err := helper.Invoker()
-	if user == nil || err != nil {
-		return err
-	}
-	command, _, err := root.Find(args)
-	if err != nil {
-		command = root // which says so
-	}
-	if command.Name() == helper.Command {
-		return nil
-	}
-	var spawned *helper.Started
-	if _, marked := command.Annotations[onMachine]; marked {
-		if spawned, err = helper.Spawn(ctx); err != nil {
-			return err
-		}
-	}
-	return user.Become(spawned)
-}
-
-// helper is the helper.Start of all commands.
-func (r *rights) helper(ctx context.Context, ask bool) (*helper.Client, error) {
-	if spawned := r.spawned; spawned != nil {
-		r.spawned = nil
-		return spawned.Connect(ctx)
-	}
-	return helper.Sudo(ctx, ask)
-}
-
-// openMachine opens this machine's names for one session, with a hosts file of
-// the user's own or, for "", the system's. It changes nothing yet, and starts no
-// helper. The caller closes the machine.
-func openMachine(hostsFile string, start helper.Start) (*dns.Hosts, *helper.Machine, error) {
-	hosts, err := dns.NewHosts(hostsFile)
-	if err != nil {
-		return nil, nil, fmt.Errorf("open hosts file: %w", err)
-	}
-	aliases, err := dns.NewAliases()
-	if err != nil {
-		return nil, nil, fmt.Errorf("open loopback addresses: %w", err)
-	}
-	return hosts, helper.NewMachine(dns.Direct{Hosts: hosts, Aliases: aliases}, hostsFile == "", start), nil
+// forwardRights is what `devtun forward` needs in each namespace.
+var forwardRights = []kube.Right{
+	{Verb: "list", Resource: "services"},
+	{Verb: "watch", Resource: "services"},
+	{Verb: "list", Group: "discovery.k8s.io", Resource: "endpointslices"},
+	{Verb: "watch", Group: "discovery.k8s.io", Resource: "endpointslices"},
+	{Verb: "create", Resource: "pods", Subresource: "portforward"},
 }

@@ -5,24 +5,21 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
-	"runtime"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/devtun/devtun/cmd/cli/command"
+	"github.com/devtun/devtun/cmd/cli/completion"
 	"github.com/devtun/devtun/cmd/cli/credential"
+	"github.com/devtun/devtun/cmd/cli/ending"
+	"github.com/devtun/devtun/cmd/cli/kube"
+	"github.com/devtun/devtun/cmd/cli/machine"
+	"github.com/devtun/devtun/cmd/cli/output"
+	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/cmd/cli/status"
-	"github.com/devtun/devtun/dns"
 	"github.com/devtun/devtun/dns/helper"
-)
-
-// Who is to see the names.
-const (
-	privateHosts = "private" // the command alone
-	systemHosts  = "system"  // everybody on this machine
+	"github.com/devtun/devtun/tunnel/discovery"
 )
 
 // runOptions is what `devtun run` was asked to do.
@@ -32,7 +29,7 @@ type runOptions struct {
 	command []string
 }
 
-func newRun(streams Streams, start helper.Start) *cobra.Command {
+func newRun(streams output.Streams, start helper.Start) *cobra.Command {
 	o := &runOptions{}
 	cmd := &cobra.Command{
 		Use:   "run [SERVICE…] -- COMMAND [ARGUMENT…]",
@@ -63,70 +60,39 @@ no such command, 126 if it cannot be executed. Before it runs, it is devtun's.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			at := cmd.ArgsLenAtDash()
 			if at < 0 && len(args) > 0 {
-				return usage("write -- before it: devtun run -- "+strings.Join(args, " "), "there is no command to run")
+				return problem.Usage("write -- before it: devtun run -- "+strings.Join(args, " "), "there is no command to run")
 			}
 			if at < 0 || at == len(args) {
-				return usage("write it behind --: devtun run "+strings.Join(append(args, "-- COMMAND"), " "), "there is no command to run")
+				return problem.Usage("write it behind --: devtun run "+strings.Join(append(args, "-- COMMAND"), " "), "there is no command to run")
 			}
-			o.services.args, o.command = args[:at], args[at:]
-			o.services.namespaces = o.kube.namespaces
+			o.services.Args, o.command = args[:at], args[at:]
+			o.services.Namespaces = o.kube.Namespaces
 			o.partly = true
 			return runRun(cmd.Context(), o, streams, start)
 		},
-		Annotations: changesMachine(),
+		Annotations: map[string]string{machine.Changes: ""},
 	}
 	o.addFlags(cmd)
 	cmd.Flags().StringVar(&o.hosts, "hosts", "", "who sees the names: 'private' for the command alone, 'system' for this machine (default: private on Linux unless you are root and may write the hosts file, else system)")
-	cmd.RegisterFlagCompletionFunc("hosts", cobra.FixedCompletions([]string{privateHosts, systemHosts}, cobra.ShellCompDirectiveNoFileComp))
+	cmd.RegisterFlagCompletionFunc("hosts", cobra.FixedCompletions([]string{machine.Private, machine.System}, cobra.ShellCompDirectiveNoFileComp))
 	cmd.ValidArgsFunction = func(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
-		if afterDash() {
+		if completion.AfterDash() {
 			return nil, cobra.ShellCompDirectiveDefault
 		}
-		return o.completeServices(cmd, args, typed)
+		return o.kube.CompleteServices(discovery.Forwardable)(cmd, args, typed)
 	}
 	return cmd
 }
 
-// defaultHosts is private where that can be and nothing better is to be had: for a
-// user, and for a root who may not write the system's hosts file, since it is read-only
-// or root is that of a user namespace.
-func defaultHosts() string {
-	if runtime.GOOS == "linux" && (os.Geteuid() != 0 || !mayWriteHosts()) {
-		return privateHosts
-	}
-	return systemHosts
-}
-
-func mayWriteHosts() bool {
-	hosts, err := dns.NewHosts("")
-	return err == nil && hosts.Writable() == nil
-}
-
 func (o *runOptions) validate() error {
-	o.hosts = cmp.Or(o.hosts, defaultHosts())
-	if err := checkHosts(o.hosts); err != nil {
+	o.hosts = cmp.Or(o.hosts, machine.DefaultHosts())
+	if err := machine.CheckHosts(o.hosts); err != nil {
 		return err
 	}
 	return o.forwardOptions.validate()
 }
 
-// checkHosts checks a --hosts.
-func checkHosts(hosts string) error {
-	if hosts != privateHosts && hosts != systemHosts {
-		return usage("one of private, system", "unknown --hosts %q", hosts)
-	}
-	if hosts == privateHosts && runtime.GOOS != "linux" {
-		return usage("leave it out", "--hosts private is for Linux only")
-	}
-	return nil
-}
-
-// commandError is the end of a command that was not success.
-type commandError struct{ code int }
-
-func (e *commandError) Error() string { return fmt.Sprintf("the command ended with %d", e.code) }
-
-func runRun(ctx context.Context, o *runOptions, streams Streams, start helper.Start) (err error) {
+func runRun(ctx context.Context, o *runOptions, streams output.Streams, start helper.Start) (err error) {
 	if err := o.validate(); err != nil {
 		return err
 	}
@@ -137,14 +103,14 @@ func runRun(ctx context.Context, o *runOptions, streams Streams, start helper.St
 	program.Say = func(text string) { fmt.Fprintln(streams.Err, text) }
 	ctx, down := context.WithCancelCause(ctx)
 	defer down(nil)
-	f, lost := openForeground("run", func() { down(errDown) })
+	f, lost := openForeground("run", func() { down(ending.ErrDown) })
 	defer func() { f.close(err) }()
-	names, err := openNames(o.hosts, start)
+	names, err := machine.OpenView(o.hosts, start)
 	if err != nil {
 		return err
 	}
-	defer names.close()
-	program.Hosts = names.file()
+	defer names.Close()
+	program.Hosts = names.File()
 
 	// Until the command runs, a signal ends devtun; after that it is the command's.
 	forwarding, end := context.WithCancel(context.WithoutCancel(ctx))
@@ -154,10 +120,10 @@ func runRun(ctx context.Context, o *runOptions, streams Streams, start helper.St
 	watcher := &runWatcher{printer: newPrinter(streams, "", o.verbose), ready: make(chan struct{}), moves: true}
 	watcher.printer.starting("run")
 	watcher.printer.lost(lost)
-	tellLogins(watcher.printer.tell)
+	warnOfLogins(watcher.printer.tell)
 	forwarded := make(chan error, 1)
 	go func() {
-		forwarded <- o.forward(forwarding, f.view, watcher.printer, watcher.tell, names.open)
+		forwarded <- o.forward(forwarding, f.view, watcher.printer, watcher.tell, names.Open)
 	}()
 	select {
 	case err := <-forwarded:
@@ -168,7 +134,7 @@ func runRun(ctx context.Context, o *runOptions, streams Streams, start helper.St
 		return <-forwarded
 	}
 	f.view.State(status.Ready)
-	uncover := logins.Cover(forwarding, credential.Cover{Said: streams.Err}) // the terminal is the command's
+	uncover := kube.Logins.Cover(forwarding, credential.Cover{Said: streams.Err}) // the terminal is the command's
 	running, stop := lasting(ctx)
 	defer stop()
 	code, err := program.Run(running)
@@ -181,55 +147,7 @@ func runRun(ctx context.Context, o *runOptions, streams Streams, start helper.St
 // ended is the error that a command's end is.
 func ended(code int, err error) error {
 	if err == nil && code != 0 {
-		err = &commandError{code}
+		err = &command.ExitError{Code: code}
 	}
 	return err
-}
-
-// names is where the names of services go: to everybody on this machine, or to one
-// command alone.
-type names struct {
-	private *command.PrivateHosts // nil: the system's file
-	start   helper.Start
-}
-
-// openNames prepares for --hosts. The caller closes it.
-func openNames(hosts string, start helper.Start) (*names, error) {
-	n := &names{start: start}
-	if hosts == systemHosts {
-		return n, nil
-	}
-	if _, err := command.CleanPrivate(); err != nil { // the next one cleans up
-		return nil, err
-	}
-	var err error
-	n.private, err = command.NewPrivateHosts()
-	return n, err
-}
-
-// file is the hosts file that the command is to see; "" for the system's.
-func (n *names) file() string {
-	if n.private == nil {
-		return ""
-	}
-	return n.private.Path()
-}
-
-// open opens this machine for a session.
-func (n *names) open() (*dns.Hosts, *helper.Machine, error) {
-	if n.private == nil {
-		return openMachine("", n.start)
-	}
-	hosts, machine, err := openMachine(n.file(), nil)
-	if err == nil {
-		hosts.InPlace(filepath.Dir(n.file()))
-	}
-	return hosts, machine, err
-}
-
-func (n *names) close() error {
-	if n.private == nil {
-		return nil
-	}
-	return n.private.Close()
 }

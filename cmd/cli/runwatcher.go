@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/devtun/devtun/cmd/cli/session"
+	"github.com/devtun/devtun/cmd/cli/forwards"
 )
 
 // runWatcher tells what matters to somebody who waits for a command, and when
@@ -15,16 +15,16 @@ import (
 type runWatcher struct {
 	printer *printer
 	ready   chan struct{}
-	moves   bool                    // --port moves a service's port
-	denied  []*session.ServiceEvent // services with a port that this process may not listen on
+	moves   bool                     // --port moves a service's port
+	denied  []*forwards.ServiceEvent // services with a port that this process may not listen on
 }
 
 // tell is called by one goroutine until everything is ready.
-func (w *runWatcher) tell(event session.Event) {
+func (w *runWatcher) tell(event forwards.Event) {
 	switch {
 	case event.Service != nil && denied(event.Service):
 		w.denied = append(w.denied, event.Service)
-	case event.Service != nil && !w.printer.verbose && event.Service.State != session.Failed:
+	case event.Service != nil && !w.printer.verbose && event.Service.State != forwards.Failed:
 	case event.Ready != nil:
 		w.printer.tell(event)
 		w.tellDenied()
@@ -35,9 +35,9 @@ func (w *runWatcher) tell(event session.Event) {
 }
 
 // denied reports that nothing but rights keeps a service from being whole.
-func denied(event *session.ServiceEvent) bool {
+func denied(event *forwards.ServiceEvent) bool {
 	return len(event.Refused) > 0 &&
-		!slices.ContainsFunc(event.Refused, func(e *session.PortError) bool { return !errors.Is(e, os.ErrPermission) })
+		!slices.ContainsFunc(event.Refused, func(e *forwards.PortError) bool { return !errors.Is(e, os.ErrPermission) })
 }
 
 // tellDenied says which services are out of reach, and what to do about it.
@@ -49,7 +49,7 @@ func (w *runWatcher) tellDenied() {
 	for _, event := range w.denied {
 		names = append(names, w.printer.label(event))
 	}
-	w.printer.tell(session.Event{Warning: &session.WarningEvent{Message: fmt.Sprintf(
+	w.printer.tell(forwards.Event{Warning: &forwards.WarningEvent{Message: fmt.Sprintf(
 		"ports below 1024 are root's to listen on: no such port of %s can be reached", strings.Join(names, ", "))}})
 	if !w.printer.json {
 		fmt.Fprintln(w.printer.streams.Err, "hint: "+w.hint())
@@ -76,24 +76,15 @@ func (w *runWatcher) hint() string {
 }
 
 // movesOf are the flags that move a service's low ports to where it has none.
-func (w *runWatcher) movesOf(event *session.ServiceEvent) (flags []string) {
+func (w *runWatcher) movesOf(event *forwards.ServiceEvent) (flags []string) {
 	var taken []int
 	for _, port := range event.Ports {
 		taken = append(taken, port.Local)
 	}
 	for _, e := range event.Refused {
-		local := highPort(e.Port.Local, taken)
+		local := forwards.HighPort(e.Port.Local, taken)
 		taken = append(taken, local)
 		flags = append(flags, fmt.Sprintf("--port %s:%d:%d", w.printer.service(e.Service), local, e.Port.Remote))
 	}
 	return flags
-}
-
-// highPort is a port that needs no rights, for one that does, beside those taken.
-func highPort(low int, taken []int) int {
-	high := 8000 + low // 80 is 8080, 443 is 8443
-	for slices.Contains(taken, high) {
-		high += 1000
-	}
-	return high
 }

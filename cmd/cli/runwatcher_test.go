@@ -7,52 +7,53 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/devtun/devtun/cmd/cli/session"
+	"github.com/devtun/devtun/cmd/cli/forwards"
+	"github.com/devtun/devtun/cmd/cli/output"
 )
 
 func TestRunWatcherNamesTheWayOut(t *testing.T) {
-	low := func(service, pod string, port int, others ...int) *session.ServiceEvent {
-		e := &session.ServiceEvent{State: session.Failed, Service: in("demo", service), Pod: pod}
-		e.Refused = []*session.PortError{{Service: e.Service, Pod: pod, Port: session.PortEvent{Local: port, Remote: port}, Err: syscall.EACCES}}
+	low := func(service, pod string, port int, others ...int) *forwards.ServiceEvent {
+		e := &forwards.ServiceEvent{State: forwards.Failed, Service: in("demo", service), Pod: pod}
+		e.Refused = []*forwards.PortError{{Service: e.Service, Pod: pod, Port: forwards.PortEvent{Local: port, Remote: port}, Err: syscall.EACCES}}
 		for _, other := range others {
-			e.Ports = append(e.Ports, session.PortEvent{Local: other, Remote: other})
+			e.Ports = append(e.Ports, forwards.PortEvent{Local: other, Remote: other})
 		}
 		return e
 	}
 	elsewhere := low("search", "", 443)
 	elsewhere.Service, elsewhere.Refused[0].Service = in("shop", "search"), in("shop", "search")
 	busy := low("busy", "", 81)
-	busy.Refused = append(busy.Refused, &session.PortError{Err: syscall.EADDRINUSE})
+	busy.Refused = append(busy.Refused, &forwards.PortError{Err: syscall.EADDRINUSE})
 	for _, c := range []struct {
 		about  string
 		fixed  bool // --port moves nothing
-		events []*session.ServiceEvent
+		events []*forwards.ServiceEvent
 		want   string // after the line that it is ready
 	}{
 		{"nothing", false, nil, ""},
-		{"one", false, []*session.ServiceEvent{low("web", "", 80)},
+		{"one", false, []*forwards.ServiceEvent{low("web", "", 80)},
 			"warning: ports below 1024 are root's to listen on: no such port of web can be reached\n" +
 				"hint: add --hosts system, or move the port: --port web:8080:80\n"},
-		{"8080 is its own", false, []*session.ServiceEvent{low("web", "", 80, 8080, 9080), elsewhere},
+		{"8080 is its own", false, []*forwards.ServiceEvent{low("web", "", 80, 8080, 9080), elsewhere},
 			"warning: ports below 1024 are root's to listen on: no such port of web, search.shop can be reached\n" +
 				"hint: add --hosts system, or move the port: --port web:10080:80 --port search.shop:8443:443\n"},
-		{"many", false, []*session.ServiceEvent{low("a", "", 80), low("b", "", 80), low("c", "", 80), low("d", "", 80)},
+		{"many", false, []*forwards.ServiceEvent{low("a", "", 80), low("b", "", 80), low("c", "", 80), low("d", "", 80)},
 			"warning: ports below 1024 are root's to listen on: no such port of a, b, c, d can be reached\n" +
 				"hint: add --hosts system, or move the port: --port a:8080:80 --port b:8080:80 --port c:8080:80 …\n"},
-		{"a pod", false, []*session.ServiceEvent{low("web", "web-0", 80)},
+		{"a pod", false, []*forwards.ServiceEvent{low("web", "web-0", 80)},
 			"warning: ports below 1024 are root's to listen on: no such port of web-0.web can be reached\nhint: add --hosts system\n"},
-		{"an intercept's", true, []*session.ServiceEvent{low("web", "", 80)},
+		{"an intercept's", true, []*forwards.ServiceEvent{low("web", "", 80)},
 			"warning: ports below 1024 are root's to listen on: no such port of web can be reached\nhint: add --hosts system\n"},
-		{"another reason as well is told as it is", false, []*session.ServiceEvent{busy}, ""},
+		{"another reason as well is told as it is", false, []*forwards.ServiceEvent{busy}, ""},
 	} {
 		t.Run(c.about, func(t *testing.T) {
 			var out, errors bytes.Buffer
-			w := &runWatcher{printer: newPrinter(Streams{Out: &out, Err: &errors}, "", false), ready: make(chan struct{}), moves: !c.fixed}
+			w := &runWatcher{printer: newPrinter(output.Streams{Out: &out, Err: &errors}, "", false), ready: make(chan struct{}), moves: !c.fixed}
 			w.printer.of("demo")
 			for _, event := range c.events {
-				w.tell(session.Event{Service: event})
+				w.tell(forwards.Event{Service: event})
 			}
-			w.tell(session.Event{Ready: &session.ReadyEvent{}})
+			w.tell(forwards.Event{Ready: &forwards.ReadyEvent{}})
 			<-w.ready
 			_, after, _ := bytes.Cut(errors.Bytes(), []byte("\n"))
 			require.Equal(t, c.want, string(after))

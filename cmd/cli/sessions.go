@@ -9,13 +9,15 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/devtun/devtun/cmd/cli/background"
+	"github.com/devtun/devtun/cmd/cli/completion"
+	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/cmd/cli/project"
 )
 
 // oneSession takes at most one argument, the name of a session.
 func oneSession(_ *cobra.Command, args []string) error {
 	if len(args) > 1 {
-		return usage("name one session, or none", "%d names were given", len(args))
+		return problem.Usage("name one session, or none", "%d names were given", len(args))
 	}
 	return nil
 }
@@ -27,7 +29,7 @@ func completeSessions(_ *cobra.Command, args []string, typed string) ([]string, 
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
 	running, _ := directory.Running()
-	return without(running, nil, typed), cobra.ShellCompDirectiveNoFileComp
+	return completion.Matching(running, nil, typed), cobra.ShellCompDirectiveNoFileComp
 }
 
 // chooseSession finds the session that is meant: the one named, or else that of the
@@ -50,7 +52,7 @@ func chooseSession(all []string, args []string) (string, error) {
 	case 1:
 		return all[0], nil
 	}
-	return "", usage("name one of "+strings.Join(all, ", "), "there are %d sessions", len(all))
+	return "", problem.Usage("name one of "+strings.Join(all, ", "), "there are %d sessions", len(all))
 }
 
 // folderSession is the name of the session of the project file in this folder, whether
@@ -67,7 +69,7 @@ func folderSession() string {
 // noSession is that no session runs, or none of that name.
 func noSession(name string, all []string) error {
 	hint := "'devtun up' starts one"
-	if near := near(name, all); name != "" && near != "" {
+	if near := problem.Near(name, all); name != "" && near != "" {
 		hint = fmt.Sprintf("did you mean %s?", near)
 	} else if len(all) > 0 {
 		hint = "there are " + strings.Join(all, ", ")
@@ -76,7 +78,7 @@ func noSession(name string, all []string) error {
 	if name != "" {
 		text = fmt.Sprintf("no session %q runs", name)
 	}
-	return &Problem{Err: fmt.Errorf("%s", text), Code: ExitNoSession, Hint: hint}
+	return &problem.Problem{Err: fmt.Errorf("%s", text), Code: problem.ExitNoSession, Hint: hint}
 }
 
 // given is the name that was typed, if any.

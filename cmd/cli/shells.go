@@ -5,6 +5,9 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/devtun/devtun/cmd/cli/output"
+	"github.com/devtun/devtun/cmd/cli/problem"
 )
 
 // shells are those that devtun completes words in, and who writes the script.
@@ -18,7 +21,7 @@ var shells = []struct {
 	{"powershell", (*cobra.Command).GenPowerShellCompletionWithDesc},
 }
 
-func newCompletion(streams Streams) *cobra.Command {
+func newCompletion(streams output.Streams) *cobra.Command {
 	var names []string
 	for _, shell := range shells {
 		names = append(names, shell.name)
@@ -47,7 +50,7 @@ powershell. Packages of devtun bring the scripts with them.`,
 					return shell.script(cmd.Root(), streams.Out)
 				}
 			}
-			return usage("one of "+strings.Join(names, ", "), "devtun completion wants the name of a shell")
+			return problem.Usage("one of "+strings.Join(names, ", "), "devtun completion wants the name of a shell")
 		},
 	}
 }

@@ -13,11 +13,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/devtun/devtun/cmd/cli/background"
+	"github.com/devtun/devtun/cmd/cli/ending"
 	"github.com/devtun/devtun/cmd/cli/live"
+	"github.com/devtun/devtun/cmd/cli/output"
+	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/cmd/cli/status"
 )
 
-func newStatus(streams Streams) *cobra.Command {
+func newStatus(streams output.Streams) *cobra.Command {
 	var output string
 	var watch bool
 	cmd := &cobra.Command{
@@ -36,7 +39,7 @@ The exit code is 11 if no session runs.`,
 		Args: oneSession,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if output != "" && output != "json" {
-				return usage("the only other output is json", "unknown --output %q", output)
+				return problem.Usage("the only other output is json", "unknown --output %q", output)
 			}
 			return runStatus(cmd.Context(), args, output, watch, streams)
 		},
@@ -48,7 +51,7 @@ The exit code is 11 if no session runs.`,
 	return cmd
 }
 
-func runStatus(ctx context.Context, args []string, output string, watch bool, streams Streams) error {
+func runStatus(ctx context.Context, args []string, output string, watch bool, streams output.Streams) error {
 	directory, err := background.Default()
 	if err != nil {
 		return err
@@ -95,7 +98,7 @@ func runStatus(ctx context.Context, args []string, output string, watch bool, st
 }
 
 // viewSession shows a session in the terminal until it ends, or the user leaves.
-func viewSession(ctx context.Context, directory background.Directory, name string, streams Streams) error {
+func viewSession(ctx context.Context, directory background.Directory, name string, streams output.Streams) error {
 	ctx, cancel := context.WithCancel(ctx)
 	client := directory.Client(name)
 	if _, err := client.Await(ctx, directory); err != nil {
@@ -164,7 +167,7 @@ func (p *statusPrinter) watch(ctx context.Context, directory background.Director
 		})
 	}
 	watching.Wait()
-	return unlessEnded(ctx, errors.Join(errs...))
+	return ending.UnlessEnded(ctx, errors.Join(errs...))
 }
 
 // print prints a snapshot, unless that would repeat what was printed last.

@@ -4,13 +4,14 @@ import (
 	"fmt"
 	"sync"
 
-	"github.com/devtun/devtun/cmd/cli/session"
+	"github.com/devtun/devtun/cmd/cli/forwards"
+	"github.com/devtun/devtun/cmd/cli/kube"
 )
 
 // trouble makes one remark of the many errors of several watches, and one when
 // they are over.
 type trouble struct {
-	tell func(session.Event)
+	tell func(forwards.Event)
 	told func(error) bool // by somebody else
 
 	mu      sync.Mutex
@@ -37,11 +38,11 @@ func (t *trouble) note(err error) {
 		return
 	}
 	t.ongoing = err != nil
-	warning := session.WarningEvent{Message: "the API server answers again", Over: true}
+	warning := forwards.WarningEvent{Message: "the API server answers again", Over: true}
 	if err != nil {
-		warning = session.WarningEvent{Message: fmt.Sprintf("cannot watch the cluster, names and listeners stay: %v", err)}
+		warning = forwards.WarningEvent{Message: fmt.Sprintf("cannot watch the cluster, names and listeners stay: %v", err)}
 	}
-	t.tell(session.Event{Warning: &warning})
+	t.tell(forwards.Event{Warning: &warning})
 }
 
 // last is the last error noted.
@@ -49,4 +50,11 @@ func (t *trouble) last() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.err
+}
+
+// warnOfLogins has tell told when a login stops working, and when it works again.
+func warnOfLogins(tell func(forwards.Event)) {
+	kube.TellLogins(func(message string, over bool) {
+		tell(forwards.Event{Warning: &forwards.WarningEvent{Message: message, Over: over}})
+	})
 }

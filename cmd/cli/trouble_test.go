@@ -6,17 +6,17 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/devtun/devtun/cmd/cli/session"
+	"github.com/devtun/devtun/cmd/cli/forwards"
 )
 
 func TestTroubleIsToldOnceAndItsEnd(t *testing.T) {
-	var told []session.WarningEvent
+	var told []forwards.WarningEvent
 	expired := errors.New("the login has expired")
 	trouble := &trouble{
-		tell: func(event session.Event) { told = append(told, *event.Warning) },
+		tell: func(event forwards.Event) { told = append(told, *event.Warning) },
 		told: func(err error) bool { return errors.Is(err, expired) },
 	}
-	take := func() []session.WarningEvent {
+	take := func() []forwards.WarningEvent {
 		defer func() { told = nil }()
 		return told
 	}
@@ -32,11 +32,11 @@ func TestTroubleIsToldOnceAndItsEnd(t *testing.T) {
 	require.Empty(t, take())
 	trouble.note(down)
 	trouble.note(still)
-	require.Equal(t, []session.WarningEvent{{Message: "cannot watch the cluster, names and listeners stay: down"}}, take())
+	require.Equal(t, []forwards.WarningEvent{{Message: "cannot watch the cluster, names and listeners stay: down"}}, take())
 	require.Equal(t, still, trouble.last())
 	trouble.note(nil)
 	trouble.note(nil)
-	require.Equal(t, []session.WarningEvent{{Message: "the API server answers again", Over: true}}, take())
+	require.Equal(t, []forwards.WarningEvent{{Message: "the API server answers again", Over: true}}, take())
 	trouble.note(expired)
 	trouble.note(nil)
 	require.Empty(t, take(), "somebody else tells of it")

@@ -10,6 +10,11 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/devtun/devtun/cmd/cli/background"
+	"github.com/devtun/devtun/cmd/cli/ending"
+	"github.com/devtun/devtun/cmd/cli/kube"
+	"github.com/devtun/devtun/cmd/cli/machine"
+	"github.com/devtun/devtun/cmd/cli/output"
+	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/cmd/cli/project"
 	"github.com/devtun/devtun/dns/helper"
 )
@@ -36,10 +41,10 @@ type upOptions struct {
 	parent  int // 0: none
 	verbose bool
 	plain   bool
-	kube    *kubeFlags // what is given of them goes over what the file says
+	kube    *kube.Flags // what is given of them goes over what the file says
 }
 
-func newUp(streams Streams, start helper.Start, commands Commands) *cobra.Command {
+func newUp(streams output.Streams, start helper.Start, commands Commands) *cobra.Command {
 	o := &upOptions{}
 	cmd := &cobra.Command{
 		Use:   "up",
@@ -104,7 +109,7 @@ what has failed. A project file, with all there is:
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return runUp(cmd.Context(), o, streams, start, commands)
 		},
-		Annotations: changesMachine(),
+		Annotations: map[string]string{machine.Changes: ""},
 	}
 	flags := cmd.Flags()
 	flags.StringVarP(&o.file, "file", "f", project.Name, "the project file")
@@ -116,15 +121,15 @@ what has failed. A project file, with all there is:
 	flags.BoolVarP(&o.verbose, "verbose", "v", false, "tell of each connection: pod, bytes, duration, why it ended")
 	addPlainFlag(flags, &o.plain)
 	kubectls := pflag.NewFlagSet("", pflag.ContinueOnError)
-	o.kube = newKubeFlags(kubectls)
+	o.kube = kube.NewFlags(kubectls)
 	for _, name := range []string{"kubeconfig", "context", "namespace"} {
 		flags.AddFlag(kubectls.Lookup(name))
 	}
-	(&forwardOptions{kube: o.kube}).completeFlags(cmd)
+	o.kube.CompleteFlags(cmd)
 	return cmd
 }
 
-func runUp(ctx context.Context, o *upOptions, streams Streams, start helper.Start, commands Commands) error {
+func runUp(ctx context.Context, o *upOptions, streams output.Streams, start helper.Start, commands Commands) error {
 	if child := inheritedChild(); child != nil {
 		return child.run(ctx, start, commands)
 	}
@@ -133,7 +138,7 @@ func runUp(ctx context.Context, o *upOptions, streams Streams, start helper.Star
 		return err
 	}
 	if o.detach && !canDetach {
-		return usage("leave --detach out", "sessions in the background are not for this system")
+		return problem.Usage("leave --detach out", "sessions in the background are not for this system")
 	}
 	directory, err := background.Default()
 	if err != nil {
@@ -142,7 +147,7 @@ func runUp(ctx context.Context, o *upOptions, streams Streams, start helper.Star
 	newPrinter(streams, "", false).starting("up")
 	l := &launcher{
 		name: name, order: order, detach: o.detach, wait: o.wait,
-		directory: directory, streams: streams.plainly(o.plain), began: time.Now(),
+		directory: directory, streams: streams.Plain(o.plain), began: time.Now(),
 		start: start, commands: commands,
 	}
 	return l.run(ctx)
@@ -155,7 +160,7 @@ type launcher struct {
 	detach    bool
 	wait      time.Duration
 	directory background.Directory
-	streams   Streams
+	streams   output.Streams
 	began     time.Time
 	start     helper.Start
 	commands  Commands
@@ -185,9 +190,9 @@ func (l *launcher) runOnce(ctx context.Context) error {
 
 // waiting bounds ctx by --wait.
 func (l *launcher) waiting(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeoutCause(ctx, l.wait, &Problem{
+	return context.WithTimeoutCause(ctx, l.wait, &problem.Problem{
 		Err:  fmt.Errorf("not everything was ready within %v", l.wait),
-		Hint: "allow more with --wait; 'devtun logs' has the log of a session that goes on", Code: ExitFailure,
+		Hint: "allow more with --wait; 'devtun logs' has the log of a session that goes on", Code: problem.ExitFailure,
 	})
 }
 
@@ -201,7 +206,7 @@ func (l *launcher) applyToStanding(ctx context.Context) error {
 		return err
 	}
 	if stands.File != "" && stands.File != l.order.File {
-		return &Problem{Err: fmt.Errorf("a session %q runs already, of %s", l.name, stands.File), Code: ExitInUse,
+		return &problem.Problem{Err: fmt.Errorf("a session %q runs already, of %s", l.name, stands.File), Code: problem.ExitInUse,
 			Hint: fmt.Sprintf("give this one another name with --name, or end that one: devtun down %s", l.name)}
 	}
 	if err := l.apply(ctx, client); err != nil {
@@ -213,20 +218,22 @@ func (l *launcher) applyToStanding(ctx context.Context) error {
 
 // apply has a session carry the order out, and passes on what it says.
 func (l *launcher) apply(ctx context.Context, client *background.Client) error {
-	outcome, err := client.Apply(ctx, l.order, l.streams.printLine)
+	outcome, err := client.Apply(ctx, l.order, printLine(l.streams))
 	if err != nil {
 		return err
 	}
 	return outcomeError(outcome)
 }
 
-// printLine prints what a session has said.
-func (s Streams) printLine(line background.Line) {
-	if line.Err != "" {
-		fmt.Fprintln(s.Err, line.Err)
-		return
+// printLine prints on streams what a session has said.
+func printLine(streams output.Streams) func(background.Line) {
+	return func(line background.Line) {
+		if line.Err != "" {
+			fmt.Fprintln(streams.Err, line.Err)
+			return
+		}
+		fmt.Fprintln(streams.Out, line.Out)
 	}
-	fmt.Fprintln(s.Out, line.Out)
 }
 
 // ready is the last line: all that was ordered stands.
@@ -247,7 +254,7 @@ func (l *launcher) foreground(ctx context.Context) error {
 	outcome := s.Apply(waiting, l.order, func(background.Line) {})
 	cancel()
 	if err := outcomeError(outcome); err != nil {
-		return errors.Join(unlessEnded(ctx, err), <-ended)
+		return errors.Join(ending.UnlessEnded(ctx, err), <-ended)
 	}
 	l.ready(s.view.Snapshot().PID)
 	return <-ended

@@ -3,7 +3,9 @@ package cli
 import (
 	"context"
 
-	"github.com/devtun/devtun/cmd/cli/session"
+	"github.com/devtun/devtun/cmd/cli/forwards"
+	"github.com/devtun/devtun/cmd/cli/kube"
+	"github.com/devtun/devtun/cmd/cli/selection"
 	"github.com/devtun/devtun/cmd/cli/status"
 	"github.com/devtun/devtun/intercept/plan"
 	"github.com/devtun/devtun/tunnel/discovery"
@@ -13,14 +15,14 @@ import (
 var sessionCommands = Commands{
 	CheckForwards:  func(s ForwardSettings) error { return forwardOptionsOf(s).validate() },
 	CheckIntercept: func(i Intercept) error { return interceptOptionsOf(i).validate() },
-	OpenForwarder: func(cluster *cluster, s ForwardSettings, selected *selection, m Machine, tell func(session.Event)) (Forwarder, error) {
+	OpenForwarder: func(cluster *kube.Cluster, s ForwardSettings, selected *selection.Selection, m Machine, tell func(forwards.Event)) (Forwarder, error) {
 		f, err := forwardOptionsOf(s).openForwarder(cluster, selected, m.Hosts, m.Machine, tell)
 		if err != nil {
 			return nil, err
 		}
 		return sessionForwarder{f}, nil
 	},
-	PlanIntercept: func(ctx context.Context, cluster *cluster, i Intercept, printer *printer) (Planned, error) {
+	PlanIntercept: func(ctx context.Context, cluster *kube.Cluster, i Intercept, printer *printer) (Planned, error) {
 		planned, err := interceptOptionsOf(i).planOn(ctx, cluster, printer)
 		if err != nil {
 			return nil, err
@@ -39,7 +41,7 @@ func interceptOptionsOf(i Intercept) *interceptOptions {
 	s := i.Settings
 	return &interceptOptions{
 		forwardOptions: forwardOptions{
-			services: selectFlags{namespaces: []string{s.Namespace}}, domain: defaultDomain, transport: s.Reach.Transport,
+			services: selection.Flags{Namespaces: []string{s.Namespace}}, domain: defaultDomain, transport: s.Reach.Transport,
 		},
 		name: s.Workload, ports: i.Ports, to: s.To, replace: s.Replace, move: s.Move, grace: s.Grace,
 		image: s.Image, container: s.Container,
@@ -52,7 +54,7 @@ type sessionForwarder struct{ *forwarder }
 
 func (f sessionForwarder) Follow(ctx context.Context) error { return f.follow(ctx) }
 func (f sessionForwarder) Close(ctx context.Context) error  { return f.close(ctx) }
-func (f sessionForwarder) Reselect(ctx context.Context, selected *selection) error {
+func (f sessionForwarder) Reselect(ctx context.Context, selected *selection.Selection) error {
 	return f.reselect(ctx, selected)
 }
 

@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/devtun/devtun/cmd/cli/background"
+	"github.com/devtun/devtun/cmd/cli/kube"
 	"github.com/devtun/devtun/cmd/cli/status"
 )
 
@@ -18,19 +19,19 @@ import (
 // behind intercepts need them; then the new intercepts. In a session that has held
 // something before, what fails keeps nothing else from being done.
 func (s *projectSession) apply(ctx context.Context, order background.Order) error {
-	cluster, err := orderedKube(order).connect()
+	cluster, err := orderedKube(order).Connect()
 	if err != nil {
 		return err
 	}
-	w, err := wantOf(order, destination{cluster.context, cluster.config.Host, cluster.namespace}, s.commands)
+	w, err := wantOf(order, destination{cluster.Context, cluster.Config.Host, cluster.Namespace}, s.commands)
 	if err != nil {
 		return err
 	}
-	if err := cluster.logIn(ctx); err != nil {
+	if err := cluster.LogIn(ctx); err != nil {
 		return err
 	}
 	s.view.From(w.file)
-	s.view.In(cluster.context, w.namespace)
+	s.view.In(cluster.Context, w.namespace)
 
 	before := s.holdings()
 	ended, wants := diffIntercepts(s.held(), w.intercepts)
@@ -78,7 +79,7 @@ func (s *projectSession) holdings() holdings {
 
 // planIntercepts plans those that can be, beside those that are held.
 func (s *projectSession) planIntercepts(
-	ctx context.Context, cluster *cluster, wants []Intercept, verbose bool,
+	ctx context.Context, cluster *kube.Cluster, wants []Intercept, verbose bool,
 ) (planned []*plannedIntercept, err error) {
 	var errs []error
 	for _, w := range wants {
@@ -115,13 +116,13 @@ func (s *projectSession) beginIntercepts(ctx context.Context, planned []*planned
 
 // endIntercepts restores those with these keys, all at the same time.
 func (s *projectSession) endIntercepts(keys []string) error {
-	var ending sync.WaitGroup
+	var closing sync.WaitGroup
 	errs := make([]error, len(keys))
 	for i, key := range keys {
 		h := s.intercepts[key]
-		ending.Go(func() { errs[i] = h.close() })
+		closing.Go(func() { errs[i] = h.close() })
 	}
-	ending.Wait()
+	closing.Wait()
 	for _, key := range keys {
 		delete(s.intercepts, key)
 	}

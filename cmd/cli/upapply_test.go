@@ -11,7 +11,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/devtun/devtun/cmd/cli/session"
+	"github.com/devtun/devtun/cmd/cli/forwards"
+	"github.com/devtun/devtun/cmd/cli/kube"
+	"github.com/devtun/devtun/cmd/cli/output"
+	"github.com/devtun/devtun/cmd/cli/selection"
 	"github.com/devtun/devtun/cmd/cli/status"
 	"github.com/devtun/devtun/intercept/plan"
 	"github.com/devtun/devtun/tunnel/discovery"
@@ -42,12 +45,12 @@ func (r *record) take() []string {
 // recordedForwarder forwards nothing.
 type recordedForwarder struct {
 	*record
-	tell func(session.Event)
+	tell func(forwards.Event)
 	fail chan error
 }
 
 func (f *recordedForwarder) Follow(ctx context.Context) error {
-	f.tell(session.Event{Ready: &session.ReadyEvent{Services: 1}})
+	f.tell(forwards.Event{Ready: &forwards.ReadyEvent{Services: 1}})
 	select {
 	case err := <-f.fail:
 		return err
@@ -56,8 +59,8 @@ func (f *recordedForwarder) Follow(ctx context.Context) error {
 	}
 }
 
-func (f *recordedForwarder) Reselect(_ context.Context, selected *selection) error {
-	if selected.named[discovery.Key{Namespace: "demo", Name: "missing"}] {
+func (f *recordedForwarder) Reselect(_ context.Context, selected *selection.Selection) error {
+	if selected.Named[discovery.Key{Namespace: "demo", Name: "missing"}] {
 		return errors.New("no service missing")
 	}
 	f.add("reselect")
@@ -109,12 +112,12 @@ type recordedSession struct {
 func newRecordedSession(t *testing.T) *recordedSession {
 	s := new(recordedSession)
 	commands := sessionCommands
-	commands.OpenForwarder = func(_ *cluster, _ ForwardSettings, _ *selection, _ Machine, tell func(session.Event)) (Forwarder, error) {
+	commands.OpenForwarder = func(_ *kube.Cluster, _ ForwardSettings, _ *selection.Selection, _ Machine, tell func(forwards.Event)) (Forwarder, error) {
 		s.add("open forwards")
 		s.forwarder = &recordedForwarder{&s.record, tell, make(chan error)}
 		return s.forwarder, nil
 	}
-	s.projectSession = newProjectSession("shop", newSessionLog(&s.log, Streams{}), nil, commands, func() error { return nil })
+	s.projectSession = newProjectSession("shop", newSessionLog(&s.log, output.Streams{}), nil, commands, func() error { return nil })
 	t.Cleanup(func() {
 		s.end()
 		s.putBack()
@@ -128,7 +131,7 @@ func (s *recordedSession) wants(t *testing.T, transport string, services ...stri
 	if s.forwards != nil {
 		settings.HostsFile = s.forwards.settings.HostsFile
 	}
-	w := &want{namespace: "demo", forwards: &wantedForwards{settings, selectFlags{args: services, namespaces: []string{"demo"}}}}
+	w := &want{namespace: "demo", forwards: &wantedForwards{settings, selection.Flags{Args: services, Namespaces: []string{"demo"}}}}
 	if services == nil {
 		w.forwards = nil
 	}

@@ -10,6 +10,9 @@ import (
 	"time"
 
 	"github.com/devtun/devtun/cmd/cli/background"
+	"github.com/devtun/devtun/cmd/cli/command"
+	"github.com/devtun/devtun/cmd/cli/output"
+	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/dns/helper"
 )
 
@@ -51,7 +54,7 @@ func (l *launcher) startChild(ctx context.Context) error {
 		return nil
 	}
 	if ctx.Err() != nil {
-		err = &Problem{Err: errors.New("interrupted before everything was ready"), Code: ExitFailure,
+		err = &problem.Problem{Err: errors.New("interrupted before everything was ready"), Code: problem.ExitFailure,
 			Hint: "everything was put back; run it again"}
 	}
 	select { // it has noticed, too
@@ -80,7 +83,7 @@ func (l *launcher) spawn() (*childProcess, error) {
 	}
 	defer read.Close()
 	cmd := exec.Command(self, os.Args[1:]...)
-	cmd.Env = append(append(os.Environ(), childVariable+"="+l.name), l.streams.heir...)
+	cmd.Env = append(append(os.Environ(), childVariable+"="+l.name), l.streams.HelperEnv...)
 	cmd.Stderr = os.Stderr // for the user's credential plugins, until it leaves the terminal
 	cmd.ExtraFiles = []*os.File{write}
 	err = cmd.Start()
@@ -128,11 +131,11 @@ func (c *upChild) run(ctx context.Context, start helper.Start, commands Commands
 	}
 	pipe.Close()
 	if err != nil {
-		return &commandError{int(ExitFailure)}
+		return &command.ExitError{Code: int(problem.ExitFailure)}
 	}
 	leave := func() error { return leaveTerminal(place.Log.Name()) }
-	if newProjectSession(c.name, newSessionLog(place.Log, Streams{}), start, commands, leave).run(ctx, place) != nil {
-		return &commandError{int(ExitFailure)}
+	if newProjectSession(c.name, newSessionLog(place.Log, output.Streams{}), start, commands, leave).run(ctx, place) != nil {
+		return &command.ExitError{Code: int(problem.ExitFailure)}
 	}
 	return nil
 }

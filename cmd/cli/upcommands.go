@@ -3,7 +3,9 @@ package cli
 import (
 	"context"
 
-	"github.com/devtun/devtun/cmd/cli/session"
+	"github.com/devtun/devtun/cmd/cli/forwards"
+	"github.com/devtun/devtun/cmd/cli/kube"
+	"github.com/devtun/devtun/cmd/cli/selection"
 	"github.com/devtun/devtun/cmd/cli/status"
 	"github.com/devtun/devtun/dns"
 	"github.com/devtun/devtun/dns/helper"
@@ -20,10 +22,10 @@ type Commands struct {
 
 	// OpenForwarder prepares forwards on a machine, which stays the caller's. Nothing is
 	// forwarded until Follow, and the caller closes it after that.
-	OpenForwarder func(*cluster, ForwardSettings, *selection, Machine, func(session.Event)) (Forwarder, error)
+	OpenForwarder func(*kube.Cluster, ForwardSettings, *selection.Selection, Machine, func(forwards.Event)) (Forwarder, error)
 
 	// PlanIntercept finds what is to be intercepted. It changes nothing.
-	PlanIntercept func(context.Context, *cluster, Intercept, *printer) (Planned, error)
+	PlanIntercept func(context.Context, *kube.Cluster, Intercept, *printer) (Planned, error)
 }
 
 // Machine is this machine, with a helper if it must be.
@@ -39,7 +41,7 @@ type Forwarder interface {
 	Follow(ctx context.Context) error
 	// Reselect has other services forwarded, while Follow runs. What stays is not
 	// disturbed, and if a service is not there everything stays.
-	Reselect(ctx context.Context, selected *selection) error
+	Reselect(ctx context.Context, selected *selection.Selection) error
 	// Close ends all forwards and removes their names. ctx may be over.
 	Close(ctx context.Context) error
 }

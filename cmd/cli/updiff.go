@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/devtun/devtun/cmd/cli/selection"
 )
 
 // heldState is an intercept as a session holds it.
@@ -36,7 +38,7 @@ func diffIntercepts(held map[string]heldState, wants []Intercept) (end []string,
 // selectedForwards are forwards, with the services as the cluster has them.
 type selectedForwards struct {
 	settings ForwardSettings
-	selected *selection
+	selected *selection.Selection
 }
 
 // forwardSteps are what is to be done with forwards, in this order.
@@ -53,13 +55,7 @@ func diffForwards(held *selectedForwards, failed bool, wants *selectedForwards) 
 	case failed || held.settings != wants.settings:
 		return forwardSteps{end: true, begin: true}
 	}
-	return forwardSteps{reselect: !held.selected.equal(wants.selected)}
-}
-
-// equal reports that two selections are of the same services.
-func (s *selection) equal(other *selection) bool {
-	return s.namespace == other.namespace && s.labels == other.labels && slices.Equal(s.namespaces, other.namespaces) &&
-		maps.Equal(s.named, other.named) && maps.Equal(s.except, other.except) && slices.Equal(s.remaps, other.remaps)
+	return forwardSteps{reselect: !held.selected.Equal(wants.selected)}
 }
 
 // holdings are what a session holds, by how it is told: what has another value than before

@@ -1,13 +1,12 @@
 package cli
 
 import (
-	"reflect"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/devtun/devtun/cmd/cli/session"
+	"github.com/devtun/devtun/cmd/cli/selection"
 	"github.com/devtun/devtun/tunnel/discovery"
 )
 
@@ -82,9 +81,9 @@ func TestAnInterceptThatDiffersInAnythingIsMadeAnew(t *testing.T) {
 
 func TestWhatMakesTheForwardsThatAreWanted(t *testing.T) {
 	forwards := func(settings ForwardSettings, named ...string) *selectedForwards {
-		s := &selection{namespace: "demo", named: make(map[discovery.Key]bool), except: make(map[discovery.Key]bool)}
+		s := &selection.Selection{Namespace: "demo", Named: make(map[discovery.Key]bool), Except: make(map[discovery.Key]bool)}
 		for _, name := range named {
-			s.named[discovery.Key{Namespace: "demo", Name: name}] = true
+			s.Named[discovery.Key{Namespace: "demo", Name: name}] = true
 		}
 		return &selectedForwards{settings, s}
 	}
@@ -109,33 +108,6 @@ func TestWhatMakesTheForwardsThatAreWanted(t *testing.T) {
 		{about: "none any more, and they have failed", held: forwards(auto), failed: true, steps: forwardSteps{end: true}},
 	} {
 		require.Equal(t, c.steps, diffForwards(c.held, c.failed, c.wants), c.about)
-	}
-}
-
-// Whoever gives a selection another field decides here whether it matters.
-func TestSelectionsOfTheSameServices(t *testing.T) {
-	web := discovery.Key{Namespace: "demo", Name: "web"}
-	changes := map[string]func(*selection){
-		"namespace":  func(s *selection) { s.namespace = "shop" },
-		"namespaces": func(s *selection) { s.namespaces = []string{"demo"} },
-		"named":      func(s *selection) { s.named = map[discovery.Key]bool{web: true} },
-		"except":     func(s *selection) { s.except = map[discovery.Key]bool{web: true} },
-		"labels":     func(s *selection) { s.labels = "tier=backend" },
-		"remaps":     func(s *selection) { s.remaps = []session.Remap{{Service: web, Local: 8080, Remote: "80"}} },
-		"homes":      nil, // of the names, which have been read
-	}
-	for field := range reflect.TypeFor[selection]().Fields() {
-		change, known := changes[field.Name]
-		require.True(t, known, field.Name)
-		if change == nil {
-			continue
-		}
-		a, b := &selection{}, &selection{}
-		require.True(t, a.equal(b))
-		change(a)
-		require.False(t, a.equal(b), field.Name)
-		change(b)
-		require.True(t, a.equal(b), field.Name)
 	}
 }
 

@@ -7,7 +7,10 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/devtun/devtun/cmd/cli/session"
+	"github.com/devtun/devtun/cmd/cli/forwards"
+	"github.com/devtun/devtun/cmd/cli/kube"
+	"github.com/devtun/devtun/cmd/cli/machine"
+	"github.com/devtun/devtun/cmd/cli/selection"
 	"github.com/devtun/devtun/tunnel/discovery"
 )
 
@@ -40,7 +43,7 @@ func (f *heldForwards) close() error {
 }
 
 // forward has the services forwarded that are wanted, but for those that are intercepted.
-func (s *projectSession) forward(ctx context.Context, cluster *cluster, w *want, planned []*plannedIntercept) error {
+func (s *projectSession) forward(ctx context.Context, cluster *kube.Cluster, w *want, planned []*plannedIntercept) error {
 	wants, err := w.forwards.locate(ctx, cluster, s.intercepted(planned))
 	if err != nil {
 		return err
@@ -72,24 +75,24 @@ func (s *projectSession) forward(ctx context.Context, cluster *cluster, w *want,
 
 // locate finds the services that are wanted, but for those that are intercepted: a name of
 // those would lead back here. It is nil if nothing is left.
-func (w *wantedForwards) locate(ctx context.Context, cluster *cluster, intercepted []discovery.Key) (*selectedForwards, error) {
+func (w *wantedForwards) locate(ctx context.Context, cluster *kube.Cluster, intercepted []discovery.Key) (*selectedForwards, error) {
 	if w == nil {
 		return nil, nil
 	}
 	flags := w.services
-	if err := flags.locate(ctx, cluster); err != nil {
+	if err := flags.Locate(ctx, cluster); err != nil {
 		return nil, err
 	}
-	selected, err := selectServices(flags, w.settings.Reach.Namespace)
+	selected, err := selection.New(flags, w.settings.Reach.Namespace)
 	if err != nil {
 		return nil, err
 	}
-	asked := len(selected.named)
+	asked := len(selected.Named)
 	for _, key := range intercepted {
-		delete(selected.named, key)
-		selected.except[key] = true
+		delete(selected.Named, key)
+		selected.Except[key] = true
 	}
-	if asked > 0 && len(selected.named) == 0 {
+	if asked > 0 && len(selected.Named) == 0 {
 		return nil, nil // without names all would be meant
 	}
 	return &selectedForwards{w.settings, selected}, nil
@@ -112,18 +115,18 @@ func (s *projectSession) plans() (all []*plannedIntercept) {
 }
 
 // beginForwards returns when the forwards stand. If they do not, they have ended.
-func (s *projectSession) beginForwards(ctx context.Context, cluster *cluster, w *want, wants *selectedForwards) error {
+func (s *projectSession) beginForwards(ctx context.Context, cluster *kube.Cluster, w *want, wants *selectedForwards) error {
 	if err := s.openMachine(ctx, wants.settings.HostsFile); err != nil {
 		return err
 	}
 	printer := s.printer(w.namespace, w.verbose)
 	ready := make(chan struct{})
-	tell := func(event session.Event) {
+	tell := func(event forwards.Event) {
 		s.view.Forward(event)
 		printer.tell(event)
 		if event.Ready != nil {
 			if event.Ready.Services == 0 && len(w.intercepts) == 0 {
-				printer.tell(session.Event{Warning: &session.WarningEvent{Message: wants.selected.nothing()}})
+				printer.tell(forwards.Event{Warning: &forwards.WarningEvent{Message: wants.selected.NoneForwarded()}})
 			}
 			close(ready)
 		}
@@ -156,13 +159,13 @@ func (s *projectSession) openMachine(ctx context.Context, file string) error {
 	if err != nil {
 		return err
 	}
-	hosts, machine, err := openMachine(file, s.start)
+	hosts, opened, err := machine.Open(file, s.start)
 	if err != nil {
 		return err
 	}
-	if err := prepare(ctx, machine); err != nil {
-		return errors.Join(err, machine.Close())
+	if err := machine.Prepare(ctx, opened); err != nil {
+		return errors.Join(err, opened.Close())
 	}
-	s.machine = &heldMachine{Machine{hosts, machine}, file}
+	s.machine = &heldMachine{Machine{hosts, opened}, file}
 	return nil
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"slices"
+
+	"github.com/devtun/devtun/cmd/cli/problem"
 )
 
 // plannedIntercept is an intercept that could begin.
@@ -29,11 +31,11 @@ func (p *plannedIntercept) conflict(others []*plannedIntercept) error {
 	for _, other := range others {
 		otherName := other.want.Settings.Workload
 		if otherNamespace, otherObject := other.Workload(); namespace == otherNamespace && object == otherObject {
-			return usage("list it once, with all its ports", "%s and %s are both of %s", otherName, name, object)
+			return problem.Usage("list it once, with all its ports", "%s and %s are both of %s", otherName, name, object)
 		}
 		for _, local := range p.Locals() {
 			if slices.Contains(other.Locals(), local) {
-				return usage("give each its own local port: ports: [LOCAL:PORT]",
+				return problem.Usage("give each its own local port: ports: [LOCAL:PORT]",
 					"the processes for %s and %s are both to listen on %s", otherName, name, local)
 			}
 		}

@@ -6,13 +6,14 @@ import (
 	"sync"
 
 	"github.com/devtun/devtun/cmd/cli/background"
+	"github.com/devtun/devtun/cmd/cli/output"
 )
 
 // sessionLog takes what a session says: for its log file, for its terminal if it has one,
 // and for the commands that have just told it to do something.
 type sessionLog struct {
 	file     io.Writer
-	terminal Streams // Out and Err are nil without one
+	terminal output.Streams // Out and Err are nil without one
 
 	mu        sync.Mutex
 	listeners map[*listening]struct{}
@@ -21,15 +22,15 @@ type sessionLog struct {
 // listening is a command that is told what is said.
 type listening struct{ tell func(background.Line) }
 
-func newSessionLog(file io.Writer, terminal Streams) *sessionLog {
+func newSessionLog(file io.Writer, terminal output.Streams) *sessionLog {
 	return &sessionLog{file: file, terminal: terminal, listeners: make(map[*listening]struct{})}
 }
 
 // streams are those for the session's printers.
-func (l *sessionLog) streams() Streams {
+func (l *sessionLog) streams() output.Streams {
 	out := func(line string) background.Line { return background.Line{Out: line} }
 	err := func(line string) background.Line { return background.Line{Err: line} }
-	return Streams{
+	return output.Streams{
 		Out: &logStream{log: l, terminal: l.terminal.Out, line: out},
 		Err: &logStream{log: l, terminal: l.terminal.Err, line: err},
 		Env: l.terminal.Env, Terminal: l.terminal.Terminal,

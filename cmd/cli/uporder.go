@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/devtun/devtun/cmd/cli/background"
+	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/cmd/cli/project"
 	"github.com/devtun/devtun/dns"
 )
@@ -19,7 +20,7 @@ import (
 func (o *upOptions) order(commands Commands) (order background.Order, name string, err error) {
 	p, err := project.Read(o.file)
 	if errors.Is(err, fs.ErrNotExist) {
-		return order, "", usage("'devtun init' writes one; or name it with -f", "there is no project file %s", o.file)
+		return order, "", problem.Usage("'devtun init' writes one; or name it with -f", "there is no project file %s", o.file)
 	}
 	if err != nil {
 		return order, "", err
@@ -28,7 +29,7 @@ func (o *upOptions) order(commands Commands) (order background.Order, name strin
 		return order, "", err
 	}
 	if o.wait <= 0 {
-		return order, "", usage("give a duration such as 1m", "--wait %v is no time to be ready in", o.wait)
+		return order, "", problem.Usage("give a duration such as 1m", "--wait %v is no time to be ready in", o.wait)
 	}
 	if name, err = p.Session(o.file); err != nil {
 		return order, "", err
@@ -47,7 +48,7 @@ func (o *upOptions) order(commands Commands) (order background.Order, name strin
 // override puts what was given on the command line over what the file says.
 func (o *upOptions) override(p *project.Project) (err error) {
 	if o.name != "" && !project.ValidName(o.name) {
-		return usage(project.NameHint, "%q is no name for a session", o.name)
+		return problem.Usage(project.NameHint, "%q is no name for a session", o.name)
 	}
 	p.Name = cmp.Or(o.name, p.Name)
 	p.Context = cmp.Or(*o.kube.Context, p.Context)
@@ -56,18 +57,18 @@ func (o *upOptions) override(p *project.Project) (err error) {
 			return err
 		}
 	}
-	switch len(o.kube.namespaces) {
+	switch len(o.kube.Namespaces) {
 	case 0:
 	case 1:
-		p.Namespace = o.kube.namespaces[0]
+		p.Namespace = o.kube.Namespaces[0]
 	default:
-		return usage("give one here, and the others under forward: namespaces", "devtun up works in one --namespace")
+		return problem.Usage("give one here, and the others under forward: namespaces", "devtun up works in one --namespace")
 	}
 	if o.envFile == "" {
 		return nil
 	}
 	if len(p.Intercepts) != 1 {
-		return usage("give each intercept its envFile in "+o.file,
+		return problem.Usage("give each intercept its envFile in "+o.file,
 			"--env-file is for a project of one intercept, and %s has %d", o.file, len(p.Intercepts))
 	}
 	p.Intercepts[0].EnvFile, err = filepath.Abs(o.envFile)
@@ -81,11 +82,11 @@ func parentOf(pid int) (string, error) {
 	}
 	hint := "give the number of a process that runs, such as that of the IDE"
 	if pid < 0 {
-		return "", usage(hint, "--ppid %d is no process", pid)
+		return "", problem.Usage(hint, "--ppid %d is no process", pid)
 	}
 	owner, err := dns.OwnerOf(pid)
 	if err != nil {
-		return "", usage(hint, "--ppid %d: no such process", pid)
+		return "", problem.Usage(hint, "--ppid %d: no such process", pid)
 	}
 	self, err := dns.Current()
 	if err != nil {
@@ -93,7 +94,7 @@ func parentOf(pid int) (string, error) {
 	}
 	owner.PIDNS = self.PIDNS // its number is one of here
 	if !owner.Alive() {
-		return "", usage(hint, "--ppid %d: no such process", pid)
+		return "", problem.Usage(hint, "--ppid %d: no such process", pid)
 	}
 	return owner.String(), nil
 }

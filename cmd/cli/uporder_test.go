@@ -46,10 +46,10 @@ func TestAnOrderHasItsOwnEnvironment(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			order := background.Order{Project: p, Environment: want.environment}
 			kube := orderedKube(order)
-			cluster, err := kube.connect()
+			cluster, err := kube.Connect()
 			require.NoError(t, err)
-			require.Equal(t, want.context, cluster.context)
-			require.Equal(t, want.plugin, kube.environment())
+			require.Equal(t, want.context, cluster.Context)
+			require.Equal(t, want.plugin, kube.PluginEnv())
 			wanted, err := wantOf(order, destination{namespace: "demo"}, sessionCommands)
 			require.NoError(t, err)
 			image := wanted.intercepts[0].Settings.Image
@@ -62,10 +62,10 @@ func TestAnOrderHasItsOwnEnvironment(t *testing.T) {
 	}
 	require.Equal(t, before, os.Environ())
 	nothing := background.Order{Project: p, Environment: map[string]string{}}
-	require.Equal(t, []string{"KUBECONFIG"}, orderedKube(nothing).environment(), "it is not ours that a plugin gets")
+	require.Equal(t, []string{"KUBECONFIG"}, orderedKube(nothing).PluginEnv(), "it is not ours that a plugin gets")
 
 	named := orderedKube(background.Order{Project: &project.Project{Kubeconfig: ours}, Environment: map[string]string{"KUBECONFIG": theirs}})
-	cluster, err := named.connect()
+	cluster, err := named.Connect()
 	require.NoError(t, err)
-	require.Equal(t, "ours", cluster.context, "a project's own kubeconfig comes first")
+	require.Equal(t, "ours", cluster.Context, "a project's own kubeconfig comes first")
 }

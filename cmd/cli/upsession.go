@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/devtun/devtun/cmd/cli/background"
+	"github.com/devtun/devtun/cmd/cli/kube"
+	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/cmd/cli/status"
 	"github.com/devtun/devtun/dns"
 	"github.com/devtun/devtun/dns/helper"
@@ -51,7 +53,7 @@ type projectSession struct {
 
 func newProjectSession(name string, log *sessionLog, start helper.Start, commands Commands, standing func() error) *projectSession {
 	ending := make(chan struct{})
-	tellLogins(newPrinter(log.streams(), "", false).tell)
+	warnOfLogins(newPrinter(log.streams(), "", false).tell)
 	return &projectSession{
 		log: log, start: start, commands: commands, view: status.NewTracker(name, ""), standing: standing,
 		ending: ending, end: sync.OnceFunc(func() { close(ending) }),
@@ -197,7 +199,7 @@ func (s *projectSession) putBack() {
 	s.down.Do(func() {
 		s.applying <- struct{}{} // an order that was being carried out has given up
 		s.view.State(status.Ending)
-		logins.End()
+		kube.Logins.End()
 		s.outcome = errors.Join(s.endAllIntercepts(), s.forwards.close(), s.machine.close())
 		close(s.ended)
 	})
@@ -209,8 +211,8 @@ func outcomeOf(err error) background.Outcome {
 	if err == nil {
 		return background.Outcome{}
 	}
-	problem := diagnose(err)
-	return background.Outcome{Error: problem.Error(), Hint: problem.Hint, ExitCode: int(problem.Code)}
+	p := problem.Of(err)
+	return background.Outcome{Error: p.Error(), Hint: p.Hint, ExitCode: int(p.Code)}
 }
 
 // outcomeError is what has come over the socket as an error.
@@ -218,5 +220,5 @@ func outcomeError(o background.Outcome) error {
 	if o.Error == "" {
 		return nil
 	}
-	return &Problem{Err: errors.New(o.Error), Hint: o.Hint, Code: ExitCode(o.ExitCode)}
+	return &problem.Problem{Err: errors.New(o.Error), Hint: o.Hint, Code: problem.ExitCode(o.ExitCode)}
 }

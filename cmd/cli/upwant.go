@@ -9,7 +9,9 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/devtun/devtun/cmd/cli/background"
+	"github.com/devtun/devtun/cmd/cli/kube"
 	"github.com/devtun/devtun/cmd/cli/project"
+	"github.com/devtun/devtun/cmd/cli/selection"
 	"github.com/devtun/devtun/intercept/image"
 	"github.com/devtun/devtun/tunnel"
 )
@@ -28,7 +30,7 @@ type want struct {
 // wantedForwards are forwards, and which services they are for.
 type wantedForwards struct {
 	settings ForwardSettings
-	services selectFlags
+	services selection.Flags
 }
 
 // destination is where an order leads, as the kubeconfig has it.
@@ -82,9 +84,9 @@ func (i Intercept) equal(other Intercept) bool {
 }
 
 // orderedKube is how the cluster of an order is reached, in the environment of who gave it.
-func orderedKube(order background.Order) *kubeFlags {
-	kube := newKubeFlags(pflag.NewFlagSet("", pflag.ContinueOnError))
-	kube.of = order.Environment
+func orderedKube(order background.Order) *kube.Flags {
+	kube := kube.NewFlags(pflag.NewFlagSet("", pflag.ContinueOnError))
+	kube.Env = order.Environment
 	*kube.KubeConfig, *kube.Context = order.Project.Kubeconfig, order.Project.Context
 	return kube
 }
@@ -102,13 +104,13 @@ func wantOf(order background.Order, at destination, commands Commands) (*want, e
 	if err := commands.CheckForwards(forwards.settings); err != nil {
 		return nil, err
 	}
-	if _, err := selectServices(forwards.services, reach.Namespace); err != nil {
+	if _, err := selection.New(forwards.services, reach.Namespace); err != nil {
 		return nil, err
 	}
 	if !p.NoForward {
 		w.forwards = forwards
 	}
-	defaultImage := cmp.Or(orderedKube(order).getenv(imageVariable), image.Default())
+	defaultImage := cmp.Or(orderedKube(order).Getenv(imageVariable), image.Default())
 	for _, c := range p.Intercepts {
 		wanted := interceptOf(c, reach, defaultImage)
 		if err := commands.CheckIntercept(wanted); err != nil {
@@ -125,13 +127,13 @@ func forwardsOf(p *project.Project, reach Reach) *wantedForwards {
 			Reach: reach, Domain: cmp.Or(p.ClusterDomain, defaultDomain),
 			HostsFile: p.Forward.HostsFile, Hold: p.Forward.Hold.Value(tunnel.DefaultHold),
 		},
-		services: selectFlags{
-			args: p.Forward.Services, all: p.Forward.AllNamespaces, labels: p.Forward.Selector,
-			except: p.Forward.Except, ports: p.Forward.Ports,
+		services: selection.Flags{
+			Args: p.Forward.Services, All: p.Forward.AllNamespaces, Labels: p.Forward.Selector,
+			Except: p.Forward.Except, Ports: p.Forward.Ports,
 		},
 	}
-	if !w.services.all {
-		w.services.namespaces = append([]string{reach.Namespace}, p.Forward.Namespaces...)
+	if !w.services.All {
+		w.services.Namespaces = append([]string{reach.Namespace}, p.Forward.Namespaces...)
 	}
 	return w
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/devtun/devtun/cmd/cli/background"
 	"github.com/devtun/devtun/cmd/cli/project"
+	"github.com/devtun/devtun/cmd/cli/selection"
 	"github.com/devtun/devtun/intercept/image"
 	"github.com/devtun/devtun/tunnel"
 )
@@ -25,7 +26,7 @@ func TestAnOrderIsTranslatedOnce(t *testing.T) {
 		want        want
 	}{
 		{about: "nothing is said", want: want{
-			namespace: "demo", forwards: &wantedForwards{settings: forwards, services: selectFlags{namespaces: []string{"demo"}}},
+			namespace: "demo", forwards: &wantedForwards{settings: forwards, services: selection.Flags{Namespaces: []string{"demo"}}},
 		}},
 		{about: "all that can be said of forwards",
 			order: project.Project{
@@ -37,14 +38,14 @@ func TestAnOrderIsTranslatedOnce(t *testing.T) {
 			},
 			want: want{namespace: "shop", forwards: &wantedForwards{
 				settings: ForwardSettings{Reach: shop, Domain: "it.local", Hold: 3 * time.Second, HostsFile: "/hosts"},
-				services: selectFlags{
-					args: []string{"web", "api.demo"}, namespaces: []string{"shop", "demo"}, except: []string{"db"}, ports: []string{"web:8080:80"},
+				services: selection.Flags{
+					Args: []string{"web", "api.demo"}, Namespaces: []string{"shop", "demo"}, Except: []string{"db"}, Ports: []string{"web:8080:80"},
 				},
 			}}},
 		{about: "all namespaces",
 			order: project.Project{Forward: project.Forward{AllNamespaces: true, Selector: "tier=backend"}},
 			want: want{namespace: "demo", forwards: &wantedForwards{
-				settings: forwards, services: selectFlags{all: true, labels: "tier=backend"},
+				settings: forwards, services: selection.Flags{All: true, Labels: "tier=backend"},
 			}}},
 		{about: "an intercept alone, with the image of the environment", environment: map[string]string{imageVariable: "ours:1"},
 			order: project.Project{NoForward: true, Intercepts: []project.Intercept{{Workload: "web"}}},

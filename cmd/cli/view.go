@@ -10,8 +10,10 @@ import (
 	"golang.org/x/term"
 
 	"github.com/devtun/devtun/cmd/cli/credential"
+	"github.com/devtun/devtun/cmd/cli/forwards"
+	"github.com/devtun/devtun/cmd/cli/kube"
 	"github.com/devtun/devtun/cmd/cli/live"
-	"github.com/devtun/devtun/cmd/cli/session"
+	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/status"
 	"github.com/devtun/devtun/dns/helper"
 )
@@ -35,7 +37,7 @@ type view struct {
 // one and lines are not wanted. What is printed to streams from then on is its
 // business. Its user ends the command by quit, and what that still waits for by
 // Ctrl-C, as without a view. The caller closes it.
-func openView(streams *Streams, tracker *status.Tracker, lines bool, quit func()) *view {
+func openView(streams *output.Streams, tracker *status.Tracker, lines bool, quit func()) *view {
 	if lines || !live.Possible(streams.In, underlying(streams.Out), streams.Env) {
 		return nil
 	}
@@ -83,7 +85,7 @@ func (v *view) show() {
 		v.over = make(chan struct{})
 		v.running.Go(func() {
 			defer close(v.over)
-			defer logins.Cover(v.ending, credential.Cover{Said: v.errors, Aside: v.aside})()
+			defer kube.Logins.Cover(v.ending, credential.Cover{Said: v.errors, Aside: v.aside})()
 			if err := live.Run(v.ending, v.config); err != nil { // the session is more than its view
 				fmt.Fprintf(v.said.Err(), "warning: %v\n", err)
 			}
@@ -132,12 +134,12 @@ func (v *view) start(start helper.Start) helper.Start {
 }
 
 // tell passes on to tell what a view does not show itself.
-func (v *view) tell(tell func(session.Event)) func(session.Event) {
+func (v *view) tell(tell func(forwards.Event)) func(forwards.Event) {
 	if v == nil {
 		return tell
 	}
-	return func(event session.Event) {
-		if event.Service == nil || event.Service.State == session.Failed {
+	return func(event forwards.Event) {
+		if event.Service == nil || event.Service.State == forwards.Failed {
 			tell(event)
 		}
 	}

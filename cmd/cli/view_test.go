@@ -8,18 +8,19 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/devtun/devtun/cmd/cli/forwards"
 	"github.com/devtun/devtun/cmd/cli/live"
-	"github.com/devtun/devtun/cmd/cli/session"
+	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/status"
 	"github.com/devtun/devtun/dns/helper"
 )
 
 func TestNoViewWithoutATerminal(t *testing.T) {
 	var out, complaints bytes.Buffer
-	streams := Streams{In: &bytes.Buffer{}, Out: &out, Err: &complaints}
+	streams := output.Streams{In: &bytes.Buffer{}, Out: &out, Err: &complaints}
 	v := openView(&streams, status.NewTracker("", ""), false, nil)
 	require.Nil(t, v)
-	require.Equal(t, Streams{In: streams.In, Out: &out, Err: &complaints}, streams, "they are as they were")
+	require.Equal(t, output.Streams{In: streams.In, Out: &out, Err: &complaints}, streams, "they are as they were")
 
 	v.show() // all of it does nothing then
 	v.close()
@@ -30,13 +31,13 @@ func TestNoViewWithoutATerminal(t *testing.T) {
 
 // TestTheViewLeavesServicesToItsTable: lines of services would fill what room there is.
 func TestTheViewLeavesServicesToItsTable(t *testing.T) {
-	var told []session.Event
-	tell := (&view{}).tell(func(event session.Event) { told = append(told, event) })
+	var told []forwards.Event
+	tell := (&view{}).tell(func(event forwards.Event) { told = append(told, event) })
 	for _, event := range scene {
 		tell(event)
 	}
 	for _, event := range told {
-		require.True(t, event.Service == nil || event.Service.State == session.Failed, "%+v", event.Service)
+		require.True(t, event.Service == nil || event.Service.State == forwards.Failed, "%+v", event.Service)
 	}
 	require.Len(t, told, 6, "a failed service, and all that is no service")
 }

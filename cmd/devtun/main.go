@@ -5,6 +5,7 @@ import (
 	"os"
 
 	"github.com/devtun/devtun/cmd/cli"
+	"github.com/devtun/devtun/cmd/cli/output"
 )
 
-func main() { os.Exit(cli.Main(os.Args[1:], cli.System())) }
+func main() { os.Exit(cli.Main(os.Args[1:], output.System())) }

@@ -30,7 +30,7 @@ func (r *release) compile(ctx context.Context, system, arch, staging string) (fi
 	path := filepath.Join(staging, system+"-"+arch)
 	_, err := run(ctx, []string{"CGO_ENABLED=0", "GOOS=" + system, "GOARCH=" + arch},
 		"go", "build", "-trimpath", "-buildvcs=false", "-tags", "embed_agent",
-		"-ldflags", "-s -w -X github.com/devtun/devtun/cmd/cli.Version="+r.version, "-o", path, "./cmd/devtun")
+		"-ldflags", "-s -w -X github.com/devtun/devtun/cmd/cli/version.Version="+r.version, "-o", path, "./cmd/devtun")
 	if err != nil {
 		return program, err
 	}

@@ -2,6 +2,11 @@ package command
 
 import "fmt"
 
+// ExitError is the end of a program that was not success.
+type ExitError struct{ Code int }
+
+func (e *ExitError) Error() string { return fmt.Sprintf("the command ended with %d", e.Code) }
+
 // ForbiddenError is a private view of the hosts file that this machine does not
 // allow.
 type ForbiddenError struct {

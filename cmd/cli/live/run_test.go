@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
-	"github.com/devtun/devtun/cmd/cli/session"
+	"github.com/devtun/devtun/cmd/cli/forwards"
 	"github.com/devtun/devtun/cmd/cli/status"
 	"github.com/devtun/devtun/tunnel/discovery"
 )
@@ -59,7 +59,7 @@ func TestRun(t *testing.T) {
 		require.Eventually(t, func() bool { return strings.Contains(out.String(), text) }, patience, time.Millisecond, text)
 	}
 	shows("no services")
-	tracker.Forward(session.Event{Service: &session.ServiceEvent{State: session.Ready, Service: discovery.Key{Namespace: "demo", Name: "web"}, Address: "127.9.9.9", Use: new(session.Use)}})
+	tracker.Forward(forwards.Event{Service: &forwards.ServiceEvent{State: forwards.Ready, Service: discovery.Key{Namespace: "demo", Name: "web"}, Address: "127.9.9.9", Use: new(forwards.Use)}})
 	shows("127.9.9.9")
 	require.True(t, said.Holding())
 	io.WriteString(said.Err(), "warning: look\n")

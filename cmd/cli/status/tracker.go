@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/devtun/devtun/cmd/cli/session"
+	"github.com/devtun/devtun/cmd/cli/forwards"
 	"github.com/devtun/devtun/tunnel/discovery"
 )
 
@@ -31,7 +31,7 @@ type key struct {
 // forward is what is known of one.
 type forward struct {
 	Service
-	use *session.Use // nil: it has no address
+	use *forwards.Use // nil: it has no address
 }
 
 // NewTracker returns a tracker of a session of this process, which starts. It has
@@ -81,7 +81,7 @@ func (t *Tracker) Fail(err error) {
 }
 
 // Forward takes what a session of forwards tells.
-func (t *Tracker) Forward(event session.Event) {
+func (t *Tracker) Forward(event forwards.Event) {
 	switch {
 	case event.Service != nil:
 		t.change(func() { t.service(event.Service) })
@@ -92,9 +92,9 @@ func (t *Tracker) Forward(event session.Event) {
 	}
 }
 
-func (t *Tracker) service(e *session.ServiceEvent) {
+func (t *Tracker) service(e *forwards.ServiceEvent) {
 	at := key{e.Service, e.Pod}
-	if e.State == session.Gone {
+	if e.State == forwards.Gone {
 		delete(t.services, at)
 		return
 	}
@@ -110,13 +110,13 @@ func (t *Tracker) service(e *session.ServiceEvent) {
 	}
 }
 
-func (t *Tracker) endpoints(e *session.EndpointsEvent) {
+func (t *Tracker) endpoints(e *forwards.EndpointsEvent) {
 	if f := t.services[key{e.Service, e.Pod}]; f != nil {
 		f.Pods, f.Endpoints = len(e.Ready), e.Ready
 	}
 }
 
-func (t *Tracker) connection(e *session.ConnectionEvent) {
+func (t *Tracker) connection(e *forwards.ConnectionEvent) {
 	f := t.services[key{e.Service, e.Pod}]
 	if f == nil {
 		return

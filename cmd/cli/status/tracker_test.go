@@ -9,7 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/devtun/devtun/cmd/cli/session"
+	"github.com/devtun/devtun/cmd/cli/forwards"
 	"github.com/devtun/devtun/intercept"
 	"github.com/devtun/devtun/intercept/plan"
 	"github.com/devtun/devtun/intercept/wire"
@@ -20,15 +20,15 @@ import (
 var web = discovery.Key{Namespace: "demo", Name: "web"}
 
 // standing is web as a session tells of it.
-func standing(use *session.Use) session.Event {
-	return session.Event{Service: &session.ServiceEvent{
-		State: session.Ready, Service: web, Address: "127.9.8.7", Names: []string{"web", "web.demo"},
-		Ports: []session.PortEvent{{Local: 8080, Remote: 80, Name: "http"}}, Use: use,
+func standing(use *forwards.Use) forwards.Event {
+	return forwards.Event{Service: &forwards.ServiceEvent{
+		State: forwards.Ready, Service: web, Address: "127.9.8.7", Names: []string{"web", "web.demo"},
+		Ports: []forwards.PortEvent{{Local: 8080, Remote: 80, Name: "http"}}, Use: use,
 	}}
 }
 
-func ended(number int, err error) session.Event {
-	return session.Event{Connection: &session.ConnectionEvent{Service: web, Port: 8080, Report: tunnel.Report{
+func ended(number int, err error) forwards.Event {
+	return forwards.Event{Connection: &forwards.ConnectionEvent{Service: web, Port: 8080, Report: tunnel.Report{
 		Client: fmt.Sprintf("127.0.0.1:%d", number), Endpoint: tunnel.Endpoint{Pod: tunnel.Pod{Name: "web-0"}},
 		Traffic: tunnel.Traffic{Sent: 3, Received: 4}, Duration: time.Second, Reason: "pod closed", Err: err,
 	}}}
@@ -41,9 +41,9 @@ func TestAForwardFromItsStartToItsEnd(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, string(text), `"services":[],"intercepts":[]`, "lists, also when they are empty")
 
-	tracker.Forward(standing(new(session.Use)))
-	tracker.Forward(session.Event{Endpoints: &session.EndpointsEvent{Service: web, Ready: []string{"web-0", "web-1"}}})
-	tracker.Forward(session.Event{Service: &session.ServiceEvent{State: session.Skipped, Service: discovery.Key{Namespace: "demo", Name: "alias"}, Reason: "UDP"}})
+	tracker.Forward(standing(new(forwards.Use)))
+	tracker.Forward(forwards.Event{Endpoints: &forwards.EndpointsEvent{Service: web, Ready: []string{"web-0", "web-1"}}})
+	tracker.Forward(forwards.Event{Service: &forwards.ServiceEvent{State: forwards.Skipped, Service: discovery.Key{Namespace: "demo", Name: "alias"}, Reason: "UDP"}})
 	now := tracker.Snapshot()
 	require.Equal(t, []any{"dev", "devtun.yaml", "kind", "demo", Starting}, []any{now.Session, now.File, now.Context, now.Namespace, now.State})
 	require.Equal(t, []Service{
@@ -69,20 +69,20 @@ func TestAForwardFromItsStartToItsEnd(t *testing.T) {
 	require.Len(t, tracker.Snapshot().Services[1].Recent, RecentMax)
 	require.Equal(t, last.Client, service.Recent[0].Client, "a snapshot stays as it is")
 
-	tracker.Forward(session.Event{Service: &session.ServiceEvent{State: session.Gone, Service: web}})
+	tracker.Forward(forwards.Event{Service: &forwards.ServiceEvent{State: forwards.Gone, Service: web}})
 	require.Len(t, tracker.Snapshot().Services, 1)
 	tracker.Forward(ended(1, nil))
-	tracker.Forward(session.Event{Endpoints: &session.EndpointsEvent{Service: web}})
+	tracker.Forward(forwards.Event{Endpoints: &forwards.EndpointsEvent{Service: web}})
 	require.Len(t, tracker.Snapshot().Services, 1, "late news of what is gone")
 
-	tracker.Forward(standing(new(session.Use)))
+	tracker.Forward(standing(new(forwards.Use)))
 	require.Empty(t, tracker.Snapshot().Services[1].Use, "another one, which begins anew")
 }
 
 func TestThePodOfAHeadlessServiceStandsForItself(t *testing.T) {
 	tracker := NewTracker("", "")
-	tracker.Forward(standing(new(session.Use)))
-	pod := standing(new(session.Use))
+	tracker.Forward(standing(new(forwards.Use)))
+	pod := standing(new(forwards.Use))
 	pod.Service.Pod = "web-0"
 	tracker.Forward(pod)
 	connection := ended(1, nil)
@@ -97,9 +97,9 @@ func TestThePodOfAHeadlessServiceStandsForItself(t *testing.T) {
 func TestChangesAreTold(t *testing.T) {
 	tracker := NewTracker("", "")
 	for about, change := range map[string]func(){
-		"service": func() { tracker.Forward(standing(new(session.Use))) },
+		"service": func() { tracker.Forward(standing(new(forwards.Use))) },
 		"pods": func() {
-			tracker.Forward(session.Event{Endpoints: &session.EndpointsEvent{Service: web, Ready: []string{"a"}}})
+			tracker.Forward(forwards.Event{Endpoints: &forwards.EndpointsEvent{Service: web, Ready: []string{"a"}}})
 		},
 		"state":   func() { tracker.State(Ready) },
 		"place":   func() { tracker.In("kind", "demo") },
@@ -118,7 +118,7 @@ func TestChangesAreTold(t *testing.T) {
 	tracker.Fail(nil)
 	require.Empty(t, tracker.Snapshot().Error)
 	unchanged := tracker.Changed()
-	tracker.Forward(session.Event{Warning: &session.WarningEvent{Message: "x"}})
+	tracker.Forward(forwards.Event{Warning: &forwards.WarningEvent{Message: "x"}})
 	select {
 	case <-unchanged:
 		require.Fail(t, "a warning is no part of it")

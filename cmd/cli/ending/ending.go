@@ -1,0 +1,41 @@
+package ending
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// ErrDown is why a command's context ends when 'devtun down' ends it: like Ctrl-C, but
+// for what runs behind --, which Ctrl-C reaches by itself.
+var ErrDown = fmt.Errorf("ended by 'devtun down': %w", context.Canceled)
+
+// Signals are the signals that end devtun in an orderly way: Ctrl-C, a polite
+// kill, and the terminal's end unless somebody (nohup) wants that ignored.
+func Signals() []os.Signal {
+	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) {
+		signals = append(signals, syscall.SIGHUP)
+	}
+	return signals
+}
+
+// Failure is why ctx ended, unless the user wanted that.
+func Failure(ctx context.Context) error {
+	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
+		return cause
+	}
+	return nil
+}
+
+// UnlessEnded is err, or what ctx ended with, which is no error if the user wanted
+// that.
+func UnlessEnded(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return Failure(ctx)
+	}
+	return err
+}

@@ -1,0 +1,280 @@
+package forwards
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/devtun/devtun/dns"
+	"github.com/devtun/devtun/tunnel"
+	"github.com/devtun/devtun/tunnel/discovery"
+)
+
+// forward is an address and its listeners standing for one target.
+type forward struct {
+	all       *Forwards
+	key       discovery.Key
+	service   dns.Service
+	addr      netip.Addr
+	names     []string
+	affinity  time.Duration
+	left      []string          // ports that cannot be forwarded, as "53/UDP"
+	wanted    []port            // as last asked for
+	listeners map[int]*listener // by local port
+	refused   []*PortError      // those wanted that cannot be listened on
+	use       Use
+	last      ServiceEvent // what was last told of it
+	lastReady []string     // likewise
+}
+
+// listener is one local port and where it leads.
+type listener struct {
+	port      port
+	endpoints *tunnel.Endpoints
+	stop      context.CancelCauseFunc
+	stopped   sync.WaitGroup
+}
+
+// addressTries bounds how many addresses are tried when a program that is not
+// devtun holds a port on the one that the hash gives.
+const addressTries = 4
+
+// PortError is a port of a service that cannot be listened on.
+type PortError struct {
+	Service discovery.Key
+	Pod     string // as in ServiceEvent
+	Port    PortEvent
+	Err     error
+}
+
+func (e *PortError) Error() string { return fmt.Sprintf("listen for %s: %v", e.Service, e.Err) }
+func (e *PortError) Unwrap() error { return e.Err }
+
+// update brings the listeners in line with ports, and each one's endpoints.
+func (f *forward) update(ctx context.Context, ports []port) {
+	f.refused, f.wanted = nil, ports
+	for local, l := range f.listeners {
+		if !slices.ContainsFunc(ports, func(p port) bool { return p.local == local }) {
+			l.close(tunnel.ErrWithdrawn)
+			delete(f.listeners, local)
+		}
+	}
+	for _, p := range ports {
+		l, ok := f.listeners[p.local]
+		if !ok {
+			var err error
+			if l, err = f.listen(ctx, p); err != nil {
+				f.refused = append(f.refused, &PortError{f.key, f.service.Pod, p.event(), err})
+				continue
+			}
+			f.listeners[p.local] = l
+		}
+		l.port = p
+		l.endpoints.Set(p.endpoints, f.affinity)
+	}
+}
+
+// listen opens and serves one port. Before any port stands the address is still
+// free to change, away from one on which another program holds the port.
+func (f *forward) listen(ctx context.Context, p port) (*listener, error) {
+	socket, err := f.all.machine.Listen(ctx, netip.AddrPortFrom(f.addr, uint16(p.local)))
+	if errors.Is(err, syscall.EADDRINUSE) && len(f.listeners) == 0 {
+		if elsewhere := f.move(ctx, p.local); elsewhere != nil {
+			return f.serve(elsewhere, p), nil
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return f.serve(socket, p), nil
+}
+
+// move takes the next address that the hash gives on which port is free, and
+// listens there. It returns nil, and nothing has changed, if there is none.
+func (f *forward) move(ctx context.Context, port int) net.Listener {
+	machine, leases := f.all.machine, f.all.leases
+	for range addressTries - 1 {
+		addr, err := leases.Assign(dns.Key(f.all.options.Cluster, f.service))
+		if err != nil {
+			return nil
+		}
+		var socket net.Listener
+		if err = machine.AddAddress(ctx, addr); err == nil {
+			if socket, err = machine.Listen(ctx, netip.AddrPortFrom(addr, uint16(port))); err == nil {
+				f.addr, addr = addr, f.addr
+			}
+			machine.RemoveAddress(ctx, addr)
+		}
+		defer leases.Release(addr) // not before, or it would be assigned again
+		if err == nil {
+			return socket
+		}
+	}
+	return nil
+}
+
+// serve hands the connections of socket to the port's endpoints.
+func (f *forward) serve(socket net.Listener, p port) *listener {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	l := &listener{port: p, endpoints: new(tunnel.Endpoints), stop: cancel}
+	serving := &tunnel.Port{
+		Endpoints: l.endpoints,
+		Dial:      f.all.options.Dial,
+		Hold:      f.all.options.Hold,
+		Opened: func() {
+			f.use.total.Add(1)
+			f.use.open.Add(1)
+			if coming := f.all.options.Coming; coming != nil {
+				coming()
+			}
+		},
+		Closed: func(report tunnel.Report) {
+			f.use.open.Add(-1)
+			f.all.tell(Event{Connection: &ConnectionEvent{Service: f.key, Pod: f.service.Pod, Port: p.local, Report: report}})
+		},
+		Trouble: func(err error) { f.all.tell(Event{Warning: f.trouble(p.local, err)}) },
+		Meter:   &f.use.meter,
+	}
+	l.stopped.Go(func() {
+		if err := serving.Serve(ctx, socket); err != nil {
+			f.all.tell(Event{Warning: &WarningEvent{Message: fmt.Sprintf("%s port %d: %v", f.key, p.local, err)}})
+		}
+	})
+	return l
+}
+
+// trouble is what is told once when connections to a port begin to find no pod that
+// takes them, and once, of no error, when that is over.
+func (f *forward) trouble(port int, err error) *WarningEvent {
+	at := fmt.Sprintf("%s port %d", f.label(), port)
+	if err == nil {
+		return &WarningEvent{Message: at + ": connections get through again", Over: true}
+	}
+	return &WarningEvent{Message: fmt.Sprintf("%s: connections do not get through: %v", at, err)}
+}
+
+// label names the forward's service, or its pod.
+func (f *forward) label() string {
+	if f.service.Pod != "" {
+		return fmt.Sprintf("%s, pod %s,", f.key, f.service.Pod)
+	}
+	return f.key.String()
+}
+
+// close ends the listener, and its connections, because of why; nil if devtun stops.
+func (l *listener) close(why error) {
+	l.stop(why)
+	l.stopped.Wait()
+}
+
+// stop begins the end of the forward's listeners, without waiting for it.
+func (f *forward) stop(why error) {
+	for _, l := range f.listeners {
+		l.stop(why)
+	}
+}
+
+// close ends the forward: its listeners, their connections, its address, because of
+// why; nil if devtun stops.
+func (f *forward) close(why error) {
+	f.stop(why)
+	for _, l := range f.listeners {
+		l.close(why)
+	}
+	clear(f.listeners)
+	f.all.leases.Release(f.addr)
+	f.all.machine.RemoveAddress(context.Background(), f.addr)
+}
+
+// describe tells how the forward stands.
+func (f *forward) describe() ServiceEvent {
+	event := ServiceEvent{
+		State: Ready, Service: f.key, Pod: f.service.Pod, Address: f.addr.String(), Names: f.names, Refused: f.refused, Use: &f.use,
+	}
+	for _, l := range f.listeners {
+		event.Pods = max(event.Pods, l.endpoints.Len())
+	}
+	var reasons, absent []string
+	for _, l := range f.listeners {
+		if l.port.absent != "" {
+			absent = append(absent, l.port.absent)
+		}
+		if event.Pods > 0 && l.endpoints.Len() == 0 { // connections to it are held
+			reasons = append(reasons, l.port.without())
+			continue
+		}
+		event.Ports = append(event.Ports, l.port.event())
+	}
+	slices.SortFunc(event.Ports, func(a, b PortEvent) int { return a.Local - b.Local })
+	slices.Sort(reasons)
+	if len(f.left) > 0 {
+		reasons = append(reasons, "without "+strings.Join(f.left, ", ")+": port-forward carries TCP only")
+	}
+	switch {
+	case len(f.refused) > 0:
+		event.State, event.Reason = Failed, f.problem().Error()
+	case event.Pods == 0 && len(absent) > 0:
+		event.State, event.Reason = Waiting, "no ready pod has a port named "+slices.Min(absent)
+	case event.Pods == 0:
+		event.State, event.Reason = Waiting, "no ready pod"
+	default:
+		event.Reason = strings.Join(reasons, "; ")
+	}
+	return event
+}
+
+// problem is what keeps the forward from being whole, nil for nothing.
+func (f *forward) problem() (err error) {
+	for _, refused := range f.refused {
+		err = errors.Join(err, refused)
+	}
+	return err
+}
+
+// answeredByOthers reports that nobody but another program listens on the address, as
+// one does that has the port on all addresses: no name must lead to it.
+func (f *forward) answeredByOthers() bool {
+	return len(f.listeners) == 0 &&
+		slices.ContainsFunc(f.refused, func(e *PortError) bool { return errors.Is(e, syscall.EADDRINUSE) })
+}
+
+// ready is the names of the pods that are ready behind any of the ports.
+func (f *forward) ready() []string {
+	names := []string{}
+	for _, l := range f.listeners {
+		for _, endpoint := range l.port.endpoints {
+			names = append(names, endpoint.Pod.Name)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// news is what there is to tell since it was last called.
+func (f *forward) news() (events []Event) {
+	now, ready := f.describe(), f.ready()
+	if changed(f.last, now) {
+		events = append(events, Event{Service: &now})
+	}
+	if !slices.Equal(f.lastReady, ready) {
+		events = append(events, Event{Endpoints: &EndpointsEvent{Service: f.key, Pod: f.service.Pod, Ready: ready}})
+	}
+	f.last, f.lastReady = now, ready
+	return events
+}
+
+// changed reports whether there is something new to tell. How many pods are
+// ready beyond the first is not.
+func changed(before, now ServiceEvent) bool {
+	before.Pods, now.Pods = 0, 0
+	before.Refused, now.Refused = nil, nil
+	return !reflect.DeepEqual(before, now)
+}

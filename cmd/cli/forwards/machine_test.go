@@ -1,0 +1,111 @@
+package forwards
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"slices"
+	"sync"
+	"syscall"
+
+	"github.com/devtun/devtun/dns"
+)
+
+// machine is a dns.Machine that listens for real, keeps names to itself, and
+// fails where it is told to.
+type machine struct {
+	mu        sync.Mutex
+	calls     []string    // "listen", "names", "add" and "remove", in order
+	names     []dns.Entry // as last set
+	addresses map[netip.Addr]bool
+	report    dns.Report // of the next SetNames
+
+	failNames   error
+	failAddress error
+	busyPorts   []int        // in use on every address
+	deniedPorts []int        // for want of rights
+	busyAddrs   []netip.Addr // with all their ports in use
+}
+
+var _ dns.Machine = (*machine)(nil)
+
+func (m *machine) SetNames(_ context.Context, entries []dns.Entry) (dns.Report, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.calls = append(m.calls, "names")
+	if m.failNames != nil {
+		return dns.Report{}, m.failNames
+	}
+	m.names = slices.Clone(entries)
+	return m.report, nil
+}
+
+func (m *machine) Listen(ctx context.Context, addr netip.AddrPort) (net.Listener, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.calls = append(m.calls, "listen")
+	if !m.addresses[addr.Addr()] {
+		return nil, errors.New("AddAddress comes first")
+	}
+	if slices.Contains(m.busyPorts, int(addr.Port())) || slices.Contains(m.busyAddrs, addr.Addr()) {
+		return nil, &dns.ListenError{Addr: addr, Holder: dns.Process{PID: 7, Name: "nginx"}, Err: syscall.EADDRINUSE}
+	}
+	if slices.Contains(m.deniedPorts, int(addr.Port())) {
+		return nil, &dns.ListenError{Addr: addr, Err: syscall.EACCES}
+	}
+	return dns.Listen(ctx, addr)
+}
+
+func (m *machine) AddAddress(_ context.Context, addr netip.Addr) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.calls = append(m.calls, "add")
+	if m.failAddress != nil {
+		return m.failAddress
+	}
+	m.addresses[addr] = true
+	return nil
+}
+
+func (m *machine) RemoveAddress(_ context.Context, addr netip.Addr) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.calls = append(m.calls, "remove")
+	delete(m.addresses, addr)
+	return nil
+}
+
+// set changes how the machine behaves.
+func (m *machine) set(change func(*machine)) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	change(m)
+}
+
+// take returns the calls since it was last asked.
+func (m *machine) take() []string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	calls := m.calls
+	m.calls = nil
+	return calls
+}
+
+// shortNames lists the first name of each entry.
+func (m *machine) shortNames() []string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var names []string
+	for _, entry := range m.names {
+		names = append(names, entry.Names[0])
+	}
+	return names
+}
+
+// held is the number of addresses added and not removed.
+func (m *machine) held() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.addresses)
+}

@@ -1,0 +1,84 @@
+package forwards
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+
+	"github.com/devtun/devtun/dns"
+	"github.com/devtun/devtun/tunnel"
+	"github.com/devtun/devtun/tunnel/discovery"
+)
+
+// Remap moves a service's port to another number on this machine.
+type Remap struct {
+	Service discovery.Key
+	Local   int
+	Remote  string // number or name
+}
+
+func (r Remap) String() string { return fmt.Sprintf("%s:%d:%s", r.Service.Name, r.Local, r.Remote) }
+
+// target is what a service wants on this machine: one for the service, and one for
+// each pod that has a name of its own in it.
+type target struct {
+	service dns.Service
+	ports   []port
+}
+
+// port is a listener that a target wants, and where it leads.
+type port struct {
+	local     int
+	name      string
+	remote    int
+	endpoints []tunnel.Endpoint
+	absent    string // as in discovery.Port
+}
+
+// without says that no pod serves the port, while there are ready ones.
+func (p port) without() string {
+	if p.absent == "" {
+		return fmt.Sprintf("without port %d: no ready pod has it", p.remote)
+	}
+	return fmt.Sprintf("without port %d: no ready pod has a port named %s", p.remote, p.absent)
+}
+
+func (p port) event() PortEvent { return PortEvent{Local: p.local, Remote: p.remote, Name: p.name} }
+
+// targets computes what a service wants.
+func targets(service *discovery.Service, remaps []Remap) []target {
+	own := target{
+		service: dns.Service{Namespace: service.Namespace, Name: service.Name},
+		ports:   portsOf(service.Key, service.Ports, remaps),
+	}
+	wanted := []target{own}
+	for _, pod := range service.Pods {
+		wanted = append(wanted, target{
+			service: dns.Service{Namespace: service.Namespace, Name: service.Name, Pod: pod.Hostname},
+			ports:   portsOf(service.Key, pod.Ports, remaps),
+		})
+	}
+	return wanted
+}
+
+// portsOf makes each port a listener, of those that want one number the one
+// that the user moved there.
+func portsOf(key discovery.Key, ports []discovery.Port, remaps []Remap) []port {
+	var moved, others []port
+	for _, p := range ports {
+		wanted := port{local: p.Number, name: p.Name, remote: p.Number, endpoints: p.Endpoints, absent: p.Absent}
+		i := slices.IndexFunc(remaps, func(r Remap) bool {
+			return r.Service == key && (r.Remote == p.Name || r.Remote == strconv.Itoa(p.Number))
+		})
+		if i < 0 {
+			others = append(others, wanted)
+			continue
+		}
+		wanted.local = remaps[i].Local
+		moved = append(moved, wanted)
+	}
+	all := append(moved, others...)
+	slices.SortStableFunc(all, func(a, b port) int { return cmp.Compare(a.local, b.local) })
+	return slices.CompactFunc(all, func(a, b port) bool { return a.local == b.local })
+}

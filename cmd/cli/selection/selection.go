@@ -1,0 +1,250 @@
+package selection
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/labels"
+
+	"github.com/devtun/devtun/cmd/cli/forwards"
+	"github.com/devtun/devtun/cmd/cli/kube"
+	"github.com/devtun/devtun/cmd/cli/problem"
+	"github.com/devtun/devtun/tunnel/discovery"
+)
+
+// Selection is which services a command is about.
+type Selection struct {
+	// namespace is the session's default one: bare names are of it.
+	Namespace string
+	// namespaces are those to watch; "" alone for all.
+	Namespaces []string
+	// named are the services asked for by name; empty for all there are.
+	Named map[discovery.Key]bool
+	// except are those left out.
+	Except map[discovery.Key]bool
+	// labels is a label selector, "" for all.
+	Labels string
+	remaps []forwards.Remap
+	homes  map[string]string // see selectFlags
+}
+
+// Flags is what the user said of it.
+type Flags struct {
+	Args       []string
+	Namespaces []string // -n
+	All        bool     // -A
+	Labels     string   // -l
+	Except     []string
+	Ports      []string
+
+	// homes are the namespaces of services named without one, see locate. One that
+	// is not in it is of the first namespace.
+	homes map[string]string
+}
+
+// New makes a selection of flags, in the context's namespace where
+// they name none.
+func New(flags Flags, contextNamespace string) (*Selection, error) {
+	s := &Selection{
+		Namespace: contextNamespace, Labels: flags.Labels, homes: flags.homes,
+		Named: make(map[discovery.Key]bool), Except: make(map[discovery.Key]bool),
+	}
+	if len(flags.Namespaces) > 0 {
+		s.Namespace = flags.Namespaces[0]
+	}
+	for _, namespace := range flags.Namespaces {
+		if !IsLabel(namespace) {
+			return nil, problem.Usage("'kubectl get namespaces' lists those there are", "%q is not a namespace", namespace)
+		}
+	}
+	if _, err := labels.Parse(flags.Labels); err != nil {
+		return nil, problem.Usage("write it as in 'kubectl get services -l app=web'", "parse label selector: %w", err)
+	}
+	if flags.All && len(flags.Namespaces) > 0 {
+		return nil, problem.Usage("leave one of them out", "--all-namespaces and --namespace exclude each other")
+	}
+	if len(flags.Args) > 0 && flags.Labels != "" {
+		return nil, problem.Usage("leave one of them out", "service names and --selector exclude each other")
+	}
+	for _, arg := range flags.Args {
+		key, err := s.parse(arg)
+		if err != nil {
+			return nil, err
+		}
+		if !strings.Contains(arg, ".") && flags.All {
+			return nil, problem.Usage(fmt.Sprintf("write %s.NAMESPACE", arg), "service %q could be in more than one namespace", arg)
+		}
+		s.Named[key] = true
+	}
+	for _, name := range flags.Except {
+		key, err := s.parse(name)
+		if err != nil {
+			return nil, err
+		}
+		if s.Named[key] {
+			return nil, problem.Usage("leave one of them out", "service %s is both asked for and excepted", key.Name)
+		}
+		s.Except[key] = true
+	}
+	for _, port := range flags.Ports {
+		remap, err := s.parseRemap(port)
+		if err != nil {
+			return nil, err
+		}
+		s.remaps = append(s.remaps, remap)
+	}
+	if err := clash(s.remaps); err != nil {
+		return nil, err
+	}
+	s.Namespaces = s.watched(flags)
+	for _, remap := range s.remaps {
+		if err := s.remapped(remap); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// remapped checks that a port to be moved is one of what is forwarded.
+func (s *Selection) remapped(remap forwards.Remap) error {
+	service := remap.Service
+	switch {
+	case s.Except[service]:
+		return problem.Usage("leave one of them out", "--port %s is for a service that is excepted", remap)
+	case len(s.Named) > 0 && !s.Named[service]:
+		return problem.Usage(fmt.Sprintf("name it as well: %s", service.Name), "--port %s is for a service that is not asked for", remap)
+	case !s.watches(service.Namespace):
+		all := append(slices.Clone(s.Namespaces), service.Namespace)
+		return problem.Usage(fmt.Sprintf("write -n %s; for a pod's ports name its service", strings.Join(all, " -n ")), "--port %s is for namespace %q, which is not forwarded", remap, service.Namespace)
+	}
+	return nil
+}
+
+// watched lists the namespaces to watch.
+func (s *Selection) watched(flags Flags) []string {
+	if flags.All {
+		return []string{""}
+	}
+	namespaces := make(map[string]bool)
+	for key := range s.Named {
+		namespaces[key.Namespace] = true
+	}
+	if len(s.Named) == 0 {
+		namespaces[s.Namespace] = true
+		for _, namespace := range flags.Namespaces {
+			namespaces[namespace] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(namespaces))
+}
+
+// wanted reports whether a service is of the selection.
+func (s *Selection) wanted(key discovery.Key) bool {
+	return !s.Except[key] && (len(s.Named) == 0 || s.Named[key])
+}
+
+// NoneForwarded says that nothing is forwarded.
+func (s *Selection) NoneForwarded() string {
+	where := "in the cluster"
+	if s.Namespaces[0] != "" {
+		where = "in " + kube.NamespaceList(s.Namespaces) + " (-n NAMESPACE chooses another, -A all)"
+	}
+	with := ""
+	if s.Labels != "" {
+		with = " with labels " + s.Labels
+	}
+	return fmt.Sprintf("no service%s is forwarded %s", with, where)
+}
+
+// Criteria is what a session is to know of the selection.
+func (s *Selection) Criteria() forwards.Selection {
+	return forwards.Selection{Wanted: s.wanted, Named: func(key discovery.Key) bool { return s.Named[key] }, Remaps: s.remaps}
+}
+
+// parse reads name, name.namespace or svc/name.
+func (s *Selection) parse(arg string) (discovery.Key, error) {
+	name := arg
+	if kind, rest, ok := strings.Cut(arg, "/"); ok {
+		if kind != "svc" && kind != "service" && kind != "services" {
+			return discovery.Key{}, problem.Usage("name a service: NAME, NAME.NAMESPACE or svc/NAME", "%q is not a service", arg)
+		}
+		name = rest
+	}
+	name, namespace, _ := strings.Cut(name, ".")
+	namespace = cmp.Or(namespace, s.homes[name], s.Namespace)
+	namespace, _, _ = strings.Cut(namespace, ".") // name.namespace.svc… is the same
+	if !IsLabel(name) || !IsLabel(namespace) {
+		return discovery.Key{}, problem.Usage("name a service: NAME, NAME.NAMESPACE or svc/NAME", "%q is not a service name", arg)
+	}
+	return discovery.Key{Namespace: namespace, Name: name}, nil
+}
+
+// parseRemap reads SERVICE:LOCAL:REMOTE.
+func (s *Selection) parseRemap(text string) (forwards.Remap, error) {
+	const hint = "write SERVICE:LOCAL:REMOTE, as in --port service-front:8080:80 or service-front:8080:http"
+	parts := strings.Split(text, ":")
+	if len(parts) != 3 || parts[2] == "" {
+		if _, err := ParsePort(text); err == nil {
+			return forwards.Remap{}, problem.Usage(fmt.Sprintf("write SERVICE:%s:REMOTE", text), "--port %s does not say which service's port that is to be", text)
+		}
+		return forwards.Remap{}, problem.Usage(hint, "parse --port %q", text)
+	}
+	key, err := s.parse(parts[0])
+	if err != nil {
+		return forwards.Remap{}, problem.Usage(hint, "parse --port %q: %w", text, errors.Unwrap(err))
+	}
+	local, err := ParsePort(parts[1])
+	if err != nil {
+		return forwards.Remap{}, problem.Usage(hint, "parse --port %q: %w", text, err)
+	}
+	if _, err := strconv.Atoi(parts[2]); err == nil {
+		if _, err := ParsePort(parts[2]); err != nil {
+			return forwards.Remap{}, problem.Usage(hint, "parse --port %q: %w", text, err)
+		}
+	}
+	return forwards.Remap{Service: key, Local: local, Remote: parts[2]}, nil
+}
+
+func ParsePort(text string) (int, error) {
+	port, err := strconv.Atoi(text)
+	if err != nil || port < 1 || port > 65535 {
+		return 0, fmt.Errorf("%q is not a port between 1 and 65535", text)
+	}
+	return port, nil
+}
+
+// twice is the error that two remaps move one port.
+func twice(a, b forwards.Remap) error {
+	return problem.Usage("leave one of them out: a port is moved to one place", "--port %s and --port %s are for the same port", a, b)
+}
+
+// clash refuses two remaps onto one local port of a service, or of one port.
+func clash(remaps []forwards.Remap) error {
+	for i, a := range remaps {
+		for _, b := range remaps[:i] {
+			if a.Service != b.Service {
+				continue
+			}
+			if a.Local == b.Local {
+				return problem.Usage("give each its own local port", "--port %s and --port %s want the same local port", b, a)
+			}
+			if a.Remote == b.Remote {
+				return twice(b, a)
+			}
+		}
+	}
+	return nil
+}
+
+// IsLabel reports that s is an RFC 1123 label, as names of services and namespaces are.
+func IsLabel(s string) bool {
+	if s == "" || len(s) > 63 || s[0] == '-' || s[len(s)-1] == '-' {
+		return false
+	}
+	return strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789-") == ""
+}
