@@ -94,8 +94,8 @@ func noneRuns(running []string) string {
 // endSession ends a session and waits until everything has been put back.
 func endSession(ctx context.Context, directory background.Directory, name string, streams output.Streams) error {
 	fmt.Fprintf(streams.Err, "ending session %s\n", name)
-	ctx, cancel := context.WithTimeoutCause(ctx, putBackTimeout, &problem.Problem{
-		Err:  fmt.Errorf("session %s has not put everything back within %v", name, putBackTimeout),
+	ctx, cancel := context.WithTimeoutCause(ctx, background.EndTimeout, &problem.Problem{
+		Err:  fmt.Errorf("session %s has not put everything back within %v", name, background.EndTimeout),
 		Hint: "'devtun logs " + name + "' tells what it waits for", Code: problem.ExitFailure,
 	})
 	defer cancel()
@@ -103,14 +103,14 @@ func endSession(ctx context.Context, directory background.Directory, name string
 	if _, err := client.Await(ctx, directory); err != nil {
 		return err
 	}
-	outcome, err := client.Down(ctx, printLine(streams))
+	outcome, err := client.Down(ctx, func(line background.Line) { line.Print(streams.Out, streams.Err) })
 	if err != nil {
 		return err
 	}
-	if err := awaitEnd(ctx, directory, name); err != nil {
+	if err := directory.AwaitEnd(ctx, name); err != nil {
 		return err
 	}
-	if err := outcomeError(outcome); err != nil {
+	if err := problem.OfOutcome(outcome); err != nil {
 		return err
 	}
 	fmt.Fprintf(streams.Out, "ended: session %s\n", name)

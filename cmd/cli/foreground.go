@@ -71,12 +71,12 @@ func (f *foreground) Watch(ctx context.Context, tell func(status.Snapshot) error
 
 // Apply implements background.Holder. There is no project to apply.
 func (f *foreground) Apply(context.Context, background.Order, func(background.Line)) background.Outcome {
-	return outcomeOf(problem.Usage("end it first, or give this one another name with --name", "the session is a command in the foreground"))
+	return problem.Outcome(problem.Usage("end it first, or give this one another name with --name", "the session is a command in the foreground"))
 }
 
 // Down implements background.Holder.
 func (f *foreground) Down(func(background.Line)) background.Outcome {
 	f.down()
 	<-f.ended
-	return outcomeOf(f.outcome)
+	return problem.Outcome(f.outcome)
 }

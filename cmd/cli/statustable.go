@@ -24,7 +24,7 @@ func writeStatus(out io.Writer, s status.Snapshot) {
 	}
 	for _, service := range s.Services {
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%d\t%s\n",
-			serviceLabel(service, s.Namespace), service.State, cmp.Or(service.Address, "-"),
+			service.Label(s.Namespace), service.State, cmp.Or(service.Address, "-"),
 			cmp.Or(status.PortList(service.Ports), "-"), service.Pods, useCells(service.Use, service.Reason))
 	}
 	table.Flush()
@@ -45,17 +45,6 @@ func writeStatus(out io.Writer, s status.Snapshot) {
 // useCells are the columns that services and intercepts share.
 func useCells(u status.Use, reason string) string {
 	return fmt.Sprintf("%d\t%d\t%d\t%d\t%s", u.Open, u.Total, u.Sent, u.Received, cmp.Or(u.LastError, reason, "-"))
-}
-
-func serviceLabel(s status.Service, namespace string) string {
-	label := s.Service
-	if s.Pod != "" {
-		label = s.Pod + "." + label
-	}
-	if s.Namespace != namespace {
-		label += "." + s.Namespace
-	}
-	return label
 }
 
 // routeTarget is where a route leads, in the words of printed lines.

@@ -19,17 +19,8 @@ import (
 	"github.com/devtun/devtun/dns/helper"
 )
 
-const (
-	// upTimeout is how long everything may take to be ready, unless --wait says
-	// otherwise.
-	upTimeout = 5 * time.Minute
-
-	// exitTimeout bounds the wait for a session's process, once all is put back.
-	exitTimeout = 10 * time.Second
-
-	// exitEvery is how often that is looked at.
-	exitEvery = 20 * time.Millisecond
-)
+// upTimeout is how long everything may take to be ready, unless --wait says otherwise.
+const upTimeout = 5 * time.Minute
 
 // upOptions is what `devtun up` was asked to do.
 type upOptions struct {
@@ -218,22 +209,11 @@ func (l *launcher) applyToStanding(ctx context.Context) error {
 
 // apply has a session carry the order out, and passes on what it says.
 func (l *launcher) apply(ctx context.Context, client *background.Client) error {
-	outcome, err := client.Apply(ctx, l.order, printLine(l.streams))
+	outcome, err := client.Apply(ctx, l.order, func(line background.Line) { line.Print(l.streams.Out, l.streams.Err) })
 	if err != nil {
 		return err
 	}
-	return outcomeError(outcome)
-}
-
-// printLine prints on streams what a session has said.
-func printLine(streams output.Streams) func(background.Line) {
-	return func(line background.Line) {
-		if line.Err != "" {
-			fmt.Fprintln(streams.Err, line.Err)
-			return
-		}
-		fmt.Fprintln(streams.Out, line.Out)
-	}
+	return problem.OfOutcome(outcome)
 }
 
 // ready is the last line: all that was ordered stands.
@@ -253,25 +233,9 @@ func (l *launcher) foreground(ctx context.Context) error {
 	waiting, cancel := l.waiting(ctx)
 	outcome := s.Apply(waiting, l.order, func(background.Line) {})
 	cancel()
-	if err := outcomeError(outcome); err != nil {
+	if err := problem.OfOutcome(outcome); err != nil {
 		return errors.Join(ending.UnlessEnded(ctx, err), <-ended)
 	}
 	l.ready(s.view.Snapshot().PID)
 	return <-ended
-}
-
-// awaitEnd waits until no process holds the session any more.
-func awaitEnd(ctx context.Context, directory background.Directory, name string) error {
-	ctx, cancel := context.WithTimeout(ctx, exitTimeout)
-	defer cancel()
-	look := time.NewTicker(exitEvery)
-	defer look.Stop()
-	for directory.Runs(name) {
-		select {
-		case <-look.C:
-		case <-ctx.Done():
-			return fmt.Errorf("session %s has put everything back, but does not end: %w", name, context.Cause(ctx))
-		}
-	}
-	return nil
 }

@@ -66,7 +66,7 @@ func (s *projectSession) holdings() holdings {
 	snapshot := s.view.Snapshot()
 	for _, service := range snapshot.Services {
 		if service.Pod == "" && service.Address != "" {
-			h.services[serviceLabel(service, snapshot.Namespace)] = status.PortList(service.Ports)
+			h.services[service.Label(snapshot.Namespace)] = status.PortList(service.Ports)
 		}
 	}
 	for _, held := range s.intercepts {

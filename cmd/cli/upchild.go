@@ -29,9 +29,6 @@ const (
 
 	// claimedTimeout bounds the wait for that.
 	claimedTimeout = 20 * time.Second
-
-	// putBackTimeout bounds the wait for a session that has failed to put all back.
-	putBackTimeout = restoreTimeout + drainTimeout + exitTimeout
 )
 
 // claimed is what the child says first, as a JSON object: it has the place, or why not.
@@ -60,7 +57,7 @@ func (l *launcher) startChild(ctx context.Context) error {
 	select { // it has noticed, too
 	case <-child.ended:
 		return err
-	case <-time.After(putBackTimeout):
+	case <-time.After(background.EndTimeout):
 		return errors.Join(err, fmt.Errorf("session %s (pid %d) does not end", l.name, child.cmd.Process.Pid))
 	}
 }
@@ -105,7 +102,7 @@ func (l *launcher) spawn() (*childProcess, error) {
 	if said.Busy {
 		return nil, &background.BusyError{Name: l.name}
 	}
-	return child, outcomeError(said.Outcome)
+	return child, problem.OfOutcome(said.Outcome)
 }
 
 // upChild is this process as such a child.
@@ -125,7 +122,7 @@ func inheritedChild() *upChild {
 func (c *upChild) run(ctx context.Context, start helper.Start, commands Commands) error {
 	pipe := os.NewFile(claimedFile, "claimed")
 	place, err := c.claim()
-	said := claimed{Busy: errors.As(err, new(*background.BusyError)), Outcome: outcomeOf(err)}
+	said := claimed{Busy: errors.As(err, new(*background.BusyError)), Outcome: problem.Outcome(err)}
 	if herr := json.NewEncoder(pipe).Encode(said); herr != nil && err == nil {
 		err = errors.Join(herr, place.Remove()) // nobody waits for it any more
 	}

@@ -126,7 +126,7 @@ func (s *projectSession) Down(tell func(background.Line)) background.Outcome {
 	s.complete.Store(true)
 	s.end()
 	s.putBack()
-	return outcomeOf(s.outcome)
+	return problem.Outcome(s.outcome)
 }
 
 // Apply implements background.Holder.
@@ -137,7 +137,7 @@ func (s *projectSession) Apply(ctx context.Context, order background.Order, tell
 	select {
 	case s.applying <- struct{}{}:
 	case <-ctx.Done():
-		return outcomeOf(context.Cause(ctx))
+		return problem.Outcome(context.Cause(ctx))
 	}
 	defer s.log.listen(tell)()
 	err := s.setParent(order.Parent)
@@ -158,7 +158,7 @@ func (s *projectSession) Apply(ctx context.Context, order background.Order, tell
 		s.end()
 		s.putBack()
 	}
-	return outcomeOf(err)
+	return problem.Outcome(err)
 }
 
 // untilEnding is ctx until the session is to end.
@@ -204,21 +204,4 @@ func (s *projectSession) putBack() {
 		close(s.ended)
 	})
 	<-s.ended
-}
-
-// outcomeOf is an error as it goes over the socket.
-func outcomeOf(err error) background.Outcome {
-	if err == nil {
-		return background.Outcome{}
-	}
-	p := problem.Of(err)
-	return background.Outcome{Error: p.Error(), Hint: p.Hint, ExitCode: int(p.Code)}
-}
-
-// outcomeError is what has come over the socket as an error.
-func outcomeError(o background.Outcome) error {
-	if o.Error == "" {
-		return nil
-	}
-	return &problem.Problem{Err: errors.New(o.Error), Hint: o.Hint, Code: problem.ExitCode(o.ExitCode)}
 }

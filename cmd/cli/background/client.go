@@ -155,7 +155,7 @@ func (c *Client) ask(ctx context.Context, method, what string, order []byte) (io
 	return answer.Body, nil
 }
 
-// awaitEvery is how often a session that is starting is asked again.
+// awaitEvery is how often a session that is starting or ending is looked at.
 const awaitEvery = 20 * time.Millisecond
 
 // Await is Snapshot for a session that may just be starting. It fails with ErrNone if

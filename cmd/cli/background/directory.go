@@ -1,6 +1,7 @@
 package background
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -9,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/gofrs/flock"
 )
@@ -59,6 +61,15 @@ func (d Directory) make() error {
 	}
 	return d.check()
 }
+
+const (
+	// exitTimeout bounds the wait for a session's process, once all is put back.
+	exitTimeout = 10 * time.Second
+
+	// EndTimeout bounds the wait for a session that is to end: an intercept may wait a
+	// minute for the API server to be restored, and then half a minute for connections.
+	EndTimeout = 90*time.Second + exitTimeout
+)
 
 const (
 	lockSuffix   = ".lock"
@@ -124,6 +135,22 @@ func (d Directory) Runs(name string) bool {
 		lock.Close()
 	}
 	return !free
+}
+
+// AwaitEnd waits until no process holds the session of that name, once all is put back.
+func (d Directory) AwaitEnd(ctx context.Context, name string) error {
+	ctx, cancel := context.WithTimeout(ctx, exitTimeout)
+	defer cancel()
+	look := time.NewTicker(awaitEvery)
+	defer look.Stop()
+	for d.Runs(name) {
+		select {
+		case <-look.C:
+		case <-ctx.Done():
+			return fmt.Errorf("session %s has put everything back, but does not end: %w", name, context.Cause(ctx))
+		}
+	}
+	return nil
 }
 
 // Clean removes what sessions have left that run no more, and returns their names. What

@@ -1,6 +1,11 @@
 package background
 
-import "github.com/devtun/devtun/cmd/cli/project"
+import (
+	"fmt"
+	"io"
+
+	"github.com/devtun/devtun/cmd/cli/project"
+)
 
 // What a session answers, each under the version of the protocol:
 //
@@ -28,6 +33,15 @@ type Line struct {
 	Out  string   `json:"out,omitempty"` // for standard output
 	Err  string   `json:"err,omitempty"` // for standard error
 	Done *Outcome `json:"done,omitempty"`
+}
+
+// Print writes the line where it belongs.
+func (l Line) Print(out, err io.Writer) {
+	if l.Err != "" {
+		fmt.Fprintln(err, l.Err)
+		return
+	}
+	fmt.Fprintln(out, l.Out)
 }
 
 // Outcome is how it went: well, if Error is empty.
