@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/devtun/devtun/cmd/cli/arguments"
 	"github.com/devtun/devtun/cmd/cli/background"
 	"github.com/devtun/devtun/cmd/cli/command"
 	"github.com/devtun/devtun/cmd/cli/machine"
@@ -32,7 +33,7 @@ It says what it has removed. What it cannot remove keeps it from nothing else; i
 so at the end, with the exit code of the first failure.`,
 		Example: `  devtun clean
   devtun clean --hosts-file ./hosts`,
-		Args:        noArgs,
+		Args:        arguments.None,
 		Annotations: map[string]string{machine.Changes: "", finishes: ""},
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return runClean(cmd.Context(), hostsFile, streams, start)

@@ -15,8 +15,10 @@ import (
 	"github.com/spf13/cobra"
 	"k8s.io/klog/v2"
 
+	"github.com/devtun/devtun/cmd/cli/arguments"
 	"github.com/devtun/devtun/cmd/cli/command"
 	"github.com/devtun/devtun/cmd/cli/ending"
+	"github.com/devtun/devtun/cmd/cli/image"
 	"github.com/devtun/devtun/cmd/cli/kube"
 	"github.com/devtun/devtun/cmd/cli/machine"
 	"github.com/devtun/devtun/cmd/cli/output"
@@ -113,7 +115,7 @@ Exit codes:
 		// How many letters may be wrong in a command that is suggested.
 		SuggestionsMinimumDistance: 2,
 		SilenceUsage:               true,
-		Args:                       noArgs,
+		Args:                       arguments.None,
 		RunE:                       func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetIn(streams.In)
@@ -122,21 +124,26 @@ Exit codes:
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return &problem.Problem{Err: err, Code: problem.ExitUsage, Hint: fmt.Sprintf("run '%s --help'", cmd.CommandPath())}
 	})
-	root.AddCommand(newForward(streams, start), newInit(streams), newUp(streams, start, sessionCommands), newDown(streams), newStatus(streams), newLogs(streams), newRun(streams, start), newIntercept(streams, start), newRestore(streams), newList(streams), newRBAC(streams), newClean(streams, start), newImage(streams), newHelper(streams), newIDE(streams), newVersion(streams))
+	root.AddCommand(
+		newForward(streams, start),
+		newInit(streams),
+		newUp(streams, start, sessionCommands),
+		newDown(streams),
+		newStatus(streams),
+		newLogs(streams),
+		newRun(streams, start),
+		newIntercept(streams, start),
+		newRestore(streams),
+		newList(streams),
+		newRBAC(streams),
+		newClean(streams, start),
+		image.New(streams),
+		newHelper(streams),
+		newIDE(streams),
+		newVersion(streams),
+	)
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.AddCommand(newCompletion(streams))
 	root.SetHelpCommand(newHelp())
 	return root
-}
-
-// noArgs refuses arguments with the nearest command as a hint.
-func noArgs(cmd *cobra.Command, args []string) error {
-	if len(args) == 0 {
-		return nil
-	}
-	hint := fmt.Sprintf("run '%s --help'", cmd.CommandPath())
-	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
-		hint = fmt.Sprintf("did you mean '%s %s'?", cmd.CommandPath(), strings.Join(near, "' or '"))
-	}
-	return &problem.Problem{Err: fmt.Errorf("unknown command %q for %q", args[0], cmd.CommandPath()), Code: problem.ExitUsage, Hint: hint}
 }

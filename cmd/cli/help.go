@@ -5,7 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/devtun/devtun/cmd/cli/completion"
+	"github.com/devtun/devtun/cmd/cli/arguments"
 	"github.com/devtun/devtun/cmd/cli/problem"
 )
 
@@ -38,7 +38,7 @@ Without a COMMAND, print what commands there are.`,
 					names = append(names, child.Name())
 				}
 			}
-			return completion.Matching(names, nil, typed), cobra.ShellCompDirectiveNoFileComp
+			return arguments.Matching(names, nil, typed), cobra.ShellCompDirectiveNoFileComp
 		},
 	}
 }

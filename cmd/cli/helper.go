@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/devtun/devtun/cmd/cli/arguments"
 	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/dns/helper"
@@ -21,7 +22,7 @@ func newHelper(streams output.Streams) *cobra.Command {
 		Long: `Write one devtun's names to the hosts file, open its listening sockets and add
 its loopback addresses, until that devtun ends. devtun starts it through sudo.`,
 		Example: "  sudo devtun helper   # not by hand",
-		Args:    noArgs,
+		Args:    arguments.None,
 		RunE: func(*cobra.Command, []string) error {
 			err := helper.Run(streams.Out)
 			if errors.Is(err, helper.ErrNotStarted) {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/devtun/devtun/cmd/cli/arguments"
 	"github.com/devtun/devtun/cmd/cli/ide"
 	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/problem"
@@ -40,7 +41,7 @@ afterwards. What the files hold already stays as it is.`,
 
   # the same in GoLand, for another folder of the project
   devtun ide jetbrains -f service-middle/devtun.yaml`,
-		Args: noArgs,
+		Args: arguments.None,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/devtun/devtun/cmd/cli/arguments"
 	"github.com/devtun/devtun/cmd/cli/kube"
 	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/problem"
@@ -38,7 +39,7 @@ workloads that could be intercepted as comments, to be taken in where they are w
 A file that is there already stays as it is, unless --force is given.`,
 		Example: `  devtun init
   devtun init --context dev -n demo -f dev/devtun.yaml`,
-		Args: noArgs,
+		Args: arguments.None,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return runInit(cmd.Context(), o, streams)
 		},

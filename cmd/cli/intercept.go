@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/spf13/cobra"
 
-	"github.com/devtun/devtun/cmd/cli/completion"
+	"github.com/devtun/devtun/cmd/cli/arguments"
 	"github.com/devtun/devtun/cmd/cli/ending"
 	"github.com/devtun/devtun/cmd/cli/forwards"
 	"github.com/devtun/devtun/cmd/cli/kube"
@@ -151,7 +151,7 @@ func (o *interceptOptions) completeIntercept(cmd *cobra.Command) {
 	cmd.RegisterFlagCompletionFunc("env-format", fixed("dotenv", "docker", "sh", "json"))
 	cmd.ValidArgsFunction = func(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
 		switch {
-		case completion.AfterDash():
+		case arguments.AfterDash():
 			return nil, cobra.ShellCompDirectiveDefault
 		case len(args) > 0:
 			return nil, cobra.ShellCompDirectiveNoFileComp

@@ -10,7 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/devtun/devtun/cmd/cli/completion"
+	"github.com/devtun/devtun/cmd/cli/arguments"
 	"github.com/devtun/devtun/cmd/cli/kube"
 	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/problem"
@@ -59,14 +59,14 @@ deleted is found by the undo that stands on each object that it changed.`,
 	flags.BoolVar(&o.all, "all", false, "restore all intercepts of the namespace")
 	flags.StringVarP(&o.output, "output", "o", "", "'json' for events, one JSON object a line")
 	cmd.ValidArgsFunction = func(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
-		ctx, cancel := context.WithTimeout(cmd.Context(), completion.Timeout)
+		ctx, cancel := context.WithTimeout(cmd.Context(), arguments.CompletionTimeout)
 		defer cancel()
 		_, plans, _ := listIn(ctx, o.kube)
 		var names []string
 		for _, p := range plans {
 			names = append(names, p.Name)
 		}
-		return completion.Matching(names, args, typed), cobra.ShellCompDirectiveNoFileComp
+		return arguments.Matching(names, args, typed), cobra.ShellCompDirectiveNoFileComp
 	}
 	return cmd
 }

@@ -9,8 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/devtun/devtun/cmd/cli/arguments"
 	"github.com/devtun/devtun/cmd/cli/command"
-	"github.com/devtun/devtun/cmd/cli/completion"
 	"github.com/devtun/devtun/cmd/cli/credential"
 	"github.com/devtun/devtun/cmd/cli/ending"
 	"github.com/devtun/devtun/cmd/cli/kube"
@@ -76,7 +76,7 @@ no such command, 126 if it cannot be executed. Before it runs, it is devtun's.`,
 	cmd.Flags().StringVar(&o.hosts, "hosts", "", "who sees the names: 'private' for the command alone, 'system' for this machine (default: private on Linux unless you are root and may write the hosts file, else system)")
 	cmd.RegisterFlagCompletionFunc("hosts", cobra.FixedCompletions([]string{machine.Private, machine.System}, cobra.ShellCompDirectiveNoFileComp))
 	cmd.ValidArgsFunction = func(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
-		if completion.AfterDash() {
+		if arguments.AfterDash() {
 			return nil, cobra.ShellCompDirectiveDefault
 		}
 		return o.kube.CompleteServices(discovery.Forwardable)(cmd, args, typed)

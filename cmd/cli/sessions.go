@@ -8,8 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/devtun/devtun/cmd/cli/arguments"
 	"github.com/devtun/devtun/cmd/cli/background"
-	"github.com/devtun/devtun/cmd/cli/completion"
 	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/cmd/cli/project"
 )
@@ -29,7 +29,7 @@ func completeSessions(_ *cobra.Command, args []string, typed string) ([]string, 
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
 	running, _ := directory.Running()
-	return completion.Matching(running, nil, typed), cobra.ShellCompDirectiveNoFileComp
+	return arguments.Matching(running, nil, typed), cobra.ShellCompDirectiveNoFileComp
 }
 
 // chooseSession finds the session that is meant: the one named, or else that of the

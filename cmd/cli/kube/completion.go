@@ -7,28 +7,28 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/devtun/devtun/cmd/cli/completion"
+	"github.com/devtun/devtun/cmd/cli/arguments"
 	"github.com/devtun/devtun/tunnel"
 )
 
 // CompleteServices completes the services of the namespace that fit.
 func (k *Flags) CompleteServices(fits func(*corev1.Service) bool) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
-		return completion.Matching(k.serviceNames(cmd.Context(), fits), args, typed), cobra.ShellCompDirectiveNoFileComp
+		return arguments.Matching(k.serviceNames(cmd.Context(), fits), args, typed), cobra.ShellCompDirectiveNoFileComp
 	}
 }
 
 // CompleteFlags completes the flags of all commands that reach into the cluster.
 func (k *Flags) CompleteFlags(cmd *cobra.Command) {
 	cmd.RegisterFlagCompletionFunc("namespace", func(cmd *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
-		return completion.Matching(k.namespaceNames(cmd.Context()), nil, typed), cobra.ShellCompDirectiveNoFileComp
+		return arguments.Matching(k.namespaceNames(cmd.Context()), nil, typed), cobra.ShellCompDirectiveNoFileComp
 	})
 	cmd.RegisterFlagCompletionFunc("context", func(_ *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
 		cluster, err := k.Connect()
 		if err != nil {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
-		return completion.Matching(cluster.contexts, nil, typed), cobra.ShellCompDirectiveNoFileComp
+		return arguments.Matching(cluster.contexts, nil, typed), cobra.ShellCompDirectiveNoFileComp
 	})
 	var modes []string
 	for _, mode := range tunnel.Modes() {
@@ -48,7 +48,7 @@ func (k *Flags) serviceNames(ctx context.Context, fits func(*corev1.Service) boo
 	if len(k.Namespaces) > 0 {
 		namespace = k.Namespaces[0]
 	}
-	ctx, cancel := context.WithTimeout(ctx, completion.Timeout)
+	ctx, cancel := context.WithTimeout(ctx, arguments.CompletionTimeout)
 	defer cancel()
 	list, err := cluster.Client.CoreV1().Services(namespace).List(ctx, metav1.ListOptions{LabelSelector: UserServices("")})
 	if err != nil {
@@ -68,7 +68,7 @@ func (k *Flags) namespaceNames(ctx context.Context) []string {
 	if err != nil {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, completion.Timeout)
+	ctx, cancel := context.WithTimeout(ctx, arguments.CompletionTimeout)
 	defer cancel()
 	return cluster.namespaceNames(ctx)
 }

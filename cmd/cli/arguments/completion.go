@@ -1,5 +1,6 @@
-// Package completion is what a shell's Tab needs from any command.
-package completion
+// Package arguments is what any command does with its arguments: refuse them, and complete
+// them for the shell.
+package arguments
 
 import (
 	"os"
@@ -8,8 +9,8 @@ import (
 	"time"
 )
 
-// Timeout bounds what the shell waits for at a press of Tab.
-const Timeout = 2 * time.Second
+// CompletionTimeout bounds what the shell waits for at a press of Tab.
+const CompletionTimeout = 2 * time.Second
 
 // AfterDash reports that the shell completes a word of the COMMAND after "--". The
 // flags do not know: while it completes, cobra has added a dash of its own.
