@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/devtun/devtun/cmd/cli/ending"
+	"github.com/devtun/devtun/cmd/cli/foreground"
 	"github.com/devtun/devtun/cmd/cli/forwards"
 	"github.com/devtun/devtun/cmd/cli/kube"
 	"github.com/devtun/devtun/cmd/cli/machine"
@@ -153,9 +154,9 @@ func runForward(ctx context.Context, o *forwardOptions, streams output.Streams, 
 	ctx, end := context.WithCancelCause(ctx)
 	quit := func() { end(nil) }
 	defer quit()
-	f, lost := openForeground("forward", func() { end(ending.ErrDown) })
-	defer func() { f.close(err) }()
-	tracker := f.view
+	f, lost := foreground.Open("forward", func() { end(ending.ErrDown) })
+	defer func() { f.Close(err) }()
+	tracker := f.Tracker
 	defer context.AfterFunc(ctx, func() { tracker.State(status.Ending) })()
 	view := openView(&streams, tracker, o.plain || o.output != "", quit)
 	defer view.close()

@@ -12,7 +12,7 @@ import (
 
 	"github.com/devtun/devtun/cmd/cli/arguments"
 	"github.com/devtun/devtun/cmd/cli/ending"
-	"github.com/devtun/devtun/cmd/cli/forwards"
+	"github.com/devtun/devtun/cmd/cli/foreground"
 	"github.com/devtun/devtun/cmd/cli/kube"
 	"github.com/devtun/devtun/cmd/cli/machine"
 	"github.com/devtun/devtun/cmd/cli/output"
@@ -245,12 +245,12 @@ func runIntercept(ctx context.Context, o *interceptOptions, streams output.Strea
 	quit := func() { end(nil) }
 	defer quit()
 	tracker := status.NewTracker("", "")
-	var lost *forwards.WarningEvent
+	var lost error
 	if !o.dryRun {
-		var f *foreground
-		f, lost = openForeground("intercept", func() { end(ending.ErrDown) })
-		defer func() { f.close(err) }()
-		tracker = f.view
+		var f *foreground.Session
+		f, lost = foreground.Open("intercept", func() { end(ending.ErrDown) })
+		defer func() { f.Close(err) }()
+		tracker = f.Tracker
 	}
 	if len(o.command) == 0 { // it may go on for as long as it likes
 		defer context.AfterFunc(ctx, func() { tracker.State(status.Ending) })()

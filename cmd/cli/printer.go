@@ -63,9 +63,9 @@ func (p *printer) starting(what string) {
 }
 
 // lost warns that a command cannot be found as a session; nil is nothing.
-func (p *printer) lost(warning *forwards.WarningEvent) {
-	if warning != nil {
-		p.tell(forwards.Event{Warning: warning})
+func (p *printer) lost(err error) {
+	if err != nil {
+		p.tell(forwards.Event{Warning: &forwards.WarningEvent{Message: err.Error()}})
 	}
 }
 

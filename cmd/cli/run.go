@@ -13,6 +13,7 @@ import (
 	"github.com/devtun/devtun/cmd/cli/command"
 	"github.com/devtun/devtun/cmd/cli/credential"
 	"github.com/devtun/devtun/cmd/cli/ending"
+	"github.com/devtun/devtun/cmd/cli/foreground"
 	"github.com/devtun/devtun/cmd/cli/kube"
 	"github.com/devtun/devtun/cmd/cli/machine"
 	"github.com/devtun/devtun/cmd/cli/output"
@@ -103,8 +104,8 @@ func runRun(ctx context.Context, o *runOptions, streams output.Streams, start he
 	program.Say = func(text string) { fmt.Fprintln(streams.Err, text) }
 	ctx, down := context.WithCancelCause(ctx)
 	defer down(nil)
-	f, lost := openForeground("run", func() { down(ending.ErrDown) })
-	defer func() { f.close(err) }()
+	f, lost := foreground.Open("run", func() { down(ending.ErrDown) })
+	defer func() { f.Close(err) }()
 	names, err := machine.OpenView(o.hosts, start)
 	if err != nil {
 		return err
@@ -123,7 +124,7 @@ func runRun(ctx context.Context, o *runOptions, streams output.Streams, start he
 	warnOfLogins(watcher.printer.tell)
 	forwarded := make(chan error, 1)
 	go func() {
-		forwarded <- o.forward(forwarding, f.view, watcher.printer, watcher.tell, names.Open)
+		forwarded <- o.forward(forwarding, f.Tracker, watcher.printer, watcher.tell, names.Open)
 	}()
 	select {
 	case err := <-forwarded:
@@ -133,13 +134,13 @@ func runRun(ctx context.Context, o *runOptions, streams output.Streams, start he
 	if !unlink() {
 		return <-forwarded
 	}
-	f.view.State(status.Ready)
+	f.Tracker.State(status.Ready)
 	uncover := kube.Logins.Cover(forwarding, credential.Cover{Said: streams.Err}) // the terminal is the command's
 	running, stop := lasting(ctx)
 	defer stop()
 	code, err := program.Run(running)
 	uncover()
-	f.view.State(status.Ending)
+	f.Tracker.State(status.Ending)
 	end()
 	return errors.Join(<-forwarded, ended(code, err))
 }
