@@ -110,7 +110,7 @@ func endSession(ctx context.Context, directory background.Directory, name string
 	if err := directory.AwaitEnd(ctx, name); err != nil {
 		return err
 	}
-	if err := problem.OfOutcome(outcome); err != nil {
+	if err := problem.FromOutcome(outcome); err != nil {
 		return err
 	}
 	fmt.Fprintf(streams.Out, "ended: session %s\n", name)

@@ -214,7 +214,7 @@ func (l *launcher) apply(ctx context.Context, client *background.Client) error {
 	if err != nil {
 		return err
 	}
-	return problem.OfOutcome(outcome)
+	return problem.FromOutcome(outcome)
 }
 
 // ready is the last line: all that was ordered stands.
@@ -234,7 +234,7 @@ func (l *launcher) foreground(ctx context.Context) error {
 	waiting, cancel := l.waiting(ctx)
 	outcome := s.Apply(waiting, l.order, func(background.Line) {})
 	cancel()
-	if err := problem.OfOutcome(outcome); err != nil {
+	if err := problem.FromOutcome(outcome); err != nil {
 		return errors.Join(ending.UnlessEnded(ctx, err), <-ended)
 	}
 	l.ready(s.view.Snapshot().PID)

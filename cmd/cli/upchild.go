@@ -102,7 +102,7 @@ func (l *launcher) spawn() (*childProcess, error) {
 	if said.Busy {
 		return nil, &background.BusyError{Name: l.name}
 	}
-	return child, problem.OfOutcome(said.Outcome)
+	return child, problem.FromOutcome(said.Outcome)
 }
 
 // upChild is this process as such a child.

@@ -15,8 +15,8 @@ func Outcome(err error) background.Outcome {
 	return background.Outcome{Error: p.Error(), Hint: p.Hint, ExitCode: int(p.Code)}
 }
 
-// OfOutcome is what has come over the socket as an error; nil if all went well.
-func OfOutcome(o background.Outcome) error {
+// FromOutcome is what has come over the socket as an error; nil if all went well.
+func FromOutcome(o background.Outcome) error {
 	if o.Error == "" {
 		return nil
 	}
