@@ -34,7 +34,7 @@ so at the end, with the exit code of the first failure.`,
 		Example: `  devtun clean
   devtun clean --hosts-file ./hosts`,
 		Args:        arguments.None,
-		Annotations: map[string]string{machine.Changes: "", finishes: ""},
+		Annotations: map[string]string{machine.Changes: "", output.Finishes: ""},
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return runClean(cmd.Context(), hostsFile, streams, start)
 		},

@@ -39,7 +39,7 @@ runs behind -- is ended with it. It has to be named, or meant by --all.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return runDown(cmd.Context(), args, all, streams)
 		},
-		Annotations:       map[string]string{finishes: ""},
+		Annotations:       map[string]string{output.Finishes: ""},
 		ValidArgsFunction: completeSessions,
 	}
 	cmd.Flags().BoolVar(&all, "all", false, "end all sessions of yours, those in the foreground as well")

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"github.com/devtun/devtun/cmd/cli/ending"
 	"github.com/devtun/devtun/cmd/cli/foreground"
@@ -24,9 +23,6 @@ import (
 	"github.com/devtun/devtun/tunnel"
 	"github.com/devtun/devtun/tunnel/discovery"
 )
-
-// defaultDomain is the DNS domain of most clusters.
-const defaultDomain = "cluster.local"
 
 // forwardOptions is what `devtun forward` was asked to do.
 type forwardOptions struct {
@@ -88,7 +84,7 @@ Start it as yourself. Writing the system's hosts file and listening on ports bel
 	flags := cmd.Flags()
 	flags.StringVar(&o.hostsFile, "hosts-file", "", "write names to this file, which is made if it is not there (default: the system's hosts file)")
 	flags.StringVarP(&o.output, "output", "o", "", "'json' for events, one JSON object a line")
-	addPlainFlag(flags, &o.plain)
+	output.AddPlainFlag(flags, &o.plain)
 	cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"json"}, cobra.ShellCompDirectiveNoFileComp))
 	cmd.ValidArgsFunction = o.kube.CompleteServices(discovery.Forwardable)
 	return cmd
@@ -110,16 +106,11 @@ func (o *forwardOptions) addFlags(cmd *cobra.Command) {
 func (o *forwardOptions) addTunnelFlags(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	o.kube = kube.NewFlags(flags)
-	flags.StringVar(&o.domain, "cluster-domain", defaultDomain, "domain of the cluster's DNS")
+	flags.StringVar(&o.domain, "cluster-domain", kube.DefaultDomain, "domain of the cluster's DNS")
 	flags.DurationVar(&o.hold, "hold", tunnel.DefaultHold, "how long a connection waits for a ready pod")
 	flags.StringVar(&o.transport, "transport", string(tunnel.Auto), "how to reach pods: "+modeNames())
 	flags.BoolVarP(&o.verbose, "verbose", "v", false, "tell of each connection: pod, bytes, duration, why it ended")
 	o.kube.CompleteFlags(cmd)
-}
-
-// addPlainFlag adds what commands have that show more in a terminal than in a pipe.
-func addPlainFlag(flags *pflag.FlagSet, plain *bool) {
-	flags.BoolVar(plain, "plain", false, "print lines as in a pipe, in a terminal too: for an IDE's tasks")
 }
 
 func modeNames() string {

@@ -13,6 +13,7 @@ import (
 	"github.com/devtun/devtun/cmd/cli/arguments"
 	"github.com/devtun/devtun/cmd/cli/ending"
 	"github.com/devtun/devtun/cmd/cli/foreground"
+	"github.com/devtun/devtun/cmd/cli/image"
 	"github.com/devtun/devtun/cmd/cli/kube"
 	"github.com/devtun/devtun/cmd/cli/machine"
 	"github.com/devtun/devtun/cmd/cli/output"
@@ -20,13 +21,9 @@ import (
 	"github.com/devtun/devtun/cmd/cli/status"
 	"github.com/devtun/devtun/dns/helper"
 	"github.com/devtun/devtun/intercept/handover"
-	"github.com/devtun/devtun/intercept/image"
 	"github.com/devtun/devtun/intercept/plan"
 	"github.com/devtun/devtun/intercept/target"
 )
-
-// imageVariable names the agent's image where --agent-image does not.
-const imageVariable = "DEVTUN_AGENT_IMAGE"
 
 // interceptOptions is what `devtun intercept` was asked to do.
 type interceptOptions struct {
@@ -125,7 +122,7 @@ pass for one.`,
 	flags.StringVar(&o.move, "move-connections", "", "evict the workload's pods, so that connections that clients keep open come here as well; 'force': also a StatefulSet's, and a single one")
 	flags.Lookup("move-connections").NoOptDefVal = string(target.Evict)
 	flags.DurationVar(&o.grace, "grace", 0, fmt.Sprintf("how long the agent waits for a devtun that is gone, before it restores; not 0s, with which any blink of the network would restore (default: %v, %v with --replace)", plan.Divert.DefaultGrace(), plan.Replace.DefaultGrace()))
-	flags.StringVar(&o.image, "agent-image", "", "the agent's image (default: $"+imageVariable+", or else what 'devtun image save' makes)")
+	flags.StringVar(&o.image, "agent-image", "", "the agent's image (default: $"+image.Variable+", or else what 'devtun image save' makes)")
 	flags.StringVar(&o.container, "container", "", "container whose environment and files are wanted (default: the one that listens)")
 	flags.StringVar(&o.envFile, "env-file", "", "write the container's environment to this file, but for what describes its machine (PATH, HOME, HOSTNAME and the like)")
 	flags.StringVar(&o.envJSON, "env-json", "", "write the same to this file as JSON")
@@ -136,7 +133,7 @@ pass for one.`,
 	flags.StringVar(&o.hosts, "hosts", "", "who sees their names: 'private' for the COMMAND alone, 'system' for this machine (default: as for devtun run)")
 	flags.BoolVar(&o.dryRun, "dry-run", false, "change nothing; print as YAML what would be created and changed, and its undo")
 	flags.StringVarP(&o.output, "output", "o", "", "'json' for events, one JSON object a line; 'yaml' with --dry-run")
-	addPlainFlag(flags, &o.plain)
+	output.AddPlainFlag(flags, &o.plain)
 	o.completeIntercept(cmd)
 	return cmd
 }
@@ -227,15 +224,7 @@ func (o *interceptOptions) feature() string {
 }
 
 // agentImage is the reference of the agent's image.
-func (o *interceptOptions) agentImage() string {
-	if o.image != "" {
-		return o.image
-	}
-	if named := o.kube.Getenv(imageVariable); named != "" {
-		return named
-	}
-	return image.Default()
-}
+func (o *interceptOptions) agentImage() string { return image.Reference(o.image, o.kube.Getenv) }
 
 func runIntercept(ctx context.Context, o *interceptOptions, streams output.Streams, start helper.Start) (err error) {
 	if err := o.validate(); err != nil {

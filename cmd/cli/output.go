@@ -39,10 +39,6 @@ type noReader struct{}
 func (noReader) Error() string        { return "whoever read the output has gone" }
 func (noReader) Is(target error) bool { return target == context.Canceled }
 
-// finishes marks commands that finish what they have begun when their reader goes: an end
-// in the middle of it would be worse.
-const finishes = "finishes"
-
 // outputs are a process's standard output and error, as a command writes to them: the
 // reader may go or stall, and devtun still puts everything back.
 type outputs struct {
@@ -81,7 +77,7 @@ func takeOver(streams *output.Streams, end context.CancelCauseFunc, ended <-chan
 // suit has them do what a command needs. One that holds something never waits for a
 // reader: what there is no room for is lost, and said to be.
 func (o *outputs) suit(cmd *cobra.Command) {
-	_, marked := cmd.Annotations[finishes]
+	_, marked := cmd.Annotations[output.Finishes]
 	o.finishes.Store(marked)
 	if _, marked := cmd.Annotations[machine.Changes]; marked {
 		for _, each := range []*asyncWriter{o.out, o.err} {
@@ -291,11 +287,7 @@ func (o *asyncWriter) flush() {
 	}
 }
 
-// underlying is the file that an output stands for, for a program that is to have it as it
-// is, or for a terminal; other writers are returned as they are.
-func underlying(w io.Writer) io.Writer {
-	if o, ok := w.(*asyncWriter); ok {
-		return o.file
-	}
-	return w
-}
+// File is the file that it stands for.
+func (o *asyncWriter) File() *os.File { return o.file }
+
+var underlying = output.Underlying

@@ -235,25 +235,7 @@ func nested(names []string) string {
 	return text + strings.Repeat("]", len(names)-1)
 }
 
-func count(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
-}
-
-// brief is a duration to two or three digits.
-func brief(d time.Duration) string {
-	switch {
-	case d >= 10*time.Second:
-		return d.Round(100 * time.Millisecond).String()
-	case d >= time.Second:
-		return d.Round(10 * time.Millisecond).String()
-	case d >= time.Millisecond:
-		return d.Round(time.Millisecond).String()
-	}
-	return d.Round(time.Microsecond).String()
-}
+var count, brief = output.Count, output.Brief
 
 // line writes one JSON object with the time in it.
 func (p *printer) line(fields map[string]any) {

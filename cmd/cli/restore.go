@@ -52,7 +52,7 @@ deleted is found by the undo that stands on each object that it changed.`,
 			}
 			return runRestore(cmd.Context(), o, streams)
 		},
-		Annotations: map[string]string{finishes: ""},
+		Annotations: map[string]string{output.Finishes: ""},
 	}
 	flags := cmd.Flags()
 	o.kube = kube.NewFlags(flags)

@@ -41,7 +41,7 @@ func interceptOptionsOf(i Intercept) *interceptOptions {
 	s := i.Settings
 	return &interceptOptions{
 		forwardOptions: forwardOptions{
-			services: selection.Flags{Namespaces: []string{s.Namespace}}, domain: defaultDomain, transport: s.Reach.Transport,
+			services: selection.Flags{Namespaces: []string{s.Namespace}}, domain: kube.DefaultDomain, transport: s.Reach.Transport,
 		},
 		name: s.Workload, ports: i.Ports, to: s.To, replace: s.Replace, move: s.Move, grace: s.Grace,
 		image: s.Image, container: s.Container,

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/devtun/devtun/cmd/cli/background"
+	"github.com/devtun/devtun/cmd/cli/image"
 	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/cmd/cli/project"
 	"github.com/devtun/devtun/dns"
@@ -102,7 +103,7 @@ func parentOf(pid int) (string, error) {
 // orderVariables are the variables of a command that a session has to know, which may
 // have been started with others. They go with the order: what stands keeps those that it
 // was made with, and so do its credential plugins.
-var orderVariables = []string{"KUBECONFIG", imageVariable}
+var orderVariables = []string{"KUBECONFIG", image.Variable}
 
 // orderEnvironment is what this process has of them. Relative paths are made absolute: the
 // session may run elsewhere.

@@ -9,10 +9,10 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/devtun/devtun/cmd/cli/background"
+	"github.com/devtun/devtun/cmd/cli/image"
 	"github.com/devtun/devtun/cmd/cli/kube"
 	"github.com/devtun/devtun/cmd/cli/project"
 	"github.com/devtun/devtun/cmd/cli/selection"
-	"github.com/devtun/devtun/intercept/image"
 	"github.com/devtun/devtun/tunnel"
 )
 
@@ -110,9 +110,9 @@ func wantOf(order background.Order, at destination, commands Commands) (*want, e
 	if !p.NoForward {
 		w.forwards = forwards
 	}
-	defaultImage := cmp.Or(orderedKube(order).Getenv(imageVariable), image.Default())
+	getenv := orderedKube(order).Getenv
 	for _, c := range p.Intercepts {
-		wanted := interceptOf(c, reach, defaultImage)
+		wanted := interceptOf(c, reach, image.Reference(c.AgentImage, getenv))
 		if err := commands.CheckIntercept(wanted); err != nil {
 			return nil, fmt.Errorf("intercept %s: %w", c.Workload, err)
 		}
@@ -124,7 +124,7 @@ func wantOf(order background.Order, at destination, commands Commands) (*want, e
 func forwardsOf(p *project.Project, reach Reach) *wantedForwards {
 	w := &wantedForwards{
 		settings: ForwardSettings{
-			Reach: reach, Domain: cmp.Or(p.ClusterDomain, defaultDomain),
+			Reach: reach, Domain: cmp.Or(p.ClusterDomain, kube.DefaultDomain),
 			HostsFile: p.Forward.HostsFile, Hold: p.Forward.Hold.Value(tunnel.DefaultHold),
 		},
 		services: selection.Flags{
@@ -138,13 +138,13 @@ func forwardsOf(p *project.Project, reach Reach) *wantedForwards {
 	return w
 }
 
-func interceptOf(c project.Intercept, reach Reach, defaultImage string) Intercept {
+func interceptOf(c project.Intercept, reach Reach, image string) Intercept {
 	return Intercept{
 		Ports: c.Ports,
 		Settings: InterceptSettings{
 			Reach: reach, Workload: c.Workload, Namespace: cmp.Or(c.Namespace, reach.Namespace),
 			To: c.To, Replace: c.Replace, Move: c.MoveConnections, Grace: c.Grace.Value(0),
-			Container: c.Container, Image: cmp.Or(c.AgentImage, defaultImage),
+			Container: c.Container, Image: image,
 			EnvFile: c.EnvFile, EnvJSON: c.EnvJSON, EnvFormat: c.EnvFormat, Files: c.Files, Keep: c.Keep,
 		},
 	}

@@ -7,9 +7,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/devtun/devtun/cmd/cli/background"
+	"github.com/devtun/devtun/cmd/cli/image"
 	"github.com/devtun/devtun/cmd/cli/project"
 	"github.com/devtun/devtun/cmd/cli/selection"
-	"github.com/devtun/devtun/intercept/image"
 	"github.com/devtun/devtun/tunnel"
 )
 
@@ -47,12 +47,12 @@ func TestAnOrderIsTranslatedOnce(t *testing.T) {
 			want: want{namespace: "demo", forwards: &wantedForwards{
 				settings: forwards, services: selection.Flags{All: true, Labels: "tier=backend"},
 			}}},
-		{about: "an intercept alone, with the image of the environment", environment: map[string]string{imageVariable: "ours:1"},
+		{about: "an intercept alone, with the image of the environment", environment: map[string]string{image.Variable: "ours:1"},
 			order: project.Project{NoForward: true, Intercepts: []project.Intercept{{Workload: "web"}}},
 			want: want{namespace: "demo", intercepts: []Intercept{{
 				Settings: InterceptSettings{Reach: through, Workload: "web", Namespace: "demo", Image: "ours:1"},
 			}}}},
-		{about: "all that can be said of an intercept", environment: map[string]string{imageVariable: "ours:1"},
+		{about: "all that can be said of an intercept", environment: map[string]string{image.Variable: "ours:1"},
 			order: project.Project{Kubeconfig: "/kube", Namespace: "shop", Transport: "spdy", NoForward: true, Intercepts: []project.Intercept{{
 				Workload: "deploy/web", Namespace: "far", Ports: []string{"3000:http"}, To: "it", MoveConnections: "force", Grace: "1m",
 				Container: "app", AgentImage: "mine:2", EnvFile: "/env", EnvJSON: "/json", EnvFormat: "docker", Files: "/files", Keep: true,
@@ -64,7 +64,7 @@ func TestAnOrderIsTranslatedOnce(t *testing.T) {
 		{about: "the image that is made for this devtun", environment: map[string]string{},
 			order: project.Project{NoForward: true, Intercepts: []project.Intercept{{Workload: "web", Replace: true}}},
 			want: want{namespace: "demo", intercepts: []Intercept{{
-				Settings: InterceptSettings{Reach: through, Workload: "web", Namespace: "demo", Image: image.Default(), Replace: true},
+				Settings: InterceptSettings{Reach: through, Workload: "web", Namespace: "demo", Image: image.Reference("", func(string) string { return "" }), Replace: true},
 			}}}},
 	} {
 		t.Run(c.about, func(t *testing.T) {
