@@ -23,6 +23,8 @@ import (
 	"github.com/devtun/devtun/cmd/cli/machine"
 	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/problem"
+	"github.com/devtun/devtun/cmd/cli/sessions"
+	"github.com/devtun/devtun/cmd/cli/up"
 	"github.com/devtun/devtun/dns/helper"
 )
 
@@ -126,11 +128,11 @@ Exit codes:
 	})
 	root.AddCommand(
 		newForward(streams, start),
-		newInit(streams),
-		newUp(streams, start, sessionCommands),
-		newDown(streams),
-		newStatus(streams),
-		newLogs(streams),
+		up.NewInit(streams),
+		up.New(streams, start, sessionCommands),
+		sessions.NewDown(streams),
+		sessions.NewStatus(streams),
+		sessions.NewLogs(streams),
 		newRun(streams, start),
 		newIntercept(streams, start),
 		newRestore(streams),

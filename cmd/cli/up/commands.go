@@ -1,0 +1,74 @@
+package up
+
+import (
+	"context"
+
+	"github.com/devtun/devtun/cmd/cli/forwards"
+	"github.com/devtun/devtun/cmd/cli/kube"
+	"github.com/devtun/devtun/cmd/cli/output"
+	"github.com/devtun/devtun/cmd/cli/selection"
+	"github.com/devtun/devtun/cmd/cli/status"
+	"github.com/devtun/devtun/dns"
+	"github.com/devtun/devtun/dns/helper"
+	"github.com/devtun/devtun/intercept/plan"
+	"github.com/devtun/devtun/tunnel/discovery"
+)
+
+// Commands are 'devtun forward' and 'devtun intercept', as far as a session needs them.
+type Commands struct {
+	// CheckForwards and CheckIntercept refuse what can be refused without asking the
+	// cluster.
+	CheckForwards  func(ForwardSettings) error
+	CheckIntercept func(Intercept) error
+
+	// OpenForwarder prepares forwards on a machine, which stays the caller's. Nothing is
+	// forwarded until Follow, and the caller closes it after that.
+	OpenForwarder func(*kube.Cluster, ForwardSettings, *selection.Selection, Machine, func(forwards.Event)) (Forwarder, error)
+
+	// PlanIntercept finds what is to be intercepted. It changes nothing. What comes of it
+	// is told on the streams.
+	PlanIntercept func(_ context.Context, _ *kube.Cluster, _ Intercept, _ output.Streams, verbose bool) (Planned, error)
+
+	// NewPrinter prints on the streams what comes of forwards, but for when all is ready.
+	// Bare names are of the namespace.
+	NewPrinter func(_ output.Streams, namespace string, verbose bool) Printer
+}
+
+// Printer prints for people.
+type Printer interface {
+	Tell(forwards.Event)
+	Note(text, hint string) // "" is no hint
+}
+
+// Machine is this machine, with a helper if it must be.
+type Machine struct {
+	Hosts *dns.Hosts
+	*helper.Machine
+}
+
+// Forwarder forwards services.
+type Forwarder interface {
+	// Follow keeps forwards in step with the cluster until ctx ends, which is no error,
+	// or until something keeps it from starting.
+	Follow(ctx context.Context) error
+	// Reselect has other services forwarded, while Follow runs. What stays is not
+	// disturbed, and if a service is not there everything stays.
+	Reselect(ctx context.Context, selected *selection.Selection) error
+	// Close ends all forwards and removes their names. ctx may be over.
+	Close(ctx context.Context) error
+}
+
+// Planned is an intercept that could begin.
+type Planned interface {
+	// Workload is whose traffic is to come here.
+	Workload() (namespace string, object plan.Object)
+	// Services are those that lead to it.
+	Services() []discovery.Key
+	// Locals are where the processes here are to listen, as host:port, those of this
+	// machine written in one way.
+	Locals() []string
+	// Run carries the plan out, calls ready when the traffic comes, and holds the
+	// intercept until ctx ends, which is no error, or it cannot be held any longer. Then
+	// everything is put back.
+	Run(ctx context.Context, tracker *status.Tracker, ready func()) error
+}

@@ -1,0 +1,171 @@
+package up
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/devtun/devtun/cmd/cli/forwards"
+	"github.com/devtun/devtun/cmd/cli/kube"
+	"github.com/devtun/devtun/cmd/cli/machine"
+	"github.com/devtun/devtun/cmd/cli/selection"
+	"github.com/devtun/devtun/tunnel/discovery"
+)
+
+// heldMachine is the machine of the session. It is opened once: the helper may have cost a
+// password.
+type heldMachine struct {
+	Machine
+	file string // the hosts file
+}
+
+func (m *heldMachine) close() error {
+	if m == nil {
+		return nil
+	}
+	return m.Close()
+}
+
+// heldForwards are the forwards of the session.
+type heldForwards struct {
+	selectedForwards
+	forwarder Forwarder
+	task      *task
+}
+
+func (f *heldForwards) close() error {
+	if f == nil {
+		return nil
+	}
+	return f.task.close()
+}
+
+// forward has the services forwarded that are wanted, but for those that are intercepted.
+func (s *session) forward(ctx context.Context, cluster *kube.Cluster, w *want, planned []*plannedIntercept) error {
+	wants, err := w.forwards.locate(ctx, cluster, s.intercepted(planned))
+	if err != nil {
+		return err
+	}
+	var held *selectedForwards
+	failed := false
+	if s.forwards != nil {
+		held, failed = &s.forwards.selectedForwards, s.forwards.task.ended()
+	}
+	steps := diffForwards(held, failed, wants)
+	if steps.end {
+		ended := s.forwards
+		s.forwards = nil
+		if err := ended.close(); err != nil {
+			return err
+		}
+	}
+	switch {
+	case steps.reselect:
+		if err := s.forwards.forwarder.Reselect(ctx, wants.selected); err != nil {
+			return err
+		}
+		s.forwards.selected = wants.selected
+	case steps.begin:
+		return s.beginForwards(ctx, cluster, w, wants)
+	}
+	return nil
+}
+
+// locate finds the services that are wanted, but for those that are intercepted: a name of
+// those would lead back here. It is nil if nothing is left.
+func (w *wantedForwards) locate(ctx context.Context, cluster *kube.Cluster, intercepted []discovery.Key) (*selectedForwards, error) {
+	if w == nil {
+		return nil, nil
+	}
+	flags := w.services
+	if err := flags.Locate(ctx, cluster); err != nil {
+		return nil, err
+	}
+	selected, err := selection.New(flags, w.settings.Reach.Namespace)
+	if err != nil {
+		return nil, err
+	}
+	asked := len(selected.Named)
+	for _, key := range intercepted {
+		delete(selected.Named, key)
+		selected.Except[key] = true
+	}
+	if asked > 0 && len(selected.Named) == 0 {
+		return nil, nil // without names all would be meant
+	}
+	return &selectedForwards{w.settings, selected}, nil
+}
+
+// intercepted are the services of all intercepts, those that are planned among them.
+func (s *session) intercepted(planned []*plannedIntercept) (keys []discovery.Key) {
+	for _, p := range slices.Concat(s.plans(), planned) {
+		keys = append(keys, p.Services()...)
+	}
+	return keys
+}
+
+// plans are those of the intercepts that are held.
+func (s *session) plans() (all []*plannedIntercept) {
+	for _, key := range slices.Sorted(maps.Keys(s.intercepts)) {
+		all = append(all, s.intercepts[key].plannedIntercept)
+	}
+	return all
+}
+
+// beginForwards returns when the forwards stand. If they do not, they have ended.
+func (s *session) beginForwards(ctx context.Context, cluster *kube.Cluster, w *want, wants *selectedForwards) error {
+	if err := s.openMachine(ctx, wants.settings.HostsFile); err != nil {
+		return err
+	}
+	printer := s.commands.NewPrinter(s.log.streams(), w.namespace, w.verbose)
+	ready := make(chan struct{})
+	tell := func(event forwards.Event) {
+		s.view.Forward(event)
+		printer.Tell(event)
+		if event.Ready != nil {
+			if event.Ready.Services == 0 && len(w.intercepts) == 0 {
+				printer.Tell(forwards.Event{Warning: &forwards.WarningEvent{Message: wants.selected.NoneForwarded()}})
+			}
+			close(ready)
+		}
+	}
+	forwarder, err := s.commands.OpenForwarder(cluster, wants.settings, wants.selected, s.machine.Machine, tell)
+	if err != nil {
+		return err
+	}
+	f := &heldForwards{*wants, forwarder, begin(ready, func(ctx context.Context) error {
+		err := forwarder.Follow(ctx)
+		if err != nil {
+			err = fmt.Errorf("forward services: %w", err)
+		}
+		return errors.Join(err, forwarder.Close(ctx))
+	})}
+	if err := f.task.await(ctx); err != nil {
+		return err
+	}
+	s.forwards = f
+	return nil
+}
+
+// openMachine makes sure that names can be written to a hosts file, "" for the system's.
+func (s *session) openMachine(ctx context.Context, file string) error {
+	if s.machine != nil && s.machine.file == file {
+		return nil
+	}
+	err := s.machine.close()
+	s.machine = nil
+	if err != nil {
+		return err
+	}
+	hosts, opened, err := machine.Open(file, s.start)
+	if err != nil {
+		return err
+	}
+	if err := machine.Prepare(ctx, opened); err != nil {
+		return errors.Join(err, opened.Close())
+	}
+	s.machine = &heldMachine{Machine{hosts, opened}, file}
+	return nil
+}

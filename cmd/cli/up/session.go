@@ -1,0 +1,211 @@
+package up
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/devtun/devtun/cmd/cli/background"
+	"github.com/devtun/devtun/cmd/cli/forwards"
+	"github.com/devtun/devtun/cmd/cli/kube"
+	"github.com/devtun/devtun/cmd/cli/problem"
+	"github.com/devtun/devtun/cmd/cli/status"
+	"github.com/devtun/devtun/dns"
+	"github.com/devtun/devtun/dns/helper"
+)
+
+const (
+	// orderTimeout bounds how long a session waits for its first order.
+	orderTimeout = 20 * time.Second
+
+	// parentEvery is how often --ppid's process is looked at.
+	parentEvery = 500 * time.Millisecond
+)
+
+// session is what 'devtun up' holds, in the foreground or in the background. It
+// is a background.Holder.
+type session struct {
+	log      *sessionLog
+	start    helper.Start
+	commands Commands
+	view     *status.Tracker
+	// standing is called once: when all stands for the first time.
+	standing func() error
+
+	ending chan struct{} // closed when the session is to end
+	end    func()
+
+	applying   chan struct{} // holds a token while something is changed
+	ordered    bool          // an order has been carried out
+	machine    *heldMachine
+	forwards   *heldForwards
+	intercepts map[string]*heldIntercept // by key
+
+	parent   chan dns.Owner // whose end ends the session
+	down     sync.Once
+	ended    chan struct{} // closed when all has been put back; outcome is set then
+	outcome  error
+	complete atomic.Bool // it was told to end
+	asked    atomic.Bool // an order has come
+}
+
+func newSession(name string, log *sessionLog, start helper.Start, commands Commands, standing func() error) *session {
+	ending := make(chan struct{})
+	printer := commands.NewPrinter(log.streams(), "", false)
+	kube.TellLogins(func(message string, over bool) {
+		printer.Tell(forwards.Event{Warning: &forwards.WarningEvent{Message: message, Over: over}})
+	})
+	return &session{
+		log: log, start: start, commands: commands, view: status.NewTracker(name, ""), standing: standing,
+		ending: ending, end: sync.OnceFunc(func() { close(ending) }),
+		applying: make(chan struct{}, 1), intercepts: make(map[string]*heldIntercept),
+		parent: make(chan dns.Owner, 1), ended: make(chan struct{}),
+	}
+}
+
+// run answers at the session's socket, and returns when the session has ended, at the
+// latest when ctx does, and all has been put back. The error is what it could not put back.
+func (s *session) run(ctx context.Context, place *background.Place) error {
+	defer context.AfterFunc(ctx, s.end)()
+	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var running sync.WaitGroup
+	var unserved error
+	running.Go(func() {
+		if err := background.Serve(serving, place.Listener, s); err != nil {
+			unserved = fmt.Errorf("answer at the session's socket: %w", err)
+			s.end()
+		}
+	})
+	running.Go(s.watchParent)
+	late := time.AfterFunc(orderTimeout, func() { // who has started it must have died
+		if !s.asked.Load() {
+			s.end()
+		}
+	})
+	defer late.Stop()
+	<-s.ending
+	s.putBack()
+	stop()
+	running.Wait()
+	if (s.complete.Load() || !s.ordered) && s.outcome == nil {
+		return errors.Join(unserved, place.Remove())
+	}
+	return errors.Join(unserved, s.outcome, place.Close())
+}
+
+// watchParent ends the session with the process that --ppid names.
+func (s *session) watchParent() {
+	look := time.NewTicker(parentEvery)
+	defer look.Stop()
+	var parent dns.Owner
+	for {
+		select {
+		case <-s.ending:
+			return
+		case parent = <-s.parent:
+		case <-look.C:
+		}
+		if parent.PID != 0 && !parent.Alive() {
+			fmt.Fprintf(s.log.streams().Err, "process %d has ended, and the session with it\n", parent.PID)
+			s.end()
+			return
+		}
+	}
+}
+
+// Snapshot implements background.Holder.
+func (s *session) Snapshot() status.Snapshot { return s.view.Snapshot() }
+
+// Watch implements background.Holder.
+func (s *session) Watch(ctx context.Context, tell func(status.Snapshot) error) {
+	s.view.Follow(ctx, tell)
+}
+
+// Down implements background.Holder.
+func (s *session) Down(tell func(background.Line)) background.Outcome {
+	defer s.log.listen(tell)()
+	s.complete.Store(true)
+	s.end()
+	s.putBack()
+	return problem.Outcome(s.outcome)
+}
+
+// Apply implements background.Holder.
+func (s *session) Apply(ctx context.Context, order background.Order, tell func(background.Line)) background.Outcome {
+	s.asked.Store(true)
+	ctx, cancel := s.untilEnding(ctx)
+	defer cancel()
+	select {
+	case s.applying <- struct{}{}:
+	case <-ctx.Done():
+		return problem.Outcome(context.Cause(ctx))
+	}
+	defer s.log.listen(tell)()
+	err := s.setParent(order.Parent)
+	if err == nil {
+		err = s.apply(ctx, order)
+	}
+	first := !s.ordered
+	if err == nil && first {
+		err = s.standing()
+	}
+	if err == nil {
+		s.ordered = true
+		s.view.Fail(nil)
+		s.view.State(status.Ready)
+	}
+	<-s.applying
+	if err != nil && first {
+		s.end()
+		s.putBack()
+	}
+	return problem.Outcome(err)
+}
+
+// untilEnding is ctx until the session is to end.
+func (s *session) untilEnding(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	go func() { // ends with ctx, at the latest by cancel
+		select {
+		case <-s.ending:
+			cancel(errEnding)
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, func() { cancel(nil) }
+}
+
+// errEnding is why an order is not carried out any more.
+var errEnding = errors.New("the session is ending")
+
+// setParent has the session end with a process, as dns.Owner writes it; "" leaves all as it
+// is.
+func (s *session) setParent(process string) error {
+	if process == "" {
+		return nil
+	}
+	parent, ok := dns.ParseOwner(process)
+	if !ok {
+		return fmt.Errorf("%q is no process", process)
+	}
+	select {
+	case s.parent <- parent:
+	case <-s.ending:
+	}
+	return nil
+}
+
+// putBack ends all that the session holds, once, and waits for it.
+func (s *session) putBack() {
+	s.down.Do(func() {
+		s.applying <- struct{}{} // an order that was being carried out has given up
+		s.view.State(status.Ending)
+		kube.Logins.End()
+		s.outcome = errors.Join(s.endAllIntercepts(), s.forwards.close(), s.machine.close())
+		close(s.ended)
+	})
+	<-s.ended
+}
