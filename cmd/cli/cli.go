@@ -16,13 +16,14 @@ import (
 	"k8s.io/klog/v2"
 
 	"github.com/devtun/devtun/cmd/cli/arguments"
-	"github.com/devtun/devtun/cmd/cli/command"
 	"github.com/devtun/devtun/cmd/cli/ending"
+	"github.com/devtun/devtun/cmd/cli/ide"
 	"github.com/devtun/devtun/cmd/cli/image"
 	"github.com/devtun/devtun/cmd/cli/kube"
 	"github.com/devtun/devtun/cmd/cli/machine"
 	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/problem"
+	"github.com/devtun/devtun/cmd/cli/run/command"
 	"github.com/devtun/devtun/cmd/cli/sessions"
 	"github.com/devtun/devtun/cmd/cli/up"
 	"github.com/devtun/devtun/dns/helper"
@@ -141,7 +142,7 @@ Exit codes:
 		newClean(streams, start),
 		image.New(streams),
 		newHelper(streams),
-		newIDE(streams),
+		ide.New(streams),
 		newVersion(streams),
 	)
 	root.CompletionOptions.DisableDefaultCmd = true

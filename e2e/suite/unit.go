@@ -12,7 +12,7 @@ import (
 // detector always, those of the others in the soak.
 var racing = []string{
 	"./tunnel", "./tunnel/mux", "./intercept", "./intercept/agent", "./intercept/wire", "./dns/helper",
-	"./cmd/cli/background", "./cmd/cli/command", "./cmd/cli/credential", "./cmd/cli/live", "./cmd/cli/forwards", "./cmd/cli/status",
+	"./cmd/cli/background", "./cmd/cli/run/command", "./cmd/cli/credential", "./cmd/cli/live", "./cmd/cli/forwards", "./cmd/cli/status",
 }
 
 // embedded is the tag of tests and programs that have the agent in them.

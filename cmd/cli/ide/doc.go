@@ -1,4 +1,4 @@
-// Package ide writes the files by which an editor starts devtun before its debugger
+// Package ide is devtun ide: it writes the files by which an editor starts devtun before its debugger
 // and ends it afterwards: .vscode/tasks.json and launch.json, .run/*.run.xml.
 //
 //	changes, err := ide.VSCode(folder, target)

@@ -1,4 +1,4 @@
-package cli
+package ide
 
 import (
 	"bytes"
@@ -10,13 +10,12 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/devtun/devtun/cmd/cli/ide"
 	"github.com/devtun/devtun/cmd/cli/output"
 )
 
 // TestExamplesAreWhatIDEWrites: the editors' files in examples.
 func TestExamplesAreWhatIDEWrites(t *testing.T) {
-	examples, err := filepath.Abs("../../examples")
+	examples, err := filepath.Abs("../../../examples")
 	require.NoError(t, err)
 	there := editorsFiles(t, examples)
 	require.Len(t, there, 2+2*3)
@@ -25,13 +24,13 @@ func TestExamplesAreWhatIDEWrites(t *testing.T) {
 	args := map[string][]string{"service-front": {"-listen", "localhost:8080"}}
 	for _, service := range []string{"service-front", "service-middle"} {
 		require.NoError(t, os.CopyFS(service, os.DirFS(filepath.Join(examples, service))))
-		for editor, files := range map[string]func(string, ide.Target) ([]ide.Change, error){"vscode": ide.VSCode, "jetbrains": ide.JetBrains} {
+		for editor, files := range map[string]func(string, Target) ([]Change, error){"vscode": VSCode, "jetbrains": JetBrains} {
 			var out bytes.Buffer
-			o := &ideOptions{file: service + "/devtun.yaml", folder: ".", args: args[service]}
-			require.NoError(t, runIDE(o, editor, output.Streams{Out: &out}, files))
+			o := &options{file: service + "/devtun.yaml", folder: ".", args: args[service]}
+			require.NoError(t, run(o, editor, output.Streams{Out: &out}, files))
 			require.NotContains(t, out.String(), "unchanged")
 			out.Reset()
-			require.NoError(t, runIDE(o, editor, output.Streams{Out: &out}, files))
+			require.NoError(t, run(o, editor, output.Streams{Out: &out}, files))
 			for line := range strings.Lines(out.String()) {
 				require.True(t, strings.HasPrefix(line, "unchanged "), line)
 			}

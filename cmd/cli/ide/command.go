@@ -1,26 +1,19 @@
-package cli
+package ide
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
-	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/devtun/devtun/cmd/cli/arguments"
-	"github.com/devtun/devtun/cmd/cli/ide"
 	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/cmd/cli/project"
 )
 
-// ideOptions is what `devtun ide` was asked to do.
-type ideOptions struct {
+// options is what `devtun ide` was asked to do.
+type options struct {
 	file              string // the project file
 	folder            string // that the editor has open
 	program           string // "": the project file's folder
@@ -30,7 +23,8 @@ type ideOptions struct {
 	args              []string // the program's
 }
 
-func newIDE(streams output.Streams) *cobra.Command {
+// New is devtun ide.
+func New(streams output.Streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "ide",
 		Short: "Write an editor's files, for its debugger to start and end devtun",
@@ -49,19 +43,19 @@ afterwards. What the files hold already stays as it is.`,
 ready; another one ends the session when the debugger has ended. If the session does
 not come up, VS Code tells of the error and does not start the debugger.
 
-The program is a folder of Go, or a Python file.`, ide.VSCode),
+The program is a folder of Go, or a Python file.`, VSCode),
 		newEditor(streams, "jetbrains", "Write run configurations into .run", `A Go run configuration brings up what the project file lists, before it starts the
 program. These IDEs have nothing that runs afterwards: the session is kept for the
 next run, and ends with the IDE, or by the configuration 'devtun down'. The plugin
 EnvFile hands the container's environment to the program.
 
-A password cannot be asked for there: see README, Rights, for ways without.`, ide.JetBrains),
+A password cannot be asked for there: see README, Rights, for ways without.`, JetBrains),
 	)
 	return cmd
 }
 
-func newEditor(streams output.Streams, name, short, long string, files func(string, ide.Target) ([]ide.Change, error)) *cobra.Command {
-	o := &ideOptions{}
+func newEditor(streams output.Streams, name, short, long string, files func(string, Target) ([]Change, error)) *cobra.Command {
+	o := &options{}
 	cmd := &cobra.Command{
 		Use:   name + " [-- ARGUMENT…]",
 		Short: short,
@@ -89,7 +83,7 @@ has one written: for --service all others are forwarded and that one runs here, 
 				return problem.Usage("what is the program's goes behind --", "unknown argument %q", args[0])
 			}
 			o.args = args
-			return runIDE(o, name, streams, files)
+			return run(o, name, streams, files)
 		},
 	}
 	flags := cmd.Flags()
@@ -103,7 +97,7 @@ has one written: for --service all others are forwarded and that one runs here, 
 	return cmd
 }
 
-func runIDE(o *ideOptions, editor string, streams output.Streams, files func(string, ide.Target) ([]ide.Change, error)) error {
+func run(o *options, editor string, streams output.Streams, files func(string, Target) ([]Change, error)) error {
 	if o.service != "" && o.workload != "" {
 		return problem.Usage("--workload has the others forwarded, too", "--service and --workload exclude each other")
 	}
@@ -120,21 +114,21 @@ func runIDE(o *ideOptions, editor string, streams output.Streams, files func(str
 	}
 	changes, err := files(o.folder, target)
 	if err != nil {
-		return ideProblem(err)
+		return withHint(err)
 	}
 	if made != nil {
-		changes = append([]ide.Change{*made}, changes...)
+		changes = append([]Change{*made}, changes...)
 	}
 	for _, change := range changes {
 		if err := o.apply(change, streams); err != nil {
-			return ideProblem(err)
+			return withHint(err)
 		}
 	}
 	return nil
 }
 
 // apply writes one file and says so, or prints it.
-func (o *ideOptions) apply(change ide.Change, streams output.Streams) error {
+func (o *options) apply(change Change, streams output.Streams) error {
 	word := "changed"
 	switch {
 	case o.dryRun:
@@ -152,129 +146,9 @@ func (o *ideOptions) apply(change ide.Change, streams output.Streams) error {
 	return nil
 }
 
-// project reads the project file, or makes one.
-func (o *ideOptions) project() (*project.Project, *ide.Change, error) {
-	p, err := project.Read(o.file)
-	if !errors.Is(err, fs.ErrNotExist) {
-		if err == nil {
-			err = o.fits(p)
-		}
-		return p, nil, err
-	}
-	name := cmp.Or(o.service, o.workload)
-	if name == "" {
-		return nil, nil, problem.Usage("add --service NAME or --workload NAME, which write one; or name it with -f", "there is no project file %s", o.file)
-	}
-	text := o.newProject(name)
-	p, err = project.Parse(o.file, []byte(text))
-	if err != nil {
-		return nil, nil, err
-	}
-	for i := range p.Intercepts { // as Read has it
-		p.Intercepts[i].EnvFile = filepath.Join(filepath.Dir(o.file), p.Intercepts[i].EnvFile)
-	}
-	return p, &ide.Change{Path: o.file, After: []byte(text)}, nil
-}
-
-// newEnvFile is where a new project file has the container's environment: not .env,
-// which may be the user's.
-const newEnvFile = "devtun.env"
-
-func (o *ideOptions) newProject(name string) string {
-	_, short, of := strings.Cut(name, "/") // svc/NAME
-	if !of {
-		short = name
-	}
-	text := "name: " + short + "\n"
-	if o.namespace != "" {
-		text += "namespace: " + o.namespace + "\n"
-	}
-	if o.service != "" {
-		return text + "forward:\n  except: [" + short + "]\n"
-	}
-	return text + "intercepts:\n  - workload: " + name + "\n    envFile: " + newEnvFile + "\n"
-}
-
-// fits looks whether a project file that there is does what the flags are for.
-func (o *ideOptions) fits(p *project.Project) error {
-	hint := "write it into " + o.file + ", or name another file with -f"
-	switch {
-	case o.service != "" && !slices.Contains(p.Forward.Except, o.service):
-		return problem.Usage(hint, "%s is there already, and forward.except does not name %s", o.file, o.service)
-	case o.workload != "" && o.intercept(p) == nil:
-		return problem.Usage(hint, "%s is there already, and does not intercept %s", o.file, o.workload)
-	}
-	return nil
-}
-
-// intercept is the one whose program is debugged, if any.
-func (o *ideOptions) intercept(p *project.Project) *project.Intercept {
-	for i := range p.Intercepts {
-		if o.workload == "" || p.Intercepts[i].Workload == o.workload {
-			return &p.Intercepts[i]
-		}
-	}
-	return nil
-}
-
-// target finds out what the files are about.
-func (o *ideOptions) target(p *project.Project) (t ide.Target, err error) {
-	if t.Session, err = p.Session(o.file); err != nil {
-		return t, err
-	}
-	program := cmp.Or(o.program, filepath.Dir(o.file))
-	t.Args = o.args
-	t.Python = filepath.Ext(program) == ".py"
-	if err := checkProgram(program, t.Python); err != nil {
-		return t, err
-	}
-	if t.Program, err = o.inside(program); err != nil {
-		return t, err
-	}
-	if t.Project, err = o.inside(o.file); err != nil {
-		return t, err
-	}
-	if of := o.intercept(p); of != nil && of.EnvFile != "" {
-		t.EnvFile, err = o.inside(of.EnvFile)
-	}
-	return t, err
-}
-
-func checkProgram(program string, python bool) error {
-	const hint = "name it with --program: a folder with a Go program, or a Python file"
-	info, err := os.Stat(program)
-	if err != nil {
-		return problem.Usage(hint, "find the program: %w", err)
-	}
-	if python && info.Mode().IsRegular() {
-		return nil
-	}
-	sources, err := filepath.Glob(filepath.Join(program, "*.go"))
-	if err != nil || python || len(sources) == 0 {
-		return problem.Usage(hint, "there is no program to debug in %s", program)
-	}
-	return nil
-}
-
-// inside is a path from the folder that the editor has open, if it is inside of it.
-func (o *ideOptions) inside(path string) (string, error) {
-	folder, err := filepath.Abs(o.folder)
-	if err != nil {
-		return "", err
-	}
-	if path, err = filepath.Abs(path); err != nil {
-		return "", err
-	}
-	relative, err := filepath.Rel(folder, path)
-	if err != nil || relative == ".." || strings.HasPrefix(relative, ".."+string(filepath.Separator)) {
-		return path, nil
-	}
-	return filepath.ToSlash(relative), nil
-}
-
-// ideProblem adds what to do about a file that is not what it should be.
-func ideProblem(err error) error {
-	var fault *ide.FileError
+// withHint adds what to do about a file that is not what it should be.
+func withHint(err error) error {
+	var fault *FileError
 	if errors.As(err, &fault) {
 		return &problem.Problem{Err: err, Code: problem.ExitUsage, Hint: "nothing was changed: mend the file, or move it away and have a new one written"}
 	}

@@ -28,6 +28,10 @@
 // keeper a witness: a signal that it gets as well went to the whole group, the
 // program has it already, and it is not passed on a second time.
 //
+// What the program leaves behind is ended even where it has left its session and its
+// parents (a Gradle daemon, adb's server): it would go on in the private view, whose
+// names lead nowhere by then, and answer the next call from there.
+//
 // What this cannot do: end a process that has become another user's (sudo), or,
 // when a SIGKILL hits the whole process group at once (kill -9 %1), one that has
 // left the group.
