@@ -17,6 +17,7 @@ import (
 
 	"github.com/devtun/devtun/cmd/cli/arguments"
 	"github.com/devtun/devtun/cmd/cli/ending"
+	"github.com/devtun/devtun/cmd/cli/firstproject"
 	"github.com/devtun/devtun/cmd/cli/ide"
 	"github.com/devtun/devtun/cmd/cli/image"
 	"github.com/devtun/devtun/cmd/cli/kube"
@@ -129,7 +130,7 @@ Exit codes:
 	})
 	root.AddCommand(
 		newForward(streams, start),
-		up.NewInit(streams),
+		firstproject.New(streams),
 		up.New(streams, start, sessionCommands),
 		sessions.NewDown(streams),
 		sessions.NewStatus(streams),

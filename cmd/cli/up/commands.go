@@ -8,8 +8,6 @@ import (
 	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/selection"
 	"github.com/devtun/devtun/cmd/cli/status"
-	"github.com/devtun/devtun/dns"
-	"github.com/devtun/devtun/dns/helper"
 	"github.com/devtun/devtun/intercept/plan"
 	"github.com/devtun/devtun/tunnel/discovery"
 )
@@ -38,12 +36,6 @@ type Commands struct {
 type Printer interface {
 	Tell(forwards.Event)
 	Note(text, hint string) // "" is no hint
-}
-
-// Machine is this machine, with a helper if it must be.
-type Machine struct {
-	Hosts *dns.Hosts
-	*helper.Machine
 }
 
 // Forwarder forwards services.

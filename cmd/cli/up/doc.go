@@ -7,7 +7,7 @@
 //	     │                            ^
 //	     └─ forwards.go, intercepts.go: what stands, each a task (task.go)
 //
-// Whoever calls `devtun up` gives an order (launcher, in up.go): to the session of that
+// Whoever calls `devtun up` gives an order (launch.go): to the session of that
 // name that runs already, or to a new one, which this process holds or, with --detach, a
 // child of it (child.go). The session translates an order once, into a plain struct
 // (want); what is to be done is a pure function of that and of what stands (diff.go);
@@ -18,6 +18,4 @@
 // when it is told to (background.Holder's Down), by a signal, or with --ppid's process. How
 // services are forwarded and workloads intercepted is not known here: it is handed in
 // (Commands).
-//
-// `devtun init` (init.go) writes a first project file.
 package up

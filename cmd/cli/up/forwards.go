@@ -9,24 +9,9 @@ import (
 
 	"github.com/devtun/devtun/cmd/cli/forwards"
 	"github.com/devtun/devtun/cmd/cli/kube"
-	"github.com/devtun/devtun/cmd/cli/machine"
 	"github.com/devtun/devtun/cmd/cli/selection"
 	"github.com/devtun/devtun/tunnel/discovery"
 )
-
-// heldMachine is the machine of the session. It is opened once: the helper may have cost a
-// password.
-type heldMachine struct {
-	Machine
-	file string // the hosts file
-}
-
-func (m *heldMachine) close() error {
-	if m == nil {
-		return nil
-	}
-	return m.Close()
-}
 
 // heldForwards are the forwards of the session.
 type heldForwards struct {
@@ -146,26 +131,5 @@ func (s *session) beginForwards(ctx context.Context, cluster *kube.Cluster, w *w
 		return err
 	}
 	s.forwards = f
-	return nil
-}
-
-// openMachine makes sure that names can be written to a hosts file, "" for the system's.
-func (s *session) openMachine(ctx context.Context, file string) error {
-	if s.machine != nil && s.machine.file == file {
-		return nil
-	}
-	err := s.machine.close()
-	s.machine = nil
-	if err != nil {
-		return err
-	}
-	hosts, opened, err := machine.Open(file, s.start)
-	if err != nil {
-		return err
-	}
-	if err := machine.Prepare(ctx, opened); err != nil {
-		return errors.Join(err, opened.Close())
-	}
-	s.machine = &heldMachine{Machine{hosts, opened}, file}
 	return nil
 }

@@ -12,7 +12,6 @@ import (
 	"github.com/devtun/devtun/cmd/cli/image"
 	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/cmd/cli/project"
-	"github.com/devtun/devtun/dns"
 )
 
 // order is the project file, what was given on the command line over it, and what the
@@ -74,30 +73,6 @@ func (o *options) override(p *project.Project) (err error) {
 	}
 	p.Intercepts[0].EnvFile, err = filepath.Abs(o.envFile)
 	return err
-}
-
-// parentOf identifies the process that --ppid names; "" for none.
-func parentOf(pid int) (string, error) {
-	if pid == 0 {
-		return "", nil
-	}
-	hint := "give the number of a process that runs, such as that of the IDE"
-	if pid < 0 {
-		return "", problem.Usage(hint, "--ppid %d is no process", pid)
-	}
-	owner, err := dns.OwnerOf(pid)
-	if err != nil {
-		return "", problem.Usage(hint, "--ppid %d: no such process", pid)
-	}
-	self, err := dns.Current()
-	if err != nil {
-		return "", err
-	}
-	owner.PIDNS = self.PIDNS // its number is one of here
-	if !owner.Alive() {
-		return "", problem.Usage(hint, "--ppid %d: no such process", pid)
-	}
-	return owner.String(), nil
 }
 
 // orderVariables are the variables of a command that a session has to know, which may

@@ -17,13 +17,8 @@ import (
 	"github.com/devtun/devtun/dns/helper"
 )
 
-const (
-	// orderTimeout bounds how long a session waits for its first order.
-	orderTimeout = 20 * time.Second
-
-	// parentEvery is how often --ppid's process is looked at.
-	parentEvery = 500 * time.Millisecond
-)
+// orderTimeout bounds how long a session waits for its first order.
+const orderTimeout = 20 * time.Second
 
 // session is what 'devtun up' holds, in the foreground or in the background. It
 // is a background.Holder.
@@ -96,26 +91,6 @@ func (s *session) run(ctx context.Context, place *background.Place) error {
 	return errors.Join(unserved, s.outcome, place.Close())
 }
 
-// watchParent ends the session with the process that --ppid names.
-func (s *session) watchParent() {
-	look := time.NewTicker(parentEvery)
-	defer look.Stop()
-	var parent dns.Owner
-	for {
-		select {
-		case <-s.ending:
-			return
-		case parent = <-s.parent:
-		case <-look.C:
-		}
-		if parent.PID != 0 && !parent.Alive() {
-			fmt.Fprintf(s.log.streams().Err, "process %d has ended, and the session with it\n", parent.PID)
-			s.end()
-			return
-		}
-	}
-}
-
 // Snapshot implements background.Holder.
 func (s *session) Snapshot() status.Snapshot { return s.view.Snapshot() }
 
@@ -180,23 +155,6 @@ func (s *session) untilEnding(ctx context.Context) (context.Context, context.Can
 
 // errEnding is why an order is not carried out any more.
 var errEnding = errors.New("the session is ending")
-
-// setParent has the session end with a process, as dns.Owner writes it; "" leaves all as it
-// is.
-func (s *session) setParent(process string) error {
-	if process == "" {
-		return nil
-	}
-	parent, ok := dns.ParseOwner(process)
-	if !ok {
-		return fmt.Errorf("%q is no process", process)
-	}
-	select {
-	case s.parent <- parent:
-	case <-s.ending:
-	}
-	return nil
-}
 
 // putBack ends all that the session holds, once, and waits for it.
 func (s *session) putBack() {

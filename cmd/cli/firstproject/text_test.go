@@ -1,4 +1,4 @@
-package up
+package firstproject
 
 import (
 	"testing"
@@ -10,7 +10,7 @@ import (
 )
 
 func TestAFirstProjectCanBeRead(t *testing.T) {
-	for _, first := range []firstProject{
+	for _, first := range []contents{
 		{namespace: "demo"},
 		{context: `odd "name": #1`, kubeconfig: "/home/me/my config", namespace: "123", services: []corev1.Service{{}}, workloads: []workload{{"deploy", "web", []string{"web:80"}}}},
 	} {

@@ -1,4 +1,7 @@
-package up
+// Package firstproject is 'devtun init': it writes a first project file from what the
+// cluster holds. It forwards the services of the namespace, and has what could be
+// intercepted as comments.
+package firstproject
 
 import (
 	"context"
@@ -19,19 +22,16 @@ import (
 	"github.com/devtun/devtun/cmd/cli/selection"
 )
 
-// schemaURL is where editors find the schema of a project file.
-const schemaURL = "https://raw.githubusercontent.com/devtun/devtun/main/cmd/cli/project/schema.json"
-
-// initOptions is what `devtun init` was asked to do.
-type initOptions struct {
+// options is what `devtun init` was asked to do.
+type options struct {
 	kube  *kube.Flags
 	file  string
 	force bool
 }
 
-// NewInit is `devtun init`.
-func NewInit(streams output.Streams) *cobra.Command {
-	o := &initOptions{}
+// New is `devtun init`.
+func New(streams output.Streams) *cobra.Command {
+	o := &options{}
 	cmd := &cobra.Command{
 		Use:   "init",
 		Short: "Write a first project file from what the cluster holds",
@@ -42,7 +42,7 @@ A file that is there already stays as it is, unless --force is given.`,
   devtun init --context dev -n demo -f dev/devtun.yaml`,
 		Args: arguments.None,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return runInit(cmd.Context(), o, streams)
+			return run(cmd.Context(), o, streams)
 		},
 	}
 	flags := cmd.Flags()
@@ -53,7 +53,7 @@ A file that is there already stays as it is, unless --force is given.`,
 	return cmd
 }
 
-func runInit(ctx context.Context, o *initOptions, streams output.Streams) error {
+func run(ctx context.Context, o *options, streams output.Streams) error {
 	if len(o.kube.Namespaces) > 1 {
 		return problem.Usage("give one, and add others to the file", "devtun init works in one --namespace")
 	}
@@ -93,7 +93,7 @@ func runInit(ctx context.Context, o *initOptions, streams output.Streams) error 
 			return err
 		}
 	}
-	first := firstProject{
+	first := contents{
 		context: cluster.Context, kubeconfig: kubeconfig, namespace: namespace, services: list.Items, workloads: workloads,
 	}
 	if err := o.write(first.text()); err != nil {
@@ -104,13 +104,13 @@ func runInit(ctx context.Context, o *initOptions, streams output.Streams) error 
 	return nil
 }
 
-func (o *initOptions) exists() error {
+func (o *options) exists() error {
 	return problem.Usage("edit it, or add --force to write over it", "there is a project file already: %s", o.file)
 }
 
 // write writes the file. Without --force nothing that is there is touched, even if it
 // has come only now.
-func (o *initOptions) write(text string) error {
+func (o *options) write(text string) error {
 	flag := os.O_EXCL
 	if o.force {
 		flag = os.O_TRUNC

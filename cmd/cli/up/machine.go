@@ -1,0 +1,51 @@
+package up
+
+import (
+	"context"
+	"errors"
+
+	"github.com/devtun/devtun/cmd/cli/machine"
+	"github.com/devtun/devtun/dns"
+	"github.com/devtun/devtun/dns/helper"
+)
+
+// Machine is this machine, with a helper if it must be.
+type Machine struct {
+	Hosts *dns.Hosts
+	*helper.Machine
+}
+
+// heldMachine is the machine of the session. It is opened once: the helper may have cost a
+// password.
+type heldMachine struct {
+	Machine
+	file string // the hosts file
+}
+
+func (m *heldMachine) close() error {
+	if m == nil {
+		return nil
+	}
+	return m.Close()
+}
+
+// openMachine makes sure that names can be written to a hosts file, "" for the system's.
+func (s *session) openMachine(ctx context.Context, file string) error {
+	if s.machine != nil && s.machine.file == file {
+		return nil
+	}
+	err := s.machine.close()
+	s.machine = nil
+	if err != nil {
+		return err
+	}
+	hosts, opened, err := machine.Open(file, s.start)
+	if err != nil {
+		return err
+	}
+	if err := machine.Prepare(ctx, opened); err != nil {
+		return errors.Join(err, opened.Close())
+	}
+	s.machine = &heldMachine{Machine{hosts, opened}, file}
+	return nil
+}
