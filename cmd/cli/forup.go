@@ -17,14 +17,18 @@ import (
 var sessionCommands = up.Commands{
 	CheckForwards:  func(s up.ForwardSettings) error { return forwardOptionsOf(s).validate() },
 	CheckIntercept: func(i up.Intercept) error { return interceptOptionsOf(i).validate() },
-	OpenForwarder: func(cluster *kube.Cluster, s up.ForwardSettings, selected *selection.Selection, m up.Machine, tell func(forwards.Event)) (up.Forwarder, error) {
+	OpenForwarder: func(
+		cluster *kube.Cluster, s up.ForwardSettings, selected *selection.Selection, m up.Machine, tell func(forwards.Event),
+	) (up.Forwarder, error) {
 		f, err := forwardOptionsOf(s).openForwarder(cluster, selected, m.Hosts, m.Machine, tell)
 		if err != nil {
 			return nil, err
 		}
 		return sessionForwarder{f}, nil
 	},
-	PlanIntercept: func(ctx context.Context, cluster *kube.Cluster, i up.Intercept, streams output.Streams, verbose bool) (up.Planned, error) {
+	PlanIntercept: func(
+		ctx context.Context, cluster *kube.Cluster, i up.Intercept, streams output.Streams, verbose bool,
+	) (up.Planned, error) {
 		printer := newPrinter(streams, "", verbose)
 		printer.held = true
 		planned, err := interceptOptionsOf(i).planOn(ctx, cluster, printer)
@@ -56,7 +60,8 @@ func interceptOptionsOf(i up.Intercept) *interceptOptions {
 	s := i.Settings
 	return &interceptOptions{
 		forwardOptions: forwardOptions{
-			services: selection.Flags{Namespaces: []string{s.Namespace}}, domain: kube.DefaultDomain, transport: s.Reach.Transport,
+			services: selection.Flags{Namespaces: []string{s.Namespace}},
+			domain:   kube.DefaultDomain, transport: s.Reach.Transport,
 		},
 		name: s.Workload, ports: i.Ports, to: s.To, replace: s.Replace, move: s.Move, grace: s.Grace,
 		image: s.Image, container: s.Container,

@@ -94,7 +94,8 @@ func run(ctx context.Context, o *options, streams output.Streams) error {
 		}
 	}
 	first := contents{
-		context: cluster.Context, kubeconfig: kubeconfig, namespace: namespace, services: list.Items, workloads: workloads,
+		context: cluster.Context, kubeconfig: kubeconfig, namespace: namespace,
+		services: list.Items, workloads: workloads,
 	}
 	if err := o.write(first.text()); err != nil {
 		return err

@@ -27,7 +27,8 @@ func interceptable(
 	add := func(kind, name string, pods map[string]string) {
 		w := workload{kind: kind, name: name}
 		for _, service := range services {
-			if len(service.Spec.Selector) == 0 || !labels.SelectorFromSet(service.Spec.Selector).Matches(labels.Set(pods)) {
+			selector := labels.SelectorFromSet(service.Spec.Selector)
+			if selector.Empty() || !selector.Matches(labels.Set(pods)) {
 				continue
 			}
 			for _, port := range service.Spec.Ports {

@@ -38,7 +38,8 @@ name is started again, or 'devtun clean' removes it; 'devtun down' leaves none.`
 		ValidArgsFunction: completeSessions,
 	}
 	cmd.Flags().BoolVarP(&o.follow, "follow", "f", false, "go on with what is said, until the session ends")
-	cmd.Flags().DurationVar(&o.since, "since", 0, "only what was said within that time, such as 5m (default: everything)")
+	cmd.Flags().DurationVar(&o.since, "since", 0,
+		"only what was said within that time, such as 5m (default: everything)")
 	return cmd
 }
 
@@ -62,8 +63,10 @@ func runLogs(ctx context.Context, o *logsOptions, args []string, streams output.
 		return noSession(given(args), all)
 	}
 	if background.Foreground(name) {
-		return &problem.Problem{Err: fmt.Errorf("session %s keeps no log: it runs in the foreground", name), Code: problem.ExitNoSession,
-			Hint: "its terminal has what it says; 'devtun status' shows what it holds"}
+		return &problem.Problem{
+			Err:  fmt.Errorf("session %s keeps no log: it runs in the foreground", name),
+			Hint: "its terminal has what it says; 'devtun status' shows what it holds", Code: problem.ExitNoSession,
+		}
 	}
 	var since time.Time
 	if o.since > 0 {

@@ -47,7 +47,8 @@ The exit code is 11 if no session runs.`,
 	}
 	cmd.Flags().StringVarP(&format, "output", "o", "", "'json' for one JSON object a line, one for each session")
 	cmd.Flags().BoolVarP(&watch, "watch", "w", false, "show it again whenever something changes")
-	cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"json"}, cobra.ShellCompDirectiveNoFileComp))
+	formats := cobra.FixedCompletions([]string{"json"}, cobra.ShellCompDirectiveNoFileComp)
+	cmd.RegisterFlagCompletionFunc("output", formats)
 	return cmd
 }
 
@@ -70,7 +71,8 @@ func runStatus(ctx context.Context, args []string, format string, watch bool, st
 	if len(names) == 0 {
 		return noSession("", nil)
 	}
-	if watch && format == "" && len(names) == 1 && live.Possible(streams.In, output.Underlying(streams.Out), streams.Env) {
+	canView := live.Possible(streams.In, output.Underlying(streams.Out), streams.Env)
+	if watch && format == "" && len(names) == 1 && canView {
 		return viewSession(ctx, directory, names[0], streams)
 	}
 	printer := &statusPrinter{out: streams.Out, json: format == "json", last: make(map[string]string)}

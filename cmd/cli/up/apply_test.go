@@ -112,7 +112,9 @@ type recordedSession struct {
 func newRecordedSession(t *testing.T) *recordedSession {
 	s := new(recordedSession)
 	commands := lenient
-	commands.OpenForwarder = func(_ *kube.Cluster, _ ForwardSettings, _ *selection.Selection, _ Machine, tell func(forwards.Event)) (Forwarder, error) {
+	commands.OpenForwarder = func(
+		_ *kube.Cluster, _ ForwardSettings, _ *selection.Selection, _ Machine, tell func(forwards.Event),
+	) (Forwarder, error) {
 		s.add("open forwards")
 		s.forwarder = &recordedForwarder{&s.record, tell, make(chan error)}
 		return s.forwarder, nil
@@ -127,11 +129,14 @@ func newRecordedSession(t *testing.T) *recordedSession {
 
 // wants has services forwarded.
 func (s *recordedSession) wants(t *testing.T, transport string, services ...string) error {
-	settings := ForwardSettings{Reach: Reach{Namespace: "demo", Transport: transport}, HostsFile: filepath.Join(t.TempDir(), "hosts")}
+	settings := ForwardSettings{
+		Reach: Reach{Namespace: "demo", Transport: transport}, HostsFile: filepath.Join(t.TempDir(), "hosts"),
+	}
 	if s.forwards != nil {
 		settings.HostsFile = s.forwards.settings.HostsFile
 	}
-	w := &want{namespace: "demo", forwards: &wantedForwards{settings, selection.Flags{Args: services, Namespaces: []string{"demo"}}}}
+	flags := selection.Flags{Args: services, Namespaces: []string{"demo"}}
+	w := &want{namespace: "demo", forwards: &wantedForwards{settings, flags}}
 	if services == nil {
 		w.forwards = nil
 	}
@@ -188,7 +193,8 @@ func TestInterceptsStandOrAreGone(t *testing.T) {
 
 func TestInterceptsInEachOthersWay(t *testing.T) {
 	planned := func(asked, workload, local string) *plannedIntercept {
-		return &plannedIntercept{Intercept{Settings: InterceptSettings{Workload: asked}}, &recordedIntercept{name: workload, local: local}}
+		want := Intercept{Settings: InterceptSettings{Workload: asked}}
+		return &plannedIntercept{want, &recordedIntercept{name: workload, local: local}}
 	}
 	web := planned("web", "web", "localhost:3000")
 	require.NoError(t, planned("api", "api", "localhost:3001").conflict([]*plannedIntercept{web}))

@@ -21,11 +21,15 @@ type Commands struct {
 
 	// OpenForwarder prepares forwards on a machine, which stays the caller's. Nothing is
 	// forwarded until Follow, and the caller closes it after that.
-	OpenForwarder func(*kube.Cluster, ForwardSettings, *selection.Selection, Machine, func(forwards.Event)) (Forwarder, error)
+	OpenForwarder func(
+		_ *kube.Cluster, _ ForwardSettings, _ *selection.Selection, _ Machine, tell func(forwards.Event),
+	) (Forwarder, error)
 
 	// PlanIntercept finds what is to be intercepted. It changes nothing. What comes of it
 	// is told on the streams.
-	PlanIntercept func(_ context.Context, _ *kube.Cluster, _ Intercept, _ output.Streams, verbose bool) (Planned, error)
+	PlanIntercept func(
+		_ context.Context, _ *kube.Cluster, _ Intercept, _ output.Streams, verbose bool,
+	) (Planned, error)
 
 	// NewPrinter prints on the streams what comes of forwards, but for when all is ready.
 	// Bare names are of the namespace.

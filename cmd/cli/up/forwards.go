@@ -60,7 +60,9 @@ func (s *session) forward(ctx context.Context, cluster *kube.Cluster, w *want, p
 
 // locate finds the services that are wanted, but for those that are intercepted: a name of
 // those would lead back here. It is nil if nothing is left.
-func (w *wantedForwards) locate(ctx context.Context, cluster *kube.Cluster, intercepted []discovery.Key) (*selectedForwards, error) {
+func (w *wantedForwards) locate(
+	ctx context.Context, cluster *kube.Cluster, intercepted []discovery.Key,
+) (*selectedForwards, error) {
 	if w == nil {
 		return nil, nil
 	}

@@ -23,7 +23,8 @@ func (p *plannedIntercept) conflict(others []*plannedIntercept) error {
 	for _, other := range others {
 		otherName := other.want.Settings.Workload
 		if otherNamespace, otherObject := other.Workload(); namespace == otherNamespace && object == otherObject {
-			return problem.Usage("list it once, with all its ports", "%s and %s are both of %s", otherName, name, object)
+			return problem.Usage("list it once, with all its ports",
+				"%s and %s are both of %s", otherName, name, object)
 		}
 		for _, local := range p.Locals() {
 			if slices.Contains(other.Locals(), local) {

@@ -66,8 +66,10 @@ func (l *launcher) applyToStanding(ctx context.Context) error {
 		return err
 	}
 	if stands.File != "" && stands.File != l.order.File {
-		return &problem.Problem{Err: fmt.Errorf("a session %q runs already, of %s", l.name, stands.File), Code: problem.ExitInUse,
-			Hint: fmt.Sprintf("give this one another name with --name, or end that one: devtun down %s", l.name)}
+		return &problem.Problem{
+			Err: fmt.Errorf("a session %q runs already, of %s", l.name, stands.File), Code: problem.ExitInUse,
+			Hint: fmt.Sprintf("give this one another name with --name, or end that one: devtun down %s", l.name),
+		}
 	}
 	if err := l.apply(ctx, client); err != nil {
 		return err
@@ -87,7 +89,8 @@ func (l *launcher) apply(ctx context.Context, client *background.Client) error {
 
 // ready is the last line: all that was ordered stands.
 func (l *launcher) ready(pid int) {
-	fmt.Fprintf(l.streams.Err, "devtun: ready in %s (session %s, pid %d)\n", output.Brief(time.Since(l.began)), l.name, pid)
+	took := output.Brief(time.Since(l.began))
+	fmt.Fprintf(l.streams.Err, "devtun: ready in %s (session %s, pid %d)\n", took, l.name, pid)
 }
 
 // foreground holds the session in this process.

@@ -20,7 +20,8 @@ import (
 func (o *options) order(commands Commands) (order background.Order, name string, err error) {
 	p, err := project.Read(o.file)
 	if errors.Is(err, fs.ErrNotExist) {
-		return order, "", problem.Usage("'devtun init' writes one; or name it with -f", "there is no project file %s", o.file)
+		return order, "", problem.Usage("'devtun init' writes one; or name it with -f",
+			"there is no project file %s", o.file)
 	}
 	if err != nil {
 		return order, "", err
@@ -62,7 +63,8 @@ func (o *options) override(p *project.Project) (err error) {
 	case 1:
 		p.Namespace = o.kube.Namespaces[0]
 	default:
-		return problem.Usage("give one here, and the others under forward: namespaces", "devtun up works in one --namespace")
+		return problem.Usage("give one here, and the others under forward: namespaces",
+			"devtun up works in one --namespace")
 	}
 	if o.envFile == "" {
 		return nil

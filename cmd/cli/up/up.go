@@ -104,9 +104,11 @@ what has failed. A project file, with all there is:
 	flags := cmd.Flags()
 	flags.StringVarP(&o.file, "file", "f", project.Name, "the project file")
 	flags.StringVar(&o.name, "name", "", "name of the session (default: the file's, or else its folder's)")
-	flags.BoolVarP(&o.detach, "detach", "d", false, "return when everything is ready, and leave the session in the background")
+	flags.BoolVarP(&o.detach, "detach", "d", false,
+		"return when everything is ready, and leave the session in the background")
 	flags.DurationVar(&o.wait, "wait", readyTimeout, "how long everything may take to be ready")
-	flags.StringVar(&o.envFile, "env-file", "", "write the environment of the intercepted container to this file, whatever the project file says")
+	flags.StringVar(&o.envFile, "env-file", "",
+		"write the environment of the intercepted container to this file, whatever the project file says")
 	flags.IntVar(&o.parent, "ppid", 0, "end the session when the process with this number ends")
 	flags.BoolVarP(&o.verbose, "verbose", "v", false, "tell of each connection: pod, bytes, duration, why it ended")
 	output.AddPlainFlag(flags, &o.plain)
