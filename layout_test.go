@@ -21,12 +21,19 @@ const module = "github.com/devtun/devtun/"
 // mayImport says which parts of the program a part may import, beside itself.
 // cmd/cli alone knows them all.
 var mayImport = map[string][]string{
-	"tunnel":    {},
-	"dns":       {},
-	"intercept": {"tunnel"},
-	"cmd":       {"tunnel", "dns", "intercept"},
+	"proc":      {},
+	"statedir":  {},
+	"tunnel":    {"proc"},
+	"disk":      {"proc"},
+	"dns":       {"disk", "proc", "statedir"},
+	"intercept": {"disk", "proc", "tunnel"},
+	"cmd":       {"disk", "proc", "statedir", "tunnel", "dns", "intercept"},
 	"examples":  {},
 }
+
+// tools may be imported by every part. They import the standard library alone: the
+// agent links them.
+var tools = []string{"pause", "broadcast", "lines"}
 
 // mains says what a main may import beside cmd/cli.
 var mains = map[string][]string{"cmd/devtun-agent": {"intercept"}}
@@ -34,6 +41,9 @@ var mains = map[string][]string{"cmd/devtun-agent": {"intercept"}}
 func TestImports(t *testing.T) {
 	checked := make(map[string]bool)
 	for file, imports := range sources(t) {
+		for _, imported := range imports {
+			require.False(t, strings.HasPrefix(imported, module+"e2e"), "%s imports %s, of the tests' module", file, imported)
+		}
 		part, _, _ := strings.Cut(file, "/")
 		allowed, ruled := mayImport[part]
 		if !ruled {
@@ -49,13 +59,52 @@ func TestImports(t *testing.T) {
 				continue
 			}
 			of, _, _ := strings.Cut(local, "/")
-			require.True(t, of == part || slices.Contains(allowed, of), "%s imports %s", file, imported)
-			require.False(t, part == "cmd" && local == "tunnel/tunneltest" && !strings.HasSuffix(file, "_test.go"), "%s imports %s", file, imported)
+			require.True(t, of == part || slices.Contains(allowed, of) || slices.Contains(tools, of),
+				"%s imports %s", file, imported)
+			require.False(t, part == "cmd" && local == "tunnel/tunneltest" && !strings.HasSuffix(file, "_test.go"),
+				"%s imports %s", file, imported)
 		}
 	}
-	for _, part := range []string{"tunnel", "dns", "intercept", "cmd", "examples"} {
+	for _, part := range []string{"disk", "proc", "statedir", "tunnel", "dns", "intercept", "cmd", "examples"} {
 		require.True(t, checked[part], "%s has no source", part)
 	}
+}
+
+func TestToolsImportNothing(t *testing.T) {
+	for file, imports := range sources(t) {
+		if !slices.Contains(tools, path.Dir(file)) || strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		for _, imported := range imports {
+			require.NotContains(t, imported, ".", file)
+		}
+	}
+}
+
+// inDNS says which packages below dns each of them may import.
+var inDNS = map[string][]string{
+	"dns/namecache": {},
+	"dns/loopback":  {},
+	"dns/hostsfile": {"dns/loopback", "dns/namecache"},
+	"dns":           {"dns/hostsfile", "dns/loopback"},
+	"dns/helper":    {"dns", "dns/hostsfile", "dns/loopback"},
+}
+
+func TestImportsInDNSRunDown(t *testing.T) {
+	checked := make(map[string]bool)
+	for file, imports := range sources(t) {
+		if !strings.HasPrefix(file, "dns/") {
+			continue
+		}
+		checked[path.Dir(file)] = true
+		for _, imported := range imports {
+			local, ours := strings.CutPrefix(imported, module)
+			if ours && (local == "dns" || strings.HasPrefix(local, "dns/")) {
+				require.Contains(t, inDNS[path.Dir(file)], local, "%s imports %s", file, imported)
+			}
+		}
+	}
+	require.Len(t, checked, len(inDNS))
 }
 
 func TestDNSKnowsNothingOfKubernetes(t *testing.T) {

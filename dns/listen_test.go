@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/devtun/devtun/proc"
 )
 
 // listenSomewhere listens on a free port of address.
@@ -58,12 +60,12 @@ func TestListenOnlyOnLoopback(t *testing.T) {
 func TestListenErrorText(t *testing.T) {
 	at := netip.MustParseAddrPort("127.1.2.3:80")
 	for _, c := range []struct {
-		holder Process
+		holder proc.Process
 		want   string
 	}{
-		{Process{}, "listen on 127.1.2.3:80: EOF"},
-		{Process{PID: 7}, "listen on 127.1.2.3:80: EOF by pid 7"},
-		{Process{PID: 7, Name: "nginx"}, "listen on 127.1.2.3:80: EOF by nginx (pid 7)"},
+		{proc.Process{}, "listen on 127.1.2.3:80: EOF"},
+		{proc.Process{PID: 7}, "listen on 127.1.2.3:80: EOF by pid 7"},
+		{proc.Process{PID: 7, Name: "nginx"}, "listen on 127.1.2.3:80: EOF by nginx (pid 7)"},
 	} {
 		require.EqualError(t, &ListenError{Addr: at, Holder: c.holder, Err: io.EOF}, c.want)
 	}

@@ -4,6 +4,9 @@ import (
 	"context"
 	"net"
 	"net/netip"
+
+	"github.com/devtun/devtun/dns/hostsfile"
+	"github.com/devtun/devtun/dns/loopback"
 )
 
 // Machine is all that a session asks of this machine and that may need root's
@@ -12,7 +15,7 @@ import (
 type Machine interface {
 	// SetNames makes entries, all of them and no others, this session's names.
 	// None at all removes them.
-	SetNames(ctx context.Context, entries []Entry) (Report, error)
+	SetNames(ctx context.Context, entries []hostsfile.Entry) (hostsfile.Report, error)
 	// Listen returns a listening TCP socket, owned by the caller. Where the
 	// platform wants it, AddAddress comes first. Errors are *ListenError.
 	Listen(ctx context.Context, addr netip.AddrPort) (net.Listener, error)
@@ -24,14 +27,14 @@ type Machine interface {
 
 // Direct is the Machine without a helper in between.
 type Direct struct {
-	Hosts   *Hosts
-	Aliases *Aliases
+	Hosts   *hostsfile.File
+	Aliases *loopback.Aliases
 }
 
 var _ Machine = Direct{}
 
 // SetNames implements Machine.
-func (d Direct) SetNames(ctx context.Context, entries []Entry) (Report, error) {
+func (d Direct) SetNames(ctx context.Context, entries []hostsfile.Entry) (hostsfile.Report, error) {
 	return d.Hosts.Set(ctx, entries)
 }
 

@@ -36,7 +36,8 @@ func anchors(text string) []string {
 func pages(t *testing.T) map[string]string {
 	t.Helper()
 	all := make(map[string]string)
-	for _, pattern := range []string{"../README.md", "*.md", "reference/*.md", "../examples/*.md"} {
+	for _, pattern := range []string{"../README.md", "../CHANGELOG.md", "../CONTRIBUTING.md", "*.md", "reference/*.md",
+		"../examples/*.md"} {
 		files, err := filepath.Glob(pattern)
 		require.NoError(t, err)
 		require.NotEmpty(t, files, pattern)
@@ -75,7 +76,8 @@ func TestLinksLeadSomewhere(t *testing.T) {
 func literals(t *testing.T) (all []string) {
 	t.Helper()
 	for _, part := range []string{"cmd", "dns", "intercept", "tunnel"} {
-		require.NoError(t, filepath.WalkDir(filepath.Join("..", part), func(name string, entry fs.DirEntry, err error) error {
+		folder := filepath.Join("..", part)
+		require.NoError(t, filepath.WalkDir(folder, func(name string, entry fs.DirEntry, err error) error {
 			if err != nil || entry.IsDir() || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
 				return err
 			}
@@ -84,10 +86,9 @@ func literals(t *testing.T) (all []string) {
 				return err
 			}
 			ast.Inspect(file, func(n ast.Node) bool {
-				if text, ok := n.(*ast.BasicLit); ok && text.Kind == token.STRING {
-					value, err := strconv.Unquote(text.Value)
-					require.NoError(t, err)
-					all = append(all, value)
+				if text, is := literal(n); is {
+					all = append(all, text)
+					return false
 				}
 				return true
 			})
@@ -95,6 +96,20 @@ func literals(t *testing.T) (all []string) {
 		}))
 	}
 	return all
+}
+
+// literal is the text of a string, or of several that are put together.
+func literal(n ast.Node) (text string, is bool) {
+	switch n := n.(type) {
+	case *ast.BasicLit:
+		text, err := strconv.Unquote(n.Value)
+		return text, n.Kind == token.STRING && err == nil
+	case *ast.BinaryExpr:
+		left, isLeft := literal(n.X)
+		right, isRight := literal(n.Y)
+		return left + right, n.Op == token.ADD && isLeft && isRight
+	}
+	return "", false
 }
 
 // verb is what fmt puts something for, in place of which a page has "…".

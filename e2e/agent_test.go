@@ -101,7 +101,10 @@ func (s *stand) connect() *developer {
 	require.NoError(s.t, err)
 	local, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(s.t, err)
-	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, developerSays) })}
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter,
+		_ *http.Request) {
+		fmt.Fprint(w, developerSays)
+	})}
 	ctx, cancel := context.WithCancel(context.Background())
 	d := &developer{t: s.t, pool: tunnel.NewPool(transport.Dial), cancel: cancel}
 	d.done.Go(func() { server.Serve(local) })
@@ -201,7 +204,8 @@ func (n *namespace) loaderOf(fresh, keep string) *traffic {
 		ObjectMeta: metav1.ObjectMeta{Name: "loader"},
 		Spec: corev1.PodSpec{Containers: []corev1.Container{{
 			Name: "loader", Image: "devtun.test/loader:dev", ImagePullPolicy: corev1.PullIfNotPresent,
-			Args: []string{"-new", fresh, "-keep", keep, "-timeout", loaderTimeout.String(), "-news", fmt.Sprint(newPerSecond), "-keeps", fmt.Sprint(keptPerSecond)},
+			Args: []string{"-new", fresh, "-keep", keep, "-timeout", loaderTimeout.String(), "-news", fmt.Sprint(newPerSecond),
+				"-keeps", fmt.Sprint(keptPerSecond)},
 		}}},
 	}, metav1.CreateOptions{})
 	require.NoError(n.t, err)
@@ -272,7 +276,8 @@ func (l *traffic) failures() []string {
 	var failed []string
 	for _, a := range l.all {
 		if a.Failed != "" {
-			failed = append(failed, fmt.Sprintf("%s kept=%t after %v: %s", a.At.Format("15:04:05.000"), a.Kept, a.Took.Round(time.Millisecond), a.Failed))
+			failed = append(failed, fmt.Sprintf("%s kept=%t after %v: %s", a.At.Format("15:04:05.000"), a.Kept,
+				a.Took.Round(time.Millisecond), a.Failed))
 		}
 	}
 	return failed
@@ -283,7 +288,8 @@ func (l *traffic) lost(about string) int {
 	l.t.Helper()
 	l.last(2 * perSecond)
 	failed, total := l.failures(), len(l.all)
-	l.t.Logf("%s: %d of %d requests failed\n%s", about, len(failed), total, strings.Join(failed[:min(len(failed), 10)], "\n"))
+	l.t.Logf("%s: %d of %d requests failed\n%s", about, len(failed), total,
+		strings.Join(failed[:min(len(failed), 10)], "\n"))
 	l.all = nil
 	return len(failed)
 }
@@ -300,7 +306,8 @@ func (s *stand) gone(within time.Duration) {
 		pods, err := s.client.CoreV1().Pods(s.name).List(s.t.Context(), metav1.ListOptions{LabelSelector: plan.AgentLabel})
 		assert.NoError(c, err)
 		assert.Empty(c, pods.Items)
-		stored, err := s.client.CoreV1().ConfigMaps(s.name).List(s.t.Context(), metav1.ListOptions{LabelSelector: plan.InterceptLabel})
+		stored, err := s.client.CoreV1().ConfigMaps(s.name).List(s.t.Context(),
+			metav1.ListOptions{LabelSelector: plan.InterceptLabel})
 		assert.NoError(c, err)
 		assert.Empty(c, stored.Items)
 	}, within, pollEvery)
@@ -316,7 +323,8 @@ func TestAgentDivertsUnderLoad(t *testing.T) {
 	require.NoError(t, s.executor.Swap(t.Context()))
 	l.until("without a developer the origin answers", byOrigin)
 	require.Zero(t, l.lost("swap"))
-	stayed, err := s.target.Evict(t.Context(), n.client, func(context.Context) error { return nil }, func(pod string) { t.Log("evicted", pod) })
+	stayed, err := s.target.Evict(t.Context(), n.client, func(context.Context) error { return nil },
+		func(pod string) { t.Log("evicted", pod) })
 	require.NoError(t, err)
 	require.Empty(t, stayed)
 	require.Zero(t, l.lost("eviction"))
@@ -328,7 +336,8 @@ func TestAgentDivertsUnderLoad(t *testing.T) {
 	pods, err := s.agents(t.Context())
 	require.NoError(t, err)
 	now := int64(0)
-	require.NoError(t, n.client.CoreV1().Pods(n.name).Delete(t.Context(), pods[0], metav1.DeleteOptions{GracePeriodSeconds: &now}))
+	require.NoError(t, n.client.CoreV1().Pods(n.name).Delete(t.Context(), pods[0],
+		metav1.DeleteOptions{GracePeriodSeconds: &now}))
 	n.rolledOut(s.plan.Agent)
 	l.until("the developer again", byDeveloper)
 	l.lost("an agent killed") // those in flight, and those on their way to it
@@ -398,7 +407,8 @@ func TestAgentReplacesAndRestores(t *testing.T) {
 	require.NoError(t, s.executor.Swap(t.Context()))
 	l.until("the developer answers", byDeveloper)
 	l.lost("swap")
-	require.Eventually(t, func() bool { return len(n.pods("service-middle")) == 1 }, time.Minute, pollEvery, "the agent alone")
+	require.Eventually(t, func() bool { return len(n.pods("service-middle")) == 1 }, time.Minute, pollEvery,
+		"the agent alone")
 
 	killed := time.Now()
 	d.kill()

@@ -15,7 +15,8 @@ func TestAnchorsInATask(t *testing.T) {
 	n := newNamespace(t).examples()
 	before := hostsFile(t)
 	task := func(args ...string) *terminal {
-		return inTerminal(t, exec.Command(devtunPath(), append(args, "--plain", "--kubeconfig", kubeconfig(), "-n", n.name)...))
+		return inTerminal(t, exec.Command(devtunPath(), append(args, "--plain", "--kubeconfig", kubeconfig(), "-n",
+			n.name)...))
 	}
 	t.Run("forward", func(t *testing.T) {
 		run := task("forward", "--except", "service-front")
@@ -34,7 +35,8 @@ func TestAnchorsInATask(t *testing.T) {
 		require.Equal(t, "devtun: starting intercept", lines[0])
 		require.FileExists(t, env)
 		require.Contains(t, get(t, "curl", "http://service-back/"), "service-back on ")
-		answer, err := n.client.CoreV1().Services(n.name).ProxyGet("http", "service-front", "80", "/", nil).DoRaw(t.Context())
+		answer, err := n.client.CoreV1().Services(n.name).ProxyGet("http", "service-front", "80", "/",
+			nil).DoRaw(t.Context())
 		require.NoError(t, err)
 		require.Contains(t, string(answer), developerSays)
 		run.stop()

@@ -111,7 +111,8 @@ func TestTheHelperIsKilledForGood(t *testing.T) {
 	d.forgotten()
 	require.Equal(t, exitMachine, d.cmd.ProcessState.ExitCode(), d.stderr.String())
 	require.Contains(t, d.stderr.String(), "devtun: error: remove names: ")
-	require.Contains(t, d.stderr.String(), "hint: the names stay in the hosts file until the next devtun, or 'devtun clean', removes them\n")
+	require.Contains(t, d.stderr.String(),
+		"hint: the names stay in the hosts file until the next devtun, or 'devtun clean', removes them\n")
 
 	require.NoError(t, os.WriteFile(rule, allowed, 0o440))
 	require.Regexp(t, `^removed the names of a devtun that has ended \(pid \d+\) from /etc/hosts\n$`, u.clean())
@@ -164,7 +165,8 @@ func TestTheMachineIsRebooted(t *testing.T) {
 	const bootID = "/proc/sys/kernel/random/boot_id"
 	require.NoError(t, syscall.Mount(boot, bootID, "", syscall.MS_BIND, ""))
 	t.Cleanup(func() { require.NoError(t, syscall.Unmount(bootID, 0)) })
-	require.Regexp(t, fmt.Sprintf(`^removed the names of a devtun that has ended \(pid %d\) from /etc/hosts\n$`, main), u.clean())
+	require.Regexp(t, fmt.Sprintf(`^removed the names of a devtun that has ended \(pid %d\) from /etc/hosts\n$`, main),
+		u.clean())
 	require.Equal(t, before, hostsFile(t))
 	killHard(t, main, helper)
 	goOn()
@@ -209,7 +211,8 @@ func TestAnotherToolRewritesTheHostsFile(t *testing.T) {
 	} {
 		out, err := exec.Command("sh", "-c", rewrite).CombinedOutput()
 		require.NoError(t, err, string(out))
-		require.Eventually(t, func() bool { return notes() == round+1 && len(names(t)) == 1 }, 20*time.Second, 10*time.Millisecond, rewrite)
+		require.Eventually(t, func() bool { return notes() == round+1 && len(names(t)) == 1 }, 20*time.Second,
+			10*time.Millisecond, rewrite)
 		require.Contains(t, get(t, "curl", "http://web/who"), "web-", rewrite)
 	}
 	require.Equal(t, 4, notes())
@@ -236,7 +239,8 @@ func TestTheHostsFileBecomesReadOnly(t *testing.T) {
 	t.Cleanup(unmount)
 	n.testserver("later", 1)
 	d.await("the word that names cannot be written", 20*time.Second, func(e event) bool {
-		return e.Type == "warning" && strings.HasPrefix(e.Message, "write names: ") && strings.Contains(e.Message, "read-only file system")
+		return e.Type == "warning" && strings.HasPrefix(e.Message, "write names: ") &&
+			strings.Contains(e.Message, "read-only file system")
 	})
 	require.Contains(t, get(t, "curl", "http://web/who"), "web-")
 	unmount()

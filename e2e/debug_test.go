@@ -82,10 +82,12 @@ func TestDebugServiceMiddle(t *testing.T) {
 	d.goOn(thread)
 	here, err := os.Hostname()
 	require.NoError(t, err)
-	require.Regexp(t, `^service-front on service-front-\S+\n  service-middle on `+here+`\n    service-back on service-back-\S+\n$`, request.answer(t))
+	require.Regexp(t, `^service-front on service-front-\S+\n  service-middle on `+here+
+		`\n    service-back on service-back-\S+\n$`, request.answer(t))
 
 	d.stop()
-	require.Contains(t, s.ask("client", "http://service-front/").answer(t), "service-middle on service-middle-", "the origin answers")
+	require.Contains(t, s.ask("client", "http://service-front/").answer(t), "service-middle on service-middle-",
+		"the origin answers")
 	s.unchanged(d)
 }
 
@@ -114,7 +116,8 @@ func TestDebugServiceFront(t *testing.T) {
 	require.NoError(t, err)
 	select {
 	case text := <-answered:
-		require.Regexp(t, `^service-front on `+here+`\n  service-middle on service-middle-\S+\n    service-back on service-back-\S+\n<nil>$`, text)
+		require.Regexp(t, `^service-front on `+here+
+			`\n  service-middle on service-middle-\S+\n    service-back on service-back-\S+\n<nil>$`, text)
 	case <-time.After(time.Minute):
 		require.FailNow(t, "no answer")
 	}

@@ -147,7 +147,8 @@ func (d *debugger) message(i int) dap.Message {
 func (d *debugger) send(command string, arguments any) int {
 	d.t.Helper()
 	d.seq++
-	content, err := json.Marshal(map[string]any{"seq": d.seq, "type": "request", "command": command, "arguments": arguments})
+	content, err := json.Marshal(map[string]any{"seq": d.seq, "type": "request", "command": command,
+		"arguments": arguments})
 	require.NoError(d.t, err)
 	require.NoError(d.t, d.conn.SetWriteDeadline(time.Now().Add(dapTimeout)))
 	require.NoError(d.t, dap.WriteBaseMessage(d.conn, content))
@@ -177,7 +178,8 @@ func (d *debugger) response(seq int, command string, timeout time.Duration) dap.
 // launch starts the program with an editor's configuration, and a breakpoint.
 func (d *debugger) launch(config map[string]any, source string, line int) {
 	d.t.Helper()
-	d.request("initialize", dap.InitializeRequestArguments{AdapterID: "go", PathFormat: "path", LinesStartAt1: true, ColumnsStartAt1: true})
+	d.request("initialize", dap.InitializeRequestArguments{AdapterID: "go", PathFormat: "path", LinesStartAt1: true,
+		ColumnsStartAt1: true})
 	launch := d.send("launch", config)
 	d.await("program", 0, compileTimeout, func(m dap.Message) bool {
 		if failed, ok := m.(*dap.ErrorResponse); ok {
@@ -247,7 +249,8 @@ func (d *debugger) locals(frame int) map[string]string {
 		if !strings.HasPrefix(scope.Name, "Locals") {
 			continue
 		}
-		list := d.request("variables", dap.VariablesArguments{VariablesReference: scope.VariablesReference}).(*dap.VariablesResponse)
+		list := d.request("variables",
+			dap.VariablesArguments{VariablesReference: scope.VariablesReference}).(*dap.VariablesResponse)
 		for _, v := range list.Body.Variables {
 			values[v.Name] = v.Value
 		}

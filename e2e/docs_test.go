@@ -19,7 +19,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-var update = flag.Bool("update", false, "write what the commands of docs print into docs, but for what has a line of …")
+var update = flag.Bool("update", false,
+	"write what the commands of docs print into docs, but for what has a line of …")
 
 // These tests do what the pages say, as a user whom sudo lets start the helper, and
 // compare what is printed. A page's blocks of the kind "console" are run in order:
@@ -116,7 +117,8 @@ func newReader(t *testing.T, n *namespace) *reader {
 	r.user.write("bin/kubectl", string(text), 0o755)
 	// The examples are compiled before, since the user has no Go of their own.
 	for _, service := range []string{"service-front", "service-middle"} {
-		_, err := run(t.Context(), 2*time.Minute, "go", "build", "-o", r.user.path("bin/"+service), "../examples/"+service)
+		_, err := run(t.Context(), 2*time.Minute, "go", "build", "-C", "../examples/"+service, "-o",
+			r.user.path("bin/"+service), ".")
 		require.NoError(t, err)
 	}
 	projects, err := filepath.Glob("../examples/*/devtun.yaml")
@@ -124,7 +126,8 @@ func newReader(t *testing.T, n *namespace) *reader {
 	for _, project := range projects {
 		text, err := os.ReadFile(project)
 		require.NoError(t, err)
-		r.user.write(strings.TrimPrefix(project, "../"), strings.ReplaceAll(string(text), "namespace: demo", "namespace: "+n.name), 0o644)
+		r.user.write(strings.TrimPrefix(project, "../"), strings.ReplaceAll(string(text), "namespace: demo",
+			"namespace: "+n.name), 0o644)
 	}
 	t.Cleanup(func() {
 		if t.Failed() { // the page has not come to where it ends its session
@@ -149,7 +152,8 @@ func (r *reader) follow(steps []*step) (changed []*step) {
 			continue
 		}
 		where := fmt.Sprintf("line %d: %s", s.from, s.command)
-		require.True(r.t, *update, "%s\nis to print\n%s\nand prints\n%s", where, strings.Join(s.want, "\n"), strings.Join(printed, "\n"))
+		require.True(r.t, *update, "%s\nis to print\n%s\nand prints\n%s", where, strings.Join(s.want, "\n"),
+			strings.Join(printed, "\n"))
 		s.printed = printed
 		changed = append(changed, s)
 	}
@@ -189,7 +193,8 @@ func (r *reader) do(s *step) (printed []string, ok bool) {
 		started.await(func() bool { return false })
 		failed := slices.ContainsFunc(s.want, func(line string) bool { return strings.HasPrefix(line, "devtun: error: ") })
 		printed = r.public(started.lines())
-		require.Equal(r.t, failed, started.err != nil, "line %d: %s: %v\n%s", s.from, s.command, started.err, strings.Join(printed, "\n"))
+		require.Equal(r.t, failed, started.err != nil, "line %d: %s: %v\n%s", s.from, s.command, started.err,
+			strings.Join(printed, "\n"))
 	}
 	return printed, r.same(s.want, printed)
 }
@@ -217,7 +222,8 @@ func (r *reader) start(command string) *typed {
 	r.t.Helper()
 	command = regexp.MustCompile(`\bdemo\b`).ReplaceAllString(command, r.n.name)
 	c := &typed{cmd: r.user.command("bash", "-c", command), exited: make(chan struct{})}
-	c.cmd.Env = append(c.cmd.Env, "PATH="+r.user.path("bin")+":"+filepath.Dir(devtunPath())+":/usr/local/bin:/usr/bin:/bin")
+	c.cmd.Env = append(c.cmd.Env, "PATH="+r.user.path("bin")+":"+filepath.Dir(devtunPath())+
+		":/usr/local/bin:/usr/bin:/bin")
 	c.cmd.Stdout, c.cmd.Stderr = c, c
 	c.cmd.WaitDelay = endTimeout
 	require.NoError(r.t, c.cmd.Start())

@@ -115,7 +115,8 @@ func (e *editor) background(label string) (run *terminal, problems []string) {
 	require.True(e.t, one.IsBackground)
 	var m matcher
 	require.NoError(e.t, json.Unmarshal(one.ProblemMatcher, &m))
-	begins, ends, problem := regexp.MustCompile(m.Background.BeginsPattern), regexp.MustCompile(m.Background.EndsPattern), regexp.MustCompile(m.Pattern.Regexp)
+	begins, ends, problem := regexp.MustCompile(m.Background.BeginsPattern), regexp.MustCompile(m.Background.EndsPattern),
+		regexp.MustCompile(m.Pattern.Regexp)
 	require.Equal(e.t, "file", m.Pattern.Kind, "else VS Code wants a line number")
 	run = e.start(one)
 	active := m.Background.ActiveOnStart
@@ -226,9 +227,11 @@ func openExamples(t *testing.T, n *namespace) *editor {
 		text, err := os.ReadFile(project)
 		require.NoError(t, err)
 		require.Contains(t, string(text), "\nnamespace: demo\n")
-		require.NoError(t, os.WriteFile(project, []byte(strings.Replace(string(text), "\nnamespace: demo\n", "\nnamespace: "+n.name+"\n", 1)), 0o600))
+		require.NoError(t, os.WriteFile(project,
+			[]byte(strings.Replace(string(text), "\nnamespace: demo\n", "\nnamespace: "+n.name+"\n", 1)), 0o600))
 	}
-	return &editor{t: t, folder: folder, env: append(os.Environ(), "KUBECONFIG="+kubeconfig(), "XDG_RUNTIME_DIR="+runtimeDir(t), "TERM=xterm-256color")}
+	return &editor{t: t, folder: folder, env: append(os.Environ(), "KUBECONFIG="+kubeconfig(),
+		"XDG_RUNTIME_DIR="+runtimeDir(t), "TERM=xterm-256color")}
 }
 
 // asked is a request from a pod of the cluster.
@@ -242,7 +245,8 @@ type asked struct {
 func (n *namespace) ask(deployment, url string) *asked {
 	n.t.Helper()
 	a := &asked{answered: make(chan struct{})}
-	args := []string{"--kubeconfig", kubeconfig(), "exec", "-n", n.name, "deploy/" + deployment, "--", "/testserver", "get", url}
+	args := []string{"--kubeconfig", kubeconfig(), "exec", "-n", n.name, "deploy/" + deployment, "--", "/testserver",
+		"get", url}
 	program := kubectlPath(n.t)
 	ctx, cancel := context.WithCancel(context.Background())
 	go func() {

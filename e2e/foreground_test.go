@@ -67,9 +67,11 @@ func TestCommandsInTheForeground(t *testing.T) {
 		require.FailNow(t, "it goes on", (<-ended).Error())
 	}
 	require.Equal(t, 143, cmd.ProcessState.ExitCode(), "the command's: %s", said.String())
-	require.Contains(t, said.String(), "note: the forward of store (session "+forward+") uses port 7000 too: the process here cannot listen there on all addresses\n")
+	require.Contains(t, said.String(), "note: the forward of store (session "+forward+
+		") uses port 7000 too: the process here cannot listen there on all addresses\n")
 	require.Contains(t, said.String(), "\nhint: have the process listen on localhost alone")
-	require.Regexp(t, `note: .* \(pid \d+\), started as ".*", listens on localhost:9000 already, and is not COMMAND`, said.String())
+	require.Regexp(t, `note: .* \(pid \d+\), started as ".*", listens on localhost:9000 already, and is not COMMAND`,
+		said.String())
 	require.Contains(t, said.String(), already)
 	n.noAgents()
 	n.asTraced(before)
@@ -79,7 +81,8 @@ func TestCommandsInTheForeground(t *testing.T) {
 	_, said2, code := f.run("up", "--detach")
 	require.Zero(t, code, said2)
 	require.Contains(t, said2, "note: the forward of store, store (session "+forward+") uses port 7000 too")
-	require.Contains(t, said2, "hint: have the process listen on localhost alone or on another port (ports: [LOCAL:PORT])")
+	require.Contains(t, said2,
+		"hint: have the process listen on localhost alone or on another port (ports: [LOCAL:PORT])")
 	require.Contains(t, said2, "listens on localhost:9000 already: the cluster's requests go there")
 	require.Len(t, f.sessions(), 2)
 	f.must("down") // which means that of the project file

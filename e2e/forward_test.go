@@ -15,9 +15,10 @@ import (
 func get(t *testing.T, program, address string) string {
 	t.Helper()
 	commands := map[string][]string{
-		"curl":   {"curl", "-sS", "--fail", "--max-time", "20", "--noproxy", "*", address},
-		"python": {"python3", "-c", "import sys, urllib.request as u; print(u.build_opener(u.ProxyHandler({})).open(sys.argv[1], timeout=20).read().decode(), end='')", address},
-		"go":     {goclientPath(), address},
+		"curl": {"curl", "-sS", "--fail", "--max-time", "20", "--noproxy", "*", address},
+		"python": {"python3", "-c", "import sys, urllib.request as u; " +
+			"print(u.build_opener(u.ProxyHandler({})).open(sys.argv[1], timeout=20).read().decode(), end='')", address},
+		"go": {goclientPath(), address},
 	}
 	args := commands[program]
 	out, err := run(t.Context(), 30*time.Second, args[0], args[1:]...)
@@ -32,7 +33,8 @@ func TestNamesLeadToServicesForEveryProgram(t *testing.T) {
 	for _, program := range []string{"curl", "python", "go"} {
 		t.Run(program, func(t *testing.T) {
 			for address, expected := range map[string][]string{
-				"http://service-front/": {"service-front on service-front-", "service-middle on service-middle-", "service-back on service-back-"},
+				"http://service-front/": {"service-front on service-front-", "service-middle on service-middle-",
+					"service-back on service-back-"},
 				"http://service-middle." + n.name + ".svc.cluster.local:8080/":  {"service-middle on service-middle-"},
 				"http://service-middle." + n.name + ".svc.cluster.local.:8080/": {"service-middle on service-middle-"},
 				"http://service-back." + n.name + "/":                           {"service-back on service-back-"},
@@ -66,12 +68,14 @@ func TestBothReplicasGetTraffic(t *testing.T) {
 func TestWhatCannotBeForwardedIsSaid(t *testing.T) {
 	n := sharedExamples(t)
 	d := startForward(t, "-n", n.name)
-	for service, reason := range map[string]string{"service-udp": "123/UDP", "service-external": "ExternalName", "service-manual": "no selector"} {
+	for service, reason := range map[string]string{"service-udp": "123/UDP", "service-external": "ExternalName",
+		"service-manual": "no selector"} {
 		e := d.await(service, readyTimeout, func(e event) bool { return e.Service == service })
 		require.Equal(t, "skipped", e.State)
 		require.Contains(t, e.Reason, reason)
 	}
-	out, err := run(t.Context(), 20*time.Second, devtunPath(), "forward", "--kubeconfig", kubeconfig(), "-n", n.name, "service-udp")
+	out, err := run(t.Context(), 20*time.Second, devtunPath(), "forward", "--kubeconfig", kubeconfig(), "-n", n.name,
+		"service-udp")
 	var exit *exec.ExitError
 	require.ErrorAs(t, err, &exit)
 	require.Equal(t, 6, exit.ExitCode(), out)
@@ -93,12 +97,16 @@ func TestSelections(t *testing.T) {
 		args     []string
 		expected []string
 	}{
-		"all":        {[]string{"-n", n.name}, []string{"service-back.A", "service-front.A", "service-middle.A", "service-store.A"}},
-		"named":      {[]string{"-n", n.name, "service-front", "svc/service-back"}, []string{"service-back.A", "service-front.A"}},
-		"elsewhere":  {[]string{"-n", n.name, "service-front." + other.name}, []string{"service-front." + other.name}},
-		"but for":    {[]string{"-n", n.name, "--except", "service-front", "--except", "service-store"}, []string{"service-back.A", "service-middle.A"}},
-		"by label":   {[]string{"-n", n.name, "-l", "tier=last"}, []string{"service-back.A"}},
-		"by context": {[]string{"-n", n.name, "--as", "kubernetes-admin", "--as-group", "system:masters", "service-back"}, []string{"service-back.A"}},
+		"all": {[]string{"-n", n.name},
+			[]string{"service-back.A", "service-front.A", "service-middle.A", "service-store.A"}},
+		"named": {[]string{"-n", n.name, "service-front", "svc/service-back"},
+			[]string{"service-back.A", "service-front.A"}},
+		"elsewhere": {[]string{"-n", n.name, "service-front." + other.name}, []string{"service-front." + other.name}},
+		"but for": {[]string{"-n", n.name, "--except", "service-front", "--except", "service-store"},
+			[]string{"service-back.A", "service-middle.A"}},
+		"by label": {[]string{"-n", n.name, "-l", "tier=last"}, []string{"service-back.A"}},
+		"by context": {[]string{"-n", n.name, "--as", "kubernetes-admin", "--as-group", "system:masters", "service-back"},
+			[]string{"service-back.A"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := startForward(t, c.args...)

@@ -24,7 +24,8 @@ const keys = "1000 keys"
 func (n *namespace) filled(name string, replicas int32) *namespace {
 	n.t.Helper()
 	n.testserver(name, replicas)
-	answer, err := n.client.CoreV1().RESTClient().Post().Namespace(n.name).Resource("services").Name(name+":80").SubResource("proxy").Suffix("keys").Param("n", "1000").DoRaw(n.t.Context())
+	answer, err := n.client.CoreV1().RESTClient().Post().Namespace(n.name).Resource("services").Name(name+":80").
+		SubResource("proxy").Suffix("keys").Param("n", "1000").DoRaw(n.t.Context())
 	require.NoError(n.t, err)
 	require.Equal(n.t, keys+"\n", string(answer))
 	return n
@@ -39,7 +40,8 @@ func TestAnInMemoryStoreIsUnharmed(t *testing.T) {
 	l := n.loaderOf("http://store/keys", "http://store/keys")
 	local := newLocalProcess(t)
 	intercepts := func(args ...string) *devtun {
-		return n.intercepts(kubeconfig(), append([]string{"store", "--port", strings.Replace(local.port(), ":8080", ":80", 1)}, args...)...)
+		return n.intercepts(kubeconfig(),
+			append([]string{"store", "--port", strings.Replace(local.port(), ":8080", ":80", 1)}, args...)...)
 	}
 	fresh := func(says string) func(record.Answer) bool {
 		return func(a record.Answer) bool { return a.Kept || strings.Contains(a.Said, says) }
@@ -109,7 +111,8 @@ func TestAnOrphanIsFound(t *testing.T) {
 			before := n.trace()
 			d := n.intercepts(kubeconfig(), strings.Fields("store "+mode)...)
 			d.dies()
-			kubectl(t, "delete", "-n", n.name, "rolebindings,roles,serviceaccounts,configmaps,deployments,services", "-l", plan.ManagedByLabel+"="+plan.ManagedBy)
+			kubectl(t, "delete", "-n", n.name, "rolebindings,roles,serviceaccounts,configmaps,deployments,services", "-l",
+				plan.ManagedByLabel+"="+plan.ManagedBy)
 			n.noAgents()
 
 			out, complaint, code := n.devtun("list")
@@ -146,7 +149,8 @@ func TestWhatIsDeletedIsMadeAgain(t *testing.T) {
 		}, time.Minute, pollEvery)
 		n.rolledOut("devtun-store")
 		local.start()
-		l.until("the local process answers", func(a record.Answer) bool { return a.Kept || strings.Contains(a.Said, developerSays) })
+		l.until("the local process answers",
+			func(a record.Answer) bool { return a.Kept || strings.Contains(a.Said, developerSays) })
 		local.stop()
 		l.until("the store answers", func(a record.Answer) bool { return strings.Contains(a.Said, keys) })
 		require.Zero(t, l.lost(kind+" deleted"))
@@ -174,7 +178,8 @@ func TestWhatOthersDoIsTold(t *testing.T) {
 	local.start()
 	d := n.intercepts(kubeconfig(), "web", "--port", strings.Replace(local.port(), ":8080", ":80", 1))
 	selector := func(value string) {
-		kubectl(t, "patch", "service", "web", "-n", n.name, "--type=json", "-p", `[{"op": "replace", "path": "/spec/selector", "value": {"app": "`+value+`"}}]`)
+		kubectl(t, "patch", "service", "web", "-n", n.name, "--type=json", "-p",
+			`[{"op": "replace", "path": "/spec/selector", "value": {"app": "`+value+`"}}]`)
 	}
 	told := func(to, why string) {
 		t.Helper()
@@ -187,7 +192,8 @@ func TestWhatOthersDoIsTold(t *testing.T) {
 			assert.Contains(c, out, why)
 		}, time.Minute, pollEvery)
 	}
-	d.await("traffic to the developer", time.Minute, func(e event) bool { return e.Type == "traffic" && e.To == "developer" })
+	d.await("traffic to the developer", time.Minute,
+		func(e event) bool { return e.Type == "traffic" && e.To == "developer" })
 	selector("web")
 	told("origin", `somebody else has put Service "web" back as it was`)
 	selector("canary")
@@ -228,11 +234,13 @@ func TestKeptConnectionsAreMoved(t *testing.T) {
 	}
 	before := uids()
 	local := newLocalProcess(t)
-	d := n.intercepts(kubeconfig(), "web", "--move-connections", "--port", strings.Replace(local.port(), ":8080", ":80", 1))
+	d := n.intercepts(kubeconfig(), "web", "--move-connections", "--port",
+		strings.Replace(local.port(), ":8080", ":80", 1))
 	d.await("a word about it", soon, func(e event) bool {
 		return e.Type == "note" && strings.Contains(e.Message, "are moved once your process answers")
 	})
-	require.Never(t, func() bool { return !assert.ElementsMatch(discard{}, before, uids()) }, 5*time.Second, pollEvery, "nobody listens here yet")
+	require.Never(t, func() bool { return !assert.ElementsMatch(discard{}, before, uids()) }, 5*time.Second, pollEvery,
+		"nobody listens here yet")
 	local.start()
 	require.Eventually(t, func() bool {
 		now := uids()
@@ -298,10 +306,12 @@ spec: {selector: {app: db}, ports: [{port: 80, targetPort: 8080}]}
 	}
 	_, complaint, code := n.devtun("intercept", "svc/db-pods", "--no-forward")
 	require.Equal(t, 9, code, complaint)
-	require.Contains(t, complaint, `Service "db-pods" gives the pods of StatefulSet "db" their names, by which they find each other`)
+	require.Contains(t, complaint,
+		`Service "db-pods" gives the pods of StatefulSet "db" their names, by which they find each other`)
 	d := n.intercepts(kubeconfig(), "sts/db")
 	d.await("a word about names", soon, func(e event) bool {
-		return e.Type == "note" && e.Message == `calls to the pods of StatefulSet "db" by their names (db-0.db-pods) are not intercepted`
+		return e.Type == "note" &&
+			e.Message == `calls to the pods of StatefulSet "db" by their names (db-0.db-pods) are not intercepted`
 	})
 	require.Equal(t, "map[app:db]", governing())
 	d.stop()
@@ -315,7 +325,8 @@ func TestServicesOfSeveralWorkloads(t *testing.T) {
 		{"op": "add", "path": "/spec/template/metadata/labels/part", "value": "all"}]`)
 	kubectl(t, "patch", "deployment", "web", "-n", n.name, "--type=json", "-p", `[
 		{"op": "add", "path": "/spec/template/metadata/labels/part", "value": "all"}]`)
-	kubectl(t, "patch", "service", "web", "-n", n.name, "--type=json", "-p", `[{"op": "replace", "path": "/spec/selector", "value": {"part": "all"}}]`)
+	kubectl(t, "patch", "service", "web", "-n", n.name, "--type=json", "-p",
+		`[{"op": "replace", "path": "/spec/selector", "value": {"part": "all"}}]`)
 	n.rolledOut("web")
 	n.rolledOut("canary")
 	const told = `Service "web" leads to the pods of deployment/canary as well: while the intercept stands, the requests that they would get come to you too`

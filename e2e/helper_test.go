@@ -37,7 +37,8 @@ func TestThreeStarts(t *testing.T) {
 	n := sharedExamples(t)
 	before := hostsFile(t)
 	root := startForward(t, "-n", n.name)
-	require.Eventually(t, func() bool { return len(names(t)) == 6 }, readyTimeout, 10*time.Millisecond) // a pod's own names come when it is ready
+	// a pod's own names come when it is ready
+	require.Eventually(t, func() bool { return len(names(t)) == 6 }, readyTimeout, 10*time.Millisecond)
 	asRoot := names(t)
 	require.Zero(t, root.helper(), "root needs no helper")
 	root.stop()
@@ -92,12 +93,14 @@ func TestNoHelperWhereNoneIsNeeded(t *testing.T) {
 	t.Run("a hosts file of one's own and high ports", func(t *testing.T) {
 		d := u.forward("-n", n.name, "--hosts-file", "hosts", "service-middle")
 		require.Len(t, family(t, d.cmd.Process.Pid), 1)
-		require.Contains(t, get(t, "curl", "http://"+d.addr("service-middle", 8080)+"/"), "service-middle on service-middle-")
+		require.Contains(t, get(t, "curl", "http://"+d.addr("service-middle", 8080)+"/"),
+			"service-middle on service-middle-")
 		d.stop()
 	})
 	t.Run("the right to low ports", func(t *testing.T) {
 		able := u.path("devtun")
-		out, err := exec.Command("sh", "-c", `cp "$0" "$1" && setcap cap_net_bind_service=ep "$1"`, devtunPath(), able).CombinedOutput()
+		out, err := exec.Command("sh", "-c", `cp "$0" "$1" && setcap cap_net_bind_service=ep "$1"`, devtunPath(),
+			able).CombinedOutput()
 		require.NoError(t, err, string(out))
 		d := u.started(u.command(able, "forward", "-o", "json", "-n", n.name, "--hosts-file", "hosts"))
 		require.Len(t, family(t, d.cmd.Process.Pid), 1)
@@ -133,8 +136,10 @@ func TestSudoThatCannotAsk(t *testing.T) {
 			out, complaint, code := u.run(devtunPath(), "forward", "-n", n.name)
 			require.Equal(t, exitMachine, code)
 			require.Empty(t, out)
-			require.Equal(t, "devtun: starting forward\ndevtun: error: write names: open /etc/hosts: permission denied: start the helper with sudo: sudo: a password is required\n"+
-				"hint: there is no terminal to ask for a password on: run 'sudo -v' first, or allow 'devtun helper' without one (README, Rights); 'devtun run -- COMMAND' needs no rights\n", complaint)
+			require.Equal(t, "devtun: starting forward\ndevtun: error: write names: open /etc/hosts: permission denied: "+
+				"start the helper with sudo: sudo: a password is required\n"+
+				"hint: there is no terminal to ask for a password on: run 'sudo -v' first, or allow 'devtun helper' without one "+
+				"(README, Rights); 'devtun run -- COMMAND' needs no rights\n", complaint)
 			require.Equal(t, before, hostsFile(t))
 		})
 	}
@@ -161,7 +166,8 @@ func newScreen(t *testing.T, u *user) *screen {
 	s := &screen{t: t, socket: filepath.Join(runtimeDir(t), "tmux")}
 	s.tmux("-f", "/dev/null", "new-session", "-d", "-x", "200", "-y", "50",
 		"setpriv", "--reuid", fmt.Sprint(u.uid), "--regid", fmt.Sprint(u.gid), "--init-groups",
-		"env", "-i", "HOME="+u.home, "USER="+u.name, "PATH=/usr/local/bin:/usr/bin:/bin", "TERM=screen", "LANG=C.UTF-8", "PS1=$ ", "bash", "--norc")
+		"env", "-i", "HOME="+u.home, "USER="+u.name, "PATH=/usr/local/bin:/usr/bin:/bin", "TERM=screen", "LANG=C.UTF-8",
+		"PS1=$ ", "bash", "--norc")
 	t.Cleanup(func() { // the test's own context has ended by then; the terminal may have, too
 		run(context.Background(), 10*time.Second, "tmux", "-S", s.socket, "kill-server")
 	})
@@ -185,7 +191,8 @@ func (s *screen) interrupt(programs ...string) {
 	s.t.Helper()
 	pressed := time.Time{}
 	require.Eventually(s.t, func() bool {
-		if !slices.ContainsFunc(s.family(), func(p process) bool { return slices.Contains(programs, filepath.Base(p.args[0])) }) {
+		if !slices.ContainsFunc(s.family(),
+			func(p process) bool { return slices.Contains(programs, filepath.Base(p.args[0])) }) {
 			return true
 		}
 		if time.Since(pressed) > 2*time.Second {
@@ -230,7 +237,8 @@ func (s *screen) shows(pattern string) string {
 func TestSudoAsksOnTheTerminal(t *testing.T) {
 	n := sharedWeb(t)
 	before := hostsFile(t)
-	prompt := regexp.QuoteMeta("devtun needs root to write host names and to listen on ports below 1024. [sudo] password for ")
+	prompt := regexp.QuoteMeta("devtun needs root to write host names and to listen on ports below 1024. [sudo] " +
+		"password for ")
 	u := newUser(t, passwordRule)
 	start := devtunPath() + " forward --plain -n " + n.name
 	t.Run("once", func(t *testing.T) {
@@ -293,7 +301,8 @@ func TestTheTerminalIsClosed(t *testing.T) {
 // awaitHosts waits until the hosts file is as it was.
 func awaitHosts(t *testing.T, content string) {
 	t.Helper()
-	require.Eventually(t, func() bool { return hostsFile(t) == content }, endTimeout, 10*time.Millisecond, "the hosts file stays changed")
+	require.Eventually(t, func() bool { return hostsFile(t) == content }, endTimeout, 10*time.Millisecond,
+		"the hosts file stays changed")
 }
 
 func TestAReadOnlyHostsFileNeedsNoQuestion(t *testing.T) {
@@ -304,5 +313,6 @@ func TestAReadOnlyHostsFileNeedsNoQuestion(t *testing.T) {
 	_, complaint, code := newUser(t, helperRule).run(devtunPath(), "forward", "-n", n.name)
 	require.Equal(t, exitMachine, code)
 	require.Contains(t, complaint, "devtun: error: write names: ")
-	require.Contains(t, complaint, "read-only file system\nhint: pass --hosts-file with a file you may write; 'devtun run -- COMMAND' needs no rights\n")
+	require.Contains(t, complaint, "read-only file system\nhint: pass --hosts-file with a file you may write; 'devtun "+
+		"run -- COMMAND' needs no rights\n")
 }

@@ -51,7 +51,8 @@ func requireRuns(t *testing.T, reference string, pull corev1.PullPolicy) {
 			Containers: []corev1.Container{{
 				Name: "agent", Image: reference, ImagePullPolicy: pull,
 				SecurityContext: &corev1.SecurityContext{
-					AllowPrivilegeEscalation: &no, ReadOnlyRootFilesystem: &yes, Capabilities: &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
+					AllowPrivilegeEscalation: &no, ReadOnlyRootFilesystem: &yes,
+					Capabilities: &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
 				},
 			}},
 		},

@@ -49,7 +49,8 @@ func refused(t *testing.T, kubeconfig string, code int, args ...string) (message
 	require.ErrorAs(t, err, &exit, complaint.String())
 	require.Equal(t, code, exit.ExitCode(), complaint.String())
 	require.Empty(t, out.String())
-	lines := strings.Split(strings.TrimSuffix(strings.TrimPrefix(complaint.String(), "devtun: starting forward\n"), "\n"), "\n")
+	lines := strings.Split(strings.TrimSuffix(strings.TrimPrefix(complaint.String(), "devtun: starting forward\n"), "\n"),
+		"\n")
 	require.Len(t, lines, 2, complaint.String())
 	message, isError := strings.CutPrefix(lines[0], "devtun: error: ")
 	hint, isHint := strings.CutPrefix(lines[1], "hint: ")
@@ -77,7 +78,8 @@ func TestUnknownNamesGetTheNearOne(t *testing.T) {
 		},
 		"service like no other": {
 			[]string{"-n", n.name, "postgres"},
-			fmt.Sprintf("no service %q in namespace %q", "postgres", n.name), fmt.Sprintf("'kubectl get services -n %s' lists those there are", n.name),
+			fmt.Sprintf("no service %q in namespace %q", "postgres", n.name),
+			fmt.Sprintf("'kubectl get services -n %s' lists those there are", n.name),
 		},
 		"excepted service": {
 			[]string{"-n", n.name, "--except", "checkuot"},
@@ -141,7 +143,8 @@ func TestPortInUse(t *testing.T) {
 		require.Contains(t, message, fmt.Sprintf("listen for %s/blocked: listen on 127.", n.name))
 		require.Contains(t, message, fmt.Sprintf("address already in use by %s", holder))
 		name, pid, _ := strings.Cut(holder, " ")
-		require.Equal(t, fmt.Sprintf("stop %s %s, or move the port with --port blocked.%s:LOCAL:%d", name, pid, n.name, port), hint)
+		require.Equal(t, fmt.Sprintf("stop %s %s, or move the port with --port blocked.%s:LOCAL:%d", name, pid, n.name,
+			port), hint)
 	})
 	t.Run("of one of many", func(t *testing.T) {
 		d := startForward(t, "-n", n.name)

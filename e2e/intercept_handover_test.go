@@ -89,9 +89,11 @@ var longValue = strings.Repeat("0123456789abcdef", 2000)
 
 // describedFiles are those mounted by wellDescribed, that are the same in each of its pods.
 var describedFiles = []string{
-	"/etc/settings/COLOUR", "/etc/settings/LINES", "/etc/settings/with.dot", "/etc/settings/with-dash", "/etc/settings/ODD", "/etc/settings/raw",
+	"/etc/settings/COLOUR", "/etc/settings/LINES", "/etc/settings/with.dot", "/etc/settings/with-dash",
+	"/etc/settings/ODD", "/etc/settings/raw",
 	"/etc/one/colour", "/etc/narrow/PASSWORD",
-	"/etc/about/tier", "/etc/about/note", "/etc/about/namespace", "/etc/about/cpu", "/etc/about/memory", "/etc/about/asked",
+	"/etc/about/tier", "/etc/about/note", "/etc/about/namespace", "/etc/about/cpu", "/etc/about/memory",
+	"/etc/about/asked",
 	"/etc/both/deep/lines", "/etc/both/PASSWORD", "/etc/both/deep/tier",
 }
 
@@ -135,12 +137,13 @@ func TestFilesThatDescribeThePod(t *testing.T) {
 		require.Equal(t, content, here(name), name)
 	}
 	var all []string
-	require.NoError(t, fs.WalkDir(os.DirFS(filepath.Join(dir, "mounts")), ".", func(name string, entry fs.DirEntry, err error) error {
-		if !entry.IsDir() {
-			all = append(all, "/"+name)
-		}
-		return err
-	}))
+	require.NoError(t, fs.WalkDir(os.DirFS(filepath.Join(dir, "mounts")), ".",
+		func(name string, entry fs.DirEntry, err error) error {
+			if !entry.IsDir() {
+				all = append(all, "/"+name)
+			}
+			return err
+		}))
 	require.ElementsMatch(t, slices.Collect(maps.Keys(want)), all, "and no others")
 
 	d.stop()
@@ -164,10 +167,14 @@ func TestEveryFormatOfAnEnvironment(t *testing.T) {
 		read       func(t *testing.T, file string) map[string]string
 		carries    func(name, value string) bool
 	}{
-		{"sh", "env", []string{"--env-format", "sh"}, func(t *testing.T, file string) map[string]string { return variables(sourcedBy(t, file)) },
+		{"sh", "env", []string{"--env-format", "sh"}, func(t *testing.T, file string) map[string]string {
+			return variables(sourcedBy(t, file))
+		},
 			func(name, _ string) bool { return identifier.MatchString(name) }},
-		{"docker", "env", []string{"--env-format", "docker"}, readDocker, func(_, value string) bool { return !strings.Contains(value, "\n") }},
-		{"dotenv", ".env", nil, readDotenv, func(name, _ string) bool { return identifier.MatchString(strings.ReplaceAll(name, ".", "_")) }},
+		{"docker", "env", []string{"--env-format", "docker"}, readDocker,
+			func(_, value string) bool { return !strings.Contains(value, "\n") }},
+		{"dotenv", ".env", nil, readDotenv,
+			func(name, _ string) bool { return identifier.MatchString(strings.ReplaceAll(name, ".", "_")) }},
 		{"json, by its name", "env.json", nil, readJSON, func(_, _ string) bool { return true }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -241,7 +248,8 @@ func linesOf(t *testing.T, file string) (lines []string) {
 func TestTheCommandHasTheContainersEnvironment(t *testing.T) {
 	n := newNamespace(t)
 	want := variables(n.wellDescribed()("env"))
-	cmd := exec.CommandContext(t.Context(), devtunPath(), "intercept", "web", "--kubeconfig", kubeconfig(), "-n", n.name, "--no-forward",
+	cmd := exec.CommandContext(t.Context(), devtunPath(), "intercept", "web", "--kubeconfig", kubeconfig(), "-n", n.name,
+		"--no-forward",
 		"--", bed.Program("testserver"), "env")
 	cmd.Env = append(os.Environ(), "OWN=its own", "COLOUR=of this machine")
 	var complaint strings.Builder

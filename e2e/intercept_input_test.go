@@ -56,7 +56,8 @@ func fewPods(t *testing.T) (folder string) {
 		require.NoError(t, err)
 		manifest := strings.ReplaceAll(string(text), "\n  replicas: 2\n", "\n  replicas: 1\n")
 		if filepath.Base(file) == "service-front.yaml" {
-			manifest = strings.Replace(manifest, "kind: Deployment\nmetadata:\n  name: service-front\nspec:\n", "kind: Deployment\nmetadata:\n  name: service-front\nspec:\n  replicas: 0\n", 1)
+			manifest = strings.Replace(manifest, "kind: Deployment\nmetadata:\n  name: service-front\nspec:\n",
+				"kind: Deployment\nmetadata:\n  name: service-front\nspec:\n  replicas: 0\n", 1)
 			require.Contains(t, manifest, "replicas: 0")
 		}
 		require.NoError(t, os.WriteFile(filepath.Join(folder, filepath.Base(file)), []byte(manifest), 0o600))
@@ -86,7 +87,8 @@ func ended(t *testing.T, within time.Duration, args ...string) (stdout, stderr s
 	cmd := exec.CommandContext(ctx, devtunPath(), args...)
 	cmd.Stdout, cmd.Stderr = &out, &messages
 	err := cmd.Run()
-	require.NoError(t, ctx.Err(), "devtun %s: still running after %v: %s", strings.Join(args, " "), within, messages.String())
+	require.NoError(t, ctx.Err(), "devtun %s: still running after %v: %s", strings.Join(args, " "), within,
+		messages.String())
 	if err != nil {
 		var exit *exec.ExitError
 		require.ErrorAs(t, err, &exit)
@@ -143,20 +145,36 @@ func TestInterceptBadNames(t *testing.T) {
 	n.settled()
 	in := fmt.Sprintf(" in namespace %q", n.name)
 	for _, c := range []badInput{
-		{about: "unknown name", args: []string{"service-midle"}, code: exitNotFound, message: `no Service or workload "service-midle"` + in, hint: "did you mean service-middle?"},
-		{about: "unknown service", args: []string{"svc/nothing"}, code: exitNotFound, message: `no Service "nothing"` + in, hint: "there are service-back, "},
-		{about: "unknown workload", args: []string{"deploy/service-bakc"}, code: exitNotFound, message: `no Deployment "service-bakc"` + in, hint: "did you mean service-back?"},
-		{about: "unknown kind", args: []string{"pod/service-middle-0"}, code: exitUsage, message: `"pod/service-middle-0" is no service and no workload that devtun intercepts`, hint: "svc/NAME"},
-		{about: "unknown container", args: []string{"service-middle", "--container", "sidecar"}, code: exitNotFound, message: `no container "sidecar"`, hint: "there are service-middle"},
-		{about: "no selector", args: []string{"service-manual"}, code: exitRefused, message: `Service "service-manual" has no selector`, hint: "name the workload behind it"},
-		{about: "an alias", args: []string{"service-external"}, code: exitRefused, message: `Service "service-external" is an alias of service.example.com`, hint: "name a service with pods"},
-		{about: "UDP alone", args: []string{"service-udp"}, code: exitRefused, message: `Service "service-udp" has no TCP port`, hint: "UDP"},
-		{about: "no such port", args: []string{"service-middle", "--port", "3000:9090"}, code: exitNotFound, message: `no TCP port "9090"`, hint: "there are service-middle:8080 (http)"},
-		{about: "no such port's name", args: []string{"service-middle", "--port", "3000:grpc"}, code: exitNotFound, message: `no TCP port "grpc"`, hint: "there are service-middle:8080 (http)"},
-		{about: "no local port", args: []string{"service-middle", "--port", "x:http"}, code: exitUsage, message: `parse --port "x:http"`, hint: "write LOCAL:PORT"},
-		{about: "one local port for two", args: []string{"web", "--port", "3000:p80", "--port", "3000:p9000"}, code: exitUsage, message: "ports 8080 and 9000 of the container are both to go to localhost:3000", hint: "give each its own local port"},
-		{about: "two local ports for one", args: []string{"web", "--port", "3000:p80", "--port", "3001:p80"}, code: exitUsage, message: "port 8080 of the container is to go to both localhost:3000 and localhost:3001", hint: "name it once"},
-		{about: "unknown namespace", args: []string{"service-middle", "-n", n.name + "x"}, code: exitUsage, message: "works in one --namespace", hint: "give one"},
+		{about: "unknown name", args: []string{"service-midle"}, code: exitNotFound,
+			message: `no Service or workload "service-midle"` + in, hint: "did you mean service-middle?"},
+		{about: "unknown service", args: []string{"svc/nothing"}, code: exitNotFound, message: `no Service "nothing"` + in,
+			hint: "there are service-back, "},
+		{about: "unknown workload", args: []string{"deploy/service-bakc"}, code: exitNotFound,
+			message: `no Deployment "service-bakc"` + in, hint: "did you mean service-back?"},
+		{about: "unknown kind", args: []string{"pod/service-middle-0"}, code: exitUsage,
+			message: `"pod/service-middle-0" is no service and no workload that devtun intercepts`, hint: "svc/NAME"},
+		{about: "unknown container", args: []string{"service-middle", "--container", "sidecar"}, code: exitNotFound,
+			message: `no container "sidecar"`, hint: "there are service-middle"},
+		{about: "no selector", args: []string{"service-manual"}, code: exitRefused,
+			message: `Service "service-manual" has no selector`, hint: "name the workload behind it"},
+		{about: "an alias", args: []string{"service-external"}, code: exitRefused,
+			message: `Service "service-external" is an alias of service.example.com`, hint: "name a service with pods"},
+		{about: "UDP alone", args: []string{"service-udp"}, code: exitRefused,
+			message: `Service "service-udp" has no TCP port`, hint: "UDP"},
+		{about: "no such port", args: []string{"service-middle", "--port", "3000:9090"}, code: exitNotFound,
+			message: `no TCP port "9090"`, hint: "there are service-middle:8080 (http)"},
+		{about: "no such port's name", args: []string{"service-middle", "--port", "3000:grpc"}, code: exitNotFound,
+			message: `no TCP port "grpc"`, hint: "there are service-middle:8080 (http)"},
+		{about: "no local port", args: []string{"service-middle", "--port", "x:http"}, code: exitUsage,
+			message: `parse --port "x:http"`, hint: "write LOCAL:PORT"},
+		{about: "one local port for two", args: []string{"web", "--port", "3000:p80", "--port", "3000:p9000"},
+			code: exitUsage, message: "ports 8080 and 9000 of the container are both to go to localhost:3000",
+			hint: "give each its own local port"},
+		{about: "two local ports for one", args: []string{"web", "--port", "3000:p80", "--port", "3001:p80"},
+			code: exitUsage, message: "port 8080 of the container is to go to both localhost:3000 and localhost:3001",
+			hint: "name it once"},
+		{about: "unknown namespace", args: []string{"service-middle", "-n", n.name + "x"}, code: exitUsage,
+			message: "works in one --namespace", hint: "give one"},
 	} {
 		n.refusesIntercept(kubeconfig(), c)
 	}
@@ -174,13 +192,16 @@ func TestInterceptNotAdmitted(t *testing.T) {
   spec: {containers: [{name: server, image: "devtun.test/testserver:dev", envFrom: [{secretRef: {name: nothing-here}}]}]}}}}`)
 	n.settled()
 	for _, c := range []badInput{
-		{about: "image not there", args: []string{"service-middle", "--agent-image", "127.0.0.1:1/devtun-agent:none"}, code: exitRefused,
+		{about: "image not there", args: []string{"service-middle", "--agent-image", "127.0.0.1:1/devtun-agent:none"},
+			code:    exitRefused,
 			message: "the agent's image cannot be pulled: 127.0.0.1:1/devtun-agent:none", hint: "devtun image push"},
-		{about: "image not there, replacing", args: []string{"service-middle", "--replace", "--agent-image", "127.0.0.1:1/devtun-agent:none"}, code: exitRefused,
+		{about: "image not there, replacing", args: []string{"service-middle", "--replace", "--agent-image",
+			"127.0.0.1:1/devtun-agent:none"}, code: exitRefused,
 			message: "the agent's image cannot be pulled: 127.0.0.1:1/devtun-agent:none", hint: "devtun image push"},
 		{about: "no image's name", args: []string{"service-middle", "--agent-image", "Not An Image"}, code: exitUsage,
 			message: `"Not An Image" is no name of an image`, hint: "REGISTRY/NAME:TAG"},
-		{about: "not the agent's image", args: []string{"service-middle", "--agent-image", "devtun.test/testserver:dev"}, code: exitRefused,
+		{about: "not the agent's image", args: []string{"service-middle", "--agent-image", "devtun.test/testserver:dev"},
+			code:    exitRefused,
 			message: "the agent's container cannot be made", hint: "--agent-image"},
 		{about: "what the container needs is not there", args: []string{"missing"}, code: exitRefused,
 			message: `secret "nothing-here" not found`, hint: "environment and volumes"},
@@ -189,9 +210,11 @@ func TestInterceptNotAdmitted(t *testing.T) {
 	} {
 		n.refusesIntercept(kubeconfig(), c)
 	}
-	for about, hard := range map[string]string{"pods": "pods", "ConfigMaps": "count/configmaps", "Deployments": "count/deployments.apps", "memory": "limits.memory"} {
+	for about, hard := range map[string]string{"pods": "pods", "ConfigMaps": "count/configmaps",
+		"Deployments": "count/deployments.apps", "memory": "limits.memory"} {
 		n.quota(hard)
-		c := badInput{about: "quota of " + about, args: []string{"service-middle"}, code: exitRefused, message: "quota", hint: "kubectl describe quota -n " + n.name}
+		c := badInput{about: "quota of " + about, args: []string{"service-middle"}, code: exitRefused, message: "quota",
+			hint: "kubectl describe quota -n " + n.name}
 		n.refusesIntercept(kubeconfig(), c)
 		kubectl(t, "delete", "quota", "-n", n.name, "none")
 	}
@@ -217,12 +240,18 @@ func TestInterceptNamesTaken(t *testing.T) {
 		about, kind, name, rest string // of what is there
 		message, hint           string
 	}{
-		{"an agent of another version", "ConfigMap", "devtun-service-middle", `labels: {devtun.dev/intercept: service-middle}}, data: {plan.json: '{"version": 99, "name": "service-middle"}'}`,
-			": an intercept of another devtun stands there: its plan has version 99", "use a devtun of the version that made it"},
-		{"a ConfigMap", "ConfigMap", "devtun-service-middle", `}, data: {mine: "1"}`, " is there already, and not devtun's", "rename or delete it"},
-		{"a ServiceAccount", "ServiceAccount", "devtun-service-middle", "}", " is there already, and not devtun's", "rename or delete it"},
-		{"a Service", "Service", "devtun-origin-service-middle", "}, spec: {ports: [{port: 80}]}", " is there already, and not devtun's", "rename or delete it"},
-		{"a Deployment", "Deployment", "devtun-service-middle", `}, spec: {replicas: 0, selector: {matchLabels: {a: b}}, template: {metadata: {labels: {a: b}}, spec: {containers: [{name: a, image: "devtun.test/testserver:dev"}]}}}`,
+		{"an agent of another version", "ConfigMap", "devtun-service-middle",
+			`labels: {devtun.dev/intercept: service-middle}}, data: {plan.json: '{"version": 99, "name": "service-middle"}'}`,
+			": an intercept of another devtun stands there: its plan has version 99",
+			"use a devtun of the version that made it"},
+		{"a ConfigMap", "ConfigMap", "devtun-service-middle", `}, data: {mine: "1"}`, " is there already, and not devtun's",
+			"rename or delete it"},
+		{"a ServiceAccount", "ServiceAccount", "devtun-service-middle", "}", " is there already, and not devtun's",
+			"rename or delete it"},
+		{"a Service", "Service", "devtun-origin-service-middle", "}, spec: {ports: [{port: 80}]}",
+			" is there already, and not devtun's", "rename or delete it"},
+		{"a Deployment", "Deployment", "devtun-service-middle",
+			`}, spec: {replicas: 0, selector: {matchLabels: {a: b}}, template: {metadata: {labels: {a: b}}, spec: {containers: [{name: a, image: "devtun.test/testserver:dev"}]}}}`,
 			" is there already, and not devtun's", "rename or delete it"},
 	} {
 		group := "v1"
@@ -246,15 +275,18 @@ func TestInterceptWhileTheNamespaceGoes(t *testing.T) {
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), soon)
 		defer cancel()
-		n.client.CoreV1().ConfigMaps(n.name).Patch(ctx, "stays", types.MergePatchType, []byte(`{"metadata":{"finalizers":null}}`), metav1.PatchOptions{})
+		n.client.CoreV1().ConfigMaps(n.name).Patch(ctx, "stays", types.MergePatchType,
+			[]byte(`{"metadata":{"finalizers":null}}`), metav1.PatchOptions{})
 	})
 	kubectl(t, "delete", "namespace", n.name, "--wait=false")
-	_, stderr, code := ended(t, soon, "intercept", "--kubeconfig", kubeconfig(), "-n", n.name, "--no-forward", "service-middle")
+	_, stderr, code := ended(t, soon, "intercept", "--kubeconfig", kubeconfig(), "-n", n.name, "--no-forward",
+		"service-middle")
 	message, hint := complained(t, stderr)
 	require.Equal(t, exitRefused, code, stderr)
 	require.Equal(t, fmt.Sprintf("Namespace %q is being deleted", n.name), message)
 	require.Contains(t, hint, "wait until it is gone")
-	left, err := n.client.CoreV1().ConfigMaps(n.name).List(t.Context(), metav1.ListOptions{LabelSelector: plan.InterceptLabel})
+	left, err := n.client.CoreV1().ConfigMaps(n.name).List(t.Context(),
+		metav1.ListOptions{LabelSelector: plan.InterceptLabel})
 	require.NoError(t, err)
 	require.Empty(t, left.Items)
 }
@@ -265,11 +297,14 @@ func TestInterceptMissingRights(t *testing.T) {
 	n := described(t)
 	nothing := userConfig(t, &clientcmdapi.AuthInfo{Token: n.user("nothing")})
 	reading := userConfig(t, &clientcmdapi.AuthInfo{Token: n.user("reading",
-		allow("services", "list"), allow("configmaps", "list"), allow("deployments.apps", "list"), allow("statefulsets.apps", "list"))})
+		allow("services", "list"), allow("configmaps", "list"), allow("deployments.apps", "list"),
+		allow("statefulsets.apps", "list"))})
 	n.settled()
 	for _, c := range []badInput{
-		{about: "all", code: exitRights, message: "rights are missing in namespace " + n.name + ": list services, list configmaps, list deployments.apps, ", hint: "'devtun rbac intercept'"},
-		{about: "some", code: exitRights, message: "rights are missing in namespace " + n.name + ": get deployments.apps, list pods, watch pods, create pods/portforward, ", hint: "'devtun rbac intercept'"},
+		{about: "all", code: exitRights, message: "rights are missing in namespace " + n.name +
+			": list services, list configmaps, list deployments.apps, ", hint: "'devtun rbac intercept'"},
+		{about: "some", code: exitRights, message: "rights are missing in namespace " + n.name +
+			": get deployments.apps, list pods, watch pods, create pods/portforward, ", hint: "'devtun rbac intercept'"},
 	} {
 		config := map[string]string{"all": nothing, "some": reading}[c.about]
 		for mode, flag := range map[string]string{"divert": "--replace=false", "replace": "--replace"} {

@@ -38,7 +38,8 @@ type planCase struct {
 	mode plan.Mode
 }
 
-var planCases = []planCase{{"service-middle", plan.Divert}, {"deploy/service-front", plan.Divert}, {"deploy/service-back", plan.Replace}, {"sts/service-store", plan.Replace}}
+var planCases = []planCase{{"service-middle", plan.Divert}, {"deploy/service-front", plan.Divert},
+	{"deploy/service-back", plan.Replace}, {"sts/service-store", plan.Replace}}
 
 // restricted makes a namespace that enforces Pod Security "restricted" and holds
 // the examples, with an autoscaler and network policies beside them. Their pods
@@ -48,9 +49,13 @@ func restricted(t *testing.T) *namespace {
 	n := newNamespace(t)
 	kubectl(t, "label", "namespace", n.name, "pod-security.kubernetes.io/enforce=restricted")
 	kubectl(t, "apply", "-n", n.name, "-f", "../examples/manifests")
-	n.apply("apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: deny}\nspec: {podSelector: {}, policyTypes: [Ingress, Egress]}")
-	n.apply("apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: allow}\nspec: {podSelector: {matchLabels: {app: service-middle}}, ingress: [{from: [{podSelector: {matchLabels: {app: service-front}}}]}]}")
-	n.apply("apiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {name: back}\nspec: {maxReplicas: 2, minReplicas: 2, scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: service-back}, metrics: [{type: Resource, resource: {name: cpu, target: {type: Utilization, averageUtilization: 90}}}]}")
+	n.apply("apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: deny}\nspec: {podSelector: {}, " +
+		"policyTypes: [Ingress, Egress]}")
+	n.apply("apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: allow}\nspec: {podSelector: " +
+		"{matchLabels: {app: service-middle}}, ingress: [{from: [{podSelector: {matchLabels: {app: service-front}}}]}]}")
+	n.apply("apiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {name: back}\nspec: {maxReplicas: 2, " +
+		"minReplicas: 2, scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: service-back}, metrics: [{type: " +
+		"Resource, resource: {name: cpu, target: {type: Utilization, averageUtilization: 90}}}]}")
 	return n
 }
 
@@ -79,9 +84,11 @@ func (n *namespace) plan(client kubernetes.Interface, c planCase, identity strin
 
 // kept are the kinds of objects that an intercept makes or changes.
 var kept = []schema.GroupVersionResource{
-	{Version: "v1", Resource: "configmaps"}, {Version: "v1", Resource: "services"}, {Version: "v1", Resource: "serviceaccounts"},
+	{Version: "v1", Resource: "configmaps"}, {Version: "v1", Resource: "services"},
+	{Version: "v1", Resource: "serviceaccounts"},
 	{Group: "apps", Version: "v1", Resource: "deployments"}, {Group: "apps", Version: "v1", Resource: "statefulsets"},
-	{Group: "rbac.authorization.k8s.io", Version: "v1", Resource: "roles"}, {Group: "rbac.authorization.k8s.io", Version: "v1", Resource: "rolebindings"},
+	{Group: "rbac.authorization.k8s.io", Version: "v1", Resource: "roles"},
+	{Group: "rbac.authorization.k8s.io", Version: "v1", Resource: "rolebindings"},
 	{Group: "networking.k8s.io", Version: "v1", Resource: "networkpolicies"},
 }
 
@@ -200,7 +207,8 @@ func interceptPlanKilled(t *testing.T, step int) {
 			for k := 1; ; k += step {
 				about := fmt.Sprintf("%s %s: %s killed at request %d", c.mode, c.name, what, (k+1)/2)
 				ctx, die := context.WithCancel(t.Context())
-				err := act(ctx, &plan.Client{Base: api.Base, Doer: &deaf{Doer: api.Doer, n: (k + 1) / 2, sent: k%2 == 0, die: die}})
+				err := act(ctx,
+					&plan.Client{Base: api.Base, Doer: &deaf{Doer: api.Doer, n: (k + 1) / 2, sent: k%2 == 0, die: die}})
 				alive := ctx.Err() == nil
 				die()
 				restore(about)
@@ -220,7 +228,8 @@ func interceptPlanKilled(t *testing.T, step int) {
 func TestInterceptPlanRestricted(t *testing.T) {
 	t.Parallel()
 	n := restricted(t)
-	n.apply("apiVersion: v1\nkind: Service\nmetadata: {name: low}\nspec: {selector: {app: service-middle}, ports: [{port: 80}]}")
+	n.apply("apiVersion: v1\nkind: Service\nmetadata: {name: low}\nspec: {selector: {app: service-middle}, ports: " +
+		"[{port: 80}]}")
 	api := apiClient(t, restConfig(t))
 	p := n.plan(n.client, planCase{"deploy/service-middle", plan.Divert}, "one")
 	e := plan.NewExecutor(api, p)
@@ -231,8 +240,10 @@ func TestInterceptPlanRestricted(t *testing.T) {
 		assert.Len(c, pods.Items, 2, "they are admitted")
 		for _, pod := range pods.Items {
 			assert.Equal(c, "net.ipv4.ip_unprivileged_port_start", pod.Spec.SecurityContext.Sysctls[0].Name)
-			if assert.NotEmpty(c, pod.Status.ContainerStatuses) && assert.NotNil(c, pod.Status.ContainerStatuses[0].State.Waiting) {
-				assert.Equal(c, "ErrImageNeverPull", pod.Status.ContainerStatuses[0].State.Waiting.Reason, "nothing else keeps it from starting")
+			if assert.NotEmpty(c, pod.Status.ContainerStatuses) &&
+				assert.NotNil(c, pod.Status.ContainerStatuses[0].State.Waiting) {
+				assert.Equal(c, "ErrImageNeverPull", pod.Status.ContainerStatuses[0].State.Waiting.Reason,
+					"nothing else keeps it from starting")
 			}
 		}
 	}, time.Minute, pollEvery)
@@ -244,11 +255,14 @@ func TestInterceptPlanRestricted(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, report.Undone)
 	require.Len(t, report.Conflicts, 1)
-	require.Contains(t, report.Conflicts[0].String(), `Service "low" has been changed by somebody else: /spec/selector is {"app":"theirs"}`)
+	require.Contains(t, report.Conflicts[0].String(),
+		`Service "low" has been changed by somebody else: /spec/selector is {"app":"theirs"}`)
 	middle, err := n.client.CoreV1().Services(n.name).Get(t.Context(), "service-middle", metav1.GetOptions{})
 	require.NoError(t, err)
-	require.Equal(t, map[string]string{"app": "service-middle"}, middle.Spec.Selector, "who applies the manifest again has the traffic back")
-	require.Equal(t, `{"app":"theirs"}`, kubectl(t, "get", "service", "low", "-n", n.name, "-o", "jsonpath={.spec.selector}"))
+	require.Equal(t, map[string]string{"app": "service-middle"}, middle.Spec.Selector,
+		"who applies the manifest again has the traffic back")
+	require.Equal(t, `{"app":"theirs"}`, kubectl(t, "get", "service", "low", "-n", n.name, "-o",
+		"jsonpath={.spec.selector}"))
 }
 
 // TestInterceptPlanRights carries plans out with no more than the rights that are
@@ -276,7 +290,8 @@ func TestInterceptPlanRights(t *testing.T) {
 			require.NoError(t, e.Prepare(t.Context()), c)
 			require.NoError(t, e.Swap(t.Context()), c)
 			agent := apiClient(t, n.as(p.Agent))
-			report, err := plan.Restorer{Client: agent, Inside: true}.Restore(t.Context(), plan.Ref{Namespace: n.name, Name: p.Name, Identity: "one"})
+			report, err := plan.Restorer{Client: agent, Inside: true}.Restore(t.Context(),
+				plan.Ref{Namespace: n.name, Name: p.Name, Identity: "one"})
 			require.NoError(t, err, c)
 			require.Len(t, report.Undone, len(p.Swap))
 			n.asBefore(objects, beforeSwap, fmt.Sprint(c))
@@ -289,9 +304,11 @@ func TestInterceptPlanRights(t *testing.T) {
 func (n *namespace) grant(name string, rules []rbacv1.PolicyRule) {
 	n.t.Helper()
 	meta := metav1.ObjectMeta{Name: name}
-	_, err := n.client.CoreV1().ServiceAccounts(n.name).Create(n.t.Context(), &corev1.ServiceAccount{ObjectMeta: meta}, metav1.CreateOptions{})
+	_, err := n.client.CoreV1().ServiceAccounts(n.name).Create(n.t.Context(), &corev1.ServiceAccount{ObjectMeta: meta},
+		metav1.CreateOptions{})
 	require.NoError(n.t, err)
-	_, err = n.client.RbacV1().Roles(n.name).Create(n.t.Context(), &rbacv1.Role{ObjectMeta: meta, Rules: rules}, metav1.CreateOptions{})
+	_, err = n.client.RbacV1().Roles(n.name).Create(n.t.Context(), &rbacv1.Role{ObjectMeta: meta, Rules: rules},
+		metav1.CreateOptions{})
 	require.NoError(n.t, err)
 	_, err = n.client.RbacV1().RoleBindings(n.name).Create(n.t.Context(), &rbacv1.RoleBinding{
 		ObjectMeta: meta, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: name},
@@ -306,14 +323,16 @@ func (n *namespace) as(account string) *rest.Config {
 	n.t.Helper()
 	config := rest.AnonymousClientConfig(restConfig(n.t))
 	config.QPS = -1
-	token, err := n.client.CoreV1().ServiceAccounts(n.name).CreateToken(n.t.Context(), account, &authenticationv1.TokenRequest{}, metav1.CreateOptions{})
+	token, err := n.client.CoreV1().ServiceAccounts(n.name).CreateToken(n.t.Context(), account,
+		&authenticationv1.TokenRequest{}, metav1.CreateOptions{})
 	require.NoError(n.t, err)
 	config.BearerToken = token.Status.Token
 	client, err := kubernetes.NewForConfig(config)
 	require.NoError(n.t, err)
 	require.Eventually(n.t, func() bool {
 		for _, name := range []string{"store", "middle", "back", "front"} { // one by name, or all
-			if _, err := client.CoreV1().ConfigMaps(n.name).Get(n.t.Context(), "devtun-service-"+name, metav1.GetOptions{}); !apierrors.IsForbidden(err) {
+			if _, err := client.CoreV1().ConfigMaps(n.name).Get(n.t.Context(), "devtun-service-"+name,
+				metav1.GetOptions{}); !apierrors.IsForbidden(err) {
 				return true
 			}
 		}

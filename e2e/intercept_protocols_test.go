@@ -54,7 +54,8 @@ func localServer(t *testing.T) (address, host string) {
 // this machine.
 func (n *namespace) interceptWeb(args ...string) (d *devtun, pod corev1.Pod, at func(port int) string) {
 	n.t.Helper()
-	args = append([]string{"intercept", "web", "--kubeconfig", kubeconfig(), "-n", n.name, "-o", "json", "--no-forward"}, args...)
+	args = append([]string{"intercept", "web", "--kubeconfig", kubeconfig(), "-n", n.name, "-o", "json", "--no-forward"},
+		args...)
 	d = launch(n.t, exec.Command(devtunPath(), args...))
 	d.await("the intercept", time.Minute, func(e event) bool { return e.Type == "intercept" && e.State == "standing" })
 	pods, err := n.client.CoreV1().Pods(n.name).List(n.t.Context(), metav1.ListOptions{LabelSelector: plan.AgentLabel})

@@ -82,7 +82,8 @@ func newReaper(t *testing.T) *reaper {
 
 // changes reports that a request changes something in the cluster.
 func changes(r *http.Request) bool {
-	return r.Method != http.MethodGet && r.Header.Get("Upgrade") == "" && !strings.HasSuffix(r.URL.Path, "/selfsubjectaccessreviews")
+	return r.Method != http.MethodGet && r.Header.Get("Upgrade") == "" &&
+		!strings.HasSuffix(r.URL.Path, "/selfsubjectaccessreviews")
 }
 
 // last counts a change, and reports that it is the one.
@@ -274,8 +275,11 @@ func TestRestoreKeepsWhatOthersHaveChanged(t *testing.T) {
 		mode, conflict, field, found string
 		change                       []string
 	}{
-		"selector": {"--replace=false", `Service "service-middle" has been changed by somebody else: /spec/selector is {"app":"theirs"}, not `, "{.spec.selector}", `{"app":"theirs"}`, service},
-		"replicas": {"--replace", `Deployment "service-middle" has been scaled by somebody else: it has 3 replicas, not 0`, "{.spec.replicas}", "3", scale},
+		"selector": {"--replace=false",
+			`Service "service-middle" has been changed by somebody else: /spec/selector is {"app":"theirs"}, not `,
+			"{.spec.selector}", `{"app":"theirs"}`, service},
+		"replicas": {"--replace", `Deployment "service-middle" has been scaled by somebody else: it has 3 replicas, not 0`,
+			"{.spec.replicas}", "3", scale},
 	} {
 		for end, finish := range map[string]func(n *namespace, d *devtun) (code int, stderr string){
 			"by itself": func(_ *namespace, d *devtun) (int, string) { return d.gives() },
@@ -334,7 +338,8 @@ func TestInterceptPutBackByOthers(t *testing.T) {
 	d := n.intercepts(kubeconfig(), "service-middle")
 	kubectl(t, "apply", "-n", n.name, "-f", "../examples/manifests/service-middle.yaml")
 	d.await("a word about it", soon, func(e event) bool {
-		return e.Type == "warning" && e.Message == `somebody else has put Service "service-middle" back as it was: the intercept gets nothing from it`
+		return e.Type == "warning" &&
+			e.Message == `somebody else has put Service "service-middle" back as it was: the intercept gets nothing from it`
 	})
 	kubectl(t, "delete", "service", "service-middle", "-n", n.name)
 	d.await("another", soon, func(e event) bool {
@@ -342,13 +347,15 @@ func TestInterceptPutBackByOthers(t *testing.T) {
 	})
 	code, stderr := d.gives()
 	require.Zero(t, code, stderr)
-	require.Eventually(t, func() bool { return len(n.left()) == 0 }, 45*time.Second, 100*time.Millisecond, "the garbage collector takes its time")
+	require.Eventually(t, func() bool { return len(n.left()) == 0 }, 45*time.Second, 100*time.Millisecond,
+		"the garbage collector takes its time")
 }
 
 // left is what there is of devtun's.
 func (n *namespace) left() (names []string) {
 	n.t.Helper()
-	for name := range strings.Lines(kubectl(n.t, "get", "-n", n.name, "configmaps,services,deployments,serviceaccounts,roles,rolebindings,networkpolicies",
+	for name := range strings.Lines(kubectl(n.t, "get", "-n", n.name,
+		"configmaps,services,deployments,serviceaccounts,roles,rolebindings,networkpolicies",
 		"-l", "app.kubernetes.io/managed-by=devtun", "-o", "name")) {
 		names = append(names, strings.TrimSpace(name))
 	}
@@ -386,7 +393,8 @@ func TestInterceptsOfOthers(t *testing.T) {
 			_, stderr, code := n.devtun("intercept", name, mode, "--no-forward")
 			message, hint := complained(t, stderr)
 			require.Equal(t, exitRefused, code, stderr)
-			require.Regexp(t, `^Deployment "service-middle" is intercepted by root on `+regexp.QuoteMeta(machine)+` since 20\d\d-`, message)
+			require.Regexp(t, `^Deployment "service-middle" is intercepted by root on `+regexp.QuoteMeta(machine)+
+				` since 20\d\d-`, message)
 			require.Equal(t, "it is root's; if nobody holds it any more: devtun restore service-middle -n "+n.name, hint)
 		}
 	}
@@ -405,8 +413,10 @@ func TestInterceptsOfOthers(t *testing.T) {
 	lines := strings.Split(strings.TrimSpace(out), "\n")
 	require.Len(t, lines, 3, out)
 	require.Regexp(t, `^NAME +SERVICES +MODE +OWNER +MACHINE +SINCE +CONNECTED +TRAFFIC +NOTE$`, lines[0])
-	require.Regexp(t, `^service-back +service-back +replace +root +\S+ +20\d\d-\d\d-\d\d \d\d:\d\d:\d\d +yes +held +-$`, lines[1])
-	require.Regexp(t, `^service-middle +service-middle +divert +root +\S+ +20\d\d-\d\d-\d\d \d\d:\d\d:\d\d +yes +origin +-$`, lines[2])
+	require.Regexp(t, `^service-back +service-back +replace +root +\S+ +20\d\d-\d\d-\d\d \d\d:\d\d:\d\d +yes +held +-$`,
+		lines[1])
+	require.Regexp(t,
+		`^service-middle +service-middle +divert +root +\S+ +20\d\d-\d\d-\d\d \d\d:\d\d:\d\d +yes +origin +-$`, lines[2])
 
 	second.dies()
 	require.Eventually(t, func() bool {
@@ -418,8 +428,10 @@ func TestInterceptsOfOthers(t *testing.T) {
 			Owner                                     struct{ User, Machine, Since string }
 		}
 		line, _, _ := strings.Cut(out, "\n")
-		return code == 0 && json.Unmarshal([]byte(line), &listed) == nil && listed.Name == "service-back" && listed.Namespace == n.name && listed.Mode == "replace" &&
-			listed.Workload.Kind == "Deployment" && listed.Owner.User == "root" && listed.Owner.Machine == machine && listed.Connected == "no" && listed.Traffic == "held"
+		return code == 0 && json.Unmarshal([]byte(line), &listed) == nil && listed.Name == "service-back" &&
+			listed.Namespace == n.name && listed.Mode == "replace" &&
+			listed.Workload.Kind == "Deployment" && listed.Owner.User == "root" && listed.Owner.Machine == machine &&
+			listed.Connected == "no" && listed.Traffic == "held"
 	}, 15*time.Second, 200*time.Millisecond, "an intercept that nobody holds is seen as such")
 
 	// The role for it is enough to list, agents' answers included.
@@ -455,9 +467,13 @@ func TestInterceptsOfOthers(t *testing.T) {
 func TestInterceptNotes(t *testing.T) {
 	t.Parallel()
 	n, objects := described(t), dynamicClient(t)
-	n.apply("apiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {name: scaler}\nspec: {maxReplicas: 2, minReplicas: 1, scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: service-middle}, metrics: [{type: Resource, resource: {name: cpu, target: {type: Utilization, averageUtilization: 90}}}]}")
-	n.apply("apiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: {name: budget}\nspec: {maxUnavailable: 0, selector: {matchLabels: {app: service-middle}}}")
-	n.apply("apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: allow}\nspec: {podSelector: {matchLabels: {app: service-middle}}, ingress: [{from: [{podSelector: {matchLabels: {app: service-front}}}]}]}")
+	n.apply("apiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {name: scaler}\nspec: {maxReplicas: " +
+		"2, minReplicas: 1, scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: service-middle}, metrics: " +
+		"[{type: Resource, resource: {name: cpu, target: {type: Utilization, averageUtilization: 90}}}]}")
+	n.apply("apiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: {name: budget}\nspec: {maxUnavailable: 0, " +
+		"selector: {matchLabels: {app: service-middle}}}")
+	n.apply("apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: allow}\nspec: {podSelector: " +
+		"{matchLabels: {app: service-middle}}, ingress: [{from: [{podSelector: {matchLabels: {app: service-front}}}]}]}")
 	kubectl(t, "label", "-n", n.name, "service/service-middle", "argocd.argoproj.io/instance=shop")
 	kubectl(t, "label", "-n", n.name, "deploy/service-middle", "kustomize.toolkit.fluxcd.io/name=apps")
 	before, err := n.objects(t.Context(), objects)
@@ -475,7 +491,8 @@ func TestInterceptNotes(t *testing.T) {
 	}
 	require.Contains(t, stderr, "hint: suspend it meanwhile: flux suspend kustomization apps\n")
 	require.Contains(t, stderr, "hint: turn its self-heal off meanwhile: argocd app set shop --self-heal=false\n")
-	requireRendered(t, out, "devtun-service-middle-as-allow", "devtun-service-middle-origin", "devtun-origin-service-middle", "service-middle")
+	requireRendered(t, out, "devtun-service-middle-as-allow", "devtun-service-middle-origin",
+		"devtun-origin-service-middle", "service-middle")
 	now, err := n.objects(t.Context(), objects)
 	require.NoError(t, err)
 	require.Equal(t, before, now, "a dry run changes nothing")
@@ -514,12 +531,14 @@ func TestInterceptRolesAreEnough(t *testing.T) {
 		n.apply(document)
 	}
 	for _, role := range []string{"intercept", "restore", "replace"} {
-		kubectl(t, "create", "rolebinding", "-n", n.name, role, "--role=devtun-"+role, "--serviceaccount="+n.name+":developer")
+		kubectl(t, "create", "rolebinding", "-n", n.name, role, "--role=devtun-"+role,
+			"--serviceaccount="+n.name+":developer")
 	}
 	config := userConfig(t, &clientcmdapi.AuthInfo{Token: token})
 	before, err := n.objects(t.Context(), objects)
 	require.NoError(t, err)
-	for name, args := range map[string][]string{"divert": {"service-middle"}, "replace": {"service-back", "--replace"}, "stateful": {"sts/service-store", "--replace"}} {
+	for name, args := range map[string][]string{"divert": {"service-middle"}, "replace": {"service-back", "--replace"},
+		"stateful": {"sts/service-store", "--replace"}} {
 		d := n.intercepts(config, append(args, "--no-forward=false")...)
 		for _, e := range d.since(0) {
 			require.False(t, e.Type == "note" && strings.Contains(e.Message, "right"), "%s: %s", name, e.Message)
@@ -550,11 +569,13 @@ func TestInterceptWithoutRightsForTheAgent(t *testing.T) {
 		}
 	}
 	few := userConfig(t, &clientcmdapi.AuthInfo{Token: n.user("few", rights...)})
-	enough := userConfig(t, &clientcmdapi.AuthInfo{Token: n.user("enough", append(rights, allow("deployments.apps", "delete"))...)})
+	enough := userConfig(t,
+		&clientcmdapi.AuthInfo{Token: n.user("enough", append(rights, allow("deployments.apps", "delete"))...)})
 	n.settled()
 	before, err := n.objects(t.Context(), objects)
 	require.NoError(t, err)
-	_, stderr, code := ended(t, backTimeout, "intercept", "service-middle", "--kubeconfig", few, "-n", n.name, "--no-forward")
+	_, stderr, code := ended(t, backTimeout, "intercept", "service-middle", "--kubeconfig", few, "-n", n.name,
+		"--no-forward")
 	require.Equal(t, exitRights, code, stderr)
 	require.Contains(t, stderr, "rights are missing in namespace "+n.name+": delete deployments.apps")
 

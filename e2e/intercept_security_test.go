@@ -96,7 +96,8 @@ func TestTheSessionPortIsOutOfEveryPodsReach(t *testing.T) {
 		// The intercept moves the origin's pods: an exec may meet one on its way out.
 		require.EventuallyWithT(t, func(c *assert.CollectT) {
 			var err error
-			said, err = run(t.Context(), 20*time.Second, kubectlPath(t), "--kubeconfig", kubeconfig(), "exec", "-n", n.name, "deploy/"+deployment,
+			said, err = run(t.Context(), 20*time.Second, kubectlPath(t), "--kubeconfig", kubeconfig(), "exec", "-n", n.name,
+				"deploy/"+deployment,
 				"--", "/testserver", "dial", fmt.Sprintf("%s:%d", pod.Status.PodIP, port))
 			assert.NoError(c, err, said)
 		}, time.Minute, 200*time.Millisecond)
@@ -139,7 +140,8 @@ func TestStrangersAreRefused(t *testing.T) {
 	}
 	t.Run("as the developer's side reads it", func(t *testing.T) {
 		_, err := s.session(wire.End{Name: s.config.Name, Identity: "another"})
-		require.EqualError(t, err, "greet agent: the agent belongs to another intercept of the same name: the identity differs")
+		require.EqualError(t, err, "greet agent: the agent belongs to another intercept of the same name: the identity "+
+			"differs")
 	})
 	t.Run("something else than devtun", func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)

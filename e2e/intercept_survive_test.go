@@ -59,7 +59,8 @@ func newSurvivor(n *namespace, kubeconfig string, args ...string) *survivor {
 	s := &survivor{namespace: n, load: n.loader(), local: newFickleProcess(n.t)}
 	s.local.start()
 	s.devtun = launch(n.t, exec.Command(devtunPath(), append([]string{
-		"intercept", "service-middle", "--kubeconfig", kubeconfig, "-n", n.name, "-o", "json", "--no-forward", "--move-connections=force", "--port", s.local.port() + ":8080",
+		"intercept", "service-middle", "--kubeconfig", kubeconfig, "-n", n.name, "-o", "json", "--no-forward",
+		"--move-connections=force", "--port", s.local.port() + ":8080",
 	}, args...)...))
 	s.devtun.await("intercept", time.Minute, func(e event) bool { return e.Type == "intercept" && e.State == "standing" })
 	s.toDeveloper()
@@ -147,7 +148,8 @@ func (s *survivor) atOrigin(m moment, within time.Duration, back time.Time) {
 			count++
 		}
 	}
-	s.t.Logf("the developer answered until %v after it; %d requests later than %v were the origin's", last.Round(time.Millisecond), count, within)
+	s.t.Logf("the developer answered until %v after it; %d requests later than %v were the origin's",
+		last.Round(time.Millisecond), count, within)
 	assert.NotZero(s.t, count)
 }
 
@@ -361,7 +363,8 @@ func survivesTheNetworkAndSleep(t *testing.T, hole, sleep time.Duration) {
 		require.Equal(t, "no", listed[0].Connected)
 		require.Equal(t, "origin", listed[0].Traffic)
 		s.load.all = nil
-		out, err := run(t.Context(), time.Minute, devtunPath(), "restore", listed[0].Name, "--kubeconfig", kubeconfig(), "-n", n.name)
+		out, err := run(t.Context(), time.Minute, devtunPath(), "restore", listed[0].Name, "--kubeconfig", kubeconfig(),
+			"-n", n.name)
 		require.NoError(t, err, out)
 		require.Contains(t, out, "restored: ")
 		require.Empty(t, s.listed())
@@ -375,7 +378,8 @@ func survivesTheNetworkAndSleep(t *testing.T, hole, sleep time.Duration) {
 // listed is what `devtun list` says.
 func (s *survivor) listed() (rows []struct{ Name, Connected, Traffic string }) {
 	s.t.Helper()
-	out, err := exec.CommandContext(s.t.Context(), devtunPath(), "list", "--kubeconfig", kubeconfig(), "-n", s.name, "-o", "json").Output()
+	out, err := exec.CommandContext(s.t.Context(), devtunPath(), "list", "--kubeconfig", kubeconfig(), "-n", s.name, "-o",
+		"json").Output()
 	require.NoError(s.t, err)
 	for line := range strings.Lines(string(out)) {
 		var row struct{ Name, Connected, Traffic string }

@@ -29,7 +29,9 @@ func (n *namespace) intercept(args ...string) *devtun {
 }
 
 func (n *namespace) interceptCommand(args ...string) *exec.Cmd {
-	return exec.Command(devtunPath(), append([]string{"intercept", "service-middle", "--kubeconfig", kubeconfig(), "-n", n.name, "-o", "json"}, args...)...)
+	return exec.Command(devtunPath(),
+		append([]string{"intercept", "service-middle", "--kubeconfig", kubeconfig(), "-n", n.name, "-o", "json"},
+			args...)...)
 }
 
 // localProcess is the process of a developer, which listens or not.
@@ -172,7 +174,8 @@ func TestInterceptUnderLoad(t *testing.T) {
 func (n *namespace) answeredBy(says string) {
 	n.t.Helper()
 	require.EventuallyWithT(n.t, func(c *assert.CollectT) {
-		answer, err := n.client.CoreV1().Services(n.name).ProxyGet("http", "service-front", "80", "/", nil).DoRaw(n.t.Context())
+		answer, err := n.client.CoreV1().Services(n.name).ProxyGet("http", "service-front", "80", "/",
+			nil).DoRaw(n.t.Context())
 		assert.NoError(c, err)
 		assert.Contains(c, string(answer), says)
 	}, time.Minute, pollEvery)
@@ -215,7 +218,8 @@ func TestInterceptRunsACommand(t *testing.T) {
 	n := newNamespace(t).examples()
 	before := n.trace()
 	u := newUser(t, noRule)
-	out, complaint, code := u.runFor(time.Minute, devtunPath(), "intercept", "service-middle", "-n", n.name, "--env-file", "env", "--port", "19090:8080", "--",
+	out, complaint, code := u.runFor(time.Minute, devtunPath(), "intercept", "service-middle", "-n", n.name, "--env-file",
+		"env", "--port", "19090:8080", "--",
 		"sh", "-c", `curl -sS http://service-store:8080/; grep -c . env; exit 9`)
 	require.Equal(t, 9, code, complaint)
 	require.Regexp(t, `(?s)^service-store on service-store-\d.*\n\d+\n$`, out)

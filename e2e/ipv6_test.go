@@ -72,9 +72,11 @@ func wildcardAnswer(query []byte) ([]byte, error) {
 		header := dnsmessage.ResourceHeader{Name: question.Name, Class: question.Class, TTL: 1}
 		switch question.Type {
 		case dnsmessage.TypeA:
-			message.Answers = append(message.Answers, dnsmessage.Resource{Header: header, Body: &dnsmessage.AResource{A: [4]byte(net.ParseIP(wrongIPv4).To4())}})
+			message.Answers = append(message.Answers,
+				dnsmessage.Resource{Header: header, Body: &dnsmessage.AResource{A: [4]byte(net.ParseIP(wrongIPv4).To4())}})
 		case dnsmessage.TypeAAAA:
-			message.Answers = append(message.Answers, dnsmessage.Resource{Header: header, Body: &dnsmessage.AAAAResource{AAAA: [16]byte(net.ParseIP(wrongIPv6))}})
+			message.Answers = append(message.Answers,
+				dnsmessage.Resource{Header: header, Body: &dnsmessage.AAAAResource{AAAA: [16]byte(net.ParseIP(wrongIPv6))}})
 		}
 	}
 	return message.Pack()
@@ -88,16 +90,19 @@ func TestIPv6GetsNoWrongAnswer(t *testing.T) {
 	lookUp := func(name, family string) string {
 		t.Helper()
 		out, err := exec.Command("python3", "-c", `import socket, sys
-print(sorted({a[4][0] for a in socket.getaddrinfo(sys.argv[1], 80, getattr(socket, sys.argv[2]))}))`, name, family).CombinedOutput()
+print(sorted({a[4][0] for a in socket.getaddrinfo(sys.argv[1], 80, getattr(socket, sys.argv[2]))}))`, name,
+			family).CombinedOutput()
 		require.NoError(t, err, string(out))
 		return strings.TrimSpace(string(out))
 	}
-	require.Equal(t, fmt.Sprintf("['%s']", wrongIPv6), lookUp("service-front", "AF_INET6"), "the resolver is as wrong as it must be")
+	require.Equal(t, fmt.Sprintf("['%s']", wrongIPv6), lookUp("service-front", "AF_INET6"),
+		"the resolver is as wrong as it must be")
 
 	d := startForward(t, "-n", n.name)
 	host, _, err := net.SplitHostPort(d.addr("service-front", 80))
 	require.NoError(t, err)
-	for _, name := range []string{"service-front", "service-front." + n.name, "service-front." + n.name + ".svc.cluster.local", "service-front." + n.name + ".svc.cluster.local."} {
+	for _, name := range []string{"service-front", "service-front." + n.name,
+		"service-front." + n.name + ".svc.cluster.local", "service-front." + n.name + ".svc.cluster.local."} {
 		require.Equal(t, fmt.Sprintf("['%s']", host), lookUp(name, "AF_INET"), name)
 		require.Equal(t, fmt.Sprintf("['::ffff:%s']", host), lookUp(name, "AF_INET6"), name)
 		require.NotContains(t, lookUp(name, "AF_UNSPEC"), "db8", name)

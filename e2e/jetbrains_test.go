@@ -79,7 +79,8 @@ func TestJetBrainsSteps(t *testing.T) {
 	up := e.script(debug.Before[0].Before)
 
 	// The IDE runs the step once for each line that it reads.
-	ide := exec.Command("/bin/sh", append([]string{"-c", `while read -r line; do "$@" </dev/null; echo "exit code $?"; done`, "ide"}, up.Args...)...)
+	ide := exec.Command("/bin/sh",
+		append([]string{"-c", `while read -r line; do "$@" </dev/null; echo "exit code $?"; done`, "ide"}, up.Args...)...)
 	ide.Dir, ide.Env = up.Dir, up.Env
 	button, err := ide.StdinPipe()
 	require.NoError(t, err)

@@ -128,7 +128,8 @@ func killAtAnyTime(t *testing.T, kills int, start func(t *testing.T, args ...str
 	saved, err := filepath.Glob("/etc/hosts?*devtun*")
 	require.NoError(t, err)
 	require.Empty(t, append(beside, saved...))
-	t.Logf("%d foreign lines survived %d kills within %v, %d of devtuns that were ready", len(lines.seen), kills, lifetime.Round(time.Millisecond), ready.Load())
+	t.Logf("%d foreign lines survived %d kills within %v, %d of devtuns that were ready", len(lines.seen), kills,
+		lifetime.Round(time.Millisecond), ready.Load())
 }
 
 // toggleService makes a service, or deletes it again.

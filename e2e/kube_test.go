@@ -20,7 +20,6 @@ import (
 	"k8s.io/apimachinery/pkg/util/yaml"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/devtun/devtun/e2e/cluster"
 	"github.com/devtun/devtun/e2e/testbed"
@@ -44,9 +43,8 @@ func kubeconfig() string { return bed.Kubeconfig }
 
 func restConfig(t *testing.T) *rest.Config {
 	t.Helper()
-	config, err := clientcmd.BuildConfigFromFlags("", kubeconfig())
+	config, err := bed.Config()
 	require.NoError(t, err)
-	config.QPS = -1
 	return config
 }
 
@@ -88,10 +86,12 @@ func newNamespace(t *testing.T) *namespace {
 		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 		defer cancel()
 		if t.Failed() {
-			out, err := run(ctx, 10*time.Second, kubectlPath(t), "--kubeconfig", kubeconfig(), "get", "-n", made.Name, "pods,endpointslices", "-o", "wide")
+			out, err := run(ctx, 10*time.Second, kubectlPath(t), "--kubeconfig", kubeconfig(), "get", "-n", made.Name,
+				"pods,endpointslices", "-o", "wide")
 			t.Logf("what the cluster had of %s (error: %v):\n%s", made.Name, err, out)
 		}
-		client.CoreV1().Pods(made.Name).DeleteCollection(ctx, metav1.DeleteOptions{GracePeriodSeconds: &now}, metav1.ListOptions{})
+		client.CoreV1().Pods(made.Name).DeleteCollection(ctx, metav1.DeleteOptions{GracePeriodSeconds: &now},
+			metav1.ListOptions{})
 		client.CoreV1().Namespaces().Delete(ctx, made.Name, metav1.DeleteOptions{})
 	})
 	return &namespace{t: t, client: client, name: made.Name}
@@ -123,7 +123,8 @@ func (n *namespace) manifests(files ...string) *namespace {
 	kubectl(n.t, args...)
 	n.allReady()
 	require.EventuallyWithT(n.t, func(c *assert.CollectT) {
-		answer, err := n.client.CoreV1().Services(n.name).ProxyGet("http", "service-front", "80", "/", nil).DoRaw(n.t.Context())
+		answer, err := n.client.CoreV1().Services(n.name).ProxyGet("http", "service-front", "80", "/",
+			nil).DoRaw(n.t.Context())
 		assert.NoError(c, err)
 		assert.Contains(c, string(answer), "service-back on")
 	}, time.Minute, pollEvery)
@@ -158,8 +159,10 @@ func (n *namespace) testserver(name string, replicas int32) *namespace {
 	}, metav1.CreateOptions{})
 	require.NoError(n.t, err)
 	var ports []corev1.ServicePort
-	for port, target := range map[int32]int32{80: 8080, 9000: 9000, 7000: 7000, 7001: 7001, 7002: 7002, 7003: 7003, 7004: 7004, 7005: 7005, 7006: 7006, 7999: 7999} {
-		ports = append(ports, corev1.ServicePort{Name: fmt.Sprintf("p%d", port), Port: port, TargetPort: intstr.FromInt32(target)})
+	for port, target := range map[int32]int32{80: 8080, 9000: 9000, 7000: 7000, 7001: 7001, 7002: 7002, 7003: 7003,
+		7004: 7004, 7005: 7005, 7006: 7006, 7999: 7999} {
+		ports = append(ports, corev1.ServicePort{Name: fmt.Sprintf("p%d", port), Port: port,
+			TargetPort: intstr.FromInt32(target)})
 	}
 	_, err = n.client.CoreV1().Services(n.name).Create(n.t.Context(), &corev1.Service{
 		ObjectMeta: metav1.ObjectMeta{Name: name},
@@ -225,7 +228,8 @@ func (n *namespace) scale(deployment string, replicas int) {
 	n.t.Helper()
 	n.changes()
 	patch := fmt.Sprintf(`{"spec":{"replicas":%d}}`, replicas)
-	_, err := n.client.AppsV1().Deployments(n.name).Patch(n.t.Context(), deployment, types.MergePatchType, []byte(patch), metav1.PatchOptions{})
+	_, err := n.client.AppsV1().Deployments(n.name).Patch(n.t.Context(), deployment, types.MergePatchType, []byte(patch),
+		metav1.PatchOptions{})
 	require.NoError(n.t, err)
 }
 
@@ -247,13 +251,11 @@ func (n *namespace) apply(manifest string) {
 	kubectl(n.t, "apply", "-n", n.name, "-f", file)
 }
 
-// kubectlPath is kubectl of the cluster's version, as far as that is known.
 func kubectlPath(t *testing.T) string {
 	t.Helper()
-	if bed.Cluster == "" {
-		return "kubectl"
-	}
-	return localCluster(t).Kubectl()
+	path, err := bed.Kubectl()
+	require.NoError(t, err)
+	return path
 }
 
 // kubectlOut runs kubectl and returns what it prints to standard output alone.
@@ -272,7 +274,8 @@ func kubectlOut(t *testing.T, args ...string) string {
 // kubectl runs kubectl of the cluster's version and returns what it prints.
 func kubectl(t *testing.T, args ...string) string {
 	t.Helper()
-	out, err := run(t.Context(), 2*time.Minute, kubectlPath(t), append([]string{"--kubeconfig", kubeconfig()}, args...)...)
+	out, err := run(t.Context(), 2*time.Minute, kubectlPath(t),
+		append([]string{"--kubeconfig", kubeconfig()}, args...)...)
 	require.NoError(t, err, "kubectl %s: %s", strings.Join(args, " "), out)
 	return out
 }

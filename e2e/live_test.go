@@ -261,7 +261,8 @@ func TestLiveViewOfAnIntercept(t *testing.T) {
 	local.start()
 	s.shows(`^›● service-middle:8080 +→ localhost:` + strings.TrimSuffix(local.port(), ":8080") + ` `)
 	require.Eventually(t, func() bool {
-		answer, err := n.client.CoreV1().Services(n.name).ProxyGet("http", "service-front", "80", "/", nil).DoRaw(t.Context())
+		answer, err := n.client.CoreV1().Services(n.name).ProxyGet("http", "service-front", "80", "/",
+			nil).DoRaw(t.Context())
 		return err == nil && strings.Contains(string(answer), developerSays)
 	}, readyTimeout, 100*time.Millisecond)
 	s.key("Enter")

@@ -31,7 +31,8 @@ func newLogin(t *testing.T, dir string) *login {
 	credential, err := json.Marshal(map[string]any{
 		"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential",
 		"status": map[string]string{
-			"clientCertificateData": string(admin.ClientCertificateData), "clientKeyData": string(admin.ClientKeyData), "token": admin.Token,
+			"clientCertificateData": string(admin.ClientCertificateData), "clientKeyData": string(admin.ClientKeyData),
+			"token":               admin.Token,
 			"expirationTimestamp": "EXPIRES",
 		},
 	})
@@ -43,7 +44,8 @@ func newLogin(t *testing.T, dir string) *login {
 // config is a kubeconfig of that user.
 func (l *login) config(mode clientcmdapi.ExecInteractiveMode) *clientcmdapi.Config {
 	config := adminConfig(l.t)
-	config.AuthInfos[config.Contexts[config.CurrentContext].AuthInfo] = &clientcmdapi.AuthInfo{Exec: &clientcmdapi.ExecConfig{
+	user := config.Contexts[config.CurrentContext].AuthInfo
+	config.AuthInfos[user] = &clientcmdapi.AuthInfo{Exec: &clientcmdapi.ExecConfig{
 		Command: filepath.Join(l.dir, "plugin"), APIVersion: "client.authentication.k8s.io/v1", InteractiveMode: mode,
 	}}
 	return config
@@ -54,7 +56,8 @@ func (l *login) config(mode clientcmdapi.ExecInteractiveMode) *clientcmdapi.Conf
 func (l *login) plugin(script string) {
 	l.t.Helper()
 	text := "#!/bin/sh\ncd " + l.dir + "\necho run >>runs\n" +
-		`give() { sed "s/EXPIRES/$(date -u -d "+$1 seconds" +%FT%TZ)/" credential.json; date >given; }` + "\n" + script + "\n"
+		`give() { sed "s/EXPIRES/$(date -u -d "+$1 seconds" +%FT%TZ)/" credential.json; date >given; }` + "\n" + script +
+		"\n"
 	next := filepath.Join(l.dir, "next")
 	require.NoError(l.t, os.WriteFile(next, []byte(text), 0o755))
 	require.NoError(l.t, os.Rename(next, filepath.Join(l.dir, "plugin")))
@@ -242,7 +245,8 @@ func TestAnInterceptIsUndoneAfterItsLoginHasExpired(t *testing.T) {
 	before := n.trace()
 	l := newLogin(t, t.TempDir())
 	l.plugin("give " + lasting)
-	d := n.intercept("--kubeconfig", writeConfig(t, l.config(clientcmdapi.NeverExecInteractiveMode)), "--no-forward", "--port", newLocalProcess(t).port())
+	d := n.intercept("--kubeconfig", writeConfig(t, l.config(clientcmdapi.NeverExecInteractiveMode)), "--no-forward",
+		"--port", newLocalProcess(t).port())
 	require.NotEqual(t, before, n.trace())
 	l.plugin("exit 1")
 	l.awaitExpiry()

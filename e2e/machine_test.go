@@ -70,7 +70,8 @@ func startForward(t *testing.T, args ...string) *devtun {
 // launchForward starts `devtun forward` with a kubeconfig of its own choice.
 func launchForward(t *testing.T, kubeconfig string, args ...string) *devtun {
 	t.Helper()
-	return launch(t, exec.Command(devtunPath(), append([]string{"forward", "--kubeconfig", kubeconfig, "-o", "json"}, args...)...))
+	return launch(t, exec.Command(devtunPath(), append([]string{"forward", "--kubeconfig", kubeconfig, "-o", "json"},
+		args...)...))
 }
 
 // launch starts a command that becomes `devtun forward -o json`, or passes its

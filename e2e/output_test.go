@@ -57,7 +57,8 @@ func TestTextOutput(t *testing.T) {
 			require.Regexp(t, `^ready: 2 services, 20 ports in [0-9.]+m?s$`, lines[3])
 
 			name, address := strings.Index(lines[1], "no-pods"), strings.Index(lines[1], " 127.")
-			inColumns := name == strings.Index(lines[0], "elsewhere") && name == strings.Index(lines[2], "web") && address == strings.Index(lines[2], " 127.")
+			inColumns := name == strings.Index(lines[0], "elsewhere") && name == strings.Index(lines[2], "web") &&
+				address == strings.Index(lines[2], " 127.")
 			require.Equal(t, c.columns, inColumns, strings.Join(lines, "\n"))
 			if !c.columns {
 				require.NotContains(t, strings.Join(lines, "\n"), "  ")

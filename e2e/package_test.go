@@ -17,7 +17,8 @@ const packagedVersion = "v0.1.0-rc1-2-gabcdef1"
 func pack(t *testing.T) (sums string, debs []string) {
 	t.Helper()
 	out := filepath.Join(t.TempDir(), "out")
-	cmd := exec.CommandContext(t.Context(), bed.Program("dist"), "-version", packagedVersion, "-date", "1700000000", "-o", out, "linux/"+runtime.GOARCH)
+	cmd := exec.CommandContext(t.Context(), bed.Program("dist"), "-version", packagedVersion, "-date", "1700000000", "-o",
+		out, "linux/"+runtime.GOARCH)
 	cmd.Dir = ".."
 	said, err := cmd.CombinedOutput()
 	require.NoError(t, err, string(said))

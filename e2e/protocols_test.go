@@ -186,7 +186,8 @@ func speakAll(t *testing.T, host string, at func(port int) string, transfer int6
 	})
 
 	t.Run("up", func(t *testing.T) {
-		request, err := http.NewRequestWithContext(t.Context(), http.MethodPut, "http://"+at(80)+"/hash", content.Reader(8, transfer))
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodPut, "http://"+at(80)+"/hash",
+			content.Reader(8, transfer))
 		require.NoError(t, err)
 		request.ContentLength = transfer
 		response, err := http.DefaultClient.Do(request)

@@ -63,7 +63,8 @@ func (p *proxy) add(kind string, share float32, attributes string) (added []*tox
 	p.t.Helper()
 	for _, direction := range directions {
 		toxic, err := p.link.Toxics.AddToxicJson(strings.NewReader(fmt.Sprintf(
-			`{"name":"%[1]s %[2]s","type":%[1]q,"stream":%[2]q,"toxicity":%[3]v,"attributes":%[4]s}`, kind, direction, share, attributes)))
+			`{"name":"%[1]s %[2]s","type":%[1]q,"stream":%[2]q,"toxicity":%[3]v,"attributes":%[4]s}`, kind, direction, share,
+			attributes)))
 		require.NoError(p.t, err)
 		added = append(added, toxic)
 	}

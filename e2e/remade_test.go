@@ -72,7 +72,8 @@ func TestAPodMadeAnewUnderItsName(t *testing.T) {
 			require.NoError(t, test.end())
 			if !test.same { // no endpoint is ready meanwhile, and a connection is held
 				require.Eventually(t, func() bool {
-					return slices.ContainsFunc(d.since(mark), func(e event) bool { return e.Type == "service" && e.State == "waiting" })
+					return slices.ContainsFunc(d.since(mark),
+						func(e event) bool { return e.Type == "service" && e.State == "waiting" })
 				}, rolloutTimeout, 10*time.Millisecond)
 				held := askLater(addr, rolloutTimeout)
 				d.state("web", "ready", rolloutTimeout)
@@ -82,9 +83,10 @@ func TestAPodMadeAnewUnderItsName(t *testing.T) {
 			}
 			require.Eventually(t, func() bool {
 				pod := web()
-				return pod.Status.PodIP != before.Status.PodIP && slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool {
-					return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
-				})
+				return pod.Status.PodIP != before.Status.PodIP &&
+					slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool {
+						return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
+					})
 			}, rolloutTimeout, pollEvery, "it is another sandbox")
 			require.NoError(t, askAtOnce(addr, connections, 10*time.Second))
 			require.Equal(t, test.same, before.UID == web().UID)

@@ -28,7 +28,8 @@ func (n *namespace) user(name string, rules ...rbacv1.PolicyRule) (token string)
 		Subjects:   []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Name: name, Namespace: n.name}},
 	}, options)
 	require.NoError(n.t, err)
-	granted, err := n.client.CoreV1().ServiceAccounts(n.name).CreateToken(ctx, name, &authenticationv1.TokenRequest{}, options)
+	granted, err := n.client.CoreV1().ServiceAccounts(n.name).CreateToken(ctx, name, &authenticationv1.TokenRequest{},
+		options)
 	require.NoError(n.t, err)
 	return granted.Status.Token
 }
@@ -47,22 +48,27 @@ var enough = []rbacv1.PolicyRule{
 }
 
 func TestMissingRightsAreNamedAtOnce(t *testing.T) {
-	const all = "list services, watch services, list endpointslices.discovery.k8s.io, watch endpointslices.discovery.k8s.io, create pods/portforward"
+	const all = "list services, watch services, list endpointslices.discovery.k8s.io, watch " +
+		"endpointslices.discovery.k8s.io, create pods/portforward"
 	n, other := newNamespace(t), newNamespace(t)
 	nothing := userConfig(t, &clientcmdapi.AuthInfo{Token: n.user("nothing")})
-	some := userConfig(t, &clientcmdapi.AuthInfo{Token: n.user("some", allow("services", "get", "list"), allow("endpointslices.discovery.k8s.io", "list"))})
+	some := userConfig(t,
+		&clientcmdapi.AuthInfo{Token: n.user("some", allow("services", "get", "list"),
+			allow("endpointslices.discovery.k8s.io", "list"))})
 	here := userConfig(t, &clientcmdapi.AuthInfo{Token: n.user("here", enough...)})
 	for name, c := range map[string]struct {
 		config  string
 		args    []string
 		missing string
 	}{
-		"all":                {nothing, []string{"-n", n.name}, "in namespace " + n.name + ": " + all},
-		"some":               {some, []string{"-n", n.name}, "in namespace " + n.name + ": watch services, watch endpointslices.discovery.k8s.io, create pods/portforward"},
-		"for a service":      {nothing, []string{"web." + n.name}, "in namespace " + n.name + ": " + all},
-		"in another":         {here, []string{"-n", n.name, "-n", other.name}, "in namespace " + other.name + ": " + all},
-		"in all namespaces":  {here, []string{"-A"}, "in all namespaces: " + all},
-		"in a namespace too": {some, []string{"-n", "no-such-namespace"}, "in namespace no-such-namespace: " + all}, // whether it is there must not show
+		"all": {nothing, []string{"-n", n.name}, "in namespace " + n.name + ": " + all},
+		"some": {some, []string{"-n", n.name}, "in namespace " + n.name +
+			": watch services, watch endpointslices.discovery.k8s.io, create pods/portforward"},
+		"for a service":     {nothing, []string{"web." + n.name}, "in namespace " + n.name + ": " + all},
+		"in another":        {here, []string{"-n", n.name, "-n", other.name}, "in namespace " + other.name + ": " + all},
+		"in all namespaces": {here, []string{"-A"}, "in all namespaces: " + all},
+		// whether it is there must not show
+		"in a namespace too": {some, []string{"-n", "no-such-namespace"}, "in namespace no-such-namespace: " + all},
 	} {
 		t.Run(name, func(t *testing.T) {
 			message, hint := refused(t, c.config, exitRights, c.args...)
@@ -94,10 +100,12 @@ func TestCredentialsNotAccepted(t *testing.T) {
 
 func TestCredentialPluginFails(t *testing.T) {
 	n := newNamespace(t)
-	for name, command := range map[string]string{"ends with an error": "false", "not installed": "devtun-no-such-plugin"} {
+	for name, command := range map[string]string{"ends with an error": "false",
+		"not installed": "devtun-no-such-plugin"} {
 		t.Run(name, func(t *testing.T) {
 			plugin := &clientcmdapi.ExecConfig{
-				Command: command, APIVersion: "client.authentication.k8s.io/v1", InteractiveMode: clientcmdapi.NeverExecInteractiveMode,
+				Command: command, APIVersion: "client.authentication.k8s.io/v1",
+				InteractiveMode: clientcmdapi.NeverExecInteractiveMode,
 			}
 			message, hint := refused(t, userConfig(t, &clientcmdapi.AuthInfo{Exec: plugin}), exitCredentials, "-n", n.name)
 			require.Contains(t, message, "executable "+command)

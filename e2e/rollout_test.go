@@ -24,7 +24,8 @@ func under(t *testing.T, replicas int32, act func(n *namespace, l *load)) {
 	after := l.count() + 50
 	require.Eventually(t, func() bool { return l.count() > after }, 30*time.Second, 10*time.Millisecond)
 	took := l.finish(t)
-	t.Logf("%d requests, p50 %v, p99 %v, longest %v", len(took), percentile(took, 50), percentile(took, 99), took[len(took)-1])
+	t.Logf("%d requests, p50 %v, p99 %v, longest %v", len(took), percentile(took, 50), percentile(took, 99),
+		took[len(took)-1])
 	require.Equal(t, names, hostsFile(t), "names and addresses stay")
 	require.Equal(t, addr, d.addr("web", 80))
 }

@@ -30,11 +30,14 @@ func TestRunNeedsNoRights(t *testing.T) {
 		require.Equal(t, "devtun: starting run", lines[0])
 		require.Regexp(t, `^ready: 2 services, \d ports in `, lines[1])
 		require.Regexp(t, `^devtun: ready in `, lines[2])
-		require.Equal(t, "warning: ports below 1024 are root's to listen on: no such port of service-back, service-front can be reached", lines[3])
-		require.Equal(t, "hint: add --hosts system, or move the port: --port service-back:8080:80 --port service-front:8080:80", lines[4])
+		require.Equal(t, "warning: ports below 1024 are root's to listen on: no such port of service-back, service-front "+
+			"can be reached", lines[3])
+		require.Equal(t, "hint: add --hosts system, or move the port: --port service-back:8080:80 --port "+
+			"service-front:8080:80", lines[4])
 	})
 	t.Run("as the hint says", func(t *testing.T) {
-		out, complaint, code := devtunRun("service-back", "--port", "service-back:8080:80", "--", "curl", "-sS", "http://service-back:8080/")
+		out, complaint, code := devtunRun("service-back", "--port", "service-back:8080:80", "--", "curl", "-sS",
+			"http://service-back:8080/")
 		require.Zero(t, code, complaint)
 		require.Contains(t, out, "service-back on service-back-")
 		require.NotContains(t, complaint, "warning")
@@ -42,10 +45,12 @@ func TestRunNeedsNoRights(t *testing.T) {
 	t.Run("a service by name with a low port", func(t *testing.T) {
 		_, complaint, code := devtunRun("service-back", "--", "true")
 		require.Equal(t, exitMachine, code)
-		require.Regexp(t, `(?s)^devtun: starting run\ndevtun: error: listen for .*service-back: listen on 127\.\S+:80: permission denied\nhint: ports below 1024 need root: 'devtun run' wants --hosts system for them; or move it with --port service-back\.`+n.name+`:8080:80\n$`, complaint)
+		require.Regexp(t,
+			`(?s)^devtun: starting run\ndevtun: error: listen for .*service-back: listen on 127\.\S+:80: permission denied\nhint: ports below 1024 need root: 'devtun run' wants --hosts system for them; or move it with --port service-back\.`+n.name+`:8080:80\n$`, complaint)
 	})
 	t.Run("the command is the user's and sees what it may", func(t *testing.T) {
-		out, complaint, code := devtunRun("service-middle", "--", "sh", "-c", "id -u; grep -c '#devtun:' /etc/hosts; cat /proc/self/status | grep CapEff; exit 7")
+		out, complaint, code := devtunRun("service-middle", "--", "sh", "-c",
+			"id -u; grep -c '#devtun:' /etc/hosts; cat /proc/self/status | grep CapEff; exit 7")
 		require.Equal(t, 7, code, complaint)
 		require.Regexp(t, fmt.Sprintf(`^%d\n4\nCapEff:\s+0+\n$`, u.uid), out)
 	})
@@ -53,16 +58,19 @@ func TestRunNeedsNoRights(t *testing.T) {
 		out, complaint, code := devtunRun("--", "no-such-command")
 		require.Equal(t, 127, code)
 		require.Empty(t, out)
-		require.Equal(t, "devtun: error: start no-such-command: executable file not found in $PATH\nhint: what follows -- is run as it is, without a shell; is it in PATH?\n", complaint)
+		require.Equal(t, "devtun: error: start no-such-command: executable file not found in $PATH\nhint: what follows -- "+
+			"is run as it is, without a shell; is it in PATH?\n", complaint)
 	})
 	t.Run("namespaces forbidden", func(t *testing.T) {
-		forbid := fmt.Sprintf("echo 0 > /proc/sys/user/max_user_namespaces; exec setpriv --bounding-set=-all --inh-caps=-all %s run --hosts private -n %s service-middle -- true", devtunPath(), n.name)
+		forbid := fmt.Sprintf("echo 0 > /proc/sys/user/max_user_namespaces; exec setpriv --bounding-set=-all "+
+			"--inh-caps=-all %s run --hosts private -n %s service-middle -- true", devtunPath(), n.name)
 		out, complaint, code := u.run("unshare", "--user", "--map-root-user", "sh", "-c", forbid)
 		require.Equal(t, exitMachine, code, complaint)
 		require.Empty(t, out)
 		require.Contains(t, complaint, "devtun: error: give the program a hosts file of its own: forbidden by ")
 		require.Contains(t, complaint, "max_user_namespaces")
-		require.Contains(t, complaint, "hint: add --hosts system, which asks sudo for devtun's helper; or run 'devtun forward' beside the command\n")
+		require.Contains(t, complaint, "hint: add --hosts system, which asks sudo for devtun's helper; or run 'devtun "+
+			"forward' beside the command\n")
 	})
 	require.Equal(t, before, hostsFile(t), "nobody else has seen any of it")
 	require.Empty(t, u.privateFiles())
@@ -77,7 +85,8 @@ func TestRunIsNeverAnsweredElsewhere(t *testing.T) {
 	require.Contains(t, get(t, "curl", "http://web/who"), "web-")
 	u := newUser(t, noRule)
 	out, complaint, code := u.run(devtunPath(), "run", "-n", own.name, "--",
-		"sh", "-c", "curl -s --max-time 20 http://web/who; echo $?; grep -c "+production.name+" /etc/hosts; getent ahostsv4 web | cut -d ' ' -f 1 | sort -u | wc -l")
+		"sh", "-c", "curl -s --max-time 20 http://web/who; echo $?; grep -c "+production.name+
+			" /etc/hosts; getent ahostsv4 web | cut -d ' ' -f 1 | sort -u | wc -l")
 	require.Zero(t, code, complaint)
 	require.Equal(t, "7\n0\n1\n", out, "curl's code for a refused connection; no name of the other; one address")
 }
@@ -86,13 +95,16 @@ func TestRunIsNeverAnsweredElsewhere(t *testing.T) {
 func TestRunOfAServiceWithALowPort(t *testing.T) {
 	n := sharedWeb(t)
 	u := newUser(t, noRule)
-	out, complaint, code := u.run(devtunPath(), "run", "-n", n.name, "web", "--", "bash", "-c", "exec 3<>/dev/tcp/web/7001; head -n 1 <&3")
-	require.Contains(t, complaint, "warning: ports below 1024 are root's to listen on: no such port of web can be reached\n"+
+	out, complaint, code := u.run(devtunPath(), "run", "-n", n.name, "web", "--", "bash", "-c",
+		"exec 3<>/dev/tcp/web/7001; head -n 1 <&3")
+	require.Contains(t, complaint, "warning: ports below 1024 are root's to listen on: no such port of web can be "+
+		"reached\n"+
 		"hint: add --hosts system, or move the port: --port web:8080:80\n")
 	require.Zero(t, code, complaint)
 	require.Regexp(t, `^220 web-\S+ ready\r?\n$`, out)
 
-	out, complaint, code = u.run(devtunPath(), "run", "-n", n.name, "--port", "web:8080:80", "web", "--", "curl", "-sS", "http://web:8080/who")
+	out, complaint, code = u.run(devtunPath(), "run", "-n", n.name, "--port", "web:8080:80", "web", "--", "curl", "-sS",
+		"http://web:8080/who")
 	require.Zero(t, code, complaint)
 	require.Contains(t, out, "web-")
 	require.NotContains(t, complaint, "warning")
@@ -105,7 +117,8 @@ func TestRunAsARootWhoMayNotWrite(t *testing.T) {
 	u := newUser(t, noRule)
 	command := []string{"-n", n.name, "service-middle", "--", "sh", "-c", "id -u; curl -sS http://service-middle:8080/"}
 	t.Run("root of a user namespace", func(t *testing.T) {
-		out, complaint, code := u.run("unshare", append([]string{"--user", "--map-root-user", devtunPath(), "run"}, command...)...)
+		out, complaint, code := u.run("unshare", append([]string{"--user", "--map-root-user", devtunPath(), "run"},
+			command...)...)
 		require.Zero(t, code, complaint)
 		require.Regexp(t, `^0\nservice-middle on service-middle-`, out)
 	})
@@ -113,7 +126,8 @@ func TestRunAsARootWhoMayNotWrite(t *testing.T) {
 		require.NoError(t, syscall.Mount("/etc/hosts", "/etc/hosts", "", syscall.MS_BIND, ""))
 		t.Cleanup(func() { require.NoError(t, syscall.Unmount("/etc/hosts", 0)) })
 		require.NoError(t, syscall.Mount("", "/etc/hosts", "", syscall.MS_BIND|syscall.MS_REMOUNT|syscall.MS_RDONLY, ""))
-		out, err := exec.Command(devtunPath(), append([]string{"run", "--kubeconfig", kubeconfig()}, command...)...).CombinedOutput()
+		out, err := exec.Command(devtunPath(), append([]string{"run", "--kubeconfig", kubeconfig()},
+			command...)...).CombinedOutput()
 		require.NoError(t, err, string(out))
 		require.Regexp(t, `0\nservice-middle on service-middle-`, string(out))
 	})
@@ -139,10 +153,13 @@ func TestRunWithTheHelper(t *testing.T) {
 		"under sudo": {"sudo", "-n", devtunPath(), "run", "--hosts", "system"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			args := append(start[1:], "-n", n.name, "--", "sh", "-c", "id -u; echo $HOME; curl -sS http://service-front/; grep -c '#devtun:' /etc/hosts")
+			args := append(start[1:], "-n", n.name, "--", "sh", "-c",
+				"id -u; echo $HOME; curl -sS http://service-front/; grep -c '#devtun:' /etc/hosts")
 			out, complaint, code := u.run(start[0], args...)
 			require.Zero(t, code, complaint)
-			require.Regexp(t, fmt.Sprintf(`(?s)^%d\n%s\nservice-front on service-front-.*service-back on service-back-\S+\n1\d\n$`, u.uid, u.home), out)
+			require.Regexp(t,
+				fmt.Sprintf(`(?s)^%d\n%s\nservice-front on service-front-.*service-back on service-back-\S+\n1\d\n$`, u.uid,
+					u.home), out)
 			require.NotContains(t, complaint, "warning")
 			require.Equal(t, before, hostsFile(t))
 		})
@@ -159,8 +176,14 @@ func TestTheCommandAndItsChildrenEnd(t *testing.T) {
 		end  func(t *testing.T, d *devtun)
 		code int
 	}{
-		{"by a signal that it takes", func(t *testing.T, d *devtun) { require.NoError(t, d.cmd.Process.Signal(os.Interrupt)) }, 42},
-		{"by one that it does not", func(t *testing.T, d *devtun) { require.NoError(t, d.cmd.Process.Signal(syscall.SIGUSR1)) }, 128 + 10},
+		{"by a signal that it takes", func(t *testing.T,
+			d *devtun) {
+			require.NoError(t, d.cmd.Process.Signal(os.Interrupt))
+		}, 42},
+		{"by one that it does not", func(t *testing.T,
+			d *devtun) {
+			require.NoError(t, d.cmd.Process.Signal(syscall.SIGUSR1))
+		}, 128 + 10},
 		{"with devtun", func(t *testing.T, d *devtun) { require.NoError(t, d.cmd.Process.Kill()) }, -1},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -39,7 +39,8 @@ func TestAPausedDownloadHarmsNoNewConnection(t *testing.T) {
 	<-time.After(stallFor) // the reader's pause is what is tested
 	took, usual := beside.finish(t), alone.finish(t)
 	t.Logf("%d requests beside it: p50 %v, p90 %v, longest %v; the other devtun's: %v, %v, %v", len(took),
-		percentile(took, 50), percentile(took, 90), took[len(took)-1], percentile(usual, 50), percentile(usual, 90), usual[len(usual)-1])
+		percentile(took, 50), percentile(took, 90), took[len(took)-1], percentile(usual, 50), percentile(usual, 90),
+		usual[len(usual)-1])
 	require.Less(t, percentile(took, 90), 4*percentile(usual, 90))
 
 	left, err := io.CopyN(io.Discard, response.Body, read)
@@ -90,7 +91,8 @@ func TestTroubleStaysWithItsConnection(t *testing.T) {
 			require.Eventually(t, func() bool { return l.count() > seen }, 20*time.Second, 10*time.Millisecond)
 			took := l.finish(t)
 			longest := took[len(took)-1]
-			t.Logf("%d requests beside it: p50 %v, p99 %v, longest %v", len(took), percentile(took, 50), percentile(took, 99), longest)
+			t.Logf("%d requests beside it: p50 %v, p99 %v, longest %v", len(took), percentile(took, 50), percentile(took, 99),
+				longest)
 			require.Less(t, longest, tunnel.DefaultHold/2, "none waited for an API connection that has no answer for it")
 			asks()
 		})

@@ -79,7 +79,8 @@ func (f *folder) cleanUp() {
 // file writes the project file.
 func (f *folder) file(text string) {
 	f.t.Helper()
-	require.NoError(f.t, os.WriteFile(filepath.Join(f.path, "devtun.yaml"), []byte("namespace: "+f.n.name+"\n"+text), 0o644))
+	require.NoError(f.t, os.WriteFile(filepath.Join(f.path, "devtun.yaml"), []byte("namespace: "+f.n.name+"\n"+text),
+		0o644))
 }
 
 // run runs devtun to its end. Its output is not a file: who holds a pipe open that
@@ -154,7 +155,8 @@ func TestUpInTheBackground(t *testing.T) {
 	l := n.loader()
 	local := newLocalProcess(t)
 	local.start()
-	intercept := "intercepts:\n- workload: service-middle\n  ports: [" + local.port() + "]\n  envFile: .env\n  moveConnections: force\n"
+	intercept := "intercepts:\n- workload: service-middle\n  ports: [" + local.port() +
+		"]\n  envFile: .env\n  moveConnections: force\n"
 	f.file("forward:\n  services: [service-front]\n" + intercept)
 	f.must("up", "--detach")
 	require.Contains(t, get(t, "curl", "http://service-front/"), "service-front on")
@@ -217,7 +219,8 @@ func TestDownRestores(t *testing.T) {
 	n := newNamespace(t).examples()
 	f := newProject(t, n)
 	before := n.trace()
-	f.file("noForward: true\nintercepts:\n- {workload: service-middle, ports: ['19090:8080']}\n- {workload: service-back, ports: ['19091:80']}\n")
+	f.file("noForward: true\nintercepts:\n- {workload: service-middle, ports: ['19090:8080']}\n- {workload: " +
+		"service-back, ports: ['19091:80']}\n")
 	f.must("up", "-d", "--name", "both")
 	require.Len(t, f.status().Intercepts, 2)
 	out := f.must("down", "both")
@@ -240,12 +243,14 @@ func TestUpThatDoesNotComeUp(t *testing.T) {
 		code        int
 		said        string
 	}{
-		{"an unknown service", "forward: {services: [service-frnt]}\n" + intercept, nil, 6, "hint: did you mean service-front?"},
+		{"an unknown service", "forward: {services: [service-frnt]}\n" + intercept, nil, 6,
+			"hint: did you mean service-front?"},
 		{"an unknown workload", "intercepts: [{workload: service-mddle}]\n", nil, 6, "hint: did you mean service-middle?"},
 		{"an intercept beside one that could stand", intercept + "- workload: nothing\n", nil, 6, "nothing"},
 		{"a service that cannot be forwarded", "forward: {services: [service-udp]}\n" + intercept, nil, 6, "TCP only"},
 		{"not ready in time", intercept, []string{"--wait", "900ms"}, 1, "not everything was ready within 900ms"},
-		{"an image that is not there", "intercepts:\n- {workload: service-middle, agentImage: 'devtun.test/none:dev', ports: ['19092:8080']}\n", nil, 9, "cannot be pulled"},
+		{"an image that is not there", "intercepts:\n- {workload: service-middle, agentImage: 'devtun.test/none:dev', " +
+			"ports: ['19092:8080']}\n", nil, 9, "cannot be pulled"},
 	} {
 		t.Run(c.about, func(t *testing.T) {
 			f.file(c.file)
@@ -269,7 +274,8 @@ func TestUpThatDoesNotComeUp(t *testing.T) {
 // from; the session and its helper go on without it.
 func TestTheTerminalOfUpIsClosed(t *testing.T) {
 	n := newNamespace(t).testserver("web", 1)
-	for name, rule := range map[string]string{"after a password": passwordRule, "with sudo on a terminal of its own": passwordRule + "\nDefaults:USER use_pty"} {
+	for name, rule := range map[string]string{"after a password": passwordRule,
+		"with sudo on a terminal of its own": passwordRule + "\nDefaults:USER use_pty"} {
 		t.Run(name, func(t *testing.T) {
 			u := newUser(t, rule)
 			f := u.project(n)
@@ -289,7 +295,8 @@ func TestTheTerminalOfUpIsClosed(t *testing.T) {
 			require.Equal(t, u.uid, ownerOf(t, f.status().PID))
 			later := "later-" + strings.Fields(name)[0]
 			n.anotherService(later)
-			require.Eventually(t, func() bool { return strings.Contains(hostsFile(t), " "+later+" ") }, readyTimeout, 20*time.Millisecond, "the helper goes on")
+			require.Eventually(t, func() bool { return strings.Contains(hostsFile(t), " "+later+" ") }, readyTimeout,
+				20*time.Millisecond, "the helper goes on")
 			f.must("down")
 			require.Equal(t, hosts, hostsFile(t))
 		})
@@ -299,7 +306,8 @@ func TestTheTerminalOfUpIsClosed(t *testing.T) {
 // anotherService makes another service of the namespace's pods.
 func (n *namespace) anotherService(name string) {
 	n.t.Helper()
-	n.apply(fmt.Sprintf("apiVersion: v1\nkind: Service\nmetadata: {name: %s}\nspec: {selector: {app: web}, ports: [{port: 80, targetPort: 8080}]}\n", name))
+	n.apply(fmt.Sprintf("apiVersion: v1\nkind: Service\nmetadata: {name: %s}\nspec: {selector: {app: web}, ports: "+
+		"[{port: 80, targetPort: 8080}]}\n", name))
 }
 
 // ownerOf is the user whose process it is.
@@ -383,7 +391,8 @@ func TestUpAfterAKill(t *testing.T) {
 	f.ended()
 	_, complaint, code := f.run("up", "--detach")
 	require.Equal(t, 9, code, complaint)
-	require.Contains(t, complaint, "hint: it is root's; if nobody holds it any more: devtun restore service-middle -n "+n.name)
+	require.Contains(t, complaint, "hint: it is root's; if nobody holds it any more: devtun restore service-middle -n "+
+		n.name)
 	f.must("restore", "service-middle", "-n", n.name)
 	f.must("up", "--detach")
 	require.NotEqual(t, first, f.status().PID)
@@ -461,7 +470,8 @@ func TestUpTakesUpWhatHasFailed(t *testing.T) {
 	f.file("forward: {services: [service-front]}\nintercepts:\n- {workload: service-middle, ports: ['19095:8080']}\n")
 	f.must("up", "--detach")
 	f.must("restore", "service-middle", "-n", n.name)
-	require.Eventually(t, func() bool { return f.status().Error != "" }, time.Minute, 100*time.Millisecond, "it is noticed")
+	require.Eventually(t, func() bool { return f.status().Error != "" }, time.Minute, 100*time.Millisecond,
+		"it is noticed")
 	require.Contains(t, f.status().Error, "the intercept no longer stands")
 	require.Empty(t, f.status().Intercepts)
 	require.Contains(t, get(t, "curl", "http://service-front/"), "service-front on", "the rest goes on")

@@ -51,7 +51,8 @@ const (
 func newUser(t *testing.T, rule string) *user {
 	t.Helper()
 	number := users.Add(1)
-	u := &user{t: t, name: fmt.Sprintf("devtun-e2e-%d", number), home: filepath.Join(home, fmt.Sprintf("home-%d", number))}
+	u := &user{t: t, name: fmt.Sprintf("devtun-e2e-%d", number),
+		home: filepath.Join(home, fmt.Sprintf("home-%d", number))}
 	system := func(stdin, program string, args ...string) {
 		t.Helper()
 		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
@@ -62,7 +63,8 @@ func newUser(t *testing.T, rule string) *user {
 		require.NoError(t, err, "%s %s: %s", program, args, out)
 	}
 	system("", "groupadd", "-f", "devtun-e2e")
-	system("", "useradd", "--uid", u.freeID(number), "--user-group", "--create-home", "--home-dir", u.home, "--shell", "/bin/bash", "--groups", "devtun-e2e", u.name)
+	system("", "useradd", "--uid", u.freeID(number), "--user-group", "--create-home", "--home-dir", u.home, "--shell",
+		"/bin/bash", "--groups", "devtun-e2e", u.name)
 	system(u.name+":"+password, "chpasswd")
 	u.uid, u.gid = u.id("-u")[0], u.id("-g")[0]
 	u.groups = u.id("-G")
@@ -109,13 +111,16 @@ func (u *user) writeKubeconfig() {
 	admin := config.AuthInfos[name]
 	credential, err := json.Marshal(map[string]any{
 		"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential",
-		"status": map[string]string{"clientCertificateData": string(admin.ClientCertificateData), "clientKeyData": string(admin.ClientKeyData), "token": admin.Token},
+		"status": map[string]string{"clientCertificateData": string(admin.ClientCertificateData),
+			"clientKeyData": string(admin.ClientKeyData), "token": admin.Token},
 	})
 	require.NoError(u.t, err)
 	u.write("credential.json", string(credential), 0o600)
-	u.write("plugin", fmt.Sprintf("#!/bin/sh\nPATH=/usr/bin:/bin\necho \"$(id -u) $(id -ru) $(id -G | tr ' ' '\\n' | sort -n | xargs) $HOME $USER\" >> %s\ncat %s\n", u.path("plugin.log"), u.path("credential.json")), 0o755)
+	u.write("plugin", fmt.Sprintf("#!/bin/sh\nPATH=/usr/bin:/bin\necho \"$(id -u) $(id -ru) $(id -G | tr ' ' '\\n' | "+
+		"sort -n | xargs) $HOME $USER\" >> %s\ncat %s\n", u.path("plugin.log"), u.path("credential.json")), 0o755)
 	config.AuthInfos[name] = &clientcmdapi.AuthInfo{Exec: &clientcmdapi.ExecConfig{
-		Command: u.path("plugin"), APIVersion: "client.authentication.k8s.io/v1", InteractiveMode: clientcmdapi.NeverExecInteractiveMode,
+		Command: u.path("plugin"), APIVersion: "client.authentication.k8s.io/v1",
+		InteractiveMode: clientcmdapi.NeverExecInteractiveMode,
 	}}
 	text, err := clientcmd.Write(*config)
 	require.NoError(u.t, err)
@@ -147,8 +152,10 @@ func (u *user) pluginRuns() []string {
 func (u *user) command(program string, args ...string) *exec.Cmd {
 	cmd := exec.Command(program, args...)
 	cmd.Dir = u.home
-	cmd.Env = []string{"HOME=" + u.home, "USER=" + u.name, "LOGNAME=" + u.name, "PATH=/usr/local/bin:/usr/bin:/bin", "TERM=xterm-256color", "LANG=C.UTF-8", "TMPDIR=" + u.path("tmp")}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: u.uid, Gid: u.gid, Groups: u.groups}, Setsid: true}
+	cmd.Env = []string{"HOME=" + u.home, "USER=" + u.name, "LOGNAME=" + u.name, "PATH=/usr/local/bin:/usr/bin:/bin",
+		"TERM=xterm-256color", "LANG=C.UTF-8", "TMPDIR=" + u.path("tmp")}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: u.uid, Gid: u.gid, Groups: u.groups},
+		Setsid: true}
 	return cmd
 }
 
@@ -236,7 +243,8 @@ func (d *devtun) member(args ...string) int {
 	d.t.Helper()
 	found := make(map[int]process)
 	for _, p := range family(d.t, d.cmd.Process.Pid) {
-		if len(p.args) > len(args) && p.args[0] == devtunPath() && strings.Join(p.args[1:len(args)+1], " ") == strings.Join(args, " ") {
+		if len(p.args) > len(args) && p.args[0] == devtunPath() &&
+			strings.Join(p.args[1:len(args)+1], " ") == strings.Join(args, " ") {
 			found[p.pid] = p
 		}
 	}

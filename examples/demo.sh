@@ -13,10 +13,9 @@ if [ -n "${DEVTUN_KUBECONFIG:-}" ]; then
 	kubectl=kubectl
 else
 	say 'Bringing up a local cluster (the first time builds Kubernetes, some minutes)'
-	go run ./e2e/cluster/ctl up
-	make --no-print-directory images
-	go run ./e2e/cluster/ctl load bin/images.tar
-	go run ./e2e/cluster/ctl load bin/agent.tar
+	make --no-print-directory cluster-up images
+	make --no-print-directory cluster-load TAR=bin/images.tar
+	make --no-print-directory cluster-load TAR=bin/agent.tar
 	export KUBECONFIG=$PWD/.cluster/kubeconfig
 	kubectl=.cluster/bin/kubectl
 fi

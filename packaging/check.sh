@@ -53,6 +53,7 @@ esac
 for script in /usr/share/zsh/vendor-completions/_devtun /usr/share/fish/vendor_completions.d/devtun.fish /usr/share/doc/devtun/README.md /usr/share/doc/devtun/changelog.gz; do
 	[ -s "$script" ] || fail "no $script"
 done
+grep -q '^SPDX-License-Identifier: Apache-2.0$' /usr/share/doc/devtun/copyright || fail 'the copyright file names no license'
 [ -z "$(dpkg --verify devtun)" ] || fail 'dpkg --verify finds differences'
 
 dpkg -r devtun >/dev/null
@@ -62,6 +63,6 @@ dpkg -P devtun >/dev/null 2>&1 || true # nothing is left to purge
 left=$(find "$upper/usr" -type f)
 [ -z "$left" ] || fail "left behind: $left"
 if command -v lintian >/dev/null; then
-	lintian --fail-on error --suppress-tags no-copyright-file,statically-linked-binary,unstripped-static-library "$deb"
+	lintian --fail-on error --suppress-tags statically-linked-binary,unstripped-static-library "$deb"
 fi
 echo 'check: all well'

@@ -13,8 +13,9 @@ import (
 	"github.com/devtun/devtun/cmd/cli/machine"
 	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/run/command"
-	"github.com/devtun/devtun/dns"
 	"github.com/devtun/devtun/dns/helper"
+	"github.com/devtun/devtun/dns/hostsfile"
+	"github.com/devtun/devtun/dns/loopback"
 )
 
 func newClean(streams output.Streams, start helper.Start) *cobra.Command {
@@ -90,7 +91,7 @@ func cleanPrivate() (did []string, err error) {
 }
 
 // cleanHosts removes names, and asks for no rights where there are none to remove.
-func cleanHosts(ctx context.Context, hosts *dns.Hosts, machine *helper.Machine) (did []string, err error) {
+func cleanHosts(ctx context.Context, hosts *hostsfile.File, machine *helper.Machine) (did []string, err error) {
 	stale, err := hosts.Stale()
 	if err != nil {
 		return nil, fmt.Errorf("clean names: %w", err)
@@ -117,7 +118,7 @@ func cleanHosts(ctx context.Context, hosts *dns.Hosts, machine *helper.Machine) 
 // cleanAddresses removes the loopback addresses that the dead have left where a
 // system needs any (macOS).
 func cleanAddresses(ctx context.Context, machine *helper.Machine) (did []string, err error) {
-	aliases, err := dns.NewAliases()
+	aliases, err := loopback.NewAliases()
 	if err != nil {
 		return nil, err
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/devtun/devtun/cmd/cli/status"
 	"github.com/devtun/devtun/dns"
 	"github.com/devtun/devtun/dns/helper"
+	"github.com/devtun/devtun/dns/hostsfile"
 	"github.com/devtun/devtun/tunnel"
 	"github.com/devtun/devtun/tunnel/discovery"
 )
@@ -164,7 +165,7 @@ func runForward(ctx context.Context, o *forwardOptions, streams output.Streams, 
 			view.show()
 		}
 	}
-	return o.forward(ctx, tracker, printer, tell, func() (*dns.Hosts, *helper.Machine, error) {
+	return o.forward(ctx, tracker, printer, tell, func() (*hostsfile.File, *helper.Machine, error) {
 		return machine.Open(o.hostsFile, view.start(start))
 	})
 }
@@ -172,7 +173,7 @@ func runForward(ctx context.Context, o *forwardOptions, streams output.Streams, 
 // forward does what is asked for until ctx ends, which is no error, on the machine
 // that open opens. Tracker and printer get to know the namespace; the tracker is
 // told of each event before tell is.
-func (o *forwardOptions) forward(ctx context.Context, tracker *status.Tracker, printer *printer, tell func(forwards.Event), open func() (*dns.Hosts, *helper.Machine, error)) error {
+func (o *forwardOptions) forward(ctx context.Context, tracker *status.Tracker, printer *printer, tell func(forwards.Event), open func() (*hostsfile.File, *helper.Machine, error)) error {
 	cluster, err := o.kube.Connect()
 	if err != nil {
 		return err

@@ -13,6 +13,8 @@ import (
 	"github.com/devtun/devtun/cmd/cli/selection"
 	"github.com/devtun/devtun/dns"
 	"github.com/devtun/devtun/dns/helper"
+	"github.com/devtun/devtun/dns/hostsfile"
+	"github.com/devtun/devtun/dns/loopback"
 	"github.com/devtun/devtun/tunnel"
 	"github.com/devtun/devtun/tunnel/discovery"
 )
@@ -35,9 +37,9 @@ const (
 type forwarder struct {
 	cluster  *kube.Cluster
 	selected *selection.Selection // at the start
-	hosts    *dns.Hosts
+	hosts    *hostsfile.File
 	tell     func(forwards.Event)
-	leases   *dns.Leases
+	leases   *loopback.Leases
 	pool     *tunnel.Pool
 	forwards *forwards.Forwards
 	orders   chan reselection
@@ -52,8 +54,8 @@ type reselection struct {
 
 // openForwarder prepares forwards on a machine, which stays the caller's. Nothing is
 // forwarded until follow, and the caller closes it after that.
-func (o *forwardOptions) openForwarder(cluster *kube.Cluster, selected *selection.Selection, hosts *dns.Hosts, machine *helper.Machine, tell func(forwards.Event)) (*forwarder, error) {
-	leases, err := dns.OpenLeases(dns.DefaultLeases())
+func (o *forwardOptions) openForwarder(cluster *kube.Cluster, selected *selection.Selection, hosts *hostsfile.File, machine *helper.Machine, tell func(forwards.Event)) (*forwarder, error) {
+	leases, err := loopback.OpenLeases(loopback.DefaultLeases())
 	if err != nil {
 		return nil, fmt.Errorf("open leases: %w", err)
 	}

@@ -7,8 +7,9 @@ import (
 	"time"
 
 	"github.com/devtun/devtun/cmd/cli/problem"
-	"github.com/devtun/devtun/dns"
 	"github.com/devtun/devtun/intercept/handover"
+	"github.com/devtun/devtun/proc"
+	"github.com/devtun/devtun/statedir"
 )
 
 // openHandover claims the files that environment and mounts are to be written to.
@@ -34,15 +35,15 @@ func (i *intercepting) openHandover() (*handover.Handover, error) {
 
 // handoverLedger is where what was handed over is noted, for this process.
 func handoverLedger() (ledger handover.Ledger, err error) {
-	state, err := dns.UserState()
+	state, err := statedir.User()
 	if err != nil {
 		return ledger, fmt.Errorf("find state directory: %w", err)
 	}
 	ledger.Dir = filepath.Join(state, "handover")
-	owner, err := dns.Current()
+	owner, err := proc.Self()
 	ledger.Owner = owner.String()
 	ledger.Alive = func(text string) bool {
-		other, ok := dns.ParseOwner(text)
+		other, ok := proc.Parse(text)
 		return ok && other.Alive()
 	}
 	return ledger, err

@@ -3,11 +3,9 @@ package cli
 import (
 	"fmt"
 	"net/netip"
-	"os"
-	"strings"
 
-	"github.com/devtun/devtun/dns"
 	"github.com/devtun/devtun/intercept"
+	"github.com/devtun/devtun/proc"
 )
 
 // maxCommandLine bounds what is shown of a process's command line, in characters.
@@ -28,10 +26,10 @@ func listener(l intercept.Local) (name string, here bool) {
 }
 
 // holder is the process that listens at a local address, zero if that is not known.
-func holder(address string) (process dns.Process, here bool) {
+func holder(address string) (process proc.Process, here bool) {
 	if port, here := herePort(address); here {
 		for _, addr := range []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1}), netip.IPv6Loopback()} {
-			if process = dns.PortHolder(netip.AddrPortFrom(addr, uint16(port))); process.PID != 0 {
+			if process = proc.ListenerAt(netip.AddrPortFrom(addr, uint16(port))); process.PID != 0 {
 				break
 			}
 		}
@@ -41,17 +39,13 @@ func holder(address string) (process dns.Process, here bool) {
 	if err != nil {
 		return process, false
 	}
-	process = dns.PortHolder(at)
+	process = proc.ListenerAt(at)
 	return process, process.PID != 0 // else the address may be another machine's
 }
 
-// commandLine is how a process was started, shortened; "" where /proc does not tell.
+// commandLine is how a process was started, shortened; "" where the system does not tell.
 func commandLine(pid int) string {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
-	if err != nil {
-		return ""
-	}
-	line := []rune(strings.ReplaceAll(strings.TrimRight(string(text), "\x00"), "\x00", " "))
+	line := []rune(proc.CommandLine(pid))
 	if len(line) > maxCommandLine {
 		return string(line[:maxCommandLine]) + "…"
 	}

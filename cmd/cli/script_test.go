@@ -21,6 +21,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/devtun/devtun/dns"
+	"github.com/devtun/devtun/dns/loopback"
 )
 
 // Scripts run the command itself, in testdata/script. They find an empty home,
@@ -165,7 +166,7 @@ func scriptOccupy(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	key := dns.Key(ts.Getenv("CONTEXT"), dns.Service{Namespace: "demo", Name: args[0]})
 	for choice := range 8 { // more than devtun tries
-		listener, err := net.Listen("tcp4", netip.AddrPortFrom(dns.Address(key, choice), uint16(port)).String())
+		listener, err := net.Listen("tcp4", netip.AddrPortFrom(loopback.Address(key, choice), uint16(port)).String())
 		ts.Check(err)
 		ts.Defer(func() { listener.Close() })
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/devtun/devtun/dns"
+	"github.com/devtun/devtun/dns/hostsfile"
 )
 
 // askTimeout bounds one request: the helper may wait for the hosts file for as
@@ -36,7 +37,7 @@ var _ dns.Machine = (*Client)(nil)
 func NewClient(conn *net.UnixConn) *Client { return &Client{conn: conn} }
 
 // SetNames implements dns.Machine.
-func (c *Client) SetNames(ctx context.Context, entries []dns.Entry) (dns.Report, error) {
+func (c *Client) SetNames(ctx context.Context, entries []hostsfile.Entry) (hostsfile.Report, error) {
 	reply, _, err := c.ask(ctx, request{Do: setNames, Entries: entries})
 	return reply.Report, err
 }

@@ -6,7 +6,9 @@ import (
 	"net/netip"
 	"syscall"
 
+	"github.com/devtun/devtun/disk"
 	"github.com/devtun/devtun/dns"
+	"github.com/devtun/devtun/proc"
 )
 
 // failure is an error on its way from the helper to the program. It keeps what
@@ -18,8 +20,8 @@ type failure struct {
 	Path    string         `json:"path,omitempty"`  // of a *fs.PathError
 	Op      string         `json:"op,omitempty"`
 	Listen  netip.AddrPort `json:"listen,omitzero"` // of a *dns.ListenError
-	Lock    string         `json:"lock,omitempty"`  // of a *dns.LockError: its path
-	Holder  dns.Process    `json:"holder,omitzero"` // of either
+	Lock    string         `json:"lock,omitempty"`  // of a *disk.LockError: its path
+	Holder  proc.Process   `json:"holder,omitzero"` // of either
 }
 
 func newFailure(err error) *failure {
@@ -29,7 +31,7 @@ func newFailure(err error) *failure {
 		f.Errno = int(errno)
 	}
 	var listen *dns.ListenError
-	var lock *dns.LockError
+	var lock *disk.LockError
 	var path *fs.PathError
 	switch {
 	case errors.As(err, &listen):
@@ -52,7 +54,7 @@ func (f *failure) err() error {
 	case f.Listen.IsValid():
 		return &dns.ListenError{Addr: f.Listen, Holder: f.Holder, Err: reason}
 	case f.Lock != "":
-		return &remote{f.Message, &dns.LockError{Path: f.Lock, Holder: f.Holder, Err: reason}}
+		return &remote{f.Message, &disk.LockError{Path: f.Lock, Holder: f.Holder, Err: reason}}
 	case f.Path != "":
 		return &remote{f.Message, &fs.PathError{Op: f.Op, Path: f.Path, Err: reason}}
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/devtun/devtun/dns"
+	"github.com/devtun/devtun/dns/loopback"
 )
 
 // FuzzRequest feeds the helper messages. What it takes is what devtun may ask for,
@@ -31,11 +32,11 @@ func FuzzRequest(f *testing.F) {
 		}
 		require.NoError(t, dns.CheckManaged(r.Entries))
 		if r.Listen.IsValid() {
-			require.NoError(t, dns.CheckManagedAddr(r.Listen.Addr()))
+			require.NoError(t, loopback.CheckManaged(r.Listen.Addr()))
 			require.NotZero(t, r.Listen.Port())
 		}
 		if r.Addr.IsValid() {
-			require.NoError(t, dns.CheckManagedAddr(r.Addr))
+			require.NoError(t, loopback.CheckManaged(r.Addr))
 		}
 		again, err := json.Marshal(r)
 		require.NoError(t, err)

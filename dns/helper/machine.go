@@ -12,6 +12,7 @@ import (
 	"syscall"
 
 	"github.com/devtun/devtun/dns"
+	"github.com/devtun/devtun/dns/hostsfile"
 )
 
 // Start starts a helper and connects to it. ask allows a question to the user.
@@ -21,7 +22,7 @@ type Start func(ctx context.Context, ask bool) (*Client, error)
 // do, and has a helper do the rest. The helper is started at the first need; so
 // none is where neither the hosts file nor a port asks for it.
 type Machine struct {
-	hosts  *dns.Hosts
+	hosts  *hostsfile.File
 	direct dns.Direct                                                  // with the rights of this process
 	listen func(context.Context, netip.AddrPort) (net.Listener, error) // direct's
 	start  Start
@@ -68,15 +69,15 @@ func (m *Machine) helps(err error) bool {
 }
 
 // SetNames implements dns.Machine.
-func (m *Machine) SetNames(ctx context.Context, entries []dns.Entry) (dns.Report, error) {
+func (m *Machine) SetNames(ctx context.Context, entries []hostsfile.Entry) (hostsfile.Report, error) {
 	err := m.hosts.Writable()
 	if !errors.Is(err, fs.ErrPermission) {
 		return m.direct.SetNames(ctx, entries)
 	}
 	if !m.helps(err) {
-		return dns.Report{}, fmt.Errorf("set names: %w", err)
+		return hostsfile.Report{}, fmt.Errorf("set names: %w", err)
 	}
-	return m.hosts.Delegate(entries, func() (report dns.Report, _ error) {
+	return m.hosts.Delegate(entries, func() (report hostsfile.Report, _ error) {
 		err := m.delegate(ctx, err, func(c *Client) (err error) {
 			report, err = c.SetNames(ctx, entries)
 			return err

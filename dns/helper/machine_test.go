@@ -12,18 +12,20 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/devtun/devtun/dns"
+	"github.com/devtun/devtun/dns/hostsfile"
+	"github.com/devtun/devtun/dns/loopback"
 )
 
 // hostsAt makes a session of this process for a hosts file that it may not
 // write, not even as root, unless writable says so.
-func hostsAt(t *testing.T, writable bool) *dns.Hosts {
+func hostsAt(t *testing.T, writable bool) *hostsfile.File {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "hosts")
 	require.NoError(t, os.WriteFile(path, []byte("127.0.0.1 localhost\n"), 0o644))
 	if !writable {
 		path = "/proc/sys/kernel/osrelease"
 	}
-	hosts, err := dns.NewHosts(path)
+	hosts, err := hostsfile.New(path)
 	require.NoError(t, err)
 	return hosts
 }
@@ -51,7 +53,7 @@ func (s *starter) start(_ context.Context, ask bool) (*Client, error) {
 
 func TestNoHelperWhereNoneIsNeeded(t *testing.T) {
 	s := &starter{t: t}
-	m := NewMachine(dns.Direct{Hosts: hostsAt(t, true), Aliases: new(dns.Aliases)}, true, s.start)
+	m := NewMachine(dns.Direct{Hosts: hostsAt(t, true), Aliases: new(loopback.Aliases)}, true, s.start)
 	require.NoError(t, m.Prepare(t.Context()))
 	_, err := m.SetNames(t.Context(), someEntries(1))
 	require.NoError(t, err)
@@ -66,7 +68,7 @@ func TestNoHelperWhereNoneIsNeeded(t *testing.T) {
 
 func TestOneHelperForAllThatNeedsIt(t *testing.T) {
 	s := &starter{t: t}
-	m := NewMachine(dns.Direct{Hosts: hostsAt(t, false), Aliases: new(dns.Aliases)}, true, s.start)
+	m := NewMachine(dns.Direct{Hosts: hostsAt(t, false), Aliases: new(loopback.Aliases)}, true, s.start)
 	require.NoError(t, m.Prepare(t.Context()))
 	for range 3 {
 		_, err := m.SetNames(t.Context(), someEntries(2))
@@ -81,7 +83,7 @@ func TestOneHelperForAllThatNeedsIt(t *testing.T) {
 // A file that a user has named is never written with root's rights.
 func TestTheHelperWritesNoFileButTheSystems(t *testing.T) {
 	s := &starter{t: t}
-	m := NewMachine(dns.Direct{Hosts: hostsAt(t, false), Aliases: new(dns.Aliases)}, false, s.start)
+	m := NewMachine(dns.Direct{Hosts: hostsAt(t, false), Aliases: new(loopback.Aliases)}, false, s.start)
 	require.ErrorIs(t, m.Prepare(t.Context()), os.ErrPermission)
 	_, err := m.SetNames(t.Context(), someEntries(1))
 	require.ErrorIs(t, err, os.ErrPermission)
@@ -90,7 +92,7 @@ func TestTheHelperWritesNoFileButTheSystems(t *testing.T) {
 
 func TestOneQuestionIsEnough(t *testing.T) {
 	s := &starter{t: t, err: errTest}
-	m := NewMachine(dns.Direct{Hosts: hostsAt(t, false), Aliases: new(dns.Aliases)}, true, s.start)
+	m := NewMachine(dns.Direct{Hosts: hostsAt(t, false), Aliases: new(loopback.Aliases)}, true, s.start)
 	for range 3 {
 		err := m.Prepare(t.Context())
 		require.ErrorIs(t, err, errTest)
@@ -101,7 +103,7 @@ func TestOneQuestionIsEnough(t *testing.T) {
 
 func TestALostHelperIsFollowedWithoutAQuestion(t *testing.T) {
 	s := &starter{t: t}
-	m := NewMachine(dns.Direct{Hosts: hostsAt(t, false), Aliases: new(dns.Aliases)}, true, s.start)
+	m := NewMachine(dns.Direct{Hosts: hostsAt(t, false), Aliases: new(loopback.Aliases)}, true, s.start)
 	_, err := m.SetNames(t.Context(), someEntries(1))
 	require.NoError(t, err)
 	first := s.last
@@ -127,7 +129,7 @@ func TestALostHelperIsFollowedWithoutAQuestion(t *testing.T) {
 
 func TestALowPortIsTheHelpers(t *testing.T) {
 	s := &starter{t: t}
-	m := NewMachine(dns.Direct{Hosts: hostsAt(t, true), Aliases: new(dns.Aliases)}, true, s.start)
+	m := NewMachine(dns.Direct{Hosts: hostsAt(t, true), Aliases: new(loopback.Aliases)}, true, s.start)
 	m.listen = deny
 	at := freePort(t, "127.7.8.9")
 	listener, err := m.Listen(t.Context(), at)

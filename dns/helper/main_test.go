@@ -19,6 +19,9 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/devtun/devtun/dns"
+	"github.com/devtun/devtun/dns/hostsfile"
+	"github.com/devtun/devtun/dns/loopback"
+	"github.com/devtun/devtun/proc"
 )
 
 // patience bounds the wait for what must happen.
@@ -40,24 +43,24 @@ func TestMain(m *testing.M) {
 // machine notes what a helper does, on real sockets but without a hosts file.
 type machine struct {
 	mu        sync.Mutex
-	names     []dns.Entry
+	names     []hostsfile.Entry
 	writes    int
 	listened  []netip.AddrPort
 	addresses map[netip.Addr]bool
 	fail      error
 }
 
-func (m *machine) SetNames(_ context.Context, entries []dns.Entry) (dns.Report, error) {
+func (m *machine) SetNames(_ context.Context, entries []hostsfile.Entry) (hostsfile.Report, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.fail != nil {
-		return dns.Report{}, m.fail
+		return hostsfile.Report{}, m.fail
 	}
-	if len(entries) > 0 || len(m.names) > 0 { // as dns.Hosts
+	if len(entries) > 0 || len(m.names) > 0 { // as hostsfile.File
 		m.writes++
 	}
 	m.names = entries
-	return dns.Report{Wrote: true, Cleaned: []dns.Owner{{PID: 7, Boot: "another"}}, Conflicts: []dns.Conflict{{Name: "api", Addr: "10.0.0.1", Line: 3}}}, nil
+	return hostsfile.Report{Wrote: true, Cleaned: []proc.ID{{PID: 7, Boot: "another"}}, Conflicts: []hostsfile.Conflict{{Name: "api", Addr: "10.0.0.1", Line: 3}}}, nil
 }
 
 func (m *machine) Listen(ctx context.Context, addr netip.AddrPort) (net.Listener, error) {
@@ -100,7 +103,7 @@ func (m *machine) done() (d deeds) {
 
 // deeds are what a machine was asked for.
 type deeds struct {
-	names     []dns.Entry
+	names     []hostsfile.Entry
 	writes    int
 	listened  []netip.AddrPort
 	addresses map[netip.Addr]bool
@@ -203,15 +206,15 @@ func shortDir(t *testing.T) string {
 }
 
 // someEntries makes n services' entries as devtun does.
-func someEntries(n int) []dns.Entry {
-	var entries []dns.Entry
+func someEntries(n int) []hostsfile.Entry {
+	var entries []hostsfile.Entry
 	for i := range n {
 		s := dns.Service{Namespace: "shop", Name: "api-" + string(rune('a'+i%26)) + string(rune('a'+i/26%26)) + string(rune('a'+i/676))}
 		names, err := dns.Naming{Default: "shop"}.Names(s)
 		if err != nil {
 			panic(err) // the name is fixed
 		}
-		entries = append(entries, dns.Entry{Addr: dns.Address(dns.Key("test", s), 0), Names: names})
+		entries = append(entries, hostsfile.Entry{Addr: loopback.Address(dns.Key("test", s), 0), Names: names})
 	}
 	return entries
 }

@@ -9,6 +9,8 @@ import (
 	"net/netip"
 
 	"github.com/devtun/devtun/dns"
+	"github.com/devtun/devtun/dns/hostsfile"
+	"github.com/devtun/devtun/dns/loopback"
 )
 
 // Version is of the protocol. Program and helper are one executable, so they
@@ -26,14 +28,11 @@ const (
 // request is what the program asks for. Each Do has fields of its own; the others
 // are empty.
 type request struct {
-	Do      string         `json:"do"`
-	Entries []dns.Entry    `json:"entries,omitempty"` // set-names; none removes them
-	Listen  netip.AddrPort `json:"listen,omitzero"`   // listen
-	Addr    netip.Addr     `json:"addr,omitzero"`     // add-address, remove-address
+	Do      string            `json:"do"`
+	Entries []hostsfile.Entry `json:"entries,omitempty"` // set-names; none removes them
+	Listen  netip.AddrPort    `json:"listen,omitzero"`   // listen
+	Addr    netip.Addr        `json:"addr,omitzero"`     // add-address, remove-address
 }
-
-// maxEntries bounds the services of one session.
-const maxEntries = 20_000
 
 // parseRequest takes a message apart and refuses whatever devtun would not ask
 // for. It is all that stands between root's rights and the peer.
@@ -50,9 +49,6 @@ func (r request) check() error {
 	switch r.Do {
 	case setNames:
 		wanted.Entries = r.Entries
-		if len(r.Entries) > maxEntries {
-			return fmt.Errorf("%d services are more than %d", len(r.Entries), maxEntries)
-		}
 		if err := dns.CheckManaged(r.Entries); err != nil {
 			return err
 		}
@@ -61,12 +57,12 @@ func (r request) check() error {
 		if r.Listen.Port() == 0 {
 			return errors.New("listen on no port")
 		}
-		if err := dns.CheckManagedAddr(r.Listen.Addr()); err != nil {
+		if err := loopback.CheckManaged(r.Listen.Addr()); err != nil {
 			return err
 		}
 	case addAddress, removeAddress:
 		wanted.Addr = r.Addr
-		if err := dns.CheckManagedAddr(r.Addr); err != nil {
+		if err := loopback.CheckManaged(r.Addr); err != nil {
 			return err
 		}
 	default:
@@ -80,8 +76,8 @@ func (r request) check() error {
 
 // answer is what became of a request.
 type answer struct {
-	Report dns.Report `json:"report,omitzero"` // of set-names
-	Error  *failure   `json:"error,omitempty"`
+	Report hostsfile.Report `json:"report,omitzero"` // of set-names
+	Error  *failure         `json:"error,omitempty"`
 }
 
 // parse is strict: unknown fields and anything behind the value are errors.

@@ -12,6 +12,9 @@ import (
 	"time"
 
 	"github.com/devtun/devtun/dns"
+	"github.com/devtun/devtun/dns/hostsfile"
+	"github.com/devtun/devtun/dns/loopback"
+	"github.com/devtun/devtun/proc"
 )
 
 // admitTimeout bounds how long the helper waits for the one who has it started.
@@ -58,15 +61,15 @@ func Run(out io.Writer) error {
 	if err := d.close(); err != nil {
 		return fmt.Errorf("close the door: %w", err)
 	}
-	owner, err := dns.OwnerOf(peer.pid)
+	owner, err := proc.Of(peer.pid)
 	if err != nil {
 		return err
 	}
-	hosts, err := dns.HostsOf(owner, "")
+	hosts, err := hostsfile.Of(owner, "")
 	if err != nil {
 		return err
 	}
-	aliases := dns.AliasesOf(owner)
+	aliases := loopback.AliasesOf(owner)
 	if _, err := aliases.Clean(ctx); err != nil {
 		return err
 	}

@@ -12,9 +12,8 @@ import (
 	"os"
 	"time"
 
-	"golang.org/x/time/rate"
-
 	"github.com/devtun/devtun/dns"
+	"github.com/devtun/devtun/dns/hostsfile"
 )
 
 const (
@@ -25,30 +24,13 @@ const (
 	cleanTimeout = 10 * time.Second
 )
 
-// How often a peer may ask: so often at once, and so often a second after that.
-// Who asks more often waits. A session writes names a few times a second at most
-// and opens its listeners at the start.
-const (
-	namesAtOnce, namesRate         = 20, 10
-	listenersAtOnce, listenersRate = 10_000, 1_000
-)
-
 // Server does what one peer asks for.
 type Server struct {
 	Machine dns.Machine
 
 	conn      *net.UnixConn
-	within    time.Duration            // bounds a message; 0 means frameTimeout
-	addresses map[netip.Addr]bool      // added and not removed
-	pace      map[string]*rate.Limiter // nil means newPace
-}
-
-// newPace is how often one peer may ask for each thing.
-func newPace() map[string]*rate.Limiter {
-	others := rate.NewLimiter(listenersRate, listenersAtOnce)
-	return map[string]*rate.Limiter{
-		setNames: rate.NewLimiter(namesRate, namesAtOnce), listen: others, addAddress: others, removeAddress: others,
-	}
+	within    time.Duration       // bounds a message; 0 means frameTimeout
+	addresses map[netip.Addr]bool // added and not removed
 }
 
 // Serve answers conn's requests, one after the other, until the peer goes or ctx
@@ -56,9 +38,6 @@ func newPace() map[string]*rate.Limiter {
 // what the peer leaves.
 func (s *Server) Serve(ctx context.Context, conn *net.UnixConn) error {
 	s.conn, s.addresses = conn, make(map[netip.Addr]bool)
-	if s.pace == nil {
-		s.pace = newPace()
-	}
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	defer stop()
 	err := s.converse(ctx)
@@ -81,9 +60,6 @@ func (s *Server) converse(ctx context.Context) error {
 		if err != nil {
 			s.answer(answer{Error: newFailure(err)}, nil)
 			return fmt.Errorf("refuse request: %w", err)
-		}
-		if err := s.pace[request.Do].Wait(ctx); err != nil {
-			return err
 		}
 		if err := s.do(ctx, request); err != nil {
 			return err
@@ -117,7 +93,7 @@ func unexpected(err error) error {
 
 // do does what is asked. The error is one of the connection, not of the deed.
 func (s *Server) do(ctx context.Context, r request) error {
-	var report dns.Report
+	var report hostsfile.Report
 	var socket *os.File
 	var err error
 	switch r.Do {

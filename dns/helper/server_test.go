@@ -9,12 +9,13 @@ import (
 	"os"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
-	"golang.org/x/time/rate"
 
+	"github.com/devtun/devtun/disk"
 	"github.com/devtun/devtun/dns"
+	"github.com/devtun/devtun/dns/hostsfile"
+	"github.com/devtun/devtun/proc"
 )
 
 func TestClientAndServer(t *testing.T) {
@@ -24,7 +25,7 @@ func TestClientAndServer(t *testing.T) {
 	report, err := client.SetNames(t.Context(), entries)
 	require.NoError(t, err)
 	require.Equal(t, entries, s.machine.done().names)
-	require.Equal(t, dns.Report{Wrote: true, Cleaned: []dns.Owner{{PID: 7, Boot: "another"}}, Conflicts: []dns.Conflict{{Name: "api", Addr: "10.0.0.1", Line: 3}}}, report)
+	require.Equal(t, hostsfile.Report{Wrote: true, Cleaned: []proc.ID{{PID: 7, Boot: "another"}}, Conflicts: []hostsfile.Conflict{{Name: "api", Addr: "10.0.0.1", Line: 3}}}, report)
 
 	addr := netip.MustParseAddr("127.7.8.9")
 	require.NoError(t, client.AddAddress(t.Context(), addr))
@@ -110,7 +111,7 @@ func TestNamesOfTheHelperBeforeAreTakenOut(t *testing.T) {
 // An error is on this side what it was on the other, for all who ask.
 func TestErrorsKeepTheirMeaning(t *testing.T) {
 	at := netip.MustParseAddrPort("127.7.8.9:80")
-	holder := dns.Process{PID: 12, Name: "nginx"}
+	holder := proc.Process{PID: 12, Name: "nginx"}
 	for about, c := range map[string]struct {
 		err   error
 		check func(t *testing.T, err error)
@@ -120,8 +121,8 @@ func TestErrorsKeepTheirMeaning(t *testing.T) {
 			require.ErrorAs(t, err, &refused)
 			require.Equal(t, dns.ListenError{Addr: at, Holder: holder, Err: syscall.EADDRINUSE}, *refused)
 		}},
-		"locked": {&dns.LockError{Path: "/etc", Holder: holder, Err: os.ErrDeadlineExceeded}, func(t *testing.T, err error) {
-			var locked *dns.LockError
+		"locked": {&disk.LockError{Path: "/etc", Holder: holder, Err: os.ErrDeadlineExceeded}, func(t *testing.T, err error) {
+			var locked *disk.LockError
 			require.ErrorAs(t, err, &locked)
 			require.Equal(t, holder, locked.Holder)
 			require.Equal(t, "/etc", locked.Path)
@@ -150,30 +151,6 @@ func TestErrorsKeepTheirMeaning(t *testing.T) {
 			require.NoError(t, err, "the helper goes on")
 		})
 	}
-}
-
-// A peer that asks too often waits for as long as the pace says, here for ever.
-func TestAskingTooOftenHasToWait(t *testing.T) {
-	pace := newPace()
-	require.EqualValues(t, namesRate, pace[setNames].Limit())
-	pace[setNames].SetLimit(rate.Every(24 * time.Hour))
-	s := serve(t, func(server *Server) { server.pace = pace })
-	client := NewClient(s.peer)
-	for range namesAtOnce {
-		_, err := client.SetNames(t.Context(), someEntries(1))
-		require.NoError(t, err)
-	}
-	asked := make(chan error, 1)
-	go func() {
-		_, err := client.SetNames(t.Context(), someEntries(1))
-		asked <- err
-	}()
-	require.Eventually(t, func() bool { return pace[setNames].Tokens() < -0.5 }, patience, time.Millisecond, "it waits")
-	require.Equal(t, namesAtOnce, s.machine.done().writes)
-	s.stop()
-	require.ErrorIs(t, <-asked, ErrGone)
-	require.NoError(t, s.end(t))
-	require.Equal(t, namesAtOnce+1, s.machine.done().writes, "of which the last takes the names out")
 }
 
 func TestAnEndedContextAsksForNothing(t *testing.T) {

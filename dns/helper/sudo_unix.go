@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/devtun/devtun/pause"
 )
 
 // prompt is what sudo asks with; %u is the user.
@@ -63,10 +65,7 @@ func Sudo(ctx context.Context, ask bool) (*Client, error) {
 	}
 	started, err := launch(ctx, patience, command)
 	if err != nil && onTerminal {
-		select { // a Ctrl-C that has ended sudo is on its way to this process too
-		case <-ctx.Done():
-		case <-time.After(interruptLag):
-		}
+		pause.Sleep(ctx, interruptLag) // a Ctrl-C that has ended sudo is on its way to this process too
 	}
 	if err != nil {
 		return nil, &SudoError{Err: err, NoTerminal: patience != 0}

@@ -19,7 +19,8 @@ import (
 func reference(root *cobra.Command) (map[string][]byte, error) {
 	pages := make(map[string][]byte)
 	index := new(strings.Builder)
-	index.WriteString("# Command reference\n\nGenerated from the commands by `make docs`; `devtun help COMMAND` and the man pages say the same.\n\n")
+	index.WriteString("# Command reference\n\nGenerated from the commands by `make docs`; `devtun help COMMAND` and " +
+		"the man pages say the same.\n\n")
 	for _, cmd := range documented(root) {
 		var page bytes.Buffer
 		if err := doc.GenMarkdown(cmd, &page); err != nil {

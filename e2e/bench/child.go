@@ -90,7 +90,7 @@ func startChild(ctx context.Context, hear func(line string) bool, program string
 func (c *child) close() {
 	c.stop()
 	c.listening.Wait()
-	c.cmd.Wait()
+	_ = c.cmd.Wait()
 }
 
 // head keeps the first bytes of what is written to it.

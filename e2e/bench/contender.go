@@ -66,7 +66,7 @@ func straight(podIP string) *contender {
 func (l *lab) throughDevtun(ctx context.Context, kubeconfig, namespace, service string) (*contender, error) {
 	addresses := map[int]string{}
 	hear := func(line string) bool { return hearDevtun(line, service, addresses) }
-	child, err := startChild(ctx, hear, l.devtun, "forward", "--kubeconfig", kubeconfig,
+	child, err := startChild(ctx, hear, l.site.Program("devtun"), "forward", "--kubeconfig", kubeconfig,
 		"--namespace", namespace, "--hosts-file", l.hostsFile, "--output", "json")
 	if err != nil {
 		return nil, err

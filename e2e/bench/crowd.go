@@ -75,7 +75,7 @@ func (c *crowd) footprint(ready, memory, open *figure) trial {
 		name:    fmt.Sprintf("start with %d services", c.services),
 		figures: []*figure{ready, memory, open},
 		run: func(ctx context.Context, _ *contender) ([]float64, error) {
-			started, err := c.start(ctx, c.lab.site.kubeconfig)
+			started, err := c.start(ctx, c.lab.site.Kubeconfig)
 			if err != nil {
 				return nil, err
 			}

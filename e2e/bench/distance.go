@@ -50,7 +50,8 @@ func startDistance(l *lab, trip time.Duration) (*distance, error) {
 	}
 	d := &distance{filepath.Join(l.dir, "distant.kubeconfig"), proxy}
 	for _, stream := range []string{"upstream", "downstream"} {
-		toxic := fmt.Sprintf(`{"name":%[1]q,"type":"latency","stream":%[1]q,"attributes":{"latency":%d}}`, stream, (trip / 2).Milliseconds())
+		toxic := fmt.Sprintf(`{"name":%[1]q,"type":"latency","stream":%[1]q,"attributes":{"latency":%d}}`, stream,
+			(trip / 2).Milliseconds())
 		if _, err := proxy.Toxics.AddToxicJson(strings.NewReader(toxic)); err != nil {
 			d.close()
 			return nil, fmt.Errorf("set latency: %w", err)

@@ -12,6 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/client-go/tools/clientcmd/api"
+
+	"github.com/devtun/devtun/e2e/testbed"
 )
 
 // A distant API server answers late, and sends as fast as ever.
@@ -58,7 +60,7 @@ func labOf(t *testing.T, server string) *lab {
 	require.NoError(t, clientcmd.WriteToFile(*config, file))
 	address, err := url.Parse(server)
 	require.NoError(t, err)
-	return &lab{dir: dir, site: &site{kubeconfig: file, api: address}}
+	return &lab{dir: dir, site: &site{Bed: &testbed.Bed{Kubeconfig: file}, api: address}}
 }
 
 func TestKubeconfigOfAnotherWay(t *testing.T) {

@@ -38,7 +38,8 @@ func measureIntercept(ctx context.Context, l *lab, s *series) error {
 	defer local.close()
 	err = s.measure(ctx, w.begin(local,
 		&figure{ID: "first_request", Name: "from command to first intercepted request", Unit: "s", goal: atMost(5)},
-		&figure{ID: "agent_memory", Name: fmt.Sprintf("agent's peak memory, %d open connections", openConnections), Unit: "MB", goal: atMost(128)},
+		&figure{ID: "agent_memory", Name: fmt.Sprintf("agent's peak memory, %d open connections", openConnections),
+			Unit: "MB", goal: atMost(128)},
 	), &contender{name: devtun})
 	if err != nil {
 		return err
@@ -64,7 +65,7 @@ func (w *workload) begin(local *local, first, memory *figure) trial {
 				arrived = time.Since(began)
 				return err
 			})
-			started, err := w.intercept(groupCtx, w.lab.site.kubeconfig, local)
+			started, err := w.intercept(groupCtx, w.lab.site.Kubeconfig, local)
 			if err != nil {
 				group.Go(func() error { return err }) // ends the wait for the request
 				return nil, group.Wait()
@@ -129,7 +130,7 @@ func (w *workload) near(ctx context.Context, local *local, s *series) error {
 	if !s.wantsAny(trials) {
 		return nil
 	}
-	contenders, done, err := w.contenders(ctx, w.lab.site.kubeconfig, local)
+	contenders, done, err := w.contenders(ctx, w.lab.site.Kubeconfig, local)
 	if err != nil {
 		return err
 	}
@@ -145,10 +146,13 @@ func (w *workload) near(ctx context.Context, local *local, s *series) error {
 
 // far measures transfers with a distant API server.
 func (w *workload) far(ctx context.Context, local *local, s *series) error {
-	into, out := fmt.Sprintf("into the cluster at %v round trip", trip), fmt.Sprintf("out of the cluster at %v round trip", trip)
+	into, out := fmt.Sprintf("into the cluster at %v round trip", trip),
+		fmt.Sprintf("out of the cluster at %v round trip", trip)
 	trials := []trial{
-		throughput(into, s.effort.transfer, intoCluster, &figure{ID: "into_far", Name: into, Unit: "MB/s", goal: atLeast(60)}, nil),
-		throughput(out, s.effort.transfer, outOfCluster, &figure{ID: "out_far", Name: out, Unit: "MB/s", goal: atLeast(60)}, nil),
+		throughput(into, s.effort.transfer, intoCluster,
+			&figure{ID: "into_far", Name: into, Unit: "MB/s", goal: atLeast(60)}, nil),
+		throughput(out, s.effort.transfer, outOfCluster, &figure{ID: "out_far", Name: out, Unit: "MB/s", goal: atLeast(60)},
+			nil),
 	}
 	if !s.wantsAny(trials) {
 		return nil

@@ -33,9 +33,10 @@ type interception struct {
 
 // intercept starts `devtun intercept` for the workload and returns when it stands.
 func (w *workload) intercept(ctx context.Context, kubeconfig string, local *local) (*interception, error) {
-	args := []string{"intercept", "--kubeconfig", kubeconfig, "--namespace", w.namespace, serviceName, "--no-forward", "--output", "json"}
-	if w.lab.agentImage != "" {
-		args = append(args, "--agent-image", w.lab.agentImage)
+	args := []string{"intercept", "--kubeconfig", kubeconfig, "--namespace", w.namespace, serviceName, "--no-forward",
+		"--output", "json"}
+	if image := w.lab.site.agentImage(); image != "" {
+		args = append(args, "--agent-image", image)
 	}
 	for port, address := range local.addresses {
 		_, own, err := net.SplitHostPort(address)
@@ -44,7 +45,7 @@ func (w *workload) intercept(ctx context.Context, kubeconfig string, local *loca
 		}
 		args = append(args, "--port", own+":"+strconv.Itoa(port))
 	}
-	child, err := startChild(ctx, hearStanding, w.lab.devtun, args...)
+	child, err := startChild(ctx, hearStanding, w.lab.site.Program("devtun"), args...)
 	if err != nil {
 		return nil, err
 	}
@@ -82,7 +83,8 @@ func (w *workload) agent(ctx context.Context) (*corev1.Pod, error) {
 // firstRequest returns once a request to wherever the workload's service leads is
 // answered by the local process.
 func (w *workload) firstRequest(ctx context.Context) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, readyTimeout, fmt.Errorf("no request was intercepted within %v", readyTimeout))
+	ctx, cancel := context.WithTimeoutCause(ctx, readyTimeout,
+		fmt.Errorf("no request was intercepted within %v", readyTimeout))
 	defer cancel()
 	err := wait.PollUntilContextCancel(ctx, lookEvery, true, func(ctx context.Context) (bool, error) {
 		slices, err := w.lab.client.DiscoveryV1().EndpointSlices(w.namespace).List(ctx,

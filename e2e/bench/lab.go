@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -16,34 +14,30 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/kubernetes"
 
-	"github.com/devtun/devtun/e2e/image"
+	"github.com/devtun/devtun/e2e/testbed"
 )
 
 // closeTimeout bounds the removal of what was made.
 const closeTimeout = time.Minute
 
-// lab is what is measured in: namespaces of its own, a pod with a service, the
-// program, and a directory for everything else.
+// lab is what is measured in: namespaces of its own, a pod with a service, and a
+// directory for everything else.
 type lab struct {
 	site       *site
 	client     kubernetes.Interface
 	kubernetes string // the API server's version
 
 	dir       string
-	devtun    string // path of the program
 	hostsFile string
-	// agentImage is that of an intercept's agent; "" where it is up to devtun, and
-	// the user has put it into the cluster.
-	agentImage string
 
 	namespace  string // of the pod that is measured
 	podIP      string
 	namespaces []string // all that were made
 }
 
-// openLab builds everything and waits until the pod is ready. The caller closes
-// the lab.
-func openLab(ctx context.Context, module string, site *site, progress *progress) (_ *lab, err error) {
+// openLab makes everything and waits until the pod is ready. The caller closes the
+// lab.
+func openLab(ctx context.Context, site *site, progress *progress) (_ *lab, err error) {
 	l := &lab{site: site}
 	defer func() {
 		if err != nil {
@@ -61,9 +55,9 @@ func openLab(ctx context.Context, module string, site *site, progress *progress)
 	if l.dir, err = os.MkdirTemp("", "devtun-bench-"); err != nil {
 		return nil, fmt.Errorf("make directory: %w", err)
 	}
-	progress.step("build devtun and the images")
-	if err := l.build(ctx, module); err != nil {
-		return nil, err
+	l.hostsFile = filepath.Join(l.dir, "hosts")
+	if err := os.WriteFile(l.hostsFile, []byte("127.0.0.1\tlocalhost\n"), 0o644); err != nil {
+		return nil, fmt.Errorf("write hosts file: %w", err)
 	}
 	progress.step("start the pod")
 	if l.namespace, err = l.makeNamespace(ctx); err != nil {
@@ -99,36 +93,11 @@ func (l *lab) close(ctx context.Context) error {
 	return nil
 }
 
-// build makes the program, and the images where it can load them.
-func (l *lab) build(ctx context.Context, module string) error {
-	l.devtun = filepath.Join(l.dir, "devtun")
-	build := exec.CommandContext(ctx, "go", "build", "-o", l.devtun, "./cmd/devtun")
-	build.Dir = module
-	if text, err := build.CombinedOutput(); err != nil {
-		return fmt.Errorf("build devtun: %w: %s", err, strings.TrimSpace(string(text)))
-	}
-	l.hostsFile = filepath.Join(l.dir, "hosts")
-	if err := os.WriteFile(l.hostsFile, []byte("127.0.0.1\tlocalhost\n"), 0o644); err != nil {
-		return fmt.Errorf("write hosts file: %w", err)
-	}
-	if l.site.load == nil {
-		return nil
-	}
-	tarball := filepath.Join(l.dir, "image.tar")
-	err := image.Save(ctx, tarball,
-		image.Spec{Name: imageName, Package: "github.com/devtun/devtun/e2e/testserver"},
-		image.Spec{Name: agentImageName, Package: "github.com/devtun/devtun/cmd/devtun-agent"})
-	if err != nil {
-		return err
-	}
-	l.agentImage = agentImageName
-	return l.site.load(ctx, tarball)
-}
-
 // makeNamespace makes a namespace that close removes.
 func (l *lab) makeNamespace(ctx context.Context) (string, error) {
-	namespace, err := l.client.CoreV1().Namespaces().Create(ctx,
-		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "devtun-bench-"}}, metav1.CreateOptions{})
+	namespace, err := l.client.CoreV1().Namespaces().Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
+		GenerateName: "devtun-bench-", Labels: map[string]string{testbed.OwnLabel: "yes"},
+	}}, metav1.CreateOptions{})
 	if err != nil {
 		return "", fmt.Errorf("make namespace: %w", err)
 	}

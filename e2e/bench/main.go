@@ -2,15 +2,16 @@
 // cluster, in turn with `kubectl port-forward` and with connections straight to
 // the pod.
 //
-//	go run ./e2e/bench             # about ten minutes
-//	go run ./e2e/bench intercept   # one of the two
-//	go run ./e2e/bench -quick      # two minutes, to try changes of the bench itself
+//	go run -C e2e ./bench             # about ten minutes
+//	go run -C e2e ./bench intercept   # one of the two
+//	go run -C e2e ./bench -quick      # two minutes, to try changes of the bench itself
 //
 // It prints tables and writes .bench/forward.json and .bench/intercept.json. The
 // cluster is the local one, which it brings up if need be, or that of
 // DEVTUN_KUBECONFIG.
 //
-//	lab         what is measured: a namespace, a pod, programs, kubeconfigs
+//	site        the cluster, and devtun and the images built (package testbed)
+//	lab         what is measured there: namespaces, a pod, kubeconfigs
 //	contender   one way to the pod: devtun, kubectl, direct
 //	workload    the pod as an intercept needs it, with a deployment
 //	local       the process on this machine that an intercept leads to
@@ -27,6 +28,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -66,7 +68,7 @@ func choose(args []string) ([]subject, error) {
 }
 
 func main() {
-	os.Unsetenv("SUDO_UID") // under sudo devtun would measure its own and the helper's time
+	_ = os.Unsetenv("SUDO_UID") // under sudo devtun would measure its own and the helper's time
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()
@@ -98,13 +100,15 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	}
 	progress := newProgress(stderr)
 
+	progress.step("build devtun and the images")
 	site, err := openSite(ctx, module, stderr)
 	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, site.leave()) }()
 	ctx, cancel := context.WithTimeoutCause(ctx, runTimeout, fmt.Errorf("not done after %v", runTimeout))
 	defer cancel()
-	lab, err := openLab(ctx, module, site, progress)
+	lab, err := openLab(ctx, site, progress)
 	if err != nil {
 		return err
 	}

@@ -24,7 +24,7 @@ func measureForward(ctx context.Context, l *lab, s *series) error {
 
 // near measures connections, with the API server where it is.
 func near(ctx context.Context, l *lab, s *series) error {
-	contenders, done, err := l.contenders(ctx, l.site.kubeconfig)
+	contenders, done, err := l.contenders(ctx, l.site.Kubeconfig)
 	if err != nil {
 		return err
 	}
@@ -64,7 +64,8 @@ func near(ctx context.Context, l *lab, s *series) error {
 // are those of near, one at a time.
 func far(ctx context.Context, l *lab, s *series) error {
 	t := newConnections(fmt.Sprintf("new connections at %v", trip), s.effort.distant, 1, nil,
-		&figure{ID: "request_far_p50", Name: fmt.Sprintf("request at %v round trip, p50", trip), Unit: "ms", goal: atMostTimes(0.7)},
+		&figure{ID: "request_far_p50", Name: fmt.Sprintf("request at %v round trip, p50", trip), Unit: "ms",
+			goal: atMostTimes(0.7)},
 		&figure{ID: "request_far_p99", Name: fmt.Sprintf("request at %v round trip, p99", trip), Unit: "ms"})
 	if !s.wants(t.name) {
 		return nil
@@ -91,7 +92,7 @@ func start(ctx context.Context, l *lab, s *series) error {
 			begin := map[string]func(context.Context, string) (*contender, error){
 				devtun: l.throughDevtunToPod, kubectl: l.throughKubectl,
 			}[c.name]
-			started, err := begin(ctx, l.site.kubeconfig)
+			started, err := begin(ctx, l.site.Kubeconfig)
 			if err != nil {
 				return nil, err
 			}

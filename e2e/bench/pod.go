@@ -15,11 +15,9 @@ import (
 )
 
 const (
-	podName   = "testserver" // which it answers with
-	imageName = "devtun.test/testserver:dev"
-	// agentImageName is the bench's own: the agent is that of this source.
-	agentImageName = "devtun.test/devtun-agent:bench"
-	serviceName    = "testserver" // of the pod that is measured
+	podName     = "testserver" // which it answers with
+	imageName   = "devtun.test/testserver:dev"
+	serviceName = "testserver" // of the pod that is measured
 
 	pollEvery  = 100 * time.Millisecond
 	podTimeout = time.Minute
@@ -62,7 +60,8 @@ func podSpec() corev1.PodSpec {
 // awaitPod returns the address of the namespace's only pod once it is ready.
 func (l *lab) awaitPod(ctx context.Context, namespace string) (ip string, err error) {
 	err = wait.PollUntilContextTimeout(ctx, pollEvery, podTimeout, true, func(ctx context.Context) (bool, error) {
-		pods, err := l.client.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{LabelSelector: labels.FormatLabels(podLabels)})
+		pods, err := l.client.CoreV1().Pods(namespace).List(ctx,
+			metav1.ListOptions{LabelSelector: labels.FormatLabels(podLabels)})
 		if err != nil || len(pods.Items) == 0 {
 			return false, err
 		}
@@ -70,7 +69,8 @@ func (l *lab) awaitPod(ctx context.Context, namespace string) (ip string, err er
 		return isReady(&pods.Items[0]), nil
 	})
 	if err != nil {
-		return "", fmt.Errorf("wait for pod %s/%s: %w\nhint: is the image %s in the cluster? 'kubectl describe pod -n %s' tells",
+		return "", fmt.Errorf("wait for pod %s/%s: %w\nhint: is the image %s in the cluster? 'kubectl describe pod -n %s' "+
+			"tells",
 			namespace, podName, err, imageName, namespace)
 	}
 	return ip, nil
@@ -89,7 +89,8 @@ func (l *lab) makeService(ctx context.Context, namespace, name string, ports []i
 		Spec:       corev1.ServiceSpec{Selector: podLabels},
 	}
 	for _, port := range ports {
-		service.Spec.Ports = append(service.Spec.Ports, corev1.ServicePort{Name: fmt.Sprintf("port-%d", port), Port: int32(port)})
+		service.Spec.Ports = append(service.Spec.Ports,
+			corev1.ServicePort{Name: fmt.Sprintf("port-%d", port), Port: int32(port)})
 	}
 	if _, err := l.client.CoreV1().Services(namespace).Create(ctx, service, metav1.CreateOptions{}); err != nil {
 		return fmt.Errorf("make service %s: %w", name, err)

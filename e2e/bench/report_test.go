@@ -13,15 +13,18 @@ import (
 )
 
 func testReport() report {
-	download := &figure{ID: "download_1", Name: "download", Unit: "MB/s", goal: atLeastTimes(1.3), contenders: map[string]values{
-		devtun: {260, 300, 280}, kubectl: {200, 250, 200}, direct: {1450, 1400, 1500},
-	}}
-	upload := &figure{ID: "upload_1", Name: "upload", Unit: "MB/s", goal: atLeastTimes(1.3), contenders: map[string]values{
-		devtun: {200}, kubectl: {200},
-	}}
+	download := &figure{ID: "download_1", Name: "download", Unit: "MB/s", goal: atLeastTimes(1.3),
+		contenders: map[string]values{
+			devtun: {260, 300, 280}, kubectl: {200, 250, 200}, direct: {1450, 1400, 1500},
+		}}
+	upload := &figure{ID: "upload_1", Name: "upload", Unit: "MB/s", goal: atLeastTimes(1.3),
+		contenders: map[string]values{
+			devtun: {200}, kubectl: {200},
+		}}
 	requests := &figure{ID: "requests", Name: "requests", contenders: map[string]values{devtun: {12}}}
 	return report{
-		Machine: machine{Date: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Effort: "full", Rounds: 3, Cores: 2, Kernel: "linux 6", Go: "go1.26", Kubernetes: "v1.35.4"},
+		Machine: machine{Date: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Effort: "full", Rounds: 3, Cores: 2,
+			Kernel: "linux 6", Go: "go1.26", Kubernetes: "v1.35.4"},
 		Figures: []*figure{download, upload, requests},
 	}
 }

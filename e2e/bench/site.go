@@ -2,64 +2,55 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/netip"
 	"net/url"
-	"os"
-	"os/exec"
-	"path/filepath"
 
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 
-	"github.com/devtun/devtun/e2e/cluster"
+	"github.com/devtun/devtun/e2e/testbed"
 )
 
-// site is the cluster that the lab is in.
+// site is the cluster that the lab is in, with the programs and images that are
+// measured.
 type site struct {
-	kubeconfig string
-	kubectl    string // its path
-	config     *rest.Config
-	api        *url.URL // the API server's
-	// load puts an image's tarball into the cluster; nil where we cannot, and
-	// the user has to.
-	load func(ctx context.Context, file string) error
+	*testbed.Bed
+	kubectl string // its path
+	config  *rest.Config
+	api     *url.URL // the API server's
+	leave   func() error
 }
 
-// openSite takes the cluster of DEVTUN_KUBECONFIG, or else the local one, which
-// is brought up unless it runs.
+// openSite takes the cluster of DEVTUN_KUBECONFIG, or else the local one, which is
+// brought up unless it runs, and stays. The caller leaves the site.
 func openSite(ctx context.Context, module string, progress io.Writer) (*site, error) {
-	s := &site{kubeconfig: os.Getenv("DEVTUN_KUBECONFIG")}
-	if s.kubeconfig != "" {
-		var err error
-		if s.kubectl, err = exec.LookPath("kubectl"); err != nil {
-			return nil, fmt.Errorf("find kubectl: %w", err)
-		}
-	} else {
-		local, err := openLocal(ctx, module, progress)
-		if err != nil {
-			return nil, err
-		}
-		s.kubeconfig, s.kubectl, s.load = local.Kubeconfig(), local.Kubectl(), local.Load
+	bed, leave, err := testbed.Prepare(ctx, testbed.Options{Module: module, Keep: true, Bare: true, Progress: progress})
+	if err != nil {
+		return nil, err
 	}
-	var err error
-	if s.config, err = clientcmd.BuildConfigFromFlags("", s.kubeconfig); err != nil {
-		return nil, fmt.Errorf("read kubeconfig: %w", err)
+	s := &site{Bed: bed, leave: leave}
+	if s.kubectl, err = bed.Kubectl(); err == nil {
+		s.config, err = bed.Config()
 	}
-	s.config.QPS = -1 // no client-side throttle
-	if s.api, _, err = rest.DefaultServerUrlFor(s.config); err != nil {
-		return nil, fmt.Errorf("read kubeconfig: %w", err)
+	if err == nil {
+		s.api, _, err = rest.DefaultServerUrlFor(s.config)
+	}
+	if err != nil {
+		return nil, errors.Join(err, leave())
 	}
 	return s, nil
 }
 
-func openLocal(ctx context.Context, module string, progress io.Writer) (*cluster.Cluster, error) {
-	dir := filepath.Join(module, ".cluster")
-	if running, err := cluster.Open(dir); err == nil {
-		return running, nil
+// agentImage is that of an intercept's agent; "" where it is up to devtun, and the
+// user has put it into the cluster.
+func (s *site) agentImage() string {
+	if s.Cluster == "" {
+		return ""
 	}
-	return cluster.Up(ctx, cluster.Options{Dir: dir, Module: module, Progress: progress})
+	return s.Agent
 }
 
 // apiHost is the API server's host and port.
@@ -80,7 +71,7 @@ func (s *site) apiAddress() (netip.AddrPort, bool) {
 // writeKubeconfig writes a kubeconfig whose only context leads to the site's API
 // server by another way, as the site's user; with user false, as nobody.
 func (s *site) writeKubeconfig(file, server string, user bool) error {
-	config, err := clientcmd.LoadFromFile(s.kubeconfig)
+	config, err := clientcmd.LoadFromFile(s.Kubeconfig)
 	if err != nil {
 		return fmt.Errorf("read kubeconfig: %w", err)
 	}

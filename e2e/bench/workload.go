@@ -40,7 +40,8 @@ func (l *lab) deploy(ctx context.Context) (*workload, error) {
 // contenders starts an intercept that leads to the local process, and kubectl's
 // port-forward to the lab's pod; done ends both. The workload's own pod would not
 // do: an intercept has it replaced, so that its clients connect anew.
-func (w *workload) contenders(ctx context.Context, kubeconfig string, local *local) (_ []*contender, done func(), err error) {
+func (w *workload) contenders(ctx context.Context, kubeconfig string, local *local) (_ []*contender, done func(),
+	err error) {
 	ours, err := w.intercept(ctx, kubeconfig, local)
 	if err != nil {
 		return nil, nil, err

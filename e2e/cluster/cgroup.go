@@ -67,7 +67,7 @@ func makeCgroups(name string, pid int) error {
 // others may have come to rely on it. Where it fails, the kubelet will say so.
 func passControllers(root string) {
 	for _, controller := range []string{"cpu", "cpuset", "memory", "hugetlb", "pids"} {
-		os.WriteFile(filepath.Join(root, "cgroup.subtree_control"), []byte("+"+controller), 0)
+		_ = os.WriteFile(filepath.Join(root, "cgroup.subtree_control"), []byte("+"+controller), 0)
 	}
 }
 

@@ -25,7 +25,8 @@ import (
 //
 // The node outlives this process. Should this process die before the setup is
 // sent, the node ends by itself.
-func startNode(ctx context.Context, program string, log *os.File, setup node.Setup, attach func(pid int) error) (err error) {
+func startNode(ctx context.Context, program string, log *os.File, setup node.Setup,
+	attach func(pid int) error) (err error) {
 	input, setupPipe, err := os.Pipe()
 	if err != nil {
 		return fmt.Errorf("start node: %w", err)
@@ -50,7 +51,7 @@ func startNode(ctx context.Context, program string, log *os.File, setup node.Set
 	defer unix.Close(handle)
 	defer func() {
 		if err != nil {
-			unix.PidfdSendSignal(handle, unix.SIGKILL, nil, 0)
+			_ = unix.PidfdSendSignal(handle, unix.SIGKILL, nil, 0)
 		}
 	}()
 

@@ -20,5 +20,6 @@ func TestMissing(t *testing.T) {
 	}
 	require.Empty(t, missing(needed, have()))
 	require.Equal(t, []string{"iproute2"}, missing(needed, have("ip")))
-	require.Equal(t, []string{"containerd", "etcd-server"}, missing(needed, have("ctr", "etcd", "containerd")), "each package once")
+	require.Equal(t, []string{"containerd", "etcd-server"}, missing(needed, have("ctr", "etcd", "containerd")),
+		"each package once")
 }

@@ -34,7 +34,8 @@ func (c *Cluster) ctr(ctx context.Context, args ...string) (string, error) {
 		return "", err
 	}
 	var complaint bytes.Buffer
-	cmd := exec.CommandContext(ctx, program, append([]string{"--address", c.containerdSocket(), "--namespace", "k8s.io"}, args...)...)
+	cmd := exec.CommandContext(ctx, program, append([]string{"--address", c.containerdSocket(), "--namespace", "k8s.io"},
+		args...)...)
 	cmd.Stderr = &complaint
 	out, err := cmd.Output()
 	if err != nil {

@@ -15,7 +15,8 @@ const policyFile = "/usr/sbin/policy-rc.d"
 
 // policy says no. It tells whose it is, so that one that was left behind by a
 // killed process is known to be ours, and goes.
-var policy = []byte("#!/bin/sh\n# Written by devtun's e2e/cluster for the time of an installation; it may be removed.\nexit 101\n")
+var policy = []byte("#!/bin/sh\n# Written by devtun's e2e/cluster for the time of an installation; it may be " +
+	"removed.\nexit 101\n")
 
 // forbidServices keeps packages from starting services, by a policy in the file,
 // until allow is called. A policy of the machine's owner stays as it is.
@@ -31,7 +32,7 @@ func forbidServices(file string) (allow func(), err error) {
 	case !bytes.Equal(present, policy):
 		return func() {}, nil
 	}
-	return func() { os.Remove(file) }, nil
+	return func() { _ = os.Remove(file) }, nil
 }
 
 // disableServices keeps systemd from starting, now or at the next boot, the
@@ -40,7 +41,8 @@ func disableServices(ctx context.Context, packages []string) error {
 	if _, err := os.Stat("/run/systemd/system"); err != nil {
 		return nil // systemd is not in charge here
 	}
-	units := map[string]string{"etcd-server": "etcd.service", "containerd": "containerd.service", "nftables": "nftables.service"}
+	units := map[string]string{"etcd-server": "etcd.service", "containerd": "containerd.service",
+		"nftables": "nftables.service"}
 	for _, name := range packages {
 		unit, found := units[name]
 		if !found {

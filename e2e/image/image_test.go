@@ -98,10 +98,11 @@ func TestSaveFails(t *testing.T) {
 		specs []Spec
 		want  string
 	}{
-		"nothing":       {nil, "none given"},
-		"no tag":        {[]Spec{{Name: "devtun.test/one", Package: program}}, "parse image name"},
-		"bad name":      {[]Spec{{Name: "Devtun Test:dev", Package: program}}, "parse image name"},
-		"twice":         {[]Spec{{Name: "devtun.test/one:dev", Package: program}, {Name: "devtun.test/one:dev", Package: program}}, "given twice"},
+		"nothing":  {nil, "none given"},
+		"no tag":   {[]Spec{{Name: "devtun.test/one", Package: program}}, "parse image name"},
+		"bad name": {[]Spec{{Name: "Devtun Test:dev", Package: program}}, "parse image name"},
+		"twice": {[]Spec{{Name: "devtun.test/one:dev", Package: program},
+			{Name: "devtun.test/one:dev", Package: program}}, "given twice"},
 		"no package":    {[]Spec{{Name: "devtun.test/one:dev", Package: "./nowhere"}}, "compile ./nowhere"},
 		"not a program": {[]Spec{{Name: "devtun.test/one:dev", Package: "errors"}}, "no main packages"},
 	} {

@@ -141,7 +141,8 @@ func TestProcess(t *testing.T) {
 		namespaces bool
 		known      string // or nothing, if only a strict run tells of it
 	}{
-		"child":             {cmd: exec.Cmd{Args: []string{waitMode}, SysProcAttr: &syscall.SysProcAttr{Setsid: true}}, known: "parent"},
+		"child": {cmd: exec.Cmd{Args: []string{waitMode}, SysProcAttr: &syscall.SysProcAttr{Setsid: true}},
+			known: "parent"},
 		"environment":       {cmd: exec.Cmd{Args: []string{orphanMode}, Env: []string{run.Env()}}, known: "environment"},
 		"program":           {cmd: exec.Cmd{Args: []string{orphanMode}, Path: program}, known: "program"},
 		"working directory": {cmd: exec.Cmd{Args: []string{orphanMode}, Dir: scratch}, known: "working directory"},
@@ -307,10 +308,12 @@ func private(dir string) error {
 		return err
 	}
 	run := Run{Ignore: func(line string) bool { // the only things that all share
-		return strings.HasPrefix(line, "process ") || strings.HasPrefix(line, "cgroup ") || strings.HasPrefix(line, "network namespace net:")
+		return strings.HasPrefix(line, "process ") || strings.HasPrefix(line, "cgroup ") ||
+			strings.HasPrefix(line, "network namespace net:")
 	}}
 
-	want := []string{"link leftover0", "link veth0", "network namespace /run/netns/leftover", "mount /run/netns/leftover (tmpfs)"}
+	want := []string{"link leftover0", "link veth0", "network namespace /run/netns/leftover",
+		"mount /run/netns/leftover (tmpfs)"}
 	if err := makeVeth("leftover0"); err != nil {
 		return fmt.Errorf("make link: %w", err)
 	}

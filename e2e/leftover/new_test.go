@@ -40,10 +40,12 @@ func TestProcessesOfTheRun(t *testing.T) {
 		own         func(Process) bool
 		left        []string // what is known of each, in order
 	}{
-		"nothing":                     {},
-		"another's":                   {now: []Process{editor}},
-		"another's, strict":           {now: []Process{editor}, strict: true, left: []string{"process 30 vi (started 00:00:00, parent 1)"}},
-		"descendants, strict":         {now: []Process{editor, {PID: 31, Parent: 20}}, strict: true, left: []string{"process 30 vi (started 00:00:00, parent 1)", "known by its parent"}},
+		"nothing":   {},
+		"another's": {now: []Process{editor}},
+		"another's, strict": {now: []Process{editor}, strict: true,
+			left: []string{"process 30 vi (started 00:00:00, parent 1)"}},
+		"descendants, strict": {now: []Process{editor, {PID: 31, Parent: 20}}, strict: true,
+			left: []string{"process 30 vi (started 00:00:00, parent 1)", "known by its parent"}},
 		"another's of before, strict": {before: []Process{editor}, now: []Process{editor}, strict: true},
 		"number used again": {
 			before: []Process{editor},
@@ -55,14 +57,23 @@ func TestProcessesOfTheRun(t *testing.T) {
 			now:  []Process{{PID: 30, Parent: 1, Program: "/tmp/run/bin/devtun (deleted)", Command: []string{"devtun"}}},
 			left: []string{"known by its program"},
 		},
-		"beside the directory": {now: []Process{{PID: 30, Parent: 1, Dir: "/tmp/run2", Program: "/tmp/runner", Command: []string{"vi", "/tmp/run.txt", "/tmp/run-2/x"}}}},
-		"directory itself":     {now: []Process{{PID: 30, Parent: 1, Dir: "/tmp/run"}}, left: []string{"known by its working directory"}},
-		"argument":             {now: []Process{{PID: 30, Parent: 1, Command: []string{"tmux", "-S/tmp/run/x"}}}, left: []string{"known by its arguments"}},
-		"list of paths":        {now: []Process{{PID: 30, Parent: 1, Command: []string{"x", "A=/tmp/run2:/tmp/run:/b"}}}, left: []string{"known by its arguments"}},
-		"process group":        {now: []Process{{PID: 30, Parent: 1, Group: 20}}, left: []string{"known by its process group"}},
-		"new namespace":        {now: []Process{{PID: 30, Parent: 1, Cgroups: "0::/user.slice\n", Namespaces: Namespaces{"mnt:[1]", "net:[2]", "user:[1]"}}}, left: []string{"network namespace net:[2]", "known by its namespaces"}},
-		"another's container":  {now: []Process{{PID: 30, Parent: 1, Cgroups: "0::/docker/1\n", Namespaces: Namespaces{"mnt:[2]", "net:[2]", "user:[1]"}}}},
-		"old namespaces":       {now: []Process{{PID: 30, Parent: 1, Cgroups: "0::/user.slice\n", Namespaces: Namespaces{"mnt:[1]", "net:[1]", "user:[1]"}}}},
+		"beside the directory": {now: []Process{{PID: 30, Parent: 1, Dir: "/tmp/run2", Program: "/tmp/runner",
+			Command: []string{"vi", "/tmp/run.txt", "/tmp/run-2/x"}}}},
+		"directory itself": {now: []Process{{PID: 30, Parent: 1, Dir: "/tmp/run"}},
+			left: []string{"known by its working directory"}},
+		"argument": {now: []Process{{PID: 30, Parent: 1, Command: []string{"tmux", "-S/tmp/run/x"}}},
+			left: []string{"known by its arguments"}},
+		"list of paths": {now: []Process{{PID: 30, Parent: 1, Command: []string{"x", "A=/tmp/run2:/tmp/run:/b"}}},
+			left: []string{"known by its arguments"}},
+		"process group": {now: []Process{{PID: 30, Parent: 1, Group: 20}},
+			left: []string{"known by its process group"}},
+		"new namespace": {now: []Process{{PID: 30, Parent: 1, Cgroups: "0::/user.slice\n",
+			Namespaces: Namespaces{"mnt:[1]", "net:[2]", "user:[1]"}}}, left: []string{"network namespace net:[2]",
+			"known by its namespaces"}},
+		"another's container": {now: []Process{{PID: 30, Parent: 1, Cgroups: "0::/docker/1\n",
+			Namespaces: Namespaces{"mnt:[2]", "net:[2]", "user:[1]"}}}},
+		"old namespaces": {now: []Process{{PID: 30, Parent: 1, Cgroups: "0::/user.slice\n",
+			Namespaces: Namespaces{"mnt:[1]", "net:[1]", "user:[1]"}}}},
 		"descendants": {
 			now:  []Process{{PID: 30, Parent: 20}, {PID: 31, Parent: 30}, {PID: 29, Parent: 31}},
 			left: []string{"process 29 ", "process 30 ", "process 31 "},
@@ -72,8 +83,10 @@ func TestProcessesOfTheRun(t *testing.T) {
 			own: func(p Process) bool { return p.Command[0] == "tee" }, left: []string{"tmux"},
 		},
 		"descendants of what was there": {before: []Process{{PID: 30, Parent: 20}}, now: []Process{{PID: 30, Parent: 20}}},
-		"zombies":                       {now: []Process{{PID: 30, Parent: 1, Zombie: true}, {PID: 31, Parent: 20, Zombie: true}}, strict: true},
-		"neither caller nor ancestors":  {now: []Process{{PID: 10, Parent: 1, Start: 6, Run: "ID"}, {PID: 20, Parent: 10, Start: 10, Run: "ID"}}, strict: true},
+		"zombies": {now: []Process{{PID: 30, Parent: 1, Zombie: true},
+			{PID: 31, Parent: 20, Zombie: true}}, strict: true},
+		"neither caller nor ancestors": {now: []Process{{PID: 10, Parent: 1, Start: 6, Run: "ID"},
+			{PID: 20, Parent: 10, Start: 10, Run: "ID"}}, strict: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			run := Run{ID: "ID", Dirs: []string{"/tmp/run/", "/", ""}, Strict: test.strict, Own: test.own}
@@ -103,7 +116,8 @@ func TestAllButProcesses(t *testing.T) {
 		{"", "/user.slice/1.scope"}, {"", "/devtun-0a/kubepods"}, {"", "/user.slice/devtun"}} {
 		now.cgroups[c] = true
 	}
-	for _, file := range []string{"/tmp/devtun-e2e-1", "/tmp/TestX1", "/tmp/go-build7", "/tmp/run", "/tmp/run/go-build7", "/tmp/xIDx"} {
+	for _, file := range []string{"/tmp/devtun-e2e-1", "/tmp/TestX1", "/tmp/go-build7", "/tmp/run", "/tmp/run/go-build7",
+		"/tmp/xIDx"} {
 		now.files[file] = true
 	}
 	traced := []string{
@@ -131,7 +145,8 @@ func TestProcessInACgroupOfTheRun(t *testing.T) {
 	before, now := machine(), machine(
 		Process{PID: 30, Parent: 1, Cgroups: "1:cpu:/\n0::/devtun-01/kubepods/pod1\n"},
 		Process{PID: 31, Parent: 1, Cgroups: "0::/devtun-0a/kubepods/pod1\n"})
-	for _, p := range []string{"/devtun-01", "/devtun-01/kubepods", "/devtun-01/kubepods/pod1", "/devtun-0a/kubepods", "/devtun-0a/kubepods/pod1"} {
+	for _, p := range []string{"/devtun-01", "/devtun-01/kubepods", "/devtun-01/kubepods/pod1", "/devtun-0a/kubepods",
+		"/devtun-0a/kubepods/pod1"} {
 		now.cgroups[cgroup{"", p}] = true
 	}
 	left := Run{ID: "ID"}.New(before, now)

@@ -28,12 +28,12 @@ const (
 	parallel = 6
 )
 
-// compile makes the test binary of a package, all tests of the soak included.
-func compile(ctx context.Context, root, pkg, tags, output string) error {
-	cmd := exec.CommandContext(ctx, "go", "test", "-trimpath", "-c", "-tags", tags, "-o", output, pkg)
-	cmd.Dir = root
+// compile makes the binary of the end-to-end tests, those of the soak included.
+func (o *options) compile(ctx context.Context, output string) error {
+	cmd := exec.CommandContext(ctx, "go", "test", "-trimpath", "-c", "-tags", "soak", "-o", output, ".")
+	cmd.Dir = o.e2e()
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("compile tests of %s: %w\n%s", pkg, err, bytes.TrimSpace(out))
+		return fmt.Errorf("compile the end-to-end tests: %w\n%s", err, bytes.TrimSpace(out))
 	}
 	return nil
 }
@@ -42,7 +42,7 @@ func compile(ctx context.Context, root, pkg, tags, output string) error {
 type runner struct {
 	*record
 	bed     *testbed.Bed
-	root    string // of the module
+	dir     string // of the tests' source
 	binary  string // of the tests
 	scratch string // for machines
 }
@@ -92,8 +92,9 @@ func (e *runner) one(ctx context.Context, one run, number int) {
 		timeout = soakTimeout
 	}
 	var out bytes.Buffer
-	cmd := exec.Command(e.binary, "-test.run", one.pattern, "-test.v", "-test.timeout", timeout.String(), "-test.parallel", strconv.Itoa(parallel))
-	cmd.Dir, cmd.Stdout, cmd.Stderr = filepath.Join(e.root, "e2e"), &out, &out
+	cmd := exec.Command(e.binary, "-test.run", one.pattern, "-test.v", "-test.timeout", timeout.String(),
+		"-test.parallel", strconv.Itoa(parallel))
+	cmd.Dir, cmd.Stdout, cmd.Stderr = e.dir, &out, &out
 	cmd.WaitDelay = time.Minute // what the test leaves may hold its output open
 	stop := context.AfterFunc(ctx, func() {
 		if cmd.Process != nil {
@@ -102,9 +103,11 @@ func (e *runner) one(ctx context.Context, one run, number int) {
 	})
 	defer stop()
 	began := time.Now()
-	err := e.bed.Run(ctx, testbed.Machine{Home: filepath.Join(e.scratch, fmt.Sprint("m", number)), Number: number, Alone: one.alone}, cmd)
+	err := e.bed.Run(ctx, testbed.Machine{Home: filepath.Join(e.scratch, fmt.Sprint("m", number)), Number: number,
+		Alone: one.alone}, cmd)
 	result := result{test: one.name, took: time.Since(began), output: out.String()}
-	ran := bytes.Contains(out.Bytes(), []byte("\n--- PASS: "+one.name)) || bytes.HasPrefix(out.Bytes(), []byte("--- PASS: "+one.name))
+	ran := bytes.Contains(out.Bytes(), []byte("\n--- PASS: "+one.name)) ||
+		bytes.HasPrefix(out.Bytes(), []byte("--- PASS: "+one.name))
 	switch {
 	case err != nil:
 		result.failed, result.output = true, result.output+err.Error()+"\n"
@@ -116,7 +119,7 @@ func (e *runner) one(ctx context.Context, one run, number int) {
 
 // clusterTests are those of the local cluster itself, which bring up another one.
 func (o *options) clusterTests(ctx context.Context, r *record) error {
-	return r.goTest(ctx, o.root, "-trimpath", "-count=1", "-timeout=20m", "-tags", "e2e", "./e2e/cluster")
+	return r.goTest(ctx, o.e2e(), "-trimpath", "-count=1", "-timeout=20m", "-tags", "e2e", "./cluster")
 }
 
 // selected makes runs of the tests that fit a pattern, which may name a part of one,
@@ -158,7 +161,7 @@ func timesFile() string {
 func loadTimes() map[string]time.Duration {
 	took := make(map[string]time.Duration)
 	if text, err := os.ReadFile(timesFile()); err == nil {
-		json.Unmarshal(text, &took)
+		_ = json.Unmarshal(text, &took)
 	}
 	return took
 }

@@ -84,7 +84,8 @@ func (r *record) goTest(ctx context.Context, dir string, args ...string) error {
 		return nil // the tests have said it
 	}
 	if err != nil {
-		return fmt.Errorf("go test %s: %w\n%s%s", strings.Join(args, " "), err, complaint.String(), strings.Join(unexplained, "\n"))
+		return fmt.Errorf("go test %s: %w\n%s%s", strings.Join(args, " "), err, complaint.String(),
+			strings.Join(unexplained, "\n"))
 	}
 	return nil
 }

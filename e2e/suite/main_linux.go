@@ -25,7 +25,8 @@ func main() {
 	flag.IntVar(&o.runs, "runs", 1, "run each end-to-end test, and each of the soak, so often")
 	flag.IntVar(&o.machines, "machines", 2*runtime.NumCPU(), "end-to-end tests at a time")
 	flag.BoolVar(&o.keep, "keep", false, "leave the cluster running in the end")
-	flag.StringVar(&o.part, "part", "", "one part of the soak: 1, 2, 3, or commit, which chooses one by the commit; all by default")
+	flag.StringVar(&o.part, "part", "",
+		"one part of the soak: 1, 2, 3, or commit, which chooses one by the commit; all by default")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -48,8 +49,8 @@ func (o *options) run(ctx context.Context, what []string) (ok bool, err error) {
 	if o.root, err = build.Module(ctx); err != nil {
 		return false, err
 	}
-	os.Unsetenv("KUBECONFIG") // nobody's own
-	os.Unsetenv("GOFLAGS")    // nor make's: tests compile programs, with paths for debuggers
+	_ = os.Unsetenv("KUBECONFIG") // nobody's own
+	_ = os.Unsetenv("GOFLAGS")    // nor make's: tests compile programs, with paths for debuggers
 	if len(what) != 1 {
 		return false, errors.New("name one of test, unit, e2e, soak")
 	}
@@ -84,7 +85,7 @@ func (o *options) onBed(ctx context.Context, r *record, what string) (err error)
 	if err := os.Chmod(scratch, 0o755); err != nil { // other users start devtun too
 		return err
 	}
-	e := &runner{record: r, root: o.root, scratch: scratch, binary: filepath.Join(scratch, "e2e.test")}
+	e := &runner{record: r, dir: o.e2e(), scratch: scratch, binary: filepath.Join(scratch, "e2e.test")}
 	part, err := o.chosen(ctx, r)
 	if err != nil {
 		return err
@@ -102,7 +103,7 @@ func (o *options) onBed(ctx context.Context, r *record, what string) (err error)
 			return err
 		})
 	})
-	both.Go(func() { r.fail(compile(ctx, o.root, "./e2e", "soak", e.binary)) })
+	both.Go(func() { r.fail(o.compile(ctx, e.binary)) })
 	both.Wait()
 	standing := e.bed != nil && len(r.errs) == 0
 	if what == "soak" { // its end-to-end tests wait, mostly
@@ -125,7 +126,7 @@ const setUpTimeout = 30 * time.Minute
 // endToEnd runs the end-to-end tests of the soak, or the others, and beside them
 // those of the cluster itself.
 func (o *options) endToEnd(ctx context.Context, e *runner, what string, part int) error {
-	tests, err := testsIn(filepath.Join(o.root, "e2e"))
+	tests, err := testsIn(o.e2e())
 	if err != nil {
 		return err
 	}

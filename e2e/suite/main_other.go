@@ -29,7 +29,7 @@ func main() {
 		fmt.Fprintln(os.Stderr, "suite:", err)
 		os.Exit(2)
 	}
-	os.Unsetenv("KUBECONFIG") // nobody's own
+	_ = os.Unsetenv("KUBECONFIG") // nobody's own
 	r := newRecord(os.Stdout, filepath.Join(root, "bin", "failed"))
 	(&options{root: root}).unit(ctx, r)
 	if !r.close() {

@@ -86,7 +86,8 @@ func (r *record) keep(one result) string {
 			runs++
 		}
 	}
-	name := filepath.Join(r.failed, fmt.Sprintf("%s.%d.log", strings.NewReplacer("/", "_", " ", "_").Replace(one.test), runs))
+	name := filepath.Join(r.failed, fmt.Sprintf("%s.%d.log", strings.NewReplacer("/", "_", " ", "_").Replace(one.test),
+		runs))
 	err := os.MkdirAll(r.failed, 0o755)
 	if err == nil {
 		err = os.WriteFile(name, []byte(one.output), 0o644)

@@ -56,50 +56,42 @@ func share[T any](all []T, part int) (own []T) {
 func (o *options) soakUnits(ctx context.Context, r *record, part int) {
 	base := []string{"-trimpath", "-timeout=30m", "-count=" + strconv.Itoa(o.runs)}
 	r.during("long unit tests", func() error {
-		found, err := packagesWith(o.root, test.soak)
+		all, err := o.unitTests(test.soak)
 		if err != nil {
 			return err
 		}
-		delete(found, "./e2e")
-		var all [][2]string
-		for _, pkg := range slices.Sorted(maps.Keys(found)) {
-			for _, name := range found[pkg] {
-				all = append(all, [2]string{pkg, name})
-			}
-		}
 		of := make(map[string][]string)
 		for _, one := range share(all, part) {
-			of[one[0]] = append(of[one[0]], one[1])
+			of[one.dir] = append(of[one.dir], one.name)
 		}
-		for _, pkg := range slices.Sorted(maps.Keys(of)) {
-			args := append(base, "-tags", "soak,"+embedded, "-run", "^("+strings.Join(of[pkg], "|")+")$", pkg)
-			if err := r.goTest(ctx, o.root, args...); err != nil {
+		for _, dir := range slices.Sorted(maps.Keys(of)) {
+			args := append(base, "-tags", "soak,"+embedded, "-run", "^("+strings.Join(of[dir], "|")+")$", ".")
+			if err := r.goTest(ctx, dir, args...); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
 	r.during("unit tests under the race detector", func() error {
-		all, err := o.list(ctx, "./...")
-		if err != nil {
-			return err
-		}
-		all = slices.DeleteFunc(all, func(pkg string) bool { return pkg == module+"/e2e" })
-		return r.goTest(ctx, o.root, append(append(base, "-race", "-tags", embedded), share(all, part)...)...)
-	})
-	r.during("fuzzing", func() error {
-		found, err := packagesWith(o.root, func(t test) bool { return strings.HasPrefix(t.name, "Fuzz") })
-		if err != nil {
-			return err
-		}
-		var all [][2]string
-		for _, pkg := range slices.Sorted(maps.Keys(found)) {
-			for _, name := range found[pkg] {
-				all = append(all, [2]string{pkg, name})
+		for _, module := range o.modules() {
+			all, err := o.unitPackages(ctx, module)
+			if err != nil {
+				return err
+			}
+			if err := r.goTest(ctx, module, append(append(base, "-race", "-tags", embedded),
+				share(all, part)...)...); err != nil {
+				return err
 			}
 		}
+		return nil
+	})
+	r.during("fuzzing", func() error {
+		all, err := o.unitTests(func(t test) bool { return strings.HasPrefix(t.name, "Fuzz") })
+		if err != nil {
+			return err
+		}
 		for _, one := range share(all, part) {
-			if err := r.fuzz(ctx, o.root, one[0], one[1]); err != nil {
+			if err := r.fuzz(ctx, one); err != nil {
 				return err
 			}
 		}
@@ -122,7 +114,8 @@ func (o *options) soakUnits(ctx context.Context, r *record, part int) {
 const fuzzCount = "50000x"
 
 // fuzz gives a target random inputs.
-func (r *record) fuzz(ctx context.Context, root, pkg, target string) error {
-	args := []string{"-trimpath", "-run", "^$", "-fuzz", "^" + target + "$", "-fuzztime", fuzzCount, "-fuzzminimizetime", "10x", "-parallel", "2", pkg}
-	return r.goTest(ctx, root, args...)
+func (r *record) fuzz(ctx context.Context, target placed) error {
+	args := []string{"-trimpath", "-run", "^$", "-fuzz", "^" + target.name + "$", "-fuzztime", fuzzCount,
+		"-fuzzminimizetime", "10x", "-parallel", "2", "."}
+	return r.goTest(ctx, target.dir, args...)
 }

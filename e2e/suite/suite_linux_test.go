@@ -23,8 +23,10 @@ func write(t *testing.T, files map[string]string) (folder string) {
 
 func TestTestsAreFoundInTheSource(t *testing.T) {
 	root := write(t, map[string]string{
-		"a/a_test.go":             "package a\n\n// TestOne says.\n//\n//e2e:alone\nfunc TestOne(t *testing.T) {}\n\nfunc TestMain(m *testing.M) {}\nfunc Testify() {}\nfunc helper() {}\n",
-		"a/b_soak_test.go":        "//go:build soak\n\npackage a\n\nfunc TestSoakTwo(t *testing.T) {}\nfunc FuzzThree(f *testing.F) {}\nfunc (s suite) TestNone() {}\n",
+		"a/a_test.go": "package a\n\n// TestOne says.\n//\n//e2e:alone\nfunc TestOne(t *testing.T) {}\n\nfunc " +
+			"TestMain(m *testing.M) {}\nfunc Testify() {}\nfunc helper() {}\n",
+		"a/b_soak_test.go": "//go:build soak\n\npackage a\n\nfunc TestSoakTwo(t *testing.T) {}\nfunc FuzzThree(f " +
+			"*testing.F) {}\nfunc (s suite) TestNone() {}\n",
 		"a/a.go":                  "package a\n\nfunc TestFour() {}\n",
 		"other/go.mod":            "module other\n",
 		"other/a_test.go":         "package other\n\nfunc TestSoakFive(t *testing.T) {}\n",
@@ -80,8 +82,10 @@ func TestAPatternNamesTestsOrPartsOfOne(t *testing.T) {
 func TestGoTestIsUnderstood(t *testing.T) {
 	t.Setenv("GOFLAGS", "")
 	root := write(t, map[string]string{
-		"go.mod":    "module example.test/m\n\ngo 1.24\n",
-		"a_test.go": "package m\n\nimport (\n\t\"os\"\n\t\"testing\"\n)\n\nfunc TestGood(t *testing.T) {}\n\nfunc TestBad(t *testing.T) {\n\tif os.Getenv(\"BAD\") != \"\" {\n\t\tt.Run(\"part\", func(t *testing.T) { t.Error(\"what it says\") })\n\t}\n}\n",
+		"go.mod": "module example.test/m\n\ngo 1.24\n",
+		"a_test.go": "package m\n\nimport (\n\t\"os\"\n\t\"testing\"\n)\n\nfunc TestGood(t *testing.T) {}\n\nfunc " +
+			"TestBad(t *testing.T) {\n\tif os.Getenv(\"BAD\") != \"\" {\n\t\tt.Run(\"part\", func(t *testing.T) { " +
+			"t.Error(\"what it says\") })\n\t}\n}\n",
 	})
 	var out bytes.Buffer
 	r := newRecord(&out, filepath.Join(root, "failed"))
@@ -97,7 +101,8 @@ func TestGoTestIsUnderstood(t *testing.T) {
 
 	require.NoError(t, os.WriteFile(filepath.Join(root, "b_test.go"), []byte("package m\n\nfunc Broken( {}\n"), 0o600))
 	require.ErrorContains(t, newRecord(&out, root).goTest(t.Context(), root, "."), "b_test.go")
-	require.NoError(t, os.WriteFile(filepath.Join(root, "b_test.go"), []byte("package m\n\nimport \"os\"\n\nfunc init() { os.Exit(3) }\n"), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(root, "b_test.go"),
+		[]byte("package m\n\nimport \"os\"\n\nfunc init() { os.Exit(3) }\n"), 0o600))
 	require.ErrorContains(t, newRecord(&out, root).goTest(t.Context(), root, "."), "example.test/m failed")
 }
 
@@ -121,5 +126,7 @@ func TestNothingRunIsNoSuccess(t *testing.T) {
 	r.add(result{test: "TestOne", took: time.Second}, true)
 	r.during("a phase", func() error { return nil })
 	require.True(t, r.close())
-	require.Regexp(t, `(?s)ok +1\.0s TestOne\n.*phases:\n +0\.0s a phase.*slowest tests:\n +1\.0s TestOne\n1 passed, 0 failed\n$`, out.String())
+	require.Regexp(t,
+		`(?s)ok +1\.0s TestOne\n.*phases:\n +0\.0s a phase.*slowest tests:\n +1\.0s TestOne\n1 passed, 0 failed\n$`,
+		out.String())
 }

@@ -5,6 +5,7 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -40,7 +41,8 @@ func testsIn(dir string) (found []test, err error) {
 			if !ok || f.Recv != nil || !isTest.MatchString(f.Name.Name) || f.Name.Name == "TestMain" {
 				continue
 			}
-			alone := f.Doc != nil && slices.ContainsFunc(f.Doc.List, func(c *ast.Comment) bool { return c.Text == "//e2e:alone" })
+			alone := f.Doc != nil && slices.ContainsFunc(f.Doc.List,
+				func(c *ast.Comment) bool { return c.Text == "//e2e:alone" })
 			found = append(found, test{f.Name.Name, alone})
 		}
 	}
@@ -48,6 +50,29 @@ func testsIn(dir string) (found []test, err error) {
 }
 
 var isTest = regexp.MustCompile(`^(Test|Fuzz)([^a-z].*)?$`)
+
+// placed is a test in the directory of its package.
+type placed struct{ dir, name string }
+
+// unitTests lists the tests that fit, of all packages but that of the end-to-end tests.
+func (o *options) unitTests(fits func(test) bool) (all []placed, err error) {
+	for _, root := range o.modules() {
+		found, err := packagesWith(root, fits)
+		if err != nil {
+			return nil, err
+		}
+		for _, pkg := range slices.Sorted(maps.Keys(found)) {
+			dir := filepath.Join(root, pkg)
+			if dir == o.e2e() {
+				continue
+			}
+			for _, name := range found[pkg] {
+				all = append(all, placed{dir, name})
+			}
+		}
+	}
+	return all, nil
+}
 
 // packagesWith lists the directories below root, but for other modules, that hold
 // tests of which one fits, with those.

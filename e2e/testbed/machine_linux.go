@@ -68,7 +68,8 @@ func (b *Bed) Run(ctx context.Context, m Machine, cmd *exec.Cmd) (err error) {
 	if cmd.Env == nil {
 		cmd.Env = os.Environ()
 	}
-	cmd.Env = append(cmd.Env, kubeconfigVar+"="+b.Kubeconfig, clusterVar+"="+b.Cluster, programsVar+"="+b.Programs, imagesVar+"="+b.Images, agentVar+"="+b.Agent,
+	cmd.Env = append(cmd.Env, kubeconfigVar+"="+b.Kubeconfig, clusterVar+"="+b.Cluster, programsVar+"="+b.Programs,
+		imagesVar+"="+b.Images, agentVar+"="+b.Agent,
 		homeVar+"="+m.Home, numberVar+"="+strconv.Itoa(m.Number), aloneVar+"="+alone, "TMPDIR=")
 	cmd.ExtraFiles = []*os.File{wait} // becomes the gate
 	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS}
@@ -158,8 +159,9 @@ func (s spaces) left() (left []string) {
 		case <-late:
 			for _, pid := range found {
 				line, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
-				left = append(left, fmt.Sprintf("process %d %s", pid, strings.ReplaceAll(strings.TrimRight(string(line), "\x00"), "\x00", " ")))
-				syscall.Kill(pid, syscall.SIGKILL)
+				left = append(left, fmt.Sprintf("process %d %s", pid, strings.ReplaceAll(strings.TrimRight(string(line), "\x00"),
+					"\x00", " ")))
+				_ = syscall.Kill(pid, syscall.SIGKILL) // it may have ended
 			}
 			return left
 		}

@@ -9,15 +9,25 @@
 //	err = leave()
 //
 // A machine is a network namespace, joined to the cluster's node as this machine
-// is, and a mount namespace with an /etc, a /run and a /tmp of its own. What runs there finds a hosts file, loopback addresses, ports, accounts
-// that are nobody else's, so that tests may run beside each other and still
-// compare the machine before and after, byte for byte. Processes are seen by all.
-// With a foreign cluster (DEVTUN_KUBECONFIG) the network is this machine's.
+// is, and a mount namespace with an /etc, a /run and a /tmp of its own. What runs
+// there finds a hosts file, loopback addresses, ports, accounts that are nobody
+// else's, so that tests may run beside each other and still compare the machine
+// before and after, byte for byte. Processes are seen by all. With a foreign cluster
+// (DEVTUN_KUBECONFIG) the network is this machine's.
+//
+// The bench runs on this machine as it is, and takes the bed alone.
 package testbed
 
 import (
+	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
+
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/devtun/devtun/e2e/cluster"
 )
 
 // The variables that a process inside of a machine finds.
@@ -75,3 +85,25 @@ func Alone() bool { return os.Getenv(aloneVar) != "" }
 
 // Program is the path of a program of the bed.
 func (b Bed) Program(name string) string { return filepath.Join(b.Programs, name) }
+
+// Config leads to the cluster, as fast as it answers.
+func (b Bed) Config() (*rest.Config, error) {
+	config, err := clientcmd.BuildConfigFromFlags("", b.Kubeconfig)
+	if err != nil {
+		return nil, fmt.Errorf("read kubeconfig: %w", err)
+	}
+	config.QPS = -1 // no throttle on this side
+	return config, nil
+}
+
+// Kubectl is the path of kubectl, of the cluster's version as far as that is known.
+func (b Bed) Kubectl() (string, error) {
+	if b.Cluster == "" {
+		return exec.LookPath("kubectl")
+	}
+	local, err := cluster.Open(b.Cluster)
+	if err != nil {
+		return "", err
+	}
+	return local.Kubectl(), nil
+}

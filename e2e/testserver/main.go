@@ -18,8 +18,8 @@
 // what is answered, for kubectl exec.
 //
 // Hashes are SHA-256 in hex. On SIGTERM it goes on serving for -drain, then
-// lets what is under way end, for at most shutdownTimeout. On SIGINT it ends at
-// once.
+// lets what is under way end, for at most server.ShutdownTimeout. On SIGINT it ends
+// at once.
 package main
 
 import (
@@ -36,11 +36,9 @@ import (
 	"strings"
 	"syscall"
 	"time"
-)
 
-// shutdownTimeout is what requests and connections under way have left once
-// the listeners are closed.
-const shutdownTimeout = 5 * time.Second
+	"github.com/devtun/devtun/e2e/testserver/server"
+)
 
 // dialTimeout bounds `testserver dial`.
 const dialTimeout = 5 * time.Second
@@ -59,13 +57,13 @@ func main() {
 		return
 	}
 
-	listeners, err := listenAll(func(port int) string { return net.JoinHostPort(*host, strconv.Itoa(port)) })
+	listeners, err := server.Listen(func(port int) string { return net.JoinHostPort(*host, strconv.Itoa(port)) })
 	if err != nil {
 		log.Fatal(err)
 	}
 	ctx, stop := untilSignal(*drain)
 	defer stop()
-	if err := serve(ctx, listeners); err != nil {
+	if err := server.Serve(ctx, listeners); err != nil {
 		log.Fatal(err)
 	}
 }
@@ -131,21 +129,4 @@ func awaitSignal(ctx context.Context, signals <-chan os.Signal, drain time.Durat
 	case <-signals: // a second signal: no more patience
 	case <-ctx.Done():
 	}
-}
-
-// listenAll listens on every port of the services, at the address that addr
-// gives for it.
-func listenAll(addr func(port int) string) (map[int]net.Listener, error) {
-	listeners := map[int]net.Listener{}
-	for port := range services {
-		listener, err := net.Listen("tcp", addr(port))
-		if err != nil {
-			for _, l := range listeners {
-				l.Close()
-			}
-			return nil, fmt.Errorf("listen on port %d: %w", port, err)
-		}
-		listeners[port] = listener
-	}
-	return listeners, nil
 }

@@ -5,6 +5,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/devtun/devtun/disk"
 )
 
 // openFolder claims path for the files of volumes mounted at mounts, and makes it
@@ -24,7 +26,7 @@ func openFolder(l Ledger, path string, mounts []string) (*folder, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &folder{ledger: l, record: r, mounts: mounts, files: make(map[string]string), exchange: exchange}
+	f := &folder{ledger: l, record: r, mounts: mounts, files: make(map[string]string), exchange: disk.FS{}.Exchange}
 	info, err := os.Lstat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):

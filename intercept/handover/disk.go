@@ -9,6 +9,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/devtun/devtun/disk"
 )
 
 // beside is where the next version of a file is written.
@@ -16,34 +18,10 @@ func beside(path string) string {
 	return filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".devtun")
 }
 
-// replace puts content at path, for this user alone, so that a reader finds the
-// old or the new and a crash leaves one of them. One that is killed may leave a
-// file beside it, which the next one takes over.
+// replace puts content at path, for this user alone, whole. One that is killed may
+// leave a file beside it, which the next one takes over.
 func replace(path string, content []byte) error {
-	draft := beside(path)
-	if err := os.Remove(draft); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	file, err := os.OpenFile(draft, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) // follows no link
-	if err != nil {
-		return err
-	}
-	err = file.Chmod(0o600) // whatever the umask
-	if err == nil {
-		_, err = file.Write(content)
-	}
-	if err == nil {
-		err = file.Sync()
-	}
-	err = errors.Join(err, file.Close())
-	if err == nil {
-		err = os.Rename(draft, path)
-	}
-	if err != nil {
-		os.Remove(draft) // the first error says it all
-		return err
-	}
-	return syncDir(filepath.Dir(path))
+	return disk.FS{}.WriteFile(path, beside(path), content, 0o600)
 }
 
 // sumFile is the sum of a regular file, links not followed; empty for anything

@@ -13,7 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/joho/godotenv"
 	"github.com/stretchr/testify/require"
 
 	"github.com/devtun/devtun/intercept/agent"
@@ -165,9 +164,10 @@ func TestWholeWay(t *testing.T) {
 	require.Equal(t, environ[:4], f.Environment())
 	requireMode(t, dotenv, 0o600)
 	requireMode(t, asJSON, 0o600)
-	got, err := godotenv.Read(dotenv)
+	got, err := os.ReadFile(dotenv)
 	require.NoError(t, err)
-	require.Equal(t, map[string]string{"A": "1", "KEY": "-----BEGIN-----\nit's $5\n"}, got, "PATH is this machine's")
+	want, _ := Dotenv.Encode([]Variable{{"A", "1"}, {"KEY", "-----BEGIN-----\nit's $5\n"}})
+	require.Equal(t, string(want), string(got), "PATH is this machine's")
 	at := func(key string) string { return filepath.Join(v.path, key)[1:] }
 	requireTree(t, folder, map[string]string{at("tls.key"): "secret\n", at("empty"): ""})
 	require.Contains(t, strings.Join(f.notices(), "\n"), "BYTES is not in "+dotenv)

@@ -1,11 +1,14 @@
 package image
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/devtun/devtun/disk"
 )
 
 // Save writes images as Write does to a file, which appears whole or not at all.
@@ -17,19 +20,11 @@ func Save(file string, images ...Named) error {
 	if there, err := os.Stat(file); err == nil && !there.Mode().IsRegular() {
 		return &fs.PathError{Op: "save image", Path: file, Err: errors.New("is not a file")}
 	}
-	draft, err := os.CreateTemp(filepath.Dir(file), "."+filepath.Base(file)+".*")
-	if err != nil {
-		return fmt.Errorf("save image: %w", err)
-	}
-	defer os.Remove(draft.Name()) // nothing is there once it has been renamed
-	err = errors.Join(
-		draft.Chmod(0o644), // the one who loads it may be another user
-		Write(draft, images...),
-		draft.Sync(),
-		draft.Close(),
-	)
+	var content bytes.Buffer
+	err := Write(&content, images...)
 	if err == nil {
-		err = os.Rename(draft.Name(), file)
+		// The one who loads it may be another user.
+		err = disk.FS{}.WriteFile(file, disk.DraftPath(file), content.Bytes(), 0o644)
 	}
 	if err != nil {
 		return fmt.Errorf("save image: %w", err)

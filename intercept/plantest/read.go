@@ -1,14 +1,17 @@
 package plantest
 
 import (
-	"encoding/json"
 	"maps"
 	"net/http"
 	"slices"
 	"strings"
 
-	jsonpatch "gopkg.in/evanphx/json-patch.v4"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	clienttesting "k8s.io/client-go/testing"
 )
 
 func (s *Server) get(w http.ResponseWriter, r *http.Request, at string) {
@@ -75,19 +78,19 @@ func (s *Server) patch(w http.ResponseWriter, r *http.Request, at string, body [
 	answer(w, http.StatusOK, changed)
 }
 
+// patched is an object after a JSON Patch, as client-go's own fake of an API server
+// carries it out.
 func patched(object Object, body []byte) (Object, error) {
-	text, err := json.Marshal(object)
+	resource := schema.GroupVersionResource{Resource: "objects"}
+	before := &unstructured.Unstructured{Object: object.clone()}
+	tracker := clienttesting.NewObjectTracker(runtime.NewScheme(), unstructured.UnstructuredJSONScheme)
+	if err := tracker.Create(resource, before, before.GetNamespace()); err != nil {
+		return nil, err
+	}
+	patch := clienttesting.NewPatchAction(resource, before.GetNamespace(), before.GetName(), types.JSONPatchType, body)
+	_, after, err := clienttesting.ObjectReaction(tracker)(patch)
 	if err != nil {
 		return nil, err
 	}
-	patch, err := jsonpatch.DecodePatch(body)
-	if err != nil {
-		return nil, err
-	}
-	if text, err = patch.Apply(text); err != nil {
-		return nil, err
-	}
-	var changed Object
-	err = json.Unmarshal(text, &changed)
-	return changed, err
+	return Object(after.(*unstructured.Unstructured).Object).clone(), nil
 }

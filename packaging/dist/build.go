@@ -47,20 +47,16 @@ var shells = []struct{ shell, name string }{
 // scripts. It compiles the agents first, which all programs have in them.
 func (r *release) common(ctx context.Context, staging string) (files []file, err error) {
 	// With -trimpath, which make has in GOFLAGS, it would not find the agent's source.
-	if _, err := run(ctx, []string{"GOFLAGS="}, "go", "run", "./intercept/image/embed", "-o", "intercept/image/agents"); err != nil {
+	if _, err := run(ctx, []string{"GOFLAGS="}, "go", "run", "./intercept/image/embed", "-o",
+		"intercept/image/agents"); err != nil {
 		return nil, err
 	}
-	for _, document := range []string{"README.md", "LICENSE"} {
-		content, err := os.ReadFile(document)
-		if err != nil && document != "LICENSE" {
-			return nil, err
-		}
-		if err == nil {
-			files = append(files, file{document, content, 0o644})
-		}
+	if files, err = documents(); err != nil {
+		return nil, err
 	}
 	pages := filepath.Join(staging, "man")
-	if _, err := run(ctx, nil, "go", "run", "./docs/gen", "-man", "-source", "devtun "+r.version, "-date", r.date.Format(time.DateOnly), pages); err != nil {
+	if _, err := run(ctx, nil, "go", "run", "./docs/gen", "-man", "-source", "devtun "+r.version, "-date",
+		r.date.Format(time.DateOnly), pages); err != nil {
 		return nil, err
 	}
 	entries, err := os.ReadDir(pages)
@@ -83,6 +79,18 @@ func (r *release) common(ctx context.Context, staging string) (files []file, err
 			return nil, err
 		}
 		files = append(files, file{"completions/" + s.name, script, 0o644})
+	}
+	return files, nil
+}
+
+// documents are what stands beside the program.
+func documents() (files []file, err error) {
+	for _, name := range []string{"README.md", "CHANGELOG.md", "LICENSE"} {
+		content, err := os.ReadFile(name)
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, file{name, content, 0o644})
 	}
 	return files, nil
 }

@@ -65,8 +65,8 @@ func (r *release) deb(arch string, program file, common []file) (err error) {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(staging)
-	changelog := fmt.Sprintf("devtun (%s) unstable; urgency=medium\n\n  * See the repository's history.\n\n -- %s  %s\n",
+	defer func() { _ = os.RemoveAll(staging) }()
+	changelog := fmt.Sprintf("devtun (%s) unstable; urgency=medium\n\n  * See CHANGELOG.md.\n\n -- %s  %s\n",
 		debVersion(r.version), maintainer, r.date.Format("Mon, 02 Jan 2006 15:04:05 -0700"))
 	files := append([]file{program}, common...)
 	files = append(files, file{"changelog", []byte(changelog), 0o644})
@@ -92,7 +92,8 @@ func (r *release) deb(arch string, program file, common []file) (err error) {
 		if err := os.WriteFile(from, f.content, 0o644); err != nil {
 			return err
 		}
-		info.Contents = append(info.Contents, &nfpmfiles.Content{Source: from, Destination: to, FileInfo: &nfpmfiles.ContentFileInfo{Owner: "root", Group: "root", Mode: f.mode, MTime: r.date}})
+		info.Contents = append(info.Contents, &nfpmfiles.Content{Source: from, Destination: to,
+			FileInfo: &nfpmfiles.ContentFileInfo{Owner: "root", Group: "root", Mode: f.mode, MTime: r.date}})
 	}
 	info.Scripts.PreRemove = filepath.Join(staging, "prerm")
 	if err := os.WriteFile(info.Scripts.PreRemove, prerm, 0o755); err != nil {

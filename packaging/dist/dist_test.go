@@ -6,6 +6,8 @@ import (
 	"bytes"
 	"compress/gzip"
 	"io"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -16,7 +18,8 @@ var (
 )
 
 func TestArchivesAreTheSameEachTime(t *testing.T) {
-	for name, write := range map[string]func(io.Writer, string, []file, time.Time) error{"tar": writeTar, "zip": writeZip} {
+	for name, write := range map[string]func(io.Writer, string, []file,
+		time.Time) error{"tar": writeTar, "zip": writeZip} {
 		var first, second bytes.Buffer
 		if err := write(&first, "devtun_v1", files, day); err != nil {
 			t.Fatal(err)
@@ -68,5 +71,30 @@ func TestDebianVersions(t *testing.T) {
 		if got := debVersion(version); got != want {
 			t.Errorf("%s is %s, want %s", version, got, want)
 		}
+	}
+}
+
+// TestLicenseIsInEachArchive: it goes with the program, and is the copyright file of
+// the Debian package, which names the whole text.
+func TestLicenseIsInEachArchive(t *testing.T) {
+	t.Chdir("../..")
+	documents, err := documents()
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := slices.IndexFunc(documents, func(f file) bool { return f.name == "LICENSE" })
+	if i < 0 {
+		t.Fatal("no LICENSE")
+	}
+	for _, line := range []string{
+		"Copyright 2026 the devtun authors\n", "SPDX-License-Identifier: Apache-2.0\n",
+		"https://www.apache.org/licenses/LICENSE-2.0", "/usr/share/common-licenses/Apache-2.0",
+	} {
+		if !strings.Contains(string(documents[i].content), line) {
+			t.Errorf("LICENSE lacks %q", line)
+		}
+	}
+	if to := place("LICENSE"); to != "/usr/share/doc/devtun/copyright" {
+		t.Errorf("Debian has it as %s", to)
 	}
 }

@@ -62,7 +62,7 @@ func (r *release) make(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(staging)
+	defer func() { _ = os.RemoveAll(staging) }()
 	common, err := r.common(ctx, staging)
 	if err != nil {
 		return err

@@ -24,7 +24,7 @@ type Order struct {
 	Project *project.Project `json:"project"`
 	// Environment are the variables that matter, of who gives the order.
 	Environment map[string]string `json:"environment"`
-	Parent      string            `json:"parent"` // process whose end ends the session, as dns.Owner writes it
+	Parent      string            `json:"parent"` // process whose end ends the session, as proc.ID writes it
 	Verbose     bool              `json:"verbose"`
 }
 

@@ -1,7 +1,6 @@
 package credential
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -10,6 +9,8 @@ import (
 	"unicode"
 
 	"golang.org/x/term"
+
+	"github.com/devtun/devtun/lines"
 )
 
 // Cover is what has the terminal, so that plugins do not: a table, or a command. They
@@ -100,36 +101,31 @@ func (c *Cover) without() terminal {
 // longestLine bounds, in bytes, what is kept of a line that a plugin says.
 const longestLine = 1 << 10
 
-// lines passes on what a plugin says, in lines that nothing in them can break.
-type lines struct {
+// notes passes on what a plugin says, in lines that nothing in them can break.
+type notes struct {
 	name string
 	to   io.Writer
-	part []byte // of a line that has no end yet
+	part lines.Splitter
 	last string // line, that has something in it
 }
 
-func (l *lines) Write(p []byte) (int, error) {
-	n := len(p)
-	for {
-		line, rest, whole := bytes.Cut(p, []byte("\n"))
-		l.part = append(l.part, line[:min(len(line), longestLine-len(l.part))]...)
-		if !whole {
-			return n, nil
-		}
-		l.flush()
-		p = rest
+func (l *notes) Write(p []byte) (int, error) {
+	for line := range l.part.Add(p) {
+		l.pass(line)
 	}
+	return len(p), nil
 }
 
 // flush passes on what there is of a line.
-func (l *lines) flush() {
+func (l *notes) flush() { l.pass(l.part.Take()) }
+
+func (l *notes) pass(said string) {
 	line := strings.TrimSpace(strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) {
 			return ' '
 		}
 		return r
-	}, string(bytes.ToValidUTF8(l.part, nil))))
-	l.part = l.part[:0]
+	}, strings.ToValidUTF8(said, "")))
 	if line != "" {
 		l.last = line
 		fmt.Fprintf(l.to, "note: %s says: %s\n", l.name, line)

@@ -3,11 +3,12 @@ package credential
 import (
 	"context"
 	"os"
+	"reflect"
+	"slices"
 	"sync"
 	"time"
 
 	"k8s.io/client-go/rest"
-	"k8s.io/utils/dump"
 )
 
 // undoTime bounds the one attempt that an undo may make after the end has begun. It is
@@ -29,7 +30,7 @@ type Gate struct {
 	running     sync.WaitGroup
 
 	mu      sync.Mutex
-	logins  map[string]*Login
+	logins  []*Login
 	covered *Cover       // nil: the terminal is free
 	tell    func(Notice) // nil: nobody wants to know
 	closed  bool
@@ -43,7 +44,7 @@ type Notice struct {
 
 // NewGate returns a gate. Close it.
 func NewGate() *Gate {
-	g := &Gate{input: os.Stdin, errors: os.Stderr, now: time.Now, turn: make(chan struct{}, 1), logins: make(map[string]*Login)}
+	g := &Gate{input: os.Stdin, errors: os.Stderr, now: time.Now, turn: make(chan struct{}, 1)}
 	g.life, g.close = context.WithCancelCause(context.Background())
 	g.alive, g.end = context.WithCancelCause(g.life)
 	return g
@@ -69,12 +70,12 @@ func (g *Gate) Login(config *rest.Config, environment ...string) (*Login, error)
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	key := dump.Pretty(plugin)
-	login := g.logins[key]
-	if login == nil {
-		login = newLogin(g, plugin)
-		g.logins[key] = login
+	same := func(l *Login) bool { return reflect.DeepEqual(l.plugin, plugin) }
+	if i := slices.IndexFunc(g.logins, same); i >= 0 {
+		return g.logins[i], nil
 	}
+	login := newLogin(g, plugin)
+	g.logins = append(g.logins, login)
 	return login, nil
 }
 

@@ -24,6 +24,8 @@ import (
 	clientauthenticationv1beta1 "k8s.io/client-go/pkg/apis/clientauthentication/v1beta1"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd/api"
+
+	"github.com/devtun/devtun/lines"
 )
 
 const (
@@ -119,7 +121,7 @@ func (p *plugin) run(ctx context.Context, on terminal) (*credentials, error) {
 	cmd := exec.CommandContext(ctx, filepath.Clean(p.config.Command), p.config.Args...)
 	cmd.Env = append(p.environ(os.Environ()), infoVariable+"="+string(info))
 	cmd.Stdout, cmd.Stderr = &output, on.errors
-	said := &lines{name: p.name(), to: on.errors}
+	said := &notes{name: p.name(), to: on.errors, part: lines.Splitter{Max: longestLine}}
 	if on.alone {
 		cmd.Stderr = said
 	}

@@ -12,6 +12,9 @@ import (
 	"time"
 
 	"github.com/devtun/devtun/dns"
+	"github.com/devtun/devtun/dns/hostsfile"
+	"github.com/devtun/devtun/dns/loopback"
+	"github.com/devtun/devtun/proc"
 	"github.com/devtun/devtun/tunnel"
 	"github.com/devtun/devtun/tunnel/discovery"
 )
@@ -53,24 +56,24 @@ type Selection struct {
 type Forwards struct {
 	options Options
 	machine dns.Machine
-	leases  *dns.Leases
+	leases  *loopback.Leases
 	began   time.Time
 
 	mu       sync.Mutex // of all below; held through Apply and Close
 	forwards map[discovery.Key][]*forward
 	skipped  map[discovery.Key]string
-	entries  []dns.Entry // as last written
-	written  bool        // there may be names of ours, also after a write that failed
+	entries  []hostsfile.Entry // as last written
+	written  bool              // there may be names of ours, also after a write that failed
 	started  bool
 	closed   bool
 
-	lost      bool                   // another program took the names out, and they could not be put back
-	conflicts map[string]bool        // names whose foreign lines were told of
-	shared    map[dns.Owner][]string // names that other sessions give too, as told
+	lost      bool                 // another program took the names out, and they could not be put back
+	conflicts map[string]bool      // names whose foreign lines were told of
+	shared    map[proc.ID][]string // names that other sessions give too, as told
 }
 
 // New returns forwards of nothing yet.
-func New(machine dns.Machine, leases *dns.Leases, options Options) *Forwards {
+func New(machine dns.Machine, leases *loopback.Leases, options Options) *Forwards {
 	return &Forwards{
 		options: options, machine: machine, leases: leases, began: time.Now(),
 		forwards: make(map[discovery.Key][]*forward), skipped: make(map[discovery.Key]string),

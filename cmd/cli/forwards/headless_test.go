@@ -7,12 +7,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/devtun/devtun/dns"
+	"github.com/devtun/devtun/dns/loopback"
 	"github.com/devtun/devtun/tunnel/discovery"
 )
 
 // podAddress is where a pod of the headless service web must be.
 func podAddress(pod string) netip.Addr {
-	return dns.Address(dns.Key("test", dns.Service{Namespace: "demo", Name: "web", Pod: pod}), 0)
+	return loopback.Address(dns.Key("test", dns.Service{Namespace: "demo", Name: "web", Pod: pod}), 0)
 }
 
 // headless is a service whose pods have names.

@@ -6,7 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/devtun/devtun/dns"
+	"github.com/devtun/devtun/dns/hostsfile"
 )
 
 func TestLostNamesArePutBack(t *testing.T) {
@@ -40,7 +40,7 @@ func TestLostNamesThatCannotBePutBackYet(t *testing.T) {
 
 func TestConflictsAreToldOnce(t *testing.T) {
 	w := newWorld(t)
-	w.machine.report.Conflicts = []dns.Conflict{{Name: "web", Addr: "10.0.0.1", Line: 3}}
+	w.machine.report.Conflicts = []hostsfile.Conflict{{Name: "web", Addr: "10.0.0.1", Line: 3}}
 	require.NoError(t, w.apply(services{"web": serviceOf(portOf(18080, "web-a"))}))
 	require.Contains(t, w.take(), "warning: the hosts file gives web the address 10.0.0.1 too (line 3 without devtun's own): some programs may go there")
 	require.NoError(t, w.apply(services{"api": serviceOf(portOf(18081, "api-a"))}))

@@ -10,16 +10,18 @@ import (
 	"syscall"
 
 	"github.com/devtun/devtun/dns"
+	"github.com/devtun/devtun/dns/hostsfile"
+	"github.com/devtun/devtun/proc"
 )
 
 // machine is a dns.Machine that listens for real, keeps names to itself, and
 // fails where it is told to.
 type machine struct {
 	mu        sync.Mutex
-	calls     []string    // "listen", "names", "add" and "remove", in order
-	names     []dns.Entry // as last set
+	calls     []string          // "listen", "names", "add" and "remove", in order
+	names     []hostsfile.Entry // as last set
 	addresses map[netip.Addr]bool
-	report    dns.Report // of the next SetNames
+	report    hostsfile.Report // of the next SetNames
 
 	failNames   error
 	failAddress error
@@ -30,12 +32,12 @@ type machine struct {
 
 var _ dns.Machine = (*machine)(nil)
 
-func (m *machine) SetNames(_ context.Context, entries []dns.Entry) (dns.Report, error) {
+func (m *machine) SetNames(_ context.Context, entries []hostsfile.Entry) (hostsfile.Report, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.calls = append(m.calls, "names")
 	if m.failNames != nil {
-		return dns.Report{}, m.failNames
+		return hostsfile.Report{}, m.failNames
 	}
 	m.names = slices.Clone(entries)
 	return m.report, nil
@@ -49,7 +51,7 @@ func (m *machine) Listen(ctx context.Context, addr netip.AddrPort) (net.Listener
 		return nil, errors.New("AddAddress comes first")
 	}
 	if slices.Contains(m.busyPorts, int(addr.Port())) || slices.Contains(m.busyAddrs, addr.Addr()) {
-		return nil, &dns.ListenError{Addr: addr, Holder: dns.Process{PID: 7, Name: "nginx"}, Err: syscall.EADDRINUSE}
+		return nil, &dns.ListenError{Addr: addr, Holder: proc.Process{PID: 7, Name: "nginx"}, Err: syscall.EADDRINUSE}
 	}
 	if slices.Contains(m.deniedPorts, int(addr.Port())) {
 		return nil, &dns.ListenError{Addr: addr, Err: syscall.EACCES}

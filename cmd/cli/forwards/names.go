@@ -8,7 +8,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/devtun/devtun/dns"
+	"github.com/devtun/devtun/dns/hostsfile"
+	"github.com/devtun/devtun/proc"
 )
 
 // NamesLeftError is the end of forwards whose names could not be taken out of the
@@ -22,15 +23,15 @@ func (e *NamesLeftError) Unwrap() error { return e.Err }
 // listen has its names too: it is refused on its own address, where else the names
 // would lead to whoever gives them, another session's cluster for one.
 func (s *Forwards) writeNames(ctx context.Context) error {
-	var entries []dns.Entry
+	var entries []hostsfile.Entry
 	for _, forwards := range s.forwards {
 		for _, f := range forwards {
 			if len(f.names) > 0 && !f.answeredByOthers() {
-				entries = append(entries, dns.Entry{Addr: f.addr, Names: f.names})
+				entries = append(entries, hostsfile.Entry{Addr: f.addr, Names: f.names})
 			}
 		}
 	}
-	slices.SortFunc(entries, func(a, b dns.Entry) int { return cmp.Compare(a.Names[0], b.Names[0]) })
+	slices.SortFunc(entries, func(a, b hostsfile.Entry) int { return cmp.Compare(a.Names[0], b.Names[0]) })
 	if reflect.DeepEqual(entries, s.entries) {
 		return nil
 	}
@@ -72,7 +73,7 @@ func (s *Forwards) NamesLost(ctx context.Context) {
 
 // NamesShared says which other sessions give names of this one, when that begins and
 // when it ends.
-func (s *Forwards) NamesShared(shared []dns.Shared) {
+func (s *Forwards) NamesShared(shared []hostsfile.Shared) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.closed && s.started {
@@ -80,8 +81,8 @@ func (s *Forwards) NamesShared(shared []dns.Shared) {
 	}
 }
 
-func (s *Forwards) noteShared(shared []dns.Shared) {
-	now := make(map[dns.Owner][]string)
+func (s *Forwards) noteShared(shared []hostsfile.Shared) {
+	now := make(map[proc.ID][]string)
 	for _, other := range shared {
 		now[other.Owner] = other.Names
 		if before := s.shared[other.Owner]; !subset(other.Names, before) {

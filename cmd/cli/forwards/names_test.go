@@ -7,7 +7,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/devtun/devtun/dns"
+	"github.com/devtun/devtun/dns/hostsfile"
+	"github.com/devtun/devtun/proc"
 	"github.com/devtun/devtun/tunnel/discovery"
 )
 
@@ -78,7 +79,7 @@ func countOf(calls []string, call string) int {
 
 func TestForeignChangesAreTold(t *testing.T) {
 	w := newWorld(t)
-	w.machine.report = dns.Report{Saved: []string{"/etc/hosts.saved"}}
+	w.machine.report = hostsfile.Report{Saved: []string{"/etc/hosts.saved"}}
 	require.NoError(t, w.apply(services{"web": serviceOf(portOf(18080))}))
 	require.Equal(t, "warning: another program's change to the hosts file was kept in /etc/hosts.saved", w.take()[0])
 }
@@ -90,7 +91,7 @@ func TestNamesOfWhatCannotBeReached(t *testing.T) {
 	w.machine.deniedPorts = []int{18080}
 	require.NoError(t, w.apply(services{"web": serviceOf(portOf(18080, "web-a"))}))
 	require.Equal(t, []string{"failed web", "READY 0 services, 0 ports"}, w.take())
-	require.Equal(t, []dns.Entry{{Addr: address("web", 0), Names: w.machine.names[0].Names}}, w.machine.names)
+	require.Equal(t, []hostsfile.Entry{{Addr: address("web", 0), Names: w.machine.names[0].Names}}, w.machine.names)
 	require.Equal(t, "web", w.machine.names[0].Names[0])
 	w.refuses(address("web", 0), 18080)
 	require.NoError(t, w.apply(services{"web": nil}))
@@ -98,19 +99,19 @@ func TestNamesOfWhatCannotBeReached(t *testing.T) {
 }
 
 func TestSharedNamesAreTold(t *testing.T) {
-	one, two := dns.Owner{PID: 1}, dns.Owner{PID: 2}
+	one, two := proc.ID{PID: 1}, proc.ID{PID: 2}
 	w := newWorld(t)
-	w.machine.report = dns.Report{Shared: []dns.Shared{{Owner: one, Names: []string{"web"}}}}
+	w.machine.report = hostsfile.Report{Shared: []hostsfile.Shared{{Owner: one, Names: []string{"web"}}}}
 	require.NoError(t, w.apply(services{"web": serviceOf(portOf(18080))}))
 	require.Equal(t, "warning: another devtun (pid 1) gives names of this one too: web: programs may reach either", w.take()[0])
 
-	w.forwards.NamesShared([]dns.Shared{{Owner: one, Names: []string{"web"}}})
+	w.forwards.NamesShared([]hostsfile.Shared{{Owner: one, Names: []string{"web"}}})
 	require.Empty(t, w.take(), "it is said once")
-	w.forwards.NamesShared([]dns.Shared{{Owner: one, Names: []string{"web"}}, {Owner: two, Names: []string{"a", "b", "c", "d", "e"}}})
+	w.forwards.NamesShared([]hostsfile.Shared{{Owner: one, Names: []string{"web"}}, {Owner: two, Names: []string{"a", "b", "c", "d", "e"}}})
 	require.Equal(t, []string{"warning: another devtun (pid 2) gives names of this one too: a, b, c and 2 more: programs may reach either"}, w.take())
-	w.forwards.NamesShared([]dns.Shared{{Owner: two, Names: []string{"a", "b"}}})
+	w.forwards.NamesShared([]hostsfile.Shared{{Owner: two, Names: []string{"a", "b"}}})
 	require.Equal(t, []string{"warning: the other devtun (pid 1) has given these names up: web"}, w.take())
-	w.forwards.NamesShared([]dns.Shared{{Owner: two, Names: []string{"a", "f"}}})
+	w.forwards.NamesShared([]hostsfile.Shared{{Owner: two, Names: []string{"a", "f"}}})
 	require.Equal(t, []string{"warning: another devtun (pid 2) gives names of this one too: a, f: programs may reach either"}, w.take(), "more of them")
 }
 

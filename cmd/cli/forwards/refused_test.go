@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/devtun/devtun/dns"
+	"github.com/devtun/devtun/dns/hostsfile"
 	"github.com/devtun/devtun/tunnel/discovery"
 )
 
@@ -135,7 +136,7 @@ func TestBusyAddressIsLeft(t *testing.T) {
 		require.NoError(t, w.apply(services{"web": serviceOf(portOf(18080, "web-a"))}))
 		require.Equal(t, []string{"ready web 18080:18080", "READY 1 services, 1 ports"}, w.take())
 		require.Equal(t, "web-a:18080", w.reach(address("web", busy), 18080), "the next choice that is free, of %d", busy+1)
-		require.Equal(t, []dns.Entry{{Addr: address("web", busy), Names: w.machine.names[0].Names}}, w.machine.names)
+		require.Equal(t, []hostsfile.Entry{{Addr: address("web", busy), Names: w.machine.names[0].Names}}, w.machine.names)
 		require.Equal(t, 1, w.machine.held(), "those tried are given back")
 		for n := range busy {
 			requireFree(t, w, address("web", n))

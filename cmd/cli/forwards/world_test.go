@@ -18,6 +18,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/devtun/devtun/dns"
+	"github.com/devtun/devtun/dns/loopback"
 	"github.com/devtun/devtun/tunnel"
 	"github.com/devtun/devtun/tunnel/discovery"
 )
@@ -67,9 +68,9 @@ func newWorld(t *testing.T, adjust ...func(*Options)) *world {
 	return w
 }
 
-func (w *world) openLeases() *dns.Leases {
+func (w *world) openLeases() *loopback.Leases {
 	w.t.Helper()
-	leases, err := dns.OpenLeases(w.leases)
+	leases, err := loopback.OpenLeases(w.leases)
 	require.NoError(w.t, err)
 	w.t.Cleanup(func() { require.NoError(w.t, leases.Close()) })
 	return leases
@@ -151,7 +152,7 @@ func changesOf(services map[string]*discovery.Service) discovery.Changes {
 // address is where a service's address must be if nobody is in the way; the
 // n-th choice after that.
 func address(name string, n int) netip.Addr {
-	return dns.Address(dns.Key("test", dns.Service{Namespace: "demo", Name: name}), n)
+	return loopback.Address(dns.Key("test", dns.Service{Namespace: "demo", Name: name}), n)
 }
 
 // portOf is a port of a service with its ready pods, all of them with that port.

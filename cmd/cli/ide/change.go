@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/devtun/devtun/disk"
 )
 
 // Change is one file to be written.
@@ -71,15 +73,11 @@ func (c Change) Apply() error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
 	}
-	draft, err := os.CreateTemp(filepath.Dir(path), ".devtun-*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(draft.Name())
-	_, err = draft.Write(c.After)
-	if err = errors.Join(err, draft.Chmod(mode), draft.Close()); err != nil {
+	draft := disk.DraftPath(path)
+	if err := (disk.FS{}).Create(draft, c.After, mode); err != nil {
 		return fmt.Errorf("write %s: %w", c.Path, err)
 	}
+	defer disk.FS{}.Remove(draft) // nothing is there once it has been renamed
 	now, err := read(path)
 	if err != nil {
 		return err
@@ -87,5 +85,5 @@ func (c Change) Apply() error {
 	if !bytes.Equal(now, c.Before) {
 		return fmt.Errorf("%s has changed meanwhile", c.Path)
 	}
-	return os.Rename(draft.Name(), path)
+	return disk.FS{}.Rename(draft, path)
 }

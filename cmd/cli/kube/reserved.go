@@ -1,13 +1,13 @@
 package kube
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
 	"os"
 	"slices"
 	"strings"
 
-	"golang.org/x/net/http/httpproxy"
 	"k8s.io/client-go/rest"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 )
@@ -16,12 +16,13 @@ import (
 // kubeconfig, config's and the others, and the proxies on the way. No service may get
 // one, or devtun and kubectl would be led to devtun instead.
 func reservedNames(raw clientcmdapi.Config, config *rest.Config) []string {
-	addresses := []string{config.Host, os.Getenv("ALL_PROXY"), os.Getenv("all_proxy")}
+	addresses := []string{
+		config.Host, os.Getenv("ALL_PROXY"), os.Getenv("all_proxy"),
+		cmp.Or(os.Getenv("HTTP_PROXY"), os.Getenv("http_proxy")), cmp.Or(os.Getenv("HTTPS_PROXY"), os.Getenv("https_proxy")),
+	}
 	for _, cluster := range raw.Clusters {
 		addresses = append(addresses, cluster.Server, cluster.ProxyURL)
 	}
-	environment := httpproxy.FromEnvironment()
-	addresses = append(addresses, environment.HTTPProxy, environment.HTTPSProxy)
 	if server, err := url.Parse(withScheme(config.Host)); err == nil && config.Proxy != nil {
 		if proxy, err := config.Proxy(&http.Request{URL: server}); err == nil && proxy != nil {
 			addresses = append(addresses, proxy.String())

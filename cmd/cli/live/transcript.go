@@ -1,13 +1,14 @@
 package live
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/devtun/devtun/lines"
 )
 
 const (
@@ -60,27 +61,22 @@ func (t *Transcript) Err() io.Writer { return t.err }
 type voice struct {
 	of   *Transcript
 	to   io.Writer
-	rest []byte // of a line that is not complete
-	done int    // so much of that has been printed
+	rest lines.Splitter
+	done int // so much of a line that is not complete has been printed
 }
 
 func (v *voice) Write(p []byte) (int, error) {
 	t := v.of
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	v.rest = append(v.rest, p...)
-	for {
-		line, rest, complete := bytes.Cut(v.rest, []byte("\n"))
-		if !complete {
-			break
-		}
-		t.note(saying{time.Now(), v, string(line), v.done})
-		v.rest, v.done = rest, 0
+	for line := range v.rest.Add(p) {
+		t.note(saying{time.Now(), v, line, v.done})
+		v.done = 0
 	}
 	if t.holding {
 		return len(p), nil
 	}
-	v.done = len(v.rest)
+	v.done = len(v.rest.Part())
 	return v.to.Write(p)
 }
 
@@ -139,8 +135,8 @@ func (t *Transcript) release() {
 		io.WriteString(s.by.to, s.text[s.done:]+"\n")
 	}
 	for _, v := range []*voice{t.out, t.err} {
-		v.to.Write(v.rest[v.done:])
-		v.done = len(v.rest)
+		io.WriteString(v.to, v.rest.Part()[v.done:])
+		v.done = len(v.rest.Part())
 	}
 	t.holding, t.held, t.lost = false, nil, 0
 }

@@ -7,8 +7,8 @@ import (
 
 	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/cmd/cli/run/command"
-	"github.com/devtun/devtun/dns"
 	"github.com/devtun/devtun/dns/helper"
+	"github.com/devtun/devtun/dns/hostsfile"
 )
 
 // Who is to see the names.
@@ -28,7 +28,7 @@ func DefaultHosts() string {
 }
 
 func mayWriteHosts() bool {
-	hosts, err := dns.NewHosts("")
+	hosts, err := hostsfile.New("")
 	return err == nil && hosts.Writable() == nil
 }
 
@@ -73,7 +73,7 @@ func (n *View) File() string {
 }
 
 // Open opens this machine for a session.
-func (n *View) Open() (*dns.Hosts, *helper.Machine, error) {
+func (n *View) Open() (*hostsfile.File, *helper.Machine, error) {
 	if n.private == nil {
 		return Open("", n.start)
 	}

@@ -8,6 +8,8 @@ import (
 
 	"github.com/devtun/devtun/dns"
 	"github.com/devtun/devtun/dns/helper"
+	"github.com/devtun/devtun/dns/hostsfile"
+	"github.com/devtun/devtun/dns/loopback"
 )
 
 // Changes marks commands that change this machine, and may need a helper.
@@ -71,12 +73,12 @@ func (r *Rights) Helper(ctx context.Context, ask bool) (*helper.Client, error) {
 // Open opens this machine's names for one session, with a hosts file of
 // the user's own or, for "", the system's. It changes nothing yet, and starts no
 // helper. The caller closes the machine.
-func Open(hostsFile string, start helper.Start) (*dns.Hosts, *helper.Machine, error) {
-	hosts, err := dns.NewHosts(hostsFile)
+func Open(hostsFile string, start helper.Start) (*hostsfile.File, *helper.Machine, error) {
+	hosts, err := hostsfile.New(hostsFile)
 	if err != nil {
 		return nil, nil, fmt.Errorf("open hosts file: %w", err)
 	}
-	aliases, err := dns.NewAliases()
+	aliases, err := loopback.NewAliases()
 	if err != nil {
 		return nil, nil, fmt.Errorf("open loopback addresses: %w", err)
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/devtun/devtun/cmd/cli/credential"
 	"github.com/devtun/devtun/cmd/cli/forwards"
 	"github.com/devtun/devtun/cmd/cli/run/command"
+	"github.com/devtun/devtun/disk"
 	"github.com/devtun/devtun/dns"
 	"github.com/devtun/devtun/dns/helper"
 )
@@ -112,7 +113,7 @@ type advised interface {
 func Of(err error) *Problem {
 	var problem *Problem
 	var listen *dns.ListenError
-	var lock *dns.LockError
+	var lock *disk.LockError
 	var sudo *helper.SudoError
 	var start *command.StartError
 	var forbidden *command.ForbiddenError

@@ -22,15 +22,17 @@ import (
 	"github.com/devtun/devtun/cmd/cli/credential"
 	"github.com/devtun/devtun/cmd/cli/forwards"
 	"github.com/devtun/devtun/cmd/cli/run/command"
+	"github.com/devtun/devtun/disk"
 	"github.com/devtun/devtun/dns"
 	"github.com/devtun/devtun/dns/helper"
 	"github.com/devtun/devtun/intercept/handover"
+	"github.com/devtun/devtun/proc"
 	"github.com/devtun/devtun/tunnel/discovery"
 )
 
 func TestDiagnose(t *testing.T) {
 	services := schema.GroupResource{Resource: "services"}
-	listen := func(err error, holder dns.Process) error {
+	listen := func(err error, holder proc.Process) error {
 		return &dns.ListenError{Addr: netip.MustParseAddrPort("127.1.2.3:80"), Holder: holder, Err: err}
 	}
 	path := func(err error) error { return &fs.PathError{Op: "open", Path: "/etc/hosts", Err: err} }
@@ -46,13 +48,13 @@ func TestDiagnose(t *testing.T) {
 		hint  string // its beginning
 	}{
 		{"a problem is one already", &Problem{Err: errors.New("x"), Code: ExitRights, Hint: "y"}, ExitRights, "y"},
-		{"port in use", listen(syscall.EADDRINUSE, dns.Process{}), ExitInUse, "free port 80, or move it with --port SERVICE:LOCAL:80"},
-		{"port in use by a program", listen(syscall.EADDRINUSE, dns.Process{PID: 7, Name: "nginx"}), ExitInUse,
+		{"port in use", listen(syscall.EADDRINUSE, proc.Process{}), ExitInUse, "free port 80, or move it with --port SERVICE:LOCAL:80"},
+		{"port in use by a program", listen(syscall.EADDRINUSE, proc.Process{PID: 7, Name: "nginx"}), ExitInUse,
 			"stop nginx (pid 7), or move the port with --port SERVICE:LOCAL:80"},
-		{"low port", listen(syscall.EACCES, dns.Process{}), ExitMachine, "ports below 1024 need root: 'devtun run' wants --hosts system for them; or move it with --port SERVICE:8080:80"},
-		{"port in use of a service", &forwards.PortError{Service: discovery.Key{Namespace: "demo", Name: "web"}, Port: forwards.PortEvent{Local: 80, Remote: 81}, Err: listen(syscall.EADDRINUSE, dns.Process{})}, ExitInUse,
+		{"low port", listen(syscall.EACCES, proc.Process{}), ExitMachine, "ports below 1024 need root: 'devtun run' wants --hosts system for them; or move it with --port SERVICE:8080:80"},
+		{"port in use of a service", &forwards.PortError{Service: discovery.Key{Namespace: "demo", Name: "web"}, Port: forwards.PortEvent{Local: 80, Remote: 81}, Err: listen(syscall.EADDRINUSE, proc.Process{})}, ExitInUse,
 			"free port 80, or move it with --port web.demo:LOCAL:81"},
-		{"low port of a service", &forwards.PortError{Service: discovery.Key{Namespace: "demo", Name: "web"}, Port: forwards.PortEvent{Local: 80, Remote: 81}, Err: listen(syscall.EACCES, dns.Process{})}, ExitMachine,
+		{"low port of a service", &forwards.PortError{Service: discovery.Key{Namespace: "demo", Name: "web"}, Port: forwards.PortEvent{Local: 80, Remote: 81}, Err: listen(syscall.EACCES, proc.Process{})}, ExitMachine,
 			"ports below 1024 need root: 'devtun run' wants --hosts system for them; or move it with --port web.demo:8080:81"},
 		{"unforwardable", &forwards.UnforwardableError{Service: discovery.Key{Namespace: "demo", Name: "dns"}, Reason: "UDP"}, ExitNotFound, "'devtun forward' without arguments"},
 		{"no such command", &command.StartError{Name: "x", Err: exec.ErrNotFound}, 127, "what follows -- is run as it is"},
@@ -62,7 +64,7 @@ func TestDiagnose(t *testing.T) {
 		{"the ledger's disk", &handover.LedgerError{Doing: "write ledger", Err: &os.LinkError{Op: "rename", Old: "a", New: "b", Err: syscall.ENOSPC}}, ExitMachine, "devtun notes there what it hands over"},
 		{"an env file's folder", &handover.DiskError{Doing: "open env file", Err: path(syscall.EACCES)}, ExitMachine, "have --env-file, --env-json and --files name"},
 		{"any other file", &os.LinkError{Op: "rename", Old: "a", New: "b", Err: syscall.EIO}, ExitFailure, ""},
-		{"lock held", &dns.LockError{Path: "/etc", Err: os.ErrDeadlineExceeded}, ExitMachine, "wait for the other program to finish, or pass --hosts-file"},
+		{"lock held", &disk.LockError{Path: "/etc", Err: os.ErrDeadlineExceeded}, ExitMachine, "wait for the other program to finish, or pass --hosts-file"},
 		{"hosts file not writable", path(syscall.EACCES), ExitMachine, "pass --hosts-file with a file you may write; 'devtun run"},
 		{"the helper gone", fmt.Errorf("remove names: %w: %w", path(syscall.EACCES), helper.ErrGone), ExitMachine, "the names stay in the hosts file until"},
 		{"no sudo", sudo(exec.ErrNotFound, false), ExitMachine, "run devtun as root; 'devtun run"},

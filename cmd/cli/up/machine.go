@@ -5,13 +5,13 @@ import (
 	"errors"
 
 	"github.com/devtun/devtun/cmd/cli/machine"
-	"github.com/devtun/devtun/dns"
 	"github.com/devtun/devtun/dns/helper"
+	"github.com/devtun/devtun/dns/hostsfile"
 )
 
 // Machine is this machine, with a helper if it must be.
 type Machine struct {
-	Hosts *dns.Hosts
+	Hosts *hostsfile.File
 	*helper.Machine
 }
 

@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/devtun/devtun/cmd/cli/problem"
-	"github.com/devtun/devtun/dns"
+	"github.com/devtun/devtun/proc"
 )
 
 // parentEvery is how often --ppid's process is looked at.
@@ -20,11 +20,11 @@ func parentOf(pid int) (string, error) {
 	if pid < 0 {
 		return "", problem.Usage(hint, "--ppid %d is no process", pid)
 	}
-	owner, err := dns.OwnerOf(pid)
+	owner, err := proc.Of(pid)
 	if err != nil {
 		return "", problem.Usage(hint, "--ppid %d: no such process", pid)
 	}
-	self, err := dns.Current()
+	self, err := proc.Self()
 	if err != nil {
 		return "", err
 	}
@@ -35,13 +35,13 @@ func parentOf(pid int) (string, error) {
 	return owner.String(), nil
 }
 
-// setParent has the session end with a process, as dns.Owner writes it; "" leaves all as it
+// setParent has the session end with a process, as proc.ID writes it; "" leaves all as it
 // is.
 func (s *session) setParent(process string) error {
 	if process == "" {
 		return nil
 	}
-	parent, ok := dns.ParseOwner(process)
+	parent, ok := proc.Parse(process)
 	if !ok {
 		return fmt.Errorf("%q is no process", process)
 	}
@@ -56,7 +56,7 @@ func (s *session) setParent(process string) error {
 func (s *session) watchParent() {
 	look := time.NewTicker(parentEvery)
 	defer look.Stop()
-	var parent dns.Owner
+	var parent proc.ID
 	for {
 		select {
 		case <-s.ending:

@@ -13,8 +13,8 @@ import (
 	"github.com/devtun/devtun/cmd/cli/kube"
 	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/cmd/cli/status"
-	"github.com/devtun/devtun/dns"
 	"github.com/devtun/devtun/dns/helper"
+	"github.com/devtun/devtun/proc"
 )
 
 // orderTimeout bounds how long a session waits for its first order.
@@ -39,7 +39,7 @@ type session struct {
 	forwards   *heldForwards
 	intercepts map[string]*heldIntercept // by key
 
-	parent   chan dns.Owner // whose end ends the session
+	parent   chan proc.ID // whose end ends the session
 	down     sync.Once
 	ended    chan struct{} // closed when all has been put back; outcome is set then
 	outcome  error
@@ -57,7 +57,7 @@ func newSession(name string, log *sessionLog, start helper.Start, commands Comma
 		log: log, start: start, commands: commands, view: status.NewTracker(name, ""), standing: standing,
 		ending: ending, end: sync.OnceFunc(func() { close(ending) }),
 		applying: make(chan struct{}, 1), intercepts: make(map[string]*heldIntercept),
-		parent: make(chan dns.Owner, 1), ended: make(chan struct{}),
+		parent: make(chan proc.ID, 1), ended: make(chan struct{}),
 	}
 }
 

@@ -93,8 +93,8 @@ func (p Program) compile(ctx context.Context, directory, path string, progress i
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
 	}
-	draft := path + ".draft" // one at a time: we hold the lock
-	defer os.Remove(draft)
+	draft := path + ".draft"                // one at a time: we hold the lock
+	defer func() { _ = os.Remove(draft) }() // nothing is there once it has been renamed
 	cmd := goCommand(ctx, directory, "build", "-trimpath", "-ldflags", p.linkFlags(), "-o", draft, ".")
 	var output bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &output, &output

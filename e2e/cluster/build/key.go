@@ -46,7 +46,7 @@ func hashSources(hash io.Writer, directory string) error {
 			return fmt.Errorf("hash sources: %w", err)
 		}
 		fmt.Fprintf(hash, "%s %d\n", name, len(content))
-		hash.Write(content)
+		_, _ = hash.Write(content) // cannot fail
 	}
 	return nil
 }

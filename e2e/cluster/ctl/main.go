@@ -1,7 +1,7 @@
 // Command ctl brings the local cluster up and down and does small things with it.
 //
-//	go run ./e2e/cluster/ctl up
-//	go run ./e2e/cluster/ctl kubectl get pods -A
+//	go run -C e2e ./cluster/ctl up
+//	go run -C e2e ./cluster/ctl kubectl get pods -A
 //
 // The cluster's directory is .cluster in the devtun module unless -dir says
 // otherwise.

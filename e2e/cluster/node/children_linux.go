@@ -129,7 +129,7 @@ func (c *children) signal(name string, sig syscall.Signal) *child {
 	if child == nil || !child.Running {
 		return nil
 	}
-	syscall.Kill(child.PID, sig)
+	_ = syscall.Kill(child.PID, sig) // it may have ended
 	return child
 }
 

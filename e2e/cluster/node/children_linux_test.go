@@ -63,8 +63,9 @@ func TestChildIsAskedBeforeItIsKilled(t *testing.T) {
 		grace  time.Duration
 		exit   string
 	}{
-		"it obeys":    {"trap 'exit 7' TERM; echo ready; while :; do sleep 0.01; done", time.Minute, "exit status 7"},
-		"it does not": {"trap '' TERM; echo ready; while :; do sleep 0.01; done", 50 * time.Millisecond, "killed by signal: killed"},
+		"it obeys": {"trap 'exit 7' TERM; echo ready; while :; do sleep 0.01; done", time.Minute, "exit status 7"},
+		"it does not": {"trap '' TERM; echo ready; while :; do sleep 0.01; done", 50 * time.Millisecond,
+			"killed by signal: killed"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := collecting(t)

@@ -1,6 +1,7 @@
 // Command save builds images around Go programs and writes them to an archive:
 //
-//	go run ./e2e/image/save -o out.tar devtun.test/service-front:dev=./examples/service-front …
+//	go build -C e2e -o ../bin/tools/ ./image/save
+//	bin/tools/save -o out.tar devtun.test/service-front:dev=./examples/service-front …
 package main
 
 import (

@@ -13,6 +13,7 @@ import (
 	"os/signal"
 	"path/filepath"
 
+	"github.com/devtun/devtun/disk"
 	"github.com/devtun/devtun/intercept/image"
 )
 
@@ -50,9 +51,5 @@ func replace(file string, content []byte) error {
 	if was, err := os.ReadFile(file); err == nil && bytes.Equal(was, content) {
 		return nil
 	}
-	draft := file + ".draft"
-	if err := os.WriteFile(draft, content, 0o644); err != nil {
-		return err
-	}
-	return os.Rename(draft, file)
+	return disk.FS{}.WriteFile(file, disk.DraftPath(file), content, 0o644)
 }

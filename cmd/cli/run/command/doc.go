@@ -2,7 +2,7 @@
 // stand, and ends with it whatever it started.
 //
 //	private, err := command.NewPrivateHosts()   // Linux, without the helper
-//	hosts, err := dns.NewHosts(private.Path())
+//	hosts, err := hostsfile.New(private.Path())
 //	hosts.InPlace(…)
 //	…
 //	c := command.Command{Args: args, Hosts: private.Path(), In: os.Stdin, Out: os.Stdout, Err: os.Stderr}

@@ -1,13 +1,13 @@
 package command
 
 import (
-	"bytes"
-	"fmt"
-	"os"
+	"strings"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/devtun/devtun/proc"
 )
 
 // stopTries bounds how often it is looked, every stopLook, whether a process has stopped.
@@ -49,12 +49,8 @@ func (p process) stop() error {
 		return err
 	}
 	for range stopTries {
-		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.pid))
-		if err != nil {
-			return nil
-		}
-		state := bytes.TrimLeft(stat[bytes.LastIndexByte(stat, ')')+1:], " ")
-		if len(state) > 0 && bytes.IndexByte([]byte("tTZX"), state[0]) >= 0 {
+		stat, err := proc.StatOf(p.pid)
+		if err != nil || strings.IndexByte("tTZX", stat.State) >= 0 {
 			return nil
 		}
 		time.Sleep(stopLook)

@@ -91,7 +91,7 @@ func replaceOnMachine(etc string, link bool, hosts string, asNobody bool) (err e
 		target := filepath.Join("/etc", file[len(etc):])
 		if i%2 == 0 {
 			err = os.Rename(next, target)
-		} else { // as dns.Hosts does
+		} else { // as hostsfile.File does
 			err = errors.Join(unix.Renameat2(unix.AT_FDCWD, next, unix.AT_FDCWD, target, unix.RENAME_EXCHANGE), os.Remove(next))
 		}
 		if err != nil {

@@ -9,7 +9,8 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/devtun/devtun/dns"
+	"github.com/devtun/devtun/dns/hostsfile"
+	"github.com/devtun/devtun/proc"
 )
 
 // PrivateHosts is a copy of the system's hosts file, for one program to see in
@@ -28,11 +29,11 @@ var toName, fromName = strings.NewReplacer(" ", ","), strings.NewReplacer(",", "
 
 // NewPrivateHosts makes the copy. The caller closes it.
 func NewPrivateHosts() (*PrivateHosts, error) {
-	owner, err := dns.Current()
+	owner, err := proc.Self()
 	if err != nil {
 		return nil, err
 	}
-	content, err := dns.Foreign(systemHosts)
+	content, err := hostsfile.Foreign(systemHosts)
 	if err != nil {
 		return nil, fmt.Errorf("copy hosts file: %w", err)
 	}
@@ -90,7 +91,7 @@ func cleanPrivate(dir string) (removed []string, err error) {
 	}
 	for _, entry := range entries {
 		words, named := strings.CutPrefix(entry.Name(), privatePrefix)
-		owner, known := dns.ParseOwner(fromName.Replace(words))
+		owner, known := proc.Parse(fromName.Replace(words))
 		if !named || !known || owner.Alive() {
 			continue
 		}

@@ -8,7 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/devtun/devtun/dns"
+	"github.com/devtun/devtun/proc"
 )
 
 // places are the two directories for private files, of this test alone.
@@ -57,11 +57,11 @@ func TestPrivateHosts(t *testing.T) {
 
 func TestCleanPrivate(t *testing.T) {
 	runtime, temporary := places(t)
-	living, err := dns.Current()
+	living, err := proc.Self()
 	require.NoError(t, err)
 	dead := living
 	dead.Start++
-	name := func(dir string, owner dns.Owner, n int) string {
+	name := func(dir string, owner proc.ID, n int) string {
 		return filepath.Join(dir, fmt.Sprintf("%s%s,%d", privatePrefix, toName.Replace(owner.String()), n))
 	}
 	make := func(path string) string {

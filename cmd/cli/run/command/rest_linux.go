@@ -1,13 +1,13 @@
 package command
 
 import (
-	"bytes"
 	"errors"
-	"fmt"
 	"os"
 	"strconv"
 	"syscall"
 	"time"
+
+	"github.com/devtun/devtun/proc"
 )
 
 // look is how often the keeper looks for processes that have appeared while it
@@ -57,7 +57,7 @@ func (k *keeper) endRest() (left []int) {
 // process is one process, told from a later one with the same number.
 type process struct {
 	pid, parent int
-	start       string // in clock ticks since boot
+	start       uint64 // in clock ticks since boot
 }
 
 func ids(processes []process) []int {
@@ -86,20 +86,10 @@ func descendants(root int) []process {
 	return found
 }
 
-// lookAt reads what /proc says of a process. The fields of stat are counted from
-// the last parenthesis, since the name before it may hold anything.
+// lookAt reads what /proc says of a process; ok is false for one that is gone.
 func lookAt(pid int) (p process, ok bool) {
-	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return p, false // gone
-	}
-	const first, parentField, startField = 3, 4, 22
-	fields := bytes.Fields(raw[bytes.LastIndexByte(raw, ')')+1:])
-	if len(fields) <= startField-first {
-		return p, false
-	}
-	parent, err := strconv.Atoi(string(fields[parentField-first]))
-	return process{pid, parent, string(fields[startField-first])}, err == nil
+	stat, err := proc.StatOf(pid)
+	return process{pid, stat.Parent, stat.Start}, err == nil
 }
 
 // signal sends a signal to the process, and never to another one that has got

@@ -1,0 +1,5 @@
+//go:build !linux
+
+package hostsfile
+
+var roles = map[string]role{}

@@ -1,0 +1,9 @@
+package dns
+
+import "strings"
+
+// Key is what an address is derived from: the cluster (the kubeconfig context)
+// and the service, or the pod in it.
+func Key(cluster string, s Service) string {
+	return strings.Join([]string{cluster, s.Namespace, s.Name, s.Pod}, "\x00")
+}

@@ -1,7 +1,0 @@
-package dns
-
-import "golang.org/x/sys/unix"
-
-// setLockCommand takes locks that belong to the open file: two sessions in one
-// process exclude each other as two processes do.
-const setLockCommand = unix.F_OFD_SETLK

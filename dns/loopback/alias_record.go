@@ -1,0 +1,77 @@
+package loopback
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+
+	"github.com/devtun/devtun/disk"
+	"github.com/devtun/devtun/proc"
+)
+
+// draftName is the file in the directory of records that is being written.
+const draftName = "draft"
+
+// Files in the directory of records:
+//
+//	127.1.2.3   "pid=12 start=345 …", see proc.ID
+//	draft       a record being written: worthless
+
+// lock keeps other devtun processes away from the records and the aliases until
+// the file is closed, here and in the ifconfig that runs just then.
+func (a *Aliases) lock(ctx context.Context) (held *os.File, err error) {
+	err = a.disk.Do("lock", a.dir, func() error {
+		if err := os.MkdirAll(a.dir, 0o755); err != nil {
+			return err
+		}
+		held, err = os.Open(a.dir)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := disk.LockFile(ctx, held); err != nil {
+		return nil, errors.Join(err, held.Close())
+	}
+	return held, nil
+}
+
+func (a *Aliases) record(addr netip.Addr) string { return filepath.Join(a.dir, addr.String()) }
+
+// note records addr as this owner's, in the place of another's record.
+func (a *Aliases) note(addr netip.Addr) error {
+	const mode = 0o644 // for everybody who wants to know whether there is something to clean
+	return a.disk.WriteFile(a.record(addr), filepath.Join(a.dir, draftName), []byte(a.owner.String()+"\n"), mode)
+}
+
+// forget removes the record of addr; it is fine if there is none.
+func (a *Aliases) forget(addr netip.Addr) error { return a.disk.Remove(a.record(addr)) }
+
+// ownerOf reads the record of addr; fs.ErrNotExist if there is none.
+func (a *Aliases) ownerOf(addr netip.Addr) (proc.ID, error) {
+	v, err := a.disk.Read(a.record(addr))
+	if err != nil {
+		return proc.ID{}, err
+	}
+	owner, ok := proc.Parse(string(v.Content))
+	if !ok {
+		return proc.ID{}, fmt.Errorf("read %s: no owner in it", a.record(addr))
+	}
+	return owner, nil
+}
+
+// recorded is the addresses that have a record.
+func (a *Aliases) recorded() ([]netip.Addr, error) {
+	paths, err := a.disk.List(a.dir, "127.")
+	var addrs []netip.Addr
+	for _, path := range paths {
+		addr, err := netip.ParseAddr(filepath.Base(path))
+		if err == nil && Check(addr) == nil && addr != onlyAlways {
+			addrs = append(addrs, addr)
+		}
+	}
+	return addrs, err
+}

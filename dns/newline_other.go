@@ -1,6 +1,0 @@
-//go:build !windows
-
-package dns
-
-// newline ends the lines of a file that has none yet.
-const newline = "\n"

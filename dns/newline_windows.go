@@ -1,4 +1,0 @@
-package dns
-
-// newline ends the lines of a file that has none yet.
-const newline = "\r\n"

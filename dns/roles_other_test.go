@@ -1,8 +1,0 @@
-//go:build !linux
-
-package dns
-
-var roles = map[string]role{
-	"flush": flushRole,
-	"lease": leaseRole,
-}
