@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/devtun/devtun/cmd/cli/status"
+	"github.com/devtun/devtun/pause"
 )
 
 const (
@@ -161,8 +162,6 @@ const awaitEvery = 20 * time.Millisecond
 // Await is Snapshot for a session that may just be starting. It fails with ErrNone if
 // the session ends meanwhile.
 func (c *Client) Await(ctx context.Context, d Directory) (status.Snapshot, error) {
-	look := time.NewTicker(awaitEvery)
-	defer look.Stop()
 	for {
 		s, err := c.Snapshot(ctx)
 		var version *VersionError
@@ -172,10 +171,8 @@ func (c *Client) Await(ctx context.Context, d Directory) (status.Snapshot, error
 		case !d.Runs(c.name):
 			return s, fmt.Errorf("ask session %q: %w", c.name, ErrNone)
 		}
-		select {
-		case <-look.C:
-		case <-ctx.Done():
-			return s, errors.Join(context.Cause(ctx), err)
+		if ended := pause.Sleep(ctx, awaitEvery); ended != nil {
+			return s, errors.Join(ended, err)
 		}
 	}
 }

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/gofrs/flock"
+
+	"github.com/devtun/devtun/pause"
 )
 
 // Directory is where a user's sessions are.
@@ -141,13 +143,9 @@ func (d Directory) Runs(name string) bool {
 func (d Directory) AwaitEnd(ctx context.Context, name string) error {
 	ctx, cancel := context.WithTimeout(ctx, exitTimeout)
 	defer cancel()
-	look := time.NewTicker(awaitEvery)
-	defer look.Stop()
 	for d.Runs(name) {
-		select {
-		case <-look.C:
-		case <-ctx.Done():
-			return fmt.Errorf("session %s has put everything back, but does not end: %w", name, context.Cause(ctx))
+		if err := pause.Sleep(ctx, awaitEvery); err != nil {
+			return fmt.Errorf("session %s has put everything back, but does not end: %w", name, err)
 		}
 	}
 	return nil

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"gopkg.in/natefinch/lumberjack.v2"
+
+	"github.com/devtun/devtun/lines"
 )
 
 // maxLog bounds a log file, in MiB. There are two: the other is the one before.
@@ -24,7 +26,7 @@ type Log struct {
 	mu   sync.Mutex
 	file *lumberjack.Logger // nil: closed
 	path string
-	part []byte // of a line that has no end yet
+	said lines.Splitter
 }
 
 // openLog begins a log of a session of that name, and removes what an earlier one has
@@ -54,14 +56,8 @@ func (l *Log) Write(p []byte) (int, error) {
 	}
 	now := time.Now().UTC().Format(stamp)
 	var text bytes.Buffer
-	l.part = append(l.part, p...)
-	for {
-		line, rest, whole := bytes.Cut(l.part, []byte("\n"))
-		if !whole {
-			break
-		}
+	for line := range l.said.Add(p) {
 		fmt.Fprintf(&text, "%s %s\n", now, line)
-		l.part = rest
 	}
 	if _, err := l.file.Write(text.Bytes()); err != nil {
 		return 0, err

@@ -1,7 +1,6 @@
 package background
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +8,9 @@ import (
 	"io/fs"
 	"os"
 	"time"
+
+	"github.com/devtun/devtun/lines"
+	"github.com/devtun/devtun/pause"
 )
 
 // logEvery is how often a log that is followed is looked at.
@@ -34,8 +36,6 @@ func (d Directory) ReadLog(ctx context.Context, name string, since time.Time, fo
 			return err
 		}
 	}
-	look := time.NewTicker(logEvery)
-	defer look.Stop()
 	for {
 		running := follow && d.Runs(name) // before the last look, or its last words were missed
 		if err := r.copy(file); err != nil {
@@ -53,9 +53,7 @@ func (d Directory) ReadLog(ctx context.Context, name string, since time.Time, fo
 			}
 			continue
 		}
-		select {
-		case <-look.C:
-		case <-ctx.Done():
+		if pause.Sleep(ctx, logEvery) != nil {
 			return nil
 		}
 	}
@@ -80,7 +78,7 @@ func (d Directory) replaced(name string, file *os.File) *os.File {
 type reader struct {
 	since time.Time
 	out   io.Writer
-	part  []byte
+	text  lines.Splitter
 }
 
 // copyOlder copies a log that was rotated, unless it is the one that is being read: it
@@ -104,20 +102,12 @@ func (r *reader) copy(file *os.File) error {
 	buffer := make([]byte, 64<<10)
 	for {
 		n, err := file.Read(buffer)
-		r.part = append(r.part, buffer[:n]...)
-		for {
-			line, rest, whole := bytes.Cut(r.part, []byte("\n"))
-			if !whole {
-				break
+		for line := range r.text.Add(buffer[:n]) {
+			if !r.young(line) {
+				continue
 			}
-			r.part = rest
-			if len(line) >= len(stamp) {
-				if at, perr := time.Parse(stamp, string(line[:len(stamp)])); perr == nil && at.Before(r.since) {
-					continue
-				}
-			}
-			if _, werr := fmt.Fprintf(r.out, "%s\n", line); werr != nil {
-				return werr
+			if _, err := fmt.Fprintln(r.out, line); err != nil {
+				return err
 			}
 		}
 		if errors.Is(err, io.EOF) {
@@ -127,4 +117,13 @@ func (r *reader) copy(file *os.File) error {
 			return fmt.Errorf("read log: %w", err)
 		}
 	}
+}
+
+// young reports that a line is not from before the time since which it is read.
+func (r *reader) young(line string) bool {
+	if len(line) < len(stamp) {
+		return true
+	}
+	at, err := time.Parse(stamp, line[:len(stamp)])
+	return err != nil || !at.Before(r.since)
 }

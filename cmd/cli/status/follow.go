@@ -3,6 +3,8 @@ package status
 import (
 	"context"
 	"time"
+
+	"github.com/devtun/devtun/pause"
 )
 
 const (
@@ -15,22 +17,12 @@ const (
 // Follow tells how things stand now and whenever that has changed, until ctx ends or tell
 // fails.
 func (t *Tracker) Follow(ctx context.Context, tell func(Snapshot) error) {
-	look := time.NewTicker(countEvery)
-	defer look.Stop()
 	for {
 		changed := t.Changed()
-		if tell(t.Snapshot()) != nil {
+		if tell(t.Snapshot()) != nil || pause.Until(ctx, changed, countEvery) != nil {
 			return
 		}
-		select {
-		case <-changed:
-		case <-look.C:
-		case <-ctx.Done():
-			return
-		}
-		select { // many changes come together
-		case <-time.After(followPause):
-		case <-ctx.Done():
+		if pause.Sleep(ctx, followPause) != nil { // many changes come together
 			return
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/devtun/devtun/broadcast"
 	"github.com/devtun/devtun/cmd/cli/forwards"
 	"github.com/devtun/devtun/tunnel/discovery"
 )
@@ -19,7 +20,7 @@ type Tracker struct {
 	head       Snapshot // but for services and intercepts
 	services   map[key]*forward
 	intercepts []*Intercepted
-	changed    chan struct{} // closed and renewed at each change
+	changed    broadcast.Signal
 }
 
 // key is a service, or a pod in it.
@@ -39,24 +40,19 @@ type forward struct {
 func NewTracker(name, file string) *Tracker {
 	return &Tracker{
 		head:     Snapshot{Session: name, File: file, PID: os.Getpid(), State: Starting, Since: time.Now()},
-		services: make(map[key]*forward), changed: make(chan struct{}),
+		services: make(map[key]*forward),
 	}
 }
 
 // Changed is closed at the next change. Counts change without that.
-func (t *Tracker) Changed() <-chan struct{} {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.changed
-}
+func (t *Tracker) Changed() <-chan struct{} { return t.changed.Wait() }
 
 // change makes a change and tells of it.
 func (t *Tracker) change(by func()) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	by()
-	close(t.changed)
-	t.changed = make(chan struct{})
+	t.changed.Notify()
 }
 
 // In says where the session is.

@@ -1,12 +1,12 @@
 package up
 
 import (
-	"bytes"
 	"io"
 	"sync"
 
 	"github.com/devtun/devtun/cmd/cli/background"
 	"github.com/devtun/devtun/cmd/cli/output"
+	"github.com/devtun/devtun/lines"
 )
 
 // sessionLog takes what a session says: for its log file, for its terminal if it has one,
@@ -56,7 +56,7 @@ type logStream struct {
 	log      *sessionLog
 	terminal io.Writer // nil: none
 	line     func(text string) background.Line
-	part     []byte // of a line that has no end yet
+	said     lines.Splitter
 }
 
 // Write implements io.Writer. It never fails: nobody may be there to hear.
@@ -67,15 +67,10 @@ func (s *logStream) Write(p []byte) (int, error) {
 	if s.terminal != nil {
 		s.terminal.Write(p)
 	}
-	s.part = append(s.part, p...)
-	for {
-		line, rest, whole := bytes.Cut(s.part, []byte("\n"))
-		if !whole {
-			return len(p), nil
-		}
-		s.part = rest
+	for line := range s.said.Add(p) {
 		for listener := range s.log.listeners {
-			listener.tell(s.line(string(line)))
+			listener.tell(s.line(line))
 		}
 	}
+	return len(p), nil
 }
