@@ -134,7 +134,7 @@ func (d Directory) Runs(name string) bool {
 		return false
 	}
 	if free {
-		lock.Close()
+		_ = lock.Close() // it was only looked at
 	}
 	return !free
 }

@@ -87,7 +87,7 @@ func (d Directory) claim(name string) (*Place, error) {
 		if p.holds() {
 			return p, nil
 		}
-		p.lock.Close() // another one has removed this file meanwhile
+		_ = p.lock.Close() // another one has removed this file meanwhile
 	}
 }
 

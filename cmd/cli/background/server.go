@@ -44,7 +44,7 @@ type Holder interface {
 func Serve(ctx context.Context, listener *net.UnixListener, holder Holder) error {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+prefix+"snapshot", func(w http.ResponseWriter, _ *http.Request) {
-		json.NewEncoder(w).Encode(holder.Snapshot())
+		_ = json.NewEncoder(w).Encode(holder.Snapshot()) // who asked may have gone, here and below
 	})
 	mux.HandleFunc("GET "+prefix+"watch", func(w http.ResponseWriter, r *http.Request) {
 		watching, cancel := context.WithCancel(r.Context())
@@ -61,15 +61,15 @@ func Serve(ctx context.Context, listener *net.UnixListener, holder Holder) error
 			http.Error(w, "the order cannot be read: it is of another devtun", http.StatusBadRequest)
 			return
 		}
-		io.Copy(io.Discard, r.Body) // only then is the client's going noticed
+		_, _ = io.Copy(io.Discard, r.Body) // only then is the client's going noticed
 		lines := newJSONLines(w)
-		outcome := holder.Apply(r.Context(), order, func(line Line) { lines.put(line) })
-		lines.put(Line{Done: &outcome})
+		outcome := holder.Apply(r.Context(), order, func(line Line) { _ = lines.put(line) })
+		_ = lines.put(Line{Done: &outcome})
 	})
 	mux.HandleFunc("POST "+prefix+"down", func(w http.ResponseWriter, _ *http.Request) {
 		lines := newJSONLines(w)
-		outcome := holder.Down(func(line Line) { lines.put(line) })
-		lines.put(Line{Done: &outcome})
+		outcome := holder.Down(func(line Line) { _ = lines.put(line) })
+		_ = lines.put(Line{Done: &outcome})
 	})
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: headerTimeout, ErrorLog: log.New(io.Discard, "", 0)}
 	served := make(chan error, 1)

@@ -43,7 +43,7 @@ func Open(kind string, down func()) (*Session, error) {
 		Tracker: status.NewTracker(place.Name(), ""),
 		place:   place, down: down, stop: stop, ended: make(chan struct{}),
 	}
-	s.serving.Go(func() { background.Serve(ctx, place.Listener, s) }) // who asks is told when it fails
+	s.serving.Go(func() { _ = background.Serve(ctx, place.Listener, s) }) // who asks is told when it fails
 	return s, nil
 }
 
@@ -68,7 +68,7 @@ func (s *Session) Close(outcome error) {
 	}
 	s.stop()
 	s.serving.Wait()
-	s.place.Remove() // what it may leave, the next one removes
+	_ = s.place.Remove() // what it may leave, the next one removes
 }
 
 // Snapshot implements background.Holder.

@@ -27,7 +27,7 @@ func writeStatus(out io.Writer, s status.Snapshot) {
 			service.Label(s.Namespace), service.State, cmp.Or(service.Address, "-"),
 			cmp.Or(status.PortList(service.Ports), "-"), service.Pods, useCells(service.Use, service.Reason))
 	}
-	table.Flush()
+	_ = table.Flush()
 	if len(s.Intercepts) > 0 {
 		fmt.Fprintln(table, "INTERCEPT\tSTATE\tMODE\tAGENTS\tTRAFFIC\tOPEN\tTOTAL\tSENT\tRECEIVED\tLAST ERROR")
 	}
@@ -39,7 +39,7 @@ func writeStatus(out io.Writer, s status.Snapshot) {
 		fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%s\t%s\n",
 			i.Workload, i.State, i.Mode, i.Agents, cmp.Or(strings.Join(traffic, "; "), "-"), useCells(i.Use, ""))
 	}
-	table.Flush()
+	_ = table.Flush()
 }
 
 // useCells are the columns that services and intercepts share.

@@ -90,7 +90,7 @@ func (l *launcher) spawn() (*childProcess, error) {
 	}
 	child := &childProcess{cmd: cmd, ended: make(chan struct{})}
 	go func() { // ends with the child, or with this process
-		cmd.Wait()
+		_ = cmd.Wait() // how it has ended it says itself
 		close(child.ended)
 	}()
 	read.SetReadDeadline(time.Now().Add(claimedTimeout))
@@ -111,7 +111,7 @@ type child struct{ name string }
 // inheritedChild is what this process is to hold, nil if it is nobody's child.
 func inheritedChild() *child {
 	name := os.Getenv(childVariable)
-	os.Unsetenv(childVariable) // it is nobody else's
+	_ = os.Unsetenv(childVariable) // it is nobody else's
 	if name == "" || !canDetach {
 		return nil
 	}

@@ -63,9 +63,9 @@ type logStream struct {
 func (s *logStream) Write(p []byte) (int, error) {
 	s.log.mu.Lock()
 	defer s.log.mu.Unlock()
-	s.log.file.Write(p)
+	_, _ = s.log.file.Write(p)
 	if s.terminal != nil {
-		s.terminal.Write(p)
+		_, _ = s.terminal.Write(p)
 	}
 	for line := range s.said.Add(p) {
 		for listener := range s.log.listeners {
