@@ -149,7 +149,7 @@ func runForward(ctx context.Context, o *forwardOptions, streams output.Streams, 
 	f, lost := foreground.Open("forward", func() { end(ending.ErrDown) })
 	defer func() { f.Close(err) }()
 	tracker := f.Tracker
-	defer context.AfterFunc(ctx, func() { tracker.State(status.Ending) })()
+	defer context.AfterFunc(ctx, func() { tracker.SetState(status.Ending) })()
 	view := openView(&streams, tracker, o.plain || o.output != "", quit)
 	defer view.close()
 	printer := newPrinter(streams.Plain(o.plain), o.output, o.verbose)
@@ -161,7 +161,7 @@ func runForward(ctx context.Context, o *forwardOptions, streams output.Streams, 
 	tell := func(event forwards.Event) {
 		print(event)
 		if event.Ready != nil {
-			tracker.State(status.Ready)
+			tracker.SetState(status.Ready)
 			view.show()
 		}
 	}
@@ -186,7 +186,7 @@ func (o *forwardOptions) forward(ctx context.Context, tracker *status.Tracker, p
 		return err
 	}
 	printer.of(selected.Namespace)
-	tracker.In(cluster.Context, selected.Namespace)
+	tracker.SetContext(cluster.Context, selected.Namespace)
 	told := func(event forwards.Event) {
 		tracker.Forward(event)
 		if event.Ready != nil && event.Ready.Services == 0 && !printer.part {

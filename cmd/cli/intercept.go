@@ -242,7 +242,7 @@ func runIntercept(ctx context.Context, o *interceptOptions, streams output.Strea
 		tracker = f.Tracker
 	}
 	if len(o.command) == 0 { // it may go on for as long as it likes
-		defer context.AfterFunc(ctx, func() { tracker.State(status.Ending) })()
+		defer context.AfterFunc(ctx, func() { tracker.SetState(status.Ending) })()
 	}
 	view := openView(&streams, tracker, o.plain || o.output != "" || o.dryRun || len(o.command) > 0, quit)
 	defer view.close()
@@ -262,10 +262,10 @@ func runIntercept(ctx context.Context, o *interceptOptions, streams output.Strea
 		return ending.UnlessEnded(ctx, err)
 	}
 	s.ends = kube.Logins.End
-	tracker.In(s.cluster.Context, s.found.Namespace)
+	tracker.SetContext(s.cluster.Context, s.found.Namespace)
 	s.view = view
 	s.stands = func() {
-		tracker.State(status.Ready)
+		tracker.SetState(status.Ready)
 		view.show()
 	}
 	return s.run(ctx, tracker, streams, view.start(start))

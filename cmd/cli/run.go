@@ -134,13 +134,13 @@ func runRun(ctx context.Context, o *runOptions, streams output.Streams, start he
 	if !unlink() {
 		return <-forwarded
 	}
-	f.Tracker.State(status.Ready)
+	f.Tracker.SetState(status.Ready)
 	uncover := kube.Logins.Cover(forwarding, credential.Cover{Said: streams.Err}) // the terminal is the command's
 	running, stop := lasting(ctx)
 	defer stop()
 	code, err := program.Run(running)
 	uncover()
-	f.Tracker.State(status.Ending)
+	f.Tracker.SetState(status.Ending)
 	end()
 	return errors.Join(<-forwarded, ended(code, err))
 }

@@ -19,7 +19,7 @@ type Tracker struct {
 	mu         sync.Mutex
 	head       Snapshot // but for services and intercepts
 	services   map[key]*forward
-	intercepts []*Intercepted
+	intercepts []*InterceptTracker
 	changed    broadcast.Signal
 }
 
@@ -55,19 +55,19 @@ func (t *Tracker) change(by func()) {
 	t.changed.Notify()
 }
 
-// In says where the session is.
-func (t *Tracker) In(context, namespace string) {
+// SetContext says where the session is.
+func (t *Tracker) SetContext(context, namespace string) {
 	t.change(func() { t.head.Context, t.head.Namespace = context, namespace })
 }
 
-// From says which project file the session was made from, if it was not known at first.
-func (t *Tracker) From(file string) { t.change(func() { t.head.File = file }) }
+// SetFile says which project file the session was made from, if it was not known at first.
+func (t *Tracker) SetFile(file string) { t.change(func() { t.head.File = file }) }
 
-// State says how far the session has come.
-func (t *Tracker) State(state State) { t.change(func() { t.head.State = state }) }
+// SetState says how far the session has come.
+func (t *Tracker) SetState(state State) { t.change(func() { t.head.State = state }) }
 
-// Fail says why the session has failed; nil takes that back.
-func (t *Tracker) Fail(err error) {
+// SetError says why the session has failed; nil takes that back.
+func (t *Tracker) SetError(err error) {
 	t.change(func() {
 		t.head.Error = ""
 		if err != nil {

@@ -30,8 +30,8 @@ func (s *session) apply(ctx context.Context, order background.Order) error {
 	if err := cluster.LogIn(ctx); err != nil {
 		return err
 	}
-	s.view.From(w.file)
-	s.view.In(cluster.Context, w.namespace)
+	s.view.SetFile(w.file)
+	s.view.SetContext(cluster.Context, w.namespace)
 
 	before := s.holdings()
 	ended, wants := diffIntercepts(s.held(), w.intercepts)

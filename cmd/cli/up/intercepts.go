@@ -56,7 +56,7 @@ func (s *session) beginIntercept(p *plannedIntercept) *heldIntercept {
 
 // lost tells that an intercept has ended that stood.
 func (s *session) lost(workload string, err error) {
-	s.view.Fail(fmt.Errorf("intercept of %s: %w", workload, err))
+	s.view.SetError(fmt.Errorf("intercept of %s: %w", workload, err))
 	printer := s.commands.NewPrinter(s.log.streams(), "", false)
 	text := fmt.Sprintf("the session goes on without its intercept of %s: %v", workload, err)
 	printer.Tell(forwards.Event{Warning: &forwards.WarningEvent{Message: text}})

@@ -129,8 +129,8 @@ func (s *session) Apply(ctx context.Context, order background.Order, tell func(b
 	}
 	if err == nil {
 		s.ordered = true
-		s.view.Fail(nil)
-		s.view.State(status.Ready)
+		s.view.SetError(nil)
+		s.view.SetState(status.Ready)
 	}
 	<-s.applying
 	if err != nil && first {
@@ -160,7 +160,7 @@ var errEnding = errors.New("the session is ending")
 func (s *session) putBack() {
 	s.down.Do(func() {
 		s.applying <- struct{}{} // an order that was being carried out has given up
-		s.view.State(status.Ending)
+		s.view.SetState(status.Ending)
 		kube.Logins.End()
 		s.outcome = errors.Join(s.endAllIntercepts(), s.forwards.close(), s.machine.close())
 		close(s.ended)

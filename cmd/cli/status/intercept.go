@@ -15,9 +15,9 @@ const (
 	Failed    = "failed"
 )
 
-// Intercepted is one intercept of a Tracker's. Its methods may be called
+// InterceptTracker is one intercept of a Tracker's. Its methods may be called
 // concurrently.
-type Intercepted struct {
+type InterceptTracker struct {
 	tracker *Tracker
 	Intercept
 	agents map[string]bool          // that are connected
@@ -26,41 +26,41 @@ type Intercepted struct {
 
 // Intercept adds an intercept that begins, about which the names, the mode and the
 // routes are known.
-func (t *Tracker) Intercept(about Intercept) *Intercepted {
+func (t *Tracker) Intercept(about Intercept) *InterceptTracker {
 	about.State = Preparing
-	i := &Intercepted{tracker: t, Intercept: about, agents: make(map[string]bool)}
+	i := &InterceptTracker{tracker: t, Intercept: about, agents: make(map[string]bool)}
 	t.change(func() { t.intercepts = append(t.intercepts, i) })
 	return i
 }
 
-// Count says how to count the intercept's connections: intercept.Session.Summary
+// SetCounter says how to count the intercept's connections: intercept.Session.Summary
 // does.
-func (i *Intercepted) Count(by func() intercept.Summary) {
+func (i *InterceptTracker) SetCounter(by func() intercept.Summary) {
 	i.tracker.change(func() { i.count = by })
 }
 
-// To says how the intercept stands now.
-func (i *Intercepted) To(state string) {
+// SetState says how the intercept stands now.
+func (i *InterceptTracker) SetState(state string) {
 	i.tracker.change(func() { i.State = state })
 }
 
-// Over takes the intercept out.
-func (i *Intercepted) Over() {
+// Remove takes the intercept out.
+func (i *InterceptTracker) Remove() {
 	t := i.tracker
 	t.change(func() {
-		t.intercepts = slices.DeleteFunc(t.intercepts, func(other *Intercepted) bool { return other == i })
+		t.intercepts = slices.DeleteFunc(t.intercepts, func(other *InterceptTracker) bool { return other == i })
 	})
 }
 
 // Event takes what an intercept's session tells.
-func (i *Intercepted) Event(event intercept.Event) {
+func (i *InterceptTracker) Event(event intercept.Event) {
 	if event.Counters != nil || event.Progress != nil {
 		return
 	}
 	i.tracker.change(func() { i.event(event) })
 }
 
-func (i *Intercepted) event(event intercept.Event) {
+func (i *InterceptTracker) event(event intercept.Event) {
 	switch {
 	case event.Link != nil:
 		i.agents[event.Link.Pod] = event.Link.State == intercept.Connected
@@ -83,7 +83,7 @@ func (i *Intercepted) event(event intercept.Event) {
 }
 
 // route changes a route; the list is made anew, so that snapshots may share it.
-func (i *Intercepted) route(port int, by func(*Route)) {
+func (i *InterceptTracker) route(port int, by func(*Route)) {
 	i.Routes = slices.Clone(i.Routes)
 	for n := range i.Routes {
 		if i.Routes[n].Port == port {
@@ -93,7 +93,7 @@ func (i *Intercepted) route(port int, by func(*Route)) {
 }
 
 // snapshot is how it stands now; with the tracker's mutex held.
-func (i *Intercepted) snapshot() Intercept {
+func (i *InterceptTracker) snapshot() Intercept {
 	now := i.Intercept
 	for _, connected := range i.agents {
 		if connected {
