@@ -78,7 +78,7 @@ func (n *namespace) plan(client kubernetes.Interface, c planCase, identity strin
 		Grace: time.Minute, Owner: plan.Owner{User: "ann", Machine: "here", Since: time.Now()},
 	})
 	require.NoError(n.t, err)
-	p.Settle = 0 // there is no traffic
+	p.Propagation = 0 // there is no traffic
 	return p
 }
 

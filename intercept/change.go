@@ -9,9 +9,12 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/tools/cache"
 
+	"github.com/devtun/devtun/intercept/objects"
 	"github.com/devtun/devtun/intercept/plan"
 	"github.com/devtun/devtun/intercept/target"
+	"github.com/devtun/devtun/pause"
 )
 
 // WatchChanges tells, until ctx ends, when somebody else changes what the plan
@@ -21,8 +24,8 @@ func (s *Session) WatchChanges(ctx context.Context) {
 	var watching sync.WaitGroup
 	defer watching.Wait()
 	watch := func(o plan.Object) {
-		if f := s.followObject(o); f != nil {
-			watching.Go(func() { s.watchObject(ctx, o, f) })
+		if w := s.watcher(o); w != nil {
+			watching.Go(func() { s.watchObject(ctx, o, w) })
 		}
 	}
 	for _, step := range s.config.Plan.Swap {
@@ -33,36 +36,36 @@ func (s *Session) WatchChanges(ctx context.Context) {
 	}
 }
 
-// followObject is what knows one object that the plan changes; nil if its kind is
+// watcher is what knows one object that the plan changes; nil if its kind is
 // not known.
-func (s *Session) followObject(o plan.Object) *follower {
+func (s *Session) watcher(o plan.Object) *objects.Watcher {
 	core, apps, n := s.config.Client.CoreV1(), s.config.Client.AppsV1(), s.config.Plan.Namespace
-	f := &follower{
-		what:    o.String(),
-		options: metav1.ListOptions{FieldSelector: fields.OneTermEqualSelector(metav1.ObjectNameField, o.Name).String()},
-		trouble: s.trouble,
+	w := &objects.Watcher{
+		What:    o.String(),
+		Options: metav1.ListOptions{FieldSelector: fields.OneTermEqualSelector(metav1.ObjectNameField, o.Name).String()},
+		Failing: s.watchFailing,
 	}
 	switch o.Kind {
 	case "ConfigMap":
-		f.list, f.watch = listing(core.ConfigMaps(n).List), core.ConfigMaps(n).Watch
+		w.List, w.Watch = listing(core.ConfigMaps(n).List), core.ConfigMaps(n).Watch
 	case "Service":
-		f.list, f.watch = listing(core.Services(n).List), core.Services(n).Watch
+		w.List, w.Watch = listing(core.Services(n).List), core.Services(n).Watch
 	case "Deployment":
-		f.list, f.watch = listing(apps.Deployments(n).List), apps.Deployments(n).Watch
+		w.List, w.Watch = listing(apps.Deployments(n).List), apps.Deployments(n).Watch
 	case "StatefulSet":
-		f.list, f.watch = listing(apps.StatefulSets(n).List), apps.StatefulSets(n).Watch
+		w.List, w.Watch = listing(apps.StatefulSets(n).List), apps.StatefulSets(n).Watch
 	case "DaemonSet":
-		f.list, f.watch = listing(apps.DaemonSets(n).List), apps.DaemonSets(n).Watch
+		w.List, w.Watch = listing(apps.DaemonSets(n).List), apps.DaemonSets(n).Watch
 	case "ReplicaSet":
-		f.list, f.watch = listing(apps.ReplicaSets(n).List), apps.ReplicaSets(n).Watch
+		w.List, w.Watch = listing(apps.ReplicaSets(n).List), apps.ReplicaSets(n).Watch
 	default:
 		return nil
 	}
-	return f
+	return w
 }
 
-// listing is a typed list as the follower's.
-func listing[L runtime.Object](list func(context.Context, metav1.ListOptions) (L, error)) func(context.Context, metav1.ListOptions) (runtime.Object, error) {
+// listing is a typed list as the watcher's.
+func listing[L runtime.Object](list func(context.Context, metav1.ListOptions) (L, error)) cache.ListWithContextFunc {
 	return func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
 		return list(ctx, options)
 	}
@@ -70,17 +73,17 @@ func listing[L runtime.Object](list func(context.Context, metav1.ListOptions) (L
 
 // watchObject tells of one object's changes, each once it has stood for a moment:
 // who changes several fields in turn has made one change.
-func (s *Session) watchObject(ctx context.Context, o plan.Object, f *follower) {
+func (s *Session) watchObject(ctx context.Context, o plan.Object, w *objects.Watcher) {
 	var mu sync.Mutex
 	var now ChangeEvent
 	changed := make(chan struct{}, 1)
 	var following sync.WaitGroup
 	defer following.Wait()
 	following.Go(func() {
-		f.run(ctx, func(all objects) {
+		w.Run(ctx, func(all objects.ByName) {
 			found, err := s.examine(o, all[o.Name])
 			if err != nil {
-				s.tell(Event{Trouble: &TroubleEvent{Message: fmt.Sprintf("examine %s: %v", o, err)}})
+				s.tell(Event{WatchError: &WatchErrorEvent{Message: fmt.Sprintf("examine %s: %v", o, err)}})
 				return
 			}
 			mu.Lock()
@@ -96,7 +99,7 @@ func (s *Session) watchObject(ctx context.Context, o plan.Object, f *follower) {
 		case <-ctx.Done():
 			return
 		}
-		if waitFor(ctx, nil, s.pace.changeRest) != nil {
+		if pause.Sleep(ctx, s.timing.changeRest) != nil {
 			return
 		}
 		mu.Lock()

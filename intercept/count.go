@@ -3,6 +3,7 @@ package intercept
 import (
 	"sync"
 
+	"github.com/devtun/devtun/broadcast"
 	"github.com/devtun/devtun/intercept/wire"
 	"github.com/devtun/devtun/tunnel"
 )
@@ -29,7 +30,7 @@ type counter struct {
 	Summary                          // all but Agents and the bytes
 	meter   tunnel.Meter             // the bytes
 	agents  map[string]wire.Counters // by pod, as last said
-	rested  chan struct{}            // closed when Open falls to zero; nil until asked for
+	idle    broadcast.Signal         // Open has fallen to zero
 }
 
 func (c *counter) summary() Summary {
@@ -61,27 +62,10 @@ func (c *counter) taken()   { c.change(func() { c.Taken++; c.Open++ }) }
 
 func (c *counter) left() {
 	c.change(func() {
-		if c.Open--; c.Open == 0 && c.rested != nil {
-			close(c.rested)
-			c.rested = nil
+		if c.Open--; c.Open == 0 {
+			c.idle.Notify()
 		}
 	})
 }
 
 func (c *counter) agent(pod string, now wire.Counters) { c.change(func() { c.agents[pod] = now }) }
-
-// idle is closed once the local process has no connection.
-func (c *counter) idle() <-chan struct{} {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	idle := c.rested
-	switch {
-	case c.Open == 0:
-		idle = make(chan struct{})
-		close(idle)
-	case idle == nil:
-		idle = make(chan struct{})
-		c.rested = idle
-	}
-	return idle
-}

@@ -16,14 +16,13 @@ func (s *Session) Drain(ctx context.Context) error {
 	}
 	s.mu.Unlock()
 	for {
-		news, idle := s.news(), s.count.idle()
-		if s.receives() {
-			idle = nil
+		changed, idle := s.changed.Wait(), s.count.idle.Wait()
+		if !s.receives() && s.Summary().Open == 0 {
+			return nil
 		}
 		select {
+		case <-changed:
 		case <-idle:
-			return nil
-		case <-news:
 		case <-s.ended:
 			return nil
 		case <-ctx.Done():

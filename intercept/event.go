@@ -17,7 +17,7 @@ type Event struct {
 	Connection *ConnectionEvent
 	Change     *ChangeEvent
 	Progress   *ProgressEvent
-	Trouble    *TroubleEvent
+	WatchError *WatchErrorEvent
 }
 
 // LinkState is how the link to an agent pod stands.
@@ -102,9 +102,9 @@ const (
 // ProgressEvent says, while Await waits, for what.
 type ProgressEvent struct{ Message string }
 
-// TroubleEvent tells of trouble with the API server that the session deals with
-// by itself: what it last knew stays.
-type TroubleEvent struct {
+// WatchErrorEvent tells of an error of a watch of the cluster's objects, which the
+// session deals with by itself: what it last knew stays.
+type WatchErrorEvent struct {
 	Message string
 	Over    bool // it is over
 }

@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/devtun/devtun/intercept/wire"
+	"github.com/devtun/devtun/pause"
 	"github.com/devtun/devtun/tunnel"
 )
 
@@ -50,15 +51,15 @@ func newLink(s *Session, pod *corev1.Pod) *link {
 // run keeps the link until its pod goes or ctx ends. The error is a refusal that
 // trying again would not change.
 func (l *link) run(ctx context.Context) error {
-	pause, patience := linkMin, l.of.pace.attempt
+	backoff, timeout := pause.Backoff{Min: linkMin, Max: linkMax}, l.of.timing.attempt
 	for l.stays() {
-		session, err := l.connect(ctx, patience)
+		session, err := l.connect(ctx, timeout)
 		for session != nil {
 			began := time.Now()
 			if session, err = l.serve(ctx, session); time.Since(began) > stable {
-				pause = linkMin
+				backoff.Reset()
 			}
-			patience = l.of.pace.attempt
+			timeout = l.of.timing.attempt
 		}
 		if ctx.Err() != nil {
 			return nil
@@ -67,11 +68,11 @@ func (l *link) run(ctx context.Context) error {
 			return fmt.Errorf("agent %s: %w", l.pod.Name, err)
 		}
 		l.note(err)
-		l.of.pods.again() // the pod may be gone, and the watch not know
-		if waitFor(ctx, l.changed, pause) != nil {
+		l.of.pods.Again() // the pod may be gone, and the watch not know
+		if pause.Until(ctx, l.changed, backoff.Next()) != nil {
 			return nil
 		}
-		pause, patience = min(2*pause, linkMax), min(2*patience, attemptMax)
+		timeout = min(2*timeout, attemptMax)
 	}
 	return nil
 }
@@ -93,8 +94,8 @@ func final(err error) bool {
 }
 
 // connect makes a session, which the caller must serve.
-func (l *link) connect(ctx context.Context, patience time.Duration) (*wire.Session, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("no answer within %v", patience))
+func (l *link) connect(ctx context.Context, timeout time.Duration) (*wire.Session, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, timeout, fmt.Errorf("no answer within %v", timeout))
 	defer cancel()
 	conn, err := l.of.config.Dial(ctx, l.pod, l.of.agent.session)
 	if err != nil {

@@ -6,42 +6,40 @@ import (
 	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 
+	"github.com/devtun/devtun/intercept/objects"
 	"github.com/devtun/devtun/intercept/wire"
 	"github.com/devtun/devtun/tunnel"
 )
 
-// followPods is what knows the agent's pods.
-func (s *Session) followPods() *follower {
+// watchPods is what knows the agent's pods.
+func (s *Session) watchPods() *objects.Watcher {
 	api := s.config.Client.CoreV1().Pods(s.config.Plan.Namespace)
-	return &follower{
-		what: "the agent's pods",
-		list: func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
-			return api.List(ctx, options)
-		},
-		watch:   api.Watch,
-		options: metav1.ListOptions{LabelSelector: s.agent.selector},
-		trouble: func(err error) {
-			s.trouble(err)
+	return &objects.Watcher{
+		What:    "the agent's pods",
+		List:    listing(api.List),
+		Watch:   api.Watch,
+		Options: metav1.ListOptions{LabelSelector: s.agent.selector},
+		Failing: func(err error) {
+			s.watchFailing(err)
 			s.change(func() { s.noPods = err })
 		},
 	}
 }
 
-// trouble tells that the API server does not answer as it should, or with nil
+// watchFailing tells that the API server does not answer as it should, or with nil
 // that it does again.
-func (s *Session) trouble(err error) {
+func (s *Session) watchFailing(err error) {
 	if err == nil {
-		s.tell(Event{Trouble: &TroubleEvent{Message: "the API server answers again", Over: true}})
+		s.tell(Event{WatchError: &WatchErrorEvent{Message: "the API server answers again", Over: true}})
 		return
 	}
-	s.tell(Event{Trouble: &TroubleEvent{Message: err.Error()}})
+	s.tell(Event{WatchError: &WatchErrorEvent{Message: err.Error()}})
 }
 
 // setPods takes note of the agent's pods: new ones get a link, and links learn
 // that their pod has changed.
-func (s *Session) setPods(ctx context.Context, group *errgroup.Group, all objects) {
+func (s *Session) setPods(ctx context.Context, group *errgroup.Group, all objects.ByName) {
 	s.change(func() {
 		clear(s.seen)
 		for name, object := range all {
@@ -96,23 +94,12 @@ func (s *Session) Linked() bool {
 
 // Agent waits for an agent that is connected, and returns its session: to ask for
 // environment and files. It may end at any time; ask again then.
-func (s *Session) Agent(ctx context.Context) (*wire.Session, error) {
-	for {
-		news := s.news()
-		s.mu.Lock()
-		session := s.heard()
-		s.mu.Unlock()
-		if session != nil {
-			return session, nil
-		}
-		select {
-		case <-news:
-		case <-s.ended:
-			return nil, s.over()
-		case <-ctx.Done():
-			return nil, context.Cause(ctx)
-		}
-	}
+func (s *Session) Agent(ctx context.Context) (session *wire.Session, err error) {
+	err = s.await(ctx, func() bool {
+		session = s.heard()
+		return session != nil
+	})
+	return session, err
 }
 
 // heard is the session of an agent that is connected and not silent; nil is none.

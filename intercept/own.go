@@ -6,8 +6,8 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/meta"
 
+	"github.com/devtun/devtun/intercept/objects"
 	"github.com/devtun/devtun/intercept/plan"
-	"github.com/devtun/devtun/intercept/wire"
 )
 
 // WatchOwn calls gone, one call at a time, whenever the stored plan, the agents'
@@ -26,7 +26,7 @@ func (s *Session) WatchOwn(ctx context.Context, gone func(plan.Object)) {
 	defer watching.Wait()
 	for _, o := range own {
 		watching.Go(func() {
-			s.followObject(o).run(ctx, func(all objects) {
+			s.watcher(o).Run(ctx, func(all objects.ByName) {
 				if s.owns(all[o.Name]) {
 					return
 				}
@@ -45,32 +45,4 @@ func (s *Session) owns(object any) bool {
 	}
 	found, err := meta.Accessor(object)
 	return err == nil && found.GetDeletionTimestamp() == nil && found.GetAnnotations()[plan.IdentityAnnotation] == s.config.Plan.Identity
-}
-
-// AwaitDeveloper waits until new connections to all ports go to the local process.
-func (s *Session) AwaitDeveloper(ctx context.Context) error {
-	for {
-		news := s.news()
-		if s.allHere() {
-			return nil
-		}
-		select {
-		case <-news:
-		case <-s.ended:
-			return s.over()
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-	}
-}
-
-func (s *Session) allHere() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, l := range s.locals {
-		if now, _ := s.traffic(l.Local); now.To != wire.ToDeveloper {
-			return false
-		}
-	}
-	return true
 }

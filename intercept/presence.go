@@ -4,6 +4,8 @@ import (
 	"context"
 	"slices"
 	"time"
+
+	"github.com/devtun/devtun/pause"
 )
 
 const (
@@ -34,13 +36,13 @@ func (l *local) watch(ctx context.Context, changed func(open bool)) {
 			told, first = open, false
 			changed(open)
 		}
-		if waitFor(ctx, l.look, l.pause()) != nil {
+		if pause.Until(ctx, l.look, l.interval()) != nil {
 			return
 		}
 	}
 }
 
-func (l *local) pause() time.Duration {
+func (l *local) interval() time.Duration {
 	if l.at != nil && canSeeListeners {
 		return lookEvery
 	}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/devtun/devtun/intercept/wire"
+	"github.com/devtun/devtun/pause"
 )
 
 // serve runs session until it ends, and returns why. If it falls silent for long,
@@ -22,7 +23,7 @@ func (l *link) serve(ctx context.Context, session *wire.Session) (*wire.Session,
 	for {
 		var stuck <-chan time.Time
 		if !session.Present() {
-			timer := time.NewTimer(l.of.pace.stuck)
+			timer := time.NewTimer(l.of.timing.stuck)
 			defer timer.Stop()
 			stuck = timer.C
 		}
@@ -65,15 +66,16 @@ func (l *link) second(ctx context.Context, first *wire.Session, heard <-chan str
 
 // insist tries to connect until ctx ends, or there is no use; it returns nil then.
 func (l *link) insist(ctx context.Context) *wire.Session {
-	pause, patience := linkMin, l.of.pace.attempt/2 // the pool may know no better than the first's API connection
+	backoff := pause.Backoff{Min: linkMin, Max: linkMax}
+	timeout := l.of.timing.attempt / 2 // the pool may know no better than the first's API connection
 	for {
-		session, err := l.connect(ctx, patience)
+		session, err := l.connect(ctx, timeout)
 		if session != nil {
 			return session
 		}
-		if final(err) || waitFor(ctx, l.changed, pause) != nil {
+		if final(err) || pause.Until(ctx, l.changed, backoff.Next()) != nil {
 			return nil
 		}
-		pause, patience = min(2*pause, linkMax), min(2*patience, attemptMax)
+		timeout = min(2*timeout, attemptMax)
 	}
 }

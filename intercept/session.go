@@ -13,7 +13,10 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 
+	"github.com/devtun/devtun/broadcast"
+	"github.com/devtun/devtun/intercept/objects"
 	"github.com/devtun/devtun/intercept/plan"
+	"github.com/devtun/devtun/intercept/rollout"
 	"github.com/devtun/devtun/intercept/wire"
 	"github.com/devtun/devtun/tunnel"
 )
@@ -42,8 +45,8 @@ type Session struct {
 	end    wire.End
 	locals []*local // by Config.Local
 	events *queue
-	pods   *follower
-	pace   pace
+	pods   *objects.Watcher
+	timing timing
 	count  counter
 
 	ended chan struct{} // closed once err is set
@@ -54,28 +57,22 @@ type Session struct {
 	links   map[types.UID]*link
 	noPods  error                       // why pods cannot be watched
 	found   map[plan.Object]ChangeEvent // what others have made of the Services and the workload
-	changed chan struct{}               // closed and renewed when one of the above changes
+	changed broadcast.Signal            // one of the above
 }
 
-// pace is how long things take, for tests to shorten.
-type pace struct {
+// timing is how long things take, for tests to shorten.
+type timing struct {
 	stuck      time.Duration // a silent session before another is tried
 	attempt    time.Duration // the first attempt to connect
-	poll       time.Duration // between two looks at the agent's Deployment
-	schedule   time.Duration // a pod may be unschedulable
-	scaleUp    time.Duration // likewise, if a node is being added for it
-	start      time.Duration // a pod may take to start, once scheduled
 	changeRest time.Duration // a foreign change stands before it is told
+	rollout    rollout.Timing
 }
 
-var usualPace = pace{
+var usualTiming = timing{
 	stuck:      3 * time.Second,
 	attempt:    2 * time.Second,
-	poll:       500 * time.Millisecond,
-	schedule:   30 * time.Second,
-	scaleUp:    5 * time.Minute,
-	start:      2 * time.Minute,
 	changeRest: 300 * time.Millisecond,
+	rollout:    rollout.UsualTiming,
 }
 
 // New prepares a session. It fails if the plan does not describe an agent, or a
@@ -86,17 +83,16 @@ func New(config Config) (*Session, error) {
 		return nil, err
 	}
 	s := &Session{
-		config:  config,
-		agent:   spec,
-		end:     wire.End{Name: config.Plan.Name, Identity: config.Plan.Identity, Log: config.Log},
-		events:  newQueue(config.Event),
-		pace:    usualPace,
-		ended:   make(chan struct{}),
-		seen:    make(map[string]*corev1.Pod),
-		links:   make(map[types.UID]*link),
-		found:   make(map[plan.Object]ChangeEvent),
-		changed: make(chan struct{}),
-		count:   counter{agents: make(map[string]wire.Counters)},
+		config: config,
+		agent:  spec,
+		end:    wire.End{Name: config.Plan.Name, Identity: config.Plan.Identity, Log: config.Log},
+		events: newQueue(config.Event),
+		timing: usualTiming,
+		ended:  make(chan struct{}),
+		seen:   make(map[string]*corev1.Pod),
+		links:  make(map[types.UID]*link),
+		found:  make(map[plan.Object]ChangeEvent),
+		count:  counter{agents: make(map[string]wire.Counters)},
 	}
 	for _, l := range config.Local {
 		if s.local(l.Port) != nil {
@@ -111,7 +107,7 @@ func New(config Config) (*Session, error) {
 		}
 		s.locals = append(s.locals, watched)
 	}
-	s.pods = s.followPods()
+	s.pods = s.watchPods()
 	return s, nil
 }
 
@@ -134,7 +130,7 @@ func (s *Session) Run(ctx context.Context) error {
 		return nil
 	})
 	group.Go(func() error {
-		s.pods.run(ctx, func(all objects) { s.setPods(ctx, group, all) })
+		s.pods.Run(ctx, func(all objects.ByName) { s.setPods(ctx, group, all) })
 		return nil
 	})
 	err := group.Wait()
@@ -158,20 +154,12 @@ func (s *Session) over() error {
 	return errOver
 }
 
-// change makes a change under mu and wakes those who wait for news.
+// change makes a change under mu and wakes those who wait for one.
 func (s *Session) change(by func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	by()
-	close(s.changed)
-	s.changed = make(chan struct{})
-}
-
-// news is closed at the next change.
-func (s *Session) news() <-chan struct{} {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.changed
+	s.changed.Notify()
 }
 
 func (s *Session) tell(e Event) { s.events.put(e) }
@@ -182,19 +170,6 @@ func (s *Session) local(port int) *local {
 		if l.Port == port {
 			return l
 		}
-	}
-	return nil
-}
-
-// waitFor waits for news, or at most for a pause; the error is ctx's.
-func waitFor(ctx context.Context, news <-chan struct{}, pause time.Duration) error {
-	timer := time.NewTimer(pause)
-	defer timer.Stop()
-	select {
-	case <-news:
-	case <-timer.C:
-	case <-ctx.Done():
-		return context.Cause(ctx)
 	}
 	return nil
 }

@@ -9,11 +9,12 @@ import (
 
 	"github.com/devtun/devtun/intercept/plan"
 	"github.com/devtun/devtun/intercept/wire"
+	"github.com/devtun/devtun/pause"
 )
 
-// settle is how long changes gather before they are told: an agent that has just
+// debounce is how long changes gather before they are told: an agent that has just
 // been connected says first that it knows of no local process.
-const settle = 100 * time.Millisecond
+const debounce = 100 * time.Millisecond
 
 // withoutDeveloper is where connections go that no developer takes.
 func withoutDeveloper(mode plan.Mode) wire.Side {
@@ -28,11 +29,11 @@ func (s *Session) watchTraffic(ctx context.Context) {
 	told := make(map[int]TrafficEvent)
 	for {
 		select {
-		case <-s.news():
+		case <-s.changed.Wait():
 		case <-ctx.Done():
 			return
 		}
-		if waitFor(ctx, nil, settle) != nil {
+		if pause.Sleep(ctx, debounce) != nil {
 			return
 		}
 		s.mu.Lock()

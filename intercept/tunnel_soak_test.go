@@ -4,4 +4,4 @@ package intercept
 
 import "testing"
 
-func TestSoakADeadAPIConnection(t *testing.T) { loseAPIConnection(t, func(*pace) {}) }
+func TestSoakADeadAPIConnection(t *testing.T) { loseAPIConnection(t, func(*timing) {}) }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/devtun/devtun/pause"
 	"github.com/devtun/devtun/tunnel"
 	"github.com/devtun/devtun/tunnel/tunneltest"
 )
@@ -64,11 +65,11 @@ func (c *farConn) Close() error {
 // The laptop wakes in another network: what was open is dead, and never says so.
 func TestADeadAPIConnection(t *testing.T) {
 	t.Parallel()
-	loseAPIConnection(t, func(p *pace) { p.stuck, p.attempt = 500*time.Millisecond, 500*time.Millisecond })
+	loseAPIConnection(t, func(t *timing) { t.stuck, t.attempt = 500*time.Millisecond, 500*time.Millisecond })
 }
 
-// loseAPIConnection has a session with another pace lose its API connection.
-func loseAPIConnection(t *testing.T, set func(*pace)) {
+// loseAPIConnection has a session with other times lose its API connection.
+func loseAPIConnection(t *testing.T, set func(*timing)) {
 	w := newWorld(t, 1)
 	one := w.start("one")
 	server := tunneltest.NewServer(t)
@@ -78,7 +79,7 @@ func loseAPIConnection(t *testing.T, set func(*pace)) {
 	var mu sync.Mutex
 	var opened []*farConn
 	pool := tunnel.NewPool(func(ctx context.Context, pod tunnel.Pod) (io.ReadWriteCloser, error) {
-		if err := waitFor(ctx, nil, distance); err != nil {
+		if err := pause.Sleep(ctx, distance); err != nil {
 			return nil, err
 		}
 		conn, err := transport.Dial(ctx, pod)
@@ -94,7 +95,7 @@ func loseAPIConnection(t *testing.T, set func(*pace)) {
 	defer pool.Close()
 	s, err := New(Config{Client: w.client, Dial: pool.Dial, Plan: w.plan, Local: []Local{toLocal(t)}, Event: w.told.event})
 	require.NoError(t, err)
-	set(&s.pace)
+	set(&s.timing)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- s.Run(ctx) }()

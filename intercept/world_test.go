@@ -66,7 +66,7 @@ func (w *world) config(identity string) agent.Config {
 	return agent.Config{
 		Version: wire.Version, Name: "service-middle", Identity: identity, Mode: plan.Divert, SessionPort: sessionPort, ReadyPort: sessionPort - 1,
 		Ports: []agent.Port{{Port: port, Protocol: agent.TCP, Origin: w.origin.Addr().String()}},
-		Hold:  agent.Duration(soon), Patience: agent.Duration(time.Second),
+		Hold:  agent.Duration(soon), DrainTimeout: agent.Duration(time.Second),
 	}
 }
 
@@ -181,8 +181,8 @@ func (w *world) session(local ...Local) (*Session, *running) {
 	w.t.Helper()
 	s, err := New(Config{Client: w.client, Dial: w.dial, Plan: w.plan, Local: local, Event: w.told.event})
 	require.NoError(w.t, err)
-	s.pace.stuck, s.pace.attempt, s.pace.poll = 300*time.Millisecond, 300*time.Millisecond, 20*time.Millisecond
-	s.pace.changeRest = 50 * time.Millisecond
+	s.timing.stuck, s.timing.attempt, s.timing.rollout.Poll = 300*time.Millisecond, 300*time.Millisecond, 20*time.Millisecond
+	s.timing.changeRest = 50 * time.Millisecond
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &running{ended: make(chan error, 1)}
 	go func() { r.ended <- s.Run(ctx) }()

@@ -10,7 +10,7 @@ import (
 )
 
 // TestTheCrowdSharesButForThoseThatTakeNoMore: small connections make no more API
-// connections than sessionsCrowd, and retired ones take nobody's place.
+// connections than sharedFrom, and retired ones take nobody's place.
 func TestTheCrowdSharesButForThoseThatTakeNoMore(t *testing.T) {
 	state := &podPool{}
 	open := func(streams int) *pooled {
@@ -20,17 +20,17 @@ func TestTheCrowdSharesButForThoseThatTakeNoMore(t *testing.T) {
 		state.sessions = append(state.sessions, session)
 		return session
 	}
-	for range sessionsCrowd - 1 {
-		open(mux.Lanes)
+	for range sharedFrom - 1 {
+		open(mux.Workers)
 	}
 	best, live := state.best()
 	require.Nil(t, best, "all are full, and there are few")
 	require.Zero(t, live, "so another is opened")
 
-	last := open(mux.Lanes)
+	last := open(mux.Workers)
 	best, live = state.best()
 	require.NotNil(t, best, "from here on full ones are shared")
-	require.Equal(t, sessionsCrowd, live, "and none is opened")
+	require.Equal(t, sharedFrom, live, "and none is opened")
 
 	for _, session := range state.sessions {
 		if session != last {

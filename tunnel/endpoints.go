@@ -4,6 +4,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/devtun/devtun/broadcast"
 )
 
 // Endpoint is a ready pod's port.
@@ -21,10 +23,10 @@ type Endpoints struct {
 	mu       sync.Mutex
 	ready    []Endpoint
 	affinity time.Duration
-	next     int           // whose turn it is
-	held     Endpoint      // what clients stick to under affinity …
-	until    time.Time     // … until then
-	changed  chan struct{} // closed and renewed at each change; nil until asked for
+	next     int       // whose turn it is
+	sticky   Endpoint  // of the last connection, for affinity …
+	until    time.Time // … until then
+	changed  broadcast.Signal
 }
 
 // Set replaces the set. A positive affinity is that of a service with
@@ -39,10 +41,7 @@ func (e *Endpoints) Set(ready []Endpoint, affinity time.Duration) {
 		return
 	}
 	e.ready = slices.Clone(ready)
-	if e.changed != nil {
-		close(e.changed)
-		e.changed = nil
-	}
+	e.changed.Notify()
 }
 
 // Len is the number of ready endpoints.
@@ -58,19 +57,16 @@ func (e *Endpoints) pick(tried map[Endpoint]bool) (endpoint Endpoint, ok bool, c
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	now := time.Now()
-	if e.affinity > 0 && now.Before(e.until) && !tried[e.held] && slices.Contains(e.ready, e.held) {
+	if e.affinity > 0 && now.Before(e.until) && !tried[e.sticky] && slices.Contains(e.ready, e.sticky) {
 		e.until = now.Add(e.affinity)
-		return e.held, true, nil
+		return e.sticky, true, nil
 	}
 	for range e.ready {
 		e.next = (e.next + 1) % len(e.ready)
 		if endpoint := e.ready[e.next]; !tried[endpoint] {
-			e.held, e.until = endpoint, now.Add(e.affinity)
+			e.sticky, e.until = endpoint, now.Add(e.affinity)
 			return endpoint, true, nil
 		}
 	}
-	if e.changed == nil {
-		e.changed = make(chan struct{})
-	}
-	return Endpoint{}, false, e.changed
+	return Endpoint{}, false, e.changed.Wait()
 }

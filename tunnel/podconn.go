@@ -76,11 +76,11 @@ func (e *RemoteError) says(any ...string) bool {
 // podConn is one connection to a port of a pod: a data stream, and the error
 // stream that says how it went.
 type podConn struct {
-	data    *mux.Stream
-	errs    *mux.Stream
-	place   *place       // on an API connection
-	verdict func() error // what the error stream said, see hear
-	ended   atomic.Bool
+	data     *mux.Stream
+	errs     *mux.Stream
+	reserved *reservation // on an API connection
+	verdict  func() error // what the error stream said, see hear
+	ended    atomic.Bool
 }
 
 var requestID atomic.Uint64
@@ -88,7 +88,7 @@ var requestID atomic.Uint64
 // openPodConn opens the pair of streams that the protocol asks for, at the same
 // time: one round trip. Bytes may be written once it returns and not before,
 // since servers drop what arrives ahead of their reply.
-func openPodConn(ctx context.Context, session *mux.Session, port int, place *place) (*podConn, error) {
+func openPodConn(ctx context.Context, session *mux.Session, port int, place *reservation) (*podConn, error) {
 	header := func(kind string, id uint64) http.Header {
 		h := http.Header{}
 		h.Set("streamType", kind)
@@ -101,7 +101,7 @@ func openPodConn(ctx context.Context, session *mux.Session, port int, place *pla
 	if err != nil {
 		return nil, err
 	}
-	conn := &podConn{errs: streams[0], data: streams[1], place: place}
+	conn := &podConn{errs: streams[0], data: streams[1], reserved: place}
 	conn.verdict = sync.OnceValue(conn.hear)
 	conn.errs.CloseWrite() // nothing is ever said there by the client
 	return conn, nil
@@ -125,16 +125,16 @@ func (c *podConn) hear() error {
 	text, _ := io.ReadAll(io.LimitReader(c.errs, maxVerdict))
 	c.ended.Store(giveUp.Stop())
 	if c.Over() {
-		c.data.Forsake()
+		c.data.FailWrites()
 	}
 	message := strings.TrimSpace(string(text))
 	if message == "" {
 		return nil
 	}
-	c.data.Unread()
+	c.data.MarkUnread()
 	remote := &RemoteError{message}
 	if remote.SandboxGone() {
-		c.place.Outlived()
+		c.reserved.SandboxGone()
 	}
 	return remote
 }
@@ -172,7 +172,7 @@ func (c *podConn) Abort() {
 // Close gives up what is left of both streams and the place in the pool.
 func (c *podConn) Close() error {
 	c.Abort()
-	c.place.Release()
+	c.reserved.Release()
 	return nil
 }
 

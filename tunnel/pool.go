@@ -9,30 +9,31 @@ import (
 	"sync"
 	"time"
 
+	"github.com/devtun/devtun/broadcast"
 	"github.com/devtun/devtun/tunnel/mux"
 )
 
 const (
 	// sessionsPerPod is how many API connections to one pod are opened for
 	// small talk. Connections on one share its stalls, so each gets one of its own
-	// up to here. Those that carry bulk data, or mux.Lanes connections, are not
-	// counted and take no more, until there are sessionsCrowd in all: from there on
+	// up to here. Those that carry bulk data, or mux.Workers connections, are not
+	// counted and take no more, until there are sharedFrom in all: from there on
 	// they are shared beyond that, and no more are opened.
 	//
 	// That is no limit. One that has stalled or was retired never takes another
 	// connection, which would wait for ever, so others are opened beside it: at
 	// worst each connection has an API connection of its own.
 	sessionsPerPod = 8
-	sessionsCrowd  = 64
+	sharedFrom     = 64
 
 	// dialTimeout bounds the opening of an API connection, openTimeout that of
 	// a pair of streams on it.
 	dialTimeout = 10 * time.Second
 	openTimeout = 5 * time.Second
 
-	// ownWait is how long a connection waits for an API connection of its own
+	// ownTimeout is how long a connection waits for an API connection of its own
 	// while it could share one: what opening takes in a local network.
-	ownWait = 25 * time.Millisecond
+	ownTimeout = 25 * time.Millisecond
 
 	// idleTimeout is how long an API connection without streams is kept.
 	idleTimeout = 5 * time.Minute
@@ -60,9 +61,9 @@ type Pool struct {
 type podPool struct {
 	sessions  []*pooled
 	attempts  []*attempt
-	sandboxes int           // of the pod's, that are known to be gone
-	lastOpen  time.Duration // what opening an API connection took last time
-	changed   chan struct{} // closed and renewed when there may be another choice
+	sandboxes int              // of the pod's, that are known to be gone
+	lastOpen  time.Duration    // what opening an API connection took last time
+	changed   broadcast.Signal // there may be another choice
 }
 
 // pooled is an API connection and what the pool has placed on it.
@@ -128,7 +129,7 @@ func (p *Pool) Dial(ctx context.Context, pod Pod, port int) (Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		place := &place{pool: p, pod: pod, session: session}
+		place := &reservation{pool: p, pod: pod, session: session}
 		openCtx, cancel := context.WithTimeout(ctx, openTimeout)
 		conn, err := openPodConn(openCtx, session.Session, port, place)
 		cancel()
@@ -150,11 +151,11 @@ func (p *Pool) acquire(ctx context.Context, pod Pod) (*pooled, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var own *attempt
-	var patience <-chan time.Time
-	if p.pod(pod).lastOpen < ownWait {
-		timer := time.NewTimer(ownWait)
+	var late <-chan time.Time
+	if p.pod(pod).lastOpen < ownTimeout {
+		timer := time.NewTimer(ownTimeout)
 		defer timer.Stop()
-		patience = timer.C
+		late = timer.C
 	}
 	for p.ctx.Err() == nil {
 		state := p.pod(pod)
@@ -165,22 +166,22 @@ func (p *Pool) acquire(ctx context.Context, pod Pod) (*pooled, error) {
 		if own == nil && live+len(state.attempts) < sessionsPerPod {
 			own = p.attempt(pod)
 		}
-		if best != nil && (own == nil || patience == nil) {
+		if best != nil && (own == nil || late == nil) {
 			return count(best), nil
 		}
 		if own == nil { // as many are being opened as there may be: join one
 			own = state.attempts[len(state.attempts)-1]
 		}
 
-		changed := state.changed
+		changed := state.changed.Wait()
 		p.mu.Unlock()
 		var err error
 		select {
 		case <-own.done:
 			err, own = own.err, nil
 		case <-changed:
-		case <-patience:
-			patience = nil
+		case <-late:
+			late = nil
 		case <-p.ctx.Done():
 		case <-ctx.Done():
 			err = context.Cause(ctx)
@@ -198,9 +199,9 @@ func (p *Pool) acquire(ctx context.Context, pod Pod) (*pooled, error) {
 // it may wait for long. Nor is a full one while others can be opened: a connection
 // that its pod gives up would stop another one for good.
 func (s *podPool) best() (best *pooled, live int) {
-	crowded := len(s.sessions) >= sessionsCrowd
+	crowded := len(s.sessions) >= sharedFrom
 	for _, session := range s.sessions {
-		full := session.Busy() || session.streams >= mux.Lanes
+		full := session.Busy() || session.streams >= mux.Workers
 		if !session.Usable() || session.Stalled() || full && !crowded {
 			continue
 		}
@@ -219,8 +220,8 @@ func count(session *pooled) *pooled {
 	return session
 }
 
-// place is a connection's place on an API connection.
-type place struct {
+// reservation is a connection's place on an API connection.
+type reservation struct {
 	pool    *Pool
 	pod     Pod
 	session *pooled
@@ -229,45 +230,45 @@ type place struct {
 
 // Release counts a stream off, once. The session ends with its last one if it takes
 // no others.
-func (l *place) Release() {
-	p := l.pool
+func (r *reservation) Release() {
+	p := r.pool
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if l.left {
+	if r.left {
 		return
 	}
-	l.left = true
-	l.session.streams--
-	l.session.used = time.Now()
-	if state, ok := p.pods[l.pod]; ok {
-		p.tidy(state, l.session)
-		state.wake()
+	r.left = true
+	r.session.streams--
+	r.session.used = time.Now()
+	if state, ok := p.pods[r.pod]; ok {
+		p.closeUnused(state, r.session)
+		state.changed.Notify()
 	}
 }
 
-// Outlived has those sessions take no new streams that were begun before it was known
+// SandboxGone has those sessions take no new streams that were begun before it was known
 // that their sandbox is gone, if this session is one of them. Who is on them finds out
 // alone, as one who came a moment later would be refused and must hear that.
-func (l *place) Outlived() {
-	p := l.pool
+func (r *reservation) SandboxGone() {
+	p := r.pool
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	state, ok := p.pods[l.pod]
+	state, ok := p.pods[r.pod]
 	if !ok {
 		return
 	}
-	state.sandboxes = max(state.sandboxes, l.session.sandbox+1)
+	state.sandboxes = max(state.sandboxes, r.session.sandbox+1)
 	for _, session := range slices.Clone(state.sessions) {
-		if session.sandbox <= l.session.sandbox {
+		if session.sandbox <= r.session.sandbox {
 			session.Retire()
-			p.tidy(state, session)
+			p.closeUnused(state, session)
 		}
 	}
-	state.wake()
+	state.changed.Notify()
 }
 
-// tidy ends session if it is of no more use. Call it with mu held.
-func (p *Pool) tidy(state *podPool, session *pooled) {
+// closeUnused ends session if it is of no more use. Call it with mu held.
+func (p *Pool) closeUnused(state *podPool, session *pooled) {
 	if session.streams == 0 && !session.Usable() && p.ctx.Err() == nil {
 		state.sessions = remove(state.sessions, session)
 		p.work.Go(func() { session.Close() })
@@ -297,24 +298,18 @@ func (p *Pool) attempt(pod Pod) *attempt {
 		}
 		a.err = err
 		close(a.done)
-		state.wake()
+		state.changed.Notify()
 	})
 	return a
 }
 
 var errNoAnswer = fmt.Errorf("the API server did not answer within %v", dialTimeout)
 
-// wake lets those who wait look again. Call it with mu held.
-func (s *podPool) wake() {
-	close(s.changed)
-	s.changed = make(chan struct{})
-}
-
 // pod returns the state of pod, made anew if need be. Call it with mu held.
 func (p *Pool) pod(pod Pod) *podPool {
 	state, ok := p.pods[pod]
 	if !ok {
-		state = &podPool{changed: make(chan struct{})}
+		state = new(podPool)
 		p.pods[pod] = state
 	}
 	return state

@@ -180,7 +180,7 @@ func TestConnectionsSpreadOverAFewAPIConnections(t *testing.T) {
 	// Some may have been opened for connections that found a place meanwhile.
 	require.Eventually(t, func() bool { return pool.Opening() == 0 }, 10*time.Second, time.Millisecond)
 	upgrades := server.Stats().Upgrades()
-	require.LessOrEqual(t, upgrades, 100/mux.Lanes+8)
+	require.LessOrEqual(t, upgrades, 100/mux.Workers+8)
 	require.Greater(t, upgrades, 1)
 
 	// One after the other, a single one serves.

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/devtun/devtun/pause"
 	"github.com/devtun/devtun/tunnel/relay"
 )
 
@@ -32,14 +33,14 @@ type Port struct {
 	// of those that never came through.
 	Opened func()
 	Closed func(Report)
-	// Trouble, unless nil, is told why when no endpoint takes a connection in time,
+	// Failing, unless nil, is told why when no endpoint takes a connection in time,
 	// and then no more until it is told nil: one has been taken again. One call at a
 	// time.
-	Trouble func(error)
+	Failing func(error)
 	// Meter, unless nil, counts the bytes of all connections as they go.
 	Meter *Meter
 
-	trouble trouble
+	failing failing
 }
 
 // Report tells what became of a connection.
@@ -71,7 +72,7 @@ func (p *Port) Serve(ctx context.Context, listener net.Listener) error {
 			return nil
 		case err != nil:
 			// Too many open files, most likely: let some of them be closed.
-			if errors.Is(err, net.ErrClosed) || wait(ctx, acceptPause, nil) != nil {
+			if errors.Is(err, net.ErrClosed) || pause.Sleep(ctx, acceptPause) != nil {
 				return fmt.Errorf("accept: %w", err)
 			}
 			continue
@@ -83,17 +84,17 @@ func (p *Port) Serve(ctx context.Context, listener net.Listener) error {
 var errStopped = errors.New("devtun stopped")
 
 // serve carries one client's connection to its end.
-func (p *Port) serve(ctx context.Context, client relay.TCP) {
-	defer client.Close()
+func (p *Port) serve(ctx context.Context, conn relay.TCP) {
+	defer conn.Close()
 	if p.Opened != nil {
 		p.Opened()
 	}
 	began := time.Now()
-	report := Report{Client: client.RemoteAddr().String()}
-	held := &replay{client: client}
-	ending := p.carry(ctx, held, &report)
+	report := Report{Client: conn.RemoteAddr().String()}
+	client := newClient(conn)
+	ending := p.carry(ctx, client, &report)
 	report.Duration = time.Since(began)
-	if until := held.until(ending.By); ending.Err == nil && !until.IsZero() {
+	if until := client.conn.until(ending.By); ending.Err == nil && !until.IsZero() {
 		report.Duration = until.Sub(began)
 	}
 	report.Reason, report.Err = describe(ending)
@@ -104,24 +105,23 @@ func (p *Port) serve(ctx context.Context, client relay.TCP) {
 
 // carry offers a client to endpoints until one takes it, and copies until the
 // connection ends.
-func (p *Port) carry(ctx context.Context, held *replay, report *Report) relay.Ending {
-	client := held.client
-	defer held.bind()
+func (p *Port) carry(ctx context.Context, client *client, report *Report) relay.Ending {
+	defer client.Bind()
 	dialCtx, cancel := context.WithTimeoutCause(ctx, p.Hold, errHeld)
 	defer cancel()
-	search := newSearch(held.wait)
+	search := newSearch(client.wait)
 	for {
 		endpoint, err := search.next(dialCtx, p.Endpoints)
 		if err != nil {
-			client.Abort()
+			client.conn.Abort()
 			p.notTaken(ctx, report.Endpoint, err)
 			return relay.Ending{By: relay.Remote, Err: err}
 		}
 		report.Endpoint = endpoint
-		held.taken = p.watchTaken()
-		conn, err := p.dial(dialCtx, endpoint, held, search.waited)
+		client.taken = p.watchTaken()
+		conn, err := p.dial(dialCtx, endpoint, client, search.waited)
 		if errors.Is(err, errLeft) {
-			client.Abort()
+			client.conn.Abort()
 			return relay.Ending{By: relay.Local, Err: err}
 		}
 		if err != nil {
@@ -129,9 +129,9 @@ func (p *Port) carry(ctx context.Context, held *replay, report *Report) relay.En
 			continue
 		}
 		var ending relay.Ending
-		report.Traffic, ending = relay.Copy(ctx, held, conn, p.Meter)
+		report.Traffic, ending = relay.Copy(ctx, client, conn, p.Meter)
 		conn.Close()
-		if refused(ending.Err) && held.rewind() {
+		if refused(ending.Err) && client.Rewind() {
 			if p.Meter != nil {
 				p.Meter.TakeBack(report.Traffic)
 			}
@@ -142,7 +142,7 @@ func (p *Port) carry(ctx context.Context, held *replay, report *Report) relay.En
 			p.notTaken(ctx, endpoint, ending.Err)
 		}
 		if ending.Err != nil {
-			client.Abort()
+			client.conn.Abort()
 		}
 		return ending
 	}
@@ -150,7 +150,7 @@ func (p *Port) carry(ctx context.Context, held *replay, report *Report) relay.En
 
 // dial connects to an endpoint. It fails with errLeft if the client was held, and has
 // gone.
-func (p *Port) dial(ctx context.Context, endpoint Endpoint, client *replay, held bool) (conn Conn, err error) {
+func (p *Port) dial(ctx context.Context, endpoint Endpoint, client *client, held bool) (conn Conn, err error) {
 	if !held {
 		return p.Dial(ctx, endpoint.Pod, endpoint.Port)
 	}

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/devtun/devtun/pause"
 )
 
 const (
@@ -33,17 +35,19 @@ type search struct {
 	err     error             // of the last attempt
 	refused time.Time         // when an endpoint first refused
 	denied  time.Time         // when the API server first did
-	pause   time.Duration     // before all are tried again
+	backoff pause.Backoff     // before all are tried again
 	wait    waiter
 	waited  bool // at all: the connection was held
 }
 
-// waiter waits for changed, or for pause if that is positive. It returns why ctx ended
-// if that comes first.
-type waiter func(ctx context.Context, pause time.Duration, changed <-chan struct{}) error
+// waiter is pause.Until, or does the same.
+type waiter func(ctx context.Context, changed <-chan struct{}, most time.Duration) error
 
 func newSearch(wait waiter) *search {
-	return &search{tried: make(map[Endpoint]bool), anew: make(map[Endpoint]bool), pause: retryMin, wait: wait}
+	return &search{
+		tried: make(map[Endpoint]bool), anew: make(map[Endpoint]bool),
+		backoff: pause.Backoff{Min: retryMin, Max: retryMax}, wait: wait,
+	}
 }
 
 // failed notes that endpoint did not take the connection. One whose sandbox is gone
@@ -78,13 +82,12 @@ func (s *search) next(ctx context.Context, endpoints *Endpoints) (Endpoint, erro
 		if refused(s.err) && !sandboxGone(s.err) && endpoints.Len() > 0 && time.Since(s.refused) > refusalGrace {
 			return Endpoint{}, s.err
 		}
-		pause := time.Duration(0)
+		again := pause.Forever
 		if len(s.tried) > 0 {
-			pause = s.pause
-			s.pause = min(2*s.pause, retryMax)
+			again = s.backoff.Next()
 		}
 		s.waited = true
-		if err := s.wait(ctx, pause, changed); err != nil {
+		if err := s.wait(ctx, changed, again); err != nil {
 			if s.err != nil {
 				return Endpoint{}, fmt.Errorf("%w: %w", err, s.err)
 			}
@@ -109,21 +112,3 @@ func sandboxGone(err error) bool {
 
 // denied reports that the API server does not let the user do it.
 func denied(err error) bool { return apierrors.IsForbidden(err) || apierrors.IsUnauthorized(err) }
-
-// wait is a waiter.
-func wait(ctx context.Context, pause time.Duration, changed <-chan struct{}) error {
-	var over <-chan time.Time
-	if pause > 0 {
-		timer := time.NewTimer(pause)
-		defer timer.Stop()
-		over = timer.C
-	}
-	select {
-	case <-changed:
-		return nil
-	case <-over:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}

@@ -103,7 +103,7 @@ func printedEvents(t *testing.T) (events []map[string]any) {
 		{Local: &intercept.LocalEvent{Port: 8080, Address: "localhost:8080", Open: true}},
 		{Link: &intercept.LinkEvent{Pod: "x", State: intercept.Silent}},
 		{Change: &intercept.ChangeEvent{What: intercept.Deleted}},
-		{Trouble: &intercept.TroubleEvent{Message: "x"}},
+		{WatchError: &intercept.WatchErrorEvent{Message: "x"}},
 		{Connection: &intercept.ConnectionEvent{Pod: "x", Port: 8080, Client: "10.0.0.1:1", Traffic: tunnel.Traffic{Sent: 1}, Duration: time.Second, Reason: "x", Err: errors.New("y")}},
 	} {
 		p.event(event)

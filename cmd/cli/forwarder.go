@@ -176,7 +176,7 @@ func (f *forwarder) watch(ctx context.Context, selected *selection.Selection, fi
 	checked := make(chan struct{})
 	trouble := &trouble{tell: f.tell, told: f.cluster.OfLogin}
 	watcher := discovery.New(f.cluster.Client, discovery.Scope{Namespaces: selected.Namespaces, Selector: kube.UserServices(selected.Labels)})
-	watcher.Trouble = trouble.note
+	watcher.Failing = trouble.note
 	late := time.AfterFunc(syncTimeout, func() {
 		w.cancel(fmt.Errorf("list services: no answer within %v: %w", syncTimeout, errors.Join(trouble.last(), context.DeadlineExceeded)))
 	})

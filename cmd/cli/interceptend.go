@@ -10,6 +10,7 @@ import (
 
 	"github.com/devtun/devtun/cmd/cli/ending"
 	"github.com/devtun/devtun/intercept"
+	"github.com/devtun/devtun/pause"
 )
 
 // slowRestore is after how long it is said that the undo waits, and for what.
@@ -63,11 +64,7 @@ func (i *intercepting) patiently(ctx context.Context, slow time.Duration, undo f
 	defer naming.Wait()
 	defer end(nil)
 	naming.Go(func() {
-		late := time.NewTimer(slow)
-		defer late.Stop()
-		select {
-		case <-late.C:
-		case <-ctx.Done():
+		if pause.Sleep(ctx, slow) != nil {
 			return
 		}
 		asked, stop := signal.NotifyContext(ctx, ending.Signals()...)

@@ -10,6 +10,7 @@ import (
 	"github.com/devtun/devtun/cmd/cli/kube"
 	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/intercept/plan"
+	"github.com/devtun/devtun/pause"
 )
 
 // Why an intercept is held no longer whose plan is gone, or what owns the rest. The
@@ -139,9 +140,8 @@ func (h *holding) keptNote() string {
 // moveConnections has the origin's pods evicted, which hold the connections that
 // clients have kept open since before.
 func (h *holding) moveConnections(ctx context.Context) {
-	select { // a node that does not know of the swap yet still sends to them
-	case <-time.After(time.Duration(h.plan.Settle)):
-	case <-ctx.Done():
+	// A node that does not know of the swap yet still sends to them.
+	if pause.Sleep(ctx, time.Duration(h.plan.Propagation)) != nil {
 		return
 	}
 	stayed, err := h.found.Evict(ctx, h.cluster.Client, h.agents.AwaitDeveloper, func(pod string) {

@@ -101,8 +101,8 @@ func (p *interceptPrinter) event(e intercept.Event) {
 		p.link(e.Link)
 	case e.Change != nil:
 		p.change(e.Change)
-	case e.Trouble != nil:
-		p.warn(e.Trouble.Over, "%s", e.Trouble.Message)
+	case e.WatchError != nil:
+		p.warn(e.WatchError.Over, "%s", e.WatchError.Message)
 	case e.Connection != nil && p.verbose:
 		p.interceptedConnection(e.Connection)
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/devtun/devtun/broadcast"
 	"github.com/devtun/devtun/cmd/cli/ending"
 	"github.com/devtun/devtun/cmd/cli/machine"
 	"github.com/devtun/devtun/cmd/cli/output"
@@ -112,12 +113,12 @@ type asyncWriter struct {
 
 	mu      sync.Mutex
 	queue   []*piece
-	waiting int           // bytes that are not written
-	stalled bool          // until all is written
-	lost    int           // writes that there was no room for
-	missed  func(string)  // is told of them; nil: for room is waited
-	closed  bool          // nobody reads
-	news    chan struct{} // closed and renewed when something has been written
+	waiting int          // bytes that are not written
+	stalled bool         // until all is written
+	lost    int          // writes that there was no room for
+	missed  func(string) // is told of them; nil: for room is waited
+	closed  bool         // nobody reads
+	wrote   broadcast.Signal
 }
 
 // piece is what one Write was given.
@@ -127,7 +128,7 @@ type piece struct {
 }
 
 func newAsyncWriter(file *os.File, gone func(), ended <-chan struct{}) *asyncWriter {
-	return &asyncWriter{file: file, gone: gone, ended: ended, stall: stallTime, room: outputRoom, news: make(chan struct{})}
+	return &asyncWriter{file: file, gone: gone, ended: ended, stall: stallTime, room: outputRoom}
 }
 
 // Write implements io.Writer. The error is errNoReader, or why it could not be written
@@ -179,11 +180,11 @@ func (o *asyncWriter) say(p []byte) (said *piece, stalled bool, err error) {
 // await waits until something has been written, with mu held; false is that the command
 // is to end.
 func (o *asyncWriter) await() bool {
-	news := o.news
+	wrote := o.wrote.Wait()
 	o.mu.Unlock()
 	defer o.mu.Lock()
 	select {
-	case <-news:
+	case <-wrote:
 		return true
 	case <-o.ended:
 		return false
@@ -222,8 +223,7 @@ func (o *asyncWriter) written(done *piece, err error) bool {
 	if !more {
 		lost, o.lost, o.stalled = o.lost, 0, false
 	}
-	close(o.news)
-	o.news = make(chan struct{})
+	o.wrote.Notify()
 	closed := o.closed
 	o.mu.Unlock()
 	switch {
@@ -266,7 +266,7 @@ func (o *asyncWriter) flush() {
 	ended, late := o.ended, (<-chan time.Time)(nil)
 	for {
 		o.mu.Lock()
-		waiting, news, bounded := o.waiting > 0, o.news, o.missed != nil
+		waiting, wrote, bounded := o.waiting > 0, o.wrote.Wait(), o.missed != nil
 		o.mu.Unlock()
 		if !waiting {
 			return
@@ -275,7 +275,7 @@ func (o *asyncWriter) flush() {
 			late = time.After(lastWords)
 		}
 		select {
-		case <-news:
+		case <-wrote:
 		case <-ended:
 			ended = nil
 			if late == nil {

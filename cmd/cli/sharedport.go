@@ -14,6 +14,7 @@ import (
 	"github.com/devtun/devtun/cmd/cli/background"
 	"github.com/devtun/devtun/cmd/cli/status"
 	"github.com/devtun/devtun/intercept"
+	"github.com/devtun/devtun/pause"
 )
 
 // A forward keeps a local process from its port: the kernel lets nobody listen on all
@@ -154,9 +155,7 @@ func (h *holding) watchPorts(ctx context.Context, told told) {
 		case <-ctx.Done():
 			return
 		}
-		select { // many changes come together
-		case <-time.After(sharedEvery):
-		case <-ctx.Done():
+		if pause.Sleep(ctx, sharedEvery) != nil { // many changes come together
 			return
 		}
 	}

@@ -9,7 +9,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/devtun/devtun/broadcast"
 	"github.com/devtun/devtun/intercept/wire"
+	"github.com/devtun/devtun/pause"
 )
 
 // Agent stands in for a workload. Make one with New and Run it once.
@@ -57,12 +59,12 @@ type Agent struct {
 
 	mu       sync.Mutex
 	current  *developer
-	met      bool      // a developer has been here
-	seen     time.Time // when the developer's side was last there
-	draining string    // why; empty if it is not
-	drained  time.Time // since when it is
-	restored bool      // or being restored
-	changed  chan struct{}
+	met      bool             // a developer has been here
+	seen     time.Time        // when the developer's side was last there
+	draining string           // why; empty if it is not
+	drained  time.Time        // since when it is
+	restored bool             // or being restored
+	changed  broadcast.Signal // in where connections go
 }
 
 // dialTimeout bounds one attempt to connect to an origin.
@@ -82,13 +84,12 @@ func New(config Config, log *slog.Logger) *Agent {
 		Linger:       3 * time.Second,
 		Rest:         2 * time.Second,
 		clients:      newClients(),
-		changed:      make(chan struct{}),
 	}
 }
 
 // Run listens and serves until ctx ends. Then it winds up: new connections go to
 // the origin, kept ones are closed between two requests, and it returns when the
-// last has ended and none has come for Linger, or when Config.Patience has passed.
+// last has ended and none has come for Linger, or when Config.DrainTimeout has passed.
 // It returns an error if it cannot listen.
 func (a *Agent) Run(ctx context.Context) error {
 	ports, err := a.listen(ctx)
@@ -208,26 +209,18 @@ func accept(ctx context.Context, listener net.Listener, serve func(*net.TCPConn)
 		switch {
 		case err == nil:
 			serving.Go(func() { serve(conn.(*net.TCPConn)) })
-		case waitFor(ctx, nil, acceptPause, true) != nil:
+		case pause.Sleep(ctx, acceptPause) != nil:
 			return
 		}
 	}
 }
 
-// news is closed when something changes in where connections go.
-func (a *Agent) news() <-chan struct{} {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.changed
-}
-
-// change makes a change and spreads the news.
+// change makes a change and tells of it.
 func (a *Agent) change(by func()) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	by()
-	close(a.changed)
-	a.changed = make(chan struct{})
+	a.changed.Notify()
 }
 
 // routes says who gets a new connection to port: the developer, or, if nil, why

@@ -6,13 +6,14 @@ import (
 	"net"
 	"time"
 
+	"github.com/devtun/devtun/pause"
 	"github.com/devtun/devtun/tunnel/relay"
 )
 
 const (
-	// originPatience bounds the search for an origin that takes a connection: a
+	// originTimeout bounds the search for an origin that takes a connection: a
 	// pod that is just being replaced refuses for a moment.
-	originPatience = 10 * time.Second
+	originTimeout = 10 * time.Second
 
 	// retryMin and retryMax bound the pause between two attempts.
 	retryMin = 20 * time.Millisecond
@@ -33,7 +34,7 @@ func (a *Agent) serve(ctx context.Context, port Port, conn *net.TCPConn) {
 	a.clients.add(c)
 	defer a.clients.remove(c)
 	defer c.Close()
-	if err := a.carry(ctx, port, hold(c)); err != nil {
+	if err := a.carry(ctx, port, newRewindable(c)); err != nil {
 		c.Abort()
 		a.counts.failed()
 		a.Log.Warn("connection failed", "port", port.Port, "client", conn.RemoteAddr().String(), "error", err)
@@ -43,20 +44,21 @@ func (a *Agent) serve(ctx context.Context, port Port, conn *net.TCPConn) {
 
 // carry gives the connection to whoever takes it, and copies until it ends. It
 // fails if nobody does.
-func (a *Agent) carry(ctx context.Context, port Port, h *held) error {
-	patience := time.Duration(a.Config.Hold)
+func (a *Agent) carry(ctx context.Context, port Port, r rewindable) error {
+	hold := time.Duration(a.Config.Hold)
 	since := time.Now()
 	fellBack, waited := false, false
-	for pause := retryMin; ; pause = min(2*pause, retryMax) {
-		news := a.news()
-		if waited && gone(h.client.TCPConn) {
+	backoff := pause.Backoff{Min: retryMin, Max: retryMax}
+	for {
+		changed := a.changed.Wait()
+		if waited && gone(r.client.TCPConn) {
 			return errLeft
 		}
 		if d, why := a.routes(port); d != nil {
-			switch a.toDeveloper(ctx, d, port, h) {
+			switch a.toDeveloper(ctx, d, port, r) {
 			case carried:
 				return nil
-			case let:
+			case rerouted:
 				since, waited = time.Now(), false
 				continue
 			}
@@ -65,13 +67,17 @@ func (a *Agent) carry(ctx context.Context, port Port, h *held) error {
 			a.Log.Debug("connection held", "port", port.Port, "why", why)
 		}
 		if port.Origin != "" {
-			return a.toOrigin(ctx, port, h, fellBack)
+			return a.toOrigin(ctx, port, r, fellBack)
 		}
 		if a.isDraining() {
 			return errNobody // its client finds the workload when it tries again
 		}
-		holdCtx, cancel := context.WithDeadlineCause(ctx, since.Add(patience), errNobody)
-		err := waitFor(holdCtx, news, pause, fellBack)
+		again := pause.Forever
+		if fellBack {
+			again = backoff.Next()
+		}
+		holdCtx, cancel := context.WithDeadlineCause(ctx, since.Add(hold), errNobody)
+		err := pause.Until(holdCtx, changed, again)
 		cancel()
 		if err != nil {
 			return err
@@ -80,78 +86,61 @@ func (a *Agent) carry(ctx context.Context, port Port, h *held) error {
 	}
 }
 
-// waitFor waits for news, or, if again, at most for a pause.
-func waitFor(ctx context.Context, news <-chan struct{}, pause time.Duration, again bool) error {
-	var passed <-chan time.Time
-	if again {
-		timer := time.NewTimer(pause)
-		defer timer.Stop()
-		passed = timer.C
-	}
-	select {
-	case <-news:
-	case <-passed:
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-	return nil
-}
-
 // outcome is what became of a connection that was offered to the developer's side.
 type outcome int
 
 const (
 	carried  outcome = iota // to its end
 	notTaken                // it is as it was
-	let                     // go between two requests: it is to be carried anew
+	rerouted                // between two requests: it is to be carried anew
 )
 
 // toDeveloper offers the connection to the developer's side, and carries it if
 // that takes it.
-func (a *Agent) toDeveloper(ctx context.Context, d *developer, port Port, h *held) outcome {
-	o, done, err := d.offer(ctx, port.Port, h)
+func (a *Agent) toDeveloper(ctx context.Context, d *developer, port Port, r rewindable) outcome {
+	o, done, err := d.offer(ctx, port.Port, r)
 	defer done()
 	if err != nil {
 		a.Log.Debug("developer did not take connection", "port", port.Port, "error", err)
 		return notTaken
 	}
 	defer o.Close()
-	_, ending := relay.CopyLean(ctx, h, o)
-	if !o.taken.Load() && h.rewind() && !h.lost() {
+	_, ending := relay.CopyLean(ctx, r, o)
+	if !o.taken.Load() && r.Rewind() && !r.Failed() {
 		a.Log.Debug("developer did not take connection", "port", port.Port, "error", o.err)
 		return notTaken
 	}
 	if o.taken.Load() {
 		a.counts.developer()
 	}
-	if h.client.isLet() && a.mayGoOn(ctx, d, port, h.client) {
+	if r.client.isDetached() && a.mayReroute(ctx, d, port, r.client) {
 		done() // lest it be recalled once more
-		h.again()
-		return let
+		r.reroute()
+		return rerouted
 	}
-	if h.client.isLet() && ending.Err == nil && ctx.Err() == nil {
-		h.client.bidFarewell()
+	if r.client.isDetached() && ending.Err == nil && ctx.Err() == nil {
+		r.client.closeWhenIdle()
 		return carried
 	}
 	if ending.Err != nil {
-		h.client.Abort()
+		r.client.Abort()
 		a.Log.Debug("connection broke off", "port", port.Port, "error", ending.Err)
 	}
 	return carried
 }
 
 // toOrigin carries the connection to the origin.
-func (a *Agent) toOrigin(ctx context.Context, port Port, h *held, fellBack bool) error {
+func (a *Agent) toOrigin(ctx context.Context, port Port, r rewindable, fellBack bool) error {
 	conn, err := a.dialOrigin(ctx, port.Origin)
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
 	a.counts.origin(fellBack)
-	h.bind()
-	h.client.atOrigin.Store(true)
-	if _, ending := relay.CopyLean(ctx, h, relay.TCP{TCPConn: conn}); ending.Err != nil {
-		h.client.Abort()
+	r.Bind()
+	r.client.atOrigin.Store(true)
+	if _, ending := relay.CopyLean(ctx, r, relay.TCP{TCPConn: conn}); ending.Err != nil {
+		r.client.Abort()
 		a.Log.Debug("connection broke off", "port", port.Port, "error", ending.Err)
 	}
 	return nil
@@ -159,14 +148,15 @@ func (a *Agent) toOrigin(ctx context.Context, port Port, h *held, fellBack bool)
 
 // dialOrigin connects to an origin, trying again for a while.
 func (a *Agent) dialOrigin(ctx context.Context, origin string) (*net.TCPConn, error) {
-	ctx, cancel := context.WithTimeout(ctx, originPatience)
+	ctx, cancel := context.WithTimeout(ctx, originTimeout)
 	defer cancel()
-	for pause := retryMin; ; pause = min(2*pause, retryMax) {
+	backoff := pause.Backoff{Min: retryMin, Max: retryMax}
+	for {
 		conn, err := a.Dial(ctx, "tcp", origin)
 		if err == nil {
 			return conn.(*net.TCPConn), nil
 		}
-		if waitFor(ctx, nil, pause, true) != nil {
+		if backoff.Sleep(ctx) != nil {
 			return nil, err
 		}
 	}

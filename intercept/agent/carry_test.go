@@ -64,7 +64,7 @@ func TestAConnectionThatIsNotTakenGoesWholeToTheOrigin(t *testing.T) {
 		"closed":  func(l *laptop, ctx context.Context) (net.Conn, error) { l.session.Close(); return hang(ctx) },
 		"stopped": func(l *laptop, ctx context.Context) (net.Conn, error) { l.link.pause(); return hang(ctx) },
 	} {
-		for _, size := range []int{0, 100, heldLimit - 1, heldLimit, 10 * heldLimit} {
+		for _, size := range []int{0, 100, keptBytes - 1, keptBytes, 10 * keptBytes} {
 			t.Run(fmt.Sprintf("%s after %d", name, size), func(t *testing.T) {
 				t.Parallel()
 				w := newWorld(t, echo(nil))

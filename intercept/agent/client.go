@@ -12,9 +12,9 @@ import (
 	"github.com/devtun/devtun/tunnel/relay"
 )
 
-// farewell bounds how long a client that was told the end, and the server
+// closeTimeout bounds how long a client that was told the end, and the server
 // behind it, may take to end their own sides.
-const farewell = 2 * time.Second
+const closeTimeout = 2 * time.Second
 
 // client is a client's connection, which can be closed between two requests.
 type client struct {
@@ -25,17 +25,17 @@ type client struct {
 	received atomic.Int64
 	sent     atomic.Int64
 
-	mu      sync.Mutex
-	answers responses
-	heard   time.Time // when the client last said something
-	told    time.Time // when it was last told something
-	moving  bool      // it is to take a new connection
-	last    bool      // the response that it gets is announced as the last
-	closing bool      // it has been told the end, and is not listened to
-	pending unanswered
-	writing bool // a response, right now
-	ended   bool // the client's own side
-	let     bool // nobody has the connection, see letGo
+	mu       sync.Mutex
+	answers  responses
+	heard    time.Time // when the client last said something
+	told     time.Time // when it was last told something
+	moving   bool      // it is to take a new connection
+	last     bool      // the response that it gets is announced as the last
+	closing  bool      // it has been told the end, and is not listened to
+	pending  unanswered
+	writing  bool // a response, right now
+	ended    bool // the client's own side
+	detached bool // nobody has the connection, see detach
 }
 
 // Read returns what the client says. Once it was told the end that is nothing
@@ -67,7 +67,7 @@ func (c *client) Read(p []byte) (int, error) {
 // connection that is being closed.
 func (c *client) Write(p []byte) (int, error) {
 	c.mu.Lock()
-	if c.let { // by whom it no longer belongs to
+	if c.detached { // by whom it no longer belongs to
 		c.mu.Unlock()
 		return 0, net.ErrClosed
 	}
@@ -106,7 +106,7 @@ func (c *client) move(rest time.Duration) {
 	defer c.mu.Unlock()
 	c.moving = true
 	idle := c.answers.complete && !c.answers.opaque && c.told.After(c.heard) && time.Since(c.told) >= rest
-	if idle && !c.closing && !c.writing && !c.let {
+	if idle && !c.closing && !c.writing && !c.detached {
 		c.end()
 	}
 }
@@ -116,6 +116,6 @@ func (c *client) move(rest time.Duration) {
 func (c *client) end() {
 	c.closing = true
 	c.CloseWrite()
-	c.SetReadDeadline(time.Now().Add(farewell))
-	time.AfterFunc(2*farewell, c.abandon)
+	c.SetReadDeadline(time.Now().Add(closeTimeout))
+	time.AfterFunc(2*closeTimeout, c.abandon)
 }

@@ -43,16 +43,16 @@ type Config struct {
 	// see plan.Plan.Undo. It is there unless Grace is 0.
 	Undo json.RawMessage `json:"undo,omitempty"`
 	Hold Duration        `json:"hold,omitempty"` // a connection without an origin waits; 0: DefaultHold
-	// Patience bounds, at the end, the wait for connections; 0: DefaultPatience.
-	Patience Duration `json:"patience,omitempty"`
+	// DrainTimeout bounds, at the end, the wait for connections; 0: DefaultDrainTimeout.
+	DrainTimeout Duration `json:"patience,omitempty"`
 }
 
 const (
 	// DefaultHold is as long as a forward holds a connection.
 	DefaultHold = 30 * time.Second
 
-	// DefaultPatience leaves some of a pod's usual 30 s to end in.
-	DefaultPatience = 25 * time.Second
+	// DefaultDrainTimeout leaves some of a pod's usual 30 s to end in.
+	DefaultDrainTimeout = 25 * time.Second
 )
 
 // Port is a port that the agent listens on.
@@ -116,7 +116,7 @@ func (c *Config) complete() error {
 		return fmt.Errorf("readyPort %d is not a port", c.ReadyPort)
 	case c.ReadyPort == c.SessionPort:
 		return fmt.Errorf("port %d/%s is there twice", c.ReadyPort, TCP)
-	case c.Grace < 0 || c.Hold < 0 || c.Patience < 0:
+	case c.Grace < 0 || c.Hold < 0 || c.DrainTimeout < 0:
 		return errors.New("a duration is negative")
 	case len(c.Ports) == 0:
 		return errors.New("ports is empty")
@@ -124,8 +124,8 @@ func (c *Config) complete() error {
 	if c.Hold == 0 {
 		c.Hold = Duration(DefaultHold)
 	}
-	if c.Patience == 0 {
-		c.Patience = Duration(DefaultPatience)
+	if c.DrainTimeout == 0 {
+		c.DrainTimeout = Duration(DefaultDrainTimeout)
 	}
 	if c.Undo != nil {
 		if _, err := plan.Parse(c.Undo); err != nil {

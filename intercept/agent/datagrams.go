@@ -6,6 +6,8 @@ import (
 	"net"
 	"sync"
 	"time"
+
+	"github.com/devtun/devtun/pause"
 )
 
 const (
@@ -34,7 +36,7 @@ func (a *Agent) passDatagrams(ctx context.Context, port Port, conn net.PacketCon
 		switch {
 		case err == nil && port.Origin != "":
 			p.pass(ctx, client, append([]byte(nil), buffer[:n]...))
-		case err != nil && waitFor(ctx, nil, acceptPause, true) != nil:
+		case err != nil && pause.Sleep(ctx, acceptPause) != nil:
 			return
 		}
 	}

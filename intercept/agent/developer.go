@@ -11,12 +11,12 @@ import (
 )
 
 const (
-	// ackPatience is how long the developer's side may take to take a
-	// connection, beside two round trips, and maxAckPatience is the most in all.
+	// ackTimeout is how long the developer's side may take to take a
+	// connection, beside two round trips, and maxAckTimeout is the most in all.
 	// They are for a local process that does not answer; a developer's side that
 	// is gone is noticed sooner.
-	ackPatience    = 2 * time.Second
-	maxAckPatience = 5 * time.Second
+	ackTimeout    = 2 * time.Second
+	maxAckTimeout = 5 * time.Second
 )
 
 var (
@@ -65,7 +65,7 @@ func (d *developer) recall() {
 	defer d.mu.Unlock()
 	for o, cancel := range d.offers {
 		cancel(errAway)
-		if o.taken.Load() && o.held.client.letGo(false) {
+		if o.taken.Load() && o.from.client.detach(false) {
 			o.Abort()
 		}
 	}
@@ -75,18 +75,18 @@ func (d *developer) recall() {
 // copy whose first read waits for the local process to take it.
 type offer struct {
 	*wire.Stream
-	held  *held
+	from  rewindable
 	ctx   context.Context // bounds the wait
 	taken atomic.Bool
 	err   error // why it was not taken
 }
 
 // offer opens a stream for a client's connection. The caller must call done.
-func (d *developer) offer(ctx context.Context, port int, h *held) (o *offer, done func(), err error) {
-	patience := min(ackPatience+2*d.session.RoundTrip(), maxAckPatience)
-	ctx, stop := context.WithTimeoutCause(ctx, patience, errTooLong)
+func (d *developer) offer(ctx context.Context, port int, from rewindable) (o *offer, done func(), err error) {
+	timeout := min(ackTimeout+2*d.session.RoundTrip(), maxAckTimeout)
+	ctx, stop := context.WithTimeoutCause(ctx, timeout, errTooLong)
 	ctx, cancel := context.WithCancelCause(ctx)
-	o = &offer{held: h, ctx: ctx}
+	o = &offer{from: from, ctx: ctx}
 	d.mu.Lock()
 	d.offers[o] = cancel
 	d.mu.Unlock()
@@ -100,7 +100,7 @@ func (d *developer) offer(ctx context.Context, port int, h *held) (o *offer, don
 	o.Stream, err = d.session.Open(ctx, wire.Opening{
 		Kind:   wire.KindConnection,
 		Port:   port,
-		Client: h.client.RemoteAddr().String(),
+		Client: from.client.RemoteAddr().String(),
 	})
 	return o, done, err
 }
@@ -112,7 +112,7 @@ func (o *offer) Read(p []byte) (int, error) {
 			return 0, err
 		}
 		o.taken.Store(true)
-		o.held.bind()
+		o.from.Bind()
 	}
 	return o.Stream.Read(p)
 }

@@ -11,8 +11,12 @@
 // for the developer instead.
 //
 // A kept HTTP/1 connection has that choice again between two requests: when the
-// developer's side goes, it is carried anew, and its client learns nothing.
+// developer's side goes, the connection is rerouted, and its client learns nothing.
 //
 // The agent listens on the ports of its configuration, on one for the kubelet's
-// question whether it is ready, and on one on loopback, for sessions. It dials the configured origins and nothing else.
+// question whether it is ready, and on one on loopback, for sessions. It dials the
+// configured origins and nothing else.
+//
+// Without a developer for the grace period, it restores the workload itself. Told to
+// stop, it drains: new connections go to the origin, kept ones are closed when idle.
 package agent

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/devtun/devtun/intercept/plan"
+	"github.com/devtun/devtun/pause"
 )
 
 const (
@@ -40,7 +41,7 @@ func (a *Agent) isDraining() bool {
 func (a *Agent) moveClients(ctx context.Context) {
 	var since time.Time // that some are to move; zero if none are
 	for {
-		news := a.news()
+		changed := a.changed.Wait()
 		moving := slices.DeleteFunc(a.clients.all(), func(c *client) bool { return !a.misplaced(c) })
 		switch {
 		case len(moving) == 0:
@@ -51,11 +52,11 @@ func (a *Agent) moveClients(ctx context.Context) {
 		for _, c := range moving {
 			c.move(a.Rest)
 		}
-		pause := drainTick
+		next := drainTick
 		if !a.isDraining() && (since.IsZero() || time.Since(since) > hurry) {
-			pause = lookAgain
+			next = lookAgain
 		}
-		if waitFor(ctx, news, pause, true) != nil {
+		if pause.Until(ctx, changed, next) != nil {
 			return
 		}
 	}
@@ -72,7 +73,7 @@ func (a *Agent) misplaced(c *client) bool {
 }
 
 // windUp waits until the last connection has ended and none has come for Linger,
-// at most for Config.Patience. A new one shows that some node still leads here: to
+// at most for Config.DrainTimeout. A new one shows that some node still leads here: to
 // stop listening then would refuse the next. The nodes have been learning that they
 // should not since the agent drains. An agent that has taken the workload's place
 // does not wait for new ones: there is nobody to give them to.
@@ -84,14 +85,14 @@ func (a *Agent) windUp() {
 	if a.Config.Mode == plan.Replace {
 		linger = 0
 	}
-	patience := time.NewTimer(time.Duration(a.Config.Patience))
-	defer patience.Stop()
+	timeout := time.NewTimer(time.Duration(a.Config.DrainTimeout))
+	defer timeout.Stop()
 	ticker := time.NewTicker(drainTick)
 	defer ticker.Stop()
 	for a.clients.count() > 0 || a.clients.quiet(since) < linger {
 		select {
 		case <-ticker.C:
-		case <-patience.C:
+		case <-timeout.C:
 			return
 		}
 	}

@@ -45,7 +45,7 @@ func TestDrainLosesNoRequest(t *testing.T) {
 			origin, local := web(t, "origin"), web(t, "local")
 			w := newWorld(t, greet("unused"), func(a *Agent) {
 				a.Config.Ports[0].Origin = origin.address
-				a.Config.Patience = Duration(soon)
+				a.Config.DrainTimeout = Duration(soon)
 				a.Linger = 40 * quiet // far longer than any of these rests, on a busy machine too
 			})
 			l := w.connect(to(local))
@@ -125,7 +125,7 @@ func TestListensAsLongAsSomebodyComes(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, greet("origin"), func(a *Agent) {
 		a.Linger = 40 * quiet // far longer than any of these rests, on a busy machine too
-		a.Config.Patience = Duration(time.Minute)
+		a.Config.DrainTimeout = Duration(time.Minute)
 	})
 	w.stop()
 	for range 10 {
@@ -144,15 +144,15 @@ func TestWindsUp(t *testing.T) {
 	}{
 		"nobody comes":                     {mode: plan.Divert, want: 3 * time.Second},
 		"somebody comes":                   {mode: plan.Divert, comes: 10, want: 13 * time.Second},
-		"somebody always comes":            {mode: plan.Divert, comes: 100, want: DefaultPatience},
-		"somebody stays":                   {mode: plan.Divert, stays: true, want: DefaultPatience},
+		"somebody always comes":            {mode: plan.Divert, comes: 100, want: DefaultDrainTimeout},
+		"somebody stays":                   {mode: plan.Divert, stays: true, want: DefaultDrainTimeout},
 		"there is nobody to give them to":  {mode: plan.Replace, want: 0},
-		"nobody else, but somebody stays":  {mode: plan.Replace, stays: true, want: DefaultPatience},
+		"nobody else, but somebody stays":  {mode: plan.Replace, stays: true, want: DefaultDrainTimeout},
 		"somebody comes to nobody in vain": {mode: plan.Replace, comes: 10, want: 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				a := New(Config{Mode: test.mode, Patience: Duration(DefaultPatience)}, nil)
+				a := New(Config{Mode: test.mode, DrainTimeout: Duration(DefaultDrainTimeout)}, nil)
 				if test.stays {
 					a.clients.add(&client{})
 				}
@@ -181,7 +181,7 @@ func TestEndsAtOnceInReplaceMode(t *testing.T) {
 	w := newWorld(t, greet("unused"), func(a *Agent) {
 		a.Config.Mode, a.Config.Ports[0].Origin = plan.Replace, ""
 		a.Linger = time.Hour
-		a.Config.Patience = Duration(time.Hour)
+		a.Config.DrainTimeout = Duration(time.Hour)
 	})
 	w.stop()
 	<-w.ended

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/devtun/devtun/intercept/plan"
+	"github.com/devtun/devtun/pause"
 )
 
 const (
@@ -34,7 +35,8 @@ func (a *Agent) watchGrace(ctx context.Context) {
 	a.change(func() { a.restored = true })
 	a.Log.Warn("restoring: no developer was there for too long, or the plan is gone", "grace", time.Duration(a.Config.Grace))
 	undone := func() { a.drain("the workload is restored") }
-	for pause := restorePause; ; pause = min(2*pause, longestRestorePause) {
+	backoff := pause.Backoff{Min: restorePause, Max: longestRestorePause}
+	for {
 		attempt, cancel := context.WithTimeout(ctx, restoreTimeout)
 		err := a.Restore(attempt, undone)
 		cancel()
@@ -42,7 +44,7 @@ func (a *Agent) watchGrace(ctx context.Context) {
 			break
 		}
 		a.Log.Error("restore failed", "error", err)
-		if waitFor(ctx, nil, pause, true) != nil {
+		if backoff.Sleep(ctx) != nil {
 			return
 		}
 	}
@@ -60,7 +62,7 @@ func (a *Agent) watchGrace(ctx context.Context) {
 func (a *Agent) outlastGrace(ctx context.Context) bool {
 	var last *string // touch, that was seen since the developer was here
 	for {
-		news := a.news()
+		changed := a.changed.Wait()
 		left, absent := a.graceLeft()
 		compared := a.Touched == nil || last != nil
 		if !absent {
@@ -85,7 +87,11 @@ func (a *Agent) outlastGrace(ctx context.Context) bool {
 		if absent && left <= 0 && compared {
 			return true
 		}
-		if waitFor(ctx, news, min(max(left, 0), plan.TouchEvery(time.Duration(a.Config.Grace))), absent) != nil {
+		again := pause.Forever
+		if absent {
+			again = min(max(left, 0), plan.TouchEvery(time.Duration(a.Config.Grace)))
+		}
+		if pause.Until(ctx, changed, again) != nil {
 			return false
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/devtun/devtun/intercept/wire"
+	"github.com/devtun/devtun/pause"
 )
 
 // filesEvery is how often the files are looked at while somebody follows them.
@@ -51,12 +52,8 @@ func (a *Agent) sendFiles(ctx context.Context, unlike string, stream *wire.Strea
 				return wire.SendFiles(stream, files, filesWriter(a.Config.Files, files.Sum))
 			}
 		}
-		select {
-		case <-stream.Broken():
+		if pause.Until(ctx, stream.Broken(), filesEvery) != nil || stream.Err() != nil {
 			return nil
-		case <-ctx.Done():
-			return nil
-		case <-time.After(filesEvery):
 		}
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"net"
 	"sync"
 	"time"
+
+	"github.com/devtun/devtun/pause"
 )
 
 const (
@@ -68,7 +70,7 @@ func (o *origins) learn(ctx context.Context, origin string) {
 	h := o.host(name)
 	for {
 		o.ask(ctx, name, h)
-		if waitFor(ctx, nil, staleAfter, true) != nil || waitFor(ctx, h.stale, idleAfter-staleAfter, true) != nil {
+		if pause.Sleep(ctx, staleAfter) != nil || pause.Until(ctx, h.stale, idleAfter-staleAfter) != nil {
 			return
 		}
 	}

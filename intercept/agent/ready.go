@@ -46,9 +46,9 @@ func (a *Agent) tellReady(ctx context.Context, listener net.Listener) {
 	answered := make(chan struct{})
 	defer context.AfterFunc(ctx, func() {
 		defer close(answered)
-		patience, cancel := context.WithTimeout(context.Background(), readyTimeout)
+		bounded, cancel := context.WithTimeout(context.Background(), readyTimeout)
 		defer cancel()
-		server.Shutdown(patience)
+		server.Shutdown(bounded)
 		server.Close()
 	})()
 	if err := server.Serve(listener); ctx.Err() == nil {

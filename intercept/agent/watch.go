@@ -21,7 +21,7 @@ func (a *Agent) watchRoutes(ctx context.Context) {
 	ticker := time.NewTicker(countersEvery)
 	defer ticker.Stop()
 	for {
-		news := a.news()
+		changed := a.changed.Wait()
 		a.mu.Lock()
 		d := a.current
 		a.mu.Unlock()
@@ -44,7 +44,7 @@ func (a *Agent) watchRoutes(ctx context.Context) {
 			}
 		}
 		select {
-		case <-news:
+		case <-changed:
 		case <-ticker.C:
 		case <-ctx.Done():
 			return

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/devtun/devtun/intercept/wire"
+	"github.com/devtun/devtun/pause"
 )
 
 // Source is an agent's session, as *wire.Session is one.
@@ -69,7 +70,8 @@ func (h *Handover) Follow(ctx context.Context, sessions <-chan Source) error {
 // serve takes what a session hands over until ctx ends. It returns the error if
 // what comes first cannot be written.
 func (h *Handover) serve(ctx context.Context, session Source) error {
-	for pause := firstPause; ; pause = min(2*pause, lastPause) {
+	backoff := pause.Backoff{Min: firstPause, Max: lastPause}
+	for {
 		err := h.take(ctx, session)
 		var local *localError
 		switch {
@@ -80,10 +82,8 @@ func (h *Handover) serve(ctx context.Context, session Source) error {
 		case !errors.Is(err, wire.ErrLost):
 			h.tell(err)
 		}
-		select {
-		case <-ctx.Done():
+		if backoff.Sleep(ctx) != nil {
 			return nil
-		case <-time.After(pause):
 		}
 	}
 }
@@ -172,9 +172,9 @@ func (h *Handover) setReady() {
 	}
 }
 
-// tell tells of trouble, once while it stays the same.
-func (h *Handover) tell(trouble error) {
-	if text := trouble.Error(); text != h.told {
+// tell tells of an error, once while it stays the same.
+func (h *Handover) tell(err error) {
+	if text := err.Error(); text != h.told {
 		h.told = text
 		h.notice("handing over: %s", text)
 	}

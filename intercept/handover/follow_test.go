@@ -32,7 +32,7 @@ func newPod(t *testing.T, environ, files []string) pod {
 	config := agent.Config{
 		Version: wire.Version, Name: "service-middle", Identity: "4f1c", Mode: plan.Replace,
 		SessionPort: sessionPort, Ports: []agent.Port{{Port: 8080, Protocol: agent.TCP}}, Files: files,
-		Hold: agent.Duration(time.Second), Patience: agent.Duration(time.Second),
+		Hold: agent.Duration(time.Second), DrainTimeout: agent.Duration(time.Second),
 	}
 	a := agent.New(config, slog.New(slog.DiscardHandler))
 	a.Linger = 0

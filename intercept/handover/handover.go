@@ -36,7 +36,7 @@ type Handover struct {
 	folder *folder
 	ready  chan struct{} // closed once everything has come for the first time
 	sum    string        // of the files that are there
-	told   string        // the trouble that was last told
+	told   string        // the error that was last told
 
 	mu          sync.Mutex
 	environment []string

@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/devtun/devtun/pause"
 )
 
 // Doer sends an HTTP request with the credentials it needs. *http.Client is one,
@@ -62,30 +64,23 @@ func refused(err error, code int) bool {
 // (no connection, 429, 5xx) is tried again for as long as ctx lasts. A request
 // whose answer got lost is thus sent twice; all of a plan's requests bear that.
 func (c *Client) send(ctx context.Context, request Request) ([]byte, error) {
-	for pause := firstPause; ; pause = min(2*pause, longestPause) {
+	backoff := newBackoff()
+	for {
 		answer, wait, err := c.attempt(ctx, request)
 		if err == nil || wait < 0 {
 			return answer, err
 		}
 		// Jitter: after an outage not everybody should be back at once.
-		wait = max(wait, pause/2+rand.N(pause/2))
-		if rest(ctx, wait) != nil {
+		half := backoff.Next() / 2
+		wait = max(wait, half+rand.N(half))
+		if pause.Sleep(ctx, wait) != nil {
 			return nil, errors.Join(err, ctx.Err())
 		}
 	}
 }
 
-// rest waits, or returns why ctx has ended.
-func rest(ctx context.Context, pause time.Duration) error {
-	timer := time.NewTimer(pause)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
+// newBackoff is the pauses between attempts.
+func newBackoff() pause.Backoff { return pause.Backoff{Min: firstPause, Max: longestPause} }
 
 // attempt sends a request once. After an error, wait is the least time before
 // another attempt, negative if that would be no use.

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+
+	"github.com/devtun/devtun/pause"
 )
 
 // ErrRestored says that somebody has restored the intercept while it was being
@@ -130,7 +132,7 @@ func (e *Executor) store(ctx context.Context) error {
 		standing, found, err := load(ctx, e.client, Ref{Namespace: e.plan.Namespace, Name: e.plan.Name})
 		switch {
 		case errors.Is(err, ErrNone): // gone just now
-			if err := rest(ctx, firstPause); err != nil {
+			if err := pause.Sleep(ctx, firstPause); err != nil {
 				return fmt.Errorf("store plan: %w", err)
 			}
 			continue
@@ -158,7 +160,8 @@ func exists(err error) bool {
 func (e *Executor) create(ctx context.Context, step Step) (uid string, err error) {
 	request := step.Do.filled(RootUID, e.root)
 	path := objectPath(request.Path) + "/" + step.Object.Name
-	for pause := firstPause; ; pause = min(2*pause, longestPause) {
+	backoff := newBackoff()
+	for {
 		answer, err := e.client.send(ctx, request)
 		if err == nil {
 			created, err := read(answer)
@@ -182,7 +185,7 @@ func (e *Executor) create(ctx context.Context, step Step) (uid string, err error
 				return "", err
 			}
 		}
-		if rest(ctx, pause) != nil {
+		if backoff.Sleep(ctx) != nil {
 			return "", errors.Join(fmt.Errorf("wait until the last intercept's is gone: %w", ctx.Err()), err)
 		}
 	}

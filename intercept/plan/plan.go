@@ -59,9 +59,9 @@ type Plan struct {
 	Root Object `json:"root"`
 	// MoveConnections has the origin's pods evicted once the local process answers.
 	MoveConnections bool `json:"moveConnections,omitempty"`
-	// Settle is how long, once the swap is undone, all that Prepare made stays: the
+	// Propagation is how long, once the swap is undone, all that Prepare made stays: the
 	// cluster's nodes learn a little late where a Service leads.
-	Settle Duration `json:"settle,omitempty"`
+	Propagation Duration `json:"settle,omitempty"`
 
 	Prepare []Step  `json:"prepare,omitempty"` // creates; undone by Remove
 	Swap    []Step  `json:"swap"`              // changes what is the user's; each has an Undo

@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"slices"
 	"time"
+
+	"github.com/devtun/devtun/pause"
 )
 
 // Ref names an intercept.
@@ -36,7 +38,7 @@ type Restorer struct {
 	// Inside: the rights of this client are the plan's own, and go with its root.
 	Inside bool
 
-	hasty bool // the agent was never in the traffic's way
+	skipPropagation bool // the agent was never in the traffic's way
 }
 
 // Restore undoes an intercept, as Restorer does.
@@ -45,7 +47,7 @@ func Restore(ctx context.Context, client *Client, ref Ref) (*Report, error) {
 }
 
 // Restore undoes an intercept: every change first, then, once the cluster has
-// settled, all that it made and the plan itself. It may be repeated and may run
+// followed, all that it made and the plan itself. It may be repeated and may run
 // several times at once; whatever is as it was already is left alone. What
 // somebody else has changed meanwhile stays and is reported as a conflict; the
 // intercept ends all the same.
@@ -79,14 +81,14 @@ func (r Restorer) restore(ctx context.Context, p *Plan, uid string) (*Report, er
 	if err := undoAll(ctx, r.Client, report); err != nil {
 		return report, err
 	}
-	if !r.hasty {
+	if !r.skipPropagation {
 		if r.Undone != nil {
 			r.Undone()
 		}
 		// The agents, and their way to the origin, stay as they are until no new
 		// connection comes to them: also when it was somebody else who undid the
 		// swap, for that may have been just now.
-		if err := rest(ctx, time.Duration(p.Settle)); err != nil {
+		if err := pause.Sleep(ctx, time.Duration(p.Propagation)); err != nil {
 			return report, fmt.Errorf("wait until the swap is undone everywhere: %w", err)
 		}
 	}
@@ -132,7 +134,7 @@ func (r Restorer) removePlan(ctx context.Context, p *Plan, uid string) error {
 // stored plan: what somebody has deleted is undone from memory. The error is ErrNone
 // if nothing was left to undo.
 func (e *Executor) Restore(ctx context.Context) (*Report, error) {
-	r := Restorer{Client: e.client, Undone: e.Undone, hasty: !e.swapping}
+	r := Restorer{Client: e.client, Undone: e.Undone, skipPropagation: !e.swapping}
 	report, err := r.Restore(ctx, e.Ref())
 	if !errors.Is(err, ErrNone) || e.uid == "" {
 		return report, err
@@ -167,7 +169,8 @@ func undoAll(ctx context.Context, client *Client, report *Report) error {
 // another intercept's undo is left alone. So, however long this process is held up,
 // it cannot undo the swap of a later intercept.
 func undo(ctx context.Context, client *Client, identity string, step Step) (undone bool, conflicts []Conflict, err error) {
-	for refusedAt, pause := "", firstPause; ; pause = min(2*pause, longestPause) {
+	refusedAt, backoff := "", newBackoff()
+	for {
 		object, err := client.send(ctx, Request{Method: http.MethodGet, Path: objectPath(step.Undo.Path)})
 		if refused(err, http.StatusNotFound) {
 			return false, nil, nil
@@ -206,7 +209,7 @@ func undo(ctx context.Context, client *Client, identity string, step Step) (undo
 			return false, nil, err // refused for what it is
 		}
 		refusedAt = found.ResourceVersion
-		if err := rest(ctx, pause); err != nil {
+		if err := backoff.Sleep(ctx); err != nil {
 			return false, nil, err
 		}
 	}

@@ -65,7 +65,8 @@ func (e *Executor) confirm(ctx context.Context) error {
 
 // change patches one object, and writes its undo on it in the same request.
 func (e *Executor) change(ctx context.Context, step Step) error {
-	for refusedAt, pause := "", firstPause; ; pause = min(2*pause, longestPause) {
+	refusedAt, backoff := "", newBackoff()
+	for {
 		object, err := e.client.send(ctx, Request{Method: http.MethodGet, Path: objectPath(step.Do.Path)})
 		if err != nil {
 			return err
@@ -104,7 +105,7 @@ func (e *Executor) change(ctx context.Context, step Step) error {
 			return err // it is done, or refused for what it is
 		}
 		refusedAt = found.ResourceVersion // or it has changed meanwhile
-		if err := rest(ctx, pause); err != nil {
+		if err := backoff.Sleep(ctx); err != nil {
 			return err
 		}
 	}

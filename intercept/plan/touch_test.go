@@ -49,12 +49,12 @@ func TestTouchOfTheNext(t *testing.T) {
 	require.ErrorIs(t, Touch(t.Context(), late, ref), ErrNone)
 }
 
-// TestSettle has everything stay for a while once the swap is undone.
-func TestSettle(t *testing.T) {
-	const settle = 200 * time.Millisecond
+// TestPropagation has everything stay for a while once the swap is undone.
+func TestPropagation(t *testing.T) {
+	const propagation = 200 * time.Millisecond
 	server, client := newShop(t)
 	p := divert("one")
-	p.Settle = Duration(settle)
+	p.Propagation = Duration(propagation)
 	e := started(t, client, p)
 	var undone, removed time.Time
 	watched := &Client{Base: client.Base, Doer: wire{Doer: client.Doer, before: func(request *http.Request) error {
@@ -70,7 +70,7 @@ func TestSettle(t *testing.T) {
 	}
 	_, err := e.Restore(t.Context())
 	require.NoError(t, err)
-	require.GreaterOrEqual(t, removed.Sub(undone), settle)
+	require.GreaterOrEqual(t, removed.Sub(undone), propagation)
 
 	// What was never swapped is removed at once, and nobody is told that it was undone.
 	for n, swap := range []func(*Executor){
@@ -82,7 +82,7 @@ func TestSettle(t *testing.T) {
 	} {
 		server.Collect()
 		p = divert(fmt.Sprint(n))
-		p.Settle = Duration(time.Hour)
+		p.Propagation = Duration(time.Hour)
 		e = NewExecutor(client, p)
 		e.Undone = func() { t.Error("nothing had been swapped") }
 		require.NoError(t, e.Prepare(t.Context()))

@@ -16,9 +16,9 @@ import (
 	"github.com/devtun/devtun/intercept/plan"
 )
 
-// settle is for the endpoints' controller and every node's proxy to follow a
+// propagation is for the endpoints' controller and every node's proxy to follow a
 // Service's selector. They take well under a second where nothing is amiss.
-const settle = 3 * time.Second
+const propagation = 3 * time.Second
 
 // Options are what a plan is to be like.
 type Options struct {
@@ -66,7 +66,7 @@ func (t *Target) Plan(c *Circumstances, o Options) (*plan.Plan, error) {
 	}
 	p.Remove = plan.Remove(places[p.Root.Kind].object(t.Namespace, p.Root.Name), t.Namespace, t.Name())
 	if o.Mode == plan.Divert {
-		p.Settle = plan.Duration(settle)
+		p.Propagation = plan.Duration(propagation)
 	}
 	for _, s := range t.Services {
 		p.Services = append(p.Services, s.Name)

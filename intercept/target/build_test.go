@@ -200,7 +200,7 @@ func TestCarriedOut(t *testing.T) {
 		server, client := newShop(t)
 		before := server.Objects()
 		p, _ := planOf(t, client, c.name, options(c.mode))
-		p.Settle = 0 // there is no traffic
+		p.Propagation = 0 // there is no traffic
 		api := &plan.Client{Doer: server.Client(), Base: server.URL}
 		e := plan.NewExecutor(api, p)
 		require.NoError(t, e.Prepare(t.Context()))

@@ -1,7 +1,7 @@
 // Package target finds what an intercept is to stand for, and computes its plan.
 //
 //	found, err := target.Resolve(ctx, client, namespace, "svc/web")   // workload, services, ports
-//	circumstances, err := found.Look(ctx, client, mode, move)            // what else has a say there
+//	circumstances, err := found.Look(ctx, client, mode, move)         // what else has a say there
 //	p, err := found.Plan(circumstances, target.Options{…})            // all requests, and their undo
 //	rights := target.RightsOf(p)                                      // to ask for first
 //

@@ -15,15 +15,16 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/devtun/devtun/intercept/plan"
+	"github.com/devtun/devtun/pause"
 )
 
 const (
-	// budgetPatience bounds how long a disruption budget may keep a pod.
-	budgetPatience = 30 * time.Second
+	// budgetTimeout bounds how long a disruption budget may keep a pod.
+	budgetTimeout = 30 * time.Second
 
-	// replacementPatience bounds how long an evicted pod's replacement may take to
+	// replacementTimeout bounds how long an evicted pod's replacement may take to
 	// be ready, and the evicted pods to be gone.
-	replacementPatience = 2 * time.Minute
+	replacementTimeout = 2 * time.Minute
 
 	// podsEvery is how often the pods are looked at, and the least time between two
 	// attempts to evict one.
@@ -78,7 +79,7 @@ type eviction struct {
 	selector string
 	ready    int                // pods, to begin with
 	gone     map[types.UID]bool // pods, or about to be
-	patience time.Duration      // with a budget
+	timeout  time.Duration      // with a budget
 }
 
 // Evict moves the connections that clients hold to the origin's pods from before
@@ -91,7 +92,7 @@ type eviction struct {
 // Where that cannot be, the connections stay with the origin until they end.
 // The error is of a request that failed otherwise, or ctx's.
 func (t *Target) Evict(ctx context.Context, client kubernetes.Interface, answers func(context.Context) error, evicted func(pod string)) ([]Stayed, error) {
-	e := &eviction{Target: t, client: client, selector: metav1.FormatLabelSelector(t.Workload.Selector), patience: budgetPatience, gone: make(map[types.UID]bool)}
+	e := &eviction{Target: t, client: client, selector: metav1.FormatLabelSelector(t.Workload.Selector), timeout: budgetTimeout, gone: make(map[types.UID]bool)}
 	if err := answers(ctx); err != nil {
 		return nil, err
 	}
@@ -175,15 +176,15 @@ func (e *eviction) evict(ctx context.Context, pod *corev1.Pod) (*Stayed, error) 
 			return nil, fmt.Errorf("evict %s: %w", object, ctx.Err())
 		case !apierrors.IsTooManyRequests(err):
 			return &Stayed{Unevictable, Note{object, fmt.Sprintf("%s cannot be evicted (%v): %s", object, err, noMoving), ""}}, nil
-		case time.Since(began) >= e.patience:
-			e.patience = 0 // one try for each of the others
+		case time.Since(began) >= e.timeout:
+			e.timeout = 0 // one try for each of the others
 			return &Stayed{Protected, Note{object, fmt.Sprintf("%s may not be evicted now (%v): %s", object, err, noMoving), ""}}, nil
 		}
-		pause := podsEvery
+		again := podsEvery
 		if seconds, asked := apierrors.SuggestsClientDelay(err); asked {
-			pause = max(pause, min(time.Duration(seconds)*time.Second, e.patience/4))
+			again = max(again, min(time.Duration(seconds)*time.Second, e.timeout/4))
 		}
-		if err := wait(ctx, pause); err != nil {
+		if err := pause.Sleep(ctx, again); err != nil {
 			return nil, fmt.Errorf("evict %s: %w", object, err)
 		}
 	}
@@ -196,13 +197,13 @@ func (e *eviction) replaced(ctx context.Context) (*Stayed, error) {
 		return nil, err
 	}
 	return &Stayed{NoSuccessor, Note{e.Workload.Object, fmt.Sprintf("the pod in place of the one evicted of %s is not ready after %v: the others stay, and so do the connections that clients hold to them",
-		e.Workload, replacementPatience), ""}}, nil
+		e.Workload, replacementTimeout), ""}}, nil
 }
 
 // answerable waits, though nobody wants to any more, until a pod is ready: what comes
 // next is the restore, and somebody has to answer then.
 func (e *eviction) answerable(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), replacementPatience)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), replacementTimeout)
 	defer cancel()
 	_, err := e.await(ctx, func(pods []corev1.Pod) bool { return e.countReady(pods) > 0 })
 	return err
@@ -210,7 +211,7 @@ func (e *eviction) answerable(ctx context.Context) error {
 
 // await looks at the pods until they are as wanted; false if that takes too long.
 func (e *eviction) await(ctx context.Context, wanted func([]corev1.Pod) bool) (bool, error) {
-	for began := time.Now(); time.Since(began) < replacementPatience; {
+	for began := time.Now(); time.Since(began) < replacementTimeout; {
 		pods, err := e.pods(ctx)
 		if err != nil {
 			return false, err
@@ -218,21 +219,9 @@ func (e *eviction) await(ctx context.Context, wanted func([]corev1.Pod) bool) (b
 		if wanted(pods) {
 			return true, nil
 		}
-		if err := wait(ctx, podsEvery); err != nil {
+		if err := pause.Sleep(ctx, podsEvery); err != nil {
 			return false, fmt.Errorf("wait for the origin's pods: %w", err)
 		}
 	}
 	return false, nil
-}
-
-// wait waits, or returns why ctx has ended.
-func wait(ctx context.Context, pause time.Duration) error {
-	timer := time.NewTimer(pause)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

@@ -140,7 +140,7 @@ func TestEvictWithinABudget(t *testing.T) {
 		require.Equal(t, "web-3", stayed[1].Object.Name)
 		require.Equal(t, "web-3", tr.asked[len(tr.asked)-1])
 		require.Equal(t, "web-2", tr.asked[len(tr.asked)-2], "once the patience is gone each is tried once")
-		require.Less(t, time.Since(tr.began), 2*budgetPatience)
+		require.Less(t, time.Since(tr.began), 2*budgetTimeout)
 	})
 }
 
@@ -165,7 +165,7 @@ func TestEvictWaitsForTheLocalProcess(t *testing.T) {
 func TestEvictStopsAtABadReplacement(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tr := newTroupe(t)
-		tr.slow = 2 * replacementPatience
+		tr.slow = 2 * replacementTimeout
 		stayed, err := origin().Evict(t.Context(), tr, at, nil)
 		require.NoError(t, err)
 		require.Len(t, stayed, 1)

@@ -8,7 +8,7 @@ import (
 	"github.com/devtun/devtun/tunnel/relay"
 )
 
-// dialTimeout bounds a dial of the local process. The agent's own patience is
+// dialTimeout bounds a dial of the local process. The agent's own limit is
 // shorter; this ends what it has given up.
 const dialTimeout = 10 * time.Second
 
@@ -82,7 +82,7 @@ func (d *Developer) serve(ctx context.Context, session *Session, opening Opening
 }
 
 func (d *Developer) carry(ctx context.Context, session *Session, opening Opening, stream *Stream) (relay.Traffic, relay.Ending) {
-	if err := session.settle(ctx, stream); err != nil {
+	if err := session.checkStale(ctx, stream); err != nil {
 		return relay.Traffic{}, relay.Ending{By: relay.Local, Err: err}
 	}
 	conn, err := d.dial(ctx, opening.Port, stream)

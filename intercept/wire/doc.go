@@ -6,7 +6,7 @@
 //	  End.Dial ── hello: version, name, identity ──────────────▶ End.Receive
 //	          ◀─ welcome, or a Refusal ──────────────────────── End.Accept
 //	Session.Run ══════════ one yamux connection ══════════════ Session.Run
-//	      control stream: beats, ports, states, resets (JSON lines, both ways)
+//	      control stream: heartbeats, ports, states, resets (JSON lines, both ways)
 //	      ◀─ one stream for each of the cluster's connections: Opening,
 //	         the client's first bytes at once, answered by one byte
 //	      ── one stream for each hand-over: environment, files ─▶
@@ -19,7 +19,7 @@
 // the far side has confirmed that it knows. An orderly end costs nothing more.
 //
 // Death must be noticed within a second, although a busy link may take longer to
-// carry an answer. So both sides send a beat several times a second, and
+// carry an answer. So both sides send a heartbeat several times a second, and
 // whatever arrives counts as a sign of life.
 //
 // Small writes must not become small packets: what yamux writes while a write is

@@ -13,7 +13,7 @@ const (
 	lineBuffer = 256 << 10
 
 	// stallMark is how long nothing arrives before the line counts as stalled:
-	// more than two beats, and less than the far side's patience.
+	// more than two heartbeats, and less than what is silence to the far side.
 	stallMark = 500 * time.Millisecond
 
 	muxHeader = 12 // bytes of a yamux frame's header

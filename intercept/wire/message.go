@@ -4,7 +4,7 @@ package wire
 // know is ignored, so that either end may learn new ones.
 type Message struct {
 	Type     string    `json:"type"`
-	N        uint64    `json:"n,omitempty"`        // beat, echo, taken
+	N        uint64    `json:"n,omitempty"`        // heartbeat, echo, taken
 	Stream   uint32    `json:"stream,omitempty"`   // reset, gone, taken
 	Why      string    `json:"why,omitempty"`      // reset
 	Port     int       `json:"port,omitempty"`     // port
@@ -14,15 +14,15 @@ type Message struct {
 }
 
 const (
-	typeBeat     = "beat"     // both ways: alive; answered by an echo
-	typeEcho     = "echo"     // both ways: the answer to beat N and all before it
-	typeReset    = "reset"    // both ways: Stream has broken off
-	typeGone     = "gone"     // both ways: that of Stream is known, its end may follow
-	typeTaken    = "taken"    // both ways: N more bytes of Stream were read
-	typePort     = "port"     // from the developer: whether a process listens
-	typeDrain    = "drain"    // from the developer: wind up
-	typeState    = "state"    // from the agent: where a port's connections go
-	typeCounters = "counters" // from the agent
+	typeHeartbeat = "beat"     // both ways: alive; answered by an echo
+	typeEcho      = "echo"     // both ways: the answer to heartbeat N and all before it
+	typeReset     = "reset"    // both ways: Stream has broken off
+	typeGone      = "gone"     // both ways: that of Stream is known, its end may follow
+	typeTaken     = "taken"    // both ways: N more bytes of Stream were read
+	typePort      = "port"     // from the developer: whether a process listens
+	typeDrain     = "drain"    // from the developer: wind up
+	typeState     = "state"    // from the agent: where a port's connections go
+	typeCounters  = "counters" // from the agent
 )
 
 // Side is where a port's new connections go.

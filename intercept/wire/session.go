@@ -50,17 +50,17 @@ type Handler struct {
 // Session is one connection between the two ends. Its owner must Run it, which
 // also releases it; other methods may be called concurrently with that.
 type Session struct {
-	developer bool // this end, not the agent's
-	line      *line
-	mux       *yamux.Session
-	out       *outbox
-	pulse     *pulse
-	settled   atomic.Uint64 // stalls of the line that are known to be over
-	count     atomic.Int32  // of streams
-	turns     chan struct{} // holds a token for each stream that hands bulk to yamux
-	begun     chan struct{} // closed once the control stream is opened or accepted
-	ended     chan struct{} // closed once err is set
-	working   sync.WaitGroup
+	developer     bool // this end, not the agent's
+	line          *line
+	mux           *yamux.Session
+	out           *outbox
+	keepalive     *keepalive
+	checkedStalls atomic.Uint64 // stalls of the line that are known to be over
+	count         atomic.Int32  // of streams
+	turns         chan struct{} // holds a token for each stream that hands bulk to yamux
+	begun         chan struct{} // closed once the control stream is opened or accepted
+	ended         chan struct{} // closed once err is set
+	working       sync.WaitGroup
 
 	mu      sync.Mutex
 	err     error // why the session ended
@@ -95,7 +95,7 @@ func newSession(conn Transport, developer bool, log *slog.Logger) *Session {
 		early:     make(map[uint32]string),
 		admits:    newAdmitted(!developer),
 	}
-	s.pulse = newPulse(s)
+	s.keepalive = newKeepalive(s)
 	start := yamux.Server
 	if developer {
 		start = yamux.Client
@@ -133,7 +133,7 @@ func (s *Session) converse(ctx context.Context, h Handler) error {
 	}
 	s.start(func() { s.finish(s.out.send(control, s.ended)) })
 	s.start(func() { s.finish(receive(control, func(m Message) { s.handle(m, h) })) })
-	s.start(func() { s.finish(s.pulse.run(h.Presence)) })
+	s.start(func() { s.finish(s.keepalive.run(h.Presence)) })
 	for range acceptors - 1 {
 		s.start(func() { s.finish(s.accept(ctx, h)) })
 	}
@@ -205,10 +205,10 @@ func (s *Session) serve(ctx context.Context, stream *Stream, h Handler) {
 // handle does what a control message asks.
 func (s *Session) handle(m Message, h Handler) {
 	switch m.Type {
-	case typeBeat:
+	case typeHeartbeat:
 		s.out.post(Message{Type: typeEcho, N: m.N})
 	case typeEcho:
-		s.pulse.echoed(m.N)
+		s.keepalive.echoed(m.N)
 	case typeReset:
 		s.wasReset(m.Stream, m.Why)
 	case typeTaken:
@@ -287,10 +287,10 @@ func (s *Session) lost() error {
 }
 
 // Present reports that the far side has been heard of just now.
-func (s *Session) Present() bool { return s.pulse.present.Load() && s.Err() == nil }
+func (s *Session) Present() bool { return s.keepalive.present.Load() && s.Err() == nil }
 
 // Heard reports that the far side was not silent when the session ended.
-func (s *Session) Heard() bool { return s.pulse.present.Load() }
+func (s *Session) Heard() bool { return s.keepalive.present.Load() }
 
 // RoundTrip is the time that a message and its answer take, smoothed.
-func (s *Session) RoundTrip() time.Duration { return time.Duration(s.pulse.roundTrip.Load()) }
+func (s *Session) RoundTrip() time.Duration { return time.Duration(s.keepalive.roundTrip.Load()) }

@@ -25,9 +25,9 @@ type Scope struct {
 
 // Watcher watches the services of a scope.
 type Watcher struct {
-	// Trouble, unless nil, is told when a watch begins to fail, and with nil
+	// Failing, unless nil, is told when a watch begins to fail, and with nil
 	// when it works again. It may be called by several goroutines.
-	Trouble func(error)
+	Failing func(error)
 
 	client kubernetes.Interface
 	scope  Scope
@@ -87,7 +87,7 @@ func (w *Watcher) slices(namespace string) *cache.ListWatch {
 		}, api.Watch)
 }
 
-// observe makes a ListWatch that selects and that tells w of trouble.
+// observe makes a ListWatch that selects and that tells w of failures.
 func observe(w *Watcher, selector string,
 	list func(context.Context, metav1.ListOptions) (runtime.Object, error),
 	watchFunc func(context.Context, metav1.ListOptions) (watch.Interface, error)) *cache.ListWatch {
@@ -96,8 +96,8 @@ func observe(w *Watcher, selector string,
 	tell := func(ctx context.Context, err error) {
 		mu.Lock()
 		defer mu.Unlock()
-		if ctx.Err() == nil && (err != nil || failing) && w.Trouble != nil {
-			w.Trouble(err)
+		if ctx.Err() == nil && (err != nil || failing) && w.Failing != nil {
+			w.Failing(err)
 		}
 		failing = err != nil
 	}

@@ -17,11 +17,11 @@
 // In: one goroutine reads frames and appends each to its stream's queue, from
 // which Stream.Read takes.
 //
-// SPDY as spoken here has no flow control. Out, lanes make up for it: what one
-// stream's reader at the far side does not take stays here. In, nothing does: when
-// a stream's queue is full the session has to stop reading, which stops its other
-// streams too. Stalled tells of that early, so that the owner opens new streams
-// elsewhere.
+// SPDY as spoken here has no flow control. Out, the slots of the far side's
+// workers (worker.go) make up for it: what a stream's reader there does not take
+// stays here. In, nothing does: when a stream's queue is full the session has to
+// stop reading, which stops its other streams too. Stalled tells of that early, so
+// that the owner opens new streams elsewhere.
 //
 // The session owns its connection and two kinds of goroutines, the reader and
 // short-lived senders; Close ends and awaits them all.

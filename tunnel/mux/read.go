@@ -100,7 +100,7 @@ func (s *Session) handlePing(frame *spdy.PingFrame) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.told(frame.Id)
+	s.ponged(frame.Id)
 }
 
 // chunks recycles payload buffers of chunkSize bytes, the largest that

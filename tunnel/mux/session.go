@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/moby/spdystream/spdy"
+
+	"github.com/devtun/devtun/broadcast"
 )
 
 const (
@@ -66,14 +68,14 @@ type Session struct {
 
 	mu        sync.Mutex
 	streams   map[spdy.StreamId]*Stream
-	lanes     [Lanes]lane
+	workers   [Workers]worker
 	groups    int        // with open streams
-	room      *sync.Cond // on mu: a lane may have room
+	slotFree  *sync.Cond // on mu: a worker may have a free slot
 	pings     map[uint32]probe
 	nextPing  uint32
-	pinged    int           // pings sent, the far side's own sent back included
-	asking    bool          // pings are about to be sent
-	answered  chan struct{} // closed, and made anew, when a ping is answered
+	pingsSent int              // pings sent, the far side's own sent back included
+	pinging   bool             // pings are about to be sent
+	answered  broadcast.Signal // of a ping
 	goingAway bool
 	err       error // why the session ended
 
@@ -93,11 +95,10 @@ func New(conn io.ReadWriteCloser) *Session {
 		nextPing: 1, // and so have its pings
 		streams:  make(map[spdy.StreamId]*Stream),
 		pings:    make(map[uint32]probe),
-		answered: make(chan struct{}),
 		ending:   make(chan struct{}),
 		done:     make(chan struct{}),
 	}
-	s.room = sync.NewCond(&s.mu)
+	s.slotFree = sync.NewCond(&s.mu)
 	s.turn <- struct{}{}
 	framer, err := spdy.NewFramer(s.writer, s.reader)
 	if err != nil { // the header compressor refused its own dictionary
@@ -150,11 +151,11 @@ func (s *Session) synStreams(headers []http.Header) ([]*Stream, error) {
 	var streams []*Stream
 	err := s.write(func() error {
 		s.mu.Lock()
-		number := s.bestLane()
+		number := s.bestWorker()
 		s.mu.Unlock()
-		group := &group{lane: &s.lanes[number]}
+		group := &group{worker: &s.workers[number]}
 		for _, header := range headers {
-			id := nextInLane(s.nextID, number)
+			id := nextOfWorker(s.nextID, number)
 			if id > maxStreamID {
 				return ErrGoingAway
 			}
@@ -168,22 +169,22 @@ func (s *Session) synStreams(headers []http.Header) ([]*Stream, error) {
 				return err
 			}
 		}
-		return s.wrote(group.lane, len(streams))
+		return s.wrote(group.worker, len(streams))
 	})
 	return streams, err
 }
 
 // Ping asks the far side's session to answer, and waits for it until ctx ends.
 // Unlike a TCP keepalive it passes proxies, API server and kubelet included.
-// Where asking again could do harm (see mayAsk) it waits for the answers that are
+// Where asking again could do harm (see mayPing) it waits for the answers that are
 // due, and is content if none is.
 func (s *Session) Ping(ctx context.Context) error {
 	s.mu.Lock()
-	answered, may, due := s.answered, s.mayAsk(), s.allAsked()
+	answered, may, due := s.answered.Wait(), s.mayPing(), s.allPinged()
 	s.mu.Unlock()
 	switch {
 	case may:
-		s.send(func() { s.write(s.ask) })
+		s.send(func() { s.write(s.pingWorkers) })
 	case !due && s.Err() == nil:
 		return nil
 	}
@@ -260,7 +261,7 @@ func (s *Session) end(err error) {
 	streams := s.streams
 	s.streams = nil
 	close(s.ending)
-	s.room.Broadcast()
+	s.slotFree.Broadcast()
 	s.mu.Unlock()
 
 	s.conn.Close()

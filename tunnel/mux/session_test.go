@@ -224,8 +224,8 @@ func TestOpenEndsWithItsContext(t *testing.T) {
 func TestWhatNobodyReads(t *testing.T) {
 	for name, giveUp := range map[string]func(*mux.Stream){
 		"reset":                       (*mux.Stream).Reset,
-		"finished, then told of":      func(st *mux.Stream) { st.CloseWrite(); st.Unread() },
-		"told of while it is sent to": (*mux.Stream).Unread,
+		"finished, then told of":      func(st *mux.Stream) { st.CloseWrite(); st.MarkUnread() },
+		"told of while it is sent to": (*mux.Stream).MarkUnread,
 	} {
 		for _, sends := range []bool{true, false} {
 			t.Run(fmt.Sprintf("%s, sends: %t", name, sends), func(t *testing.T) {

@@ -30,11 +30,11 @@ const (
 // Stream is one two-way stream of a session. One goroutine may read while
 // another writes; Reset may be called by any.
 type Stream struct {
-	session  *Session
-	id       spdy.StreamId
-	group    *group
-	accepted chan struct{} // closed when the far side has replied, or never will
-	forsaken atomic.Bool   // the far side takes nothing more
+	session    *Session
+	id         spdy.StreamId
+	group      *group
+	accepted   chan struct{} // closed when the far side has replied, or never will
+	writesFail atomic.Bool   // the far side takes nothing more
 
 	mu       sync.Mutex
 	changed  *sync.Cond // on mu: queue or err changed
@@ -124,8 +124,8 @@ func (st *Stream) carry(n int) {
 // over reports that both directions have ended. Call it with mu held.
 func (st *Stream) over() bool { return st.err == net.ErrClosed || st.finished && st.err != nil }
 
-// settle takes a stream that is over off the session. Call it with mu held.
-func (st *Stream) settle() {
+// removeIfOver takes a stream that is over off the session. Call it with mu held.
+func (st *Stream) removeIfOver() {
 	if st.over() {
 		if st.bulk {
 			st.bulk = false
@@ -160,9 +160,9 @@ func (st *Stream) Write(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, st.toSend(0)
 	}
-	st.session.takeRoom(st)
+	st.session.acquire(st)
 	if err := st.toSend(len(p)); err != nil {
-		st.session.giveRoom(st)
+		st.session.release(st)
 		return 0, err
 	}
 	if err := st.session.writeFrame(st.id, &spdy.DataFrame{StreamId: st.id, Data: p}); err != nil {
@@ -176,7 +176,7 @@ func (st *Stream) toSend(n int) error {
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	switch {
-	case st.finished || st.forsaken.Load():
+	case st.finished || st.writesFail.Load():
 		return net.ErrClosed
 	case st.err != nil && st.err != io.EOF:
 		return st.err
@@ -195,7 +195,7 @@ func (st *Stream) CloseWrite() error {
 		return nil
 	}
 	st.finished = true
-	st.settle()
+	st.removeIfOver()
 	st.mu.Unlock()
 	return st.session.writeEnd(st.id, &spdy.DataFrame{StreamId: st.id, Flags: spdy.DataFlagFin})
 }
@@ -206,7 +206,7 @@ func (st *Stream) CloseWrite() error {
 // A reset that overtakes the reply costs the session its new streams: at the
 // far side, spdystream's handleResetFrame then waits for a receiver that does
 // not exist, and with it every fifth stream of the connection. So does one after
-// the far side's end, of a stream on which something was sent: see Unread.
+// the far side's end, of a stream on which something was sent: see MarkUnread.
 func (st *Stream) Reset() {
 	st.mu.Lock()
 	open := st.err == nil || st.err == io.EOF && !st.finished
@@ -222,18 +222,18 @@ func (st *Stream) Reset() {
 	}
 }
 
-// Forsake says that the far side takes nothing more: writes fail with
-// net.ErrClosed, one that waits for room among them.
-func (st *Stream) Forsake() {
-	st.forsaken.Store(true)
+// FailWrites says that the far side takes nothing more: writes fail with
+// net.ErrClosed, one that waits for a slot among them.
+func (st *Stream) FailWrites() {
+	st.writesFail.Store(true)
 	st.session.wake()
 }
 
-// Unread says that the far side has given the stream up. If anything was sent, the
+// MarkUnread says that the far side has given the stream up. If anything was sent, the
 // session takes no new streams: at the far side, spdystream's handleDataFrame then
 // waits for a reader that does not exist, and with it every fifth stream of the
 // connection, those to come among them; a reset would wait behind it.
-func (st *Stream) Unread() {
+func (st *Stream) MarkUnread() {
 	st.mu.Lock()
 	sent := st.sent
 	st.mu.Unlock()
@@ -283,7 +283,7 @@ func (st *Stream) fail(err error) {
 	if st.err == nil || err == net.ErrClosed {
 		st.err = err
 	}
-	st.settle()
+	st.removeIfOver()
 	if !st.replied {
 		st.replied = true
 		close(st.accepted)

@@ -19,20 +19,20 @@ func (s *Session) send(f func()) bool {
 	return true
 }
 
-// writeFrame sends one frame of a stream, for which there is room in its lane.
+// writeFrame sends one frame of a stream, for which its worker has a slot.
 func (s *Session) writeFrame(id spdy.StreamId, frame spdy.Frame) error {
 	return s.write(func() error {
 		if err := s.framer.WriteFrame(frame); err != nil {
 			return err
 		}
-		return s.wrote(s.lane(id), 1)
+		return s.wrote(s.worker(id), 1)
 	})
 }
 
-// writeEnd sends an end or a reset, which wait for no room.
+// writeEnd sends an end or a reset, which wait for no slot.
 func (s *Session) writeEnd(id spdy.StreamId, frame spdy.Frame) error {
 	s.mu.Lock()
-	s.lane(id).taken++
+	s.worker(id).acquired++
 	s.mu.Unlock()
 	return s.writeFrame(id, frame)
 }

@@ -1,5 +1,15 @@
 // Package relay carries bytes between two connections: one copying for the whole
 // project. It knows neither Kubernetes nor how a connection came about.
+//
+//	client := relay.NewRewindable(relay.TCP{TCPConn: accepted}, limit, false)
+//	traffic, ending := relay.Copy(ctx, client, remote, meter)
+//	if refused(ending.Err) && client.Rewind() {
+//		… // the next remote hears all that this one did
+//	}
+//
+// Copy carries both directions, each side's end of input as such, a failure as a reset,
+// and counts the bytes as they go. A Rewindable keeps what a client says until a far
+// side has taken it. Closing the connections stays with the caller.
 package relay
 
 import (

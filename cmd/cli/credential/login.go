@@ -10,6 +10,8 @@ import (
 
 	"k8s.io/client-go/transport"
 	"k8s.io/client-go/util/connrotation"
+
+	"github.com/devtun/devtun/pause"
 )
 
 const (
@@ -147,7 +149,7 @@ func (l *Login) get(ctx context.Context, undo bool) (*credentials, error) {
 			return nil, context.Cause(ctx)
 		}
 		if errors.Is(a.err, errInterrupted) {
-			if wait(ctx, interruptTime) != nil {
+			if pause.Sleep(ctx, interruptTime) != nil {
 				return nil, context.Cause(ctx)
 			}
 		}
@@ -292,16 +294,4 @@ func sameCertificate(a, b *tls.Certificate) bool {
 		return a == b
 	}
 	return a.Leaf.Equal(b.Leaf)
-}
-
-// wait waits, or returns why ctx has ended.
-func wait(ctx context.Context, pause time.Duration) error {
-	timer := time.NewTimer(pause)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }

@@ -140,7 +140,7 @@ func (f *forward) serve(socket net.Listener, p port) *listener {
 			f.use.open.Add(-1)
 			f.all.tell(Event{Connection: &ConnectionEvent{Service: f.key, Pod: f.service.Pod, Port: p.local, Report: report}})
 		},
-		Trouble: func(err error) { f.all.tell(Event{Warning: f.trouble(p.local, err)}) },
+		Failing: func(err error) { f.all.tell(Event{Warning: f.trouble(p.local, err)}) },
 		Meter:   &f.use.meter,
 	}
 	l.stopped.Go(func() {

@@ -12,6 +12,7 @@ import (
 	"github.com/charmbracelet/colorprofile"
 
 	"github.com/devtun/devtun/cmd/cli/status"
+	"github.com/devtun/devtun/pause"
 )
 
 // Config says what is shown, where.
@@ -147,27 +148,14 @@ func Follow(tracker *status.Tracker) func(context.Context) (status.Snapshot, err
 	return func(ctx context.Context) (status.Snapshot, error) {
 		changed := tracker.Changed()
 		if !first {
-			if err := pause(ctx, nil, soonest); err != nil {
+			if err := pause.Sleep(ctx, soonest); err != nil {
 				return status.Snapshot{}, err
 			}
-			if err := pause(ctx, changed, latest-soonest); err != nil {
+			if err := pause.Until(ctx, changed, latest-soonest); err != nil {
 				return status.Snapshot{}, err
 			}
 		}
 		first = false
 		return tracker.Snapshot(), nil
 	}
-}
-
-// pause waits, but not beyond news; the error is ctx's.
-func pause(ctx context.Context, news <-chan struct{}, most time.Duration) error {
-	timer := time.NewTimer(most)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-news:
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-	return nil
 }

@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/devtun/devtun/intercept"
 	"github.com/devtun/devtun/intercept/handover"
 	"github.com/devtun/devtun/intercept/plan"
+	"github.com/devtun/devtun/intercept/rollout"
 	"github.com/devtun/devtun/intercept/target"
 	"github.com/devtun/devtun/intercept/wire"
 )
@@ -22,7 +22,7 @@ func intercepts(err error) *Problem {
 	var foreign *plan.ForeignError
 	var status *plan.StatusError
 	var version *plan.VersionError
-	var agent *intercept.AgentError
+	var agent *rollout.AgentError
 	var refusal *wire.Refusal
 	var theirs *handover.ForeignError
 	var busy *handover.BusyError
@@ -73,18 +73,18 @@ func intercepts(err error) *Problem {
 
 // diagnoseAgent tells of agents that do not become ready. Their pods are gone when
 // the user reads it; what the cluster's events say of them stays for a while.
-func diagnoseAgent(err error, agent *intercept.AgentError) *Problem {
+func diagnoseAgent(err error, agent *rollout.AgentError) *Problem {
 	if agent.Log != "" {
 		err = fmt.Errorf("%w; its log ends with: %s", err, strings.ReplaceAll(strings.TrimSpace(agent.Log), "\n", " | "))
 	}
 	problem := &Problem{Err: err, Code: ExitRefused, Hint: agent.Hint}
 	switch {
-	case agent.Reason == intercept.Forbidden:
+	case agent.Reason == rollout.Forbidden:
 		problem.Code, problem.Hint = ExitRights, "'devtun rbac intercept' prints the Role that is needed"
 	case problem.Hint != "":
-	case agent.Reason == intercept.Removed:
+	case agent.Reason == rollout.Removed:
 		problem.Hint = "run the command again to intercept anew"
-	case agent.Reason == intercept.Crash:
+	case agent.Reason == rollout.Crash:
 		problem.Hint = "is the image that of this devtun? 'devtun image save' or 'devtun image push' makes it, and --agent-image names it"
 	default:
 		problem.Hint = "try again; 'kubectl get events' shows what became of the agent's pods"

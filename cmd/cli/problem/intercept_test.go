@@ -7,17 +7,17 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/devtun/devtun/intercept"
 	"github.com/devtun/devtun/intercept/handover"
 	"github.com/devtun/devtun/intercept/plan"
+	"github.com/devtun/devtun/intercept/rollout"
 	"github.com/devtun/devtun/intercept/target"
 	"github.com/devtun/devtun/intercept/wire"
 )
 
 // Whatever can go wrong with an intercept comes with a hint.
 func TestDiagnoseIntercepts(t *testing.T) {
-	agent := func(reason intercept.Reason, hint string) error {
-		return &intercept.AgentError{Reason: reason, Message: "it says so", Hint: hint}
+	agent := func(reason rollout.Reason, hint string) error {
+		return &rollout.AgentError{Reason: reason, Message: "it says so", Hint: hint}
 	}
 	status := func(code int, message string) error {
 		return &plan.StatusError{Method: "POST", Path: "/api/v1/namespaces/demo/configmaps", Code: code, Message: message}
@@ -38,13 +38,13 @@ func TestDiagnoseIntercepts(t *testing.T) {
 		{"name taken", &plan.ExistsError{Object: plan.Object{Kind: "Service", Name: "x"}}, ExitRefused, "rename or delete it"},
 		{"changed meanwhile", &plan.ForeignError{Conflicts: []plan.Conflict{{}}}, ExitRefused, "try again"},
 		{"another version's", &plan.VersionError{Found: 2}, ExitRefused, "use a devtun of the version that made it"},
-		{"agent, with a hint", agent(intercept.ImagePull, "push it"), ExitRefused, "push it"},
-		{"agent not admitted", agent(intercept.Admission, "admit it"), ExitRefused, "admit it"},
-		{"agent crashes", agent(intercept.Crash, ""), ExitRefused, "is the image that of this devtun?"},
-		{"agent evicted", agent(intercept.Failed, ""), ExitRefused, "try again; 'kubectl get events'"},
-		{"agent late", agent(intercept.TimedOut, ""), ExitRefused, "try again; 'kubectl get events'"},
-		{"agent deleted", agent(intercept.Removed, ""), ExitRefused, "run the command again"},
-		{"agent not to be reached", agent(intercept.Forbidden, ""), ExitRights, "'devtun rbac intercept'"},
+		{"agent, with a hint", agent(rollout.ImagePull, "push it"), ExitRefused, "push it"},
+		{"agent not admitted", agent(rollout.Admission, "admit it"), ExitRefused, "admit it"},
+		{"agent crashes", agent(rollout.Crash, ""), ExitRefused, "is the image that of this devtun?"},
+		{"agent evicted", agent(rollout.Failed, ""), ExitRefused, "try again; 'kubectl get events'"},
+		{"agent late", agent(rollout.TimedOut, ""), ExitRefused, "try again; 'kubectl get events'"},
+		{"agent deleted", agent(rollout.Removed, ""), ExitRefused, "run the command again"},
+		{"agent not to be reached", agent(rollout.Forbidden, ""), ExitRights, "'devtun rbac intercept'"},
 		{"refused by the agent", &wire.Refusal{Code: wire.WrongVersion, Text: "no"}, ExitRefused, "use the agent of this devtun"},
 		{"restored by the agent", &wire.Refusal{Code: wire.Restored, Text: "no"}, ExitRefused, "run the command again"},
 		{"a file of somebody's", &handover.ForeignError{}, ExitMachine, "devtun overwrites nothing"},
@@ -67,6 +67,6 @@ func TestDiagnoseIntercepts(t *testing.T) {
 }
 
 func TestACrashedAgentsLastWords(t *testing.T) {
-	problem := Of(&intercept.AgentError{Reason: intercept.Crash, Message: "it ended with exit code 1", Log: "one\ntwo\n"})
+	problem := Of(&rollout.AgentError{Reason: rollout.Crash, Message: "it ended with exit code 1", Log: "one\ntwo\n"})
 	require.Equal(t, "the agent crashes: it ended with exit code 1; its log ends with: one | two", problem.Error())
 }

@@ -77,8 +77,8 @@ func (i *InterceptTracker) event(event intercept.Event) {
 		}, e.Err)
 	case event.Change != nil && event.Change.What != intercept.Standing:
 		i.noteError(fmt.Sprintf("somebody else has changed %s: %s", event.Change.Object, event.Change.What))
-	case event.Trouble != nil && !event.Trouble.Over:
-		i.noteError(event.Trouble.Message)
+	case event.WatchError != nil && !event.WatchError.Over:
+		i.noteError(event.WatchError.Message)
 	}
 }
 

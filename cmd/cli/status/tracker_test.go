@@ -142,8 +142,8 @@ func TestAnInterceptFromItsStartToItsEnd(t *testing.T) {
 		{Local: &intercept.LocalEvent{Port: 8080, Open: true}},
 		{Traffic: &intercept.TrafficEvent{Port: 8080, To: wire.ToDeveloper, Why: "it listens"}},
 		{Connection: &intercept.ConnectionEvent{Pod: "agent-a", Port: 8080, Client: "10.0.0.9:1", Reason: "client closed"}},
-		{Trouble: &intercept.TroubleEvent{Message: "no answer"}},
-		{Trouble: &intercept.TroubleEvent{Message: "it answers", Over: true}},
+		{WatchError: &intercept.WatchErrorEvent{Message: "no answer"}},
+		{WatchError: &intercept.WatchErrorEvent{Message: "it answers", Over: true}},
 	} {
 		i.Event(event)
 	}

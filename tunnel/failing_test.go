@@ -14,7 +14,7 @@ import (
 	"github.com/devtun/devtun/tunnel/tunneltest"
 )
 
-// told is what was told of trouble.
+// told is what was told of failures.
 type told struct {
 	mu    sync.Mutex
 	words []string
@@ -34,15 +34,15 @@ func (t *told) all() []string {
 
 const refusedWords = "pod default/web-0 port 80: connection refused: no process in the pod listens on that port on its loopback or on all addresses"
 
-// TestTroubleIsToldOnceAndItsEndOnce: however many connections feel it.
-func TestTroubleIsToldOnceAndItsEndOnce(t *testing.T) {
+// TestAFailureIsToldOnceAndItsEndOnce: however many connections feel it.
+func TestAFailureIsToldOnceAndItsEndOnce(t *testing.T) {
 	t.Parallel()
 	server := tunneltest.NewServer(t)
 	web := server.Pod("default", "web-0") // refuses
 	endpoints := new(tunnel.Endpoints)
 	endpoints.Set(at("web-0"), 0)
 	told := new(told)
-	port := &tunnel.Port{Endpoints: endpoints, Dial: newPool(t, server, tunnel.SPDY).Dial, Hold: tunnel.DefaultHold, Trouble: told.tell}
+	port := &tunnel.Port{Endpoints: endpoints, Dial: newPool(t, server, tunnel.SPDY).Dial, Hold: tunnel.DefaultHold, Failing: told.tell}
 	addr := servePort(t, port)
 	for range 2 {
 		for _, answer := range atOnce(t, addr, 3) {
@@ -58,16 +58,16 @@ func TestTroubleIsToldOnceAndItsEndOnce(t *testing.T) {
 	}
 }
 
-// TestNothingReadyInTimeIsTrouble: so is that, but not that a client had no patience,
+// TestNothingReadyInTimeIsAFailure: so is that, but not that a client had no patience,
 // nor that devtun ends.
-func TestNothingReadyInTimeIsTrouble(t *testing.T) {
+func TestNothingReadyInTimeIsAFailure(t *testing.T) {
 	t.Parallel()
 	server := tunneltest.NewServer(t)
 	told := new(told)
 	reports := make(chan tunnel.Report, 2)
 	port := &tunnel.Port{
 		Endpoints: new(tunnel.Endpoints), Dial: newPool(t, server, tunnel.SPDY).Dial, Hold: tunnel.DefaultHold,
-		Trouble: told.tell, Closed: func(r tunnel.Report) { reports <- r },
+		Failing: told.tell, Closed: func(r tunnel.Report) { reports <- r },
 	}
 	conn, err := net.Dial("tcp", servePort(t, port))
 	require.NoError(t, err)
@@ -91,7 +91,7 @@ func TestAnOldConnectionIsNoSignOfRecovery(t *testing.T) {
 	endpoints := new(tunnel.Endpoints)
 	endpoints.Set(at("web-0"), 0)
 	told := new(told)
-	addr := servePort(t, &tunnel.Port{Endpoints: endpoints, Dial: newPool(t, server, tunnel.SPDY).Dial, Hold: tunnel.DefaultHold, Trouble: told.tell})
+	addr := servePort(t, &tunnel.Port{Endpoints: endpoints, Dial: newPool(t, server, tunnel.SPDY).Dial, Hold: tunnel.DefaultHold, Failing: told.tell})
 	old, err := net.Dial("tcp", addr)
 	require.NoError(t, err)
 	defer old.Close()

@@ -44,7 +44,7 @@ func newFaulty(objects ...runtime.Object) *faulty {
 	return f
 }
 
-// told returns a Trouble function and what it was told.
+// told returns a Failing function and what it was told.
 func told() (func(error), chan error) {
 	errs := make(chan error, 1000)
 	return func(err error) { errs <- err }, errs
@@ -61,18 +61,18 @@ func awaitTold(t *testing.T, errs chan error, want error) {
 				return
 			}
 		case <-late:
-			require.FailNow(t, "Trouble was not told", "%v", want)
+			require.FailNow(t, "Failing was not told", "%v", want)
 		}
 	}
 }
 
-func TestTroubleFromTheStart(t *testing.T) {
+func TestFailingFromTheStart(t *testing.T) {
 	t.Parallel()
 	client := newFaulty(serviceFrom(t, "web", onePort))
 	client.down.Store(true)
 	watcher := New(client, Scope{Namespaces: []string{"demo"}})
 	var errs chan error
-	watcher.Trouble, errs = told()
+	watcher.Failing, errs = told()
 	w := follow(t, watcher)
 
 	awaitTold(t, errs, errDown)
@@ -82,12 +82,12 @@ func TestTroubleFromTheStart(t *testing.T) {
 	require.Contains(t, w.next(), Key{"demo", "web"})
 }
 
-func TestTroubleLaterKeepsWhatIsKnown(t *testing.T) {
+func TestFailingLaterKeepsWhatIsKnown(t *testing.T) {
 	t.Parallel()
 	client := newFaulty(serviceFrom(t, "web", onePort))
 	watcher := New(client, Scope{Namespaces: []string{"demo"}})
 	var errs chan error
-	watcher.Trouble, errs = told()
+	watcher.Failing, errs = told()
 	w := follow(t, watcher)
 	require.Len(t, w.next(), 1)
 	stream := <-client.streams
@@ -115,7 +115,7 @@ func TestTroubleLaterKeepsWhatIsKnown(t *testing.T) {
 func TestWatchExpires(t *testing.T) {
 	t.Parallel()
 	client := newFaulty(serviceFrom(t, "web", onePort), serviceFrom(t, "api", onePort))
-	w := follow(t, New(client, Scope{Namespaces: []string{"demo"}})) // Trouble is nil
+	w := follow(t, New(client, Scope{Namespaces: []string{"demo"}})) // Failing is nil
 	require.Len(t, w.next(), 2)
 	stream := <-client.streams
 
@@ -138,7 +138,7 @@ func TestRunEndsWhileTheServerIsDown(t *testing.T) {
 	client.down.Store(true)
 	watcher := New(client, Scope{Namespaces: []string{"demo"}})
 	var errs chan error
-	watcher.Trouble, errs = told()
+	watcher.Failing, errs = told()
 	follow(t, watcher) // its cleanup waits for Run to return
 	awaitTold(t, errs, errDown)
 }

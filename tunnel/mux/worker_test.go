@@ -134,9 +134,9 @@ func TestAStreamAloneGetsCompany(t *testing.T) {
 
 func TestAWriterThatWaitsIsReleased(t *testing.T) {
 	for name, release := range map[string]func(*mux.Session, *mux.Stream){
-		"reset":    func(_ *mux.Session, st *mux.Stream) { st.Reset() },
-		"forsaken": func(_ *mux.Session, st *mux.Stream) { st.Forsake() },
-		"closed":   func(s *mux.Session, _ *mux.Stream) { s.Close() },
+		"reset":       func(_ *mux.Session, st *mux.Stream) { st.Reset() },
+		"writes fail": func(_ *mux.Session, st *mux.Stream) { st.FailWrites() },
+		"closed":      func(s *mux.Session, _ *mux.Stream) { s.Close() },
 	} {
 		t.Run(name, func(t *testing.T) {
 			session, _ := startDeaf(t)

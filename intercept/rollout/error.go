@@ -1,4 +1,4 @@
-package intercept
+package rollout
 
 // Reason is why an agent cannot be used.
 type Reason string

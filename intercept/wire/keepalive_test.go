@@ -89,17 +89,17 @@ func TestSilenceIsNoticedAtBothEnds(t *testing.T) {
 func TestSilenceIsNoticedInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &Session{line: &line{}, out: newOutbox(), ended: make(chan struct{})}
-		pulse := newPulse(s)
+		keepalive := newKeepalive(s)
 		presence, ended := make(chan bool, 1), make(chan error, 1)
-		go func() { ended <- pulse.run(func(present bool) { presence <- present }) }()
-		for range 100 { // beats, and what comes between
-			time.Sleep(beat * tick)
+		go func() { ended <- keepalive.run(func(present bool) { presence <- present }) }()
+		for range 100 { // heartbeats, and what comes between
+			time.Sleep(heartbeatEvery * tick)
 			s.line.heard.Add(1)
 		}
 		require.Empty(t, presence)
 		since := time.Now()
 		require.False(t, <-presence)
-		require.InDelta(t, absence*tick, time.Since(since), float64(tick))
+		require.InDelta(t, silentAfter*tick, time.Since(since), float64(tick))
 
 		s.line.heard.Add(1)
 		since = time.Now()
@@ -109,7 +109,7 @@ func TestSilenceIsNoticedInTime(t *testing.T) {
 		since = time.Now()
 		require.False(t, <-presence)
 		require.ErrorIs(t, <-ended, ErrSilent)
-		require.InDelta(t, silence*tick, time.Since(since), float64(tick))
+		require.InDelta(t, giveUpAfter*tick, time.Since(since), float64(tick))
 	})
 }
 
@@ -118,7 +118,7 @@ func TestASilentSessionIsGivenUp(t *testing.T) {
 	a, b := connect(t)
 	v := newValve(a)
 	developer, agent := greet(t, v, b)
-	agent.pulse.silence = 12
+	agent.keepalive.giveUpAfter = 12
 	var running sync.WaitGroup
 	running.Go(func() { developer.Run(context.Background(), Handler{}) })
 	ended := make(chan error, 1)

@@ -8,31 +8,31 @@ import (
 	"time"
 )
 
-// trouble makes one word of the many connections to a port that no endpoint takes,
+// failing makes one error of the many connections to a port that no endpoint takes,
 // and one when that is over.
-type trouble struct {
+type failing struct {
 	mu    sync.Mutex
 	since time.Time // when it began; zero if there is none
 }
 
 // notTaken notes that no endpoint took a connection; last is the one tried last, if
-// any. What the client or devtun ended is no trouble of the port, nor is a login that
+// any. What the client or devtun ended is no failure of the port, nor is a login that
 // does not work any more: that concerns all, and whoever has it tells of it.
 func (p *Port) notTaken(ctx context.Context, last Endpoint, err error) {
-	if p.Trouble == nil || ctx.Err() != nil || errors.Is(err, errLeft) || needsLogin(err) {
+	if p.Failing == nil || ctx.Err() != nil || errors.Is(err, errLeft) || needsLogin(err) {
 		return
 	}
-	t := &p.trouble
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if !t.since.IsZero() {
+	f := &p.failing
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !f.since.IsZero() {
 		return
 	}
-	t.since = time.Now()
+	f.since = time.Now()
 	if refused(err) {
 		err = fmt.Errorf("%s: %w", last, err)
 	}
-	p.Trouble(err)
+	p.Failing(err)
 }
 
 // needsLogin reports that somebody has to log in first.
@@ -42,20 +42,20 @@ func needsLogin(err error) bool {
 }
 
 // watchTaken returns what notes that an endpoint has taken a connection, which it is
-// offered now: one that was offered before the trouble began says nothing of it.
+// offered now: one that was offered before the port began to fail says nothing of it.
 func (p *Port) watchTaken() func() {
-	if p.Trouble == nil {
+	if p.Failing == nil {
 		return func() {}
 	}
 	offered := time.Now()
 	return sync.OnceFunc(func() {
-		t := &p.trouble
-		t.mu.Lock()
-		defer t.mu.Unlock()
-		if t.since.IsZero() || offered.Before(t.since) {
+		f := &p.failing
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		if f.since.IsZero() || offered.Before(f.since) {
 			return
 		}
-		t.since = time.Time{}
-		p.Trouble(nil)
+		f.since = time.Time{}
+		p.Failing(nil)
 	})
 }

@@ -16,6 +16,7 @@ import (
 	clienttesting "k8s.io/client-go/testing"
 
 	"github.com/devtun/devtun/intercept/plan"
+	"github.com/devtun/devtun/intercept/rollout"
 	"github.com/devtun/devtun/tunnel"
 )
 
@@ -77,29 +78,29 @@ func TestAwaitFails(t *testing.T) {
 	for name, c := range map[string]struct {
 		pod        func(*world) *corev1.Pod
 		deployment string
-		want       Reason
+		want       rollout.Reason
 		words      string
 	}{
-		"no image":       {pod: func(w *world) *corev1.Pod { return w.pending("ErrImagePull", "not found") }, want: ImagePull, words: "registry.example/agent:1: not found"},
-		"bad image name": {pod: func(w *world) *corev1.Pod { return w.pending("InvalidImageName", "") }, want: ImagePull, words: "InvalidImageName"},
-		"no secret":      {pod: func(w *world) *corev1.Pod { return w.pending("CreateContainerConfigError", `secret "x" not found`) }, want: Container, words: `secret "x"`},
-		"crash": {want: Crash, words: "exit code 2 (OOMKilled): no port", pod: func(w *world) *corev1.Pod {
+		"no image":       {pod: func(w *world) *corev1.Pod { return w.pending("ErrImagePull", "not found") }, want: rollout.ImagePull, words: "registry.example/agent:1: not found"},
+		"bad image name": {pod: func(w *world) *corev1.Pod { return w.pending("InvalidImageName", "") }, want: rollout.ImagePull, words: "InvalidImageName"},
+		"no secret":      {pod: func(w *world) *corev1.Pod { return w.pending("CreateContainerConfigError", `secret "x" not found`) }, want: rollout.Container, words: `secret "x"`},
+		"crash": {want: rollout.Crash, words: "exit code 2 (OOMKilled): no port", pod: func(w *world) *corev1.Pod {
 			pod := w.pending("CrashLoopBackOff", "back-off 10s")
 			pod.Status.Phase = corev1.PodRunning
 			pod.Status.ContainerStatuses[0].LastTerminationState.Terminated = &corev1.ContainerStateTerminated{ExitCode: 2, Reason: "OOMKilled", Message: "no port\n"}
 			return pod
 		}},
-		"evicted": {want: Failed, words: "low on memory", pod: func(w *world) *corev1.Pod {
+		"evicted": {want: rollout.Failed, words: "low on memory", pod: func(w *world) *corev1.Pod {
 			pod := w.pod("one")
 			pod.Status = corev1.PodStatus{Phase: corev1.PodFailed, Reason: "Evicted", Message: "low on memory"}
 			return pod
 		}},
-		"slow runtime": {pod: func(w *world) *corev1.Pod { return w.pending("CreateContainerError", "context deadline exceeded") }, want: Container, words: "deadline"},
-		"no room":      {pod: unschedulable, want: Unschedulable, words: "0/3 nodes"},
-		"quota":        {deployment: `pods "x" is forbidden: exceeded quota: small, requested: pods=1`, want: Quota, words: "small"},
-		"security":     {deployment: `pods "x" is forbidden: violates PodSecurity "restricted:latest"`, want: Admission, words: "PodSecurity"},
-		"too long":     {pod: func(w *world) *corev1.Pod { return w.pending("ContainerCreating", "") }, want: TimedOut, words: "being started"},
-		"passing":      {deployment: `error looking up service account demo/x: not found`, want: TimedOut, words: "service account"},
+		"slow runtime": {pod: func(w *world) *corev1.Pod { return w.pending("CreateContainerError", "context deadline exceeded") }, want: rollout.Container, words: "deadline"},
+		"no room":      {pod: unschedulable, want: rollout.Unschedulable, words: "0/3 nodes"},
+		"quota":        {deployment: `pods "x" is forbidden: exceeded quota: small, requested: pods=1`, want: rollout.Quota, words: "small"},
+		"security":     {deployment: `pods "x" is forbidden: violates PodSecurity "restricted:latest"`, want: rollout.Admission, words: "PodSecurity"},
+		"too long":     {pod: func(w *world) *corev1.Pod { return w.pending("ContainerCreating", "") }, want: rollout.TimedOut, words: "being started"},
+		"passing":      {deployment: `error looking up service account demo/x: not found`, want: rollout.TimedOut, words: "service account"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -108,20 +109,20 @@ func TestAwaitFails(t *testing.T) {
 				w.addPod(c.pod(w))
 			}
 			s, _ := w.session()
-			s.pace.schedule, s.pace.start = 100*time.Millisecond, soon
-			if c.want == TimedOut {
-				s.pace.start = 500 * time.Millisecond // enough to find out what it waits for
+			s.timing.rollout.Schedule, s.timing.rollout.Start = 100*time.Millisecond, soon
+			if c.want == rollout.TimedOut {
+				s.timing.rollout.Start = 500 * time.Millisecond // enough to find out what it waits for
 			}
 			began := time.Now()
 			err := s.Await(t.Context())
-			var failure *AgentError
+			var failure *rollout.AgentError
 			require.ErrorAs(t, err, &failure)
 			if name == "slow runtime" || name == "no room" {
-				require.GreaterOrEqual(t, time.Since(began), s.pace.schedule, "it may pass")
+				require.GreaterOrEqual(t, time.Since(began), s.timing.rollout.Schedule, "it may pass")
 			}
 			require.Equal(t, c.want, failure.Reason, err)
 			require.ErrorContains(t, err, c.words)
-			require.Equal(t, c.want == Crash, failure.Log != "")
+			require.Equal(t, c.want == rollout.Crash, failure.Log != "")
 		})
 	}
 }
@@ -136,10 +137,10 @@ func TestAwaitANode(t *testing.T) {
 	w := newWorld(t, 1, agentDeployment(""), event)
 	w.addPod(unschedulable(w))
 	s, _ := w.session()
-	s.pace.schedule = 500 * time.Millisecond // enough to learn of the node
+	s.timing.rollout.Schedule = 500 * time.Millisecond // enough to learn of the node
 	awaited := make(chan error, 1)
 	go func() { awaited <- s.Await(t.Context()) }()
-	require.Never(t, func() bool { return len(awaited) > 0 }, 2*s.pace.schedule, 10*time.Millisecond)
+	require.Never(t, func() bool { return len(awaited) > 0 }, 2*s.timing.rollout.Schedule, 10*time.Millisecond)
 	require.True(t, w.told.has(func(e Event) bool { return e.Progress != nil && e.Progress.Message != "" }))
 
 	one := w.run("one", "4f1c")
@@ -151,9 +152,9 @@ func TestAwaitANode(t *testing.T) {
 func TestAwaitWithoutADeployment(t *testing.T) {
 	w := newWorld(t, 1)
 	s, _ := w.session()
-	var failure *AgentError
+	var failure *rollout.AgentError
 	require.ErrorAs(t, s.Await(t.Context()), &failure)
-	require.Equal(t, Removed, failure.Reason)
+	require.Equal(t, rollout.Removed, failure.Reason)
 }
 
 func TestAwaitWithoutRights(t *testing.T) {
@@ -166,9 +167,9 @@ func TestAwaitWithoutRights(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error)
 		go func() { ended <- s.Run(ctx) }()
-		var failure *AgentError
+		var failure *rollout.AgentError
 		require.ErrorAs(t, s.Await(ctx), &failure)
-		require.Equal(t, Forbidden, failure.Reason)
+		require.Equal(t, rollout.Forbidden, failure.Reason)
 		cancel()
 		require.NoError(t, <-ended)
 	})
@@ -180,9 +181,9 @@ func TestAwaitWithoutRights(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error)
 		go func() { ended <- s.Run(ctx) }()
-		var failure *AgentError
+		var failure *rollout.AgentError
 		require.ErrorAs(t, s.Await(ctx), &failure)
-		require.Equal(t, Forbidden, failure.Reason)
+		require.Equal(t, rollout.Forbidden, failure.Reason)
 		require.Contains(t, failure.Hint, "portforward")
 		cancel()
 		require.NoError(t, <-ended)

@@ -198,7 +198,7 @@ func TestALocalProcessEndsAKeptConnection(t *testing.T) {
 	}
 	mu.Unlock()
 	w.eventually(func() bool {
-		return !slices.ContainsFunc(w.agent.clients.all(), func(c *client) bool { return !c.isLet() })
+		return !slices.ContainsFunc(w.agent.clients.all(), func(c *client) bool { return !c.isDetached() })
 	})
 	require.Equal(t, "local", asking.ask("POST"), "it crossed the end")
 	_, err := idle.answer()

@@ -1,10 +1,11 @@
-package intercept
+package objects
 
 import (
 	"context"
 	"errors"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
@@ -13,6 +14,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/watch"
 )
+
+const soon = 10 * time.Second
 
 // server is a list and watches of pods, which may fail.
 type server struct {
@@ -51,22 +54,22 @@ func (s *server) watch(_ context.Context, options metav1.ListOptions) (watch.Int
 	return stream, nil
 }
 
-// followed is a follower at work, and what it tells.
+// followed is a Watcher at work, and what it tells.
 type followed struct {
-	*follower
+	*Watcher
 	names   chan []string
-	trouble chan error
+	failing chan error
 }
 
 func (s *server) follow(t *testing.T) followed {
 	s.streams = make(chan *watch.RaceFreeFakeWatcher, 1000)
-	f := followed{names: make(chan []string, 1000), trouble: make(chan error, 1000)}
-	f.follower = &follower{what: "pods", list: s.list, watch: s.watch, trouble: func(err error) { f.trouble <- err }}
+	f := followed{names: make(chan []string, 1000), failing: make(chan error, 1000)}
+	f.Watcher = &Watcher{What: "pods", List: s.list, Watch: s.watch, Failing: func(err error) { f.failing <- err }}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		f.run(ctx, func(all objects) {
+		f.Run(ctx, func(all ByName) {
 			names := []string{}
 			for name := range all {
 				names = append(names, name)
@@ -93,7 +96,7 @@ func TestFollow(t *testing.T) {
 	stream.Delete(&a)
 	require.Equal(t, []string{"b"}, <-f.names)
 
-	// A watch that ends, or whose version has expired, is nobody's trouble.
+	// A watch that ends, or whose version has expired, is no failure.
 	s.change(func() { s.pods = []corev1.Pod{named("c")} })
 	stream.Stop()
 	require.Equal(t, []string{"c"}, <-f.names)
@@ -105,20 +108,20 @@ func TestFollow(t *testing.T) {
 
 	<-s.streams // and this one tells nothing
 	s.change(func() { s.pods = []corev1.Pod{named("e")} })
-	f.again()
+	f.Again()
 	require.Equal(t, []string{"e"}, <-f.names)
-	require.Empty(t, f.trouble)
+	require.Empty(t, f.failing)
 }
 
-func TestFollowInTrouble(t *testing.T) {
+func TestFollowWhileItFails(t *testing.T) {
 	t.Parallel()
 	s := &server{pods: []corev1.Pod{named("a")}, failing: errors.New("the API server is down")}
 	f := s.follow(t)
-	require.ErrorContains(t, <-f.trouble, "list pods: the API server is down")
+	require.ErrorContains(t, <-f.failing, "list pods: the API server is down")
 	require.Eventually(t, func() bool { s.mu.Lock(); defer s.mu.Unlock(); return s.lists >= 3 }, soon, soon/1000)
-	require.Empty(t, f.trouble, "it is told once")
+	require.Empty(t, f.failing, "it is told once")
 	s.change(func() { s.failing = nil })
-	require.NoError(t, <-f.trouble)
+	require.NoError(t, <-f.failing)
 	require.Equal(t, []string{"a"}, <-f.names)
 }
 
@@ -127,9 +130,9 @@ func TestFollowWithoutWatch(t *testing.T) {
 	t.Parallel()
 	s := &server{pods: []corev1.Pod{named("a")}, denied: errors.New("not yours")}
 	f := s.follow(t)
-	require.ErrorContains(t, <-f.trouble, "watch pods: not yours")
+	require.ErrorContains(t, <-f.failing, "watch pods: not yours")
 	require.Equal(t, []string{"a"}, <-f.names)
 	s.change(func() { s.pods = []corev1.Pod{named("b")} })
 	require.Eventually(t, func() bool { return (<-f.names)[0] == "b" }, soon, soon/1000)
-	require.Empty(t, f.trouble)
+	require.Empty(t, f.failing)
 }

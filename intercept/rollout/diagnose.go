@@ -1,0 +1,153 @@
+package rollout
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+)
+
+// diagnosis is what an object says of an agent that is not ready.
+type diagnosis struct {
+	failure *AgentError // it will not become ready by waiting (but see passing)
+	passing bool        // failure may pass: a node may have room, or be added
+	state   string      // what it is doing, if that is all
+}
+
+// text is the diagnosis for people.
+func (d diagnosis) text() string {
+	if d.failure != nil {
+		return d.failure.Error()
+	}
+	return d.state
+}
+
+// pullReasons are a waiting container's reasons that mean its image is not to be had.
+var pullReasons = map[string]bool{
+	"ErrImagePull": true, "ImagePullBackOff": true, "InvalidImageName": true, "ErrImageNeverPull": true,
+	"ImageInspectError": true, "RegistryUnavailable": true, "SignatureValidationFailed": true,
+}
+
+// createReasons are those that mean the container cannot be made.
+var createReasons = map[string]bool{
+	"CreateContainerConfigError": true, "CreateContainerError": true, "RunContainerError": true,
+	"PreCreateHookError": true, "PreStartHookError": true, "PostStartHookError": true,
+}
+
+const crashLoop = "CrashLoopBackOff"
+
+// diagnoseStatus says why a pod is not ready.
+func (r *Rollout) diagnoseStatus(pod *corev1.Pod) diagnosis {
+	if pod.Status.Phase == corev1.PodFailed {
+		return fails(Failed, pod, "", cmp.Or(pod.Status.Message, pod.Status.Reason, "no reason given"))
+	}
+	for _, status := range pod.Status.ContainerStatuses {
+		if found := r.diagnoseContainer(pod, status); found != (diagnosis{}) {
+			return found
+		}
+	}
+	for _, condition := range pod.Status.Conditions {
+		if condition.Type == corev1.PodScheduled && condition.Status == corev1.ConditionFalse {
+			hint := "make room: the agent's pod goes where the workload's nodeSelector, node affinity and tolerations let it"
+			found := fails(Unschedulable, pod, hint, condition.Message)
+			found.passing = true
+			return found
+		}
+	}
+	if pod.Status.Phase == corev1.PodRunning {
+		return diagnosis{state: "it runs, and is not ready"}
+	}
+	return diagnosis{state: "it is being started"}
+}
+
+func (r *Rollout) diagnoseContainer(pod *corev1.Pod, status corev1.ContainerStatus) diagnosis {
+	waiting, last := status.State.Waiting, status.LastTerminationState.Terminated
+	if ended := status.State.Terminated; ended != nil {
+		last = ended
+	}
+	switch {
+	case waiting != nil && pullReasons[waiting.Reason]:
+		hint := fmt.Sprintf("put the image where the cluster finds it (devtun image push %s), "+
+			"or name another with --agent-image", r.Image)
+		return fails(ImagePull, pod, hint, r.Image+": "+cmp.Or(waiting.Message, waiting.Reason))
+	case waiting != nil && createReasons[waiting.Reason]:
+		found := fails(Container, pod, r.hintContainer(waiting.Reason), cmp.Or(waiting.Message, waiting.Reason))
+		found.passing = slow(waiting.Message)
+		return found
+	case last != nil && (last.ExitCode != 0 || waiting != nil && waiting.Reason == crashLoop):
+		return fails(Crash, pod, "", crashed(last))
+	case waiting != nil && waiting.Reason == crashLoop:
+		return fails(Crash, pod, "", cmp.Or(waiting.Message, waiting.Reason))
+	case waiting != nil && waiting.Message != "":
+		return diagnosis{state: waiting.Message}
+	}
+	return diagnosis{}
+}
+
+// slow: the kubelet calls it an error, and tries again, when a runtime under load has
+// not made a container in time (and then finds its name taken by the first attempt).
+func slow(message string) bool {
+	return strings.Contains(message, "context deadline exceeded") || strings.Contains(message, "is reserved for")
+}
+
+// hintContainer tells what a container that cannot be made may want.
+func (r *Rollout) hintContainer(reason string) string {
+	if reason == "CreateContainerConfigError" {
+		return "the agent has the environment and volumes of the workload's container, and they must be there"
+	}
+	return fmt.Sprintf("is %s devtun's agent? 'devtun image push' makes one, and --agent-image names it", r.Image)
+}
+
+// crashed is what is known of a container's end.
+func crashed(last *corev1.ContainerStateTerminated) string {
+	text := fmt.Sprintf("it ended with exit code %d", last.ExitCode)
+	if last.Reason != "" && last.Reason != "Error" {
+		text += " (" + last.Reason + ")"
+	}
+	if message := strings.TrimSpace(last.Message); message != "" {
+		text += ": " + message
+	}
+	return text
+}
+
+func fails(reason Reason, pod *corev1.Pod, hint, message string) diagnosis {
+	return diagnosis{failure: &AgentError{Reason: reason, Pod: pod.Name, Message: message, Hint: hint}}
+}
+
+// diagnoseDeployment says whether the agent's pods are refused.
+func diagnoseDeployment(d *appsv1.Deployment) diagnosis {
+	for _, condition := range d.Status.Conditions {
+		if condition.Type != appsv1.DeploymentReplicaFailure || condition.Status != corev1.ConditionTrue {
+			continue
+		}
+		message := condition.Message
+		switch {
+		case transient(message):
+			return diagnosis{state: message}
+		case strings.Contains(message, "quota"):
+			hint := fmt.Sprintf("'kubectl describe quota -n %s' shows what is used; free some of it, or have it raised", d.Namespace)
+			return diagnosis{failure: &AgentError{Reason: Quota, Message: message, Hint: hint}}
+		}
+		hint := "whatever admits pods in this cluster must admit the agent's; 'devtun intercept NAME --dry-run -o yaml' prints it"
+		if strings.Contains(message, "PodSecurity") {
+			hint = "devtun's agent passes Pod Security \"restricted\": " +
+				"what is named comes from the workload's own volumes or ports"
+		}
+		return diagnosis{failure: &AgentError{Reason: Admission, Message: message, Hint: hint}}
+	}
+	return diagnosis{}
+}
+
+// transient: some refusals last only until the API server has caught up.
+func transient(message string) bool {
+	for _, words := range []string{
+		"error looking up service account", "status unknown for quota", "timed out", "Internal error", "object has been modified",
+	} {
+		if strings.Contains(message, words) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,38 @@
+// Package tunnel gets bytes to a port of a pod and back, over port-forwards.
+//
+//	transport, err := tunnel.NewTransport(restConfig, tunnel.Auto)
+//	pool := tunnel.NewPool(transport.Dial)                     // opens nothing yet
+//	defer pool.Close()
+//	port := &tunnel.Port{Endpoints: endpoints, Dial: pool.Dial, Hold: tunnel.DefaultHold}
+//	err = port.Serve(ctx, listener)                            // until ctx ends
+//
+// The way of a byte out, and the functions that it passes:
+//
+//	program ─▶ listener
+//	  Port.Serve ─▶ Port.carry      accepts the connection; looks after it to its end
+//	    search.next                 a ready pod (Endpoints.pick), in turn; held until there is one
+//	    Pool.Dial ─▶ Pool.acquire   an API connection to the pod: an idle one, a new one, or shared
+//	      Transport.Dial            … a new one: an upgrade to SPDY, or to WebSocket
+//	      openPodConn               two streams on it, in one write: errors and data
+//	    relay.Copy                  reads from the program (client.Read), writes to the pod
+//	      podConn.Write ─▶ mux.Stream.Write    one frame for each read
+//	        mux.Session.acquire     waits for a slot of the far side's worker
+//	        mux.Session.write       header and payload in one system call
+//	  ─▶ API server ─▶ kubelet ─▶ container runtime ─▶ process in the pod
+//
+// And back:
+//
+//	  ─▶ mux.Session.read           one goroutine for each API connection takes frames
+//	       mux.Stream.push          into the stream's queue
+//	     relay.Copy                 podConn.Read takes what is there, client.Write passes it on
+//	program
+//
+// Until a pod has said something, relay.Rewindable keeps what the program said: a pod
+// that refuses the connection has seen nothing of it, and the next one gets all of it.
+// An end of input travels as such (CloseWrite); a failure aborts both sides. What the
+// runtime says on the error stream tells the two apart (podConn.hear).
+//
+// A Port owns the connections that it accepts, and waits for them. A Pool owns its API
+// connections and the goroutines that open and watch them; Close ends both. Who the
+// ready pods are is package discovery's to know, and its user's to pass to Endpoints.
+package tunnel
