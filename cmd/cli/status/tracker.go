@@ -96,7 +96,9 @@ func (t *Tracker) service(e *forwards.ServiceEvent) {
 	}
 	f := t.services[at]
 	if f == nil || f.use != e.Use { // another forward than before
-		f = &forward{use: e.Use, Service: Service{Namespace: e.Service.Namespace, Service: e.Service.Name, Pod: e.Pod, Endpoints: []string{}}}
+		f = &forward{use: e.Use, Service: Service{
+			Namespace: e.Service.Namespace, Service: e.Service.Name, Pod: e.Pod, Endpoints: []string{},
+		}}
 		t.services[at] = f
 	}
 	f.Service.State, f.Reason, f.Address = string(e.State), e.Reason, e.Address
@@ -161,7 +163,9 @@ func (t *Tracker) Snapshot() Snapshot {
 		now.Services = append(now.Services, service)
 	}
 	slices.SortFunc(now.Services, func(a, b Service) int {
-		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Service, b.Service), cmp.Compare(a.Pod, b.Pod))
+		return cmp.Or(
+			cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Service, b.Service), cmp.Compare(a.Pod, b.Pod),
+		)
 	})
 	for _, i := range t.intercepts {
 		now.Intercepts = append(now.Intercepts, i.snapshot())
