@@ -41,9 +41,6 @@ func (d Directory) ReadLog(ctx context.Context, name string, since time.Time, fo
 		if err := r.copy(file); err != nil {
 			return err
 		}
-		if !running {
-			return nil
-		}
 		if next := d.replaced(name, file); next != nil {
 			err := r.copy(file) // what came before it was renamed
 			file.Close()
@@ -52,6 +49,9 @@ func (d Directory) ReadLog(ctx context.Context, name string, since time.Time, fo
 				return err
 			}
 			continue
+		}
+		if !running {
+			return nil
 		}
 		if pause.Sleep(ctx, logEvery) != nil {
 			return nil
