@@ -29,26 +29,21 @@ var sessionCommands = up.Commands{
 	PlanIntercept: func(
 		ctx context.Context, cluster *kube.Cluster, i up.Intercept, streams output.Streams, verbose bool,
 	) (up.Planned, error) {
-		printer := newPrinter(streams, "", verbose)
-		printer.held = true
-		planned, err := interceptOptionsOf(i).planOn(ctx, cluster, printer)
+		planned, err := interceptOptionsOf(i).planOn(ctx, cluster, audience{
+			out: output.Open(streams, "", verbose), verbose: verbose, inSession: true, unattended: !streams.Terminal,
+		})
 		if err != nil {
 			return nil, err
 		}
-		return sessionIntercept{planned}, nil
+		return sessionIntercept{planned, streams}, nil
 	},
-	NewPrinter: func(streams output.Streams, namespace string, verbose bool) up.Printer {
-		p := newPrinter(streams, "", verbose)
-		p.held = true
-		p.of(namespace)
-		return sessionPrinter{&interceptPrinter{printer: p}}
+	TellForwards: func(out output.Writer, event forwards.Event, namespace string, verbose bool) {
+		tellForward(out, event, namespace, verbose)
+		if event.Ready != nil {
+			out.Write(summary(event.Ready))
+		}
 	},
 }
-
-type sessionPrinter struct{ *interceptPrinter }
-
-func (p sessionPrinter) Tell(event forwards.Event) { p.tell(event) }
-func (p sessionPrinter) Note(text, hint string)    { p.note(text, hint) }
 
 // forwardOptionsOf are the options of 'devtun forward'.
 func forwardOptionsOf(s up.ForwardSettings) *forwardOptions {
@@ -78,7 +73,10 @@ func (f sessionForwarder) Reselect(ctx context.Context, selected *selection.Sele
 	return f.reselect(ctx, selected)
 }
 
-type sessionIntercept struct{ *intercepting }
+type sessionIntercept struct {
+	*intercepting
+	streams output.Streams
+}
 
 func (i sessionIntercept) Workload() (namespace string, object plan.Object) {
 	return i.found.Namespace, i.found.Workload.Object
@@ -100,5 +98,5 @@ func (i sessionIntercept) Locals() (addresses []string) {
 
 func (i sessionIntercept) Run(ctx context.Context, tracker *status.Tracker, ready func()) error {
 	i.stands = ready
-	return i.run(ctx, tracker, i.printer.streams, nil)
+	return i.run(ctx, tracker, i.streams, nil)
 }

@@ -39,7 +39,7 @@ func requireGone(t *testing.T, pids []string) {
 		require.Eventually(t, func() bool {
 			state, err := os.ReadFile("/proc/" + pid + "/stat")
 			return err != nil || zombie(string(state))
-		}, patience, time.Millisecond, "process %s goes on", pid)
+		}, timeout, time.Millisecond, "process %s goes on", pid)
 	}
 }
 

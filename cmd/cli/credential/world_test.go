@@ -32,8 +32,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// patience bounds the wait for what must happen.
-const patience = 10 * time.Second
+// timeout bounds the wait for what must happen.
+const timeout = 10 * time.Second
 
 // world is an API server, a plugin that is a script, and a gate whose clock is the
 // test's.
@@ -105,7 +105,7 @@ func (w *world) awaitFile(name string) string {
 	require.Eventually(w.t, func() bool {
 		text, _ = os.ReadFile(w.path(name))
 		return strings.HasSuffix(string(text), "\n")
-	}, patience, time.Millisecond, "the plugin writes no %s", name)
+	}, timeout, time.Millisecond, "the plugin writes no %s", name)
 	return strings.TrimSpace(string(text))
 }
 

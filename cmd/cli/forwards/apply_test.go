@@ -52,9 +52,9 @@ func TestEventSaysAll(t *testing.T) {
 	open := w.dial(address("web", 0), 18080)
 	said := len(open.line() + "\n")
 	require.Equal(t, []int{1, 1}, []int{use.Open(), use.Total()})
-	require.Eventually(t, func() bool { return use.Traffic() == tunnel.Traffic{Received: int64(said)} }, patience, step, "while it is open")
+	require.Eventually(t, func() bool { return use.Traffic() == tunnel.Traffic{Received: int64(said)} }, timeout, step, "while it is open")
 	require.NoError(t, open.conn.Close())
-	require.Eventually(t, func() bool { return use.Open() == 0 }, patience, step)
+	require.Eventually(t, func() bool { return use.Open() == 0 }, timeout, step)
 	require.Equal(t, 1, use.Total())
 }
 

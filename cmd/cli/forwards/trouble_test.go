@@ -38,7 +38,7 @@ func TestRefusalsLeaveATrace(t *testing.T) {
 	}
 	begun := "warning: demo/web port 18080: connections do not get through: no endpoint became ready in time: no route"
 	ended := "connection web:18080 web-a, no endpoint in time"
-	require.Eventually(t, func() bool { return len(w.told()) == 3 }, patience, step)
+	require.Eventually(t, func() bool { return len(w.told()) == 3 }, timeout, step)
 	require.ElementsMatch(t, []string{begun, ended, ended}, w.take())
 
 	fails.Store(false)

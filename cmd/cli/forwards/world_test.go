@@ -26,9 +26,9 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const (
-	// patience bounds the wait for what must happen, step is how often it is looked for.
-	patience = 10 * time.Second
-	step     = 5 * time.Millisecond
+	// timeout bounds the wait for what must happen, step is how often it is looked for.
+	timeout = 10 * time.Second
+	step    = 5 * time.Millisecond
 )
 
 // world is forwards in namespace demo, the machine under it, the pods behind
@@ -56,7 +56,7 @@ func newWorld(t *testing.T, adjust ...func(*Options)) *world {
 			Named:  func(discovery.Key) bool { return false },
 		},
 		Dial: echoPods(t),
-		Hold: patience,
+		Hold: timeout,
 		Tell: w.tell,
 	}
 	for _, f := range adjust {
@@ -210,9 +210,9 @@ type client struct {
 
 func (w *world) dial(addr netip.Addr, port int) *client {
 	w.t.Helper()
-	conn, err := net.DialTimeout("tcp4", netip.AddrPortFrom(addr, uint16(port)).String(), patience)
+	conn, err := net.DialTimeout("tcp4", netip.AddrPortFrom(addr, uint16(port)).String(), timeout)
 	require.NoError(w.t, err)
-	require.NoError(w.t, conn.SetDeadline(time.Now().Add(patience)))
+	require.NoError(w.t, conn.SetDeadline(time.Now().Add(timeout)))
 	return &client{w.t, conn, bufio.NewReader(conn)}
 }
 
@@ -241,14 +241,14 @@ func (w *world) reach(addr netip.Addr, port int) string {
 			return e.Connection != nil && e.Connection.Client == c.conn.LocalAddr().String()
 		})
 		return len(w.events) == before-1
-	}, patience, step)
+	}, timeout, step)
 	return pod
 }
 
 // refuses asserts that nobody listens there.
 func (w *world) refuses(addr netip.Addr, port int) {
 	w.t.Helper()
-	conn, err := net.DialTimeout("tcp4", netip.AddrPortFrom(addr, uint16(port)).String(), patience)
+	conn, err := net.DialTimeout("tcp4", netip.AddrPortFrom(addr, uint16(port)).String(), timeout)
 	if err == nil {
 		conn.Close()
 	}

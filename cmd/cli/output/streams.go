@@ -1,4 +1,3 @@
-// Package output is what a command says, and where.
 package output
 
 import (
@@ -35,15 +34,6 @@ func System() Streams {
 // Finishes marks commands that finish what they have begun when their reader goes: an end
 // in the middle of it would be worse.
 const Finishes = "finishes"
-
-// Underlying is the file that a stream stands for, for a program that is to have it as it
-// is, or for a terminal; other writers are returned as they are.
-func Underlying(w io.Writer) io.Writer {
-	if stream, ok := w.(interface{ File() *os.File }); ok {
-		return stream.File()
-	}
-	return w
-}
 
 // AddPlainFlag adds what commands have that show more in a terminal than in a pipe.
 func AddPlainFlag(flags *pflag.FlagSet, plain *bool) {

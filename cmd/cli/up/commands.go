@@ -25,21 +25,15 @@ type Commands struct {
 		_ *kube.Cluster, _ ForwardSettings, _ *selection.Selection, _ Machine, tell func(forwards.Event),
 	) (Forwarder, error)
 
+	// TellForwards tells the user what forwards tell, with verbose of connections as well.
+	// Bare names are of the namespace.
+	TellForwards func(_ output.Writer, _ forwards.Event, namespace string, verbose bool)
+
 	// PlanIntercept finds what is to be intercepted. It changes nothing. What comes of it
 	// is told on the streams.
 	PlanIntercept func(
 		_ context.Context, _ *kube.Cluster, _ Intercept, _ output.Streams, verbose bool,
 	) (Planned, error)
-
-	// NewPrinter prints on the streams what comes of forwards, but for when all is ready.
-	// Bare names are of the namespace.
-	NewPrinter func(_ output.Streams, namespace string, verbose bool) Printer
-}
-
-// Printer prints for people.
-type Printer interface {
-	Tell(forwards.Event)
-	Note(text, hint string) // "" is no hint
 }
 
 // Forwarder forwards services.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/devtun/devtun/cmd/cli/forwards"
 	"github.com/devtun/devtun/cmd/cli/kube"
+	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/selection"
 	"github.com/devtun/devtun/tunnel/discovery"
 )
@@ -106,14 +107,14 @@ func (s *session) beginForwards(ctx context.Context, cluster *kube.Cluster, w *w
 	if err := s.openMachine(ctx, wants.settings.HostsFile); err != nil {
 		return err
 	}
-	printer := s.commands.NewPrinter(s.log.streams(), w.namespace, w.verbose)
+	out := output.Open(s.log.streams(), "", w.verbose)
 	ready := make(chan struct{})
 	tell := func(event forwards.Event) {
 		s.view.Forward(event)
-		printer.Tell(event)
+		s.commands.TellForwards(out, event, w.namespace, w.verbose)
 		if event.Ready != nil {
 			if event.Ready.Services == 0 && len(w.intercepts) == 0 {
-				printer.Tell(forwards.Event{Warning: &forwards.WarningEvent{Message: wants.selected.NoneForwarded()}})
+				out.Write(output.Warning{Message: wants.selected.NoneForwarded()})
 			}
 			close(ready)
 		}

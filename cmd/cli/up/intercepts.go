@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/devtun/devtun/cmd/cli/forwards"
+	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/problem"
 )
 
@@ -57,10 +57,9 @@ func (s *session) beginIntercept(p *plannedIntercept) *heldIntercept {
 // lost tells that an intercept has ended that stood.
 func (s *session) lost(workload string, err error) {
 	s.view.SetError(fmt.Errorf("intercept of %s: %w", workload, err))
-	printer := s.commands.NewPrinter(s.log.streams(), "", false)
-	text := fmt.Sprintf("the session goes on without its intercept of %s: %v", workload, err)
-	printer.Tell(forwards.Event{Warning: &forwards.WarningEvent{Message: text}})
-	printer.Note("'devtun up' takes it up again", "")
+	out := output.Open(s.log.streams(), "", false)
+	out.Write(output.Warning{Message: fmt.Sprintf("the session goes on without its intercept of %s: %v", workload, err)})
+	out.Write(output.Note{Message: "'devtun up' takes it up again"})
 }
 
 // close restores the workload, if that has not happened yet. What it has ended with

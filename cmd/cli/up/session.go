@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"github.com/devtun/devtun/cmd/cli/background"
-	"github.com/devtun/devtun/cmd/cli/forwards"
 	"github.com/devtun/devtun/cmd/cli/kube"
+	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/cmd/cli/status"
 	"github.com/devtun/devtun/dns/helper"
@@ -49,9 +49,9 @@ type session struct {
 
 func newSession(name string, log *sessionLog, start helper.Start, commands Commands, standing func() error) *session {
 	ending := make(chan struct{})
-	printer := commands.NewPrinter(log.streams(), "", false)
+	out := output.Open(log.streams(), "", false)
 	kube.TellLogins(func(message string, over bool) {
-		printer.Tell(forwards.Event{Warning: &forwards.WarningEvent{Message: message, Over: over}})
+		out.Write(output.Warning{Message: message, Over: over})
 	})
 	return &session{
 		log: log, start: start, commands: commands, view: status.NewTracker(name, ""), standing: standing,

@@ -2,7 +2,6 @@ package up
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -136,7 +135,7 @@ func run(ctx context.Context, o *options, streams output.Streams, start helper.S
 	if err != nil {
 		return err
 	}
-	fmt.Fprintln(streams.Err, "devtun: starting up") // what IDEs wait for, see package output
+	output.Open(streams, "", false).Write(output.Starting{Command: "up"})
 	l := &launcher{
 		name: name, order: order, detach: o.detach, wait: o.wait,
 		directory: directory, streams: streams.Plain(o.plain), began: time.Now(),

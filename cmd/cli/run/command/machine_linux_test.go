@@ -68,7 +68,7 @@ func replaceOnMachine(etc string, link bool, hosts string, asNobody bool) (err e
 		return answers.Text() + "\n", nil
 	}
 	for i := range 20 {
-		for { // until the cover is back, or the test's patience ends
+		for { // until the cover is back, or the test's time is over
 			seen, err := sees()
 			if err != nil {
 				return fmt.Errorf("after %d replacements: %w", i, err)

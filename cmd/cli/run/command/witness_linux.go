@@ -29,12 +29,12 @@ func (k *keeper) doubled(o order) bool {
 	if group, err := unix.Getpgid(k.program); err != nil || group != unix.Getpgrp() {
 		return false
 	}
-	patience := time.After(time.Until(o.at.Add(after)))
+	late := time.After(time.Until(o.at.Add(after)))
 	for !k.saw(o) {
 		select {
 		case s := <-k.group:
 			k.see(s)
-		case <-patience:
+		case <-late:
 			for len(k.group) > 0 {
 				k.see(<-k.group)
 			}
