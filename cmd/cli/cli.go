@@ -78,7 +78,6 @@ func execute(ctx context.Context, args []string, streams output.Streams, queues 
 	return told.Code
 }
 
-
 // suit has what a command writes treated as it needs.
 func suit(queues *output.Queues, cmd *cobra.Command) {
 	_, finishing := cmd.Annotations[output.Finishes]
