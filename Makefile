@@ -88,7 +88,7 @@ verify: errcheck ## check format, vet, staticcheck, errcheck, tidiness, the refe
 	for system in darwin windows; do \
 		GOOS=$$system go build ./... && GOOS=$$system go vet ./... && GOOS=$$system go build -C e2e ./... || exit 1; \
 	done
-	go run ./docs/gen -check docs/reference
+	go run ./docs/gen -check docs
 	@echo 'verify: all well'
 
 errcheck: checkers ## find errors that are ignored without a word: ERRCHECKED='. e2e packaging'
@@ -97,8 +97,8 @@ errcheck: checkers ## find errors that are ignored without a word: ERRCHECKED='.
 checkers: # at the versions that tools/go.mod says
 	go build -C tools -o ../bin/tools/ tool
 
-docs: ## write the command reference, docs/reference, anew from the commands
-	go run ./docs/gen docs/reference
+docs: ## write the command reference, and tables and schema of events, anew from the program
+	go run ./docs/gen docs
 
 tidy: ## have go.mod and go.sum of all modules say what is needed
 	for m in $(MODULES); do (cd $$m && go mod tidy) || exit 1; done

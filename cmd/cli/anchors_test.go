@@ -40,19 +40,20 @@ func types(t *testing.T, lines string) (all []string) {
 func play(format string, intercepts bool) (out, complaint string) {
 	var stdout, stderr bytes.Buffer
 	streams := output.Streams{Out: &stdout, Err: &stderr}
-	printer := newPrinter(streams, format, false)
+	printer := forwardPrinter(streams, format, false)
 	printer.part = intercepts
-	printer.starting("it")
+	printer.out.Write(output.Starting{Command: "it", Version: output.Version})
 	for _, event := range scene[:6] {
 		printer.tell(event)
 	}
 	if intercepts {
-		printing := &interceptPrinter{printer: printer, target: &target.Target{Workload: &target.Workload{}}}
-		printing.progress("waiting")
-		printing.standing(plan.Divert, time.Second)
+		events := &interceptEvents{audience: audience{out: printer.out}, target: &target.Target{Workload: &target.Workload{}}}
+		events.progress("waiting")
+		events.standing(plan.Divert, time.Second)
+		events.ready(time.Second)
 	}
 	err := errors.New("it broke")
-	printer.end(err)
+	printer.out.Write(endOf(err))
 	problem.Of(err).Print(streams.Err)
 	return stdout.String(), stderr.String()
 }

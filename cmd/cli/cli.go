@@ -36,17 +36,17 @@ func Main(args []string, streams output.Streams) int {
 	defer stop()
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
-	outputs := takeOver(&streams, end, ctx.Done())
-	code := execute(ctx, args, streams, outputs)
-	outputs.flush()
-	if code == problem.ExitOK && unread(ctx) {
+	queues := output.TakeOver(&streams.Out, &streams.Err, end, ctx.Done())
+	code := execute(ctx, args, streams, queues)
+	queues.Flush()
+	if code == problem.ExitOK && output.Unread(ctx) {
 		code = problem.ExitNoReader
 	}
 	return int(code)
 }
 
 // execute runs a command and returns the exit code.
-func execute(ctx context.Context, args []string, streams output.Streams, outputs *outputs) problem.ExitCode {
+func execute(ctx context.Context, args []string, streams output.Streams, queues *output.Queues) problem.ExitCode {
 	kube.Logins.Silent = len(args) > 0 && strings.HasPrefix(args[0], cobra.ShellCompRequestCmd) // Tab asks nobody for a PIN
 	defer kube.Logins.Close()
 	rights := machine.NewRights()
@@ -55,7 +55,7 @@ func execute(ctx context.Context, args []string, streams output.Streams, outputs
 	quiet()
 	root := newRoot(streams, rights.Helper)
 	root.SetArgs(args)
-	root.PersistentPreRun = func(cmd *cobra.Command, _ []string) { outputs.suit(cmd) }
+	root.PersistentPreRun = func(cmd *cobra.Command, _ []string) { suit(queues, cmd) }
 	err := rights.BecomeUser(ctx, root, args)
 	if err == nil {
 		err = root.ExecuteContext(ctx)
@@ -67,12 +67,22 @@ func execute(ctx context.Context, args []string, streams output.Streams, outputs
 		return problem.ExitOK
 	case errors.As(err, &exit):
 		return problem.ExitCode(exit.Code) // it has said itself what there was to say
-	case unread(ctx) && errors.Is(err, context.Canceled) && !errors.As(err, &told):
+	case output.Unread(ctx) && errors.Is(err, context.Canceled) && !errors.As(err, &told):
 		return problem.ExitNoReader
 	}
 	told = problem.Of(err)
 	told.Print(streams.Err)
 	return told.Code
+}
+
+// finishes marks commands that finish what they have begun when their reader goes.
+const finishes = "finishes"
+
+// suit has what a command writes treated as it needs.
+func suit(queues *output.Queues, cmd *cobra.Command) {
+	_, finishing := cmd.Annotations[finishes]
+	_, holding := cmd.Annotations[machine.Changes]
+	queues.Suit(finishing, holding)
 }
 
 // keep is the life of the process between `devtun run` and its command.

@@ -77,26 +77,27 @@ func documentedTypes(t *testing.T, name string) map[string]map[string]field {
 func printedEvents(t *testing.T) (events []map[string]any) {
 	t.Helper()
 	var out bytes.Buffer
-	printer := newPrinter(output.Streams{Out: &out}, "json", true)
-	printer.starting("forward")
+	printer := forwardPrinter(output.Streams{Out: &out}, "json", true)
+	printer.out.Write(output.Starting{Command: "forward", Version: output.Version})
 	for _, event := range scene {
 		printer.tell(event)
 	}
-	printer.end(nil)
-	newPrinter(output.Streams{Out: &out}, "json", true).end(&problem.Problem{Err: errors.New("x"), Hint: "y", Code: problem.ExitMachine})
+	printer.out.Write(endOf(nil))
+	forwardPrinter(output.Streams{Out: &out}, "json", true).out.Write(endOf(&problem.Problem{Err: errors.New("x"), Hint: "y", Code: problem.ExitMachine}))
 
-	p := &interceptPrinter{
-		printer: newPrinter(output.Streams{Out: &out}, "json", true),
+	beside := forwardPrinter(output.Streams{Out: &out}, "json", true)
+	beside.part = true
+	p := &interceptEvents{
+		audience: audience{out: beside.out, verbose: true},
 		target: &target.Target{Namespace: "demo", Workload: &target.Workload{Object: plan.Object{Kind: "Deployment", Name: "web"}},
 			Ports: []target.Port{{Service: "web", Number: 80, Target: 8080}}},
 		locals: []intercept.Local{{Port: 8080, Address: "localhost:8080"}},
-		routes: make(map[int]string),
 	}
-	p.part = true
-	p.tell(forwards.Event{Ready: &forwards.ReadyEvent{Services: 1, Ports: 1, Took: time.Second}})
+	beside.tell(forwards.Event{Ready: &forwards.ReadyEvent{Services: 1, Ports: 1, Took: time.Second}})
 	p.note("x", "y")
 	p.progress("x")
 	p.standing(plan.Divert, time.Second)
+	p.ready(time.Second)
 	for _, event := range []intercept.Event{
 		{Progress: &intercept.ProgressEvent{Message: "x"}},
 		{Traffic: &intercept.TrafficEvent{Port: 8080, To: wire.ToOrigin, Why: "x"}},
@@ -109,7 +110,7 @@ func printedEvents(t *testing.T) (events []map[string]any) {
 		p.event(event)
 	}
 	object := plan.Object{Kind: "Service", Name: "web"}
-	p.restored(&plan.Report{Plan: &plan.Plan{Name: "web", Namespace: "demo"}, Conflicts: []plan.Conflict{{Object: object, Field: "/spec/selector", Expected: json.RawMessage(`{"a":"b"}`), Found: json.RawMessage(`null`)}}})
+	tellRestored(p.out, &plan.Report{Plan: &plan.Plan{Name: "web", Namespace: "demo"}, Conflicts: []plan.Conflict{{Object: object, Field: "/spec/selector", Expected: json.RawMessage(`{"a":"b"}`), Found: json.RawMessage(`null`)}}})
 	for line := range strings.Lines(out.String()) {
 		event := make(map[string]any)
 		require.NoError(t, json.Unmarshal([]byte(line), &event))
@@ -181,9 +182,9 @@ func requireObjects(t *testing.T, said field, value any) {
 
 // A type that this test does not have printed cannot pass unseen.
 func TestTheEventsPageHasEveryTypeInTheSource(t *testing.T) {
-	literal := regexp.MustCompile(`(?:"type"(?::|\].*=) |counted\()"([a-z]+)"`)
+	literal := regexp.MustCompile(`\) Type\(\) string +\{ return "([a-z]+)" \}`)
 	documented := documentedEvents(t)
-	files, err := filepath.Glob("*.go")
+	files, err := filepath.Glob("output/*.go")
 	require.NoError(t, err)
 	found := 0
 	for _, file := range files {

@@ -159,30 +159,30 @@ func runForward(ctx context.Context, o *forwardOptions, streams output.Streams, 
 	defer func() { f.Close(err) }()
 	tracker := f.Tracker
 	defer context.AfterFunc(ctx, func() { tracker.State(status.Ending) })()
-	view := openView(&streams, tracker, o.plain || o.output != "", quit)
-	defer view.close()
-	printer := newPrinter(streams.Plain(o.plain), o.output, o.verbose)
-	defer func() { printer.end(err) }()
-	printer.starting("forward")
-	printer.lost(lost)
-	warnOfLogins(printer.tell)
-	print := view.tell(printer.tell)
-	tell := func(event forwards.Event) {
-		print(event)
+	table, out := openTable(streams, o, tracker, quit)
+	defer table.Close()
+	defer func() { out.Write(endOf(err)) }()
+	out.Write(output.Starting{Command: "forward", Version: output.Version})
+	tellUnfound(out, lost)
+	warnOfLogins(out)
+	tell := func(selected *selection.Selection, event forwards.Event) {
+		tellForward(out, event, selected.Namespace, o.verbose)
 		if event.Ready != nil {
+			tellReady(out, selected, event.Ready)
 			tracker.State(status.Ready)
-			view.show()
+			table.Show()
 		}
 	}
-	return o.forward(ctx, tracker, printer, tell, func() (*hostsfile.File, *helper.Machine, error) {
-		return machine.Open(o.hostsFile, view.start(start))
+	return o.forward(ctx, tracker, tell, func() (*hostsfile.File, *helper.Machine, error) {
+		return machine.Open(o.hostsFile, unasked(start, table.Shows))
 	})
 }
 
 // forward does what is asked for until ctx ends, which is no error, on the machine
-// that open opens. Tracker and printer get to know the namespace; the tracker is
-// told of each event before tell is.
-func (o *forwardOptions) forward(ctx context.Context, tracker *status.Tracker, printer *printer, tell func(forwards.Event), open func() (*hostsfile.File, *helper.Machine, error)) error {
+// that open opens. The tracker is told of each event before tell is.
+func (o *forwardOptions) forward(
+	ctx context.Context, tracker *status.Tracker, tell func(*selection.Selection, forwards.Event), open func() (*hostsfile.File, *helper.Machine, error),
+) error {
 	cluster, err := o.kube.Connect()
 	if err != nil {
 		return err
@@ -194,14 +194,10 @@ func (o *forwardOptions) forward(ctx context.Context, tracker *status.Tracker, p
 	if err != nil {
 		return err
 	}
-	printer.of(selected.Namespace)
 	tracker.In(cluster.Context, selected.Namespace)
 	told := func(event forwards.Event) {
 		tracker.Forward(event)
-		if event.Ready != nil && event.Ready.Services == 0 && !printer.part {
-			tell(forwards.Event{Warning: &forwards.WarningEvent{Message: selected.NoneForwarded()}})
-		}
-		tell(event)
+		tell(selected, event)
 	}
 	if err := cluster.LogIn(ctx); err != nil {
 		return ending.UnlessEnded(ctx, err)

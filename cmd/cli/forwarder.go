@@ -174,11 +174,11 @@ func (f *forwarder) watch(ctx context.Context, selected *selection.Selection, fi
 	w := &followed{begun: make(chan struct{})}
 	w.ctx, w.cancel = context.WithCancelCause(ctx)
 	checked := make(chan struct{})
-	trouble := &trouble{tell: f.tell, told: f.cluster.OfLogin}
+	troubles := &watchErrors{tell: f.tell, told: f.cluster.OfLogin}
 	watcher := discovery.New(f.cluster.Client, discovery.Scope{Namespaces: selected.Namespaces, Selector: kube.UserServices(selected.Labels)})
-	watcher.Failing = trouble.note
+	watcher.Failing = troubles.note
 	late := time.AfterFunc(syncTimeout, func() {
-		w.cancel(fmt.Errorf("list services: no answer within %v: %w", syncTimeout, errors.Join(trouble.last(), context.DeadlineExceeded)))
+		w.cancel(fmt.Errorf("list services: no answer within %v: %w", syncTimeout, errors.Join(troubles.last(), context.DeadlineExceeded)))
 	})
 	w.running.Go(func() {
 		if err := f.cluster.Preflight(w.ctx, selected.Namespaces, forwardRights); err != nil {
@@ -198,7 +198,7 @@ func (f *forwarder) watch(ctx context.Context, selected *selection.Selection, fi
 			if err := selected.Check(changes); err != nil {
 				return f.cluster.Elsewhere(w.ctx, err)
 			}
-			trouble.start()
+			troubles.start()
 			if err := first(w.ctx, changes); err != nil {
 				return err
 			}

@@ -103,7 +103,7 @@ func runInit(ctx context.Context, o *initOptions, streams output.Streams) error 
 	if err := o.write(first.text()); err != nil {
 		return err
 	}
-	fmt.Fprintf(streams.Out, "wrote %s: %s, %s\n", o.file, count(len(list.Items), "service"), count(len(workloads), "workload"))
+	fmt.Fprintf(streams.Out, "wrote %s: %s, %s\n", o.file, output.Count(len(list.Items), "service"), output.Count(len(workloads), "workload"))
 	return nil
 }
 

@@ -256,17 +256,24 @@ func runIntercept(ctx context.Context, o *interceptOptions, streams output.Strea
 	if len(o.command) == 0 { // it may go on for as long as it likes
 		defer context.AfterFunc(ctx, func() { tracker.State(status.Ending) })()
 	}
-	view := openView(&streams, tracker, o.plain || o.output != "" || o.dryRun || len(o.command) > 0, quit)
-	defer view.close()
-	printer := newPrinter(streams.Plain(o.plain), o.output, o.verbose)
-	defer func() { printer.end(err) }()
-	printer.part = true
-	if !o.dryRun {
-		printer.starting("intercept")
-		printer.lost(lost)
+	var table *output.Table
+	var out output.Writer
+	switch {
+	case o.dryRun:
+		out = openWriter(streams.Plain(o.plain), o.output, o.verbose)
+	case len(o.command) > 0: // standard output is the command's
+		out = openWriter(output.Streams{Out: streams.Err, Err: streams.Err}, o.output, o.verbose)
+	default:
+		table, out = openTable(streams, &o.forwardOptions, tracker, quit)
+		defer table.Close()
 	}
-	warnOfLogins(printer.tell)
-	s, err := o.plan(ctx, printer)
+	defer func() { out.Write(endOf(err)) }()
+	if !o.dryRun {
+		out.Write(output.Starting{Command: "intercept", Version: output.Version})
+		tellUnfound(out, lost)
+	}
+	warnOfLogins(out)
+	s, err := o.plan(ctx, audience{out: out, verbose: o.verbose})
 	if err != nil || o.dryRun {
 		if err == nil {
 			return s.render(streams.Out)
@@ -275,10 +282,9 @@ func runIntercept(ctx context.Context, o *interceptOptions, streams output.Strea
 	}
 	s.ends = kube.Logins.End
 	tracker.In(s.cluster.Context, s.found.Namespace)
-	s.view = view
 	s.stands = func() {
 		tracker.State(status.Ready)
-		view.show()
+		table.Show()
 	}
-	return s.run(ctx, tracker, streams, view.start(start))
+	return s.run(ctx, tracker, streams, unasked(start, table.Shows))
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/devtun/devtun/cmd/cli/ending"
+	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/intercept"
 	"github.com/devtun/devtun/pause"
 )
@@ -31,13 +32,13 @@ func (i *intercepting) drain(ctx context.Context, agents drains, draining *sync.
 	asked, stop := signal.NotifyContext(ctx, ending.Signals()...)
 	said := "the traffic goes to the origin again"
 	if open := agents.Summary().Open; open > 0 {
-		said += fmt.Sprintf("; waiting up to %v for %s under way%s", drainTimeout, count(open, "connection"), i.byHand(": Ctrl-C cuts them off"))
+		said += fmt.Sprintf("; waiting up to %v for %s under way%s", drainTimeout, output.Count(open, "connection"), i.byHand(": Ctrl-C cuts them off"))
 	}
 	i.progress("%s", said)
 	draining.Go(func() {
 		defer stop()
 		err := within(asked, drainTimeout, agents.Drain)
-		switch open := count(agents.Summary().Open, "connection"); {
+		switch open := output.Count(agents.Summary().Open, "connection"); {
 		case errors.Is(err, context.DeadlineExceeded):
 			i.progress("cutting off %s after %v", open, drainTimeout)
 		case err != nil && ctx.Err() == nil:
@@ -49,7 +50,7 @@ func (i *intercepting) drain(ctx context.Context, agents drains, draining *sync.
 // byHand is what a Ctrl-C does, for who can press it: not for a session in the
 // background.
 func (i *intercepting) byHand(text string) string {
-	if i.printer.held && !i.printer.streams.Terminal {
+	if i.events.unattended {
 		return ""
 	}
 	return text

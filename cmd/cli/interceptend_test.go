@@ -52,8 +52,8 @@ func (w *watched) String() string {
 // endingIntercept is one that says on said what it waits for.
 func endingIntercept(said *watched) *intercepting {
 	return &intercepting{
-		printer: &interceptPrinter{printer: newPrinter(output.Streams{Err: said}, "", false)},
-		plan:    &plan.Plan{Name: "web", Namespace: "demo", Workload: plan.Object{Kind: "Deployment", Name: "web"}},
+		events: &interceptEvents{audience: audience{out: openWriter(output.Streams{Err: said}, "", false)}},
+		plan:   &plan.Plan{Name: "web", Namespace: "demo", Workload: plan.Object{Kind: "Deployment", Name: "web"}},
 	}
 }
 
@@ -100,7 +100,7 @@ func TestARestoreThatTakesLongIsGivenUpByCtrlC(t *testing.T) {
 func TestASessionInTheBackgroundIsToldOfNoKeys(t *testing.T) {
 	said := newWatched()
 	i := endingIntercept(said)
-	i.printer.held = true
+	i.events.unattended = true
 	ctx, cancel := context.WithCancel(t.Context())
 	var draining sync.WaitGroup
 	i.drain(ctx, stays{open: 1}, &draining)

@@ -21,7 +21,7 @@ func (i *intercepting) openHandover() (*handover.Handover, error) {
 	}
 	config := handover.Config{
 		Folder: o.files, Keep: o.keep,
-		Notice: func(text string) { i.printer.note(text, "") },
+		Notice: func(text string) { i.events.note(text, "") },
 		Ledger: ledger,
 	}
 	if o.envFile != "" {

@@ -122,7 +122,7 @@ func (h *holding) makeAgain(ctx context.Context, o plan.Object) {
 	case err != nil:
 		h.fail(fmt.Errorf("somebody else has deleted %s, and it cannot be made again: %w", o, err))
 	default:
-		h.printer.warn(false, "somebody else has deleted %s: it was made again", o)
+		h.events.warn(false, "somebody else has deleted %s: it was made again", o)
 	}
 }
 
@@ -148,9 +148,9 @@ func (h *holding) moveConnections(ctx context.Context) {
 		h.progress("pod %s is evicted, so that its clients connect anew", pod)
 	})
 	if err != nil && ctx.Err() == nil {
-		h.printer.warn(false, "%s: %v", kept, err)
+		h.events.warn(false, "%s: %v", kept, err)
 	}
 	for _, s := range stayed {
-		h.printer.note(s.Text, s.Hint)
+		h.events.note(s.Text, s.Hint)
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/devtun/devtun/cmd/cli/forwards"
 	"github.com/devtun/devtun/cmd/cli/machine"
+	"github.com/devtun/devtun/cmd/cli/selection"
 	"github.com/devtun/devtun/dns/helper"
 )
 
@@ -26,20 +27,19 @@ func (h *holding) reachOthers(ctx, beside context.Context, start helper.Start) (
 		o.services.Except = append(o.services.Except, service.Name)
 	}
 	ready := make(chan struct{})
-	watcher := &runWatcher{printer: h.printer.printer, ready: ready}
-	show := watcher.tell
+	tell := (&runWatcher{out: h.events.out, verbose: h.events.verbose, part: true, ready: ready}).tell
 	if h.program == nil {
-		print := h.view.tell(h.printer.tell)
-		show = func(event forwards.Event) {
-			print(event)
+		tell = func(selected *selection.Selection, event forwards.Event) {
+			tellForward(h.events.out, event, selected.Namespace, h.events.verbose)
 			if event.Ready != nil {
+				h.events.out.Write(summary(event.Ready))
 				close(ready)
 			}
 		}
 	}
 	forwarded := make(chan error, 1)
 	h.running.Go(func() {
-		err := o.forward(beside, h.tracker, h.printer.printer, show, names.Open)
+		err := o.forward(beside, h.tracker, tell, names.Open)
 		if err != nil {
 			h.fail(fmt.Errorf("forward the other services: %w", err))
 		}

@@ -22,20 +22,19 @@ import (
 // intercepting is an intercept from its plan to its end.
 type intercepting struct {
 	options *interceptOptions
-	printer *interceptPrinter
+	events  *interceptEvents
 	cluster *kube.Cluster
 	found   *target.Target
 	plan    *plan.Plan
 	client  *plan.Client
 	locals  []intercept.Local
-	view    *view  // nil: none
 	stands  func() // is called when the traffic comes
 	ends    func() // unless nil, before it is sent back
 }
 
 // plan finds what is to be intercepted, and computes what that takes. It changes
 // nothing.
-func (o *interceptOptions) plan(ctx context.Context, printer *printer) (*intercepting, error) {
+func (o *interceptOptions) plan(ctx context.Context, told audience) (*intercepting, error) {
 	cluster, err := o.kube.Connect()
 	if err != nil {
 		return nil, err
@@ -47,7 +46,6 @@ func (o *interceptOptions) plan(ctx context.Context, printer *printer) (*interce
 	if err != nil {
 		return nil, err
 	}
-	printer.of(selected.Namespace)
 	if err := cluster.LogIn(ctx); err != nil {
 		return nil, err
 	}
@@ -73,12 +71,12 @@ func (o *interceptOptions) plan(ctx context.Context, printer *printer) (*interce
 	if err != nil {
 		return nil, err
 	}
-	i.printer = &interceptPrinter{printer: printer, target: i.found, locals: i.locals, routes: make(map[int]string)}
+	i.events = &interceptEvents{audience: told, target: i.found, locals: i.locals}
 	for _, note := range circumstances.Notes {
-		i.printer.note(note.Text, note.Hint)
+		i.events.note(note.Text, note.Hint)
 	}
 	if note, some := i.found.Unbrought(o.container); some && o.files != "" {
-		i.printer.note(note.Text, note.Hint)
+		i.events.note(note.Text, note.Hint)
 	}
 	return i, i.compute(ctx, circumstances)
 }
@@ -101,7 +99,7 @@ func (i *intercepting) compute(ctx context.Context, circumstances *target.Circum
 	told := make(map[string]bool)
 	for _, right := range lost {
 		if !told[right.Without] {
-			i.printer.note(fmt.Sprintf("without the right to %s: %s", right, right.Without), fmt.Sprintf("'devtun rbac %s' prints the Role that has it", i.options.feature()))
+			i.events.note(fmt.Sprintf("without the right to %s: %s", right, right.Without), fmt.Sprintf("'devtun rbac %s' prints the Role that has it", i.options.feature()))
 		}
 		told[right.Without] = true
 		if grantsRestore(right) && !options.NoRestore {

@@ -54,11 +54,10 @@ func (i *intercepting) run(ctx context.Context, tracker *status.Tracker, streams
 	o := i.options
 	var program *command.Command
 	if len(o.command) > 0 {
-		program = &command.Command{Args: o.command, Env: streams.Env, In: streams.In, Out: underlying(streams.Out), Err: underlying(streams.Err)}
+		program = &command.Command{Args: o.command, Env: streams.Env, In: streams.In, Out: output.Underlying(streams.Out), Err: output.Underlying(streams.Err)}
 		if err := program.Check(); err != nil {
 			return err
 		}
-		i.printer.streams.Out, i.printer.streams.Terminal, i.printer.streams.Colour = streams.Err, false, false // standard output is the command's
 	}
 	given, err := i.openHandover()
 	if err != nil {
@@ -76,7 +75,7 @@ func (i *intercepting) run(ctx context.Context, tracker *status.Tracker, streams
 		Client: i.cluster.Client, Dial: pool.Dial, Plan: i.plan, Local: i.locals,
 		Event: func(event intercept.Event) {
 			tracked.Event(event)
-			i.printer.event(event)
+			i.events.event(event)
 		},
 	})
 	if err != nil {
@@ -122,7 +121,7 @@ func (i *intercepting) about() status.Intercept {
 	}
 	for _, l := range i.locals {
 		about.Routes = append(about.Routes, status.Route{
-			Services: i.printer.services(l.Port), Port: l.Port, Local: i.printer.address(l.Port), To: string(wire.ToOrigin),
+			Services: i.events.services(l.Port), Port: l.Port, Local: i.events.address(l.Port), To: string(wire.ToOrigin),
 		})
 	}
 	return about
@@ -164,7 +163,11 @@ func (h *holding) hold(ctx, beside context.Context, start helper.Start) error {
 		return ending.UnlessEnded(ctx, err)
 	}
 	h.tracked.To(status.Standing)
-	h.printer.standing(h.plan.Mode, time.Since(h.began))
+	took := time.Since(h.began)
+	h.events.standing(h.plan.Mode, took)
+	if !h.events.inSession {
+		h.events.ready(took)
+	}
 	h.stands()
 
 	watching, stop := context.WithCancel(beside)
@@ -176,7 +179,7 @@ func (h *holding) hold(ctx, beside context.Context, start helper.Start) error {
 	watchers.Go(func() { h.keepOwn(watching) })
 	watchers.Go(func() { h.watchPorts(watching, told) })
 	if h.plan.Mode == plan.Divert {
-		h.printer.note(h.keptNote(), "")
+		h.events.note(h.keptNote(), "")
 	}
 	if h.plan.MoveConnections {
 		watchers.Go(func() { h.moveConnections(watching) })
@@ -207,7 +210,7 @@ func within(ctx context.Context, timeout time.Duration, step func(context.Contex
 	return step(ctx)
 }
 
-func (i *intercepting) progress(format string, args ...any) { i.printer.progress(format, args...) }
+func (i *intercepting) progress(format string, args ...any) { i.events.progress(format, args...) }
 
 // restore puts everything back, and lets what is under way end. It has a time of
 // its own: the one that was to be spent is over. It returns whether it had to put
@@ -234,7 +237,7 @@ func (i *intercepting) restore(ctx context.Context, tracked *status.Intercepted,
 	}
 	draining.Wait()
 	tracked.Over()
-	i.printer.restored(report)
+	tellRestored(i.events.out, report)
 	if len(report.Conflicts) > 0 {
 		return true, conflictProblem(report)
 	}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/devtun/devtun/cmd/cli/forwards"
 	"github.com/devtun/devtun/cmd/cli/output"
+	"github.com/devtun/devtun/cmd/cli/selection"
 	"github.com/devtun/devtun/tunnel"
 )
 
@@ -45,6 +46,29 @@ var scene = []forwards.Event{
 		Names: []string{"service-front"}, Ports: []forwards.PortEvent{{Local: 80, Remote: 80}}}},
 }
 
+// printer tells of forwards as a command in namespace demo does.
+type printer struct {
+	out     output.Writer
+	verbose bool
+	part    bool // of an intercept
+}
+
+func forwardPrinter(streams output.Streams, format string, verbose bool) *printer {
+	return &printer{out: openWriter(streams, format, verbose), verbose: verbose}
+}
+
+func (p *printer) tell(event forwards.Event) {
+	selected := &selection.Selection{Namespace: "demo"}
+	switch {
+	case event.Ready != nil && p.part:
+		p.out.Write(summary(event.Ready))
+	case event.Ready != nil:
+		tellReady(p.out, selected, event.Ready)
+	default:
+		tellForward(p.out, event, selected.Namespace, p.verbose)
+	}
+}
+
 func TestPrinter(t *testing.T) {
 	for _, c := range []struct {
 		golden  string
@@ -62,12 +86,11 @@ func TestPrinter(t *testing.T) {
 		t.Run(c.golden, func(t *testing.T) {
 			var out, err bytes.Buffer
 			c.streams.Out, c.streams.Err = &out, &err
-			printer := newPrinter(c.streams, c.output, c.verbose)
-			printer.namespace = "demo"
+			printer := forwardPrinter(c.streams, c.output, c.verbose)
 			for _, event := range scene {
 				printer.tell(event)
 			}
-			printer.end(nil)
+			printer.out.Write(endOf(nil))
 			got := strings.ReplaceAll(out.String(), "\x1b", "^[") + "--- stderr\n" + err.String()
 			got = regexp.MustCompile(`"time":"[^"]+"`).ReplaceAllString(got, `"time":"…"`)
 			path := filepath.Join("testdata", "printer", c.golden)
@@ -83,11 +106,11 @@ func TestPrinter(t *testing.T) {
 
 func TestEventsAreObjectsOfATypeAndATime(t *testing.T) {
 	var out bytes.Buffer
-	printer := newPrinter(output.Streams{Out: &out}, "json", true)
+	printer := forwardPrinter(output.Streams{Out: &out}, "json", true)
 	for _, event := range scene {
 		printer.tell(event)
 	}
-	printer.end(errors.New("x"))
+	printer.out.Write(endOf(errors.New("x")))
 	types := make(map[string]int)
 	for line := range strings.Lines(out.String()) {
 		var event struct {
@@ -103,27 +126,13 @@ func TestEventsAreObjectsOfATypeAndATime(t *testing.T) {
 
 func TestNothingIsToldBeforeReadyNorAfterTheEnd(t *testing.T) {
 	var out, err bytes.Buffer
-	printer := newPrinter(output.Streams{Out: &out, Err: &err}, "", true)
+	printer := forwardPrinter(output.Streams{Out: &out, Err: &err}, "", true)
 	printer.tell(scene[2])
 	require.Empty(t, out.String(), "it may yet fail")
-	printer.end(errors.New("x"))
+	printer.out.Write(endOf(errors.New("x")))
 	for _, event := range scene {
 		printer.tell(event)
 	}
 	require.Empty(t, out.String())
 	require.Empty(t, err.String())
-}
-
-func TestNested(t *testing.T) {
-	require.Equal(t, "-", nested(nil))
-	require.Equal(t, "web", nested([]string{"web"}))
-	require.Equal(t, "web[.demo[.svc]]", nested([]string{"web", "web.demo", "web.demo.svc"}))
-}
-
-func TestBrief(t *testing.T) {
-	for d, want := range map[time.Duration]string{
-		0: "0s", 1234: "1µs", 1500 * time.Microsecond: "2ms", 234567 * time.Microsecond: "235ms", 1234 * time.Millisecond: "1.23s", 12345 * time.Millisecond: "12.3s",
-	} {
-		require.Equal(t, want, brief(d))
-	}
 }

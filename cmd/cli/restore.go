@@ -131,8 +131,8 @@ func runRestore(ctx context.Context, o *restoreOptions, streams output.Streams) 
 	if o.output != "" && o.output != "json" {
 		return problem.Usage("the only other output is json", "unknown --output %q", o.output)
 	}
-	printer := &interceptPrinter{printer: newPrinter(streams, o.output, false)}
-	defer func() { printer.end(err) }()
+	out := openWriter(streams, o.output, false)
+	defer func() { out.Write(endOf(err)) }()
 	s, plans, err := listIn(ctx, o.kube)
 	if s == nil {
 		return err
@@ -145,7 +145,7 @@ func runRestore(ctx context.Context, o *restoreOptions, streams output.Streams) 
 		return err
 	}
 	for _, p := range plans {
-		errs = append(errs, s.restore(ctx, p, printer))
+		errs = append(errs, s.restore(ctx, p, out))
 	}
 	return errors.Join(errs...)
 }
@@ -177,7 +177,7 @@ func (o *restoreOptions) selected(namespace string, plans []*plan.Plan) ([]*plan
 	return plans, nil
 }
 
-func (s *standing) restore(ctx context.Context, p *plan.Plan, printer *interceptPrinter) error {
+func (s *standing) restore(ctx context.Context, p *plan.Plan, out output.Writer) error {
 	var report *plan.Report
 	err := within(ctx, restoreTimeout, func(ctx context.Context) (err error) {
 		report, err = plan.Restorer{Client: s.client}.RestoreAny(ctx, p)
@@ -186,7 +186,7 @@ func (s *standing) restore(ctx context.Context, p *plan.Plan, printer *intercept
 	if err != nil {
 		return fmt.Errorf("restore %s: %w", p.Name, err)
 	}
-	printer.restored(report)
+	tellRestored(out, report)
 	if len(report.Conflicts) > 0 {
 		return conflictProblem(report)
 	}

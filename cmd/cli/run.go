@@ -97,7 +97,7 @@ func runRun(ctx context.Context, o *runOptions, streams output.Streams, start he
 	if err := o.validate(); err != nil {
 		return err
 	}
-	program := command.Command{Args: o.command, Env: streams.Env, In: streams.In, Out: underlying(streams.Out), Err: underlying(streams.Err)}
+	program := command.Command{Args: o.command, Env: streams.Env, In: streams.In, Out: output.Underlying(streams.Out), Err: output.Underlying(streams.Err)}
 	if err := program.Check(); err != nil {
 		return err
 	}
@@ -117,14 +117,14 @@ func runRun(ctx context.Context, o *runOptions, streams output.Streams, start he
 	forwarding, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer end()
 	unlink := context.AfterFunc(ctx, end)
-	streams.Out, streams.Terminal, streams.Colour = streams.Err, false, false // standard output is the command's
-	watcher := &runWatcher{printer: newPrinter(streams, "", o.verbose), ready: make(chan struct{}), moves: true}
-	watcher.printer.starting("run")
-	watcher.printer.lost(lost)
-	warnOfLogins(watcher.printer.tell)
+	out := openWriter(output.Streams{Out: streams.Err, Err: streams.Err}, "", o.verbose) // standard output is the command's
+	watcher := &runWatcher{out: out, verbose: o.verbose, ready: make(chan struct{}), moves: true}
+	out.Write(output.Starting{Command: "run"})
+	tellUnfound(out, lost)
+	warnOfLogins(out)
 	forwarded := make(chan error, 1)
 	go func() {
-		forwarded <- o.forward(forwarding, f.Tracker, watcher.printer, watcher.tell, names.Open)
+		forwarded <- o.forward(forwarding, f.Tracker, watcher.tell, names.Open)
 	}()
 	select {
 	case err := <-forwarded:
@@ -151,4 +151,16 @@ func ended(code int, err error) error {
 		err = &command.ExitError{Code: code}
 	}
 	return err
+}
+
+// lasting is ctx for a COMMAND, which outlives the signals that end ctx: they are the
+// COMMAND's. Without a reader it ends.
+func lasting(ctx context.Context) (context.Context, context.CancelFunc) {
+	running, end := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		if output.Unread(ctx) || ending.Failure(ctx) != nil || errors.Is(context.Cause(ctx), ending.ErrDown) {
+			end()
+		}
+	})
+	return running, func() { stop(); end() }
 }

@@ -8,29 +8,37 @@ import (
 	"strings"
 
 	"github.com/devtun/devtun/cmd/cli/forwards"
+	"github.com/devtun/devtun/cmd/cli/output"
+	"github.com/devtun/devtun/cmd/cli/selection"
 )
 
 // runWatcher tells what matters to somebody who waits for a command, and when
 // everything is ready for it.
 type runWatcher struct {
-	printer *printer
+	out     output.Writer
+	verbose bool
+	part    bool // of an intercept, which is ready later
 	ready   chan struct{}
 	moves   bool                     // --port moves a service's port
 	denied  []*forwards.ServiceEvent // services with a port that this process may not listen on
 }
 
 // tell is called by one goroutine until everything is ready.
-func (w *runWatcher) tell(event forwards.Event) {
+func (w *runWatcher) tell(selected *selection.Selection, event forwards.Event) {
 	switch {
 	case event.Service != nil && denied(event.Service):
 		w.denied = append(w.denied, event.Service)
-	case event.Service != nil && !w.printer.verbose && event.Service.State != forwards.Failed:
+	case event.Service != nil && !w.verbose && event.Service.State != forwards.Failed:
 	case event.Ready != nil:
-		w.printer.tell(event)
-		w.tellDenied()
+		if w.part {
+			w.out.Write(summary(event.Ready))
+		} else {
+			tellReady(w.out, selected, event.Ready)
+		}
+		w.tellDenied(selected.Namespace)
 		close(w.ready)
 	default:
-		w.printer.tell(event)
+		tellForward(w.out, event, selected.Namespace, w.verbose)
 	}
 }
 
@@ -41,29 +49,28 @@ func denied(event *forwards.ServiceEvent) bool {
 }
 
 // tellDenied says which services are out of reach, and what to do about it.
-func (w *runWatcher) tellDenied() {
+func (w *runWatcher) tellDenied(namespace string) {
 	if len(w.denied) == 0 {
 		return
 	}
 	var names []string
 	for _, event := range w.denied {
-		names = append(names, w.printer.label(event))
+		names = append(names, podLabel(event, namespace))
 	}
-	w.printer.tell(forwards.Event{Warning: &forwards.WarningEvent{Message: fmt.Sprintf(
-		"ports below 1024 are root's to listen on: no such port of %s can be reached", strings.Join(names, ", "))}})
-	if !w.printer.json {
-		fmt.Fprintln(w.printer.streams.Err, "hint: "+w.hint())
-	}
+	w.out.Write(output.Warning{
+		Message: fmt.Sprintf("ports below 1024 are root's to listen on: no such port of %s can be reached", strings.Join(names, ", ")),
+		Hint:    w.hint(namespace),
+	})
 }
 
 // hint names the flags that bring the ports back, for the first few of them.
-func (w *runWatcher) hint() string {
+func (w *runWatcher) hint(namespace string) string {
 	const enough = 3
 	hint := "add --hosts system"
 	var moves []string
 	for _, event := range w.denied {
 		if event.Pod == "" { // a pod's port moves with its service's
-			moves = append(moves, w.movesOf(event)...)
+			moves = append(moves, movesOf(event, namespace)...)
 		}
 	}
 	if !w.moves || len(moves) == 0 {
@@ -76,7 +83,7 @@ func (w *runWatcher) hint() string {
 }
 
 // movesOf are the flags that move a service's low ports to where it has none.
-func (w *runWatcher) movesOf(event *forwards.ServiceEvent) (flags []string) {
+func movesOf(event *forwards.ServiceEvent, namespace string) (flags []string) {
 	var taken []int
 	for _, port := range event.Ports {
 		taken = append(taken, port.Local)
@@ -84,7 +91,7 @@ func (w *runWatcher) movesOf(event *forwards.ServiceEvent) (flags []string) {
 	for _, e := range event.Refused {
 		local := forwards.HighPort(e.Port.Local, taken)
 		taken = append(taken, local)
-		flags = append(flags, fmt.Sprintf("--port %s:%d:%d", w.printer.service(e.Service), local, e.Port.Remote))
+		flags = append(flags, fmt.Sprintf("--port %s:%d:%d", keyLabel(e.Service, namespace), local, e.Port.Remote))
 	}
 	return flags
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/devtun/devtun/cmd/cli/forwards"
 	"github.com/devtun/devtun/cmd/cli/output"
+	"github.com/devtun/devtun/cmd/cli/selection"
 )
 
 func TestRunWatcherNamesTheWayOut(t *testing.T) {
@@ -48,12 +49,12 @@ func TestRunWatcherNamesTheWayOut(t *testing.T) {
 	} {
 		t.Run(c.about, func(t *testing.T) {
 			var out, errors bytes.Buffer
-			w := &runWatcher{printer: newPrinter(output.Streams{Out: &out, Err: &errors}, "", false), ready: make(chan struct{}), moves: !c.fixed}
-			w.printer.of("demo")
+			w := &runWatcher{out: output.NewLines(&out, &errors, output.Look{}), ready: make(chan struct{}), moves: !c.fixed}
+			of := &selection.Selection{Namespace: "demo"}
 			for _, event := range c.events {
-				w.tell(forwards.Event{Service: event})
+				w.tell(of, forwards.Event{Service: event})
 			}
-			w.tell(forwards.Event{Ready: &forwards.ReadyEvent{}})
+			w.tell(of, forwards.Event{Ready: &forwards.ReadyEvent{Services: 1}})
 			<-w.ready
 			_, after, _ := bytes.Cut(errors.Bytes(), []byte("\n"))
 			require.Equal(t, c.want, string(after))

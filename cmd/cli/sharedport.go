@@ -125,7 +125,7 @@ func (h *holding) tellPorts(ctx context.Context) told {
 			text = fmt.Sprintf("%s listens on %s already, and is not COMMAND: the cluster's requests go there as long as it does", name, shown(l.Address))
 			hint = "stop it, or have COMMAND listen on another port with --port LOCAL:PORT"
 		}
-		h.printer.note(text, hint)
+		h.events.note(text, hint)
 	}
 	return told
 }
@@ -137,11 +137,11 @@ func (h *holding) tellShared(told told, others ...status.Snapshot) {
 		hint := "" // once, behind the last
 		if i == len(texts)-1 {
 			hint = sharedHint
-			if h.printer.held {
+			if h.events.inSession {
 				hint = sharedHintHeld
 			}
 		}
-		h.printer.note(text, hint)
+		h.events.note(text, hint)
 	}
 }
 

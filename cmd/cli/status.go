@@ -53,7 +53,7 @@ The exit code is 11 if no session runs.`,
 	return cmd
 }
 
-func runStatus(ctx context.Context, args []string, output string, watch bool, streams output.Streams) error {
+func runStatus(ctx context.Context, args []string, format string, watch bool, streams output.Streams) error {
 	directory, err := background.Default()
 	if err != nil {
 		return err
@@ -72,10 +72,10 @@ func runStatus(ctx context.Context, args []string, output string, watch bool, st
 	if len(names) == 0 {
 		return noSession("", nil)
 	}
-	if watch && output == "" && len(names) == 1 && live.Possible(streams.In, underlying(streams.Out), streams.Env) {
+	if watch && format == "" && len(names) == 1 && live.Possible(streams.In, output.Underlying(streams.Out), streams.Env) {
 		return viewSession(ctx, directory, names[0], streams)
 	}
-	shower := &shower{out: streams.Out, json: output == "json", last: make(map[string]string)}
+	shower := &shower{out: streams.Out, json: format == "json", last: make(map[string]string)}
 	if watch {
 		return shower.watch(ctx, directory, names)
 	}
@@ -135,7 +135,7 @@ func viewSession(ctx context.Context, directory background.Directory, name strin
 				return status.Snapshot{}, context.Cause(ctx)
 			}
 		},
-		In: streams.In, Out: underlying(streams.Out), Env: streams.Env, Colour: streams.Colour,
+		In: streams.In, Out: output.Underlying(streams.Out), Env: streams.Env, Colour: streams.Colour,
 	})
 	if errors.Is(err, io.EOF) {
 		fmt.Fprintf(streams.Out, "session %s has ended\n", name)

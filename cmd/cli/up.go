@@ -155,7 +155,7 @@ func runUp(ctx context.Context, o *upOptions, streams output.Streams, start help
 		return err
 	}
 	u := &upping{upOptions: o, name: name, order: order, directory: directory, streams: streams.Plain(o.plain), began: time.Now()}
-	newPrinter(streams, "", false).starting("up")
+	openWriter(streams, "", false).Write(output.Starting{Command: "up"})
 	return u.run(ctx, start)
 }
 
@@ -241,7 +241,7 @@ func printWord(streams output.Streams) func(background.Word) {
 
 // ready is the last word: all that was ordered stands.
 func (u *upping) ready(pid int) {
-	fmt.Fprintf(u.streams.Err, "devtun: ready in %s (session %s, pid %d)\n", brief(time.Since(u.began)), u.name, pid)
+	fmt.Fprintf(u.streams.Err, "devtun: ready in %s (session %s, pid %d)\n", output.Brief(time.Since(u.began)), u.name, pid)
 }
 
 // foreground holds the session in this process.

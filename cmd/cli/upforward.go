@@ -12,6 +12,7 @@ import (
 	"github.com/devtun/devtun/cmd/cli/forwards"
 	"github.com/devtun/devtun/cmd/cli/kube"
 	"github.com/devtun/devtun/cmd/cli/machine"
+	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/selection"
 	"github.com/devtun/devtun/dns/helper"
 	"github.com/devtun/devtun/dns/hostsfile"
@@ -109,16 +110,15 @@ func (s *projectSession) beginForwards(ctx context.Context, order background.Ord
 	if err := s.openMachine(ctx, target.hostsFile); err != nil {
 		return err
 	}
-	printer := newPrinter(s.say.streams(), "", order.Verbose)
-	printer.held = true
-	printer.of(target.namespace)
+	out := openWriter(s.say.streams(), "", order.Verbose)
 	f := &heldForwards{identity: target, selected: selected, ready: make(chan struct{}), over: make(chan struct{})}
 	tell := func(event forwards.Event) {
 		s.view.Forward(event)
-		printer.tell(event)
+		tellForward(out, event, target.namespace, order.Verbose)
 		if event.Ready != nil {
+			out.Write(summary(event.Ready))
 			if event.Ready.Services == 0 && len(order.Project.Intercepts) == 0 {
-				printer.tell(forwards.Event{Warning: &forwards.WarningEvent{Message: selected.NoneForwarded()}})
+				out.Write(output.Warning{Message: selected.NoneForwarded()})
 			}
 			close(f.ready)
 		}

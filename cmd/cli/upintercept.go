@@ -49,9 +49,9 @@ func (h *heldIntercept) plan(ctx context.Context, s *projectSession, verbose boo
 		return err
 	}
 	h.streams = s.say.streams()
-	printer := newPrinter(h.streams, "", verbose)
-	printer.held = true
-	h.intercepting, err = h.options.plan(ctx, printer)
+	h.intercepting, err = h.options.plan(ctx, audience{
+		out: openWriter(h.streams, "", verbose), verbose: verbose, inSession: true, unattended: !h.streams.Terminal,
+	})
 	return err
 }
 
@@ -81,8 +81,8 @@ func (h *heldIntercept) begin(s *projectSession) {
 		h.err = h.run(ctx, s.view, h.streams, nil)
 		if h.err != nil && ctx.Err() == nil && h.stood() {
 			s.view.Fail(fmt.Errorf("intercept of %s: %w", h.wish.Workload, h.err))
-			h.printer.warn(false, "the session goes on without its intercept of %s: %v", h.wish.Workload, h.err)
-			h.printer.note("'devtun up' takes it up again", "")
+			h.events.warn(false, "the session goes on without its intercept of %s: %v", h.wish.Workload, h.err)
+			h.events.note("'devtun up' takes it up again", "")
 		}
 	}()
 }

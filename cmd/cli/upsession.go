@@ -58,7 +58,7 @@ func newProjectSession(ctx context.Context, name string, say *sayings, start hel
 		parent: make(chan proc.ID, 1), ended: make(chan struct{}),
 	}
 	s.ctx, s.end = context.WithCancelCause(ctx)
-	warnOfLogins(newPrinter(say.streams(), "", false).tell)
+	warnOfLogins(openWriter(say.streams(), "", false))
 	return s
 }
 

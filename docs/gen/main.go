@@ -1,9 +1,10 @@
-// Command gen writes what is generated from the commands' own texts and flags: the
-// reference in Markdown, which is kept in the repository, and man pages, which are
-// not.
+// Command gen writes what is generated from the commands' own texts and flags, the
+// reference in Markdown and man pages, and what is generated from the structs of events
+// and their comments, the tables of the page of events and a JSON Schema. All but man
+// pages is kept in the repository.
 //
-//	gen DIR               writes the reference to DIR
-//	gen -check DIR        fails unless it stands there as it would be written
+//	gen DOCS              writes reference/, events.md and events.schema.json in DOCS
+//	gen -check DOCS       fails unless they stand there as they would be written
 //	gen -man DIR -source "devtun v1.2.3" -date 2006-01-02
 //
 // Nothing of the machine and no time of day gets into either.
@@ -14,6 +15,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra/doc"
@@ -48,8 +50,13 @@ func run(dir string, check, man bool, source, date string) error {
 	if err != nil {
 		return err
 	}
-	if check {
-		return compare(dir, pages)
+	events, err := eventFiles(dir)
+	if err != nil {
+		return err
 	}
-	return write(dir, pages)
+	referenceDir := filepath.Join(dir, "reference")
+	if check {
+		return errors.Join(compare(referenceDir, pages), stale(dir, events))
+	}
+	return errors.Join(write(referenceDir, pages), writeAll(dir, events))
 }

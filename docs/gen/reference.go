@@ -91,8 +91,12 @@ func write(dir string, pages map[string][]byte) error {
 			}
 		}
 	}
-	for name, page := range pages {
-		if err := os.WriteFile(filepath.Join(dir, name), page, 0o644); err != nil {
+	return writeAll(dir, pages)
+}
+
+func writeAll(dir string, files map[string][]byte) error {
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), text, 0o644); err != nil {
 			return err
 		}
 	}
@@ -101,24 +105,30 @@ func write(dir string, pages map[string][]byte) error {
 
 // compare fails unless dir holds just these pages.
 func compare(dir string, pages map[string][]byte) error {
-	var stale []string
-	for _, name := range slices.Sorted(maps.Keys(pages)) {
-		text, err := os.ReadFile(filepath.Join(dir, name))
-		if err != nil || !bytes.Equal(text, pages[name]) {
-			stale = append(stale, name)
-		}
-	}
 	there, err := filepath.Glob(filepath.Join(dir, "*.md"))
 	if err != nil {
 		return err
 	}
+	var left []string
 	for _, file := range there {
 		if pages[filepath.Base(file)] == nil {
-			stale = append(stale, filepath.Base(file))
+			left = append(left, filepath.Base(file))
 		}
 	}
-	if len(stale) > 0 {
-		return fmt.Errorf("%s of %s is not what the commands say: run 'make docs'", strings.Join(stale, ", "), dir)
+	return stale(dir, pages, left...)
+}
+
+// stale fails unless these files stand in dir, and names those that are left over besides.
+func stale(dir string, files map[string][]byte, left ...string) error {
+	var found []string
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		text, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil || !bytes.Equal(text, files[name]) {
+			found = append(found, name)
+		}
+	}
+	if found = append(found, left...); len(found) > 0 {
+		return fmt.Errorf("%s of %s is not what the program says: run 'make docs'", strings.Join(found, ", "), dir)
 	}
 	return nil
 }

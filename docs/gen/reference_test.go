@@ -33,7 +33,7 @@ func TestStalePagesAreNamed(t *testing.T) {
 	dir := t.TempDir()
 	pages := map[string][]byte{"one.md": []byte("1"), "two.md": []byte("2")}
 	require.ErrorContains(t, compare(dir, pages), "one.md, two.md of "+dir+
-		" is not what the commands say: run 'make docs'")
+		" is not what the program says: run 'make docs'")
 	require.NoError(t, write(dir, pages))
 	require.NoError(t, compare(dir, pages))
 

@@ -25,7 +25,7 @@ type Options struct {
 	// kubeconfig context.
 	Cluster string
 	// Naming says which names a service gets.
-	Naming dns.Naming
+	Naming    dns.Naming
 	Selection Selection
 	// Dial connects to a pod's port; Pool.Dial is one.
 	Dial func(ctx context.Context, pod tunnel.Pod, port int) (tunnel.Conn, error)

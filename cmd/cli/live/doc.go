@@ -1,8 +1,8 @@
 // Package live shows what a session holds in a terminal, in place, and lets its
 // user look closer: at one service, at its connections.
 //
-//	said := live.NewTranscript(os.Stdout, os.Stderr)
-//	err := live.Run(ctx, live.Config{Next: live.Follow(tracker), Said: said, Quit: cancel, …})
+//	transcript := live.NewTranscript(os.Stdout, os.Stderr)
+//	err := live.Run(ctx, live.Config{Next: live.Follow(tracker), Transcript: transcript, Quit: cancel, …})
 //
 // It knows nothing but snapshots (package status): they may come from a tracker in
 // this process or over a socket from another. The model is pure: update.go takes

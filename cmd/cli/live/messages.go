@@ -7,7 +7,7 @@ import (
 	"github.com/charmbracelet/x/ansi"
 )
 
-// messages is the last of what was said, as far as there is room for whole ones. A
+// messages is the last of what was printed, as far as there is room for whole ones. A
 // warning that is not over keeps its place in it.
 func (m *model) messages() []string {
 	room := 5
@@ -15,23 +15,23 @@ func (m *model) messages() []string {
 		room = 2
 	}
 	var pinned []string
-	last := slices.Clone(m.now.said)
+	last := slices.Clone(m.now.lines)
 	if i := warningIn(last); i >= 0 {
 		pinned = m.message(last[i])
 		pinned = pinned[:min(len(pinned), room)]
 		room -= len(pinned)
-		last = last[i+1:] // what was said before is no news any more
+		last = last[i+1:] // what was printed before is no news any more
 	}
 	var lines []string
 	for i := len(last) - 1; i >= 0; i-- {
-		said := m.message(last[i])
-		if len(lines)+len(said) > room {
+		message := m.message(last[i])
+		if len(lines)+len(message) > room {
 			if len(lines) == 0 {
-				lines = said[:room]
+				lines = message[:room]
 			}
 			break
 		}
-		lines = append(said, lines...)
+		lines = append(message, lines...)
 	}
 	if lines = append(pinned, lines...); len(lines) == 0 {
 		return nil
@@ -40,9 +40,9 @@ func (m *model) messages() []string {
 }
 
 // warningIn finds the last warning that is not over; -1 is none.
-func warningIn(said []saying) int {
-	for i := len(said) - 1; i >= 0; i-- {
-		switch said[i].kind() {
+func warningIn(all []line) int {
+	for i := len(all) - 1; i >= 0; i-- {
+		switch all[i].kind() {
 		case "warning":
 			return i
 		case "recovered":
@@ -52,14 +52,14 @@ func warningIn(said []saying) int {
 	return -1
 }
 
-// message is what was said, with its time if the screen is wide.
-func (m *model) message(s saying) (lines []string) {
+// message is a line that was printed, with its time if the screen is wide.
+func (m *model) message(l line) (lines []string) {
 	stamp := ""
 	if m.width >= 60 {
-		stamp = s.at.Format("15:04:05") + " "
+		stamp = l.at.Format("15:04:05") + " "
 	}
 	style := plain
-	switch s.kind() {
+	switch l.kind() {
 	case "warning":
 		style = middling
 	case "recovered":
@@ -67,7 +67,7 @@ func (m *model) message(s saying) (lines []string) {
 	case "note", "hint", "waiting":
 		style = dim
 	}
-	text := ansi.Wrap(ansi.Strip(s.text), max(10, m.width-len(stamp)), "")
+	text := ansi.Wrap(ansi.Strip(l.text), max(10, m.width-len(stamp)), "")
 	for part := range strings.SplitSeq(text, "\n") {
 		lines = append(lines, dim.Render(stamp)+style.Render(part))
 		stamp = strings.Repeat(" ", len(stamp))

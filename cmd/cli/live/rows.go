@@ -29,7 +29,7 @@ type row struct {
 	trouble   string // what is amiss with it, or was last
 	amiss     bool   // it is
 	left      bool   // it is not forwarded
-	words     string // what the filter looks at, in lower case
+	searched  string // what the filter looks at, in lower case
 	detail    []string
 }
 
@@ -52,7 +52,7 @@ func rowsOf(s status.Snapshot, at time.Time) []row {
 				r.trouble = ago(at.Sub(*r.use.LastErrorAt)) + " " + r.trouble
 			}
 		}
-		r.words = strings.ToLower(strings.Join(append([]string{r.name, r.where, r.trouble}, r.detail...), "\n"))
+		r.searched = strings.ToLower(strings.Join(append([]string{r.name, r.where, r.trouble}, r.detail...), "\n"))
 	}
 	return rows
 }
@@ -172,7 +172,7 @@ func troubleRank(r row) int64 {
 // arrange filters rows and sorts the services among them.
 func arrange(rows []row, filter string, by int, reverse bool) []row {
 	filter = strings.ToLower(filter)
-	kept := slices.DeleteFunc(slices.Clone(rows), func(r row) bool { return !strings.Contains(r.words, filter) })
+	kept := slices.DeleteFunc(slices.Clone(rows), func(r row) bool { return !strings.Contains(r.searched, filter) })
 	first := slices.IndexFunc(kept, func(r row) bool { return !r.intercept })
 	if first < 0 {
 		return kept

@@ -20,8 +20,8 @@ type Config struct {
 	// Next waits for the next snapshot; the first one comes at once. What it fails
 	// with ends the view.
 	Next func(context.Context) (status.Snapshot, error)
-	// Said is what the session's command prints; nil: nothing.
-	Said *Transcript
+	// Transcript is what the session's command prints; nil: nothing.
+	Transcript *Transcript
 	// Quit, unless nil, begins the end of the session when the user wants that; the
 	// view stays until its context ends, and each further Ctrl-C calls Quit again. With
 	// nil only the view ends.
@@ -47,9 +47,9 @@ func Run(ctx context.Context, config Config) error {
 		options = append(options, tea.WithColorProfile(colorprofile.Ascii))
 	}
 	program := tea.NewProgram(newModel(config.Quit), options...)
-	if config.Said != nil {
-		config.Said.hold()
-		defer config.Said.release()
+	if config.Transcript != nil {
+		config.Transcript.hold()
+		defer config.Transcript.release()
 	}
 
 	var feeding sync.WaitGroup
@@ -127,8 +127,8 @@ func feed(ctx context.Context, config Config, send func(tea.Msg)) error {
 			return err
 		}
 		next := frame{at: time.Now(), Snapshot: now}
-		if config.Said != nil {
-			next.said = config.Said.last()
+		if config.Transcript != nil {
+			next.lines = config.Transcript.last()
 		}
 		send(next)
 	}

@@ -42,8 +42,8 @@ func (p *paper) String() string {
 
 func TestRun(t *testing.T) {
 	var out, complaints paper
-	said := NewTranscript(&out, &complaints)
-	io.WriteString(said.Out(), "before\n")
+	transcript := NewTranscript(&out, &complaints)
+	io.WriteString(transcript.Out(), "before\n")
 	keys, hand := io.Pipe()
 	defer hand.Close()
 	ctx, end := context.WithCancel(t.Context())
@@ -52,7 +52,7 @@ func TestRun(t *testing.T) {
 	ended := make(chan error, 1)
 	tracker := status.NewTracker("", "")
 	go func() {
-		ended <- Run(ctx, Config{Next: Follow(tracker), Said: said, Quit: func() { close(asked) }, In: keys, Out: &out})
+		ended <- Run(ctx, Config{Next: Follow(tracker), Transcript: transcript, Quit: func() { close(asked) }, In: keys, Out: &out})
 	}()
 	shows := func(text string) {
 		t.Helper()
@@ -61,8 +61,8 @@ func TestRun(t *testing.T) {
 	shows("no services")
 	tracker.Forward(forwards.Event{Service: &forwards.ServiceEvent{State: forwards.Ready, Service: discovery.Key{Namespace: "demo", Name: "web"}, Address: "127.9.9.9", Use: new(forwards.Use)}})
 	shows("127.9.9.9")
-	require.True(t, said.Holding())
-	io.WriteString(said.Err(), "warning: look\n")
+	require.True(t, transcript.Holding())
+	io.WriteString(transcript.Err(), "warning: look\n")
 	shows("look")
 	require.Empty(t, complaints.String(), "not yet")
 	hand.Write([]byte("q"))
@@ -76,7 +76,7 @@ func TestRun(t *testing.T) {
 	end()
 	require.NoError(t, <-ended)
 	require.Equal(t, "warning: look\n", complaints.String())
-	require.False(t, said.Holding())
+	require.False(t, transcript.Holding())
 }
 
 func TestTheEndOfASessionElsewhereEndsItsView(t *testing.T) {
@@ -100,39 +100,39 @@ func TestLeaving(t *testing.T) {
 
 func TestTranscript(t *testing.T) {
 	var out, complaints bytes.Buffer
-	said := NewTranscript(&out, &complaints)
-	io.WriteString(said.Out(), "one\ntw")
+	transcript := NewTranscript(&out, &complaints)
+	io.WriteString(transcript.Out(), "one\ntw")
 	require.Equal(t, "one\ntw", out.String(), "without a view everything goes on as it comes")
-	said.hold()
-	io.WriteString(said.Out(), "o\nthree\n")
-	io.WriteString(said.Err(), "and ")
-	io.WriteString(said.Err(), "this\n")
+	transcript.hold()
+	io.WriteString(transcript.Out(), "o\nthree\n")
+	io.WriteString(transcript.Err(), "and ")
+	io.WriteString(transcript.Err(), "this\n")
 	require.Equal(t, "one\ntw", out.String())
 	var last []string
-	for _, s := range said.last() {
+	for _, s := range transcript.last() {
 		last = append(last, s.text)
 	}
 	require.Equal(t, []string{"one", "two", "three", "and this"}, last)
-	said.release()
+	transcript.release()
 	require.Equal(t, "one\ntwo\nthree\n", out.String())
 	require.Equal(t, "and this\n", complaints.String())
-	io.WriteString(said.Out(), "four\n")
+	io.WriteString(transcript.Out(), "four\n")
 	require.Equal(t, "one\ntwo\nthree\nfour\n", out.String())
 
-	io.WriteString(said.Err(), "warning: kept\n")
+	io.WriteString(transcript.Err(), "warning: kept\n")
 	for range 2 * shownLines {
-		io.WriteString(said.Err(), "x\n")
+		io.WriteString(transcript.Err(), "x\n")
 	}
-	require.Equal(t, "warning: kept", said.last()[0].text)
-	io.WriteString(said.Err(), "recovered: it\n")
-	require.Equal(t, "x", said.last()[0].text)
+	require.Equal(t, "warning: kept", transcript.last()[0].text)
+	io.WriteString(transcript.Err(), "recovered: it\n")
+	require.Equal(t, "x", transcript.last()[0].text)
 
-	said.hold()
+	transcript.hold()
 	for range keptLines + 5 {
-		io.WriteString(said.Err(), "x\n")
+		io.WriteString(transcript.Err(), "x\n")
 	}
 	complaints.Reset()
-	said.release()
+	transcript.release()
 	require.Equal(t, keptLines+1, strings.Count(complaints.String(), "\n"))
 	require.Contains(t, complaints.String(), "note: 5 earlier lines were left out\n")
 }

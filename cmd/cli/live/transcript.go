@@ -20,36 +20,36 @@ const (
 )
 
 // Transcript is where a command prints that has a live view: straight to its own
-// writers while there is no view, and what it says meanwhile afterwards.
+// writers while there is no view, and what it prints meanwhile afterwards.
 type Transcript struct {
 	mu      sync.Mutex
-	out     *voice
-	err     *voice
+	out     *stream
+	err     *stream
 	holding bool
-	held    []saying
-	lost    int      // lines that were too many to be held
-	recent  []saying // the last ones, newest last
-	warning *saying  // the last of its kind
+	held    []line
+	lost    int    // lines that were too many to be held
+	recent  []line // the last ones, newest last
+	warning *line  // the last of its kind
 }
 
-// saying is a line.
-type saying struct {
+// line is a line of what was printed.
+type line struct {
 	at   time.Time
-	by   *voice
+	to   *stream
 	text string // without its end
-	done int    // so much of it has been printed
+	done int    // so much of it has been written
 }
 
 // kind is the word that a line begins with, as "warning".
-func (s saying) kind() string {
-	word, _, _ := strings.Cut(s.text, ":")
+func (l line) kind() string {
+	word, _, _ := strings.Cut(l.text, ":")
 	return word
 }
 
 // NewTranscript returns one for what goes to out and err.
 func NewTranscript(out, err io.Writer) *Transcript {
 	t := &Transcript{}
-	t.out, t.err = &voice{of: t, to: out}, &voice{of: t, to: err}
+	t.out, t.err = &stream{of: t, to: out}, &stream{of: t, to: err}
 	return t
 }
 
@@ -57,35 +57,35 @@ func NewTranscript(out, err io.Writer) *Transcript {
 func (t *Transcript) Out() io.Writer { return t.out }
 func (t *Transcript) Err() io.Writer { return t.err }
 
-// voice is one of the two.
-type voice struct {
+// stream is one of the two.
+type stream struct {
 	of   *Transcript
 	to   io.Writer
 	rest lines.Splitter
-	done int // so much of a line that is not complete has been printed
+	done int // so much of a line that is not complete has been written
 }
 
-func (v *voice) Write(p []byte) (int, error) {
-	t := v.of
+func (s *stream) Write(p []byte) (int, error) {
+	t := s.of
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for line := range v.rest.Add(p) {
-		t.note(saying{time.Now(), v, line, v.done})
-		v.done = 0
+	for text := range s.rest.Add(p) {
+		t.note(line{time.Now(), s, text, s.done})
+		s.done = 0
 	}
 	if t.holding {
 		return len(p), nil
 	}
-	v.done = len(v.rest.Part())
-	return v.to.Write(p)
+	s.done = len(s.rest.Part())
+	return s.to.Write(p)
 }
 
 // note keeps a line for the view and, while that is there, for later.
-func (t *Transcript) note(s saying) {
-	t.recent = append(t.recent[max(0, len(t.recent)-shownLines+1):], s)
-	switch s.kind() {
+func (t *Transcript) note(l line) {
+	t.recent = append(t.recent[max(0, len(t.recent)-shownLines+1):], l)
+	switch l.kind() {
 	case "warning":
-		t.warning = &s
+		t.warning = &l
 	case "recovered":
 		t.warning = nil
 	}
@@ -96,16 +96,16 @@ func (t *Transcript) note(s saying) {
 		t.held = t.held[1:]
 		t.lost++
 	}
-	t.held = append(t.held, s)
+	t.held = append(t.held, l)
 }
 
 // last is the last lines, oldest first, and before them the last warning, if it
 // would be missing.
-func (t *Transcript) last() []saying {
+func (t *Transcript) last() []line {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if w := t.warning; w != nil && w.at.Before(t.recent[0].at) {
-		return append([]saying{*w}, t.recent...)
+		return append([]line{*w}, t.recent...)
 	}
 	return slices.Clone(t.recent)
 }
@@ -117,7 +117,7 @@ func (t *Transcript) Holding() bool {
 	return t.holding
 }
 
-// hold keeps back what is said from now on.
+// hold keeps back what is printed from now on.
 func (t *Transcript) hold() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -131,12 +131,12 @@ func (t *Transcript) release() {
 	if t.lost > 0 {
 		fmt.Fprintf(t.err.to, "note: %d earlier lines were left out\n", t.lost)
 	}
-	for _, s := range t.held {
-		io.WriteString(s.by.to, s.text[s.done:]+"\n")
+	for _, l := range t.held {
+		io.WriteString(l.to.to, l.text[l.done:]+"\n")
 	}
-	for _, v := range []*voice{t.out, t.err} {
-		io.WriteString(v.to, v.rest.Part()[v.done:])
-		v.done = len(v.rest.Part())
+	for _, s := range []*stream{t.out, t.err} {
+		io.WriteString(s.to, s.rest.Part()[s.done:])
+		s.done = len(s.rest.Part())
 	}
 	t.holding, t.held, t.lost = false, nil, 0
 }

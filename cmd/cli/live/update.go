@@ -10,11 +10,11 @@ import (
 	"github.com/devtun/devtun/cmd/cli/status"
 )
 
-// frame is a snapshot, when it came, and what had been said by then.
+// frame is a snapshot, when it came, and what had been printed by then.
 type frame struct {
 	at time.Time
 	status.Snapshot
-	said []saying
+	lines []line
 }
 
 // page is what the screen shows.

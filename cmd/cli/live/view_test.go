@@ -14,7 +14,7 @@ import (
 
 func TestNarrowAndShort(t *testing.T) {
 	m := seen(snapshot(), 40, 10)
-	m.now.said = []saying{{at: noon, text: "ready: 3 services"}, {at: noon, text: "warning: something that does not fit into this terminal at all"}}
+	m.now.lines = []line{{at: noon, text: "ready: 3 services"}, {at: noon, text: "warning: something that does not fit into this terminal at all"}}
 	require.Equal(t, []string{
 		"devtun  demo in kind        1h00m  ready",
 		"   INTERCEPTED   TRAFFIC           AGENT",
@@ -34,7 +34,7 @@ func TestItFits(t *testing.T) {
 	for width := 1; width < 130; width += 7 {
 		for height := 1; height < 30; height += 4 {
 			m := seen(snapshot(), width, height)
-			m.now.said = []saying{{at: noon, text: "warning: " + strings.Repeat("long ", 40)}}
+			m.now.lines = []line{{at: noon, text: "warning: " + strings.Repeat("long ", 40)}}
 			for _, keys := range []string{"", "sss", "?", "x/we"} {
 				press(m, keys)
 				screen(t, m)
@@ -77,16 +77,16 @@ func TestHeader(t *testing.T) {
 func TestMessages(t *testing.T) {
 	m := seen(snapshot(), 80, 24)
 	for n := range 9 {
-		m.now.said = append(m.now.said, saying{at: noon, text: fmt.Sprintf("note: number %d", n)})
+		m.now.lines = append(m.now.lines, line{at: noon, text: fmt.Sprintf("note: number %d", n)})
 	}
 	lines := screen(t, m)
 	require.Equal(t, []string{"12:00:00 note: number 4", "12:00:00 note: number 8"}, []string{lines[18], lines[22]}, "the last five")
-	m.now.said[0].text = "warning: this stays"
+	m.now.lines[0].text = "warning: this stays"
 	lines = screen(t, m)
 	require.Equal(t, []string{"12:00:00 warning: this stays", "12:00:00 note: number 5"}, lines[18:20])
-	m.now.said = append(m.now.said, saying{at: noon, text: "recovered: it is over"})
+	m.now.lines = append(m.now.lines, line{at: noon, text: "recovered: it is over"})
 	require.NotContains(t, text(t, m), "this stays")
-	m.now.said = nil
+	m.now.lines = nil
 	require.NotContains(t, text(t, m), "───")
 }
 

@@ -1,4 +1,3 @@
-// Package output is what a command says, and where.
 package output
 
 import (

@@ -1,9 +1,8 @@
-package cli
+package output
 
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"io"
 	"os"
 	"strings"
@@ -12,17 +11,18 @@ import (
 	"testing"
 	"time"
 
-	"github.com/spf13/cobra"
 	"github.com/stretchr/testify/require"
-
-	"github.com/devtun/devtun/cmd/cli/ending"
-	"github.com/devtun/devtun/cmd/cli/machine"
-	"github.com/devtun/devtun/cmd/cli/output"
 )
 
-// piped is an output into a pipe.
+const (
+	// patience bounds the wait for what must happen, step is how often it is looked for.
+	patience = 20 * time.Second
+	step     = 10 * time.Millisecond
+)
+
+// piped is a queue into a pipe.
 type piped struct {
-	*asyncWriter
+	*Queue
 	read  *os.File
 	gone  atomic.Int32
 	ended chan struct{}
@@ -33,7 +33,7 @@ func newPiped(t *testing.T) *piped {
 	read, write, err := os.Pipe()
 	require.NoError(t, err)
 	p := &piped{read: read, ended: make(chan struct{})}
-	p.asyncWriter = newAsyncWriter(write, func() { p.gone.Add(1) }, p.ended)
+	p.Queue = newQueue(write, func() { p.gone.Add(1) }, p.ended)
 	p.stall = 20 * time.Millisecond
 	t.Cleanup(func() {
 		read.Close() // ends a write, too
@@ -83,7 +83,7 @@ func TestAReaderThatGoes(t *testing.T) {
 	require.NoError(t, p.read.Close())
 	for range 3 {
 		_, err := p.Write([]byte("x\n"))
-		require.ErrorIs(t, err, errNoReader)
+		require.ErrorIs(t, err, ErrNoReader)
 	}
 	p.flush()
 	require.Eventually(t, func() bool { return p.gone.Load() == 1 }, patience, step)
@@ -96,7 +96,7 @@ func TestAReaderThatGoesWhileItIsStalled(t *testing.T) {
 	p.flush()
 	require.Eventually(t, func() bool { return p.gone.Load() == 1 }, patience, step)
 	_, err := p.Write([]byte("x\n"))
-	require.ErrorIs(t, err, errNoReader)
+	require.ErrorIs(t, err, ErrNoReader)
 }
 
 // TestAReaderThatStalls: nobody waits for it while there is room, everything is there
@@ -137,8 +137,7 @@ func TestAReaderThatStallsDelaysNoEnd(t *testing.T) {
 // TestASessionNeverWaits: what there is no room for is lost, and said to be.
 func TestASessionNeverWaits(t *testing.T) {
 	p, stderr := newPiped(t), newPiped(t)
-	cmd := &cobra.Command{Annotations: map[string]string{machine.Changes: ""}}
-	(&outputs{out: p.asyncWriter, err: stderr.asyncWriter}).suit(cmd)
+	(&Queues{out: p.Queue, err: stderr.Queue}).Suit(false, true)
 	lines := p.stuff(t)
 	p.room = 0
 	for range 5 {
@@ -152,29 +151,6 @@ func TestASessionNeverWaits(t *testing.T) {
 	notes := bufio.NewScanner(stderr.read)
 	require.True(t, notes.Scan())
 	require.Equal(t, "note: nobody has read the output for a while: 5 lines of it left out", notes.Text())
-}
-
-func TestWhatPutsBackIsFinishedWhoeverReads(t *testing.T) {
-	for name, ends := range map[string]bool{"restore": false, "down": false, "clean": false, "forward": true, "list": true} {
-		read, write, err := os.Pipe()
-		require.NoError(t, err)
-		read.Close()
-		defer write.Close()
-		ctx, end := context.WithCancelCause(t.Context())
-		streams := output.Streams{Out: write, Err: io.Discard}
-		o := takeOver(&streams, end, ctx.Done())
-		require.Equal(t, write, underlying(streams.Out))
-		require.Equal(t, io.Discard, underlying(streams.Err))
-		o.suit(commands(t)["devtun "+name])
-		_, err = io.WriteString(streams.Out, "x")
-		require.ErrorIs(t, err, errNoReader)
-		if ends {
-			<-ctx.Done()
-			require.NoError(t, ending.Failure(ctx), "the user wants it")
-		}
-		require.Equal(t, ends, unread(ctx), name)
-		end(nil)
-	}
 }
 
 // TestManyWriters is for the race detector.
@@ -195,18 +171,4 @@ func TestManyWriters(t *testing.T) {
 	}
 	writing.Wait()
 	p.flush()
-}
-
-// TestWhatEndsACommand: signals are its own affair.
-func TestWhatEndsACommand(t *testing.T) {
-	for cause, ends := range map[error]bool{context.Canceled: false, errNoReader: true, errRestored: true} {
-		ctx, end := context.WithCancelCause(t.Context())
-		running, stop := lasting(ctx)
-		end(cause)
-		if ends {
-			<-running.Done()
-		}
-		require.Equal(t, ends, running.Err() != nil, "%v", cause)
-		stop()
-	}
 }

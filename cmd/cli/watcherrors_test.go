@@ -9,10 +9,10 @@ import (
 	"github.com/devtun/devtun/cmd/cli/forwards"
 )
 
-func TestTroubleIsToldOnceAndItsEnd(t *testing.T) {
+func TestErrorsOfWatchesAreToldOnceAndTheirEnd(t *testing.T) {
 	var told []forwards.WarningEvent
 	expired := errors.New("the login has expired")
-	trouble := &trouble{
+	errs := &watchErrors{
 		tell: func(event forwards.Event) { told = append(told, *event.Warning) },
 		told: func(err error) bool { return errors.Is(err, expired) },
 	}
@@ -22,24 +22,24 @@ func TestTroubleIsToldOnceAndItsEnd(t *testing.T) {
 	}
 	early, down, still := errors.New("early"), errors.New("down"), errors.New("still down")
 
-	trouble.note(early)
-	trouble.note(nil)
+	errs.note(early)
+	errs.note(nil)
 	require.Empty(t, take(), "before the start it is what the command ends with")
-	require.Equal(t, early, trouble.last())
+	require.Equal(t, early, errs.last())
 
-	trouble.start()
-	trouble.note(nil)
+	errs.start()
+	errs.note(nil)
 	require.Empty(t, take())
-	trouble.note(down)
-	trouble.note(still)
+	errs.note(down)
+	errs.note(still)
 	require.Equal(t, []forwards.WarningEvent{{Message: "cannot watch the cluster, names and listeners stay: down"}}, take())
-	require.Equal(t, still, trouble.last())
-	trouble.note(nil)
-	trouble.note(nil)
+	require.Equal(t, still, errs.last())
+	errs.note(nil)
+	errs.note(nil)
 	require.Equal(t, []forwards.WarningEvent{{Message: "the API server answers again", Over: true}}, take())
-	trouble.note(expired)
-	trouble.note(nil)
+	errs.note(expired)
+	errs.note(nil)
 	require.Empty(t, take(), "somebody else tells of it")
-	trouble.note(down)
+	errs.note(down)
 	require.Len(t, take(), 1, "the next trouble is told again")
 }

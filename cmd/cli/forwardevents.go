@@ -1,0 +1,139 @@
+package cli
+
+import (
+	"context"
+	"io"
+
+	"github.com/devtun/devtun/cmd/cli/credential"
+	"github.com/devtun/devtun/cmd/cli/forwards"
+	"github.com/devtun/devtun/cmd/cli/kube"
+	"github.com/devtun/devtun/cmd/cli/output"
+	"github.com/devtun/devtun/cmd/cli/problem"
+	"github.com/devtun/devtun/cmd/cli/selection"
+	"github.com/devtun/devtun/cmd/cli/status"
+	"github.com/devtun/devtun/dns/helper"
+	"github.com/devtun/devtun/tunnel/discovery"
+)
+
+// openWriter returns what tells the user of events: as JSON, or as lines.
+func openWriter(streams output.Streams, format string, verbose bool) output.Writer {
+	if format == "json" {
+		return output.NewJSON(streams.Out, streams.Err)
+	}
+	return output.NewLines(streams.Out, streams.Err, look(streams, verbose))
+}
+
+// openTable returns what tells the user of events in a live table, where that is possible
+// and nothing else is wanted, and else nil and what openWriter does. The table is of what the
+// tracker knows; its user ends the command by quit. The caller closes it.
+func openTable(
+	streams output.Streams, o *forwardOptions, tracker *status.Tracker, quit func(),
+) (*output.Table, output.Writer) {
+	if o.output == "" && !o.plain {
+		table := output.NewTable(output.TableConfig{
+			Tracker: tracker, Quit: quit, Cover: coverLogins, Look: look(streams, o.verbose),
+			In: streams.In, Out: streams.Out, Err: streams.Err, Env: streams.Env,
+		})
+		if table != nil {
+			return table, table
+		}
+	}
+	return nil, openWriter(streams.Plain(o.plain), o.output, o.verbose)
+}
+
+func look(streams output.Streams, verbose bool) output.Look {
+	return output.Look{Columns: streams.Terminal, Colour: streams.Colour, Verbose: verbose}
+}
+
+// tellUnfound warns that a command cannot be found as a session; nil is nothing.
+func tellUnfound(out output.Writer, warning *forwards.WarningEvent) {
+	if warning != nil {
+		out.Write(output.Warning{Message: warning.Message, Over: warning.Over})
+	}
+}
+
+func coverLogins(ctx context.Context, errors io.Writer, aside output.Aside) func() {
+	return kube.Logins.Cover(ctx, credential.Cover{Said: errors, Aside: aside})
+}
+
+// unasked is a helper.Start that asks for no password while a table has the terminal.
+func unasked(start helper.Start, shows func() bool) helper.Start {
+	return func(ctx context.Context, ask bool) (*helper.Client, error) {
+		return start(ctx, ask && !shows())
+	}
+}
+
+// endOf is the event of a command's end.
+func endOf(err error) output.Event {
+	if err == nil {
+		return output.Stopped{}
+	}
+	problem := problem.Of(err)
+	return output.Error{Message: problem.Error(), Hint: problem.Hint, ExitCode: int(problem.Code)}
+}
+
+// tellForward writes what forwards tell of themselves that is for the user: of
+// connections with verbose. Lines leave the session's own namespace out of names.
+func tellForward(out output.Writer, event forwards.Event, namespace string, verbose bool) {
+	switch {
+	case event.Service != nil:
+		out.Write(serviceEvent(event.Service, namespace))
+	case event.Connection != nil && verbose:
+		out.Write(connectionEvent(event.Connection, namespace))
+	case event.Warning != nil:
+		out.Write(output.Warning{Message: event.Warning.Message, Over: event.Warning.Over})
+	}
+}
+
+// tellReady writes that the forwards of a selection stand, and nothing more is waited for.
+func tellReady(out output.Writer, selected *selection.Selection, e *forwards.ReadyEvent) {
+	if e.Services == 0 {
+		out.Write(output.Warning{Message: selected.NoneForwarded()})
+	}
+	out.Write(output.Ready(summary(e)))
+}
+
+// summary is how many forwards stand, of a command that is ready later.
+func summary(e *forwards.ReadyEvent) output.Forwarding {
+	return output.Forwarding{ServiceCount: e.Services, PortCount: e.Ports, Seconds: output.Seconds(e.Took)}
+}
+
+func serviceEvent(e *forwards.ServiceEvent, namespace string) output.Service {
+	event := output.Service{
+		State: string(e.State), Namespace: e.Service.Namespace, Service: e.Service.Name, Pod: e.Pod, Address: e.Address,
+		Names: append([]string{}, e.Names...), Ports: []output.Port{}, Pods: e.Pods, Reason: e.Reason,
+		Label: podLabel(e, namespace),
+	}
+	for _, port := range e.Ports {
+		event.Ports = append(event.Ports, output.Port{Local: port.Local, Port: port.Remote, Name: port.Name})
+	}
+	return event
+}
+
+func connectionEvent(c *forwards.ConnectionEvent, namespace string) output.Connection {
+	event := output.Connection{
+		Namespace: c.Service.Namespace, Service: c.Service.Name, Port: c.Port, Client: c.Client,
+		Pod: c.Endpoint.Pod.Name, PodPort: int(c.Endpoint.Port), Sent: c.Traffic.Sent, Received: c.Traffic.Received,
+		Seconds: output.Seconds(c.Duration), Reason: c.Reason, Label: keyLabel(c.Service, namespace),
+	}
+	if c.Err != nil {
+		event.Error = c.Err.Error()
+	}
+	return event
+}
+
+// podLabel names a service, or a pod in it, as the user would: without the namespace that is the
+// session's own.
+func podLabel(e *forwards.ServiceEvent, namespace string) string {
+	if e.Pod != "" {
+		return e.Pod + "." + keyLabel(e.Service, namespace)
+	}
+	return keyLabel(e.Service, namespace)
+}
+
+func keyLabel(key discovery.Key, namespace string) string {
+	if key.Namespace == namespace {
+		return key.Name
+	}
+	return key.Name + "." + key.Namespace
+}

@@ -1,0 +1,229 @@
+package output
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Version is that of the contract about events, docs/events.md: adding to them leaves it
+// as it is.
+const Version = 1
+
+// Event is something that a user is told of: one of the structs below. Fields without a
+// JSON name are for lines alone.
+type Event interface {
+	// Type is how tools know it.
+	Type() string
+}
+
+// Writer tells a user of events. Its methods may be called concurrently.
+type Writer interface{ Write(Event) }
+
+// Events has one of each kind.
+var Events = []Event{
+	Starting{}, Ready{}, Note{}, Progress{}, Warning{}, Error{}, Stopped{},
+	Forwarding{}, Service{}, Connection{},
+	Intercept{}, Traffic{}, Local{}, Agent{}, Intercepted{},
+}
+
+// Seconds is a duration that is a number in JSON.
+type Seconds time.Duration
+
+// MarshalJSON implements json.Marshaler.
+func (s Seconds) MarshalJSON() ([]byte, error) { return json.Marshal(time.Duration(s).Seconds()) }
+
+// String is for lines.
+func (s Seconds) String() string { return Brief(time.Duration(s)) }
+
+// Starting is the first event.
+type Starting struct {
+	Command string `json:"command"` // `forward` or `intercept`
+	Version int    `json:"version"` // of this contract
+}
+
+// Ready means that all that was asked for at the start stands: names lead to listeners;
+// the traffic comes, and environment and files are written. Once a session.
+type Ready struct {
+	ServiceCount int     `json:"serviceCount"` // services that are forwarded, or intercepted
+	PortCount    int     `json:"portCount"`    // their ports
+	Seconds      Seconds `json:"seconds"`      // since the start
+}
+
+// Note tells something about the cluster or the workload that is good to know before an
+// intercept.
+type Note struct {
+	Message string `json:"message"`
+	Hint    string `json:"hint"` // what could be done about it
+}
+
+// Progress tells what is being done or waited for.
+type Progress struct {
+	Message string `json:"message"`
+}
+
+// Warning tells of trouble that devtun deals with by itself, or that it is over. Of a
+// service's port whose connections no pod takes, one comes when it begins and one when it
+// is over.
+type Warning struct {
+	Message string `json:"message"`
+	Over    bool   `json:"over"` // it is over
+	Hint    string `json:"-"`    // what could be done about it
+}
+
+// Error means that devtun ends because of this.
+type Error struct {
+	Message  string `json:"message"`  // as after `devtun: error:`
+	Hint     string `json:"hint"`     // as after `hint:`
+	ExitCode int    `json:"exitCode"` // what the process ends with ([exit codes](exit-codes.md))
+}
+
+// Stopped means that the session has ended as it was asked to, and everything is put back.
+type Stopped struct{}
+
+// Forwarding means that the forwards which an intercept brings with it stand; the
+// intercept itself is `ready` later.
+type Forwarding struct {
+	ServiceCount int     `json:"serviceCount"` // services that are forwarded
+	PortCount    int     `json:"portCount"`    // their ports
+	Seconds      Seconds `json:"seconds"`      // since the start
+}
+
+// Service tells how a service, or a pod that has a name of its own in it (a
+// StatefulSet's), stands: of each once before `ready`, and then whenever it changes.
+type Service struct {
+	// `ready`: its names lead to a ready pod; `waiting`: connections are held until a pod
+	// is ready; `skipped`: it cannot be forwarded; `failed`: this machine could not take
+	// all of it, and devtun tries again; `gone`: it has left the cluster, or what was
+	// selected
+	State     string   `json:"state"`
+	Namespace string   `json:"namespace"`
+	Service   string   `json:"service"`
+	Pod       string   `json:"pod"`     // host name of such a pod, else `""`
+	Address   string   `json:"address"` // its loopback address, `""` if it has none
+	Names     []string `json:"names"`   // host names that lead there, shortest first
+	Ports     []Port   `json:"ports"`   // without those that none of the ready pods has, which the reason names
+	Pods      int      `json:"pods"`    // ready pods behind it
+	Reason    string   `json:"reason"`  // why, where the state does not say it all
+	Label     string   `json:"-"`       // its name, without the session's own namespace
+}
+
+// The states of a service that lines tell apart.
+const (
+	serviceReady   = "ready"
+	serviceWaiting = "waiting"
+	serviceSkipped = "skipped"
+	serviceFailed  = "failed"
+	serviceGone    = "gone"
+)
+
+// Port is one port of a service.
+type Port struct {
+	Local int    `json:"local"` // the port here
+	Name  string `json:"name"`  // the service's name for it
+	Port  int    `json:"port"`  // the service's
+}
+
+// Connection means that a connection through a forward has ended. Only with `--verbose`.
+type Connection struct {
+	Namespace string `json:"namespace"`
+	Service   string `json:"service"`
+	Port      int    `json:"port"`     // the service's
+	Client    string `json:"client"`   // its address on this machine
+	Pod       string `json:"pod"`      // where it went, `""` if nowhere
+	PodPort   int    `json:"podPort"`  // the port there
+	Sent      int64  `json:"sent"`     // bytes from the client
+	Received  int64  `json:"received"` // bytes to the client
+	// from its beginning to its last byte, or its client's end if that came later; to the
+	// failure if it failed
+	Seconds Seconds `json:"seconds"`
+	Reason  string  `json:"reason"` // why it ended, in a few words
+	Error   string  `json:"error"`  // what failed, `""` for an ordinary end
+	Label   string  `json:"-"`      // the service, without the session's own namespace
+}
+
+// Intercept tells how the intercept stands.
+type Intercept struct {
+	State     string     `json:"state"` // `standing`: the traffic comes; `restored`: it is over, and the cluster as before
+	Name      string     `json:"name"`  // the intercept's
+	Namespace string     `json:"namespace"`
+	Mode      string     `json:"mode,omitzero"`      // `divert` or `replace`; with `standing`
+	Workload  string     `json:"workload,omitzero"`  // as `Deployment "service-middle"`; with `standing`
+	Seconds   Seconds    `json:"seconds,omitzero"`   // since the start; with `standing`
+	Conflicts []Conflict `json:"conflicts,omitzero"` // what others have changed meanwhile, which stays; with `restored`
+	Subject   string     `json:"-"`                  // the workload, in each state
+	Ports     int        `json:"-"`                  // how many are intercepted; with standing
+}
+
+// The states of an intercept.
+const (
+	Standing = "standing"
+	Restored = "restored"
+)
+
+// Conflict is what somebody else has changed of what an intercept had changed.
+type Conflict struct {
+	Expected json.RawMessage `json:"expected"`
+	Field    string          `json:"field"` // a JSON pointer
+	Found    json.RawMessage `json:"found"`
+	Object   string          `json:"object"`
+}
+
+// Traffic tells where the new connections to a port go from now on.
+type Traffic struct {
+	Port     int      `json:"port"`     // the container's
+	Services []string `json:"services"` // the services' ports that lead there, as `service-middle:8080`
+	// `developer`: the process here; `origin`: the workload's own pods; `both`: its
+	// agents, or the Services that lead to it, differ; `nobody`: nobody answers;
+	// `elsewhere`: where somebody else has the Service lead; `held`: nowhere until the
+	// developer's side is back
+	To     string `json:"to"`
+	Reason string `json:"reason"` // why not to the developer
+	Local  string `json:"-"`      // where the process here listens
+}
+
+// Local means that a process on this machine has begun to listen, or has ceased.
+type Local struct {
+	Port    int    `json:"port"`    // the container's
+	Address string `json:"address"` // host and port here
+	Open    bool   `json:"open"`    // a process listens
+	Local   string `json:"-"`       // the address for people
+}
+
+// Agent tells of the connection to an agent pod.
+type Agent struct {
+	Pod    string `json:"pod"`
+	State  string `json:"state"`  // `connected`, `silent`: nothing is heard of it, `disconnected`
+	Reason string `json:"reason"` // why it is disconnected
+}
+
+// Intercepted means that a connection of the cluster's has ended, or the local process did
+// not take it. Only with `--verbose`.
+type Intercepted struct {
+	Port     int      `json:"port"`     // the container's
+	Services []string `json:"services"` // as in `traffic`
+	Client   string   `json:"client"`   // its address in the cluster
+	Agent    string   `json:"agent"`    // the pod that it came by
+	Sent     int64    `json:"sent"`     // bytes from the client
+	Received int64    `json:"received"` // bytes to the client
+	Seconds  Seconds  `json:"seconds"`  // how long it was open
+	Reason   string   `json:"reason"`   // why it ended, in a few words
+	Error    string   `json:"error"`    // what failed, `""` for an orderly end
+	Local    string   `json:"-"`        // where the process here listens
+}
+
+// Type implements Event, as do the others.
+func (Starting) Type() string    { return "starting" }
+func (Ready) Type() string       { return "ready" }
+func (Note) Type() string        { return "note" }
+func (Progress) Type() string    { return "progress" }
+func (Warning) Type() string     { return "warning" }
+func (Error) Type() string       { return "error" }
+func (Stopped) Type() string     { return "stopped" }
+func (Forwarding) Type() string  { return "forwarding" }
+func (Service) Type() string     { return "service" }
+func (Connection) Type() string  { return "connection" }
+func (Intercept) Type() string   { return "intercept" }
+func (Traffic) Type() string     { return "traffic" }
+func (Local) Type() string       { return "local" }
+func (Agent) Type() string       { return "agent" }
+func (Intercepted) Type() string { return "intercepted" }

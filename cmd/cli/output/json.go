@@ -1,0 +1,74 @@
+package output
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"sync"
+	"time"
+)
+
+// JSON writes events as objects, one a line, each with its type and the time.
+type JSON struct {
+	out, err io.Writer
+
+	mu    sync.Mutex
+	ended bool
+}
+
+// NewJSON returns one that writes to out. What it cannot write it says on err.
+func NewJSON(out, err io.Writer) *JSON { return &JSON{out: out, err: err} }
+
+// Write implements Writer. After Stopped or Error nothing is written.
+func (j *JSON) Write(event Event) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.ended {
+		return
+	}
+	j.ended = last(event)
+	if err := j.encode(event); err != nil && !errors.Is(err, ErrNoReader) {
+		io.WriteString(j.err, "devtun: write event: "+err.Error()+"\n")
+	}
+}
+
+// last reports that nothing comes after an event.
+func last(event Event) bool {
+	switch event.(type) {
+	case Stopped, Error:
+		return true
+	}
+	return false
+}
+
+// encode writes the event's fields, with two more, in the order of their names.
+func (j *JSON) encode(event Event) error {
+	text, err := encode(event)
+	if err != nil {
+		return err
+	}
+	fields := make(map[string]json.RawMessage)
+	if err := json.Unmarshal(text, &fields); err != nil {
+		return err
+	}
+	for name, value := range map[string]string{"type": event.Type(), "time": time.Now().UTC().Format(time.RFC3339Nano)} {
+		if fields[name], err = encode(value); err != nil {
+			return err
+		}
+	}
+	if text, err = encode(fields); err != nil {
+		return err
+	}
+	_, err = j.out.Write(text)
+	return err
+}
+
+// encode is a value as a line of JSON, with <, > and & as they are.
+func encode(value any) ([]byte, error) {
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false)
+	err := encoder.Encode(value)
+	return text.Bytes(), err
+}

@@ -1,0 +1,205 @@
+package output
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Look says how lines are to look. The zero value is for a pipe.
+type Look struct {
+	Columns bool // services stand in columns
+	Colour  bool
+	Verbose bool // of agents, each word
+}
+
+// Lines writes events as lines for people: results to one writer, the rest to another.
+type Lines struct {
+	out, err io.Writer
+	look     Look
+
+	mu     sync.Mutex
+	table  []Service // of the start, printed when all are known
+	widths [5]int    // of the columns, in bytes
+	begun  bool      // services are printed as they come
+	stands bool      // it was said that the traffic comes
+	routes map[int]string
+	ended  bool
+}
+
+// NewLines returns one that writes results to out and the rest to err.
+func NewLines(out, err io.Writer, look Look) *Lines {
+	return &Lines{out: out, err: err, look: look, routes: make(map[int]string)}
+}
+
+// Write implements Writer. After Stopped or Error nothing is written; what a command
+// fails with is not printed here.
+//
+// IDEs and scripts wait for the first words of what Starting and Ready print: they are a
+// contract.
+func (l *Lines) Write(event Event) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.ended {
+		return
+	}
+	l.ended = last(event)
+	switch e := event.(type) {
+	case Starting:
+		fmt.Fprintf(l.err, "devtun: starting %s\n", e.Command)
+	case Ready:
+		if !l.begun {
+			l.begin(Forwarding(e))
+		}
+		fmt.Fprintf(l.err, "devtun: ready in %s\n", e.Seconds)
+	case Note:
+		fmt.Fprintf(l.err, "note: %s\n", e.Message)
+		l.hint(e.Hint)
+	case Progress:
+		fmt.Fprintln(l.err, e.Message)
+	case Warning:
+		l.warning(e)
+	case Forwarding:
+		l.begin(e)
+	case Service:
+		if l.begun {
+			l.rows([]Service{e})
+		} else {
+			l.table = append(l.table, e)
+		}
+	case Connection:
+		l.connection(e)
+	case Intercept:
+		l.intercept(e)
+	case Traffic:
+		l.traffic(e)
+	case Local:
+		l.local(e)
+	case Agent:
+		l.agent(e)
+	case Intercepted:
+		l.intercepted(e)
+	}
+}
+
+// begin prints the services of the start, and how many they are.
+func (l *Lines) begin(e Forwarding) {
+	l.rows(l.table)
+	l.begun, l.table = true, nil
+	fmt.Fprintf(l.out, "ready: %s, %s in %s\n", Count(e.ServiceCount, "service"), Count(e.PortCount, "port"), e.Seconds)
+}
+
+func (l *Lines) warning(e Warning) {
+	word := "warning"
+	if e.Over {
+		word = "recovered"
+	}
+	fmt.Fprintf(l.err, "%s: %s\n", word, e.Message)
+	l.hint(e.Hint)
+}
+
+func (l *Lines) hint(hint string) {
+	if hint != "" {
+		fmt.Fprintf(l.err, "hint: %s\n", hint)
+	}
+}
+
+func (l *Lines) connection(e Connection) {
+	pod := "no pod"
+	if e.Pod != "" {
+		pod = fmt.Sprintf("%s:%d", e.Pod, e.PodPort)
+	}
+	ending := ending(e.Sent, e.Received, e.Seconds, e.Reason, e.Error)
+	fmt.Fprintf(l.err, "connection %s:%d -> %s, %s\n", e.Label, e.Port, pod, ending)
+}
+
+func (l *Lines) intercepted(e Intercepted) {
+	ending := ending(e.Sent, e.Received, e.Seconds, e.Reason, e.Error)
+	fmt.Fprintf(l.err, "connection %s -> %s from %s, %s\n", strings.Join(e.Services, ","), e.Local, e.Client, ending)
+}
+
+// ending is the end of a connection.
+func ending(sent, received int64, took Seconds, reason, failure string) string {
+	text := fmt.Sprintf("%d bytes sent, %d received, %s, %s", sent, received, took, reason)
+	if failure != "" {
+		text += ": " + failure
+	}
+	return text
+}
+
+func (l *Lines) intercept(e Intercept) {
+	if e.State == Restored {
+		fmt.Fprintf(l.out, "restored: %s\n", e.Subject)
+		return
+	}
+	l.begun, l.stands = true, true
+	fmt.Fprintf(l.out, "intercepting: %s, %s in %s\n", e.Subject, Count(e.Ports, "port"), e.Seconds)
+}
+
+// places are what lines call where traffic goes, if anything else than JSON does.
+var places = map[string]string{"origin": "the origin", "nobody": "nobody answers"}
+
+func (l *Lines) traffic(e Traffic) {
+	where := e.To
+	switch e.To {
+	case "developer":
+		where = e.Local
+	case "both":
+		where = "the origin and " + e.Local
+	default:
+		if place := places[e.To]; place != "" {
+			where = place
+		}
+	}
+	line := fmt.Sprintf("%s -> %s", strings.Join(e.Services, ", "), where)
+	if e.To != "developer" && e.Reason != "" {
+		line += " (" + e.Reason + ")"
+	}
+	if l.routes[e.Port] == line {
+		return // only how many agents say so has changed
+	}
+	l.routes[e.Port] = line
+	fmt.Fprintln(l.out, line)
+}
+
+func (l *Lines) local(e Local) {
+	state := "nobody listens on %s\n"
+	if e.Open {
+		state = "a process listens on %s\n"
+	}
+	fmt.Fprintf(l.err, state, e.Local)
+}
+
+func (l *Lines) agent(e Agent) {
+	if e.State == "connected" && !l.look.Verbose && !l.stands {
+		return // that it stands says it
+	}
+	line := fmt.Sprintf("agent %s: %s", e.Pod, e.State)
+	if e.Reason != "" {
+		line += " (" + e.Reason + ")"
+	}
+	fmt.Fprintln(l.err, line)
+}
+
+// Count is a number of things.
+func Count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// Brief is a duration to two or three digits.
+func Brief(d time.Duration) string {
+	switch {
+	case d >= 10*time.Second:
+		return d.Round(100 * time.Millisecond).String()
+	case d >= time.Second:
+		return d.Round(10 * time.Millisecond).String()
+	case d >= time.Millisecond:
+		return d.Round(time.Millisecond).String()
+	}
+	return d.Round(time.Microsecond).String()
+}
