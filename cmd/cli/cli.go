@@ -75,12 +75,9 @@ func execute(ctx context.Context, args []string, streams output.Streams, queues 
 	return told.Code
 }
 
-// finishes marks commands that finish what they have begun when their reader goes.
-const finishes = "finishes"
-
 // suit has what a command writes treated as it needs.
 func suit(queues *output.Queues, cmd *cobra.Command) {
-	_, finishing := cmd.Annotations[finishes]
+	_, finishing := cmd.Annotations[ending.Finishes]
 	_, holding := cmd.Annotations[machine.Changes]
 	queues.Suit(finishing, holding)
 }

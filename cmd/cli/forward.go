@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
+	"github.com/devtun/devtun/cmd/cli/console"
 	"github.com/devtun/devtun/cmd/cli/ending"
 	"github.com/devtun/devtun/cmd/cli/foreground"
 	"github.com/devtun/devtun/cmd/cli/forwards"
@@ -89,7 +89,7 @@ Start it as yourself. Writing the system's hosts file and listening on ports bel
 	flags := cmd.Flags()
 	flags.StringVar(&o.hostsFile, "hosts-file", "", "write names to this file, which is made if it is not there (default: the system's hosts file)")
 	flags.StringVarP(&o.output, "output", "o", "", "'json' for events, one JSON object a line")
-	addPlainFlag(flags, &o.plain)
+	console.AddPlainFlag(flags, &o.plain)
 	cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"json"}, cobra.ShellCompDirectiveNoFileComp))
 	cmd.ValidArgsFunction = o.kube.CompleteServices(discovery.Forwardable)
 	return cmd
@@ -118,17 +118,16 @@ func (o *forwardOptions) addTunnelFlags(cmd *cobra.Command) {
 	o.kube.CompleteFlags(cmd)
 }
 
-// addPlainFlag adds what commands have that show more in a terminal than in a pipe.
-func addPlainFlag(flags *pflag.FlagSet, plain *bool) {
-	flags.BoolVar(plain, "plain", false, "print lines as in a pipe, in a terminal too: for an IDE's tasks")
-}
-
 func modeNames() string {
 	var names []string
 	for _, mode := range tunnel.Modes() {
 		names = append(names, string(mode))
 	}
 	return strings.Join(names, ", ")
+}
+
+func (o *forwardOptions) style() console.Style {
+	return console.Style{Output: o.output, Plain: o.plain, Verbose: o.verbose}
 }
 
 // validate checks what can be checked without the cluster.
@@ -159,12 +158,12 @@ func runForward(ctx context.Context, o *forwardOptions, streams output.Streams, 
 	defer func() { f.Close(err) }()
 	tracker := f.Tracker
 	defer context.AfterFunc(ctx, func() { tracker.State(status.Ending) })()
-	table, out := openTable(streams, o, tracker, quit)
+	table, out := console.NewTable(streams, o.style(), tracker, quit)
 	defer table.Close()
-	defer func() { out.Write(endOf(err)) }()
+	defer func() { out.Write(console.End(err)) }()
 	out.Write(output.Starting{Command: "forward", Version: output.Version})
-	tellUnfound(out, lost)
-	warnOfLogins(out)
+	console.WarnUnfound(out, lost)
+	console.WarnOfLogins(out)
 	tell := func(selected *selection.Selection, event forwards.Event) {
 		tellForward(out, event, selected.Namespace, o.verbose)
 		if event.Ready != nil {
@@ -174,7 +173,7 @@ func runForward(ctx context.Context, o *forwardOptions, streams output.Streams, 
 		}
 	}
 	return o.forward(ctx, tracker, tell, func() (*hostsfile.File, *helper.Machine, error) {
-		return machine.Open(o.hostsFile, unasked(start, table.Shows))
+		return machine.Open(o.hostsFile, console.Unasked(start, table.Shows))
 	})
 }
 

@@ -1,76 +1,11 @@
 package cli
 
 import (
-	"context"
-	"io"
-
-	"github.com/devtun/devtun/cmd/cli/credential"
 	"github.com/devtun/devtun/cmd/cli/forwards"
-	"github.com/devtun/devtun/cmd/cli/kube"
 	"github.com/devtun/devtun/cmd/cli/output"
-	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/cmd/cli/selection"
-	"github.com/devtun/devtun/cmd/cli/status"
-	"github.com/devtun/devtun/dns/helper"
 	"github.com/devtun/devtun/tunnel/discovery"
 )
-
-// openWriter returns what tells the user of events: as JSON, or as lines.
-func openWriter(streams output.Streams, format string, verbose bool) output.Writer {
-	if format == "json" {
-		return output.NewJSON(streams.Out, streams.Err)
-	}
-	return output.NewLines(streams.Out, streams.Err, look(streams, verbose))
-}
-
-// openTable returns what tells the user of events in a live table, where that is possible
-// and nothing else is wanted, and else nil and what openWriter does. The table is of what the
-// tracker knows; its user ends the command by quit. The caller closes it.
-func openTable(
-	streams output.Streams, o *forwardOptions, tracker *status.Tracker, quit func(),
-) (*output.Table, output.Writer) {
-	if o.output == "" && !o.plain {
-		table := output.NewTable(output.TableConfig{
-			Tracker: tracker, Quit: quit, Cover: coverLogins, Look: look(streams, o.verbose),
-			In: streams.In, Out: streams.Out, Err: streams.Err, Env: streams.Env,
-		})
-		if table != nil {
-			return table, table
-		}
-	}
-	return nil, openWriter(streams.Plain(o.plain), o.output, o.verbose)
-}
-
-func look(streams output.Streams, verbose bool) output.Look {
-	return output.Look{Columns: streams.Terminal, Colour: streams.Colour, Verbose: verbose}
-}
-
-// tellUnfound warns that a command cannot be found as a session; nil is nothing.
-func tellUnfound(out output.Writer, warning *forwards.WarningEvent) {
-	if warning != nil {
-		out.Write(output.Warning{Message: warning.Message, Over: warning.Over})
-	}
-}
-
-func coverLogins(ctx context.Context, errors io.Writer, aside output.Aside) func() {
-	return kube.Logins.Cover(ctx, credential.Cover{Said: errors, Aside: aside})
-}
-
-// unasked is a helper.Start that asks for no password while a table has the terminal.
-func unasked(start helper.Start, shows func() bool) helper.Start {
-	return func(ctx context.Context, ask bool) (*helper.Client, error) {
-		return start(ctx, ask && !shows())
-	}
-}
-
-// endOf is the event of a command's end.
-func endOf(err error) output.Event {
-	if err == nil {
-		return output.Stopped{}
-	}
-	problem := problem.Of(err)
-	return output.Error{Message: problem.Error(), Hint: problem.Hint, ExitCode: int(problem.Code)}
-}
 
 // tellForward writes what forwards tell of themselves that is for the user: of
 // connections with verbose. Lines leave the session's own namespace out of names.

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/devtun/devtun/cmd/cli/arguments"
+	"github.com/devtun/devtun/cmd/cli/console"
 	"github.com/devtun/devtun/cmd/cli/ending"
 	"github.com/devtun/devtun/cmd/cli/foreground"
 	"github.com/devtun/devtun/cmd/cli/forwards"
@@ -137,7 +138,7 @@ pass for one.`,
 	flags.StringVar(&o.hosts, "hosts", "", "who sees their names: 'private' for the COMMAND alone, 'system' for this machine (default: as for devtun run)")
 	flags.BoolVar(&o.dryRun, "dry-run", false, "change nothing; print as YAML what would be created and changed, and its undo")
 	flags.StringVarP(&o.output, "output", "o", "", "'json' for events, one JSON object a line; 'yaml' with --dry-run")
-	addPlainFlag(flags, &o.plain)
+	console.AddPlainFlag(flags, &o.plain)
 	o.completeIntercept(cmd)
 	return cmd
 }
@@ -260,19 +261,19 @@ func runIntercept(ctx context.Context, o *interceptOptions, streams output.Strea
 	var out output.Writer
 	switch {
 	case o.dryRun:
-		out = openWriter(streams.Plain(o.plain), o.output, o.verbose)
+		out = console.NewWriter(streams.Plain(o.plain), o.output, o.verbose)
 	case len(o.command) > 0: // standard output is the command's
-		out = openWriter(output.Streams{Out: streams.Err, Err: streams.Err}, o.output, o.verbose)
+		out = console.NewWriter(output.Streams{Out: streams.Err, Err: streams.Err}, o.output, o.verbose)
 	default:
-		table, out = openTable(streams, &o.forwardOptions, tracker, quit)
+		table, out = console.NewTable(streams, o.style(), tracker, quit)
 		defer table.Close()
 	}
-	defer func() { out.Write(endOf(err)) }()
+	defer func() { out.Write(console.End(err)) }()
 	if !o.dryRun {
 		out.Write(output.Starting{Command: "intercept", Version: output.Version})
-		tellUnfound(out, lost)
+		console.WarnUnfound(out, lost)
 	}
-	warnOfLogins(out)
+	console.WarnOfLogins(out)
 	s, err := o.plan(ctx, audience{out: out, verbose: o.verbose})
 	if err != nil || o.dryRun {
 		if err == nil {
@@ -286,5 +287,5 @@ func runIntercept(ctx context.Context, o *interceptOptions, streams output.Strea
 		tracker.State(status.Ready)
 		table.Show()
 	}
-	return s.run(ctx, tracker, streams, unasked(start, table.Shows))
+	return s.run(ctx, tracker, streams, console.Unasked(start, table.Shows))
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/devtun/devtun/cmd/cli/console"
 	"github.com/devtun/devtun/cmd/cli/forwards"
 	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/selection"
@@ -54,7 +55,7 @@ type printer struct {
 }
 
 func forwardPrinter(streams output.Streams, format string, verbose bool) *printer {
-	return &printer{out: openWriter(streams, format, verbose), verbose: verbose}
+	return &printer{out: console.NewWriter(streams, format, verbose), verbose: verbose}
 }
 
 func (p *printer) tell(event forwards.Event) {
@@ -90,7 +91,7 @@ func TestPrinter(t *testing.T) {
 			for _, event := range scene {
 				printer.tell(event)
 			}
-			printer.out.Write(endOf(nil))
+			printer.out.Write(console.End(nil))
 			got := strings.ReplaceAll(out.String(), "\x1b", "^[") + "--- stderr\n" + err.String()
 			got = regexp.MustCompile(`"time":"[^"]+"`).ReplaceAllString(got, `"time":"…"`)
 			path := filepath.Join("testdata", "printer", c.golden)
@@ -110,7 +111,7 @@ func TestEventsAreObjectsOfATypeAndATime(t *testing.T) {
 	for _, event := range scene {
 		printer.tell(event)
 	}
-	printer.out.Write(endOf(errors.New("x")))
+	printer.out.Write(console.End(errors.New("x")))
 	types := make(map[string]int)
 	for line := range strings.Lines(out.String()) {
 		var event struct {
@@ -129,7 +130,7 @@ func TestNothingIsToldBeforeReadyNorAfterTheEnd(t *testing.T) {
 	printer := forwardPrinter(output.Streams{Out: &out, Err: &err}, "", true)
 	printer.tell(scene[2])
 	require.Empty(t, out.String(), "it may yet fail")
-	printer.out.Write(endOf(errors.New("x")))
+	printer.out.Write(console.End(errors.New("x")))
 	for _, event := range scene {
 		printer.tell(event)
 	}

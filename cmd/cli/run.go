@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/devtun/devtun/cmd/cli/arguments"
+	"github.com/devtun/devtun/cmd/cli/console"
 	"github.com/devtun/devtun/cmd/cli/credential"
 	"github.com/devtun/devtun/cmd/cli/ending"
 	"github.com/devtun/devtun/cmd/cli/foreground"
@@ -117,11 +118,11 @@ func runRun(ctx context.Context, o *runOptions, streams output.Streams, start he
 	forwarding, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer end()
 	unlink := context.AfterFunc(ctx, end)
-	out := openWriter(output.Streams{Out: streams.Err, Err: streams.Err}, "", o.verbose) // standard output is the command's
+	out := console.NewWriter(output.Streams{Out: streams.Err, Err: streams.Err}, "", o.verbose) // standard output is the command's
 	watcher := &runWatcher{out: out, verbose: o.verbose, ready: make(chan struct{}), moves: true}
 	out.Write(output.Starting{Command: "run"})
-	tellUnfound(out, lost)
-	warnOfLogins(out)
+	console.WarnUnfound(out, lost)
+	console.WarnOfLogins(out)
 	forwarded := make(chan error, 1)
 	go func() {
 		forwarded <- o.forward(forwarding, f.Tracker, watcher.tell, names.Open)
@@ -136,7 +137,7 @@ func runRun(ctx context.Context, o *runOptions, streams output.Streams, start he
 	}
 	f.Tracker.State(status.Ready)
 	uncover := kube.Logins.Cover(forwarding, credential.Cover{Said: streams.Err}) // the terminal is the command's
-	running, stop := lasting(ctx)
+	running, stop := ending.Lasting(ctx)
 	defer stop()
 	code, err := program.Run(running)
 	uncover()
@@ -151,16 +152,4 @@ func ended(code int, err error) error {
 		err = &command.ExitError{Code: code}
 	}
 	return err
-}
-
-// lasting is ctx for a COMMAND, which outlives the signals that end ctx: they are the
-// COMMAND's. Without a reader it ends.
-func lasting(ctx context.Context) (context.Context, context.CancelFunc) {
-	running, end := context.WithCancel(context.WithoutCancel(ctx))
-	stop := context.AfterFunc(ctx, func() {
-		if output.Unread(ctx) || ending.Failure(ctx) != nil || errors.Is(context.Cause(ctx), ending.ErrDown) {
-			end()
-		}
-	})
-	return running, func() { stop(); end() }
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/devtun/devtun/cmd/cli/arguments"
 	"github.com/devtun/devtun/cmd/cli/background"
+	"github.com/devtun/devtun/cmd/cli/console"
 	"github.com/devtun/devtun/cmd/cli/ending"
 	"github.com/devtun/devtun/cmd/cli/kube"
 	"github.com/devtun/devtun/cmd/cli/machine"
@@ -121,7 +122,7 @@ what has failed. A project file, with all there is:
 	flags.StringVar(&o.envFile, "env-file", "", "write the environment of the intercepted container to this file, whatever the project file says")
 	flags.IntVar(&o.parent, "ppid", 0, "end the session when the process with this number ends")
 	flags.BoolVarP(&o.verbose, "verbose", "v", false, "tell of each connection: pod, bytes, duration, why it ended")
-	addPlainFlag(flags, &o.plain)
+	console.AddPlainFlag(flags, &o.plain)
 	kubectls := pflag.NewFlagSet("", pflag.ContinueOnError)
 	o.kube = kube.NewFlags(kubectls)
 	for _, name := range []string{"kubeconfig", "context", "namespace"} {
@@ -155,7 +156,7 @@ func runUp(ctx context.Context, o *upOptions, streams output.Streams, start help
 		return err
 	}
 	u := &upping{upOptions: o, name: name, order: order, directory: directory, streams: streams.Plain(o.plain), began: time.Now()}
-	openWriter(streams, "", false).Write(output.Starting{Command: "up"})
+	console.NewWriter(streams, "", false).Write(output.Starting{Command: "up"})
 	return u.run(ctx, start)
 }
 

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/devtun/devtun/cmd/cli/background"
+	"github.com/devtun/devtun/cmd/cli/console"
 	"github.com/devtun/devtun/cmd/cli/forwards"
 	"github.com/devtun/devtun/cmd/cli/kube"
 	"github.com/devtun/devtun/cmd/cli/machine"
@@ -110,7 +111,7 @@ func (s *projectSession) beginForwards(ctx context.Context, order background.Ord
 	if err := s.openMachine(ctx, target.hostsFile); err != nil {
 		return err
 	}
-	out := openWriter(s.say.streams(), "", order.Verbose)
+	out := console.NewWriter(s.say.streams(), "", order.Verbose)
 	f := &heldForwards{identity: target, selected: selected, ready: make(chan struct{}), over: make(chan struct{})}
 	tell := func(event forwards.Event) {
 		s.view.Forward(event)

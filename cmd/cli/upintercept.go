@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"slices"
 
+	"github.com/devtun/devtun/cmd/cli/console"
 	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/cmd/cli/project"
@@ -50,7 +51,7 @@ func (h *heldIntercept) plan(ctx context.Context, s *projectSession, verbose boo
 	}
 	h.streams = s.say.streams()
 	h.intercepting, err = h.options.plan(ctx, audience{
-		out: openWriter(h.streams, "", verbose), verbose: verbose, inSession: true, unattended: !h.streams.Terminal,
+		out: console.NewWriter(h.streams, "", verbose), verbose: verbose, inSession: true, unattended: !h.streams.Terminal,
 	})
 	return err
 }

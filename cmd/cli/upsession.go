@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/devtun/devtun/cmd/cli/background"
+	"github.com/devtun/devtun/cmd/cli/console"
 	"github.com/devtun/devtun/cmd/cli/kube"
 	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/cmd/cli/status"
@@ -58,7 +59,7 @@ func newProjectSession(ctx context.Context, name string, say *sayings, start hel
 		parent: make(chan proc.ID, 1), ended: make(chan struct{}),
 	}
 	s.ctx, s.end = context.WithCancelCause(ctx)
-	warnOfLogins(openWriter(say.streams(), "", false))
+	console.WarnOfLogins(console.NewWriter(say.streams(), "", false))
 	return s
 }
 
