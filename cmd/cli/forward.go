@@ -29,18 +29,21 @@ import (
 // defaultDomain is the DNS domain of most clusters.
 const defaultDomain = "cluster.local"
 
-// forwardOptions is what `devtun forward` was asked to do.
-type forwardOptions struct {
+// forwardSettings say which services are to be in reach, and how.
+type forwardSettings struct {
 	kube      *kube.Flags
 	services  selection.Flags
-	hostsFile string // "" for the system's
 	domain    string // of the cluster
 	hold      time.Duration
 	transport string
-	output    string
-	verbose   bool
-	plain     bool
 	partly    bool // a service asked for may lack its low ports, if it has others
+}
+
+// forwardOptions is what `devtun forward` was asked to do.
+type forwardOptions struct {
+	settings  forwardSettings
+	hostsFile string // "" for the system's
+	style     console.Style
 }
 
 func newForward(streams output.Streams, start helper.Start) *cobra.Command {
@@ -79,43 +82,43 @@ Start it as yourself. Writing the system's hosts file and listening on ports bel
   # events for tools
   devtun forward -o json`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			o.services.Args = args
-			o.services.Namespaces = o.kube.Namespaces
+			o.settings.services.Args = args
+			o.settings.services.Namespaces = o.settings.kube.Namespaces
 			return runForward(cmd.Context(), o, streams, start)
 		},
 		Annotations: map[string]string{machine.Changes: ""},
 	}
-	o.addFlags(cmd)
+	o.settings.addFlags(cmd)
 	flags := cmd.Flags()
+	console.AddVerboseFlag(flags, &o.style.Verbose)
 	flags.StringVar(&o.hostsFile, "hosts-file", "", "write names to this file, which is made if it is not there (default: the system's hosts file)")
-	flags.StringVarP(&o.output, "output", "o", "", "'json' for events, one JSON object a line")
-	console.AddPlainFlag(flags, &o.plain)
+	flags.StringVarP(&o.style.Output, "output", "o", "", "'json' for events, one JSON object a line")
+	console.AddPlainFlag(flags, &o.style.Plain)
 	cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"json"}, cobra.ShellCompDirectiveNoFileComp))
-	cmd.ValidArgsFunction = o.kube.CompleteServices(discovery.Forwardable)
+	cmd.ValidArgsFunction = o.settings.kube.CompleteServices(discovery.Forwardable)
 	return cmd
 }
 
 // addFlags adds what all commands have that forward the services that are asked
 // for.
-func (o *forwardOptions) addFlags(cmd *cobra.Command) {
-	o.addTunnelFlags(cmd)
+func (s *forwardSettings) addFlags(cmd *cobra.Command) {
+	s.addTunnelFlags(cmd)
 	flags := cmd.Flags()
-	flags.BoolVarP(&o.services.All, "all-namespaces", "A", false, "forward the services of all namespaces")
-	flags.StringVarP(&o.services.Labels, "selector", "l", "", "forward only services with these labels (as in kubectl)")
-	flags.StringSliceVar(&o.services.Except, "except", nil, "leave out this service, the one that runs here; repeat it for more")
-	flags.StringSliceVar(&o.services.Ports, "port", nil, "listen on another port: SERVICE:LOCAL:REMOTE; repeat it for more")
-	cmd.RegisterFlagCompletionFunc("except", o.kube.CompleteServices(discovery.Forwardable))
+	flags.BoolVarP(&s.services.All, "all-namespaces", "A", false, "forward the services of all namespaces")
+	flags.StringVarP(&s.services.Labels, "selector", "l", "", "forward only services with these labels (as in kubectl)")
+	flags.StringSliceVar(&s.services.Except, "except", nil, "leave out this service, the one that runs here; repeat it for more")
+	flags.StringSliceVar(&s.services.Ports, "port", nil, "listen on another port: SERVICE:LOCAL:REMOTE; repeat it for more")
+	cmd.RegisterFlagCompletionFunc("except", s.kube.CompleteServices(discovery.Forwardable))
 }
 
 // addTunnelFlags adds what all commands have that reach into the cluster.
-func (o *forwardOptions) addTunnelFlags(cmd *cobra.Command) {
+func (s *forwardSettings) addTunnelFlags(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	o.kube = kube.NewFlags(flags)
-	flags.StringVar(&o.domain, "cluster-domain", defaultDomain, "domain of the cluster's DNS")
-	flags.DurationVar(&o.hold, "hold", tunnel.DefaultHold, "how long a connection waits for a ready pod")
-	flags.StringVar(&o.transport, "transport", string(tunnel.Auto), "how to reach pods: "+modeNames())
-	flags.BoolVarP(&o.verbose, "verbose", "v", false, "tell of each connection: pod, bytes, duration, why it ended")
-	o.kube.CompleteFlags(cmd)
+	s.kube = kube.NewFlags(flags)
+	flags.StringVar(&s.domain, "cluster-domain", defaultDomain, "domain of the cluster's DNS")
+	flags.DurationVar(&s.hold, "hold", tunnel.DefaultHold, "how long a connection waits for a ready pod")
+	flags.StringVar(&s.transport, "transport", string(tunnel.Auto), "how to reach pods: "+modeNames())
+	s.kube.CompleteFlags(cmd)
 }
 
 func modeNames() string {
@@ -126,25 +129,25 @@ func modeNames() string {
 	return strings.Join(names, ", ")
 }
 
-func (o *forwardOptions) style() console.Style {
-	return console.Style{Output: o.output, Plain: o.plain, Verbose: o.verbose}
-}
-
 // validate checks what can be checked without the cluster.
-func (o *forwardOptions) validate() error {
-	if !slices.Contains(tunnel.Modes(), tunnel.Mode(o.transport)) {
-		return problem.Usage("one of "+modeNames(), "unknown --transport %q", o.transport)
+func (s *forwardSettings) validate() error {
+	if !slices.Contains(tunnel.Modes(), tunnel.Mode(s.transport)) {
+		return problem.Usage("one of "+modeNames(), "unknown --transport %q", s.transport)
 	}
-	if o.output != "" && o.output != "json" {
-		return problem.Usage("the only other output is json", "unknown --output %q", o.output)
+	if s.hold < 0 {
+		return problem.Usage("give a duration such as 30s", "--hold %v is negative", s.hold)
 	}
-	if o.hold < 0 {
-		return problem.Usage("give a duration such as 30s", "--hold %v is negative", o.hold)
-	}
-	if _, err := (dns.Naming{Domain: o.domain}).Names(dns.Service{Namespace: "n", Name: "s"}); err != nil {
-		return problem.Usage("give a domain such as cluster.local", "%q is not a --cluster-domain", o.domain)
+	if _, err := (dns.Naming{Domain: s.domain}).Names(dns.Service{Namespace: "n", Name: "s"}); err != nil {
+		return problem.Usage("give a domain such as cluster.local", "%q is not a --cluster-domain", s.domain)
 	}
 	return nil
+}
+
+func (o *forwardOptions) validate() error {
+	if err := o.settings.validate(); err != nil {
+		return err
+	}
+	return o.style.Validate()
 }
 
 func runForward(ctx context.Context, o *forwardOptions, streams output.Streams, start helper.Start) (err error) {
@@ -158,38 +161,38 @@ func runForward(ctx context.Context, o *forwardOptions, streams output.Streams, 
 	defer func() { f.Close(err) }()
 	tracker := f.Tracker
 	defer context.AfterFunc(ctx, func() { tracker.State(status.Ending) })()
-	table, out := console.NewTable(streams, o.style(), tracker, quit)
+	table, out := console.NewTable(streams, o.style, tracker, quit)
 	defer table.Close()
 	defer func() { out.Write(console.End(err)) }()
 	out.Write(output.Starting{Command: "forward", Version: output.Version})
 	console.WarnUnfound(out, lost)
 	console.WarnOfLogins(out)
 	tell := func(selected *selection.Selection, event forwards.Event) {
-		tellForward(out, event, selected.Namespace, o.verbose)
+		tellForward(out, event, selected.Namespace, o.style.Verbose)
 		if event.Ready != nil {
 			tellReady(out, selected, event.Ready)
 			tracker.State(status.Ready)
 			table.Show()
 		}
 	}
-	return o.forward(ctx, tracker, tell, func() (*hostsfile.File, *helper.Machine, error) {
+	return o.settings.run(ctx, tracker, tell, func() (*hostsfile.File, *helper.Machine, error) {
 		return machine.Open(o.hostsFile, console.Unasked(start, table.Shows))
 	})
 }
 
-// forward does what is asked for until ctx ends, which is no error, on the machine
+// run does what is asked for until ctx ends, which is no error, on the machine
 // that open opens. The tracker is told of each event before tell is.
-func (o *forwardOptions) forward(
+func (s *forwardSettings) run(
 	ctx context.Context, tracker *status.Tracker, tell func(*selection.Selection, forwards.Event), open func() (*hostsfile.File, *helper.Machine, error),
 ) error {
-	cluster, err := o.kube.Connect()
+	cluster, err := s.kube.Connect()
 	if err != nil {
 		return err
 	}
-	if err := o.services.Locate(ctx, cluster); err != nil {
+	if err := s.services.Locate(ctx, cluster); err != nil {
 		return ending.UnlessEnded(ctx, err)
 	}
-	selected, err := selection.New(o.services, cluster.Namespace)
+	selected, err := selection.New(s.services, cluster.Namespace)
 	if err != nil {
 		return err
 	}
@@ -209,7 +212,7 @@ func (o *forwardOptions) forward(
 	if err := machine.Prepare(ctx, here); err != nil {
 		return ending.UnlessEnded(ctx, err) // Ctrl-C is an answer to sudo's question too
 	}
-	f, err := o.openForwarder(cluster, selected, hosts, here, told)
+	f, err := s.openForwarder(cluster, selected, hosts, here, told)
 	if err != nil {
 		return err
 	}

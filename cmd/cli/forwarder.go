@@ -54,12 +54,12 @@ type reselection struct {
 
 // openForwarder prepares forwards on a machine, which stays the caller's. Nothing is
 // forwarded until follow, and the caller closes it after that.
-func (o *forwardOptions) openForwarder(cluster *kube.Cluster, selected *selection.Selection, hosts *hostsfile.File, machine *helper.Machine, tell func(forwards.Event)) (*forwarder, error) {
+func (s *forwardSettings) openForwarder(cluster *kube.Cluster, selected *selection.Selection, hosts *hostsfile.File, machine *helper.Machine, tell func(forwards.Event)) (*forwarder, error) {
 	leases, err := loopback.OpenLeases(loopback.DefaultLeases())
 	if err != nil {
 		return nil, fmt.Errorf("open leases: %w", err)
 	}
-	transport, err := cluster.Transport(tunnel.Mode(o.transport))
+	transport, err := cluster.Transport(tunnel.Mode(s.transport))
 	if err != nil {
 		return nil, errors.Join(err, leases.Close())
 	}
@@ -68,13 +68,13 @@ func (o *forwardOptions) openForwarder(cluster *kube.Cluster, selected *selectio
 		pool: tunnel.NewPool(transport.Dial), orders: make(chan reselection),
 	}
 	wishes := selected.Criteria()
-	wishes.Partly = o.partly
+	wishes.Partly = s.partly
 	f.forwards = forwards.New(machine, leases, forwards.Options{
 		Cluster:   cluster.Context,
-		Naming:    dns.Naming{Default: selected.Namespace, Domain: o.domain, Taken: cluster.Reserved},
+		Naming:    dns.Naming{Default: selected.Namespace, Domain: s.domain, Taken: cluster.Reserved},
 		Selection: wishes,
 		Dial:      f.pool.Dial,
-		Hold:      o.hold,
+		Hold:      s.hold,
 		Coming:    cluster.Login.Wanted,
 		Tell:      tell,
 	})

@@ -32,7 +32,7 @@ const imageVariable = "DEVTUN_AGENT_IMAGE"
 
 // interceptOptions is what `devtun intercept` was asked to do.
 type interceptOptions struct {
-	forwardOptions // of the namespace's services, beside the intercept
+	forward forwardSettings // of the namespace's services, beside the intercept
 
 	name      string   // as typed
 	ports     []string // LOCAL:PORT
@@ -50,6 +50,7 @@ type interceptOptions struct {
 	noForward bool
 	dryRun    bool
 	hosts     string // see runOptions
+	style     console.Style
 	command   []string
 }
 
@@ -111,16 +112,17 @@ pass for one.`,
 				return problem.Usage("give a duration such as 1m", "--grace %v is no time to come back in", o.grace)
 			}
 			o.name, o.command = args[0], args[at:]
-			if len(o.kube.Namespaces) > 1 {
+			if len(o.forward.kube.Namespaces) > 1 {
 				return problem.Usage("give one", "devtun intercept works in one --namespace")
 			}
-			o.services.Namespaces = o.kube.Namespaces
+			o.forward.services.Namespaces = o.forward.kube.Namespaces
 			return runIntercept(cmd.Context(), o, streams, start)
 		},
 		Annotations: map[string]string{machine.Changes: ""},
 	}
-	o.addTunnelFlags(cmd)
+	o.forward.addTunnelFlags(cmd)
 	flags := cmd.Flags()
+	console.AddVerboseFlag(flags, &o.style.Verbose)
 	flags.StringSliceVar(&o.ports, "port", nil, "a port and where the process listens for it here: LOCAL:PORT, PORT being a service's, by number or name; repeat it for more (default: all TCP ports, on the container's numbers)")
 	flags.StringVar(&o.to, "to", "", "host where the process listens (default: this machine)")
 	flags.BoolVar(&o.replace, "replace", false, "scale the workload to zero while the intercept stands")
@@ -137,8 +139,8 @@ pass for one.`,
 	flags.BoolVar(&o.noForward, "no-forward", false, "do not forward the namespace's other services")
 	flags.StringVar(&o.hosts, "hosts", "", "who sees their names: 'private' for the COMMAND alone, 'system' for this machine (default: as for devtun run)")
 	flags.BoolVar(&o.dryRun, "dry-run", false, "change nothing; print as YAML what would be created and changed, and its undo")
-	flags.StringVarP(&o.output, "output", "o", "", "'json' for events, one JSON object a line; 'yaml' with --dry-run")
-	console.AddPlainFlag(flags, &o.plain)
+	flags.StringVarP(&o.style.Output, "output", "o", "", "'json' for events, one JSON object a line; 'yaml' with --dry-run")
+	console.AddPlainFlag(flags, &o.style.Plain)
 	o.completeIntercept(cmd)
 	return cmd
 }
@@ -158,21 +160,21 @@ func (o *interceptOptions) completeIntercept(cmd *cobra.Command) {
 		case len(args) > 0:
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
-		return o.kube.CompleteServices(target.Interceptable)(cmd, args, typed)
+		return o.forward.kube.CompleteServices(target.Interceptable)(cmd, args, typed)
 	}
 }
 
 // validate checks what can be checked without the cluster, and completes what was
 // left to defaults.
 func (o *interceptOptions) validate() error {
-	output := o.output
+	output := o.style.Output
 	switch {
 	case o.dryRun && output != "" && output != "yaml":
 		return problem.Usage("leave -o out", "--dry-run prints YAML")
 	case !o.dryRun && output == "yaml":
 		return problem.Usage("add --dry-run", "-o yaml is for --dry-run")
 	case o.dryRun:
-		o.output = "" // nothing else is printed
+		o.style.Output = "" // nothing else is printed
 	}
 	switch move := target.Move(o.move); {
 	case move != target.Stay && move != target.Evict && move != target.Force:
@@ -207,7 +209,10 @@ func (o *interceptOptions) validate() error {
 	if strings.Contains(o.to, ":") && !strings.Contains(o.to, "::") {
 		return problem.Usage("write --to HOST, and the port in --port LOCAL:PORT", "--to %s names a port", o.to)
 	}
-	return o.forwardOptions.validate()
+	if err := o.style.Validate(); err != nil {
+		return err
+	}
+	return o.forward.validate()
 }
 
 func (o *interceptOptions) mode() plan.Mode {
@@ -233,7 +238,7 @@ func (o *interceptOptions) agentImage() string {
 	if o.image != "" {
 		return o.image
 	}
-	if named := o.kube.Getenv(imageVariable); named != "" {
+	if named := o.forward.kube.Getenv(imageVariable); named != "" {
 		return named
 	}
 	return image.Default()
@@ -261,11 +266,11 @@ func runIntercept(ctx context.Context, o *interceptOptions, streams output.Strea
 	var out output.Writer
 	switch {
 	case o.dryRun:
-		out = console.NewWriter(streams.Plain(o.plain), o.output, o.verbose)
+		out = console.NewWriter(streams.Plain(o.style.Plain), o.style.Output, o.style.Verbose)
 	case len(o.command) > 0: // standard output is the command's
-		out = console.NewWriter(output.Streams{Out: streams.Err, Err: streams.Err}, o.output, o.verbose)
+		out = console.NewWriter(output.Streams{Out: streams.Err, Err: streams.Err}, o.style.Output, o.style.Verbose)
 	default:
-		table, out = console.NewTable(streams, o.style(), tracker, quit)
+		table, out = console.NewTable(streams, o.style, tracker, quit)
 		defer table.Close()
 	}
 	defer func() { out.Write(console.End(err)) }()
@@ -274,7 +279,7 @@ func runIntercept(ctx context.Context, o *interceptOptions, streams output.Strea
 		console.WarnUnfound(out, lost)
 	}
 	console.WarnOfLogins(out)
-	s, err := o.plan(ctx, audience{out: out, verbose: o.verbose})
+	s, err := o.plan(ctx, audience{out: out, verbose: o.style.Verbose})
 	if err != nil || o.dryRun {
 		if err == nil {
 			return s.render(streams.Out)

@@ -22,9 +22,9 @@ func (h *holding) reachOthers(ctx, beside context.Context, start helper.Start) (
 	if err != nil {
 		return nil, err
 	}
-	o.services.Except = nil
+	o.forward.services.Except = nil
 	for _, service := range h.found.Services {
-		o.services.Except = append(o.services.Except, service.Name)
+		o.forward.services.Except = append(o.forward.services.Except, service.Name)
 	}
 	ready := make(chan struct{})
 	tell := (&runWatcher{out: h.events.out, verbose: h.events.verbose, part: true, ready: ready}).tell
@@ -39,7 +39,7 @@ func (h *holding) reachOthers(ctx, beside context.Context, start helper.Start) (
 	}
 	forwarded := make(chan error, 1)
 	h.running.Go(func() {
-		err := o.forward(beside, h.tracker, tell, names.Open)
+		err := o.forward.run(beside, h.tracker, tell, names.Open)
 		if err != nil {
 			h.fail(fmt.Errorf("forward the other services: %w", err))
 		}

@@ -26,7 +26,8 @@ import (
 
 // runOptions is what `devtun run` was asked to do.
 type runOptions struct {
-	forwardOptions
+	forward forwardSettings
+	verbose bool
 	hosts   string // privateHosts or systemHosts
 	command []string
 }
@@ -67,21 +68,22 @@ no such command, 126 if it cannot be executed. Before it runs, it is devtun's.`,
 			if at < 0 || at == len(args) {
 				return problem.Usage("write it behind --: devtun run "+strings.Join(append(args, "-- COMMAND"), " "), "there is no command to run")
 			}
-			o.services.Args, o.command = args[:at], args[at:]
-			o.services.Namespaces = o.kube.Namespaces
-			o.partly = true
+			o.forward.services.Args, o.command = args[:at], args[at:]
+			o.forward.services.Namespaces = o.forward.kube.Namespaces
+			o.forward.partly = true
 			return runRun(cmd.Context(), o, streams, start)
 		},
 		Annotations: map[string]string{machine.Changes: ""},
 	}
-	o.addFlags(cmd)
+	o.forward.addFlags(cmd)
+	console.AddVerboseFlag(cmd.Flags(), &o.verbose)
 	cmd.Flags().StringVar(&o.hosts, "hosts", "", "who sees the names: 'private' for the command alone, 'system' for this machine (default: private on Linux unless you are root and may write the hosts file, else system)")
 	cmd.RegisterFlagCompletionFunc("hosts", cobra.FixedCompletions([]string{machine.Private, machine.System}, cobra.ShellCompDirectiveNoFileComp))
 	cmd.ValidArgsFunction = func(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
 		if arguments.AfterDash() {
 			return nil, cobra.ShellCompDirectiveDefault
 		}
-		return o.kube.CompleteServices(discovery.Forwardable)(cmd, args, typed)
+		return o.forward.kube.CompleteServices(discovery.Forwardable)(cmd, args, typed)
 	}
 	return cmd
 }
@@ -91,7 +93,7 @@ func (o *runOptions) validate() error {
 	if err := machine.CheckHosts(o.hosts); err != nil {
 		return err
 	}
-	return o.forwardOptions.validate()
+	return o.forward.validate()
 }
 
 func runRun(ctx context.Context, o *runOptions, streams output.Streams, start helper.Start) (err error) {
@@ -125,7 +127,7 @@ func runRun(ctx context.Context, o *runOptions, streams output.Streams, start he
 	console.WarnOfLogins(out)
 	forwarded := make(chan error, 1)
 	go func() {
-		forwarded <- o.forward(forwarding, f.Tracker, watcher.tell, names.Open)
+		forwarded <- o.forward.run(forwarding, f.Tracker, watcher.tell, names.Open)
 	}()
 	select {
 	case err := <-forwarded:

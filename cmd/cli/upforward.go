@@ -125,7 +125,7 @@ func (s *projectSession) beginForwards(ctx context.Context, order background.Ord
 		}
 	}
 	var err error
-	if f.forwarder, err = projectForward(order.Project, order.Environment).openForwarder(cluster, selected, s.machine.hosts, s.machine.machine, tell); err != nil {
+	if f.forwarder, err = projectForward(order.Project, order.Environment).settings.openForwarder(cluster, selected, s.machine.hosts, s.machine.machine, tell); err != nil {
 		return err
 	}
 	running, cancel := context.WithCancel(context.WithoutCancel(s.ctx))

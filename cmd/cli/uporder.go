@@ -49,8 +49,8 @@ func projectKube(p *project.Project, environment map[string]string) *kube.Flags 
 
 // projectForward is what 'devtun forward' would be asked to do.
 func projectForward(p *project.Project, environment map[string]string) *forwardOptions {
-	return &forwardOptions{
-		kube: projectKube(p, environment), hostsFile: p.Forward.HostsFile,
+	return &forwardOptions{hostsFile: p.Forward.HostsFile, settings: forwardSettings{
+		kube:      projectKube(p, environment),
 		domain:    cmp.Or(p.ClusterDomain, defaultDomain),
 		hold:      p.Forward.Hold.Value(tunnel.DefaultHold),
 		transport: cmp.Or(p.Transport, string(tunnel.Auto)),
@@ -58,7 +58,7 @@ func projectForward(p *project.Project, environment map[string]string) *forwardO
 			Args: p.Forward.Services, All: p.Forward.AllNamespaces, Labels: p.Forward.Selector,
 			Except: p.Forward.Except, Ports: p.Forward.Ports,
 		},
-	}
+	}}
 }
 
 // selectProject is which services a project forwards, with the namespace that gives
@@ -66,7 +66,7 @@ func projectForward(p *project.Project, environment map[string]string) *forwardO
 // here. It is nil if nothing is left. locate finds the services named without a
 // namespace; without it they are of the first.
 func selectProject(p *project.Project, namespace string, intercepted []discovery.Key, locate func(*selection.Flags) error) (*selection.Selection, error) {
-	flags := projectForward(p, nil).services
+	flags := projectForward(p, nil).settings.services
 	if !flags.All {
 		flags.Namespaces = append([]string{namespace}, p.Forward.Namespaces...)
 	}
@@ -93,15 +93,15 @@ func selectProject(p *project.Project, namespace string, intercepted []discovery
 // projectIntercept is what 'devtun intercept' would be asked to do.
 func projectIntercept(p *project.Project, c project.Intercept, environment map[string]string) *interceptOptions {
 	o := &interceptOptions{
-		forwardOptions: *projectForward(p, environment),
-		name:           c.Workload, ports: c.Ports, to: c.To, replace: c.Replace, move: c.MoveConnections, grace: c.Grace.Value(0),
+		forward: projectForward(p, environment).settings,
+		name:    c.Workload, ports: c.Ports, to: c.To, replace: c.Replace, move: c.MoveConnections, grace: c.Grace.Value(0),
 		image: c.AgentImage, container: c.Container,
 		envFile: c.EnvFile, envJSON: c.EnvJSON, envFormat: c.EnvFormat, files: c.Files, keep: c.Keep,
 		noForward: true, // the session forwards
 	}
-	o.services = selection.Flags{}
+	o.forward.services = selection.Flags{}
 	if namespace := cmp.Or(c.Namespace, p.Namespace); namespace != "" {
-		o.services.Namespaces = []string{namespace}
+		o.forward.services.Namespaces = []string{namespace}
 	}
 	return o
 }

@@ -27,6 +27,19 @@ func AddPlainFlag(flags *pflag.FlagSet, plain *bool) {
 	flags.BoolVar(plain, "plain", false, "print lines as in a pipe, in a terminal too: for an IDE's tasks")
 }
 
+// AddVerboseFlag adds what commands have that carry connections.
+func AddVerboseFlag(flags *pflag.FlagSet, verbose *bool) {
+	flags.BoolVarP(verbose, "verbose", "v", false, "tell of each connection: pod, bytes, duration, why it ended")
+}
+
+// Validate refuses an --output that there is not.
+func (s Style) Validate() error {
+	if s.Output != "" && s.Output != "json" {
+		return problem.Usage("the only other output is json", "unknown --output %q", s.Output)
+	}
+	return nil
+}
+
 // NewWriter returns what tells the user of events: as JSON, or as lines.
 func NewWriter(streams output.Streams, format string, verbose bool) output.Writer {
 	if format == "json" {
