@@ -14,6 +14,7 @@ import (
 	"github.com/devtun/devtun/cmd/cli/console"
 	"github.com/devtun/devtun/cmd/cli/ending"
 	"github.com/devtun/devtun/cmd/cli/foreground"
+	"github.com/devtun/devtun/cmd/cli/forward"
 	"github.com/devtun/devtun/cmd/cli/forwards"
 	"github.com/devtun/devtun/cmd/cli/kube"
 	"github.com/devtun/devtun/cmd/cli/machine"
@@ -32,7 +33,7 @@ const imageVariable = "DEVTUN_AGENT_IMAGE"
 
 // interceptOptions is what `devtun intercept` was asked to do.
 type interceptOptions struct {
-	forward forwardSettings // of the namespace's services, beside the intercept
+	forward forward.Settings // of the namespace's services, beside the intercept
 
 	name      string   // as typed
 	ports     []string // LOCAL:PORT
@@ -112,15 +113,15 @@ pass for one.`,
 				return problem.Usage("give a duration such as 1m", "--grace %v is no time to come back in", o.grace)
 			}
 			o.name, o.command = args[0], args[at:]
-			if len(o.forward.kube.Namespaces) > 1 {
+			if len(o.forward.Kube.Namespaces) > 1 {
 				return problem.Usage("give one", "devtun intercept works in one --namespace")
 			}
-			o.forward.services.Namespaces = o.forward.kube.Namespaces
+			o.forward.Services.Namespaces = o.forward.Kube.Namespaces
 			return runIntercept(cmd.Context(), o, streams, start)
 		},
 		Annotations: map[string]string{machine.Changes: ""},
 	}
-	o.forward.addTunnelFlags(cmd)
+	o.forward.AddTunnelFlags(cmd)
 	flags := cmd.Flags()
 	console.AddVerboseFlag(flags, &o.style.Verbose)
 	flags.StringSliceVar(&o.ports, "port", nil, "a port and where the process listens for it here: LOCAL:PORT, PORT being a service's, by number or name; repeat it for more (default: all TCP ports, on the container's numbers)")
@@ -160,7 +161,7 @@ func (o *interceptOptions) completeIntercept(cmd *cobra.Command) {
 		case len(args) > 0:
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
-		return o.forward.kube.CompleteServices(target.Interceptable)(cmd, args, typed)
+		return o.forward.Kube.CompleteServices(target.Interceptable)(cmd, args, typed)
 	}
 }
 
@@ -212,7 +213,7 @@ func (o *interceptOptions) validate() error {
 	if err := o.style.Validate(); err != nil {
 		return err
 	}
-	return o.forward.validate()
+	return o.forward.Validate()
 }
 
 func (o *interceptOptions) mode() plan.Mode {
@@ -238,7 +239,7 @@ func (o *interceptOptions) agentImage() string {
 	if o.image != "" {
 		return o.image
 	}
-	if named := o.forward.kube.Getenv(imageVariable); named != "" {
+	if named := o.forward.Kube.Getenv(imageVariable); named != "" {
 		return named
 	}
 	return image.Default()

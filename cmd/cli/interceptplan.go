@@ -35,14 +35,14 @@ type intercepting struct {
 // plan finds what is to be intercepted, and computes what that takes. It changes
 // nothing.
 func (o *interceptOptions) plan(ctx context.Context, told audience) (*intercepting, error) {
-	cluster, err := o.forward.kube.Connect()
+	cluster, err := o.forward.Kube.Connect()
 	if err != nil {
 		return nil, err
 	}
 	if err := o.findHost(ctx); err != nil {
 		return nil, err
 	}
-	selected, err := selection.New(o.forward.services, cluster.Namespace)
+	selected, err := selection.New(o.forward.Services, cluster.Namespace)
 	if err != nil {
 		return nil, err
 	}

@@ -64,7 +64,7 @@ func (i *intercepting) run(ctx context.Context, tracker *status.Tracker, streams
 		return err
 	}
 	defer given.Close()
-	transport, err := i.cluster.Transport(tunnel.Mode(o.forward.transport))
+	transport, err := i.cluster.Transport(tunnel.Mode(o.forward.Transport))
 	if err != nil {
 		return err
 	}

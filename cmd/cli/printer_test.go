@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/devtun/devtun/cmd/cli/console"
+	"github.com/devtun/devtun/cmd/cli/forward"
 	"github.com/devtun/devtun/cmd/cli/forwards"
 	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/selection"
@@ -62,11 +63,11 @@ func (p *printer) tell(event forwards.Event) {
 	selected := &selection.Selection{Namespace: "demo"}
 	switch {
 	case event.Ready != nil && p.part:
-		p.out.Write(summary(event.Ready))
+		p.out.Write(forward.Summary(event.Ready))
 	case event.Ready != nil:
-		tellReady(p.out, selected, event.Ready)
+		forward.TellReady(p.out, selected, event.Ready)
 	default:
-		tellForward(p.out, event, selected.Namespace, p.verbose)
+		forward.Tell(p.out, event, selected.Namespace, p.verbose)
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/devtun/devtun/cmd/cli/credential"
 	"github.com/devtun/devtun/cmd/cli/ending"
 	"github.com/devtun/devtun/cmd/cli/foreground"
+	"github.com/devtun/devtun/cmd/cli/forward"
 	"github.com/devtun/devtun/cmd/cli/kube"
 	"github.com/devtun/devtun/cmd/cli/machine"
 	"github.com/devtun/devtun/cmd/cli/output"
@@ -26,7 +27,7 @@ import (
 
 // runOptions is what `devtun run` was asked to do.
 type runOptions struct {
-	forward forwardSettings
+	forward forward.Settings
 	verbose bool
 	hosts   string // privateHosts or systemHosts
 	command []string
@@ -68,14 +69,14 @@ no such command, 126 if it cannot be executed. Before it runs, it is devtun's.`,
 			if at < 0 || at == len(args) {
 				return problem.Usage("write it behind --: devtun run "+strings.Join(append(args, "-- COMMAND"), " "), "there is no command to run")
 			}
-			o.forward.services.Args, o.command = args[:at], args[at:]
-			o.forward.services.Namespaces = o.forward.kube.Namespaces
-			o.forward.partly = true
+			o.forward.Services.Args, o.command = args[:at], args[at:]
+			o.forward.Services.Namespaces = o.forward.Kube.Namespaces
+			o.forward.Partly = true
 			return runRun(cmd.Context(), o, streams, start)
 		},
 		Annotations: map[string]string{machine.Changes: ""},
 	}
-	o.forward.addFlags(cmd)
+	o.forward.AddFlags(cmd)
 	console.AddVerboseFlag(cmd.Flags(), &o.verbose)
 	cmd.Flags().StringVar(&o.hosts, "hosts", "", "who sees the names: 'private' for the command alone, 'system' for this machine (default: private on Linux unless you are root and may write the hosts file, else system)")
 	cmd.RegisterFlagCompletionFunc("hosts", cobra.FixedCompletions([]string{machine.Private, machine.System}, cobra.ShellCompDirectiveNoFileComp))
@@ -83,7 +84,7 @@ no such command, 126 if it cannot be executed. Before it runs, it is devtun's.`,
 		if arguments.AfterDash() {
 			return nil, cobra.ShellCompDirectiveDefault
 		}
-		return o.forward.kube.CompleteServices(discovery.Forwardable)(cmd, args, typed)
+		return o.forward.Kube.CompleteServices(discovery.Forwardable)(cmd, args, typed)
 	}
 	return cmd
 }
@@ -93,7 +94,7 @@ func (o *runOptions) validate() error {
 	if err := machine.CheckHosts(o.hosts); err != nil {
 		return err
 	}
-	return o.forward.validate()
+	return o.forward.Validate()
 }
 
 func runRun(ctx context.Context, o *runOptions, streams output.Streams, start helper.Start) (err error) {
@@ -127,7 +128,7 @@ func runRun(ctx context.Context, o *runOptions, streams output.Streams, start he
 	console.WarnOfLogins(out)
 	forwarded := make(chan error, 1)
 	go func() {
-		forwarded <- o.forward.run(forwarding, f.Tracker, watcher.tell, names.Open)
+		forwarded <- o.forward.Run(forwarding, f.Tracker, watcher.tell, names.Open)
 	}()
 	select {
 	case err := <-forwarded:

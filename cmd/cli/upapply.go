@@ -132,7 +132,7 @@ func identityOf(p *project.Project, cluster *kube.Cluster) identity {
 	o := projectForward(p, nil)
 	return identity{
 		kubeconfig: p.Kubeconfig, context: cluster.Context, server: cluster.Config.Host, namespace: cmp.Or(p.Namespace, cluster.Namespace),
-		domain: o.settings.domain, transport: o.settings.transport, hostsFile: o.hostsFile, hold: o.settings.hold,
+		domain: o.Domain, transport: o.Transport, hostsFile: p.Forward.HostsFile, hold: o.Hold,
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/devtun/devtun/cmd/cli/background"
 	"github.com/devtun/devtun/cmd/cli/console"
+	"github.com/devtun/devtun/cmd/cli/forward"
 	"github.com/devtun/devtun/cmd/cli/forwards"
 	"github.com/devtun/devtun/cmd/cli/kube"
 	"github.com/devtun/devtun/cmd/cli/machine"
@@ -39,7 +40,7 @@ func (m *heldMachine) close() error {
 type heldForwards struct {
 	identity  identity
 	selected  *selection.Selection
-	forwarder *forwarder
+	forwarder *forward.Forwarder
 	stop      context.CancelFunc
 	ready     chan struct{}
 	over      chan struct{} // closed when they have ended; err is set then
@@ -88,7 +89,7 @@ func (s *projectSession) forward(ctx context.Context, order background.Order, cl
 	case f != nil && reflect.DeepEqual(f.selected, selected):
 		return nil
 	case f != nil:
-		err := f.forwarder.reselect(ctx, selected)
+		err := f.forwarder.Reselect(ctx, selected)
 		if err == nil {
 			f.selected = selected
 		}
@@ -115,9 +116,9 @@ func (s *projectSession) beginForwards(ctx context.Context, order background.Ord
 	f := &heldForwards{identity: target, selected: selected, ready: make(chan struct{}), over: make(chan struct{})}
 	tell := func(event forwards.Event) {
 		s.view.Forward(event)
-		tellForward(out, event, target.namespace, order.Verbose)
+		forward.Tell(out, event, target.namespace, order.Verbose)
 		if event.Ready != nil {
-			out.Write(summary(event.Ready))
+			out.Write(forward.Summary(event.Ready))
 			if event.Ready.Services == 0 && len(order.Project.Intercepts) == 0 {
 				out.Write(output.Warning{Message: selected.NoneForwarded()})
 			}
@@ -125,18 +126,18 @@ func (s *projectSession) beginForwards(ctx context.Context, order background.Ord
 		}
 	}
 	var err error
-	if f.forwarder, err = projectForward(order.Project, order.Environment).settings.openForwarder(cluster, selected, s.machine.hosts, s.machine.machine, tell); err != nil {
+	if f.forwarder, err = projectForward(order.Project, order.Environment).Open(cluster, selected, s.machine.hosts, s.machine.machine, tell); err != nil {
 		return err
 	}
 	running, cancel := context.WithCancel(context.WithoutCancel(s.ctx))
 	f.stop = cancel
 	go func() { // close waits for it
 		defer close(f.over)
-		err := f.forwarder.follow(running)
+		err := f.forwarder.Follow(running)
 		if err != nil {
 			err = fmt.Errorf("forward services: %w", err)
 		}
-		f.err = errors.Join(err, f.forwarder.close(running))
+		f.err = errors.Join(err, f.forwarder.Close(running))
 	}()
 	select {
 	case <-f.ready:

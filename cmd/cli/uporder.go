@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/devtun/devtun/cmd/cli/forward"
 	"github.com/devtun/devtun/cmd/cli/kube"
 	"github.com/devtun/devtun/cmd/cli/project"
 	"github.com/devtun/devtun/cmd/cli/selection"
@@ -48,17 +49,17 @@ func projectKube(p *project.Project, environment map[string]string) *kube.Flags 
 }
 
 // projectForward is what 'devtun forward' would be asked to do.
-func projectForward(p *project.Project, environment map[string]string) *forwardOptions {
-	return &forwardOptions{hostsFile: p.Forward.HostsFile, settings: forwardSettings{
-		kube:      projectKube(p, environment),
-		domain:    cmp.Or(p.ClusterDomain, defaultDomain),
-		hold:      p.Forward.Hold.Value(tunnel.DefaultHold),
-		transport: cmp.Or(p.Transport, string(tunnel.Auto)),
-		services: selection.Flags{
+func projectForward(p *project.Project, environment map[string]string) *forward.Settings {
+	return &forward.Settings{
+		Kube:      projectKube(p, environment),
+		Domain:    cmp.Or(p.ClusterDomain, forward.DefaultDomain),
+		Hold:      p.Forward.Hold.Value(tunnel.DefaultHold),
+		Transport: cmp.Or(p.Transport, string(tunnel.Auto)),
+		Services: selection.Flags{
 			Args: p.Forward.Services, All: p.Forward.AllNamespaces, Labels: p.Forward.Selector,
 			Except: p.Forward.Except, Ports: p.Forward.Ports,
 		},
-	}}
+	}
 }
 
 // selectProject is which services a project forwards, with the namespace that gives
@@ -66,7 +67,7 @@ func projectForward(p *project.Project, environment map[string]string) *forwardO
 // here. It is nil if nothing is left. locate finds the services named without a
 // namespace; without it they are of the first.
 func selectProject(p *project.Project, namespace string, intercepted []discovery.Key, locate func(*selection.Flags) error) (*selection.Selection, error) {
-	flags := projectForward(p, nil).settings.services
+	flags := projectForward(p, nil).Services
 	if !flags.All {
 		flags.Namespaces = append([]string{namespace}, p.Forward.Namespaces...)
 	}
@@ -93,15 +94,15 @@ func selectProject(p *project.Project, namespace string, intercepted []discovery
 // projectIntercept is what 'devtun intercept' would be asked to do.
 func projectIntercept(p *project.Project, c project.Intercept, environment map[string]string) *interceptOptions {
 	o := &interceptOptions{
-		forward: projectForward(p, environment).settings,
+		forward: *projectForward(p, environment),
 		name:    c.Workload, ports: c.Ports, to: c.To, replace: c.Replace, move: c.MoveConnections, grace: c.Grace.Value(0),
 		image: c.AgentImage, container: c.Container,
 		envFile: c.EnvFile, envJSON: c.EnvJSON, envFormat: c.EnvFormat, files: c.Files, keep: c.Keep,
 		noForward: true, // the session forwards
 	}
-	o.forward.services = selection.Flags{}
+	o.forward.Services = selection.Flags{}
 	if namespace := cmp.Or(c.Namespace, p.Namespace); namespace != "" {
-		o.forward.services.Namespaces = []string{namespace}
+		o.forward.Services.Namespaces = []string{namespace}
 	}
 	return o
 }
@@ -109,7 +110,7 @@ func projectIntercept(p *project.Project, c project.Intercept, environment map[s
 // validateProject checks what can be checked without the cluster.
 func validateProject(p *project.Project) error {
 	if !p.NoForward {
-		if err := projectForward(p, nil).validate(); err != nil {
+		if err := projectForward(p, nil).Validate(); err != nil {
 			return err
 		}
 		if _, err := selectProject(p, cmp.Or(p.Namespace, "default"), nil, nil); err != nil {

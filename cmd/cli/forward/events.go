@@ -1,4 +1,4 @@
-package cli
+package forward
 
 import (
 	"github.com/devtun/devtun/cmd/cli/forwards"
@@ -7,9 +7,9 @@ import (
 	"github.com/devtun/devtun/tunnel/discovery"
 )
 
-// tellForward writes what forwards tell of themselves that is for the user: of
+// Tell writes what forwards tell of themselves that is for the user: of
 // connections with verbose. Lines leave the session's own namespace out of names.
-func tellForward(out output.Writer, event forwards.Event, namespace string, verbose bool) {
+func Tell(out output.Writer, event forwards.Event, namespace string, verbose bool) {
 	switch {
 	case event.Service != nil:
 		out.Write(serviceEvent(event.Service, namespace))
@@ -20,16 +20,16 @@ func tellForward(out output.Writer, event forwards.Event, namespace string, verb
 	}
 }
 
-// tellReady writes that the forwards of a selection stand, and nothing more is waited for.
-func tellReady(out output.Writer, selected *selection.Selection, e *forwards.ReadyEvent) {
+// TellReady writes that the forwards of a selection stand, and nothing more is waited for.
+func TellReady(out output.Writer, selected *selection.Selection, e *forwards.ReadyEvent) {
 	if e.Services == 0 {
 		out.Write(output.Warning{Message: selected.NoneForwarded()})
 	}
-	out.Write(output.Ready(summary(e)))
+	out.Write(output.Ready(Summary(e)))
 }
 
-// summary is how many forwards stand, of a command that is ready later.
-func summary(e *forwards.ReadyEvent) output.Forwarding {
+// Summary is how many forwards stand, of a command that is ready later.
+func Summary(e *forwards.ReadyEvent) output.Forwarding {
 	return output.Forwarding{ServiceCount: e.Services, PortCount: e.Ports, Seconds: output.Seconds(e.Took)}
 }
 
@@ -37,7 +37,7 @@ func serviceEvent(e *forwards.ServiceEvent, namespace string) output.Service {
 	event := output.Service{
 		State: string(e.State), Namespace: e.Service.Namespace, Service: e.Service.Name, Pod: e.Pod, Address: e.Address,
 		Names: append([]string{}, e.Names...), Ports: []output.Port{}, Pods: e.Pods, Reason: e.Reason,
-		Label: podLabel(e, namespace),
+		Label: PodLabel(e, namespace),
 	}
 	for _, port := range e.Ports {
 		event.Ports = append(event.Ports, output.Port{Local: port.Local, Port: port.Remote, Name: port.Name})
@@ -49,7 +49,7 @@ func connectionEvent(c *forwards.ConnectionEvent, namespace string) output.Conne
 	event := output.Connection{
 		Namespace: c.Service.Namespace, Service: c.Service.Name, Port: c.Port, Client: c.Client,
 		Pod: c.Endpoint.Pod.Name, PodPort: int(c.Endpoint.Port), Sent: c.Traffic.Sent, Received: c.Traffic.Received,
-		Seconds: output.Seconds(c.Duration), Reason: c.Reason, Label: keyLabel(c.Service, namespace),
+		Seconds: output.Seconds(c.Duration), Reason: c.Reason, Label: Label(c.Service, namespace),
 	}
 	if c.Err != nil {
 		event.Error = c.Err.Error()
@@ -57,16 +57,16 @@ func connectionEvent(c *forwards.ConnectionEvent, namespace string) output.Conne
 	return event
 }
 
-// podLabel names a service, or a pod in it, as the user would: without the namespace that is the
+// PodLabel names a service, or a pod in it, as the user would: without the namespace that is the
 // session's own.
-func podLabel(e *forwards.ServiceEvent, namespace string) string {
+func PodLabel(e *forwards.ServiceEvent, namespace string) string {
 	if e.Pod != "" {
-		return e.Pod + "." + keyLabel(e.Service, namespace)
+		return e.Pod + "." + Label(e.Service, namespace)
 	}
-	return keyLabel(e.Service, namespace)
+	return Label(e.Service, namespace)
 }
 
-func keyLabel(key discovery.Key, namespace string) string {
+func Label(key discovery.Key, namespace string) string {
 	if key.Namespace == namespace {
 		return key.Name
 	}
