@@ -18,6 +18,7 @@ import (
 	"github.com/devtun/devtun/cmd/cli/arguments"
 	"github.com/devtun/devtun/cmd/cli/ending"
 	"github.com/devtun/devtun/cmd/cli/firstproject"
+	"github.com/devtun/devtun/cmd/cli/forward"
 	"github.com/devtun/devtun/cmd/cli/ide"
 	"github.com/devtun/devtun/cmd/cli/image"
 	"github.com/devtun/devtun/cmd/cli/kube"
@@ -80,7 +81,7 @@ func execute(ctx context.Context, args []string, streams output.Streams, queues 
 
 // suit has what a command writes treated as it needs.
 func suit(queues *output.Queues, cmd *cobra.Command) {
-	_, finishing := cmd.Annotations[output.Finishes]
+	_, finishing := cmd.Annotations[ending.Finishes]
 	_, holding := cmd.Annotations[machine.Changes]
 	queues.Suit(finishing, holding)
 }
@@ -136,7 +137,7 @@ Exit codes:
 		return &problem.Problem{Err: err, Code: problem.ExitUsage, Hint: fmt.Sprintf("run '%s --help'", cmd.CommandPath())}
 	})
 	root.AddCommand(
-		newForward(streams, start),
+		forward.New(streams, start),
 		firstproject.New(streams),
 		up.New(streams, start, sessionCommands),
 		sessions.NewDown(streams),

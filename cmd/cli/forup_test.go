@@ -11,13 +11,6 @@ import (
 // What can be refused without the cluster is refused in the words of the commands that a
 // session does the work of.
 func TestSessionsRefuseWhatTheirCommandsRefuse(t *testing.T) {
-	forwards := up.ForwardSettings{Domain: "cluster.local", Reach: up.Reach{Transport: "auto"}}
-	require.NoError(t, sessionCommands.CheckForwards(forwards))
-	forwards.Domain = "a b"
-	require.ErrorContains(t, sessionCommands.CheckForwards(forwards), `"a b" is not a --cluster-domain`)
-	forwards.Reach.Transport = "pigeon"
-	require.ErrorContains(t, sessionCommands.CheckForwards(forwards), `unknown --transport "pigeon"`)
-
 	intercept := up.Intercept{Settings: up.InterceptSettings{Workload: "web", Image: "it:1", Reach: up.Reach{Transport: "auto"}}}
 	require.NoError(t, sessionCommands.CheckIntercept(intercept))
 	intercept.Settings.Image = "A B"

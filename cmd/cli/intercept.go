@@ -11,8 +11,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/devtun/devtun/cmd/cli/arguments"
+	"github.com/devtun/devtun/cmd/cli/console"
 	"github.com/devtun/devtun/cmd/cli/ending"
 	"github.com/devtun/devtun/cmd/cli/foreground"
+	"github.com/devtun/devtun/cmd/cli/forward"
 	"github.com/devtun/devtun/cmd/cli/image"
 	"github.com/devtun/devtun/cmd/cli/kube"
 	"github.com/devtun/devtun/cmd/cli/machine"
@@ -27,7 +29,7 @@ import (
 
 // interceptOptions is what `devtun intercept` was asked to do.
 type interceptOptions struct {
-	forwardOptions // of the namespace's services, beside the intercept
+	forward forward.Settings // of the namespace's services, beside the intercept
 
 	name      string   // as typed
 	ports     []string // LOCAL:PORT
@@ -45,6 +47,7 @@ type interceptOptions struct {
 	noForward bool
 	dryRun    bool
 	hosts     string // see runOptions
+	style     console.Style
 	command   []string
 }
 
@@ -106,16 +109,17 @@ pass for one.`,
 				return problem.Usage("give a duration such as 1m", "--grace %v is no time to come back in", o.grace)
 			}
 			o.name, o.command = args[0], args[at:]
-			if len(o.kube.Namespaces) > 1 {
+			if len(o.forward.Kube.Namespaces) > 1 {
 				return problem.Usage("give one", "devtun intercept works in one --namespace")
 			}
-			o.services.Namespaces = o.kube.Namespaces
+			o.forward.Services.Namespaces = o.forward.Kube.Namespaces
 			return runIntercept(cmd.Context(), o, streams, start)
 		},
 		Annotations: map[string]string{machine.Changes: ""},
 	}
-	o.addTunnelFlags(cmd)
+	o.forward.AddTunnelFlags(cmd)
 	flags := cmd.Flags()
+	console.AddVerboseFlag(flags, &o.style.Verbose)
 	flags.StringSliceVar(&o.ports, "port", nil, "a port and where the process listens for it here: LOCAL:PORT, PORT being a service's, by number or name; repeat it for more (default: all TCP ports, on the container's numbers)")
 	flags.StringVar(&o.to, "to", "", "host where the process listens (default: this machine)")
 	flags.BoolVar(&o.replace, "replace", false, "scale the workload to zero while the intercept stands")
@@ -132,8 +136,8 @@ pass for one.`,
 	flags.BoolVar(&o.noForward, "no-forward", false, "do not forward the namespace's other services")
 	flags.StringVar(&o.hosts, "hosts", "", "who sees their names: 'private' for the COMMAND alone, 'system' for this machine (default: as for devtun run)")
 	flags.BoolVar(&o.dryRun, "dry-run", false, "change nothing; print as YAML what would be created and changed, and its undo")
-	flags.StringVarP(&o.output, "output", "o", "", "'json' for events, one JSON object a line; 'yaml' with --dry-run")
-	output.AddPlainFlag(flags, &o.plain)
+	flags.StringVarP(&o.style.Output, "output", "o", "", "'json' for events, one JSON object a line; 'yaml' with --dry-run")
+	console.AddPlainFlag(flags, &o.style.Plain)
 	o.completeIntercept(cmd)
 	return cmd
 }
@@ -153,21 +157,21 @@ func (o *interceptOptions) completeIntercept(cmd *cobra.Command) {
 		case len(args) > 0:
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
-		return o.kube.CompleteServices(target.Interceptable)(cmd, args, typed)
+		return o.forward.Kube.CompleteServices(target.Interceptable)(cmd, args, typed)
 	}
 }
 
 // validate checks what can be checked without the cluster, and completes what was
 // left to defaults.
 func (o *interceptOptions) validate() error {
-	output := o.output
+	output := o.style.Output
 	switch {
 	case o.dryRun && output != "" && output != "yaml":
 		return problem.Usage("leave -o out", "--dry-run prints YAML")
 	case !o.dryRun && output == "yaml":
 		return problem.Usage("add --dry-run", "-o yaml is for --dry-run")
 	case o.dryRun:
-		o.output = "" // nothing else is printed
+		o.style.Output = "" // nothing else is printed
 	}
 	switch move := target.Move(o.move); {
 	case move != target.Stay && move != target.Evict && move != target.Force:
@@ -202,7 +206,10 @@ func (o *interceptOptions) validate() error {
 	if strings.Contains(o.to, ":") && !strings.Contains(o.to, "::") {
 		return problem.Usage("write --to HOST, and the port in --port LOCAL:PORT", "--to %s names a port", o.to)
 	}
-	return o.forwardOptions.validate()
+	if err := o.style.Validate(); err != nil {
+		return err
+	}
+	return o.forward.Validate()
 }
 
 func (o *interceptOptions) mode() plan.Mode {
@@ -224,7 +231,9 @@ func (o *interceptOptions) feature() string {
 }
 
 // agentImage is the reference of the agent's image.
-func (o *interceptOptions) agentImage() string { return image.Reference(o.image, o.kube.Getenv) }
+func (o *interceptOptions) agentImage() string {
+	return image.Reference(o.image, o.forward.Kube.Getenv)
+}
 
 func runIntercept(ctx context.Context, o *interceptOptions, streams output.Streams, start helper.Start) (err error) {
 	if err := o.validate(); err != nil {
@@ -248,20 +257,20 @@ func runIntercept(ctx context.Context, o *interceptOptions, streams output.Strea
 	var out output.Writer
 	switch {
 	case o.dryRun:
-		out = output.Open(streams.Plain(o.plain), o.output, o.verbose)
+		out = console.NewWriter(streams.Plain(o.style.Plain), o.style.Output, o.style.Verbose)
 	case len(o.command) > 0: // standard output is the command's
-		out = output.Open(output.Streams{Out: streams.Err, Err: streams.Err}, o.output, o.verbose)
+		out = console.NewWriter(output.Streams{Out: streams.Err, Err: streams.Err}, o.style.Output, o.style.Verbose)
 	default:
-		table, out = openTable(streams, &o.forwardOptions, tracker, quit)
+		table, out = console.NewTable(streams, o.style, tracker, quit)
 		defer table.Close()
 	}
-	defer func() { out.Write(endOf(err)) }()
+	defer func() { out.Write(console.End(err)) }()
 	if !o.dryRun {
 		out.Write(output.Starting{Command: "intercept", Version: output.Version})
-		tellUnfound(out, lost)
+		console.WarnUnfound(out, lost)
 	}
-	warnOfLogins(out)
-	s, err := o.plan(ctx, audience{out: out, verbose: o.verbose})
+	console.WarnOfLogins(out)
+	s, err := o.plan(ctx, audience{out: out, verbose: o.style.Verbose})
 	if err != nil || o.dryRun {
 		if err == nil {
 			return s.render(streams.Out)
@@ -274,5 +283,5 @@ func runIntercept(ctx context.Context, o *interceptOptions, streams output.Strea
 		tracker.SetState(status.Ready)
 		table.Show()
 	}
-	return s.run(ctx, tracker, streams, unasked(start, table.Shows))
+	return s.run(ctx, tracker, streams, console.Unasked(start, table.Shows))
 }

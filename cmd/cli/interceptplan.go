@@ -35,7 +35,7 @@ type intercepting struct {
 // plan finds what is to be intercepted, and computes what that takes. It changes
 // nothing.
 func (o *interceptOptions) plan(ctx context.Context, told audience) (*intercepting, error) {
-	cluster, err := o.kube.Connect()
+	cluster, err := o.forward.Kube.Connect()
 	if err != nil {
 		return nil, err
 	}
@@ -49,7 +49,7 @@ func (o *interceptOptions) planOn(
 	if err := o.findHost(ctx); err != nil {
 		return nil, err
 	}
-	selected, err := selection.New(o.services, cluster.Namespace)
+	selected, err := selection.New(o.forward.Services, cluster.Namespace)
 	if err != nil {
 		return nil, err
 	}

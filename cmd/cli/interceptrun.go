@@ -64,7 +64,7 @@ func (i *intercepting) run(ctx context.Context, tracker *status.Tracker, streams
 		return err
 	}
 	defer given.Close()
-	transport, err := i.cluster.Transport(tunnel.Mode(o.transport))
+	transport, err := i.cluster.Transport(tunnel.Mode(o.forward.Transport))
 	if err != nil {
 		return err
 	}
@@ -195,7 +195,7 @@ func (h *holding) hold(ctx, beside context.Context, start helper.Start) error {
 
 // command runs the program; a failure of the intercept ends it, and 'devtun down'.
 func (h *holding) command(ctx context.Context) error {
-	running, end := lasting(ctx)
+	running, end := ending.Lasting(ctx)
 	defer end()
 	h.program.Say = func(text string) { h.progress("%s", text) }
 	defer kube.Logins.Cover(ctx, credential.Cover{Said: h.program.Err})() // the terminal is the command's

@@ -10,9 +10,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/devtun/devtun/cmd/cli/arguments"
+	"github.com/devtun/devtun/cmd/cli/console"
 	"github.com/devtun/devtun/cmd/cli/credential"
 	"github.com/devtun/devtun/cmd/cli/ending"
 	"github.com/devtun/devtun/cmd/cli/foreground"
+	"github.com/devtun/devtun/cmd/cli/forward"
 	"github.com/devtun/devtun/cmd/cli/kube"
 	"github.com/devtun/devtun/cmd/cli/machine"
 	"github.com/devtun/devtun/cmd/cli/output"
@@ -25,7 +27,8 @@ import (
 
 // runOptions is what `devtun run` was asked to do.
 type runOptions struct {
-	forwardOptions
+	forward forward.Settings
+	verbose bool
 	hosts   string // privateHosts or systemHosts
 	command []string
 }
@@ -66,21 +69,22 @@ no such command, 126 if it cannot be executed. Before it runs, it is devtun's.`,
 			if at < 0 || at == len(args) {
 				return problem.Usage("write it behind --: devtun run "+strings.Join(append(args, "-- COMMAND"), " "), "there is no command to run")
 			}
-			o.services.Args, o.command = args[:at], args[at:]
-			o.services.Namespaces = o.kube.Namespaces
-			o.partly = true
+			o.forward.Services.Args, o.command = args[:at], args[at:]
+			o.forward.Services.Namespaces = o.forward.Kube.Namespaces
+			o.forward.Partly = true
 			return runRun(cmd.Context(), o, streams, start)
 		},
 		Annotations: map[string]string{machine.Changes: ""},
 	}
-	o.addFlags(cmd)
+	o.forward.AddFlags(cmd)
+	console.AddVerboseFlag(cmd.Flags(), &o.verbose)
 	cmd.Flags().StringVar(&o.hosts, "hosts", "", "who sees the names: 'private' for the command alone, 'system' for this machine (default: private on Linux unless you are root and may write the hosts file, else system)")
 	cmd.RegisterFlagCompletionFunc("hosts", cobra.FixedCompletions([]string{machine.Private, machine.System}, cobra.ShellCompDirectiveNoFileComp))
 	cmd.ValidArgsFunction = func(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
 		if arguments.AfterDash() {
 			return nil, cobra.ShellCompDirectiveDefault
 		}
-		return o.kube.CompleteServices(discovery.Forwardable)(cmd, args, typed)
+		return o.forward.Kube.CompleteServices(discovery.Forwardable)(cmd, args, typed)
 	}
 	return cmd
 }
@@ -90,7 +94,7 @@ func (o *runOptions) validate() error {
 	if err := machine.CheckHosts(o.hosts); err != nil {
 		return err
 	}
-	return o.forwardOptions.validate()
+	return o.forward.Validate()
 }
 
 func runRun(ctx context.Context, o *runOptions, streams output.Streams, start helper.Start) (err error) {
@@ -117,14 +121,14 @@ func runRun(ctx context.Context, o *runOptions, streams output.Streams, start he
 	forwarding, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer end()
 	unlink := context.AfterFunc(ctx, end)
-	out := output.Open(output.Streams{Out: streams.Err, Err: streams.Err}, "", o.verbose) // standard output is the command's
+	out := console.NewWriter(output.Streams{Out: streams.Err, Err: streams.Err}, "", o.verbose) // standard output is the command's
 	watcher := &runWatcher{out: out, verbose: o.verbose, ready: make(chan struct{}), moves: true}
 	out.Write(output.Starting{Command: "run"})
-	tellUnfound(out, lost)
-	warnOfLogins(out)
+	console.WarnUnfound(out, lost)
+	console.WarnOfLogins(out)
 	forwarded := make(chan error, 1)
 	go func() {
-		forwarded <- o.forward(forwarding, f.Tracker, watcher.tell, names.Open)
+		forwarded <- o.forward.Run(forwarding, f.Tracker, watcher.tell, names.Open)
 	}()
 	select {
 	case err := <-forwarded:
@@ -136,7 +140,7 @@ func runRun(ctx context.Context, o *runOptions, streams output.Streams, start he
 	}
 	f.Tracker.SetState(status.Ready)
 	uncover := kube.Logins.Cover(forwarding, credential.Cover{Said: streams.Err}) // the terminal is the command's
-	running, stop := lasting(ctx)
+	running, stop := ending.Lasting(ctx)
 	defer stop()
 	code, err := program.Run(running)
 	uncover()
@@ -151,16 +155,4 @@ func ended(code int, err error) error {
 		err = &command.ExitError{Code: code}
 	}
 	return err
-}
-
-// lasting is ctx for a COMMAND, which outlives the signals that end ctx: they are the
-// COMMAND's. Without a reader it ends.
-func lasting(ctx context.Context) (context.Context, context.CancelFunc) {
-	running, end := context.WithCancel(context.WithoutCancel(ctx))
-	stop := context.AfterFunc(ctx, func() {
-		if output.Unread(ctx) || ending.Failure(ctx) != nil || errors.Is(context.Cause(ctx), ending.ErrDown) {
-			end()
-		}
-	})
-	return running, func() { stop(); end() }
 }

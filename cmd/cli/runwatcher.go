@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/devtun/devtun/cmd/cli/forward"
 	"github.com/devtun/devtun/cmd/cli/forwards"
 	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/selection"
@@ -31,14 +32,14 @@ func (w *runWatcher) tell(selected *selection.Selection, event forwards.Event) {
 	case event.Service != nil && !w.verbose && event.Service.State != forwards.Failed:
 	case event.Ready != nil:
 		if w.part {
-			w.out.Write(summary(event.Ready))
+			w.out.Write(forward.Summary(event.Ready))
 		} else {
-			tellReady(w.out, selected, event.Ready)
+			forward.TellReady(w.out, selected, event.Ready)
 		}
 		w.tellDenied(selected.Namespace)
 		close(w.ready)
 	default:
-		tellForward(w.out, event, selected.Namespace, w.verbose)
+		forward.Tell(w.out, event, selected.Namespace, w.verbose)
 	}
 }
 
@@ -55,7 +56,7 @@ func (w *runWatcher) tellDenied(namespace string) {
 	}
 	var names []string
 	for _, event := range w.denied {
-		names = append(names, podLabel(event, namespace))
+		names = append(names, forward.PodLabel(event, namespace))
 	}
 	w.out.Write(output.Warning{
 		Message: fmt.Sprintf("ports below 1024 are root's to listen on: no such port of %s can be reached", strings.Join(names, ", ")),
@@ -91,7 +92,7 @@ func movesOf(event *forwards.ServiceEvent, namespace string) (flags []string) {
 	for _, e := range event.Refused {
 		local := forwards.HighPort(e.Port.Local, taken)
 		taken = append(taken, local)
-		flags = append(flags, fmt.Sprintf("--port %s:%d:%d", keyLabel(e.Service, namespace), local, e.Port.Remote))
+		flags = append(flags, fmt.Sprintf("--port %s:%d:%d", forward.Label(e.Service, namespace), local, e.Port.Remote))
 	}
 	return flags
 }

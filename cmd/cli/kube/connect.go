@@ -50,9 +50,6 @@ func NewFlags(flags *pflag.FlagSet) *Flags {
 	return k
 }
 
-// DefaultDomain is the DNS domain of most clusters.
-const DefaultDomain = "cluster.local"
-
 // Cluster is a connection to a cluster, made but not yet tried.
 type Cluster struct {
 	Config    *rest.Config      // without the credentials of a plugin, which login has

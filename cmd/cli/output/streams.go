@@ -4,7 +4,6 @@ import (
 	"io"
 	"os"
 
-	"github.com/spf13/pflag"
 	"golang.org/x/term"
 )
 
@@ -29,15 +28,6 @@ func System() Streams {
 		In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Terminal: terminal,
 		Colour: terminal && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb",
 	}
-}
-
-// Finishes marks commands that finish what they have begun when their reader goes: an end
-// in the middle of it would be worse.
-const Finishes = "finishes"
-
-// AddPlainFlag adds what commands have that show more in a terminal than in a pipe.
-func AddPlainFlag(flags *pflag.FlagSet, plain *bool) {
-	flags.BoolVar(plain, "plain", false, "print lines as in a pipe, in a terminal too: for an IDE's tasks")
 }
 
 // Plain is s, as a pipe if that is wanted.

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/devtun/devtun/cmd/cli/background"
+	"github.com/devtun/devtun/cmd/cli/ending"
 	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/problem"
 )
@@ -39,7 +40,7 @@ runs behind -- is ended with it. It has to be named, or meant by --all.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return runDown(cmd.Context(), args, all, streams)
 		},
-		Annotations:       map[string]string{output.Finishes: ""},
+		Annotations:       map[string]string{ending.Finishes: ""},
 		ValidArgsFunction: completeSessions,
 	}
 	cmd.Flags().BoolVar(&all, "all", false, "end all sessions of yours, those in the foreground as well")

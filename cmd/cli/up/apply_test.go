@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/devtun/devtun/cmd/cli/forward"
 	"github.com/devtun/devtun/cmd/cli/forwards"
 	"github.com/devtun/devtun/cmd/cli/kube"
 	"github.com/devtun/devtun/cmd/cli/output"
@@ -113,7 +114,7 @@ func newRecordedSession(t *testing.T) *recordedSession {
 	s := new(recordedSession)
 	commands := lenient
 	commands.OpenForwarder = func(
-		_ *kube.Cluster, _ ForwardSettings, _ *selection.Selection, _ Machine, tell func(forwards.Event),
+		_ *kube.Cluster, _ forward.Settings, _ *selection.Selection, _ Machine, tell func(forwards.Event),
 	) (Forwarder, error) {
 		s.add("open forwards")
 		s.forwarder = &recordedForwarder{&s.record, tell, make(chan error)}

@@ -3,6 +3,7 @@ package up
 import (
 	"context"
 
+	"github.com/devtun/devtun/cmd/cli/forward"
 	"github.com/devtun/devtun/cmd/cli/forwards"
 	"github.com/devtun/devtun/cmd/cli/kube"
 	"github.com/devtun/devtun/cmd/cli/output"
@@ -12,22 +13,17 @@ import (
 	"github.com/devtun/devtun/tunnel/discovery"
 )
 
-// Commands are 'devtun forward' and 'devtun intercept', as far as a session needs them.
+// Commands are 'devtun forward' and 'devtun intercept', as far as a session has them do its
+// work.
 type Commands struct {
-	// CheckForwards and CheckIntercept refuse what can be refused without asking the
-	// cluster.
-	CheckForwards  func(ForwardSettings) error
+	// CheckIntercept refuses what can be refused without asking the cluster.
 	CheckIntercept func(Intercept) error
 
 	// OpenForwarder prepares forwards on a machine, which stays the caller's. Nothing is
 	// forwarded until Follow, and the caller closes it after that.
 	OpenForwarder func(
-		_ *kube.Cluster, _ ForwardSettings, _ *selection.Selection, _ Machine, tell func(forwards.Event),
+		_ *kube.Cluster, _ forward.Settings, _ *selection.Selection, _ Machine, tell func(forwards.Event),
 	) (Forwarder, error)
-
-	// TellForwards tells the user what forwards tell, with verbose of connections as well.
-	// Bare names are of the namespace.
-	TellForwards func(_ output.Writer, _ forwards.Event, namespace string, verbose bool)
 
 	// PlanIntercept finds what is to be intercepted. It changes nothing. What comes of it
 	// is told on the streams.

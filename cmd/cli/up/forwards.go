@@ -7,6 +7,8 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/devtun/devtun/cmd/cli/console"
+	"github.com/devtun/devtun/cmd/cli/forward"
 	"github.com/devtun/devtun/cmd/cli/forwards"
 	"github.com/devtun/devtun/cmd/cli/kube"
 	"github.com/devtun/devtun/cmd/cli/output"
@@ -107,19 +109,20 @@ func (s *session) beginForwards(ctx context.Context, cluster *kube.Cluster, w *w
 	if err := s.openMachine(ctx, wants.settings.HostsFile); err != nil {
 		return err
 	}
-	out := output.Open(s.log.streams(), "", w.verbose)
+	out := console.NewWriter(s.log.streams(), "", w.verbose)
 	ready := make(chan struct{})
 	tell := func(event forwards.Event) {
 		s.view.Forward(event)
-		s.commands.TellForwards(out, event, w.namespace, w.verbose)
+		forward.Tell(out, event, w.namespace, w.verbose)
 		if event.Ready != nil {
+			out.Write(forward.Summary(event.Ready))
 			if event.Ready.Services == 0 && len(w.intercepts) == 0 {
 				out.Write(output.Warning{Message: wants.selected.NoneForwarded()})
 			}
 			close(ready)
 		}
 	}
-	forwarder, err := s.commands.OpenForwarder(cluster, wants.settings, wants.selected, s.machine.Machine, tell)
+	forwarder, err := s.commands.OpenForwarder(cluster, w.forwards.forward(), wants.selected, s.machine.Machine, tell)
 	if err != nil {
 		return err
 	}

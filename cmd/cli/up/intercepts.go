@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/devtun/devtun/cmd/cli/console"
 	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/problem"
 )
@@ -57,7 +58,7 @@ func (s *session) beginIntercept(p *plannedIntercept) *heldIntercept {
 // lost tells that an intercept has ended that stood.
 func (s *session) lost(workload string, err error) {
 	s.view.SetError(fmt.Errorf("intercept of %s: %w", workload, err))
-	out := output.Open(s.log.streams(), "", false)
+	out := console.NewWriter(s.log.streams(), "", false)
 	out.Write(output.Warning{Message: fmt.Sprintf("the session goes on without its intercept of %s: %v", workload, err)})
 	out.Write(output.Note{Message: "'devtun up' takes it up again"})
 }

@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"github.com/devtun/devtun/cmd/cli/background"
+	"github.com/devtun/devtun/cmd/cli/console"
 	"github.com/devtun/devtun/cmd/cli/kube"
-	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/cmd/cli/status"
 	"github.com/devtun/devtun/dns/helper"
@@ -49,10 +49,7 @@ type session struct {
 
 func newSession(name string, log *sessionLog, start helper.Start, commands Commands, standing func() error) *session {
 	ending := make(chan struct{})
-	out := output.Open(log.streams(), "", false)
-	kube.TellLogins(func(message string, over bool) {
-		out.Write(output.Warning{Message: message, Over: over})
-	})
+	console.WarnOfLogins(console.NewWriter(log.streams(), "", false))
 	return &session{
 		log: log, start: start, commands: commands, view: status.NewTracker(name, ""), standing: standing,
 		ending: ending, end: sync.OnceFunc(func() { close(ending) }),

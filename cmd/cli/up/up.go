@@ -9,6 +9,7 @@ import (
 
 	"github.com/devtun/devtun/cmd/cli/arguments"
 	"github.com/devtun/devtun/cmd/cli/background"
+	"github.com/devtun/devtun/cmd/cli/console"
 	"github.com/devtun/devtun/cmd/cli/kube"
 	"github.com/devtun/devtun/cmd/cli/machine"
 	"github.com/devtun/devtun/cmd/cli/output"
@@ -110,7 +111,7 @@ what has failed. A project file, with all there is:
 		"write the environment of the intercepted container to this file, whatever the project file says")
 	flags.IntVar(&o.parent, "ppid", 0, "end the session when the process with this number ends")
 	flags.BoolVarP(&o.verbose, "verbose", "v", false, "tell of each connection: pod, bytes, duration, why it ended")
-	output.AddPlainFlag(flags, &o.plain)
+	console.AddPlainFlag(flags, &o.plain)
 	kubectls := pflag.NewFlagSet("", pflag.ContinueOnError)
 	o.kube = kube.NewFlags(kubectls)
 	for _, name := range []string{"kubeconfig", "context", "namespace"} {
@@ -135,7 +136,7 @@ func run(ctx context.Context, o *options, streams output.Streams, start helper.S
 	if err != nil {
 		return err
 	}
-	output.Open(streams, "", false).Write(output.Starting{Command: "up"})
+	console.NewWriter(streams, "", false).Write(output.Starting{Command: "up"})
 	l := &launcher{
 		name: name, order: order, detach: o.detach, wait: o.wait,
 		directory: directory, streams: streams.Plain(o.plain), began: time.Now(),

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/devtun/devtun/cmd/cli/background"
+	"github.com/devtun/devtun/cmd/cli/forward"
 	"github.com/devtun/devtun/cmd/cli/image"
 	"github.com/devtun/devtun/cmd/cli/kube"
 	"github.com/devtun/devtun/cmd/cli/project"
@@ -101,7 +102,8 @@ func wantOf(order background.Order, at destination, commands Commands) (*want, e
 	}
 	w := &want{file: order.File, namespace: reach.Namespace, verbose: order.Verbose}
 	forwards := forwardsOf(p, reach)
-	if err := commands.CheckForwards(forwards.settings); err != nil {
+	settings := forwards.forward()
+	if err := settings.Validate(); err != nil {
 		return nil, err
 	}
 	if _, err := selection.New(forwards.services, reach.Namespace); err != nil {
@@ -124,7 +126,7 @@ func wantOf(order background.Order, at destination, commands Commands) (*want, e
 func forwardsOf(p *project.Project, reach Reach) *wantedForwards {
 	w := &wantedForwards{
 		settings: ForwardSettings{
-			Reach: reach, Domain: cmp.Or(p.ClusterDomain, kube.DefaultDomain),
+			Reach: reach, Domain: cmp.Or(p.ClusterDomain, forward.DefaultDomain),
 			HostsFile: p.Forward.HostsFile, Hold: p.Forward.Hold.Value(tunnel.DefaultHold),
 		},
 		services: selection.Flags{
@@ -136,6 +138,13 @@ func forwardsOf(p *project.Project, reach Reach) *wantedForwards {
 		w.services.Namespaces = append([]string{reach.Namespace}, p.Forward.Namespaces...)
 	}
 	return w
+}
+
+// forward are the settings of 'devtun forward'.
+func (w *wantedForwards) forward() forward.Settings {
+	return forward.Settings{
+		Services: w.services, Domain: w.settings.Domain, Hold: w.settings.Hold, Transport: w.settings.Reach.Transport,
+	}
 }
 
 func interceptOf(c project.Intercept, reach Reach, image string) Intercept {

@@ -78,19 +78,14 @@ func TestAnOrderIsTranslatedOnce(t *testing.T) {
 }
 
 func TestAnOrderThatCannotBe(t *testing.T) {
-	onlyIntercepts := lenient
-	onlyIntercepts.CheckIntercept = strict.CheckIntercept
-	for text, c := range map[string]struct {
-		commands Commands
-		project  project.Project
-	}{
-		"no forwards by spdy":       {strict, project.Project{Transport: "spdy"}},
-		`"A" is not a service name`: {lenient, project.Project{Forward: project.Forward{Services: []string{"A"}}}},
-		"intercept web: no intercept by it:1": {onlyIntercepts, project.Project{
-			Intercepts: []project.Intercept{{Workload: "web", AgentImage: "it:1"}},
-		}},
+	intercepts := []project.Intercept{{Workload: "web", AgentImage: "it:1"}}
+	for text, p := range map[string]project.Project{
+		`"a b" is not a --cluster-domain`:     {ClusterDomain: "a b"},
+		`unknown --transport "pigeon"`:        {Transport: "pigeon"},
+		`"A" is not a service name`:           {Forward: project.Forward{Services: []string{"A"}}},
+		"intercept web: no intercept by it:1": {Intercepts: intercepts},
 	} {
-		_, err := wantOf(background.Order{Project: &c.project}, destination{namespace: "default"}, c.commands)
+		_, err := wantOf(background.Order{Project: &p}, destination{namespace: "default"}, strict)
 		require.ErrorContains(t, err, text)
 	}
 }

@@ -1,4 +1,4 @@
-package cli
+package forward
 
 import (
 	"context"
@@ -33,8 +33,8 @@ const (
 	watchEvery = time.Second
 )
 
-// forwarder is the services of a selection, which may change, on this machine.
-type forwarder struct {
+// Forwarder is the services of a selection, which may change, on this machine.
+type Forwarder struct {
 	cluster  *kube.Cluster
 	selected *selection.Selection // at the start
 	hosts    *hostsfile.File
@@ -42,48 +42,48 @@ type forwarder struct {
 	leases   *loopback.Leases
 	pool     *tunnel.Pool
 	forwards *forwards.Forwards
-	orders   chan reselection
+	orders   chan order
 }
 
-// reselection is an order to forward other services.
-type reselection struct {
+// order is an order to forward other services.
+type order struct {
 	ctx      context.Context // of the one who waits
 	selected *selection.Selection
 	done     chan<- error // with room for one
 }
 
-// openForwarder prepares forwards on a machine, which stays the caller's. Nothing is
+// Open prepares forwards on a machine, which stays the caller's. Nothing is
 // forwarded until follow, and the caller closes it after that.
-func (o *forwardOptions) openForwarder(cluster *kube.Cluster, selected *selection.Selection, hosts *hostsfile.File, machine *helper.Machine, tell func(forwards.Event)) (*forwarder, error) {
+func (s *Settings) Open(cluster *kube.Cluster, selected *selection.Selection, hosts *hostsfile.File, machine *helper.Machine, tell func(forwards.Event)) (*Forwarder, error) {
 	leases, err := loopback.OpenLeases(loopback.DefaultLeases())
 	if err != nil {
 		return nil, fmt.Errorf("open leases: %w", err)
 	}
-	transport, err := cluster.Transport(tunnel.Mode(o.transport))
+	transport, err := cluster.Transport(tunnel.Mode(s.Transport))
 	if err != nil {
 		return nil, errors.Join(err, leases.Close())
 	}
-	f := &forwarder{
+	f := &Forwarder{
 		cluster: cluster, selected: selected, hosts: hosts, tell: tell, leases: leases,
-		pool: tunnel.NewPool(transport.Dial), orders: make(chan reselection),
+		pool: tunnel.NewPool(transport.Dial), orders: make(chan order),
 	}
 	wishes := selected.Criteria()
-	wishes.Partly = o.partly
+	wishes.Partly = s.Partly
 	f.forwards = forwards.New(machine, leases, forwards.Options{
 		Cluster:   cluster.Context,
-		Naming:    dns.Naming{Default: selected.Namespace, Domain: o.domain, Taken: cluster.Reserved},
+		Naming:    dns.Naming{Default: selected.Namespace, Domain: s.Domain, Taken: cluster.Reserved},
 		Selection: wishes,
 		Dial:      f.pool.Dial,
-		Hold:      o.hold,
+		Hold:      s.Hold,
 		Coming:    cluster.Login.Wanted,
 		Tell:      tell,
 	})
 	return f, nil
 }
 
-// close ends all forwards and removes their names. It has a time of its own: ctx may
+// Close ends all forwards and removes their names. It has a time of its own: ctx may
 // be over.
-func (f *forwarder) close(ctx context.Context) error {
+func (f *Forwarder) Close(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
 	defer cancel()
 	err := f.forwards.Close(ctx)
@@ -91,9 +91,9 @@ func (f *forwarder) close(ctx context.Context) error {
 	return errors.Join(err, f.leases.Close())
 }
 
-// follow keeps forwards in step with the cluster until ctx ends, which is no error, or
+// Follow keeps forwards in step with the cluster until ctx ends, which is no error, or
 // until something keeps it from starting.
-func (f *forwarder) follow(ctx context.Context) error {
+func (f *Forwarder) Follow(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	var running sync.WaitGroup
 	defer running.Wait()
@@ -102,7 +102,7 @@ func (f *forwarder) follow(ctx context.Context) error {
 	running.Go(func() {
 		f.hosts.Watch(ctx, watchEvery, func() { f.forwards.NamesLost(ctx) }, f.forwards.NamesShared)
 	})
-	current := f.watch(ctx, f.selected, f.forwards.Apply)
+	current := f.startWatch(ctx, f.selected, f.forwards.Apply)
 	defer func() { current.stop() }()
 	for {
 		select {
@@ -116,12 +116,12 @@ func (f *forwarder) follow(ctx context.Context) error {
 	}
 }
 
-// reselect has other services forwarded, while follow runs. What stays is not
+// Reselect has other services forwarded, while follow runs. What stays is not
 // disturbed, and if a service is not there everything stays.
-func (f *forwarder) reselect(ctx context.Context, selected *selection.Selection) error {
+func (f *Forwarder) Reselect(ctx context.Context, selected *selection.Selection) error {
 	done := make(chan error, 1)
 	select {
-	case f.orders <- reselection{ctx, selected, done}:
+	case f.orders <- order{ctx, selected, done}:
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
@@ -130,12 +130,12 @@ func (f *forwarder) reselect(ctx context.Context, selected *selection.Selection)
 
 // replace follows another selection, and then no more the current one. It returns the
 // watch that goes on.
-func (f *forwarder) replace(ctx context.Context, current *followed, order reselection) (*followed, error) {
+func (f *Forwarder) replace(ctx context.Context, current *watch, order order) (*watch, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	unlink := context.AfterFunc(order.ctx, func() { cancel(context.Cause(order.ctx)) })
 	defer unlink()
 	var refused error
-	next := f.watch(ctx, order.selected, func(ctx context.Context, all discovery.Changes) error {
+	next := f.startWatch(ctx, order.selected, func(ctx context.Context, all discovery.Changes) error {
 		if err := order.selected.Forwardable(all); err != nil {
 			return err
 		}
@@ -153,72 +153,6 @@ func (f *forwarder) replace(ctx context.Context, current *followed, order resele
 		next.stop()
 		return current, context.Cause(next.ctx)
 	}
-}
-
-// followed is a selection that forwards follow.
-type followed struct {
-	ctx     context.Context // ends with what keeps it from starting
-	cancel  context.CancelCauseFunc
-	begun   chan struct{} // closed once all there is has been told
-	running sync.WaitGroup
-}
-
-func (w *followed) stop() {
-	w.cancel(nil)
-	w.running.Wait()
-}
-
-// watch starts to follow a selection, until ctx ends. first is told all there is, when
-// it has been checked that everything is there and allowed.
-func (f *forwarder) watch(ctx context.Context, selected *selection.Selection, first func(context.Context, discovery.Changes) error) *followed {
-	w := &followed{begun: make(chan struct{})}
-	w.ctx, w.cancel = context.WithCancelCause(ctx)
-	checked := make(chan struct{})
-	troubles := &watchErrors{tell: f.tell, told: f.cluster.OfLogin}
-	watcher := discovery.New(f.cluster.Client, discovery.Scope{Namespaces: selected.Namespaces, Selector: kube.UserServices(selected.Labels)})
-	watcher.Failing = troubles.note
-	late := time.AfterFunc(syncTimeout, func() {
-		w.cancel(fmt.Errorf("list services: no answer within %v: %w", syncTimeout, errors.Join(troubles.last(), context.DeadlineExceeded)))
-	})
-	w.running.Go(func() {
-		if err := f.cluster.Preflight(w.ctx, selected.Namespaces, forwardRights); err != nil {
-			w.cancel(err)
-		}
-		close(checked)
-	})
-	w.running.Go(func() {
-		defer late.Stop()
-		take := func(changes discovery.Changes) error {
-			select {
-			case <-w.begun:
-				return f.forwards.Apply(w.ctx, changes)
-			default:
-			}
-			late.Stop()
-			if err := selected.Check(changes); err != nil {
-				return f.cluster.Elsewhere(w.ctx, err)
-			}
-			troubles.start()
-			if err := first(w.ctx, changes); err != nil {
-				return err
-			}
-			close(w.begun)
-			return nil
-		}
-		watcher.Run(w.ctx, func(changes discovery.Changes) {
-			select {
-			case <-checked:
-			case <-w.ctx.Done():
-			}
-			if w.ctx.Err() != nil {
-				return
-			}
-			if err := take(changes); err != nil {
-				w.cancel(err)
-			}
-		})
-	})
-	return w
 }
 
 // retry has forwards try again what failed, until ctx ends.

@@ -1,9 +1,9 @@
-package cli
+package forward
 
 import "github.com/devtun/devtun/cmd/cli/kube"
 
-// forwardRights is what `devtun forward` needs in each namespace.
-var forwardRights = []kube.Right{
+// Rights is what `devtun forward` needs in each namespace.
+var Rights = []kube.Right{
 	{Verb: "list", Resource: "services"},
 	{Verb: "watch", Resource: "services"},
 	{Verb: "list", Group: "discovery.k8s.io", Resource: "endpointslices"},

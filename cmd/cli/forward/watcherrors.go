@@ -1,12 +1,10 @@
-package cli
+package forward
 
 import (
 	"fmt"
 	"sync"
 
 	"github.com/devtun/devtun/cmd/cli/forwards"
-	"github.com/devtun/devtun/cmd/cli/kube"
-	"github.com/devtun/devtun/cmd/cli/output"
 )
 
 // watchErrors makes one warning of the many errors of several watches, and one when
@@ -51,9 +49,4 @@ func (w *watchErrors) last() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.err
-}
-
-// warnOfLogins has out told when a login stops working, and when it works again.
-func warnOfLogins(out output.Writer) {
-	kube.TellLogins(func(message string, over bool) { out.Write(output.Warning{Message: message, Over: over}) })
 }

@@ -1,4 +1,4 @@
-package cli
+package console
 
 import (
 	"context"
@@ -13,7 +13,7 @@ func TestNoPasswordIsAskedForUnderATable(t *testing.T) {
 	var asked []bool
 	start := func(_ context.Context, ask bool) (*helper.Client, error) { asked = append(asked, ask); return nil, nil }
 	shows := false
-	quiet := unasked(start, func() bool { return shows })
+	quiet := Unasked(start, func() bool { return shows })
 	for _, shows = range []bool{false, true, false} {
 		quiet(t.Context(), true)
 	}
