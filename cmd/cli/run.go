@@ -122,18 +122,18 @@ func runRun(ctx context.Context, o *runOptions, streams output.Streams, start he
 	defer end()
 	unlink := context.AfterFunc(ctx, end)
 	out := console.NewWriter(output.Streams{Out: streams.Err, Err: streams.Err}, "", o.verbose) // standard output is the command's
-	watcher := &runWatcher{out: out, verbose: o.verbose, ready: make(chan struct{}), moves: true}
+	watcher := &forward.CommandTeller{Out: out, Verbose: o.verbose, Ready: make(chan struct{}), Moves: true}
 	out.Write(output.Starting{Command: "run"})
 	console.WarnUnfound(out, lost)
 	console.WarnOfLogins(out)
 	forwarded := make(chan error, 1)
 	go func() {
-		forwarded <- o.forward.Run(forwarding, f.Tracker, watcher.tell, names.Open)
+		forwarded <- o.forward.Run(forwarding, f.Tracker, watcher.Tell, names.Open)
 	}()
 	select {
 	case err := <-forwarded:
 		return err
-	case <-watcher.ready:
+	case <-watcher.Ready:
 	}
 	if !unlink() {
 		return <-forwarded
@@ -146,13 +146,5 @@ func runRun(ctx context.Context, o *runOptions, streams output.Streams, start he
 	uncover()
 	f.Tracker.State(status.Ending)
 	end()
-	return errors.Join(<-forwarded, ended(code, err))
-}
-
-// ended is the error that a command's end is.
-func ended(code int, err error) error {
-	if err == nil && code != 0 {
-		err = &command.ExitError{Code: code}
-	}
-	return err
+	return errors.Join(<-forwarded, command.Ended(code, err))
 }
