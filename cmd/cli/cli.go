@@ -24,6 +24,7 @@ import (
 	"github.com/devtun/devtun/cmd/cli/machine"
 	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/problem"
+	"github.com/devtun/devtun/cmd/cli/run"
 	"github.com/devtun/devtun/cmd/cli/run/command"
 	"github.com/devtun/devtun/dns/helper"
 )
@@ -133,7 +134,7 @@ Exit codes:
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return &problem.Problem{Err: err, Code: problem.ExitUsage, Hint: fmt.Sprintf("run '%s --help'", cmd.CommandPath())}
 	})
-	root.AddCommand(forward.New(streams, start), newInit(streams), newUp(streams, start), newDown(streams), newStatus(streams), newLogs(streams), newRun(streams, start), newIntercept(streams, start), newRestore(streams), newList(streams), newRBAC(streams), newClean(streams, start), image.New(streams), newHelper(streams), ide.New(streams), newVersion(streams))
+	root.AddCommand(forward.New(streams, start), newInit(streams), newUp(streams, start), newDown(streams), newStatus(streams), newLogs(streams), run.New(streams, start), newIntercept(streams, start), newRestore(streams), newList(streams), newRBAC(streams), newClean(streams, start), image.New(streams), newHelper(streams), ide.New(streams), newVersion(streams))
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.AddCommand(newCompletion(streams))
 	root.SetHelpCommand(newHelp())

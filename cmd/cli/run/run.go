@@ -1,4 +1,5 @@
-package cli
+// Package run is devtun run: services in reach, and a command that runs as long as they are.
+package run
 
 import (
 	"cmp"
@@ -25,16 +26,17 @@ import (
 	"github.com/devtun/devtun/tunnel/discovery"
 )
 
-// runOptions is what `devtun run` was asked to do.
-type runOptions struct {
+// options is what `devtun run` was asked to do.
+type options struct {
 	forward forward.Settings
 	verbose bool
 	hosts   string // privateHosts or systemHosts
 	command []string
 }
 
-func newRun(streams output.Streams, start helper.Start) *cobra.Command {
-	o := &runOptions{}
+// New is devtun run.
+func New(streams output.Streams, start helper.Start) *cobra.Command {
+	o := &options{}
 	cmd := &cobra.Command{
 		Use:   "run [SERVICE…] -- COMMAND [ARGUMENT…]",
 		Short: "Run a command that reaches the cluster's services by name",
@@ -72,7 +74,7 @@ no such command, 126 if it cannot be executed. Before it runs, it is devtun's.`,
 			o.forward.Services.Args, o.command = args[:at], args[at:]
 			o.forward.Services.Namespaces = o.forward.Kube.Namespaces
 			o.forward.Partly = true
-			return runRun(cmd.Context(), o, streams, start)
+			return run(cmd.Context(), o, streams, start)
 		},
 		Annotations: map[string]string{machine.Changes: ""},
 	}
@@ -89,7 +91,7 @@ no such command, 126 if it cannot be executed. Before it runs, it is devtun's.`,
 	return cmd
 }
 
-func (o *runOptions) validate() error {
+func (o *options) validate() error {
 	o.hosts = cmp.Or(o.hosts, machine.DefaultHosts())
 	if err := machine.CheckHosts(o.hosts); err != nil {
 		return err
@@ -97,7 +99,7 @@ func (o *runOptions) validate() error {
 	return o.forward.Validate()
 }
 
-func runRun(ctx context.Context, o *runOptions, streams output.Streams, start helper.Start) (err error) {
+func run(ctx context.Context, o *options, streams output.Streams, start helper.Start) (err error) {
 	if err := o.validate(); err != nil {
 		return err
 	}
