@@ -25,6 +25,7 @@ import (
 	"github.com/devtun/devtun/cmd/cli/machine"
 	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/problem"
+	"github.com/devtun/devtun/cmd/cli/run"
 	"github.com/devtun/devtun/cmd/cli/run/command"
 	"github.com/devtun/devtun/cmd/cli/sessions"
 	"github.com/devtun/devtun/cmd/cli/up"
@@ -143,7 +144,7 @@ Exit codes:
 		sessions.NewDown(streams),
 		sessions.NewStatus(streams),
 		sessions.NewLogs(streams),
-		newRun(streams, start),
+		run.New(streams, start),
 		newIntercept(streams, start),
 		newRestore(streams),
 		newList(streams),

@@ -28,7 +28,7 @@ func (h *holding) reachOthers(ctx, beside context.Context, start helper.Start) (
 		o.forward.Services.Except = append(o.forward.Services.Except, service.Name)
 	}
 	ready := make(chan struct{})
-	tell := (&runWatcher{out: h.events.out, verbose: h.events.verbose, part: true, ready: ready}).tell
+	tell := (&forward.CommandTeller{Out: h.events.out, Verbose: h.events.verbose, Part: true, Ready: ready}).Tell
 	if h.program == nil {
 		tell = func(selected *selection.Selection, event forwards.Event) {
 			forward.Tell(h.events.out, event, selected.Namespace, h.events.verbose)

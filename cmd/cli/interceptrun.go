@@ -200,7 +200,7 @@ func (h *holding) command(ctx context.Context) error {
 	h.program.Say = func(text string) { h.progress("%s", text) }
 	defer kube.Logins.Cover(ctx, credential.Cover{Said: h.program.Err})() // the terminal is the command's
 	code, err := h.program.Run(running)
-	return errors.Join(ending.Failure(ctx), ended(code, err))
+	return errors.Join(ending.Failure(ctx), command.Ended(code, err))
 }
 
 // within runs a bounded step.

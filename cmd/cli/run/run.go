@@ -1,4 +1,5 @@
-package cli
+// Package run is devtun run: services in reach, and a command that runs as long as they are.
+package run
 
 import (
 	"cmp"
@@ -25,16 +26,17 @@ import (
 	"github.com/devtun/devtun/tunnel/discovery"
 )
 
-// runOptions is what `devtun run` was asked to do.
-type runOptions struct {
+// options is what `devtun run` was asked to do.
+type options struct {
 	forward forward.Settings
 	verbose bool
 	hosts   string // privateHosts or systemHosts
 	command []string
 }
 
-func newRun(streams output.Streams, start helper.Start) *cobra.Command {
-	o := &runOptions{}
+// New is devtun run.
+func New(streams output.Streams, start helper.Start) *cobra.Command {
+	o := &options{}
 	cmd := &cobra.Command{
 		Use:   "run [SERVICE…] -- COMMAND [ARGUMENT…]",
 		Short: "Run a command that reaches the cluster's services by name",
@@ -72,7 +74,7 @@ no such command, 126 if it cannot be executed. Before it runs, it is devtun's.`,
 			o.forward.Services.Args, o.command = args[:at], args[at:]
 			o.forward.Services.Namespaces = o.forward.Kube.Namespaces
 			o.forward.Partly = true
-			return runRun(cmd.Context(), o, streams, start)
+			return run(cmd.Context(), o, streams, start)
 		},
 		Annotations: map[string]string{machine.Changes: ""},
 	}
@@ -89,7 +91,7 @@ no such command, 126 if it cannot be executed. Before it runs, it is devtun's.`,
 	return cmd
 }
 
-func (o *runOptions) validate() error {
+func (o *options) validate() error {
 	o.hosts = cmp.Or(o.hosts, machine.DefaultHosts())
 	if err := machine.CheckHosts(o.hosts); err != nil {
 		return err
@@ -97,7 +99,7 @@ func (o *runOptions) validate() error {
 	return o.forward.Validate()
 }
 
-func runRun(ctx context.Context, o *runOptions, streams output.Streams, start helper.Start) (err error) {
+func run(ctx context.Context, o *options, streams output.Streams, start helper.Start) (err error) {
 	if err := o.validate(); err != nil {
 		return err
 	}
@@ -122,18 +124,18 @@ func runRun(ctx context.Context, o *runOptions, streams output.Streams, start he
 	defer end()
 	unlink := context.AfterFunc(ctx, end)
 	out := console.NewWriter(output.Streams{Out: streams.Err, Err: streams.Err}, "", o.verbose) // standard output is the command's
-	watcher := &runWatcher{out: out, verbose: o.verbose, ready: make(chan struct{}), moves: true}
+	watcher := &forward.CommandTeller{Out: out, Verbose: o.verbose, Ready: make(chan struct{}), Moves: true}
 	out.Write(output.Starting{Command: "run"})
 	console.WarnUnfound(out, lost)
 	console.WarnOfLogins(out)
 	forwarded := make(chan error, 1)
 	go func() {
-		forwarded <- o.forward.Run(forwarding, f.Tracker, watcher.tell, names.Open)
+		forwarded <- o.forward.Run(forwarding, f.Tracker, watcher.Tell, names.Open)
 	}()
 	select {
 	case err := <-forwarded:
 		return err
-	case <-watcher.ready:
+	case <-watcher.Ready:
 	}
 	if !unlink() {
 		return <-forwarded
@@ -146,13 +148,5 @@ func runRun(ctx context.Context, o *runOptions, streams output.Streams, start he
 	uncover()
 	f.Tracker.SetState(status.Ending)
 	end()
-	return errors.Join(<-forwarded, ended(code, err))
-}
-
-// ended is the error that a command's end is.
-func ended(code int, err error) error {
-	if err == nil && code != 0 {
-		err = &command.ExitError{Code: code}
-	}
-	return err
+	return errors.Join(<-forwarded, command.Ended(code, err))
 }

@@ -1,4 +1,4 @@
-package cli
+package forward
 
 import (
 	"bytes"
@@ -10,9 +10,11 @@ import (
 	"github.com/devtun/devtun/cmd/cli/forwards"
 	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/selection"
+	"github.com/devtun/devtun/tunnel/discovery"
 )
 
-func TestRunWatcherNamesTheWayOut(t *testing.T) {
+func TestWhoRunsACommandIsToldTheWayOut(t *testing.T) {
+	in := func(namespace, name string) discovery.Key { return discovery.Key{Namespace: namespace, Name: name} }
 	low := func(service, pod string, port int, others ...int) *forwards.ServiceEvent {
 		e := &forwards.ServiceEvent{State: forwards.Failed, Service: in("demo", service), Pod: pod}
 		e.Refused = []*forwards.PortError{{Service: e.Service, Pod: pod, Port: forwards.PortEvent{Local: port, Remote: port}, Err: syscall.EACCES}}
@@ -49,13 +51,13 @@ func TestRunWatcherNamesTheWayOut(t *testing.T) {
 	} {
 		t.Run(c.about, func(t *testing.T) {
 			var out, errors bytes.Buffer
-			w := &runWatcher{out: output.NewLines(&out, &errors, output.Look{}), ready: make(chan struct{}), moves: !c.fixed}
+			w := &CommandTeller{Out: output.NewLines(&out, &errors, output.Look{}), Ready: make(chan struct{}), Moves: !c.fixed}
 			of := &selection.Selection{Namespace: "demo"}
 			for _, event := range c.events {
-				w.tell(of, forwards.Event{Service: event})
+				w.Tell(of, forwards.Event{Service: event})
 			}
-			w.tell(of, forwards.Event{Ready: &forwards.ReadyEvent{Services: 1}})
-			<-w.ready
+			w.Tell(of, forwards.Event{Ready: &forwards.ReadyEvent{Services: 1}})
+			<-w.Ready
 			_, after, _ := bytes.Cut(errors.Bytes(), []byte("\n"))
 			require.Equal(t, c.want, string(after))
 		})

@@ -1,4 +1,4 @@
-package cli
+package forward
 
 import (
 	"errors"
@@ -7,65 +7,64 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/devtun/devtun/cmd/cli/forward"
 	"github.com/devtun/devtun/cmd/cli/forwards"
 	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/selection"
 )
 
-// runWatcher tells what matters to somebody who waits for a command, and when
+// CommandTeller tells what matters to somebody who waits for a command, and when
 // everything is ready for it.
-type runWatcher struct {
-	out     output.Writer
-	verbose bool
-	part    bool // of an intercept, which is ready later
-	ready   chan struct{}
-	moves   bool                     // --port moves a service's port
+type CommandTeller struct {
+	Out     output.Writer
+	Verbose bool
+	Part    bool // of an intercept, which is ready later
+	Ready   chan struct{}
+	Moves   bool                     // --port moves a service's port
 	denied  []*forwards.ServiceEvent // services with a port that this process may not listen on
 }
 
-// tell is called by one goroutine until everything is ready.
-func (w *runWatcher) tell(selected *selection.Selection, event forwards.Event) {
+// Tell is called by one goroutine until everything is ready.
+func (w *CommandTeller) Tell(selected *selection.Selection, event forwards.Event) {
 	switch {
-	case event.Service != nil && denied(event.Service):
+	case event.Service != nil && lacksRights(event.Service):
 		w.denied = append(w.denied, event.Service)
-	case event.Service != nil && !w.verbose && event.Service.State != forwards.Failed:
+	case event.Service != nil && !w.Verbose && event.Service.State != forwards.Failed:
 	case event.Ready != nil:
-		if w.part {
-			w.out.Write(forward.Summary(event.Ready))
+		if w.Part {
+			w.Out.Write(Summary(event.Ready))
 		} else {
-			forward.TellReady(w.out, selected, event.Ready)
+			TellReady(w.Out, selected, event.Ready)
 		}
 		w.tellDenied(selected.Namespace)
-		close(w.ready)
+		close(w.Ready)
 	default:
-		forward.Tell(w.out, event, selected.Namespace, w.verbose)
+		Tell(w.Out, event, selected.Namespace, w.Verbose)
 	}
 }
 
-// denied reports that nothing but rights keeps a service from being whole.
-func denied(event *forwards.ServiceEvent) bool {
+// lacksRights reports that nothing but rights keeps a service from being whole.
+func lacksRights(event *forwards.ServiceEvent) bool {
 	return len(event.Refused) > 0 &&
 		!slices.ContainsFunc(event.Refused, func(e *forwards.PortError) bool { return !errors.Is(e, os.ErrPermission) })
 }
 
 // tellDenied says which services are out of reach, and what to do about it.
-func (w *runWatcher) tellDenied(namespace string) {
+func (w *CommandTeller) tellDenied(namespace string) {
 	if len(w.denied) == 0 {
 		return
 	}
 	var names []string
 	for _, event := range w.denied {
-		names = append(names, forward.PodLabel(event, namespace))
+		names = append(names, PodLabel(event, namespace))
 	}
-	w.out.Write(output.Warning{
+	w.Out.Write(output.Warning{
 		Message: fmt.Sprintf("ports below 1024 are root's to listen on: no such port of %s can be reached", strings.Join(names, ", ")),
 		Hint:    w.hint(namespace),
 	})
 }
 
 // hint names the flags that bring the ports back, for the first few of them.
-func (w *runWatcher) hint(namespace string) string {
+func (w *CommandTeller) hint(namespace string) string {
 	const enough = 3
 	hint := "add --hosts system"
 	var moves []string
@@ -74,7 +73,7 @@ func (w *runWatcher) hint(namespace string) string {
 			moves = append(moves, movesOf(event, namespace)...)
 		}
 	}
-	if !w.moves || len(moves) == 0 {
+	if !w.Moves || len(moves) == 0 {
 		return hint
 	}
 	if len(moves) > enough {
@@ -92,7 +91,7 @@ func movesOf(event *forwards.ServiceEvent, namespace string) (flags []string) {
 	for _, e := range event.Refused {
 		local := forwards.HighPort(e.Port.Local, taken)
 		taken = append(taken, local)
-		flags = append(flags, fmt.Sprintf("--port %s:%d:%d", forward.Label(e.Service, namespace), local, e.Port.Remote))
+		flags = append(flags, fmt.Sprintf("--port %s:%d:%d", Label(e.Service, namespace), local, e.Port.Remote))
 	}
 	return flags
 }
