@@ -5,7 +5,6 @@ import (
 
 	"github.com/devtun/devtun/cmd/cli/console"
 	"github.com/devtun/devtun/cmd/cli/forward"
-	"github.com/devtun/devtun/cmd/cli/forwards"
 	"github.com/devtun/devtun/cmd/cli/kube"
 	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/selection"
@@ -18,11 +17,6 @@ import (
 // sessionCommands are what 'devtun up' needs of the other commands.
 var sessionCommands = up.Commands{
 	CheckIntercept: func(i up.Intercept) error { return interceptOptionsOf(i).validate() },
-	OpenForwarder: func(
-		cluster *kube.Cluster, s forward.Settings, selected *selection.Selection, m up.Machine, tell func(forwards.Event),
-	) (up.Forwarder, error) {
-		return s.Open(cluster, selected, m.Hosts, m.Machine, tell)
-	},
 	PlanIntercept: func(
 		ctx context.Context, cluster *kube.Cluster, i up.Intercept, streams output.Streams, verbose bool,
 	) (up.Planned, error) {

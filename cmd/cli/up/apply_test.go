@@ -112,15 +112,15 @@ type recordedSession struct {
 
 func newRecordedSession(t *testing.T) *recordedSession {
 	s := new(recordedSession)
-	commands := lenient
-	commands.OpenForwarder = func(
-		_ *kube.Cluster, _ forward.Settings, _ *selection.Selection, _ Machine, tell func(forwards.Event),
-	) (Forwarder, error) {
+	open := func(
+		_ forward.Settings, _ *kube.Cluster, _ *selection.Selection, _ *heldMachine, tell func(forwards.Event),
+	) (forwarder, error) {
 		s.add("open forwards")
 		s.forwarder = &recordedForwarder{&s.record, tell, make(chan error)}
 		return s.forwarder, nil
 	}
-	s.session = newSession("shop", newSessionLog(&s.log, output.Streams{}), nil, commands, func() error { return nil })
+	s.session = newSession("shop", newSessionLog(&s.log, output.Streams{}), nil, lenient, func() error { return nil })
+	s.session.openForwarder = open
 	t.Cleanup(func() {
 		s.end()
 		s.putBack()

@@ -3,45 +3,24 @@ package up
 import (
 	"context"
 
-	"github.com/devtun/devtun/cmd/cli/forward"
-	"github.com/devtun/devtun/cmd/cli/forwards"
 	"github.com/devtun/devtun/cmd/cli/kube"
 	"github.com/devtun/devtun/cmd/cli/output"
-	"github.com/devtun/devtun/cmd/cli/selection"
 	"github.com/devtun/devtun/cmd/cli/status"
 	"github.com/devtun/devtun/intercept/plan"
 	"github.com/devtun/devtun/tunnel/discovery"
 )
 
-// Commands are 'devtun forward' and 'devtun intercept', as far as a session has them do its
-// work.
+// Commands are other commands, as far as a session has them do its work: 'devtun
+// intercept'.
 type Commands struct {
 	// CheckIntercept refuses what can be refused without asking the cluster.
 	CheckIntercept func(Intercept) error
-
-	// OpenForwarder prepares forwards on a machine, which stays the caller's. Nothing is
-	// forwarded until Follow, and the caller closes it after that.
-	OpenForwarder func(
-		_ *kube.Cluster, _ forward.Settings, _ *selection.Selection, _ Machine, tell func(forwards.Event),
-	) (Forwarder, error)
 
 	// PlanIntercept finds what is to be intercepted. It changes nothing. What comes of it
 	// is told on the streams.
 	PlanIntercept func(
 		_ context.Context, _ *kube.Cluster, _ Intercept, _ output.Streams, verbose bool,
 	) (Planned, error)
-}
-
-// Forwarder forwards services.
-type Forwarder interface {
-	// Follow keeps forwards in step with the cluster until ctx ends, which is no error,
-	// or until something keeps it from starting.
-	Follow(ctx context.Context) error
-	// Reselect has other services forwarded, while Follow runs. What stays is not
-	// disturbed, and if a service is not there everything stays.
-	Reselect(ctx context.Context, selected *selection.Selection) error
-	// Close ends all forwards and removes their names. ctx may be over.
-	Close(ctx context.Context) error
 }
 
 // Planned is an intercept that could begin.

@@ -15,7 +15,7 @@
 // given an order (log.go).
 //
 // The session owns this machine's helper, its forwards and its intercepts, and ends them
-// when it is told to (background.Holder's Down), by a signal, or with --ppid's process. How
-// services are forwarded and workloads intercepted is not known here: it is handed in
+// when it is told to (background.Holder's Down), by a signal, or with --ppid's process.
+// Services are forwarded as by package forward; how workloads are intercepted is handed in
 // (Commands).
 package up

@@ -16,10 +16,24 @@ import (
 	"github.com/devtun/devtun/tunnel/discovery"
 )
 
+// forwarder forwards services: a forward.Forwarder.
+type forwarder interface {
+	Follow(ctx context.Context) error
+	Reselect(ctx context.Context, selected *selection.Selection) error
+	Close(ctx context.Context) error
+}
+
+// openForwarder is forward.Settings.Open, for the tests to have another one.
+func openForwarder(
+	s forward.Settings, cluster *kube.Cluster, selected *selection.Selection, m *heldMachine, tell func(forwards.Event),
+) (forwarder, error) {
+	return s.Open(cluster, selected, m.hosts, m.machine, tell)
+}
+
 // heldForwards are the forwards of the session.
 type heldForwards struct {
 	selectedForwards
-	forwarder Forwarder
+	forwarder forwarder
 	task      *task
 }
 
@@ -122,7 +136,7 @@ func (s *session) beginForwards(ctx context.Context, cluster *kube.Cluster, w *w
 			close(ready)
 		}
 	}
-	forwarder, err := s.commands.OpenForwarder(cluster, w.forwards.forward(), wants.selected, s.machine.Machine, tell)
+	forwarder, err := s.openForwarder(w.forwards.forward(), cluster, wants.selected, s.machine, tell)
 	if err != nil {
 		return err
 	}

@@ -9,24 +9,19 @@ import (
 	"github.com/devtun/devtun/dns/hostsfile"
 )
 
-// Machine is this machine, with a helper if it must be.
-type Machine struct {
-	Hosts *hostsfile.File
-	*helper.Machine
-}
-
-// heldMachine is the machine of the session. It is opened once: the helper may have cost a
-// password.
+// heldMachine is this machine, with a helper if it must be. It is opened once: the helper
+// may have cost a password.
 type heldMachine struct {
-	Machine
-	file string // the hosts file
+	file    string // the hosts file
+	hosts   *hostsfile.File
+	machine *helper.Machine
 }
 
 func (m *heldMachine) close() error {
 	if m == nil {
 		return nil
 	}
-	return m.Close()
+	return m.machine.Close()
 }
 
 // openMachine makes sure that names can be written to a hosts file, "" for the system's.
@@ -46,6 +41,6 @@ func (s *session) openMachine(ctx context.Context, file string) error {
 	if err := machine.Prepare(ctx, opened); err != nil {
 		return errors.Join(err, opened.Close())
 	}
-	s.machine = &heldMachine{Machine{hosts, opened}, file}
+	s.machine = &heldMachine{file, hosts, opened}
 	return nil
 }

@@ -10,8 +10,11 @@ import (
 
 	"github.com/devtun/devtun/cmd/cli/background"
 	"github.com/devtun/devtun/cmd/cli/console"
+	"github.com/devtun/devtun/cmd/cli/forward"
+	"github.com/devtun/devtun/cmd/cli/forwards"
 	"github.com/devtun/devtun/cmd/cli/kube"
 	"github.com/devtun/devtun/cmd/cli/problem"
+	"github.com/devtun/devtun/cmd/cli/selection"
 	"github.com/devtun/devtun/cmd/cli/status"
 	"github.com/devtun/devtun/dns/helper"
 	"github.com/devtun/devtun/proc"
@@ -29,6 +32,10 @@ type session struct {
 	view     *status.Tracker
 	// standing is called once: when all stands for the first time.
 	standing func() error
+	// openForwarder is the function of that name, but in tests.
+	openForwarder func(
+		forward.Settings, *kube.Cluster, *selection.Selection, *heldMachine, func(forwards.Event),
+	) (forwarder, error)
 
 	ending chan struct{} // closed when the session is to end
 	end    func()
@@ -51,7 +58,7 @@ func newSession(name string, log *sessionLog, start helper.Start, commands Comma
 	ending := make(chan struct{})
 	console.WarnOfLogins(console.NewWriter(log.streams(), "", false))
 	return &session{
-		log: log, start: start, commands: commands, view: status.NewTracker(name, ""), standing: standing,
+		log: log, start: start, commands: commands, view: status.NewTracker(name, ""), standing: standing, openForwarder: openForwarder,
 		ending: ending, end: sync.OnceFunc(func() { close(ending) }),
 		applying: make(chan struct{}, 1), intercepts: make(map[string]*heldIntercept),
 		parent: make(chan proc.ID, 1), ended: make(chan struct{}),
