@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/devtun/devtun/cmd/cli/console"
 	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/intercept/plan"
@@ -53,7 +54,7 @@ func play(format string, intercepts bool) (out, complaint string) {
 		events.ready(time.Second)
 	}
 	err := errors.New("it broke")
-	printer.out.Write(endOf(err))
+	printer.out.Write(console.End(err))
 	problem.Of(err).Print(streams.Err)
 	return stdout.String(), stderr.String()
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/devtun/devtun/cmd/cli/arguments"
 	"github.com/devtun/devtun/cmd/cli/background"
+	"github.com/devtun/devtun/cmd/cli/ending"
 	"github.com/devtun/devtun/cmd/cli/machine"
 	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/run/command"
@@ -35,7 +36,7 @@ so at the end, with the exit code of the first failure.`,
 		Example: `  devtun clean
   devtun clean --hosts-file ./hosts`,
 		Args:        arguments.None,
-		Annotations: map[string]string{machine.Changes: "", finishes: ""},
+		Annotations: map[string]string{machine.Changes: "", ending.Finishes: ""},
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return runClean(cmd.Context(), hostsFile, streams, start)
 		},

@@ -17,13 +17,18 @@ import (
 
 	"github.com/devtun/devtun/cmd/cli/arguments"
 	"github.com/devtun/devtun/cmd/cli/ending"
+	"github.com/devtun/devtun/cmd/cli/firstproject"
+	"github.com/devtun/devtun/cmd/cli/forward"
 	"github.com/devtun/devtun/cmd/cli/ide"
 	"github.com/devtun/devtun/cmd/cli/image"
 	"github.com/devtun/devtun/cmd/cli/kube"
 	"github.com/devtun/devtun/cmd/cli/machine"
 	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/problem"
+	"github.com/devtun/devtun/cmd/cli/run"
 	"github.com/devtun/devtun/cmd/cli/run/command"
+	"github.com/devtun/devtun/cmd/cli/sessions"
+	"github.com/devtun/devtun/cmd/cli/up"
 	"github.com/devtun/devtun/dns/helper"
 )
 
@@ -75,12 +80,9 @@ func execute(ctx context.Context, args []string, streams output.Streams, queues 
 	return told.Code
 }
 
-// finishes marks commands that finish what they have begun when their reader goes.
-const finishes = "finishes"
-
 // suit has what a command writes treated as it needs.
 func suit(queues *output.Queues, cmd *cobra.Command) {
-	_, finishing := cmd.Annotations[finishes]
+	_, finishing := cmd.Annotations[ending.Finishes]
 	_, holding := cmd.Annotations[machine.Changes]
 	queues.Suit(finishing, holding)
 }
@@ -135,7 +137,24 @@ Exit codes:
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return &problem.Problem{Err: err, Code: problem.ExitUsage, Hint: fmt.Sprintf("run '%s --help'", cmd.CommandPath())}
 	})
-	root.AddCommand(newForward(streams, start), newInit(streams), newUp(streams, start), newDown(streams), newStatus(streams), newLogs(streams), newRun(streams, start), newIntercept(streams, start), newRestore(streams), newList(streams), newRBAC(streams), newClean(streams, start), image.New(streams), newHelper(streams), ide.New(streams), newVersion(streams))
+	root.AddCommand(
+		forward.New(streams, start),
+		firstproject.New(streams),
+		up.New(streams, start, sessionCommands),
+		sessions.NewDown(streams),
+		sessions.NewStatus(streams),
+		sessions.NewLogs(streams),
+		run.New(streams, start),
+		newIntercept(streams, start),
+		newRestore(streams),
+		newList(streams),
+		newRBAC(streams),
+		newClean(streams, start),
+		image.New(streams),
+		newHelper(streams),
+		ide.New(streams),
+		newVersion(streams),
+	)
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.AddCommand(newCompletion(streams))
 	root.SetHelpCommand(newHelp())

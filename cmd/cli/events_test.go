@@ -16,6 +16,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/devtun/devtun/cmd/cli/console"
 	"github.com/devtun/devtun/cmd/cli/forwards"
 	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/problem"
@@ -82,8 +83,8 @@ func printedEvents(t *testing.T) (events []map[string]any) {
 	for _, event := range scene {
 		printer.tell(event)
 	}
-	printer.out.Write(endOf(nil))
-	forwardPrinter(output.Streams{Out: &out}, "json", true).out.Write(endOf(&problem.Problem{Err: errors.New("x"), Hint: "y", Code: problem.ExitMachine}))
+	printer.out.Write(console.End(nil))
+	forwardPrinter(output.Streams{Out: &out}, "json", true).out.Write(console.End(&problem.Problem{Err: errors.New("x"), Hint: "y", Code: problem.ExitMachine}))
 
 	beside := forwardPrinter(output.Streams{Out: &out}, "json", true)
 	beside.part = true

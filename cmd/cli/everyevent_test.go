@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/devtun/devtun/cmd/cli/console"
 	"github.com/devtun/devtun/cmd/cli/forwards"
 	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/problem"
@@ -65,8 +66,8 @@ func printEvery(streams output.Streams, format string, verbose bool) {
 	for _, event := range scene {
 		printer.tell(event)
 	}
-	printer.out.Write(endOf(nil))
-	forwardPrinter(streams, format, verbose).out.Write(endOf(&problem.Problem{Err: errors.New("x"), Hint: "y", Code: problem.ExitMachine}))
+	printer.out.Write(console.End(nil))
+	forwardPrinter(streams, format, verbose).out.Write(console.End(&problem.Problem{Err: errors.New("x"), Hint: "y", Code: problem.ExitMachine}))
 
 	beside := forwardPrinter(streams, format, verbose)
 	beside.part = true
@@ -99,7 +100,7 @@ func printEvery(streams output.Streams, format string, verbose bool) {
 	tellRestored(p.out, report)
 	report.Conflicts = []plan.Conflict{changed, made}
 	tellRestored(p.out, report)
-	p.out.Write(endOf(errors.New("it broke")))
+	p.out.Write(console.End(errors.New("it broke")))
 }
 
 func TestEveryEventIsToldAsItAlwaysWas(t *testing.T) {

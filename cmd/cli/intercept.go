@@ -11,9 +11,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/devtun/devtun/cmd/cli/arguments"
+	"github.com/devtun/devtun/cmd/cli/console"
 	"github.com/devtun/devtun/cmd/cli/ending"
 	"github.com/devtun/devtun/cmd/cli/foreground"
-	"github.com/devtun/devtun/cmd/cli/forwards"
+	"github.com/devtun/devtun/cmd/cli/forward"
+	"github.com/devtun/devtun/cmd/cli/image"
 	"github.com/devtun/devtun/cmd/cli/kube"
 	"github.com/devtun/devtun/cmd/cli/machine"
 	"github.com/devtun/devtun/cmd/cli/output"
@@ -21,17 +23,13 @@ import (
 	"github.com/devtun/devtun/cmd/cli/status"
 	"github.com/devtun/devtun/dns/helper"
 	"github.com/devtun/devtun/intercept/handover"
-	"github.com/devtun/devtun/intercept/image"
 	"github.com/devtun/devtun/intercept/plan"
 	"github.com/devtun/devtun/intercept/target"
 )
 
-// imageVariable names the agent's image where --agent-image does not.
-const imageVariable = "DEVTUN_AGENT_IMAGE"
-
 // interceptOptions is what `devtun intercept` was asked to do.
 type interceptOptions struct {
-	forwardOptions // of the namespace's services, beside the intercept
+	forward forward.Settings // of the namespace's services, beside the intercept
 
 	name      string   // as typed
 	ports     []string // LOCAL:PORT
@@ -49,6 +47,7 @@ type interceptOptions struct {
 	noForward bool
 	dryRun    bool
 	hosts     string // see runOptions
+	style     console.Style
 	command   []string
 }
 
@@ -110,23 +109,24 @@ pass for one.`,
 				return problem.Usage("give a duration such as 1m", "--grace %v is no time to come back in", o.grace)
 			}
 			o.name, o.command = args[0], args[at:]
-			if len(o.kube.Namespaces) > 1 {
+			if len(o.forward.Kube.Namespaces) > 1 {
 				return problem.Usage("give one", "devtun intercept works in one --namespace")
 			}
-			o.services.Namespaces = o.kube.Namespaces
+			o.forward.Services.Namespaces = o.forward.Kube.Namespaces
 			return runIntercept(cmd.Context(), o, streams, start)
 		},
 		Annotations: map[string]string{machine.Changes: ""},
 	}
-	o.addTunnelFlags(cmd)
+	o.forward.AddTunnelFlags(cmd)
 	flags := cmd.Flags()
+	console.AddVerboseFlag(flags, &o.style.Verbose)
 	flags.StringSliceVar(&o.ports, "port", nil, "a port and where the process listens for it here: LOCAL:PORT, PORT being a service's, by number or name; repeat it for more (default: all TCP ports, on the container's numbers)")
 	flags.StringVar(&o.to, "to", "", "host where the process listens (default: this machine)")
 	flags.BoolVar(&o.replace, "replace", false, "scale the workload to zero while the intercept stands")
 	flags.StringVar(&o.move, "move-connections", "", "evict the workload's pods, so that connections that clients keep open come here as well; 'force': also a StatefulSet's, and a single one")
 	flags.Lookup("move-connections").NoOptDefVal = string(target.Evict)
 	flags.DurationVar(&o.grace, "grace", 0, fmt.Sprintf("how long the agent waits for a devtun that is gone, before it restores; not 0s, with which any blink of the network would restore (default: %v, %v with --replace)", plan.Divert.DefaultGrace(), plan.Replace.DefaultGrace()))
-	flags.StringVar(&o.image, "agent-image", "", "the agent's image (default: $"+imageVariable+", or else what 'devtun image save' makes)")
+	flags.StringVar(&o.image, "agent-image", "", "the agent's image (default: $"+image.Variable+", or else what 'devtun image save' makes)")
 	flags.StringVar(&o.container, "container", "", "container whose environment and files are wanted (default: the one that listens)")
 	flags.StringVar(&o.envFile, "env-file", "", "write the container's environment to this file, but for what describes its machine (PATH, HOME, HOSTNAME and the like)")
 	flags.StringVar(&o.envJSON, "env-json", "", "write the same to this file as JSON")
@@ -136,8 +136,8 @@ pass for one.`,
 	flags.BoolVar(&o.noForward, "no-forward", false, "do not forward the namespace's other services")
 	flags.StringVar(&o.hosts, "hosts", "", "who sees their names: 'private' for the COMMAND alone, 'system' for this machine (default: as for devtun run)")
 	flags.BoolVar(&o.dryRun, "dry-run", false, "change nothing; print as YAML what would be created and changed, and its undo")
-	flags.StringVarP(&o.output, "output", "o", "", "'json' for events, one JSON object a line; 'yaml' with --dry-run")
-	addPlainFlag(flags, &o.plain)
+	flags.StringVarP(&o.style.Output, "output", "o", "", "'json' for events, one JSON object a line; 'yaml' with --dry-run")
+	console.AddPlainFlag(flags, &o.style.Plain)
 	o.completeIntercept(cmd)
 	return cmd
 }
@@ -157,21 +157,21 @@ func (o *interceptOptions) completeIntercept(cmd *cobra.Command) {
 		case len(args) > 0:
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
-		return o.kube.CompleteServices(target.Interceptable)(cmd, args, typed)
+		return o.forward.Kube.CompleteServices(target.Interceptable)(cmd, args, typed)
 	}
 }
 
 // validate checks what can be checked without the cluster, and completes what was
 // left to defaults.
 func (o *interceptOptions) validate() error {
-	output := o.output
+	output := o.style.Output
 	switch {
 	case o.dryRun && output != "" && output != "yaml":
 		return problem.Usage("leave -o out", "--dry-run prints YAML")
 	case !o.dryRun && output == "yaml":
 		return problem.Usage("add --dry-run", "-o yaml is for --dry-run")
 	case o.dryRun:
-		o.output = "" // nothing else is printed
+		o.style.Output = "" // nothing else is printed
 	}
 	switch move := target.Move(o.move); {
 	case move != target.Stay && move != target.Evict && move != target.Force:
@@ -206,7 +206,10 @@ func (o *interceptOptions) validate() error {
 	if strings.Contains(o.to, ":") && !strings.Contains(o.to, "::") {
 		return problem.Usage("write --to HOST, and the port in --port LOCAL:PORT", "--to %s names a port", o.to)
 	}
-	return o.forwardOptions.validate()
+	if err := o.style.Validate(); err != nil {
+		return err
+	}
+	return o.forward.Validate()
 }
 
 func (o *interceptOptions) mode() plan.Mode {
@@ -229,13 +232,7 @@ func (o *interceptOptions) feature() string {
 
 // agentImage is the reference of the agent's image.
 func (o *interceptOptions) agentImage() string {
-	if o.image != "" {
-		return o.image
-	}
-	if named := o.kube.Getenv(imageVariable); named != "" {
-		return named
-	}
-	return image.Default()
+	return image.Reference(o.image, o.forward.Kube.Getenv)
 }
 
 func runIntercept(ctx context.Context, o *interceptOptions, streams output.Streams, start helper.Start) (err error) {
@@ -246,7 +243,7 @@ func runIntercept(ctx context.Context, o *interceptOptions, streams output.Strea
 	quit := func() { end(nil) }
 	defer quit()
 	tracker := status.NewTracker("", "")
-	var lost *forwards.WarningEvent
+	var lost error
 	if !o.dryRun {
 		var f *foreground.Session
 		f, lost = foreground.Open("intercept", func() { end(ending.ErrDown) })
@@ -254,26 +251,26 @@ func runIntercept(ctx context.Context, o *interceptOptions, streams output.Strea
 		tracker = f.Tracker
 	}
 	if len(o.command) == 0 { // it may go on for as long as it likes
-		defer context.AfterFunc(ctx, func() { tracker.State(status.Ending) })()
+		defer context.AfterFunc(ctx, func() { tracker.SetState(status.Ending) })()
 	}
 	var table *output.Table
 	var out output.Writer
 	switch {
 	case o.dryRun:
-		out = openWriter(streams.Plain(o.plain), o.output, o.verbose)
+		out = console.NewWriter(streams.Plain(o.style.Plain), o.style.Output, o.style.Verbose)
 	case len(o.command) > 0: // standard output is the command's
-		out = openWriter(output.Streams{Out: streams.Err, Err: streams.Err}, o.output, o.verbose)
+		out = console.NewWriter(output.Streams{Out: streams.Err, Err: streams.Err}, o.style.Output, o.style.Verbose)
 	default:
-		table, out = openTable(streams, &o.forwardOptions, tracker, quit)
+		table, out = console.NewTable(streams, o.style, tracker, quit)
 		defer table.Close()
 	}
-	defer func() { out.Write(endOf(err)) }()
+	defer func() { out.Write(console.End(err)) }()
 	if !o.dryRun {
 		out.Write(output.Starting{Command: "intercept", Version: output.Version})
-		tellUnfound(out, lost)
+		console.WarnUnfound(out, lost)
 	}
-	warnOfLogins(out)
-	s, err := o.plan(ctx, audience{out: out, verbose: o.verbose})
+	console.WarnOfLogins(out)
+	s, err := o.plan(ctx, audience{out: out, verbose: o.style.Verbose})
 	if err != nil || o.dryRun {
 		if err == nil {
 			return s.render(streams.Out)
@@ -281,10 +278,10 @@ func runIntercept(ctx context.Context, o *interceptOptions, streams output.Strea
 		return ending.UnlessEnded(ctx, err)
 	}
 	s.ends = kube.Logins.End
-	tracker.In(s.cluster.Context, s.found.Namespace)
+	tracker.SetContext(s.cluster.Context, s.found.Namespace)
 	s.stands = func() {
-		tracker.State(status.Ready)
+		tracker.SetState(status.Ready)
 		table.Show()
 	}
-	return s.run(ctx, tracker, streams, unasked(start, table.Shows))
+	return s.run(ctx, tracker, streams, console.Unasked(start, table.Shows))
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/devtun/devtun/cmd/cli/console"
 	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/intercept"
 	"github.com/devtun/devtun/intercept/plan"
@@ -52,7 +53,7 @@ func (w *watched) String() string {
 // endingIntercept is one that says on said what it waits for.
 func endingIntercept(said *watched) *intercepting {
 	return &intercepting{
-		events: &interceptEvents{audience: audience{out: openWriter(output.Streams{Err: said}, "", false)}},
+		events: &interceptEvents{audience: audience{out: console.NewWriter(output.Streams{Err: said}, "", false)}},
 		plan:   &plan.Plan{Name: "web", Namespace: "demo", Workload: plan.Object{Kind: "Deployment", Name: "web"}},
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/devtun/devtun/cmd/cli/forward"
 	"github.com/devtun/devtun/cmd/cli/forwards"
 	"github.com/devtun/devtun/cmd/cli/machine"
 	"github.com/devtun/devtun/cmd/cli/selection"
@@ -22,24 +23,24 @@ func (h *holding) reachOthers(ctx, beside context.Context, start helper.Start) (
 	if err != nil {
 		return nil, err
 	}
-	o.services.Except = nil
+	o.forward.Services.Except = nil
 	for _, service := range h.found.Services {
-		o.services.Except = append(o.services.Except, service.Name)
+		o.forward.Services.Except = append(o.forward.Services.Except, service.Name)
 	}
 	ready := make(chan struct{})
-	tell := (&runWatcher{out: h.events.out, verbose: h.events.verbose, part: true, ready: ready}).tell
+	tell := (&forward.CommandTeller{Out: h.events.out, Verbose: h.events.verbose, Part: true, Ready: ready}).Tell
 	if h.program == nil {
 		tell = func(selected *selection.Selection, event forwards.Event) {
-			tellForward(h.events.out, event, selected.Namespace, h.events.verbose)
+			forward.Tell(h.events.out, event, selected.Namespace, h.events.verbose)
 			if event.Ready != nil {
-				h.events.out.Write(summary(event.Ready))
+				h.events.out.Write(forward.Summary(event.Ready))
 				close(ready)
 			}
 		}
 	}
 	forwarded := make(chan error, 1)
 	h.running.Go(func() {
-		err := o.forward(beside, h.tracker, tell, names.Open)
+		err := o.forward.Run(beside, h.tracker, tell, names.Open)
 		if err != nil {
 			h.fail(fmt.Errorf("forward the other services: %w", err))
 		}

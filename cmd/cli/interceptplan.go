@@ -35,14 +35,21 @@ type intercepting struct {
 // plan finds what is to be intercepted, and computes what that takes. It changes
 // nothing.
 func (o *interceptOptions) plan(ctx context.Context, told audience) (*intercepting, error) {
-	cluster, err := o.kube.Connect()
+	cluster, err := o.forward.Kube.Connect()
 	if err != nil {
 		return nil, err
 	}
+	return o.planOn(ctx, cluster, told)
+}
+
+// planOn is plan for a cluster that is connected.
+func (o *interceptOptions) planOn(
+	ctx context.Context, cluster *kube.Cluster, told audience,
+) (*intercepting, error) {
 	if err := o.findHost(ctx); err != nil {
 		return nil, err
 	}
-	selected, err := selection.New(o.services, cluster.Namespace)
+	selected, err := selection.New(o.forward.Services, cluster.Namespace)
 	if err != nil {
 		return nil, err
 	}

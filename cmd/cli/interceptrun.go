@@ -64,7 +64,7 @@ func (i *intercepting) run(ctx context.Context, tracker *status.Tracker, streams
 		return err
 	}
 	defer given.Close()
-	transport, err := i.cluster.Transport(tunnel.Mode(o.transport))
+	transport, err := i.cluster.Transport(tunnel.Mode(o.forward.Transport))
 	if err != nil {
 		return err
 	}
@@ -79,10 +79,10 @@ func (i *intercepting) run(ctx context.Context, tracker *status.Tracker, streams
 		},
 	})
 	if err != nil {
-		tracked.Over()
+		tracked.Remove()
 		return err
 	}
-	tracked.Count(agents.Summary)
+	tracked.SetCounter(agents.Summary)
 
 	// What runs beside ends with this, and only when all has been put back.
 	beside, end := context.WithCancelCause(context.WithoutCancel(ctx))
@@ -131,7 +131,7 @@ func (i *intercepting) about() status.Intercept {
 type holding struct {
 	*intercepting
 	tracker  *status.Tracker
-	tracked  *status.Intercepted
+	tracked  *status.InterceptTracker
 	agents   *intercept.Session
 	given    *handover.Handover
 	executor *plan.Executor
@@ -162,7 +162,7 @@ func (h *holding) hold(ctx, beside context.Context, start helper.Start) error {
 	if err := h.agents.AwaitTraffic(ctx); err != nil {
 		return ending.UnlessEnded(ctx, err)
 	}
-	h.tracked.To(status.Standing)
+	h.tracked.SetState(status.Standing)
 	took := time.Since(h.began)
 	h.events.standing(h.plan.Mode, took)
 	if !h.events.inSession {
@@ -195,12 +195,12 @@ func (h *holding) hold(ctx, beside context.Context, start helper.Start) error {
 
 // command runs the program; a failure of the intercept ends it, and 'devtun down'.
 func (h *holding) command(ctx context.Context) error {
-	running, end := lasting(ctx)
+	running, end := ending.Lasting(ctx)
 	defer end()
 	h.program.Say = func(text string) { h.progress("%s", text) }
 	defer kube.Logins.Cover(ctx, credential.Cover{Said: h.program.Err})() // the terminal is the command's
 	code, err := h.program.Run(running)
-	return errors.Join(ending.Failure(ctx), ended(code, err))
+	return errors.Join(ending.Failure(ctx), command.Ended(code, err))
 }
 
 // within runs a bounded step.
@@ -215,8 +215,8 @@ func (i *intercepting) progress(format string, args ...any) { i.events.progress(
 // restore puts everything back, and lets what is under way end. It has a time of
 // its own: the one that was to be spent is over. It returns whether it had to put
 // anything back.
-func (i *intercepting) restore(ctx context.Context, tracked *status.Intercepted, executor *plan.Executor, draining *sync.WaitGroup) (undone bool, err error) {
-	tracked.To(status.Restoring)
+func (i *intercepting) restore(ctx context.Context, tracked *status.InterceptTracker, executor *plan.Executor, draining *sync.WaitGroup) (undone bool, err error) {
+	tracked.SetState(status.Restoring)
 	if i.ends != nil {
 		i.ends()
 	}
@@ -227,16 +227,16 @@ func (i *intercepting) restore(ctx context.Context, tracked *status.Intercepted,
 		return err
 	})
 	if errors.Is(err, plan.ErrNone) {
-		tracked.Over()
+		tracked.Remove()
 		return false, nil // somebody else has restored it, and that is said
 	}
 	if err != nil {
-		tracked.To(status.Failed)
+		tracked.SetState(status.Failed)
 		return false, &problem.Problem{Err: fmt.Errorf("restore %s: %w", i.plan.Workload, err), Code: problem.ExitFailure,
 			Hint: fmt.Sprintf("when the cluster can be reached again, run 'devtun restore %s -n %s'", i.plan.Name, i.plan.Namespace)}
 	}
 	draining.Wait()
-	tracked.Over()
+	tracked.Remove()
 	tellRestored(i.events.out, report)
 	if len(report.Conflicts) > 0 {
 		return true, conflictProblem(report)

@@ -14,6 +14,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/devtun/devtun/cmd/cli/console"
+	"github.com/devtun/devtun/cmd/cli/forward"
 	"github.com/devtun/devtun/cmd/cli/forwards"
 	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/selection"
@@ -54,18 +56,18 @@ type printer struct {
 }
 
 func forwardPrinter(streams output.Streams, format string, verbose bool) *printer {
-	return &printer{out: openWriter(streams, format, verbose), verbose: verbose}
+	return &printer{out: console.NewWriter(streams, format, verbose), verbose: verbose}
 }
 
 func (p *printer) tell(event forwards.Event) {
 	selected := &selection.Selection{Namespace: "demo"}
 	switch {
 	case event.Ready != nil && p.part:
-		p.out.Write(summary(event.Ready))
+		p.out.Write(forward.Summary(event.Ready))
 	case event.Ready != nil:
-		tellReady(p.out, selected, event.Ready)
+		forward.TellReady(p.out, selected, event.Ready)
 	default:
-		tellForward(p.out, event, selected.Namespace, p.verbose)
+		forward.Tell(p.out, event, selected.Namespace, p.verbose)
 	}
 }
 
@@ -90,7 +92,7 @@ func TestPrinter(t *testing.T) {
 			for _, event := range scene {
 				printer.tell(event)
 			}
-			printer.out.Write(endOf(nil))
+			printer.out.Write(console.End(nil))
 			got := strings.ReplaceAll(out.String(), "\x1b", "^[") + "--- stderr\n" + err.String()
 			got = regexp.MustCompile(`"time":"[^"]+"`).ReplaceAllString(got, `"time":"…"`)
 			path := filepath.Join("testdata", "printer", c.golden)
@@ -110,7 +112,7 @@ func TestEventsAreObjectsOfATypeAndATime(t *testing.T) {
 	for _, event := range scene {
 		printer.tell(event)
 	}
-	printer.out.Write(endOf(errors.New("x")))
+	printer.out.Write(console.End(errors.New("x")))
 	types := make(map[string]int)
 	for line := range strings.Lines(out.String()) {
 		var event struct {
@@ -129,7 +131,7 @@ func TestNothingIsToldBeforeReadyNorAfterTheEnd(t *testing.T) {
 	printer := forwardPrinter(output.Streams{Out: &out, Err: &err}, "", true)
 	printer.tell(scene[2])
 	require.Empty(t, out.String(), "it may yet fail")
-	printer.out.Write(endOf(errors.New("x")))
+	printer.out.Write(console.End(errors.New("x")))
 	for _, event := range scene {
 		printer.tell(event)
 	}

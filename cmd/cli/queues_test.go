@@ -34,17 +34,3 @@ func TestWhatPutsBackIsFinishedWhoeverReads(t *testing.T) {
 		end(nil)
 	}
 }
-
-// TestWhatEndsACommand: signals are its own affair.
-func TestWhatEndsACommand(t *testing.T) {
-	for cause, ends := range map[error]bool{context.Canceled: false, output.ErrNoReader: true, errRestored: true} {
-		ctx, end := context.WithCancelCause(t.Context())
-		running, stop := lasting(ctx)
-		end(cause)
-		if ends {
-			<-running.Done()
-		}
-		require.Equal(t, ends, running.Err() != nil, "%v", cause)
-		stop()
-	}
-}

@@ -9,6 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
 
+	"github.com/devtun/devtun/cmd/cli/forward"
 	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/cmd/cli/selection"
@@ -37,7 +38,7 @@ var features = []struct {
 
 // forwarding is the rights of a forward.
 func forwarding() (rights []target.Right) {
-	for _, r := range forwardRights {
+	for _, r := range forward.Rights {
 		rights = append(rights, target.Right{Verb: r.Verb, Group: r.Group, Resource: r.Resource, Subresource: r.Subresource})
 	}
 	return rights

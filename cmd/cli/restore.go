@@ -11,6 +11,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/devtun/devtun/cmd/cli/arguments"
+	"github.com/devtun/devtun/cmd/cli/console"
+	"github.com/devtun/devtun/cmd/cli/ending"
 	"github.com/devtun/devtun/cmd/cli/kube"
 	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/problem"
@@ -52,7 +54,7 @@ deleted is found by the undo that stands on each object that it changed.`,
 			}
 			return runRestore(cmd.Context(), o, streams)
 		},
-		Annotations: map[string]string{finishes: ""},
+		Annotations: map[string]string{ending.Finishes: ""},
 	}
 	flags := cmd.Flags()
 	o.kube = kube.NewFlags(flags)
@@ -131,8 +133,8 @@ func runRestore(ctx context.Context, o *restoreOptions, streams output.Streams) 
 	if o.output != "" && o.output != "json" {
 		return problem.Usage("the only other output is json", "unknown --output %q", o.output)
 	}
-	out := openWriter(streams, o.output, false)
-	defer func() { out.Write(endOf(err)) }()
+	out := console.NewWriter(streams, o.output, false)
+	defer func() { out.Write(console.End(err)) }()
 	s, plans, err := listIn(ctx, o.kube)
 	if s == nil {
 		return err

@@ -186,13 +186,13 @@ func (l *Login) begin(last bool) *attempt {
 		if err != nil && ctx.Err() != nil {
 			err = context.Cause(ctx)
 		}
-		l.gate.say(l.settle(a, creds, err))
+		l.gate.say(l.finish(a, creds, err))
 	})
 	return a
 }
 
-// settle ends an attempt. It returns what there is to tell.
-func (l *Login) settle(a *attempt, creds *credentials, err error) *Notice {
+// finish ends an attempt. It returns what there is to tell.
+func (l *Login) finish(a *attempt, creds *credentials, err error) *Notice {
 	l.gate.mu.Lock()
 	defer l.gate.mu.Unlock()
 	defer close(a.done)

@@ -7,6 +7,8 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"github.com/devtun/devtun/cmd/cli/output"
 )
 
 // ErrDown is why a command's context ends when 'devtun down' ends it: like Ctrl-C, but
@@ -39,3 +41,18 @@ func UnlessEnded(ctx context.Context, err error) error {
 	}
 	return err
 }
+
+// Lasting is ctx for a COMMAND, which outlives the signals that end ctx: they are the
+// COMMAND's. Without a reader it ends.
+func Lasting(ctx context.Context) (context.Context, context.CancelFunc) {
+	running, end := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		if output.Unread(ctx) || Failure(ctx) != nil || errors.Is(context.Cause(ctx), ErrDown) {
+			end()
+		}
+	})
+	return running, func() { stop(); end() }
+}
+
+// Finishes marks commands that finish what they have begun when their reader goes.
+const Finishes = "finishes"

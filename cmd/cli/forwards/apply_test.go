@@ -137,7 +137,7 @@ func TestObstacleComesAndGoes(t *testing.T) {
 }
 
 func TestUnwantedIsAsGoodAsNotThere(t *testing.T) {
-	w := newWorld(t, func(o *Options) { o.Wanted = func(key discovery.Key) bool { return key.Name == "web" } })
+	w := newWorld(t, func(o *Options) { o.Selection.Wanted = func(key discovery.Key) bool { return key.Name == "web" } })
 	require.NoError(t, w.apply(services{"web": serviceOf(portOf(18080)), "api": serviceOf(portOf(18080)), "alias": {Obstacle: "it is an alias"}}))
 	require.Equal(t, []string{"waiting web 18080:18080", "READY 1 services, 1 ports"}, w.take())
 	require.NoError(t, w.apply(services{"api": nil, "alias": serviceOf(portOf(18080))}))
@@ -146,7 +146,7 @@ func TestUnwantedIsAsGoodAsNotThere(t *testing.T) {
 
 func TestRemap(t *testing.T) {
 	w := newWorld(t, func(o *Options) {
-		o.Remaps = []Remap{{discovery.Key{Namespace: "demo", Name: "web"}, 18088, "p80"}}
+		o.Selection.Remaps = []Remap{{discovery.Key{Namespace: "demo", Name: "web"}, 18088, "p80"}}
 	})
 	require.NoError(t, w.apply(services{"web": serviceOf(portOf(80, "web-a"))}))
 	require.Equal(t, []string{"ready web 18088:80", "READY 1 services, 1 ports"}, w.take())

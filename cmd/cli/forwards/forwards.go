@@ -25,8 +25,8 @@ type Options struct {
 	// kubeconfig context.
 	Cluster string
 	// Naming says which names a service gets.
-	Naming dns.Naming
-	Selection
+	Naming    dns.Naming
+	Selection Selection
 	// Dial connects to a pod's port; Pool.Dial is one.
 	Dial func(ctx context.Context, pod tunnel.Pod, port int) (tunnel.Conn, error)
 	// Hold bounds how long a connection waits for a ready pod.
@@ -152,12 +152,12 @@ func (s *Forwards) Select(ctx context.Context, selection Selection, all discover
 // The error is of services that were asked for by name.
 func (s *Forwards) updateAll(ctx context.Context, changes discovery.Changes) (events []Event, refused error) {
 	for _, key := range sorted(slices.Collect(maps.Keys(changes))) {
-		if !s.options.Wanted(key) {
+		if !s.options.Selection.Wanted(key) {
 			continue
 		}
 		told, err := s.update(ctx, key, changes[key])
 		events = append(events, told...)
-		if s.options.Named(key) {
+		if s.options.Selection.Named(key) {
 			refused = errors.Join(refused, err, s.obstacle(key))
 		}
 	}
@@ -210,7 +210,7 @@ func (s *Forwards) obstacle(key discovery.Key) error {
 		listens = listens || len(f.listeners) > 0
 		lacksRights = lacksRights && !slices.ContainsFunc(f.refused, func(e *PortError) bool { return !errors.Is(e, os.ErrPermission) })
 	}
-	if s.options.Partly && listens && lacksRights {
+	if s.options.Selection.Partly && listens && lacksRights {
 		return nil
 	}
 	return err
@@ -236,7 +236,7 @@ func (s *Forwards) update(ctx context.Context, key discovery.Key, service *disco
 
 	standing := s.forwards[key]
 	s.forwards[key] = nil
-	for _, wanted := range targets(service, s.options.Remaps) {
+	for _, wanted := range targets(service, s.options.Selection.Remaps) {
 		i := slices.IndexFunc(standing, func(f *forward) bool { return f.service == wanted.service })
 		var f *forward
 		if i >= 0 {

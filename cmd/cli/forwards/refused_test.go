@@ -16,7 +16,7 @@ import (
 // named makes forwards strict about the service.
 func named(name string) func(*Options) {
 	return func(o *Options) {
-		o.Named = func(key discovery.Key) bool { return key.Name == name }
+		o.Selection.Named = func(key discovery.Key) bool { return key.Name == name }
 	}
 }
 
@@ -87,7 +87,7 @@ func TestNamedServiceMustStand(t *testing.T) {
 
 // Who has no rights may ask for a service by name that has one low port among others.
 func TestNamedServiceMayLackLowPorts(t *testing.T) {
-	partly := func(o *Options) { o.Partly = true }
+	partly := func(o *Options) { o.Selection.Partly = true }
 	web := func() *discovery.Service { return serviceOf(portOf(18080, "web-a"), portOf(18081, "web-a")) }
 	lenient := newWorld(t, named("web"), partly)
 	lenient.machine.deniedPorts = []int{18080}

@@ -28,7 +28,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 const (
 	// timeout bounds the wait for what must happen, step is how often it is looked for.
 	timeout = 10 * time.Second
-	step     = 5 * time.Millisecond
+	step    = 5 * time.Millisecond
 )
 
 // world is forwards in namespace demo, the machine under it, the pods behind

@@ -29,3 +29,12 @@ type LeftError struct {
 func (e *LeftError) Error() string {
 	return fmt.Sprintf("end what the program started: processes %v are out of reach", e.PIDs)
 }
+
+// Ended is the error of a Run that has returned code and err: an *ExitError of a
+// program that was no success.
+func Ended(code int, err error) error {
+	if err == nil && code != 0 {
+		err = &ExitError{Code: code}
+	}
+	return err
+}

@@ -1,0 +1,117 @@
+package forward
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"github.com/devtun/devtun/cmd/cli/console"
+	"github.com/devtun/devtun/cmd/cli/ending"
+	"github.com/devtun/devtun/cmd/cli/foreground"
+	"github.com/devtun/devtun/cmd/cli/forwards"
+	"github.com/devtun/devtun/cmd/cli/machine"
+	"github.com/devtun/devtun/cmd/cli/output"
+	"github.com/devtun/devtun/cmd/cli/selection"
+	"github.com/devtun/devtun/cmd/cli/status"
+	"github.com/devtun/devtun/dns/helper"
+	"github.com/devtun/devtun/dns/hostsfile"
+	"github.com/devtun/devtun/tunnel/discovery"
+)
+
+// options is what `devtun forward` was asked to do.
+type options struct {
+	settings  Settings
+	hostsFile string // "" for the system's
+	style     console.Style
+}
+
+// New is devtun forward.
+func New(streams output.Streams, start helper.Start) *cobra.Command {
+	o := &options{}
+	cmd := &cobra.Command{
+		Use:   "forward [SERVICE…]",
+		Short: "Reach the cluster's services by name from this machine",
+		Long: `Give this machine the services of a cluster under their own names and ports.
+
+Every service gets a loopback address of its own, the same on every run, names
+in the hosts file that lead there, and listeners on its ports. A connection goes
+to a ready pod, in turn; with no ready pod it waits for one. Services that appear
+while devtun runs are added, those that go are removed.
+
+SERVICE is NAME, NAME.NAMESPACE or svc/NAME; without any, all services of the
+namespace. Behind several --namespace a NAME is that of the first that has it.
+
+In a terminal it shows a table that is kept up to date, with keys to filter, to sort
+and to see a service's recent connections; ? tells them. In a pipe and with --plain
+it prints lines.
+
+Start it as yourself. Writing the system's hosts file and listening on ports below
+1024 need root: devtun asks sudo for a small helper that does that and no more.`,
+		Example: `  # every service of the current namespace, but for the one that runs here
+  devtun forward --except service-front
+
+  # one service, and one of another namespace
+  devtun forward service-back search.shop
+
+  # all services of two namespaces; bare names are those of the first
+  devtun forward -n demo -n shop
+
+  # without any rights: names in a file of your own, port 80 on 8080
+  devtun forward service-front --port service-front:8080:80 --hosts-file ./hosts
+
+  # events for tools
+  devtun forward -o json`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.settings.Services.Args = args
+			o.settings.Services.Namespaces = o.settings.Kube.Namespaces
+			return run(cmd.Context(), o, streams, start)
+		},
+		Annotations: map[string]string{machine.Changes: ""},
+	}
+	o.settings.AddFlags(cmd)
+	flags := cmd.Flags()
+	console.AddVerboseFlag(flags, &o.style.Verbose)
+	flags.StringVar(&o.hostsFile, "hosts-file", "", "write names to this file, which is made if it is not there (default: the system's hosts file)")
+	flags.StringVarP(&o.style.Output, "output", "o", "", "'json' for events, one JSON object a line")
+	console.AddPlainFlag(flags, &o.style.Plain)
+	cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"json"}, cobra.ShellCompDirectiveNoFileComp))
+	cmd.ValidArgsFunction = o.settings.Kube.CompleteServices(discovery.Forwardable)
+	return cmd
+}
+
+func (o *options) validate() error {
+	if err := o.settings.Validate(); err != nil {
+		return err
+	}
+	return o.style.Validate()
+}
+
+func run(ctx context.Context, o *options, streams output.Streams, start helper.Start) (err error) {
+	if err := o.validate(); err != nil {
+		return err
+	}
+	ctx, end := context.WithCancelCause(ctx)
+	quit := func() { end(nil) }
+	defer quit()
+	f, lost := foreground.Open("forward", func() { end(ending.ErrDown) })
+	defer func() { f.Close(err) }()
+	tracker := f.Tracker
+	defer context.AfterFunc(ctx, func() { tracker.SetState(status.Ending) })()
+	table, out := console.NewTable(streams, o.style, tracker, quit)
+	defer table.Close()
+	defer func() { out.Write(console.End(err)) }()
+	out.Write(output.Starting{Command: "forward", Version: output.Version})
+	console.WarnUnfound(out, lost)
+	console.WarnOfLogins(out)
+	tell := func(selected *selection.Selection, event forwards.Event) {
+		Tell(out, event, selected.Namespace, o.style.Verbose)
+		if event.Ready != nil {
+			TellReady(out, selected, event.Ready)
+			tracker.SetState(status.Ready)
+			table.Show()
+		}
+	}
+	return o.settings.Run(ctx, tracker, tell, func() (*hostsfile.File, *helper.Machine, error) {
+		return machine.Open(o.hostsFile, console.Unasked(start, table.Shows))
+	})
+}

@@ -1,0 +1,74 @@
+package forward
+
+import (
+	"github.com/devtun/devtun/cmd/cli/forwards"
+	"github.com/devtun/devtun/cmd/cli/output"
+	"github.com/devtun/devtun/cmd/cli/selection"
+	"github.com/devtun/devtun/tunnel/discovery"
+)
+
+// Tell writes what forwards tell of themselves that is for the user: of
+// connections with verbose. Lines leave the session's own namespace out of names.
+func Tell(out output.Writer, event forwards.Event, namespace string, verbose bool) {
+	switch {
+	case event.Service != nil:
+		out.Write(serviceEvent(event.Service, namespace))
+	case event.Connection != nil && verbose:
+		out.Write(connectionEvent(event.Connection, namespace))
+	case event.Warning != nil:
+		out.Write(output.Warning{Message: event.Warning.Message, Over: event.Warning.Over})
+	}
+}
+
+// TellReady writes that the forwards of a selection stand, and nothing more is waited for.
+func TellReady(out output.Writer, selected *selection.Selection, e *forwards.ReadyEvent) {
+	if e.Services == 0 {
+		out.Write(output.Warning{Message: selected.NoneForwarded()})
+	}
+	out.Write(output.Ready(Summary(e)))
+}
+
+// Summary is how many forwards stand, of a command that is ready later.
+func Summary(e *forwards.ReadyEvent) output.Forwarding {
+	return output.Forwarding{ServiceCount: e.Services, PortCount: e.Ports, Seconds: output.Seconds(e.Took)}
+}
+
+func serviceEvent(e *forwards.ServiceEvent, namespace string) output.Service {
+	event := output.Service{
+		State: string(e.State), Namespace: e.Service.Namespace, Service: e.Service.Name, Pod: e.Pod, Address: e.Address,
+		Names: append([]string{}, e.Names...), Ports: []output.Port{}, Pods: e.Pods, Reason: e.Reason,
+		Label: PodLabel(e, namespace),
+	}
+	for _, port := range e.Ports {
+		event.Ports = append(event.Ports, output.Port{Local: port.Local, Port: port.Remote, Name: port.Name})
+	}
+	return event
+}
+
+func connectionEvent(c *forwards.ConnectionEvent, namespace string) output.Connection {
+	event := output.Connection{
+		Namespace: c.Service.Namespace, Service: c.Service.Name, Port: c.Port, Client: c.Client,
+		Pod: c.Endpoint.Pod.Name, PodPort: int(c.Endpoint.Port), Sent: c.Traffic.Sent, Received: c.Traffic.Received,
+		Seconds: output.Seconds(c.Duration), Reason: c.Reason, Label: Label(c.Service, namespace),
+	}
+	if c.Err != nil {
+		event.Error = c.Err.Error()
+	}
+	return event
+}
+
+// PodLabel names a service, or a pod in it, as the user would: without the namespace that is the
+// session's own.
+func PodLabel(e *forwards.ServiceEvent, namespace string) string {
+	if e.Pod != "" {
+		return e.Pod + "." + Label(e.Service, namespace)
+	}
+	return Label(e.Service, namespace)
+}
+
+func Label(key discovery.Key, namespace string) string {
+	if key.Namespace == namespace {
+		return key.Name
+	}
+	return key.Name + "." + key.Namespace
+}

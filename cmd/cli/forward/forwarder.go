@@ -1,0 +1,170 @@
+package forward
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/devtun/devtun/cmd/cli/ending"
+	"github.com/devtun/devtun/cmd/cli/forwards"
+	"github.com/devtun/devtun/cmd/cli/kube"
+	"github.com/devtun/devtun/cmd/cli/selection"
+	"github.com/devtun/devtun/dns"
+	"github.com/devtun/devtun/dns/helper"
+	"github.com/devtun/devtun/dns/hostsfile"
+	"github.com/devtun/devtun/dns/loopback"
+	"github.com/devtun/devtun/tunnel"
+	"github.com/devtun/devtun/tunnel/discovery"
+)
+
+const (
+	// syncTimeout bounds the wait for the first list of services.
+	syncTimeout = 30 * time.Second
+
+	// closeTimeout bounds the removal of names at the end.
+	closeTimeout = 10 * time.Second
+
+	// retryEvery is the pause between attempts at what failed on this machine.
+	retryEvery = 5 * time.Second
+
+	// watchEvery is how often the hosts file is looked at.
+	watchEvery = time.Second
+)
+
+// Forwarder is the services of a selection, which may change, on this machine.
+type Forwarder struct {
+	cluster  *kube.Cluster
+	selected *selection.Selection // at the start
+	hosts    *hostsfile.File
+	tell     func(forwards.Event)
+	leases   *loopback.Leases
+	pool     *tunnel.Pool
+	forwards *forwards.Forwards
+	orders   chan order
+}
+
+// order is an order to forward other services.
+type order struct {
+	ctx      context.Context // of the one who waits
+	selected *selection.Selection
+	done     chan<- error // with room for one
+}
+
+// Open prepares forwards on a machine, which stays the caller's. Nothing is
+// forwarded until follow, and the caller closes it after that.
+func (s *Settings) Open(cluster *kube.Cluster, selected *selection.Selection, hosts *hostsfile.File, machine *helper.Machine, tell func(forwards.Event)) (*Forwarder, error) {
+	leases, err := loopback.OpenLeases(loopback.DefaultLeases())
+	if err != nil {
+		return nil, fmt.Errorf("open leases: %w", err)
+	}
+	transport, err := cluster.Transport(tunnel.Mode(s.Transport))
+	if err != nil {
+		return nil, errors.Join(err, leases.Close())
+	}
+	f := &Forwarder{
+		cluster: cluster, selected: selected, hosts: hosts, tell: tell, leases: leases,
+		pool: tunnel.NewPool(transport.Dial), orders: make(chan order),
+	}
+	wishes := selected.Criteria()
+	wishes.Partly = s.Partly
+	f.forwards = forwards.New(machine, leases, forwards.Options{
+		Cluster:   cluster.Context,
+		Naming:    dns.Naming{Default: selected.Namespace, Domain: s.Domain, Taken: cluster.Reserved},
+		Selection: wishes,
+		Dial:      f.pool.Dial,
+		Hold:      s.Hold,
+		Coming:    cluster.Login.Wanted,
+		Tell:      tell,
+	})
+	return f, nil
+}
+
+// Close ends all forwards and removes their names. It has a time of its own: ctx may
+// be over.
+func (f *Forwarder) Close(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+	defer cancel()
+	err := f.forwards.Close(ctx)
+	f.pool.Close()
+	return errors.Join(err, f.leases.Close())
+}
+
+// Follow keeps forwards in step with the cluster until ctx ends, which is no error, or
+// until something keeps it from starting.
+func (f *Forwarder) Follow(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	var running sync.WaitGroup
+	defer running.Wait()
+	defer cancel()
+	running.Go(func() { retry(ctx, f.forwards) })
+	running.Go(func() {
+		f.hosts.Watch(ctx, watchEvery, func() { f.forwards.NamesLost(ctx) }, f.forwards.NamesShared)
+	})
+	current := f.startWatch(ctx, f.selected, f.forwards.Apply)
+	defer func() { current.stop() }()
+	for {
+		select {
+		case <-current.ctx.Done():
+			return ending.Failure(current.ctx)
+		case order := <-f.orders:
+			var err error
+			current, err = f.replace(ctx, current, order)
+			order.done <- err
+		}
+	}
+}
+
+// Reselect has other services forwarded, while follow runs. What stays is not
+// disturbed, and if a service is not there everything stays.
+func (f *Forwarder) Reselect(ctx context.Context, selected *selection.Selection) error {
+	done := make(chan error, 1)
+	select {
+	case f.orders <- order{ctx, selected, done}:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	return <-done // it ends with ctx
+}
+
+// replace follows another selection, and then no more the current one. It returns the
+// watch that goes on.
+func (f *Forwarder) replace(ctx context.Context, current *watch, order order) (*watch, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	unlink := context.AfterFunc(order.ctx, func() { cancel(context.Cause(order.ctx)) })
+	defer unlink()
+	var refused error
+	next := f.startWatch(ctx, order.selected, func(ctx context.Context, all discovery.Changes) error {
+		if err := order.selected.Forwardable(all); err != nil {
+			return err
+		}
+		if !unlink() { // from here on it is carried out
+			return context.Cause(order.ctx)
+		}
+		current.stop()
+		refused = f.forwards.Select(ctx, order.selected.Criteria(), all)
+		return nil
+	})
+	select {
+	case <-next.begun:
+		return next, refused
+	case <-next.ctx.Done():
+		next.stop()
+		return current, context.Cause(next.ctx)
+	}
+}
+
+// retry has forwards try again what failed, until ctx ends.
+func retry(ctx context.Context, forwards *forwards.Forwards) {
+	tick := time.NewTicker(retryEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			forwards.Retry(ctx)
+		case <-ctx.Done():
+			return
+		}
+	}
+}

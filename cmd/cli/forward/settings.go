@@ -1,0 +1,121 @@
+package forward
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/devtun/devtun/cmd/cli/ending"
+	"github.com/devtun/devtun/cmd/cli/forwards"
+	"github.com/devtun/devtun/cmd/cli/kube"
+	"github.com/devtun/devtun/cmd/cli/machine"
+	"github.com/devtun/devtun/cmd/cli/problem"
+	"github.com/devtun/devtun/cmd/cli/selection"
+	"github.com/devtun/devtun/cmd/cli/status"
+	"github.com/devtun/devtun/dns"
+	"github.com/devtun/devtun/dns/helper"
+	"github.com/devtun/devtun/dns/hostsfile"
+	"github.com/devtun/devtun/tunnel"
+	"github.com/devtun/devtun/tunnel/discovery"
+)
+
+// DefaultDomain is the DNS domain of most clusters.
+const DefaultDomain = "cluster.local"
+
+// Settings say which services are to be in reach, and how.
+type Settings struct {
+	Kube      *kube.Flags
+	Services  selection.Flags
+	Domain    string // of the cluster
+	Hold      time.Duration
+	Transport string
+	Partly    bool // a service asked for may lack its low ports, if it has others
+}
+
+// AddFlags adds what all commands have that forward the services that are asked
+// for.
+func (s *Settings) AddFlags(cmd *cobra.Command) {
+	s.AddTunnelFlags(cmd)
+	flags := cmd.Flags()
+	flags.BoolVarP(&s.Services.All, "all-namespaces", "A", false, "forward the services of all namespaces")
+	flags.StringVarP(&s.Services.Labels, "selector", "l", "", "forward only services with these labels (as in kubectl)")
+	flags.StringSliceVar(&s.Services.Except, "except", nil, "leave out this service, the one that runs here; repeat it for more")
+	flags.StringSliceVar(&s.Services.Ports, "port", nil, "listen on another port: SERVICE:LOCAL:REMOTE; repeat it for more")
+	cmd.RegisterFlagCompletionFunc("except", s.Kube.CompleteServices(discovery.Forwardable))
+}
+
+// AddTunnelFlags adds what all commands have that reach into the cluster.
+func (s *Settings) AddTunnelFlags(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	s.Kube = kube.NewFlags(flags)
+	flags.StringVar(&s.Domain, "cluster-domain", DefaultDomain, "domain of the cluster's DNS")
+	flags.DurationVar(&s.Hold, "hold", tunnel.DefaultHold, "how long a connection waits for a ready pod")
+	flags.StringVar(&s.Transport, "transport", string(tunnel.Auto), "how to reach pods: "+modeNames())
+	s.Kube.CompleteFlags(cmd)
+}
+
+func modeNames() string {
+	var names []string
+	for _, mode := range tunnel.Modes() {
+		names = append(names, string(mode))
+	}
+	return strings.Join(names, ", ")
+}
+
+// Validate checks what can be checked without the cluster.
+func (s *Settings) Validate() error {
+	if !slices.Contains(tunnel.Modes(), tunnel.Mode(s.Transport)) {
+		return problem.Usage("one of "+modeNames(), "unknown --transport %q", s.Transport)
+	}
+	if s.Hold < 0 {
+		return problem.Usage("give a duration such as 30s", "--hold %v is negative", s.Hold)
+	}
+	if _, err := (dns.Naming{Domain: s.Domain}).Names(dns.Service{Namespace: "n", Name: "s"}); err != nil {
+		return problem.Usage("give a domain such as cluster.local", "%q is not a --cluster-domain", s.Domain)
+	}
+	return nil
+}
+
+// Run does what is asked for until ctx ends, which is no error, on the machine
+// that open opens. The tracker is told of each event before tell is.
+func (s *Settings) Run(
+	ctx context.Context, tracker *status.Tracker, tell func(*selection.Selection, forwards.Event), open func() (*hostsfile.File, *helper.Machine, error),
+) error {
+	cluster, err := s.Kube.Connect()
+	if err != nil {
+		return err
+	}
+	if err := s.Services.Locate(ctx, cluster); err != nil {
+		return ending.UnlessEnded(ctx, err)
+	}
+	selected, err := selection.New(s.Services, cluster.Namespace)
+	if err != nil {
+		return err
+	}
+	tracker.SetContext(cluster.Context, selected.Namespace)
+	told := func(event forwards.Event) {
+		tracker.Forward(event)
+		tell(selected, event)
+	}
+	if err := cluster.LogIn(ctx); err != nil {
+		return ending.UnlessEnded(ctx, err)
+	}
+	hosts, here, err := open()
+	if err != nil {
+		return err
+	}
+	defer here.Close()
+	if err := machine.Prepare(ctx, here); err != nil {
+		return ending.UnlessEnded(ctx, err) // Ctrl-C is an answer to sudo's question too
+	}
+	f, err := s.Open(cluster, selected, hosts, here, told)
+	if err != nil {
+		return err
+	}
+	err = f.Follow(ctx)
+	return errors.Join(err, f.Close(ctx))
+}
