@@ -132,7 +132,7 @@ type holding struct {
 	*intercepting
 	tracker  *status.Tracker
 	tracked  *status.InterceptTracker
-	agents   *intercept.Session
+	agents   *intercept.Intercept
 	given    *handover.Handover
 	executor *plan.Executor
 	program  *command.Command // nil: none
