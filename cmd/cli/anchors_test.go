@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/devtun/devtun/cmd/cli/console"
+	"github.com/devtun/devtun/cmd/cli/intercept"
 	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/intercept/plan"
@@ -48,10 +49,10 @@ func play(format string, intercepts bool) (out, complaint string) {
 		printer.tell(event)
 	}
 	if intercepts {
-		events := &interceptEvents{audience: audience{out: printer.out}, target: &target.Target{Workload: &target.Workload{}}}
-		events.progress("waiting")
-		events.standing(plan.Divert, time.Second)
-		events.ready(time.Second)
+		events := &intercept.Events{Audience: intercept.Audience{Out: printer.out}, Target: &target.Target{Workload: &target.Workload{}}}
+		events.Progress("waiting")
+		events.Standing(plan.Divert, time.Second)
+		events.Ready(time.Second)
 	}
 	err := errors.New("it broke")
 	printer.out.Write(console.End(err))

@@ -11,6 +11,7 @@ import (
 	"github.com/devtun/devtun/cmd/cli/arguments"
 	"github.com/devtun/devtun/cmd/cli/background"
 	"github.com/devtun/devtun/cmd/cli/ending"
+	"github.com/devtun/devtun/cmd/cli/intercept"
 	"github.com/devtun/devtun/cmd/cli/machine"
 	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/run/command"
@@ -142,7 +143,7 @@ func cleanAddresses(ctx context.Context, machine *helper.Machine) (did []string,
 // cleanHandover removes the environment and the files of containers that killed
 // intercepts have left.
 func cleanHandover() (did []string, err error) {
-	ledger, err := handoverLedger()
+	ledger, err := intercept.HandoverLedger()
 	if err != nil {
 		return nil, err
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/devtun/devtun/cmd/cli/intercept"
 	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/intercept/handover"
@@ -30,7 +31,7 @@ func (s source) ReadFiles(ctx context.Context, _ string, _ func(wire.Files, *tar
 // leaveEnvFile leaves an env file as a devtun does that is killed.
 func leaveEnvFile(t *testing.T, path string) {
 	t.Helper()
-	ledger, err := handoverLedger()
+	ledger, err := intercept.HandoverLedger()
 	require.NoError(t, err)
 	ledger.Owner = "pid=7 start=7 pidns=0 boot=another"
 	given, err := handover.Open(handover.Config{Ledger: ledger, Files: []handover.File{{Path: path}}})

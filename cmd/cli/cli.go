@@ -20,6 +20,7 @@ import (
 	"github.com/devtun/devtun/cmd/cli/forward"
 	"github.com/devtun/devtun/cmd/cli/ide"
 	"github.com/devtun/devtun/cmd/cli/image"
+	"github.com/devtun/devtun/cmd/cli/intercept"
 	"github.com/devtun/devtun/cmd/cli/kube"
 	"github.com/devtun/devtun/cmd/cli/machine"
 	"github.com/devtun/devtun/cmd/cli/output"
@@ -134,7 +135,7 @@ Exit codes:
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return &problem.Problem{Err: err, Code: problem.ExitUsage, Hint: fmt.Sprintf("run '%s --help'", cmd.CommandPath())}
 	})
-	root.AddCommand(forward.New(streams, start), newInit(streams), newUp(streams, start), newDown(streams), newStatus(streams), newLogs(streams), run.New(streams, start), newIntercept(streams, start), newRestore(streams), newList(streams), newRBAC(streams), newClean(streams, start), image.New(streams), newHelper(streams), ide.New(streams), newVersion(streams))
+	root.AddCommand(forward.New(streams, start), newInit(streams), newUp(streams, start), newDown(streams), newStatus(streams), newLogs(streams), run.New(streams, start), intercept.New(streams, start), intercept.NewRestore(streams), intercept.NewList(streams), intercept.NewRBAC(streams), newClean(streams, start), image.New(streams), newHelper(streams), ide.New(streams), newVersion(streams))
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.AddCommand(newCompletion(streams))
 	root.SetHelpCommand(newHelp())

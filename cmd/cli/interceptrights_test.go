@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/devtun/devtun/cmd/cli/intercept"
 	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/intercept/plan"
@@ -62,7 +63,7 @@ func interceptWithout(t *testing.T, mode plan.Mode, rights ...target.Right) (cod
 func TestEachMissingRight(t *testing.T) {
 	for _, mode := range []plan.Mode{plan.Divert, plan.Replace} {
 		feature := map[plan.Mode]string{plan.Divert: "intercept", plan.Replace: "replace"}[mode]
-		for _, right := range append(forwarding(), target.Rights(mode)...) {
+		for _, right := range append(intercept.Forwarding(), target.Rights(mode)...) {
 			code, stderr := interceptWithout(t, mode, right)
 			switch {
 			case right.Verb == "list" && right.Without != "", right.Resource == "networkpolicies", // is noted when it is refused, or not needed here
@@ -82,7 +83,7 @@ func TestEachMissingRight(t *testing.T) {
 
 func TestAllMissingRights(t *testing.T) {
 	for _, mode := range []plan.Mode{plan.Divert, plan.Replace} {
-		all := append(forwarding(), target.Rights(mode)...)
+		all := append(intercept.Forwarding(), target.Rights(mode)...)
 		code, stderr := interceptWithout(t, mode, all...)
 		require.EqualValues(t, problem.ExitRights, code)
 		require.Equal(t, 1, strings.Count(stderr, "devtun: error: "))

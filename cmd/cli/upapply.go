@@ -146,7 +146,7 @@ func (s *projectSession) compare(order background.Order, target identity) (wante
 			wish: c, target: target, options: projectIntercept(order.Project, c, order.Environment),
 			key: cmp.Or(c.Namespace, target.namespace) + "/" + c.Workload,
 		}
-		h.image = h.options.agentImage()
+		h.image = h.options.AgentImage()
 		if standing := gone[h.key]; standing != nil && standing.same(h) {
 			delete(gone, h.key)
 			continue

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/devtun/devtun/cmd/cli/background"
+	"github.com/devtun/devtun/cmd/cli/intercept"
 	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/cmd/cli/run/command"
 	"github.com/devtun/devtun/dns/helper"
@@ -30,7 +31,7 @@ const (
 	helloTimeout = 20 * time.Second
 
 	// backTimeout bounds the wait for a session that has failed to put all back.
-	backTimeout = restoreTimeout + drainTimeout + goneTimeout
+	backTimeout = intercept.RestoreTimeout + intercept.DrainTimeout + goneTimeout
 )
 
 // hello is the child's first word, a JSON object: it has the place, or why not.

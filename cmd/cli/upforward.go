@@ -101,8 +101,8 @@ func (s *projectSession) forward(ctx context.Context, order background.Order, cl
 // intercepted are the services of all intercepts.
 func (s *projectSession) intercepted(fresh []*heldIntercept) (keys []discovery.Key) {
 	for _, h := range slices.Concat(slices.Collect(maps.Values(s.holds)), fresh) {
-		for _, service := range h.found.Services {
-			keys = append(keys, discovery.Key{Namespace: h.found.Namespace, Name: service.Name})
+		for _, service := range h.Target.Services {
+			keys = append(keys, discovery.Key{Namespace: h.Target.Namespace, Name: service.Name})
 		}
 	}
 	return keys

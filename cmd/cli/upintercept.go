@@ -8,10 +8,11 @@ import (
 	"slices"
 
 	"github.com/devtun/devtun/cmd/cli/console"
+	"github.com/devtun/devtun/cmd/cli/intercept"
 	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/cmd/cli/project"
-	"github.com/devtun/devtun/intercept"
+	link "github.com/devtun/devtun/intercept"
 )
 
 // heldIntercept is one intercept of the session.
@@ -20,9 +21,9 @@ type heldIntercept struct {
 	wish    project.Intercept
 	target  identity
 	image   string
-	options *interceptOptions
+	options *intercept.Options
 
-	*intercepting
+	*intercept.Planned
 	streams output.Streams
 	stop    context.CancelFunc
 	ready   chan struct{} // closed once the traffic comes
@@ -46,12 +47,12 @@ func (h *heldIntercept) standing() bool {
 
 // plan finds what is to be intercepted. It changes nothing.
 func (h *heldIntercept) plan(ctx context.Context, s *projectSession, verbose bool) (err error) {
-	if err := h.options.validate(); err != nil {
+	if err := h.options.Validate(); err != nil {
 		return err
 	}
 	h.streams = s.say.streams()
-	h.intercepting, err = h.options.plan(ctx, audience{
-		out: console.NewWriter(h.streams, "", verbose), verbose: verbose, inSession: true, unattended: !h.streams.Terminal,
+	h.Planned, err = h.options.Plan(ctx, intercept.Audience{
+		Out: console.NewWriter(h.streams, "", verbose), Verbose: verbose, InSession: true, Unattended: !h.streams.Terminal,
 	})
 	return err
 }
@@ -60,12 +61,12 @@ func (h *heldIntercept) plan(ctx context.Context, s *projectSession, verbose boo
 // the cluster has told what their names mean.
 func (h *heldIntercept) clash(others []*heldIntercept) error {
 	for _, other := range others {
-		if h.found.Namespace == other.found.Namespace && h.found.Workload.Object == other.found.Workload.Object {
-			return problem.Usage("list it once, with all its ports", "%s and %s are both of %s", other.wish.Workload, h.wish.Workload, h.found.Workload.Object)
+		if h.Target.Namespace == other.Target.Namespace && h.Target.Workload.Object == other.Target.Workload.Object {
+			return problem.Usage("list it once, with all its ports", "%s and %s are both of %s", other.wish.Workload, h.wish.Workload, h.Target.Workload.Object)
 		}
-		for _, l := range h.locals {
-			if slices.ContainsFunc(other.locals, func(o intercept.Local) bool { return hereAs(o.Address) == hereAs(l.Address) }) {
-				return problem.Usage("give each its own local port: ports: [LOCAL:PORT]", "the processes for %s and %s are both to listen on %s", other.wish.Workload, h.wish.Workload, hereAs(l.Address))
+		for _, l := range h.Locals {
+			if slices.ContainsFunc(other.Locals, func(o link.Local) bool { return intercept.SameHere(o.Address) == intercept.SameHere(l.Address) }) {
+				return problem.Usage("give each its own local port: ports: [LOCAL:PORT]", "the processes for %s and %s are both to listen on %s", other.wish.Workload, h.wish.Workload, intercept.SameHere(l.Address))
 			}
 		}
 	}
@@ -76,14 +77,14 @@ func (h *heldIntercept) clash(others []*heldIntercept) error {
 func (h *heldIntercept) begin(s *projectSession) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(s.ctx))
 	h.stop, h.ready, h.over = cancel, make(chan struct{}), make(chan struct{})
-	h.stands = func() { close(h.ready) }
+	h.Stands = func() { close(h.ready) }
 	go func() { // close waits for it
 		defer close(h.over)
-		h.err = h.run(ctx, s.view, h.streams, nil)
+		h.err = h.Run(ctx, s.view, h.streams, nil)
 		if h.err != nil && ctx.Err() == nil && h.stood() {
 			s.view.Fail(fmt.Errorf("intercept of %s: %w", h.wish.Workload, h.err))
-			h.events.warn(false, "the session goes on without its intercept of %s: %v", h.wish.Workload, h.err)
-			h.events.note("'devtun up' takes it up again", "")
+			h.Events.Warn(false, "the session goes on without its intercept of %s: %v", h.wish.Workload, h.err)
+			h.Events.Note("'devtun up' takes it up again", "")
 		}
 	}()
 }

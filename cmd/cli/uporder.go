@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/devtun/devtun/cmd/cli/forward"
+	"github.com/devtun/devtun/cmd/cli/intercept"
 	"github.com/devtun/devtun/cmd/cli/kube"
 	"github.com/devtun/devtun/cmd/cli/project"
 	"github.com/devtun/devtun/cmd/cli/selection"
@@ -20,7 +21,7 @@ import (
 // orderVariables are the variables of a command that a session has to know, which may
 // have been started with others. They go with the order: what stands keeps those that it
 // was made with, and so do its credential plugins.
-var orderVariables = []string{"KUBECONFIG", imageVariable}
+var orderVariables = []string{"KUBECONFIG", intercept.ImageVariable}
 
 // orderEnvironment is what this process has of them. Relative paths are made absolute: the
 // session may run elsewhere.
@@ -92,17 +93,17 @@ func selectProject(p *project.Project, namespace string, intercepted []discovery
 }
 
 // projectIntercept is what 'devtun intercept' would be asked to do.
-func projectIntercept(p *project.Project, c project.Intercept, environment map[string]string) *interceptOptions {
-	o := &interceptOptions{
-		forward: *projectForward(p, environment),
-		name:    c.Workload, ports: c.Ports, to: c.To, replace: c.Replace, move: c.MoveConnections, grace: c.Grace.Value(0),
-		image: c.AgentImage, container: c.Container,
-		envFile: c.EnvFile, envJSON: c.EnvJSON, envFormat: c.EnvFormat, files: c.Files, keep: c.Keep,
-		noForward: true, // the session forwards
+func projectIntercept(p *project.Project, c project.Intercept, environment map[string]string) *intercept.Options {
+	o := &intercept.Options{
+		Forward: *projectForward(p, environment),
+		Name:    c.Workload, Ports: c.Ports, To: c.To, Replace: c.Replace, Move: c.MoveConnections, Grace: c.Grace.Value(0),
+		Image: c.AgentImage, Container: c.Container,
+		EnvFile: c.EnvFile, EnvJSON: c.EnvJSON, EnvFormat: c.EnvFormat, Files: c.Files, Keep: c.Keep,
+		NoForward: true, // the session forwards
 	}
-	o.forward.Services = selection.Flags{}
+	o.Forward.Services = selection.Flags{}
 	if namespace := cmp.Or(c.Namespace, p.Namespace); namespace != "" {
-		o.forward.Services.Namespaces = []string{namespace}
+		o.Forward.Services.Namespaces = []string{namespace}
 	}
 	return o
 }
@@ -118,7 +119,7 @@ func validateProject(p *project.Project) error {
 		}
 	}
 	for _, c := range p.Intercepts {
-		if err := projectIntercept(p, c, nil).validate(); err != nil {
+		if err := projectIntercept(p, c, nil).Validate(); err != nil {
 			return fmt.Errorf("intercept %s: %w", c.Workload, err)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
 	"github.com/devtun/devtun/cmd/cli/background"
+	"github.com/devtun/devtun/cmd/cli/intercept"
 	"github.com/devtun/devtun/cmd/cli/project"
 )
 
@@ -31,7 +32,7 @@ func kubeconfigOf(t *testing.T, context string) string {
 func TestAnOrderHasItsOwnEnvironment(t *testing.T) {
 	ours, theirs := kubeconfigOf(t, "ours"), kubeconfigOf(t, "theirs")
 	t.Setenv("KUBECONFIG", ours)
-	t.Setenv(imageVariable, "ours:1")
+	t.Setenv(intercept.ImageVariable, "ours:1")
 	p, c := &project.Project{}, project.Intercept{Workload: "web"}
 	for name, want := range map[string]struct {
 		environment    map[string]string
@@ -39,7 +40,7 @@ func TestAnOrderHasItsOwnEnvironment(t *testing.T) {
 		plugin         []string
 	}{
 		"this process's": {nil, "ours", "ours:1", nil},
-		"another":        {map[string]string{"KUBECONFIG": theirs, imageVariable: "theirs:1"}, "theirs", "theirs:1", []string{"KUBECONFIG=" + theirs}},
+		"another":        {map[string]string{"KUBECONFIG": theirs, intercept.ImageVariable: "theirs:1"}, "theirs", "theirs:1", []string{"KUBECONFIG=" + theirs}},
 		"several files":  {map[string]string{"KUBECONFIG": "/nowhere" + string(filepath.ListSeparator) + theirs}, "theirs", "", []string{"KUBECONFIG=/nowhere" + string(filepath.ListSeparator) + theirs}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -48,7 +49,7 @@ func TestAnOrderHasItsOwnEnvironment(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, want.context, cluster.Context)
 			require.Equal(t, want.plugin, kube.PluginEnv())
-			image := projectIntercept(p, c, want.environment).agentImage()
+			image := projectIntercept(p, c, want.environment).AgentImage()
 			if want.image != "" {
 				require.Equal(t, want.image, image)
 			} else {

@@ -1,4 +1,4 @@
-package cli
+package intercept
 
 import (
 	"cmp"
@@ -28,7 +28,8 @@ import (
 // askTimeout bounds the question to one intercept's agents.
 const askTimeout = 5 * time.Second
 
-func newList(streams output.Streams) *cobra.Command {
+// NewList is devtun list.
+func NewList(streams output.Streams) *cobra.Command {
 	var flags *kube.Flags
 	var output string
 	var all bool
@@ -63,8 +64,8 @@ in those that may be looked in, and a note about the others.`,
 	return cmd
 }
 
-// listed is an intercept, and how its agents stand.
-type listed struct {
+// Listed is an intercept, and how its agents stand.
+type Listed struct {
 	Name      string      `json:"name"`
 	Namespace string      `json:"namespace"`
 	Workload  plan.Object `json:"workload"`
@@ -79,7 +80,7 @@ type listed struct {
 func runList(ctx context.Context, flags *kube.Flags, all bool, output string, streams output.Streams) error {
 	list := listIn
 	if all {
-		list = func(ctx context.Context, flags *kube.Flags) (*standing, []*plan.Plan, error) {
+		list = func(ctx context.Context, flags *kube.Flags) (*lister, []*plan.Plan, error) {
 			return listAll(ctx, flags, streams)
 		}
 	}
@@ -93,14 +94,14 @@ func runList(ctx context.Context, flags *kube.Flags, all bool, output string, st
 	}
 	pool := tunnel.NewPool(transport.Dial)
 	defer pool.Close()
-	rows := make([]listed, len(plans))
+	rows := make([]Listed, len(plans))
 	var asking sync.WaitGroup
 	for i, p := range plans {
 		asking.Go(func() {
 			ctx, cancel := context.WithTimeout(ctx, askTimeout)
 			defer cancel()
 			statuses := intercept.Ask(ctx, s.cluster.Client, pool.Dial, p)
-			row := listed{Name: p.Name, Namespace: p.Namespace, Workload: p.Workload, Services: p.Services, Mode: p.Mode, Owner: p.Owner, Connected: connected(statuses)}
+			row := Listed{Name: p.Name, Namespace: p.Namespace, Workload: p.Workload, Services: p.Services, Mode: p.Mode, Owner: p.Owner, Connected: connected(statuses)}
 			findings, err := plan.Find(ctx, s.client, p)
 			to, why := intercept.TrafficOf(p, trafficOf(statuses), findings)
 			row.Traffic, row.Note = cmp.Or(string(to), unknown), why
@@ -183,12 +184,12 @@ func trafficOf(statuses []wire.Status) wire.Side {
 
 // listAll lists the intercepts of all namespaces, by namespace and name, or else of
 // those where this user may look, and notes what that leaves out.
-func listAll(ctx context.Context, flags *kube.Flags, streams output.Streams) (*standing, []*plan.Plan, error) {
+func listAll(ctx context.Context, flags *kube.Flags, streams output.Streams) (*lister, []*plan.Plan, error) {
 	cluster, err := flags.Connect()
 	if err != nil {
 		return nil, nil, err
 	}
-	s := &standing{cluster: cluster}
+	s := &lister{cluster: cluster}
 	if s.client, err = cluster.PlanClient(); err != nil {
 		return nil, nil, err
 	}
@@ -208,7 +209,7 @@ func listAll(ctx context.Context, flags *kube.Flags, streams output.Streams) (*s
 }
 
 // inEach lists the intercepts of one namespace after the other.
-func (s *standing) inEach(ctx context.Context, streams output.Streams) (plans []*plan.Plan, err error) {
+func (s *lister) inEach(ctx context.Context, streams output.Streams) (plans []*plan.Plan, err error) {
 	namespaces, whole := s.cluster.Known(ctx)
 	var mu sync.Mutex
 	var unreadable []error

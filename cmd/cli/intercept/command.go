@@ -1,4 +1,4 @@
-package cli
+package intercept
 
 import (
 	"context"
@@ -28,35 +28,36 @@ import (
 	"github.com/devtun/devtun/intercept/target"
 )
 
-// imageVariable names the agent's image where --agent-image does not.
-const imageVariable = "DEVTUN_AGENT_IMAGE"
+// ImageVariable names the agent's image where --agent-image does not.
+const ImageVariable = "DEVTUN_AGENT_IMAGE"
 
-// interceptOptions is what `devtun intercept` was asked to do.
-type interceptOptions struct {
-	forward forward.Settings // of the namespace's services, beside the intercept
+// Options is what `devtun intercept` was asked to do.
+type Options struct {
+	Forward forward.Settings // of the namespace's services, beside the intercept
 
-	name      string   // as typed
-	ports     []string // LOCAL:PORT
-	to        string   // host of the local process; "" is this machine
-	replace   bool
-	move      string        // a target.Move
-	grace     time.Duration // 0: the mode's
-	image     string
-	container string
+	Name      string   // as typed
+	Ports     []string // LOCAL:PORT
+	To        string   // host of the local process; "" is this machine
+	Replace   bool
+	Move      string        // a target.Move
+	Grace     time.Duration // 0: the mode's
+	Image     string
+	Container string
 
-	envFile, envJSON, envFormat string
-	files                       string
-	keep                        bool
+	EnvFile, EnvJSON, EnvFormat string
+	Files                       string
+	Keep                        bool
 
-	noForward bool
+	NoForward bool
 	dryRun    bool
-	hosts     string // see runOptions
+	hosts     string // who sees their names: machine.Private or machine.System
 	style     console.Style
 	command   []string
 }
 
-func newIntercept(streams output.Streams, start helper.Start) *cobra.Command {
-	o := &interceptOptions{}
+// New is devtun intercept.
+func New(streams output.Streams, start helper.Start) *cobra.Command {
+	o := &Options{}
 	cmd := &cobra.Command{
 		Use:   "intercept WORKLOAD|SERVICE [-- COMMAND [ARGUMENT…]]",
 		Short: "Be a service of the cluster from this machine",
@@ -109,35 +110,35 @@ pass for one.`,
 			if at != 1 || args[0] == "" {
 				return problem.Usage("write devtun intercept NAME, or devtun intercept NAME -- COMMAND", "devtun intercept wants one workload or service")
 			}
-			if cmd.Flags().Changed("grace") && o.grace <= 0 {
-				return problem.Usage("give a duration such as 1m", "--grace %v is no time to come back in", o.grace)
+			if cmd.Flags().Changed("grace") && o.Grace <= 0 {
+				return problem.Usage("give a duration such as 1m", "--grace %v is no time to come back in", o.Grace)
 			}
-			o.name, o.command = args[0], args[at:]
-			if len(o.forward.Kube.Namespaces) > 1 {
+			o.Name, o.command = args[0], args[at:]
+			if len(o.Forward.Kube.Namespaces) > 1 {
 				return problem.Usage("give one", "devtun intercept works in one --namespace")
 			}
-			o.forward.Services.Namespaces = o.forward.Kube.Namespaces
-			return runIntercept(cmd.Context(), o, streams, start)
+			o.Forward.Services.Namespaces = o.Forward.Kube.Namespaces
+			return run(cmd.Context(), o, streams, start)
 		},
 		Annotations: map[string]string{machine.Changes: ""},
 	}
-	o.forward.AddTunnelFlags(cmd)
+	o.Forward.AddTunnelFlags(cmd)
 	flags := cmd.Flags()
 	console.AddVerboseFlag(flags, &o.style.Verbose)
-	flags.StringSliceVar(&o.ports, "port", nil, "a port and where the process listens for it here: LOCAL:PORT, PORT being a service's, by number or name; repeat it for more (default: all TCP ports, on the container's numbers)")
-	flags.StringVar(&o.to, "to", "", "host where the process listens (default: this machine)")
-	flags.BoolVar(&o.replace, "replace", false, "scale the workload to zero while the intercept stands")
-	flags.StringVar(&o.move, "move-connections", "", "evict the workload's pods, so that connections that clients keep open come here as well; 'force': also a StatefulSet's, and a single one")
+	flags.StringSliceVar(&o.Ports, "port", nil, "a port and where the process listens for it here: LOCAL:PORT, PORT being a service's, by number or name; repeat it for more (default: all TCP ports, on the container's numbers)")
+	flags.StringVar(&o.To, "to", "", "host where the process listens (default: this machine)")
+	flags.BoolVar(&o.Replace, "replace", false, "scale the workload to zero while the intercept stands")
+	flags.StringVar(&o.Move, "move-connections", "", "evict the workload's pods, so that connections that clients keep open come here as well; 'force': also a StatefulSet's, and a single one")
 	flags.Lookup("move-connections").NoOptDefVal = string(target.Evict)
-	flags.DurationVar(&o.grace, "grace", 0, fmt.Sprintf("how long the agent waits for a devtun that is gone, before it restores; not 0s, with which any blink of the network would restore (default: %v, %v with --replace)", plan.Divert.DefaultGrace(), plan.Replace.DefaultGrace()))
-	flags.StringVar(&o.image, "agent-image", "", "the agent's image (default: $"+imageVariable+", or else what 'devtun image save' makes)")
-	flags.StringVar(&o.container, "container", "", "container whose environment and files are wanted (default: the one that listens)")
-	flags.StringVar(&o.envFile, "env-file", "", "write the container's environment to this file, but for what describes its machine (PATH, HOME, HOSTNAME and the like)")
-	flags.StringVar(&o.envJSON, "env-json", "", "write the same to this file as JSON")
-	flags.StringVar(&o.envFormat, "env-format", "", "format of --env-file: dotenv, docker, sh, json (default: by its name)")
-	flags.StringVar(&o.files, "files", "", "write the container's mounted ConfigMaps, Secrets and downward files below this directory; what is mounted besides (tokens, emptyDir, hostPath, claims) is named")
-	flags.BoolVar(&o.keep, "keep", false, "keep what --env-file, --env-json and --files have written")
-	flags.BoolVar(&o.noForward, "no-forward", false, "do not forward the namespace's other services")
+	flags.DurationVar(&o.Grace, "grace", 0, fmt.Sprintf("how long the agent waits for a devtun that is gone, before it restores; not 0s, with which any blink of the network would restore (default: %v, %v with --replace)", plan.Divert.DefaultGrace(), plan.Replace.DefaultGrace()))
+	flags.StringVar(&o.Image, "agent-image", "", "the agent's image (default: $"+ImageVariable+", or else what 'devtun image save' makes)")
+	flags.StringVar(&o.Container, "container", "", "container whose environment and files are wanted (default: the one that listens)")
+	flags.StringVar(&o.EnvFile, "env-file", "", "write the container's environment to this file, but for what describes its machine (PATH, HOME, HOSTNAME and the like)")
+	flags.StringVar(&o.EnvJSON, "env-json", "", "write the same to this file as JSON")
+	flags.StringVar(&o.EnvFormat, "env-format", "", "format of --env-file: dotenv, docker, sh, json (default: by its name)")
+	flags.StringVar(&o.Files, "files", "", "write the container's mounted ConfigMaps, Secrets and downward files below this directory; what is mounted besides (tokens, emptyDir, hostPath, claims) is named")
+	flags.BoolVar(&o.Keep, "keep", false, "keep what --env-file, --env-json and --files have written")
+	flags.BoolVar(&o.NoForward, "no-forward", false, "do not forward the namespace's other services")
 	flags.StringVar(&o.hosts, "hosts", "", "who sees their names: 'private' for the COMMAND alone, 'system' for this machine (default: as for devtun run)")
 	flags.BoolVar(&o.dryRun, "dry-run", false, "change nothing; print as YAML what would be created and changed, and its undo")
 	flags.StringVarP(&o.style.Output, "output", "o", "", "'json' for events, one JSON object a line; 'yaml' with --dry-run")
@@ -146,7 +147,7 @@ pass for one.`,
 	return cmd
 }
 
-func (o *interceptOptions) completeIntercept(cmd *cobra.Command) {
+func (o *Options) completeIntercept(cmd *cobra.Command) {
 	fixed := func(values ...string) cobra.CompletionFunc {
 		return cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)
 	}
@@ -161,13 +162,13 @@ func (o *interceptOptions) completeIntercept(cmd *cobra.Command) {
 		case len(args) > 0:
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
-		return o.forward.Kube.CompleteServices(target.Interceptable)(cmd, args, typed)
+		return o.Forward.Kube.CompleteServices(target.Interceptable)(cmd, args, typed)
 	}
 }
 
-// validate checks what can be checked without the cluster, and completes what was
+// Validate checks what can be checked without the cluster, and completes what was
 // left to defaults.
-func (o *interceptOptions) validate() error {
+func (o *Options) Validate() error {
 	output := o.style.Output
 	switch {
 	case o.dryRun && output != "" && output != "yaml":
@@ -177,20 +178,20 @@ func (o *interceptOptions) validate() error {
 	case o.dryRun:
 		o.style.Output = "" // nothing else is printed
 	}
-	switch move := target.Move(o.move); {
+	switch move := target.Move(o.Move); {
 	case move != target.Stay && move != target.Evict && move != target.Force:
-		return problem.Usage("write --move-connections, or --move-connections=force", "unknown --move-connections=%s", o.move)
-	case move != target.Stay && o.replace:
+		return problem.Usage("write --move-connections, or --move-connections=force", "unknown --move-connections=%s", o.Move)
+	case move != target.Stay && o.Replace:
 		return problem.Usage("leave one of them out", "--replace ends all connections with the pods: there is nothing for --move-connections")
 	}
-	if o.envFormat != "" && o.envFile == "" {
+	if o.EnvFormat != "" && o.EnvFile == "" {
 		return problem.Usage("add --env-file FILE", "--env-format is the format of --env-file")
 	}
-	if _, err := handover.ParseFormat(o.envFormat); o.envFormat != "" && err != nil {
-		return problem.Usage("one of dotenv, docker, sh, json", "unknown --env-format %q", o.envFormat)
+	if _, err := handover.ParseFormat(o.EnvFormat); o.EnvFormat != "" && err != nil {
+		return problem.Usage("one of dotenv, docker, sh, json", "unknown --env-format %q", o.EnvFormat)
 	}
-	if o.envFile != "" && filepath.Clean(o.envFile) == filepath.Clean(o.envJSON) {
-		return problem.Usage("name two files", "--env-file and --env-json are both to be written to %s", o.envFile)
+	if o.EnvFile != "" && filepath.Clean(o.EnvFile) == filepath.Clean(o.EnvJSON) {
+		return problem.Usage("name two files", "--env-file and --env-json are both to be written to %s", o.EnvFile)
 	}
 	if o.hosts == "" {
 		o.hosts = machine.System
@@ -204,49 +205,49 @@ func (o *interceptOptions) validate() error {
 	if err := machine.CheckHosts(o.hosts); err != nil {
 		return err
 	}
-	if _, err := name.ParseReference(o.agentImage()); err != nil {
-		return problem.Usage("write REGISTRY/NAME:TAG, as 'devtun image push' prints it", "%q is no name of an image", o.agentImage())
+	if _, err := name.ParseReference(o.AgentImage()); err != nil {
+		return problem.Usage("write REGISTRY/NAME:TAG, as 'devtun image push' prints it", "%q is no name of an image", o.AgentImage())
 	}
-	if strings.Contains(o.to, ":") && !strings.Contains(o.to, "::") {
-		return problem.Usage("write --to HOST, and the port in --port LOCAL:PORT", "--to %s names a port", o.to)
+	if strings.Contains(o.To, ":") && !strings.Contains(o.To, "::") {
+		return problem.Usage("write --to HOST, and the port in --port LOCAL:PORT", "--to %s names a port", o.To)
 	}
 	if err := o.style.Validate(); err != nil {
 		return err
 	}
-	return o.forward.Validate()
+	return o.Forward.Validate()
 }
 
-func (o *interceptOptions) mode() plan.Mode {
-	if o.replace {
+func (o *Options) mode() plan.Mode {
+	if o.Replace {
 		return plan.Replace
 	}
 	return plan.Divert
 }
 
 // feature is what devtun rbac calls it.
-func (o *interceptOptions) feature() string {
+func (o *Options) feature() string {
 	switch {
-	case o.replace:
+	case o.Replace:
 		return "replace"
-	case o.move != "":
+	case o.Move != "":
 		return "move-connections"
 	}
 	return "intercept"
 }
 
-// agentImage is the reference of the agent's image.
-func (o *interceptOptions) agentImage() string {
-	if o.image != "" {
-		return o.image
+// AgentImage is the reference of the agent's image.
+func (o *Options) AgentImage() string {
+	if o.Image != "" {
+		return o.Image
 	}
-	if named := o.forward.Kube.Getenv(imageVariable); named != "" {
+	if named := o.Forward.Kube.Getenv(ImageVariable); named != "" {
 		return named
 	}
 	return image.Default()
 }
 
-func runIntercept(ctx context.Context, o *interceptOptions, streams output.Streams, start helper.Start) (err error) {
-	if err := o.validate(); err != nil {
+func run(ctx context.Context, o *Options, streams output.Streams, start helper.Start) (err error) {
+	if err := o.Validate(); err != nil {
 		return err
 	}
 	ctx, end := context.WithCancelCause(ctx)
@@ -280,7 +281,7 @@ func runIntercept(ctx context.Context, o *interceptOptions, streams output.Strea
 		console.WarnUnfound(out, lost)
 	}
 	console.WarnOfLogins(out)
-	s, err := o.plan(ctx, audience{out: out, verbose: o.style.Verbose})
+	s, err := o.Plan(ctx, Audience{Out: out, Verbose: o.style.Verbose})
 	if err != nil || o.dryRun {
 		if err == nil {
 			return s.render(streams.Out)
@@ -288,10 +289,10 @@ func runIntercept(ctx context.Context, o *interceptOptions, streams output.Strea
 		return ending.UnlessEnded(ctx, err)
 	}
 	s.ends = kube.Logins.End
-	tracker.In(s.cluster.Context, s.found.Namespace)
-	s.stands = func() {
+	tracker.In(s.cluster.Context, s.Target.Namespace)
+	s.Stands = func() {
 		tracker.State(status.Ready)
 		table.Show()
 	}
-	return s.run(ctx, tracker, streams, console.Unasked(start, table.Shows))
+	return s.Run(ctx, tracker, streams, console.Unasked(start, table.Shows))
 }

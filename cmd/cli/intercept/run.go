@@ -1,4 +1,4 @@
-package cli
+package intercept
 
 import (
 	"context"
@@ -30,18 +30,18 @@ const (
 	// handoverTimeout bounds the wait for environment and files.
 	handoverTimeout = 30 * time.Second
 
-	// restoreTimeout bounds the undo, which may have to wait for an API server that
+	// RestoreTimeout bounds the undo, which may have to wait for an API server that
 	// is being restarted.
-	restoreTimeout = time.Minute
+	RestoreTimeout = time.Minute
 
 	// planEvery is the longest between two looks whether an agent is in reach.
 	planEvery = 2 * time.Second
 
-	// drainTimeout bounds the wait, after that, for connections to end.
-	drainTimeout = 30 * time.Second
+	// DrainTimeout bounds the wait, after that, for connections to end.
+	DrainTimeout = 30 * time.Second
 )
 
-// run carries the plan out and holds the intercept until ctx ends, which is no
+// Run carries the plan out and holds the intercept until ctx ends, which is no
 // error, its command ends, or it cannot be held any longer. Then everything is put
 // back, whatever has happened.
 //
@@ -49,7 +49,7 @@ const (
 // files are here, the namespace's services are in reach, and only then is the
 // traffic swapped. At the end the traffic goes back first, and what is under way
 // may end. The tracker knows of all of it.
-func (i *intercepting) run(ctx context.Context, tracker *status.Tracker, streams output.Streams, start helper.Start) error {
+func (i *Planned) Run(ctx context.Context, tracker *status.Tracker, streams output.Streams, start helper.Start) error {
 	began := time.Now()
 	o := i.options
 	var program *command.Command
@@ -64,7 +64,7 @@ func (i *intercepting) run(ctx context.Context, tracker *status.Tracker, streams
 		return err
 	}
 	defer given.Close()
-	transport, err := i.cluster.Transport(tunnel.Mode(o.forward.Transport))
+	transport, err := i.cluster.Transport(tunnel.Mode(o.Forward.Transport))
 	if err != nil {
 		return err
 	}
@@ -72,10 +72,10 @@ func (i *intercepting) run(ctx context.Context, tracker *status.Tracker, streams
 	defer pool.Close()
 	tracked := tracker.Intercept(i.about())
 	agents, err := intercept.New(intercept.Config{
-		Client: i.cluster.Client, Dial: pool.Dial, Plan: i.plan, Local: i.locals,
+		Client: i.cluster.Client, Dial: pool.Dial, Plan: i.plan, Local: i.Locals,
 		Event: func(event intercept.Event) {
 			tracked.Event(event)
-			i.events.event(event)
+			i.Events.Event(event)
 		},
 	})
 	if err != nil {
@@ -107,29 +107,29 @@ func (i *intercepting) run(ctx context.Context, tracker *status.Tracker, streams
 			fail(fmt.Errorf("hold the intercept: %w", err))
 		}
 	})
-	h := &holding{intercepting: i, tracker: tracker, tracked: tracked, agents: agents, given: given, executor: executor, program: program, began: began, running: &running, fail: fail}
-	err = h.hold(ctx, beside, start)
+	h := &hold{Planned: i, tracker: tracker, tracked: tracked, agents: agents, given: given, executor: executor, program: program, began: began, running: &running, fail: fail}
+	err = h.keep(ctx, beside, start)
 	undone, restored := i.restore(ctx, tracked, executor, &draining)
-	return errors.Join(found(err, undone, restored), restored)
+	return errors.Join(explain(err, undone, restored), restored)
 }
 
 // about is the intercept as its status has it, before anything has been done.
-func (i *intercepting) about() status.Intercept {
+func (i *Planned) about() status.Intercept {
 	about := status.Intercept{
 		Name: i.plan.Name, Namespace: i.plan.Namespace, Mode: string(i.plan.Mode), Routes: []status.Route{},
 		Workload: strings.ToLower(i.plan.Workload.Kind) + "/" + i.plan.Workload.Name,
 	}
-	for _, l := range i.locals {
+	for _, l := range i.Locals {
 		about.Routes = append(about.Routes, status.Route{
-			Services: i.events.services(l.Port), Port: l.Port, Local: i.events.address(l.Port), To: string(wire.ToOrigin),
+			Services: i.Events.services(l.Port), Port: l.Port, Local: i.Events.address(l.Port), To: string(wire.ToOrigin),
 		})
 	}
 	return about
 }
 
-// holding is what an intercept is held with.
-type holding struct {
-	*intercepting
+// hold is what an intercept is held with.
+type hold struct {
+	*Planned
 	tracker  *status.Tracker
 	tracked  *status.Intercepted
 	agents   *intercept.Session
@@ -141,9 +141,9 @@ type holding struct {
 	fail     context.CancelCauseFunc // ends the holding with an error
 }
 
-// hold brings the traffic here and holds it until ctx ends, or the command. What
+// keep brings the traffic here and holds it until ctx ends, or the command. What
 // runs beside does so until that context ends, which is after the restore.
-func (h *holding) hold(ctx, beside context.Context, start helper.Start) error {
+func (h *hold) keep(ctx, beside context.Context, start helper.Start) error {
 	if err := h.agents.Await(ctx); err != nil {
 		return ending.UnlessEnded(ctx, err)
 	}
@@ -164,11 +164,11 @@ func (h *holding) hold(ctx, beside context.Context, start helper.Start) error {
 	}
 	h.tracked.To(status.Standing)
 	took := time.Since(h.began)
-	h.events.standing(h.plan.Mode, took)
-	if !h.events.inSession {
-		h.events.ready(took)
+	h.Events.Standing(h.plan.Mode, took)
+	if !h.Events.InSession {
+		h.Events.Ready(took)
 	}
-	h.stands()
+	h.Stands()
 
 	watching, stop := context.WithCancel(beside)
 	var watchers sync.WaitGroup
@@ -179,7 +179,7 @@ func (h *holding) hold(ctx, beside context.Context, start helper.Start) error {
 	watchers.Go(func() { h.keepOwn(watching) })
 	watchers.Go(func() { h.watchPorts(watching, told) })
 	if h.plan.Mode == plan.Divert {
-		h.events.note(h.keptNote(), "")
+		h.Events.Note(h.keptNote(), "")
 	}
 	if h.plan.MoveConnections {
 		watchers.Go(func() { h.moveConnections(watching) })
@@ -194,7 +194,7 @@ func (h *holding) hold(ctx, beside context.Context, start helper.Start) error {
 }
 
 // command runs the program; a failure of the intercept ends it, and 'devtun down'.
-func (h *holding) command(ctx context.Context) error {
+func (h *hold) command(ctx context.Context) error {
 	running, end := ending.Lasting(ctx)
 	defer end()
 	h.program.Say = func(text string) { h.progress("%s", text) }
@@ -210,19 +210,19 @@ func within(ctx context.Context, timeout time.Duration, step func(context.Contex
 	return step(ctx)
 }
 
-func (i *intercepting) progress(format string, args ...any) { i.events.progress(format, args...) }
+func (i *Planned) progress(format string, args ...any) { i.Events.Progress(format, args...) }
 
 // restore puts everything back, and lets what is under way end. It has a time of
 // its own: the one that was to be spent is over. It returns whether it had to put
 // anything back.
-func (i *intercepting) restore(ctx context.Context, tracked *status.Intercepted, executor *plan.Executor, draining *sync.WaitGroup) (undone bool, err error) {
+func (i *Planned) restore(ctx context.Context, tracked *status.Intercepted, executor *plan.Executor, draining *sync.WaitGroup) (undone bool, err error) {
 	tracked.To(status.Restoring)
 	if i.ends != nil {
 		i.ends()
 	}
 	ctx = context.WithoutCancel(ctx)
 	var report *plan.Report
-	err = i.patiently(ctx, slowRestore, func(ctx context.Context) (err error) {
+	err = i.undo(ctx, slowRestore, func(ctx context.Context) (err error) {
 		report, err = executor.Restore(ctx)
 		return err
 	})
@@ -237,7 +237,7 @@ func (i *intercepting) restore(ctx context.Context, tracked *status.Intercepted,
 	}
 	draining.Wait()
 	tracked.Over()
-	tellRestored(i.events.out, report)
+	TellRestored(i.Events.Out, report)
 	if len(report.Conflicts) > 0 {
 		return true, conflictProblem(report)
 	}

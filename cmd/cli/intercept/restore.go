@@ -1,4 +1,4 @@
-package cli
+package intercept
 
 import (
 	"context"
@@ -27,7 +27,8 @@ type restoreOptions struct {
 	output string
 }
 
-func newRestore(streams output.Streams) *cobra.Command {
+// NewRestore is devtun restore.
+func NewRestore(streams output.Streams) *cobra.Command {
 	o := &restoreOptions{}
 	cmd := &cobra.Command{
 		Use:   "restore [NAME | --all]",
@@ -73,8 +74,8 @@ deleted is found by the undo that stands on each object that it changed.`,
 	return cmd
 }
 
-// standing is a namespace and a way to its intercepts.
-type standing struct {
+// lister is a namespace and a way to its intercepts.
+type lister struct {
 	namespace string
 	client    *plan.Client
 	cluster   *kube.Cluster
@@ -84,7 +85,7 @@ type standing struct {
 }
 
 // list lists the intercepts of a namespace, or of all; those without a plan as well.
-func (s *standing) list(ctx context.Context, namespace string) ([]*plan.Plan, error) {
+func (s *lister) list(ctx context.Context, namespace string) ([]*plan.Plan, error) {
 	plans, err := plan.List(ctx, s.client, namespace)
 	if kube.IsForbidden(err) {
 		return nil, err
@@ -102,12 +103,12 @@ func (s *standing) list(ctx context.Context, namespace string) ([]*plan.Plan, er
 }
 
 // listIn lists the intercepts that stand in the namespace of flags.
-func listIn(ctx context.Context, flags *kube.Flags) (*standing, []*plan.Plan, error) {
+func listIn(ctx context.Context, flags *kube.Flags) (*lister, []*plan.Plan, error) {
 	cluster, err := flags.Connect()
 	if err != nil {
 		return nil, nil, err
 	}
-	s := &standing{namespace: cluster.Namespace, cluster: cluster}
+	s := &lister{namespace: cluster.Namespace, cluster: cluster}
 	if len(flags.Namespaces) > 0 {
 		s.namespace = flags.Namespaces[0]
 	}
@@ -179,16 +180,16 @@ func (o *restoreOptions) selected(namespace string, plans []*plan.Plan) ([]*plan
 	return plans, nil
 }
 
-func (s *standing) restore(ctx context.Context, p *plan.Plan, out output.Writer) error {
+func (s *lister) restore(ctx context.Context, p *plan.Plan, out output.Writer) error {
 	var report *plan.Report
-	err := within(ctx, restoreTimeout, func(ctx context.Context) (err error) {
+	err := within(ctx, RestoreTimeout, func(ctx context.Context) (err error) {
 		report, err = plan.Restorer{Client: s.client}.RestoreAny(ctx, p)
 		return err
 	})
 	if err != nil {
 		return fmt.Errorf("restore %s: %w", p.Name, err)
 	}
-	tellRestored(out, report)
+	TellRestored(out, report)
 	if len(report.Conflicts) > 0 {
 		return conflictProblem(report)
 	}

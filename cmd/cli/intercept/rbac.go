@@ -1,4 +1,4 @@
-package cli
+package intercept
 
 import (
 	"fmt"
@@ -22,29 +22,30 @@ var features = []struct {
 	name, about string
 	rights      func() []target.Right
 }{
-	{"forward", "devtun forward, devtun run", forwarding},
+	{"forward", "devtun forward, devtun run", Forwarding},
 	{"intercept", "devtun intercept, which forwards as well", func() []target.Right {
-		return slices.Concat(forwarding(), target.Rights(plan.Divert))
+		return slices.Concat(Forwarding(), target.Rights(plan.Divert))
 	}},
 	{"move-connections", "devtun intercept --move-connections", func() []target.Right {
-		return slices.Concat(forwarding(), target.Rights(plan.Divert), target.Moving())
+		return slices.Concat(Forwarding(), target.Rights(plan.Divert), target.Moving())
 	}},
 	{"replace", "devtun intercept --replace", func() []target.Right {
-		return slices.Concat(forwarding(), target.Rights(plan.Replace))
+		return slices.Concat(Forwarding(), target.Rights(plan.Replace))
 	}},
 	{"restore", "devtun restore", target.RestoreRights},
 	{"list", "devtun list", target.ListRights},
 }
 
-// forwarding is the rights of a forward.
-func forwarding() (rights []target.Right) {
+// Forwarding is the rights of a forward.
+func Forwarding() (rights []target.Right) {
 	for _, r := range forward.Rights {
 		rights = append(rights, target.Right{Verb: r.Verb, Group: r.Group, Resource: r.Resource, Subresource: r.Subresource})
 	}
 	return rights
 }
 
-func newRBAC(streams output.Streams) *cobra.Command {
+// NewRBAC is devtun rbac.
+func NewRBAC(streams output.Streams) *cobra.Command {
 	var names []string
 	for _, f := range features {
 		names = append(names, f.name)

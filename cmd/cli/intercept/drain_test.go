@@ -1,4 +1,4 @@
-package cli
+package intercept
 
 import (
 	"bytes"
@@ -51,9 +51,9 @@ func (w *watched) String() string {
 }
 
 // endingIntercept is one that says on said what it waits for.
-func endingIntercept(said *watched) *intercepting {
-	return &intercepting{
-		events: &interceptEvents{audience: audience{out: console.NewWriter(output.Streams{Err: said}, "", false)}},
+func endingIntercept(said *watched) *Planned {
+	return &Planned{
+		Events: &Events{Audience: Audience{Out: console.NewWriter(output.Streams{Err: said}, "", false)}},
 		plan:   &plan.Plan{Name: "web", Namespace: "demo", Workload: plan.Object{Kind: "Deployment", Name: "web"}},
 	}
 }
@@ -88,7 +88,7 @@ func TestNothingIsWaitedForWithoutConnections(t *testing.T) {
 // TestARestoreThatTakesLongIsGivenUpByCtrlC once that was said, and not before.
 func TestARestoreThatTakesLongIsGivenUpByCtrlC(t *testing.T) {
 	said := newWatched()
-	err := endingIntercept(said).patiently(t.Context(), 0, func(ctx context.Context) error {
+	err := endingIntercept(said).undo(t.Context(), 0, func(ctx context.Context) error {
 		<-said.wrote
 		interrupt(t)
 		<-ctx.Done()
@@ -101,7 +101,7 @@ func TestARestoreThatTakesLongIsGivenUpByCtrlC(t *testing.T) {
 func TestASessionInTheBackgroundIsToldOfNoKeys(t *testing.T) {
 	said := newWatched()
 	i := endingIntercept(said)
-	i.events.unattended = true
+	i.Events.Unattended = true
 	ctx, cancel := context.WithCancel(t.Context())
 	var draining sync.WaitGroup
 	i.drain(ctx, stays{open: 1}, &draining)
