@@ -106,7 +106,8 @@ func cleanHosts(ctx context.Context, hosts *hostsfile.File, machine *helper.Mach
 		return nil, fmt.Errorf("clean names: %w", err)
 	}
 	for _, owner := range report.Cleaned {
-		did = append(did, fmt.Sprintf("removed the names of a devtun that has ended (pid %d) from %s", owner.PID, hosts.Path()))
+		did = append(did,
+			fmt.Sprintf("removed the names of a devtun that has ended (pid %d) from %s", owner.PID, hosts.Path()))
 	}
 	for _, saved := range report.Saved {
 		did = append(did, "kept another program's change to the hosts file in "+saved)

@@ -50,7 +50,8 @@ func Main(args []string, streams output.Streams) int {
 
 // execute runs a command and returns the exit code.
 func execute(ctx context.Context, args []string, streams output.Streams, queues *output.Queues) problem.ExitCode {
-	kube.Logins.Silent = len(args) > 0 && strings.HasPrefix(args[0], cobra.ShellCompRequestCmd) // Tab asks nobody for a PIN
+	// Tab asks nobody for a PIN
+	kube.Logins.Silent = len(args) > 0 && strings.HasPrefix(args[0], cobra.ShellCompRequestCmd)
 	defer kube.Logins.Close()
 	rights := machine.NewRights()
 	streams.Env = os.Environ()
@@ -101,9 +102,9 @@ func keep(args []string, streams output.Streams) int {
 // which a watch tells nothing.
 func quiet() {
 	klog.SetSlogLogger(slog.New(slog.DiscardHandler))
-	for name, seconds := range map[string]string{"HTTP2_READ_IDLE_TIMEOUT_SECONDS": "5", "HTTP2_PING_TIMEOUT_SECONDS": "5"} {
+	for _, name := range []string{"HTTP2_READ_IDLE_TIMEOUT_SECONDS", "HTTP2_PING_TIMEOUT_SECONDS"} {
 		if os.Getenv(name) == "" {
-			os.Setenv(name, seconds)
+			os.Setenv(name, "5")
 		}
 	}
 }
@@ -135,7 +136,10 @@ Exit codes:
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return &problem.Problem{Err: err, Code: problem.ExitUsage, Hint: fmt.Sprintf("run '%s --help'", cmd.CommandPath())}
 	})
-	root.AddCommand(forward.New(streams, start), newInit(streams), newUp(streams, start), newDown(streams), newStatus(streams), newLogs(streams), run.New(streams, start), intercept.New(streams, start), intercept.NewRestore(streams), intercept.NewList(streams), intercept.NewRBAC(streams), newClean(streams, start), image.New(streams), newHelper(streams), ide.New(streams), newVersion(streams))
+	root.AddCommand(forward.New(streams, start), newInit(streams), newUp(streams, start), newDown(streams),
+		newStatus(streams), newLogs(streams), run.New(streams, start), intercept.New(streams, start),
+		intercept.NewRestore(streams), intercept.NewList(streams), intercept.NewRBAC(streams), newClean(streams, start),
+		image.New(streams), newHelper(streams), ide.New(streams), newVersion(streams))
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.AddCommand(newCompletion(streams))
 	root.SetHelpCommand(newHelp())

@@ -36,7 +36,8 @@ func Open(kind string, down func()) (f *Session, warning *forwards.WarningEvent)
 	}
 	if err != nil {
 		f.Tracker = status.NewTracker("", "")
-		return f, &forwards.WarningEvent{Message: fmt.Sprintf("'devtun status' and 'devtun down' will not find this: %v", err)}
+		return f, &forwards.WarningEvent{Message: fmt.Sprintf("'devtun status' and 'devtun down' will not find this: %v",
+			err)}
 	}
 	f.Tracker = status.NewTracker(f.place.Name(), "")
 	ctx, cancel := context.WithCancel(context.Background())
@@ -71,7 +72,8 @@ func (f *Session) Watch(ctx context.Context, tell func(status.Snapshot) error) {
 
 // Apply implements background.Holder. There is no project to apply.
 func (f *Session) Apply(context.Context, background.Order, func(background.Word)) background.Outcome {
-	return problem.Outcome(problem.Usage("end it first, or give this one another name with --name", "the session is a command in the foreground"))
+	return problem.Outcome(problem.Usage("end it first, or give this one another name with --name",
+		"the session is a command in the foreground"))
 }
 
 // Down implements background.Holder.

@@ -108,7 +108,8 @@ pass for one.`,
 				at = len(args)
 			}
 			if at != 1 || args[0] == "" {
-				return problem.Usage("write devtun intercept NAME, or devtun intercept NAME -- COMMAND", "devtun intercept wants one workload or service")
+				return problem.Usage("write devtun intercept NAME, or devtun intercept NAME -- COMMAND",
+					"devtun intercept wants one workload or service")
 			}
 			if cmd.Flags().Changed("grace") && o.Grace <= 0 {
 				return problem.Usage("give a duration such as 1m", "--grace %v is no time to come back in", o.Grace)
@@ -125,23 +126,40 @@ pass for one.`,
 	o.Forward.AddTunnelFlags(cmd)
 	flags := cmd.Flags()
 	console.AddVerboseFlag(flags, &o.style.Verbose)
-	flags.StringSliceVar(&o.Ports, "port", nil, "a port and where the process listens for it here: LOCAL:PORT, PORT being a service's, by number or name; repeat it for more (default: all TCP ports, on the container's numbers)")
+	flags.StringSliceVar(&o.Ports, "port", nil,
+		"a port and where the process listens for it here: LOCAL:PORT, PORT being a service's, by number or name; repeat "+
+			"it for more (default: all TCP ports, on the container's numbers)")
 	flags.StringVar(&o.To, "to", "", "host where the process listens (default: this machine)")
 	flags.BoolVar(&o.Replace, "replace", false, "scale the workload to zero while the intercept stands")
-	flags.StringVar(&o.Move, "move-connections", "", "evict the workload's pods, so that connections that clients keep open come here as well; 'force': also a StatefulSet's, and a single one")
+	flags.StringVar(&o.Move, "move-connections", "",
+		"evict the workload's pods, so that connections that clients keep open come here as well; 'force': also a "+
+			"StatefulSet's, and a single one")
 	flags.Lookup("move-connections").NoOptDefVal = string(target.Evict)
-	flags.DurationVar(&o.Grace, "grace", 0, fmt.Sprintf("how long the agent waits for a devtun that is gone, before it restores; not 0s, with which any blink of the network would restore (default: %v, %v with --replace)", plan.Divert.DefaultGrace(), plan.Replace.DefaultGrace()))
-	flags.StringVar(&o.Image, "agent-image", "", "the agent's image (default: $"+ImageVariable+", or else what 'devtun image save' makes)")
-	flags.StringVar(&o.Container, "container", "", "container whose environment and files are wanted (default: the one that listens)")
-	flags.StringVar(&o.EnvFile, "env-file", "", "write the container's environment to this file, but for what describes its machine (PATH, HOME, HOSTNAME and the like)")
+	flags.DurationVar(&o.Grace, "grace", 0,
+		fmt.Sprintf(
+			"how long the agent waits for a devtun that is gone, before it restores; not 0s, with which any blink of the "+
+				"network would restore (default: %v, %v with --replace)", plan.Divert.DefaultGrace(), plan.Replace.DefaultGrace()))
+	flags.StringVar(&o.Image, "agent-image", "",
+		"the agent's image (default: $"+ImageVariable+", or else what 'devtun image save' makes)")
+	flags.StringVar(&o.Container, "container", "",
+		"container whose environment and files are wanted (default: the one that listens)")
+	flags.StringVar(&o.EnvFile, "env-file", "",
+		"write the container's environment to this file, but for what describes its machine (PATH, HOME, HOSTNAME and the "+
+			"like)")
 	flags.StringVar(&o.EnvJSON, "env-json", "", "write the same to this file as JSON")
-	flags.StringVar(&o.EnvFormat, "env-format", "", "format of --env-file: dotenv, docker, sh, json (default: by its name)")
-	flags.StringVar(&o.Files, "files", "", "write the container's mounted ConfigMaps, Secrets and downward files below this directory; what is mounted besides (tokens, emptyDir, hostPath, claims) is named")
+	flags.StringVar(&o.EnvFormat, "env-format", "",
+		"format of --env-file: dotenv, docker, sh, json (default: by its name)")
+	flags.StringVar(&o.Files, "files", "",
+		"write the container's mounted ConfigMaps, Secrets and downward files below this directory; what is mounted "+
+			"besides (tokens, emptyDir, hostPath, claims) is named")
 	flags.BoolVar(&o.Keep, "keep", false, "keep what --env-file, --env-json and --files have written")
 	flags.BoolVar(&o.NoForward, "no-forward", false, "do not forward the namespace's other services")
-	flags.StringVar(&o.hosts, "hosts", "", "who sees their names: 'private' for the COMMAND alone, 'system' for this machine (default: as for devtun run)")
-	flags.BoolVar(&o.dryRun, "dry-run", false, "change nothing; print as YAML what would be created and changed, and its undo")
-	flags.StringVarP(&o.style.Output, "output", "o", "", "'json' for events, one JSON object a line; 'yaml' with --dry-run")
+	flags.StringVar(&o.hosts, "hosts", "",
+		"who sees their names: 'private' for the COMMAND alone, 'system' for this machine (default: as for devtun run)")
+	flags.BoolVar(&o.dryRun, "dry-run", false,
+		"change nothing; print as YAML what would be created and changed, and its undo")
+	flags.StringVarP(&o.style.Output, "output", "o", "",
+		"'json' for events, one JSON object a line; 'yaml' with --dry-run")
 	console.AddPlainFlag(flags, &o.style.Plain)
 	o.completeIntercept(cmd)
 	return cmd
@@ -180,9 +198,11 @@ func (o *Options) Validate() error {
 	}
 	switch move := target.Move(o.Move); {
 	case move != target.Stay && move != target.Evict && move != target.Force:
-		return problem.Usage("write --move-connections, or --move-connections=force", "unknown --move-connections=%s", o.Move)
+		return problem.Usage("write --move-connections, or --move-connections=force", "unknown --move-connections=%s",
+			o.Move)
 	case move != target.Stay && o.Replace:
-		return problem.Usage("leave one of them out", "--replace ends all connections with the pods: there is nothing for --move-connections")
+		return problem.Usage("leave one of them out",
+			"--replace ends all connections with the pods: there is nothing for --move-connections")
 	}
 	if o.EnvFormat != "" && o.EnvFile == "" {
 		return problem.Usage("add --env-file FILE", "--env-format is the format of --env-file")
@@ -200,13 +220,15 @@ func (o *Options) Validate() error {
 		}
 	}
 	if o.hosts == machine.Private && len(o.command) == 0 {
-		return problem.Usage("add -- COMMAND, or leave it out", "--hosts private gives the names to a command, and there is none")
+		return problem.Usage("add -- COMMAND, or leave it out",
+			"--hosts private gives the names to a command, and there is none")
 	}
 	if err := machine.CheckHosts(o.hosts); err != nil {
 		return err
 	}
 	if _, err := name.ParseReference(o.AgentImage()); err != nil {
-		return problem.Usage("write REGISTRY/NAME:TAG, as 'devtun image push' prints it", "%q is no name of an image", o.AgentImage())
+		return problem.Usage("write REGISTRY/NAME:TAG, as 'devtun image push' prints it", "%q is no name of an image",
+			o.AgentImage())
 	}
 	if strings.Contains(o.To, ":") && !strings.Contains(o.To, "::") {
 		return problem.Usage("write --to HOST, and the port in --port LOCAL:PORT", "--to %s names a port", o.To)

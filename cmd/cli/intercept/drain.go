@@ -32,7 +32,8 @@ func (i *Planned) drain(ctx context.Context, agents drainer, draining *sync.Wait
 	asked, stop := signal.NotifyContext(ctx, ending.Signals()...)
 	said := "the traffic goes to the origin again"
 	if open := agents.Summary().Open; open > 0 {
-		said += fmt.Sprintf("; waiting up to %v for %s under way%s", DrainTimeout, output.Count(open, "connection"), i.byHand(": Ctrl-C cuts them off"))
+		said += fmt.Sprintf("; waiting up to %v for %s under way%s", DrainTimeout, output.Count(open, "connection"),
+			i.byHand(": Ctrl-C cuts them off"))
 	}
 	i.progress("%s", said)
 	draining.Go(func() {
@@ -71,7 +72,8 @@ func (i *Planned) undo(ctx context.Context, slow time.Duration, undo func(contex
 		asked, stop := signal.NotifyContext(ctx, ending.Signals()...)
 		defer stop()
 		i.progress("waiting up to %v for the API server, to restore %s%s", RestoreTimeout-slow, i.plan.Workload,
-			i.byHand(fmt.Sprintf(": Ctrl-C gives up, and 'devtun restore %s -n %s' does it later", i.plan.Name, i.plan.Namespace)))
+			i.byHand(fmt.Sprintf(": Ctrl-C gives up, and 'devtun restore %s -n %s' does it later", i.plan.Name,
+				i.plan.Namespace)))
 		<-asked.Done()
 		end(errGivenUp)
 	})

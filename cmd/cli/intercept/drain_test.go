@@ -71,7 +71,9 @@ func TestASecondInterruptCutsOffWhatIsUnderWay(t *testing.T) {
 	said := newWatched()
 	var draining sync.WaitGroup
 	endingIntercept(said).drain(t.Context(), stays{open: 2}, &draining)
-	require.Equal(t, "the traffic goes to the origin again; waiting up to 30s for 2 connections under way: Ctrl-C cuts them off\n", said.String())
+	require.Equal(t,
+		"the traffic goes to the origin again; waiting up to 30s for 2 connections under way: Ctrl-C cuts them off\n",
+		said.String())
 	interrupt(t)
 	draining.Wait()
 	require.Contains(t, said.String(), "\ncutting off 2 connections\n")
@@ -95,7 +97,9 @@ func TestARestoreThatTakesLongIsGivenUpByCtrlC(t *testing.T) {
 		return context.Cause(ctx)
 	})
 	require.ErrorIs(t, err, errGivenUp)
-	require.Equal(t, "waiting up to 1m0s for the API server, to restore Deployment \"web\": Ctrl-C gives up, and 'devtun restore web -n demo' does it later\n", said.String())
+	require.Equal(t,
+		"waiting up to 1m0s for the API server, to restore Deployment \"web\": Ctrl-C gives up, and 'devtun restore web "+
+			"-n demo' does it later\n", said.String())
 }
 
 func TestASessionInTheBackgroundIsToldOfNoKeys(t *testing.T) {
@@ -107,5 +111,6 @@ func TestASessionInTheBackgroundIsToldOfNoKeys(t *testing.T) {
 	i.drain(ctx, stays{open: 1}, &draining)
 	cancel()
 	draining.Wait()
-	require.Equal(t, "the traffic goes to the origin again; waiting up to 30s for 1 connection under way\n", said.String())
+	require.Equal(t, "the traffic goes to the origin again; waiting up to 30s for 1 connection under way\n",
+		said.String())
 }

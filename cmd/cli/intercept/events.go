@@ -133,7 +133,8 @@ func (p *Events) change(e *intercept.ChangeEvent) {
 func (p *Events) intercepted(e *intercept.ConnectionEvent) output.Intercepted {
 	event := output.Intercepted{
 		Port: e.Port, Services: p.services(e.Port), Client: e.Client, Agent: e.Pod,
-		Sent: e.Traffic.Sent, Received: e.Traffic.Received, Seconds: output.Seconds(e.Duration), Reason: e.Reason, Local: p.address(e.Port),
+		Sent: e.Traffic.Sent, Received: e.Traffic.Received, Seconds: output.Seconds(e.Duration), Reason: e.Reason,
+		Local: p.address(e.Port),
 	}
 	if e.Err != nil {
 		event.Error = e.Err.Error()

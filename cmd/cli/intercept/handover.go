@@ -88,7 +88,8 @@ func (h *hold) takeOver(ctx, beside context.Context) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	case <-late.C:
-		return &problem.Problem{Err: fmt.Errorf("take over environment and files: the agent has not handed them over in %v", handoverTimeout), Code: problem.ExitFailure,
+		return &problem.Problem{Err: fmt.Errorf("take over environment and files: the agent has not handed them over in %v",
+			handoverTimeout), Code: problem.ExitFailure,
 			Hint: "try again; -v tells of the agents meanwhile"}
 	}
 }

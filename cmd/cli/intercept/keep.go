@@ -58,7 +58,8 @@ func (h *hold) keepPlan(ctx context.Context) {
 		linked := h.agents.Linked()
 		switch due := time.Since(touched) >= every; {
 		case linked && due:
-			err = within(ctx, kube.Timeout, func(ctx context.Context) error { return plan.Touch(ctx, h.client, h.executor.Ref()) })
+			err = within(ctx, kube.Timeout,
+				func(ctx context.Context) error { return plan.Touch(ctx, h.client, h.executor.Ref()) })
 			touched = time.Now()
 		case !linked:
 			err = within(ctx, kube.Timeout, func(ctx context.Context) error {
@@ -132,7 +133,9 @@ const kept = "connections that clients keep open stay with the workload until th
 // keptNote tells what becomes of connections that clients keep open.
 func (h *hold) keptNote() string {
 	if h.plan.MoveConnections {
-		return fmt.Sprintf("connections that clients keep open are moved once your process answers: the pods of %s are evicted, one at a time", h.plan.Workload)
+		return fmt.Sprintf(
+			"connections that clients keep open are moved once your process answers: the pods of %s are evicted, one at a time",
+			h.plan.Workload)
 	}
 	return kept + "; --move-connections moves them"
 }

@@ -101,7 +101,8 @@ func runList(ctx context.Context, flags *kube.Flags, all bool, output string, st
 			ctx, cancel := context.WithTimeout(ctx, askTimeout)
 			defer cancel()
 			statuses := intercept.Ask(ctx, s.cluster.Client, pool.Dial, p)
-			row := Listed{Name: p.Name, Namespace: p.Namespace, Workload: p.Workload, Services: p.Services, Mode: p.Mode, Owner: p.Owner, Connected: connected(statuses)}
+			row := Listed{Name: p.Name, Namespace: p.Namespace, Workload: p.Workload, Services: p.Services, Mode: p.Mode,
+				Owner: p.Owner, Connected: connected(statuses)}
 			findings, err := plan.Find(ctx, s.client, p)
 			to, why := intercept.TrafficOf(p, trafficOf(statuses), findings)
 			row.Traffic, row.Note = cmp.Or(string(to), unknown), why
@@ -147,7 +148,8 @@ func runList(ctx context.Context, flags *kube.Flags, all bool, output string, st
 		if !row.Owner.Since.IsZero() {
 			since = row.Owner.Since.Local().Format(time.DateTime)
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", row.Name, cmp.Or(strings.Join(row.Services, ","), "-"), row.Mode, cmp.Or(row.Owner.User, "-"), cmp.Or(row.Owner.Machine, "-"),
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", row.Name, cmp.Or(strings.Join(row.Services, ","), "-"),
+			row.Mode, cmp.Or(row.Owner.User, "-"), cmp.Or(row.Owner.Machine, "-"),
 			since, row.Connected, row.Traffic, cmp.Or(row.Note, "-"))
 	}
 	table.Flush()
@@ -227,13 +229,16 @@ func (s *lister) inEach(ctx context.Context, streams output.Streams) (plans []*p
 		return nil, err
 	}
 	if len(closed) == len(namespaces) {
-		return nil, &problem.Problem{Err: fmt.Errorf("list intercepts: you may list ConfigMaps neither in all namespaces nor in %s", kube.NamespaceList(closed)), Code: problem.ExitRights,
+		return nil, &problem.Problem{Err: fmt.Errorf(
+			"list intercepts: you may list ConfigMaps neither in all namespaces nor in %s", kube.NamespaceList(closed)),
+			Code: problem.ExitRights,
 			Hint: "'devtun rbac list' prints the Role that is needed; as a ClusterRole it is for all namespaces"}
 	}
 	open := slices.DeleteFunc(slices.Clone(namespaces), func(n string) bool { return slices.Contains(closed, n) })
 	switch {
 	case !whole:
-		fmt.Fprintf(streams.Err, "note: you may not list all namespaces: these are the intercepts of %s\n", kube.NamespaceList(open))
+		fmt.Fprintf(streams.Err, "note: you may not list all namespaces: these are the intercepts of %s\n",
+			kube.NamespaceList(open))
 	case closed != nil:
 		fmt.Fprintf(streams.Err, "note: you may not list the intercepts of %s\n", kube.NamespaceList(closed))
 	}

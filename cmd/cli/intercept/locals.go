@@ -31,9 +31,11 @@ func (o *Options) locals(found *target.Target) ([]intercept.Local, error) {
 				}
 				return nil
 			case l.Port == port.Target:
-				return problem.Usage("name it once", "port %d of the container is to go to both %s and %s", l.Port, shown(l.Address), shown(address))
+				return problem.Usage("name it once", "port %d of the container is to go to both %s and %s", l.Port,
+					shown(l.Address), shown(address))
 			case l.Address == address:
-				return problem.Usage("give each its own local port with --port LOCAL:PORT", "ports %d and %d of the container are both to go to %s", l.Port, port.Target, shown(address))
+				return problem.Usage("give each its own local port with --port LOCAL:PORT",
+					"ports %d and %d of the container are both to go to %s", l.Port, port.Target, shown(address))
 			}
 		}
 		locals = append(locals, intercept.Local{Port: port.Target, Address: address, Services: []string{port.Service}})
@@ -112,7 +114,8 @@ func parseLocal(text string, found *target.Target) (local int, ports []target.Po
 		if _, err := selection.ParsePort(text); err == nil && len(names) > 0 {
 			hint = fmt.Sprintf("for a process that listens on %s write --port %s:PORT; %s", text, text, hint)
 		}
-		return 0, nil, &problem.Problem{Err: fmt.Errorf("no TCP port %q among the services of %s, as --port %s wants", remote, found.Name(), text), Code: problem.ExitNotFound,
+		return 0, nil, &problem.Problem{Err: fmt.Errorf("no TCP port %q among the services of %s, as --port %s wants",
+			remote, found.Name(), text), Code: problem.ExitNotFound,
 			Hint: hint}
 	}
 	if !two {

@@ -99,7 +99,8 @@ func (i *Planned) compute(ctx context.Context, circumstances *target.Circumstanc
 	told := make(map[string]bool)
 	for _, right := range lost {
 		if !told[right.Without] {
-			i.Events.Note(fmt.Sprintf("without the right to %s: %s", right, right.Without), fmt.Sprintf("'devtun rbac %s' prints the Role that has it", i.options.feature()))
+			i.Events.Note(fmt.Sprintf("without the right to %s: %s", right, right.Without),
+				fmt.Sprintf("'devtun rbac %s' prints the Role that has it", i.options.feature()))
 		}
 		told[right.Without] = true
 		if grantsRestore(right) && !options.NoRestore {

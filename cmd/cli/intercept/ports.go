@@ -23,7 +23,8 @@ import (
 
 const (
 	sharedHint     = "have the process listen on localhost alone, or on another port with --port LOCAL:PORT"
-	sharedHintHeld = "have the process listen on localhost alone or on another port (ports: [LOCAL:PORT]), or move the service's (forward: ports: [SERVICE:LOCAL:REMOTE])"
+	sharedHintHeld = "have the process listen on localhost alone or on another port (ports: [LOCAL:PORT]), or move the " +
+		"service's (forward: ports: [SERVICE:LOCAL:REMOTE])"
 
 	// othersTimeout bounds the questions to other sessions.
 	othersTimeout = 2 * time.Second
@@ -65,8 +66,9 @@ func sharedPorts(locals []intercept.Local, told reported, sessions ...status.Sna
 	}
 	for _, port := range slices.Sorted(maps.Keys(services)) {
 		if len(services[port]) > 0 {
-			texts = append(texts, fmt.Sprintf("the forward of %s uses port %d too: the process here cannot listen there on all addresses",
-				strings.Join(services[port], ", "), port))
+			texts = append(texts,
+				fmt.Sprintf("the forward of %s uses port %d too: the process here cannot listen there on all addresses",
+					strings.Join(services[port], ", "), port))
 		}
 	}
 	return texts
@@ -122,7 +124,9 @@ func (h *hold) tellPorts(ctx context.Context) reported {
 		text := fmt.Sprintf("%s listens on %s already: the cluster's requests go there", name, shown(l.Address))
 		hint := ""
 		if h.program != nil {
-			text = fmt.Sprintf("%s listens on %s already, and is not COMMAND: the cluster's requests go there as long as it does", name, shown(l.Address))
+			text = fmt.Sprintf(
+				"%s listens on %s already, and is not COMMAND: the cluster's requests go there as long as it does", name,
+				shown(l.Address))
 			hint = "stop it, or have COMMAND listen on another port with --port LOCAL:PORT"
 		}
 		h.Events.Note(text, hint)

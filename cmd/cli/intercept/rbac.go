@@ -68,7 +68,8 @@ namespace. devtun never needs a right beyond the namespaces it works in.
 		ValidArgs: names,
 		RunE: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return problem.Usage("name one or more of forward, intercept, move-connections, replace, restore, list", "devtun rbac wants a feature")
+				return problem.Usage("name one or more of forward, intercept, move-connections, replace, restore, list",
+					"devtun rbac wants a feature")
 			}
 			if namespace != "" && !selection.IsLabel(namespace) {
 				return problem.Usage("'kubectl get namespaces' lists those there are", "%q is not a namespace", namespace)
@@ -76,7 +77,8 @@ namespace. devtun never needs a right beyond the namespaces it works in.
 			return runRBAC(args, namespace, streams)
 		},
 	}
-	cmd.Flags().StringVarP(&namespace, "namespace", "n", "", "namespace that the Roles are for (default: the one they are applied to)")
+	cmd.Flags().StringVarP(&namespace, "namespace", "n", "",
+		"namespace that the Roles are for (default: the one they are applied to)")
 	return cmd
 }
 
@@ -90,7 +92,8 @@ func runRBAC(args []string, namespace string, streams output.Streams) error {
 			return f.name == name
 		})
 		if i < 0 {
-			return problem.Usage("one of forward, intercept, move-connections, replace, restore, list", "unknown feature %q", name)
+			return problem.Usage("one of forward, intercept, move-connections, replace, restore, list", "unknown feature %q",
+				name)
 		}
 		role := rbacv1.Role{
 			TypeMeta:   metav1.TypeMeta{APIVersion: rbacv1.SchemeGroupVersion.String(), Kind: "Role"},

@@ -45,7 +45,8 @@ deleted is found by the undo that stands on each object that it changed.`,
   devtun restore --all -n demo`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 1 || len(args) == 1 && o.all {
-				return problem.Usage("write devtun restore NAME, or devtun restore --all", "devtun restore wants one name, or --all")
+				return problem.Usage("write devtun restore NAME, or devtun restore --all",
+					"devtun restore wants one name, or --all")
 			}
 			return nil
 		},
@@ -112,7 +113,8 @@ func listIn(ctx context.Context, flags *kube.Flags) (*lister, []*plan.Plan, erro
 	if len(flags.Namespaces) > 0 {
 		s.namespace = flags.Namespaces[0]
 	}
-	if slices.ContainsFunc(flags.Namespaces, func(n string) bool { return n != s.namespace }) { // completion gets each twice
+	// Completion gets each twice.
+	if slices.ContainsFunc(flags.Namespaces, func(n string) bool { return n != s.namespace }) {
 		return nil, nil, problem.Usage("give one", "this command works in one --namespace")
 	}
 	if s.client, err = cluster.PlanClient(); err != nil {
@@ -171,11 +173,14 @@ func (o *restoreOptions) selected(namespace string, plans []*plan.Plan) ([]*plan
 		if name := problem.Near(o.name, names); name != "" {
 			hint = fmt.Sprintf("did you mean %s?", name)
 		}
-		return nil, &problem.Problem{Err: fmt.Errorf("no intercept %q in namespace %q", o.name, namespace), Code: problem.ExitNotFound, Hint: hint}
+		return nil, &problem.Problem{Err: fmt.Errorf("no intercept %q in namespace %q", o.name, namespace),
+			Code: problem.ExitNotFound, Hint: hint}
 	case len(plans) > 1 && !o.all:
-		return nil, problem.Usage("name one of "+strings.Join(names, ", ")+", or pass --all", "%d intercepts stand in namespace %q", len(plans), namespace)
+		return nil, problem.Usage("name one of "+strings.Join(names, ", ")+", or pass --all",
+			"%d intercepts stand in namespace %q", len(plans), namespace)
 	case len(plans) == 0 && !o.all:
-		return nil, &problem.Problem{Err: fmt.Errorf("no intercept stands in namespace %q", namespace), Code: problem.ExitNotFound, Hint: "'devtun list -A' shows those of other namespaces"}
+		return nil, &problem.Problem{Err: fmt.Errorf("no intercept stands in namespace %q", namespace),
+			Code: problem.ExitNotFound, Hint: "'devtun list -A' shows those of other namespaces"}
 	}
 	return plans, nil
 }

@@ -48,7 +48,9 @@ func (i *Planned) checkRights(ctx context.Context, rights []target.Right) (lost 
 }
 
 // missingOf is those of rights that the user lacks in a namespace.
-func missingOf(ctx context.Context, cluster *kube.Cluster, namespace string, rights []target.Right) (missing []target.Right, err error) {
+func missingOf(
+	ctx context.Context, cluster *kube.Cluster, namespace string, rights []target.Right,
+) (missing []target.Right, err error) {
 	of := make(map[kube.Right]target.Right)
 	var asked []kube.Right
 	for _, r := range rights {
@@ -75,6 +77,7 @@ func (o *Options) rightsProblem(namespace string, missing []target.Right) error 
 			names = append(names, r.String())
 		}
 	}
-	return &problem.Problem{Err: fmt.Errorf("rights are missing in namespace %s: %s", namespace, strings.Join(names, ", ")), Code: problem.ExitRights,
+	return &problem.Problem{Err: fmt.Errorf("rights are missing in namespace %s: %s", namespace,
+		strings.Join(names, ", ")), Code: problem.ExitRights,
 		Hint: fmt.Sprintf("'devtun rbac %s' prints the Role that has them all", o.feature())}
 }

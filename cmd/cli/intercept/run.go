@@ -54,7 +54,8 @@ func (i *Planned) Run(ctx context.Context, tracker *status.Tracker, streams outp
 	o := i.options
 	var program *command.Command
 	if len(o.command) > 0 {
-		program = &command.Command{Args: o.command, Env: streams.Env, In: streams.In, Out: output.Underlying(streams.Out), Err: output.Underlying(streams.Err)}
+		program = &command.Command{Args: o.command, Env: streams.Env, In: streams.In, Out: output.Underlying(streams.Out),
+			Err: output.Underlying(streams.Err)}
 		if err := program.Check(); err != nil {
 			return err
 		}
@@ -107,7 +108,8 @@ func (i *Planned) Run(ctx context.Context, tracker *status.Tracker, streams outp
 			fail(fmt.Errorf("hold the intercept: %w", err))
 		}
 	})
-	h := &hold{Planned: i, tracker: tracker, tracked: tracked, agents: agents, given: given, executor: executor, program: program, began: began, running: &running, fail: fail}
+	h := &hold{Planned: i, tracker: tracker, tracked: tracked, agents: agents, given: given, executor: executor,
+		program: program, began: began, running: &running, fail: fail}
 	err = h.keep(ctx, beside, start)
 	undone, restored := i.restore(ctx, tracked, executor, &draining)
 	return errors.Join(explain(err, undone, restored), restored)
@@ -215,7 +217,9 @@ func (i *Planned) progress(format string, args ...any) { i.Events.Progress(forma
 // restore puts everything back, and lets what is under way end. It has a time of
 // its own: the one that was to be spent is over. It returns whether it had to put
 // anything back.
-func (i *Planned) restore(ctx context.Context, tracked *status.Intercepted, executor *plan.Executor, draining *sync.WaitGroup) (undone bool, err error) {
+func (i *Planned) restore(
+	ctx context.Context, tracked *status.Intercepted, executor *plan.Executor, draining *sync.WaitGroup,
+) (undone bool, err error) {
 	tracked.To(status.Restoring)
 	if i.ends != nil {
 		i.ends()
@@ -233,7 +237,8 @@ func (i *Planned) restore(ctx context.Context, tracked *status.Intercepted, exec
 	if err != nil {
 		tracked.To(status.Failed)
 		return false, &problem.Problem{Err: fmt.Errorf("restore %s: %w", i.plan.Workload, err), Code: problem.ExitFailure,
-			Hint: fmt.Sprintf("when the cluster can be reached again, run 'devtun restore %s -n %s'", i.plan.Name, i.plan.Namespace)}
+			Hint: fmt.Sprintf("when the cluster can be reached again, run 'devtun restore %s -n %s'", i.plan.Name,
+				i.plan.Namespace)}
 	}
 	draining.Wait()
 	tracked.Over()
@@ -249,6 +254,7 @@ func conflictProblem(report *plan.Report) error {
 	for _, conflict := range report.Conflicts {
 		objects = append(objects, conflict.String())
 	}
-	return &problem.Problem{Err: fmt.Errorf("restored, but for what somebody else has changed meanwhile: %s", strings.Join(objects, "; ")), Code: problem.ExitConflict,
+	return &problem.Problem{Err: fmt.Errorf("restored, but for what somebody else has changed meanwhile: %s",
+		strings.Join(objects, "; ")), Code: problem.ExitConflict,
 		Hint: "their change stays; look whether it is meant to, with 'kubectl get -o yaml'"}
 }

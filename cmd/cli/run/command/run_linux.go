@@ -91,7 +91,10 @@ func (c *Command) startKeeper(path string) (*keeping, error) {
 		}
 		return nil, err
 	}
-	k.send(job{Path: path, Args: c.Args, Env: c.env(), Grace: c.grace(), RestGrace: c.restGrace(), Hosts: c.Hosts, User: k.user}) // if it fails, the keeper has ended
+	k.send(job{ // if it fails, the keeper has ended
+		Path: path, Args: c.Args, Env: c.env(), Grace: c.grace(), RestGrace: c.restGrace(),
+		Hosts: c.Hosts, User: k.user,
+	})
 	return k, nil
 }
 
