@@ -77,10 +77,9 @@ func (h *heldIntercept) clash(others []*heldIntercept) error {
 func (h *heldIntercept) begin(s *projectSession) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(s.ctx))
 	h.stop, h.ready, h.over = cancel, make(chan struct{}), make(chan struct{})
-	h.Stands = func() { close(h.ready) }
 	go func() { // close waits for it
 		defer close(h.over)
-		h.err = h.Run(ctx, s.view, h.streams, nil)
+		h.err = h.Planned.Run(ctx, s.view, h.streams, nil, func() { close(h.ready) })
 		if h.err != nil && ctx.Err() == nil && h.stood() {
 			s.view.Fail(fmt.Errorf("intercept of %s: %w", h.wish.Workload, h.err))
 			h.Events.Warn(false, "the session goes on without its intercept of %s: %v", h.wish.Workload, h.err)

@@ -46,7 +46,7 @@ func explain(err error, undone bool, restored error) error {
 }
 
 // keepPlan tells all agents that the developer is there, while one is in reach,
-// and ends the holding when the plan is gone: an agent or somebody else has
+// and ends the hold when the plan is gone: an agent or somebody else has
 // restored the workload. With no agent in reach that is the likely reason, and
 // looked for soon.
 func (h *hold) keepPlan(ctx context.Context) {
@@ -87,7 +87,7 @@ func (i *Planned) grace() time.Duration {
 }
 
 // keepOwn makes again what somebody has deleted of what the plan has made, and ends
-// the holding where that cannot be. When the plan is gone, all is put back from memory.
+// the hold where that cannot be. When the plan is gone, all is put back from memory.
 func (h *hold) keepOwn(ctx context.Context) {
 	gone := make(chan plan.Object, len(h.plan.Prepare)+1)
 	var watching sync.WaitGroup

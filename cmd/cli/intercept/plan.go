@@ -28,8 +28,6 @@ type Planned struct {
 	plan    *plan.Plan
 	client  *plan.Client
 	Locals  []intercept.Local
-	Stands  func() // is called when the traffic comes
-	ends    func() // unless nil, before it is sent back
 }
 
 // Plan finds what is to be intercepted, and computes what that takes. It changes
@@ -39,6 +37,11 @@ func (o *Options) Plan(ctx context.Context, told Audience) (*Planned, error) {
 	if err != nil {
 		return nil, err
 	}
+	return o.PlanOn(ctx, cluster, told)
+}
+
+// PlanOn is Plan for a cluster that is there already.
+func (o *Options) PlanOn(ctx context.Context, cluster *kube.Cluster, told Audience) (*Planned, error) {
 	if err := o.findHost(ctx); err != nil {
 		return nil, err
 	}

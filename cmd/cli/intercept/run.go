@@ -8,7 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/devtun/devtun/cmd/cli/credential"
 	"github.com/devtun/devtun/cmd/cli/ending"
 	"github.com/devtun/devtun/cmd/cli/kube"
 	"github.com/devtun/devtun/cmd/cli/output"
@@ -17,7 +16,6 @@ import (
 	"github.com/devtun/devtun/cmd/cli/status"
 	"github.com/devtun/devtun/dns/helper"
 	"github.com/devtun/devtun/intercept"
-	"github.com/devtun/devtun/intercept/handover"
 	"github.com/devtun/devtun/intercept/plan"
 	"github.com/devtun/devtun/intercept/wire"
 	"github.com/devtun/devtun/tunnel"
@@ -48,8 +46,10 @@ const (
 // The order is make before break: the agents are ready and linked, environment and
 // files are here, the namespace's services are in reach, and only then is the
 // traffic swapped. At the end the traffic goes back first, and what is under way
-// may end. The tracker knows of all of it.
-func (i *Planned) Run(ctx context.Context, tracker *status.Tracker, streams output.Streams, start helper.Start) error {
+// may end. The tracker knows of all of it, and ready is called when the traffic comes.
+func (i *Planned) Run(
+	ctx context.Context, tracker *status.Tracker, streams output.Streams, start helper.Start, ready func(),
+) error {
 	began := time.Now()
 	o := i.options
 	var program *command.Command
@@ -109,7 +109,7 @@ func (i *Planned) Run(ctx context.Context, tracker *status.Tracker, streams outp
 		}
 	})
 	h := &hold{Planned: i, tracker: tracker, tracked: tracked, agents: agents, given: given, executor: executor,
-		program: program, began: began, running: &running, fail: fail}
+		program: program, began: began, running: &running, fail: fail, ready: ready}
 	err = h.keep(ctx, beside, start)
 	undone, restored := i.restore(ctx, tracked, executor, &draining)
 	return errors.Join(explain(err, undone, restored), restored)
@@ -129,82 +129,6 @@ func (i *Planned) about() status.Intercept {
 	return about
 }
 
-// hold is what an intercept is held with.
-type hold struct {
-	*Planned
-	tracker  *status.Tracker
-	tracked  *status.Intercepted
-	agents   *intercept.Session
-	given    *handover.Handover
-	executor *plan.Executor
-	program  *command.Command // nil: none
-	began    time.Time
-	running  *sync.WaitGroup         // what runs beside
-	fail     context.CancelCauseFunc // ends the holding with an error
-}
-
-// keep brings the traffic here and holds it until ctx ends, or the command. What
-// runs beside does so until that context ends, which is after the restore.
-func (h *hold) keep(ctx, beside context.Context, start helper.Start) error {
-	if err := h.agents.Await(ctx); err != nil {
-		return ending.UnlessEnded(ctx, err)
-	}
-	if err := h.takeOver(ctx, beside); err != nil {
-		return ending.UnlessEnded(ctx, err)
-	}
-	names, err := h.reachOthers(ctx, beside, start)
-	if err != nil {
-		return ending.UnlessEnded(ctx, err)
-	}
-	defer names.Close()
-	told := h.tellPorts(ctx)
-	if err := within(ctx, swapTimeout, h.executor.Swap); err != nil {
-		return ending.UnlessEnded(ctx, err)
-	}
-	if err := h.agents.AwaitTraffic(ctx); err != nil {
-		return ending.UnlessEnded(ctx, err)
-	}
-	h.tracked.To(status.Standing)
-	took := time.Since(h.began)
-	h.Events.Standing(h.plan.Mode, took)
-	if !h.Events.InSession {
-		h.Events.Ready(took)
-	}
-	h.Stands()
-
-	watching, stop := context.WithCancel(beside)
-	var watchers sync.WaitGroup
-	defer watchers.Wait()
-	defer stop()
-	watchers.Go(func() { h.agents.WatchChanges(watching) })
-	watchers.Go(func() { h.keepPlan(watching) })
-	watchers.Go(func() { h.keepOwn(watching) })
-	watchers.Go(func() { h.watchPorts(watching, told) })
-	if h.plan.Mode == plan.Divert {
-		h.Events.Note(h.keptNote(), "")
-	}
-	if h.plan.MoveConnections {
-		watchers.Go(func() { h.moveConnections(watching) })
-	}
-	if h.program == nil {
-		<-ctx.Done()
-		return ending.UnlessEnded(ctx, nil)
-	}
-	h.program.Hosts = names.File()
-	h.program.Env = handover.Command(h.program.Env, h.given.Environment())
-	return h.command(ctx)
-}
-
-// command runs the program; a failure of the intercept ends it, and 'devtun down'.
-func (h *hold) command(ctx context.Context) error {
-	running, end := ending.Lasting(ctx)
-	defer end()
-	h.program.Say = func(text string) { h.progress("%s", text) }
-	defer kube.Logins.Cover(ctx, credential.Cover{Said: h.program.Err})() // the terminal is the command's
-	code, err := h.program.Run(running)
-	return errors.Join(ending.Failure(ctx), command.Ended(code, err))
-}
-
 // within runs a bounded step.
 func within(ctx context.Context, timeout time.Duration, step func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
@@ -221,8 +145,8 @@ func (i *Planned) restore(
 	ctx context.Context, tracked *status.Intercepted, executor *plan.Executor, draining *sync.WaitGroup,
 ) (undone bool, err error) {
 	tracked.To(status.Restoring)
-	if i.ends != nil {
-		i.ends()
+	if !i.Events.InSession { // others of a session go on
+		kube.Logins.End()
 	}
 	ctx = context.WithoutCancel(ctx)
 	var report *plan.Report
