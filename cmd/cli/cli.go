@@ -1,12 +1,13 @@
-// Package cli is the devtun command: one file a command, each a struct of
-// options, a function that makes the cobra command, and one that runs it.
-// Main is the one place where errors become exit codes and hints.
+// Package cli is the devtun command: it brings the commands together, each a package
+// below this one, and has what belongs to none (help, clean, version).
+//
+// A command is a struct of options, a function that makes the cobra command, and one that
+// runs it. Main is the one place where errors become exit codes and hints.
 package cli
 
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -15,19 +16,12 @@ import (
 	"github.com/spf13/cobra"
 	"k8s.io/klog/v2"
 
-	"github.com/devtun/devtun/cmd/cli/arguments"
 	"github.com/devtun/devtun/cmd/cli/ending"
-	"github.com/devtun/devtun/cmd/cli/forward"
-	"github.com/devtun/devtun/cmd/cli/ide"
-	"github.com/devtun/devtun/cmd/cli/image"
-	"github.com/devtun/devtun/cmd/cli/intercept"
 	"github.com/devtun/devtun/cmd/cli/kube"
 	"github.com/devtun/devtun/cmd/cli/machine"
 	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/problem"
-	"github.com/devtun/devtun/cmd/cli/run"
 	"github.com/devtun/devtun/cmd/cli/run/command"
-	"github.com/devtun/devtun/dns/helper"
 )
 
 // Main runs devtun with args and returns the exit code.
@@ -107,41 +101,4 @@ func quiet() {
 			os.Setenv(name, "5")
 		}
 	}
-}
-
-func newRoot(streams output.Streams, start helper.Start) *cobra.Command {
-	root := &cobra.Command{
-		Use:   "devtun",
-		Short: "A local developer tunnel for Kubernetes",
-		Long: `devtun lets you run one service of many on your own machine while a cluster
-runs the rest. "devtun forward" gives local code the cluster's services under
-their own names and ports.
-
-Exit codes:
-
-` + problem.ExitCodeTable(),
-		Example: `  devtun forward                 # every service of the current namespace
-  devtun forward service-front   # one service
-  devtun run -- go run .         # a program that reaches them all`,
-		SilenceErrors: true,
-		// How many letters may be wrong in a command that is suggested.
-		SuggestionsMinimumDistance: 2,
-		SilenceUsage:               true,
-		Args:                       arguments.None,
-		RunE:                       func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-	}
-	root.SetIn(streams.In)
-	root.SetOut(streams.Out)
-	root.SetErr(streams.Err)
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return &problem.Problem{Err: err, Code: problem.ExitUsage, Hint: fmt.Sprintf("run '%s --help'", cmd.CommandPath())}
-	})
-	root.AddCommand(forward.New(streams, start), newInit(streams), newUp(streams, start), newDown(streams),
-		newStatus(streams), newLogs(streams), run.New(streams, start), intercept.New(streams, start),
-		intercept.NewRestore(streams), intercept.NewList(streams), intercept.NewRBAC(streams), newClean(streams, start),
-		image.New(streams), newHelper(streams), ide.New(streams), newVersion(streams))
-	root.CompletionOptions.DisableDefaultCmd = true
-	root.AddCommand(newCompletion(streams))
-	root.SetHelpCommand(newHelp())
-	return root
 }

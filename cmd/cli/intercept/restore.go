@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/spf13/cobra"
 
@@ -73,63 +72,6 @@ deleted is found by the undo that stands on each object that it changed.`,
 		return arguments.Matching(names, args, typed), cobra.ShellCompDirectiveNoFileComp
 	}
 	return cmd
-}
-
-// lister is a namespace and a way to its intercepts.
-type lister struct {
-	namespace string
-	client    *plan.Client
-	cluster   *kube.Cluster
-
-	mu      sync.Mutex
-	orphans map[string]bool // identities of those that have no stored plan
-}
-
-// list lists the intercepts of a namespace, or of all; those without a plan as well.
-func (s *lister) list(ctx context.Context, namespace string) ([]*plan.Plan, error) {
-	plans, err := plan.List(ctx, s.client, namespace)
-	if kube.IsForbidden(err) {
-		return nil, err
-	}
-	orphans, lost := plan.Orphans(ctx, s.client, namespace)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.orphans == nil {
-		s.orphans = make(map[string]bool)
-	}
-	for _, p := range orphans {
-		s.orphans[p.Identity] = true
-	}
-	return append(plans, orphans...), errors.Join(err, lost)
-}
-
-// listIn lists the intercepts that stand in the namespace of flags.
-func listIn(ctx context.Context, flags *kube.Flags) (*lister, []*plan.Plan, error) {
-	cluster, err := flags.Connect()
-	if err != nil {
-		return nil, nil, err
-	}
-	s := &lister{namespace: cluster.Namespace, cluster: cluster}
-	if len(flags.Namespaces) > 0 {
-		s.namespace = flags.Namespaces[0]
-	}
-	// Completion gets each twice.
-	if slices.ContainsFunc(flags.Namespaces, func(n string) bool { return n != s.namespace }) {
-		return nil, nil, problem.Usage("give one", "this command works in one --namespace")
-	}
-	if s.client, err = cluster.PlanClient(); err != nil {
-		return nil, nil, err
-	}
-	if err := cluster.LogIn(ctx); err != nil {
-		return nil, nil, err
-	}
-	ctx, cancel := context.WithTimeout(ctx, kube.Timeout)
-	defer cancel()
-	if err := cluster.CheckNamespace(ctx, s.namespace); err != nil {
-		return nil, nil, err
-	}
-	plans, err := s.list(ctx, s.namespace)
-	return s, plans, err
 }
 
 func runRestore(ctx context.Context, o *restoreOptions, streams output.Streams) (err error) {
