@@ -101,7 +101,7 @@ func (c configuration) merge(text []byte) ([]byte, error) {
 		return nil, &FileError{Line: 1, Column: 1,
 			Message: fmt.Sprintf("there is no configuration %q of type %s in it", c.name, c.kind)}
 	}
-	m := &merging{text: text, tags: tags[own+1:], behind: tags[own].end}
+	m := &xmlEdits{text: text, tags: tags[own+1:], behind: tags[own].end}
 	closed := bytes.HasSuffix(text[:m.behind], []byte("/>"))
 	if closed { // it has nothing in it, and no end tag
 		m.edits = append(m.edits, splice{m.behind - len("/>"), m.behind, []byte(">")})
@@ -118,8 +118,8 @@ func (c configuration) merge(text []byte) ([]byte, error) {
 	return spliced(text, m.edits), nil
 }
 
-// merging is the edits of one file.
-type merging struct {
+// xmlEdits are the edits of one file.
+type xmlEdits struct {
 	text   []byte
 	tags   []tag // of the configuration's elements
 	behind int   // where the configuration's start tag ends
@@ -129,7 +129,7 @@ type merging struct {
 var valueAttribute = regexp.MustCompile(`\svalue\s*=\s*("[^"]*"|'[^']*')`)
 
 // set makes a setting what it has to be.
-func (m *merging) set(s setting) {
+func (m *xmlEdits) set(s setting) {
 	for _, t := range m.tags {
 		if t.path != within+"/"+s.element || t.attribute("name") != s.name {
 			continue
@@ -146,7 +146,7 @@ func (m *merging) set(s setting) {
 }
 
 // before has a step run before the launch.
-func (m *merging) before(s step) {
+func (m *xmlEdits) before(s step) {
 	method := slices.IndexFunc(m.tags, func(t tag) bool { return t.path == within+"/method" })
 	for _, t := range m.tags {
 		if t.path == within+"/method/option" && t.attribute("run_configuration_name") == s.name &&
