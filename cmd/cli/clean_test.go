@@ -66,9 +66,11 @@ func TestCleanDoesAllItCan(t *testing.T) {
 	}
 
 	var out, stderr bytes.Buffer
-	code := Main([]string{"clean", "--hosts-file", filepath.Join(work, "none")}, output.Streams{In: strings.NewReader(""), Out: &out, Err: &stderr})
+	code := Main([]string{"clean", "--hosts-file", filepath.Join(work, "none")},
+		output.Streams{In: strings.NewReader(""), Out: &out, Err: &stderr})
 	require.EqualValues(t, problem.ExitMachine, code)
-	require.Equal(t, "removed what a devtun that has ended has handed over: "+env+"\nremoved what session good has left\n", out.String())
+	require.Equal(t,
+		"removed what a devtun that has ended has handed over: "+env+"\nremoved what session good has left\n", out.String())
 	require.Contains(t, stderr.String(), "devtun: error: clean names: ")
 	require.Contains(t, stderr.String(), "clean session \"bad\": ")
 	require.NoFileExists(t, env)

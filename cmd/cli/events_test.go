@@ -85,14 +85,16 @@ func printedEvents(t *testing.T) (events []map[string]any) {
 		printer.tell(event)
 	}
 	printer.out.Write(console.End(nil))
-	forwardPrinter(output.Streams{Out: &out}, "json", true).out.Write(console.End(&problem.Problem{Err: errors.New("x"), Hint: "y", Code: problem.ExitMachine}))
+	forwardPrinter(output.Streams{Out: &out}, "json",
+		true).out.Write(console.End(&problem.Problem{Err: errors.New("x"), Hint: "y", Code: problem.ExitMachine}))
 
 	beside := forwardPrinter(output.Streams{Out: &out}, "json", true)
 	beside.part = true
 	p := &intercept.Events{
 		Audience: intercept.Audience{Out: beside.out, Verbose: true},
-		Target: &target.Target{Namespace: "demo", Workload: &target.Workload{Object: plan.Object{Kind: "Deployment", Name: "web"}},
-			Ports: []target.Port{{Service: "web", Number: 80, Target: 8080}}},
+		Target: &target.Target{Namespace: "demo",
+			Workload: &target.Workload{Object: plan.Object{Kind: "Deployment", Name: "web"}},
+			Ports:    []target.Port{{Service: "web", Number: 80, Target: 8080}}},
 		Locals: []link.Local{{Port: 8080, Address: "localhost:8080"}},
 	}
 	beside.tell(forwards.Event{Ready: &forwards.ReadyEvent{Services: 1, Ports: 1, Took: time.Second}})
@@ -107,12 +109,16 @@ func printedEvents(t *testing.T) (events []map[string]any) {
 		{Link: &link.LinkEvent{Pod: "x", State: link.Silent}},
 		{Change: &link.ChangeEvent{What: link.Deleted}},
 		{WatchError: &link.WatchErrorEvent{Message: "x"}},
-		{Connection: &link.ConnectionEvent{Pod: "x", Port: 8080, Client: "10.0.0.1:1", Traffic: tunnel.Traffic{Sent: 1}, Duration: time.Second, Reason: "x", Err: errors.New("y")}},
+		{Connection: &link.ConnectionEvent{Pod: "x", Port: 8080, Client: "10.0.0.1:1", Traffic: tunnel.Traffic{Sent: 1},
+			Duration: time.Second, Reason: "x", Err: errors.New("y")}},
 	} {
 		p.Event(event)
 	}
 	object := plan.Object{Kind: "Service", Name: "web"}
-	intercept.TellRestored(p.Out, &plan.Report{Plan: &plan.Plan{Name: "web", Namespace: "demo"}, Conflicts: []plan.Conflict{{Object: object, Field: "/spec/selector", Expected: json.RawMessage(`{"a":"b"}`), Found: json.RawMessage(`null`)}}})
+	intercept.TellRestored(p.Out,
+		&plan.Report{Plan: &plan.Plan{Name: "web", Namespace: "demo"},
+			Conflicts: []plan.Conflict{{Object: object, Field: "/spec/selector", Expected: json.RawMessage(`{"a":"b"}`),
+				Found: json.RawMessage(`null`)}}})
 	for line := range strings.Lines(out.String()) {
 		event := make(map[string]any)
 		require.NoError(t, json.Unmarshal([]byte(line), &event))
@@ -209,9 +215,13 @@ func TestTheEventsPageHasEveryValue(t *testing.T) {
 		event, field string
 		values       []string
 	}{
-		{"service", "state", []string{string(forwards.Ready), string(forwards.Waiting), string(forwards.Skipped), string(forwards.Failed), string(forwards.Gone)}},
+		{"service", "state",
+			[]string{string(forwards.Ready), string(forwards.Waiting), string(forwards.Skipped), string(forwards.Failed),
+				string(forwards.Gone)}},
 		{"intercept", "mode", []string{string(plan.Divert), string(plan.Replace)}},
-		{"traffic", "to", []string{string(wire.ToDeveloper), string(wire.ToOrigin), string(wire.Held), string(link.Both), string(link.Nobody), string(link.Elsewhere)}},
+		{"traffic", "to",
+			[]string{string(wire.ToDeveloper), string(wire.ToOrigin), string(wire.Held), string(link.Both), string(link.Nobody),
+				string(link.Elsewhere)}},
 		{"agent", "state", []string{string(link.Connected), string(link.Silent), string(link.Disconnected)}},
 	} {
 		about := documented[c.event][c.field].about

@@ -68,7 +68,8 @@ func printEvery(streams output.Streams, format string, verbose bool) {
 		printer.tell(event)
 	}
 	printer.out.Write(console.End(nil))
-	forwardPrinter(streams, format, verbose).out.Write(console.End(&problem.Problem{Err: errors.New("x"), Hint: "y", Code: problem.ExitMachine}))
+	forwardPrinter(streams, format,
+		verbose).out.Write(console.End(&problem.Problem{Err: errors.New("x"), Hint: "y", Code: problem.ExitMachine}))
 
 	beside := forwardPrinter(streams, format, verbose)
 	beside.part = true
