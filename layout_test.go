@@ -5,9 +5,11 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -118,6 +120,39 @@ func TestDNSKnowsNothingOfKubernetes(t *testing.T) {
 	}
 }
 
+// TestPackageTable: docs/ARCHITECTURE.md has each package of these parts in its table,
+// with what it imports of ours.
+func TestPackageTable(t *testing.T) {
+	page, err := os.ReadFile("docs/ARCHITECTURE.md")
+	require.NoError(t, err)
+	imports := make(map[string]map[string]bool)
+	for file, all := range sources(t) {
+		part, _, _ := strings.Cut(file, "/")
+		if strings.HasSuffix(file, "_test.go") || part != "tunnel" && part != "intercept" && !slices.Contains(tools, part) {
+			continue
+		}
+		of := path.Dir(file)
+		if imports[of] == nil {
+			imports[of] = make(map[string]bool)
+		}
+		for _, imported := range all {
+			if local, ours := strings.CutPrefix(imported, module); ours {
+				imports[of][local] = true
+			}
+		}
+	}
+	delete(imports, "intercept/image/embed") // a tool of the build
+	for of, all := range imports {
+		var column []string
+		for _, imported := range slices.Sorted(maps.Keys(all)) {
+			column = append(column, "`"+imported+"`")
+		}
+		row := regexp.MustCompile("(?m)^\\| `" + of + "` \\| [^|]+ \\| (.*?) ?\\|$").FindSubmatch(page)
+		require.NotNil(t, row, "docs/ARCHITECTURE.md has no row for %s", of)
+		require.Equal(t, strings.Join(column, ", "), string(row[1]), of)
+	}
+}
+
 // sources lists every Go file of this module, and what it imports.
 func sources(t *testing.T) map[string][]string {
 	t.Helper()
@@ -172,7 +207,7 @@ var floors = []string{
 	// What every command does in the same way.
 	"problem", "output", "arguments", "ending", "foreground", "machine", "kube", "selection", "console",
 	// The commands.
-	"image", "ide", "forward", "run", "intercept", "up",
+	"image", "ide", "forward", "run", "intercept", "firstproject", "sessions", "up",
 }
 
 func TestCommandsImportOnlyDown(t *testing.T) {

@@ -24,7 +24,7 @@ var update = flag.Bool("update", false, "write the table of packages in docs/ARC
 const maxFiles = 25
 
 // crowded are packages with more, which go when they have been divided.
-var crowded = []string{"cmd/cli", "dns", "intercept"}
+var crowded = []string{"cmd/cli", "intercept"}
 
 // undocumented are packages that are to get their doc.
 var undocumented = []string{"tunnel"}

@@ -64,11 +64,11 @@ func syncDir(dir string) error {
 	return file.Sync()
 }
 
-// Fixed reports whether err, from making a file's successor beside it or from
+// NotReplaceable reports whether err, from making a file's successor beside it or from
 // putting that in its place, means that the file cannot be replaced but perhaps
 // be written: a mount point (a container's /etc/hosts), a directory or an owner
 // out of reach.
-func Fixed(err error) bool {
+func NotReplaceable(err error) bool {
 	for _, reason := range []error{unix.EBUSY, unix.EXDEV, unix.EACCES, unix.EPERM, unix.EROFS} {
 		if errors.Is(err, reason) {
 			return true

@@ -26,9 +26,9 @@ func syncDir(string) error { return nil }
 
 func reserve(*os.File, int64) error { return nil }
 
-// Fixed reports whether err means that the file cannot be replaced but perhaps
+// NotReplaceable reports whether err means that the file cannot be replaced but perhaps
 // be written: somebody has it open.
-func Fixed(err error) bool {
+func NotReplaceable(err error) bool {
 	return errors.Is(err, windows.ERROR_SHARING_VIOLATION) || Denied(err)
 }
 

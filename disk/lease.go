@@ -10,8 +10,8 @@ import (
 	"github.com/devtun/devtun/pause"
 )
 
-// look is how long to wait between two looks at a file that others may write or lock.
-const look = 5 * time.Millisecond
+// pollInterval is how long to wait between two looks at a file that others may write or lock.
+const pollInterval = 5 * time.Millisecond
 
 // ErrBusy means that somebody kept a file open for writing all the while.
 var ErrBusy = errors.New("file is open for writing")
@@ -88,7 +88,7 @@ func (l *Leased) wait(ctx context.Context) error {
 		} else if !errors.Is(err, ErrBusy) {
 			return err
 		}
-		if pause.Sleep(ctx, look) != nil {
+		if pause.Sleep(ctx, pollInterval) != nil {
 			return ErrBusy
 		}
 	}

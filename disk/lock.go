@@ -58,7 +58,7 @@ func await(ctx context.Context, path string, try func() (bool, error), stat func
 		if locked {
 			return nil
 		}
-		if err := pause.Sleep(ctx, look); err != nil {
+		if err := pause.Sleep(ctx, pollInterval); err != nil {
 			busy := &LockError{Path: path, Err: err}
 			if info, err := stat(); err == nil {
 				busy.Holder = proc.LockHolder(info)

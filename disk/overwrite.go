@@ -27,7 +27,7 @@ func (d FS) OpenExclusive(ctx context.Context, path string) (file *os.File, err 
 	ctx, cancel := context.WithTimeout(ctx, exclusiveTimeout)
 	defer cancel()
 	for !exclusive(file) {
-		if pause.Sleep(ctx, look) != nil {
+		if pause.Sleep(ctx, pollInterval) != nil {
 			break // somebody keeps it open, an editor perhaps: go on without
 		}
 	}

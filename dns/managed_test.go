@@ -24,7 +24,8 @@ func TestWhatDevtunAsksForIsManaged(t *testing.T) {
 			for _, naming.Taken = range [][]string{names[:1], names[len(names)-1:], {names[0], names[len(names)-1]}} {
 				names, err := naming.Names(s)
 				require.NoError(t, err)
-				require.NoError(t, CheckManaged([]hostsfile.Entry{{Addr: loopback.Address(Key("c", s), 0), Names: names}}), "without %v", naming.Taken)
+				entry := hostsfile.Entry{Addr: loopback.Address(Key("c", s), 0), Names: names}
+				require.NoError(t, CheckManaged([]hostsfile.Entry{entry}), "without %v", naming.Taken)
 			}
 		}
 	}

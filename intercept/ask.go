@@ -14,7 +14,8 @@ import (
 
 // Ask asks the agents of an intercept, whoever holds it, how they stand. Those
 // that do not answer before ctx ends are left out.
-func Ask(ctx context.Context, client kubernetes.Interface, dial func(context.Context, tunnel.Pod, int) (tunnel.Conn, error), p *plan.Plan) []wire.Status {
+func Ask(ctx context.Context, client kubernetes.Interface,
+	dial func(context.Context, tunnel.Pod, int) (tunnel.Conn, error), p *plan.Plan) []wire.Status {
 	spec, err := specOf(p)
 	if err != nil {
 		return nil

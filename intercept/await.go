@@ -40,7 +40,7 @@ func (s *Session) Await(ctx context.Context) error {
 func (s *Session) agents() (pods []rollout.Pod, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, pod := range s.seen {
+	for _, pod := range s.agentPods {
 		one := rollout.Pod{Pod: pod}
 		switch l := s.links[pod.UID]; {
 		case l == nil:
@@ -54,7 +54,7 @@ func (s *Session) agents() (pods []rollout.Pod, err error) {
 		}
 		pods = append(pods, one)
 	}
-	return pods, s.noPods
+	return pods, s.podsErr
 }
 
 // confirmed reports that an agent knows which local processes listen. Call it with mu
@@ -76,7 +76,7 @@ func (s *Session) AwaitTraffic(ctx context.Context) error {
 	isAgent := func(pod string) bool {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		_, known := s.seen[pod]
+		_, known := s.agentPods[pod]
 		return known
 	}
 	p := s.config.Plan

@@ -11,7 +11,7 @@ import (
 
 // closed takes note of a connection's end, and tells it.
 func (s *Session) closed(pod string, r wire.Report) {
-	var refused *notTaken
+	var refused *refusedError
 	s.count.change(func() {
 		if r.Ending.Err != nil && !errors.As(r.Ending.Err, &refused) {
 			s.count.Broken++
@@ -25,7 +25,7 @@ func (s *Session) closed(pod string, r wire.Report) {
 
 // describe says in a few words how a connection ended.
 func describe(e relay.Ending) string {
-	var refused *notTaken
+	var refused *refusedError
 	var reset *wire.ResetError
 	switch {
 	case e.Err == nil && e.By == relay.Local:

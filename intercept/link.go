@@ -52,7 +52,7 @@ func newLink(s *Session, pod *corev1.Pod) *link {
 // trying again would not change.
 func (l *link) run(ctx context.Context) error {
 	backoff, timeout := pause.Backoff{Min: linkMin, Max: linkMax}, l.of.timing.attempt
-	for l.stays() {
+	for l.isWanted() {
 		session, err := l.connect(ctx, timeout)
 		for session != nil {
 			began := time.Now()
@@ -67,7 +67,7 @@ func (l *link) run(ctx context.Context) error {
 		if final(err) {
 			return fmt.Errorf("agent %s: %w", l.pod.Name, err)
 		}
-		l.note(err)
+		l.setFailed(err)
 		l.of.pods.Again() // the pod may be gone, and the watch not know
 		if pause.Until(ctx, l.changed, backoff.Next()) != nil {
 			return nil
@@ -77,8 +77,8 @@ func (l *link) run(ctx context.Context) error {
 	return nil
 }
 
-// stays reports whether the pod is to be linked; if not, the link is forgotten.
-func (l *link) stays() (wanted bool) {
+// isWanted reports whether the pod is to be linked; if not, the link is forgotten.
+func (l *link) isWanted() (wanted bool) {
 	l.of.change(func() {
 		if wanted = l.wanted; !wanted {
 			delete(l.of.links, l.uid)
@@ -104,8 +104,8 @@ func (l *link) connect(ctx context.Context, timeout time.Duration) (*wire.Sessio
 	return l.of.end.Dial(ctx, conn)
 }
 
-// note keeps why there is no session, and tells the first reason.
-func (l *link) note(err error) {
+// setFailed keeps why there is no session, and tells the first reason.
+func (l *link) setFailed(err error) {
 	l.of.change(func() {
 		if l.failed == nil {
 			l.of.tell(Event{Link: &LinkEvent{Pod: l.pod.Name, State: Disconnected, Reason: err.Error()}})
@@ -141,8 +141,8 @@ func (l *link) developer(heard chan struct{}) *wire.Developer {
 	}
 }
 
-// join makes session the link's, and tells the agent of the local processes.
-func (l *link) join(session *wire.Session) {
+// attach makes session the link's, and tells the agent of the local processes.
+func (l *link) attach(session *wire.Session) {
 	l.of.change(func() {
 		l.session, l.failed = session, nil
 		for _, local := range l.of.locals {
@@ -152,7 +152,7 @@ func (l *link) join(session *wire.Session) {
 	})
 }
 
-func (l *link) leave() {
+func (l *link) detach() {
 	l.of.change(func() {
 		l.session = nil
 		clear(l.states)

@@ -22,7 +22,7 @@ func (s *Session) watchPods() *objects.Watcher {
 		Options: metav1.ListOptions{LabelSelector: s.agent.selector},
 		Failing: func(err error) {
 			s.watchFailing(err)
-			s.change(func() { s.noPods = err })
+			s.change(func() { s.podsErr = err })
 		},
 	}
 }
@@ -41,13 +41,13 @@ func (s *Session) watchFailing(err error) {
 // that their pod has changed.
 func (s *Session) setPods(ctx context.Context, group *errgroup.Group, all objects.ByName) {
 	s.change(func() {
-		clear(s.seen)
+		clear(s.agentPods)
 		for name, object := range all {
 			pod, ok := object.(*corev1.Pod)
 			if !ok {
 				continue
 			}
-			s.seen[name] = pod
+			s.agentPods[name] = pod
 			if linkable(pod) && s.links[pod.UID] == nil {
 				l := newLink(s, pod)
 				s.links[pod.UID] = l
@@ -55,7 +55,7 @@ func (s *Session) setPods(ctx context.Context, group *errgroup.Group, all object
 			}
 		}
 		for _, l := range s.links {
-			pod := s.seen[l.pod.Name]
+			pod := s.agentPods[l.pod.Name]
 			wanted := pod != nil && pod.UID == l.uid && linkable(pod)
 			if !wanted || pod.ResourceVersion != l.version {
 				l.wanted = wanted
@@ -113,8 +113,8 @@ func (s *Session) heard() *wire.Session {
 	return nil
 }
 
-// present tells everybody whether a local process listens.
-func (s *Session) present(l *local, open bool) {
+// localChanged tells everybody whether a local process listens.
+func (s *Session) localChanged(l *local, open bool) {
 	s.change(func() {
 		for _, link := range s.live() {
 			link.session.SetPort(l.Port, open)

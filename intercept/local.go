@@ -34,12 +34,12 @@ type local struct {
 	targets []string         // host:port, to be dialled in turn
 	at      []netip.AddrPort // the targets, if all are this machine's; else nil
 
-	mu      sync.Mutex
-	open    bool
-	inodes  []uint64      // of the listening sockets, as last seen; nil if none was
-	doubted []uint64      // those that refused nevertheless
-	probed  time.Time     // when it was last tried by connecting
-	look    chan struct{} // holds a token when a dial was refused
+	mu       sync.Mutex
+	open     bool
+	inodes   []uint64      // of the listening sockets, as last seen; nil if none was
+	refusing []uint64      // those that refused nevertheless
+	probed   time.Time     // when it was last tried by connecting
+	look     chan struct{} // holds a token when a dial was refused
 }
 
 func newLocal(l Local) (*local, error) {
@@ -85,11 +85,11 @@ func ofThisMachine(addr netip.Addr) bool {
 	return false
 }
 
-// notTaken is what a dial of the local process fails with.
-type notTaken struct{ err error }
+// refusedError is what a dial of the local process fails with.
+type refusedError struct{ err error }
 
-func (e *notTaken) Error() string { return e.err.Error() }
-func (e *notTaken) Unwrap() error { return e.err }
+func (e *refusedError) Error() string { return e.err.Error() }
+func (e *refusedError) Unwrap() error { return e.err }
 
 // connect dials the local process.
 func (l *local) connect(ctx context.Context) (*net.TCPConn, error) {
@@ -113,7 +113,7 @@ func (l *local) connect(ctx context.Context) (*net.TCPConn, error) {
 func (s *Session) dial(ctx context.Context, port int) (net.Conn, error) {
 	l := s.local(port)
 	if l == nil {
-		return nil, &notTaken{fmt.Errorf("port %d is not intercepted", port)}
+		return nil, &refusedError{fmt.Errorf("port %d is not intercepted", port)}
 	}
 	conn, err := l.connect(ctx)
 	if err != nil {
@@ -121,19 +121,19 @@ func (s *Session) dial(ctx context.Context, port int) (net.Conn, error) {
 			l.refused(err)
 		}
 		s.count.refused()
-		return nil, &notTaken{err}
+		return nil, &refusedError{err}
 	}
 	s.count.taken()
-	return taken{relay.TCP{TCPConn: conn}, sync.OnceFunc(s.count.left)}, nil
+	return countedConn{relay.TCP{TCPConn: conn}, sync.OnceFunc(s.count.left)}, nil
 }
 
-// taken is a connection to the local process, counted until it is closed.
-type taken struct {
+// countedConn is a connection to the local process, counted until it is closed.
+type countedConn struct {
 	relay.TCP
 	left func()
 }
 
-func (t taken) Close() error {
+func (t countedConn) Close() error {
 	err := t.TCP.Close()
 	t.left()
 	return err
@@ -147,7 +147,7 @@ func (l *local) refused(err error) {
 	if len(l.inodes) > 0 && !errors.Is(err, syscall.ECONNREFUSED) {
 		return
 	}
-	l.open, l.doubted, l.probed = false, l.inodes, time.Now()
+	l.open, l.refusing, l.probed = false, l.inodes, time.Now()
 	wake(l.look)
 }
 

@@ -15,8 +15,8 @@ import (
 func (l *link) serve(ctx context.Context, session *wire.Session) (*wire.Session, error) {
 	heard := make(chan struct{}, 1)
 	ended := make(chan error, 1)
-	l.join(session)
-	defer l.leave()
+	l.attach(session)
+	defer l.detach()
 	go func() {
 		ended <- l.developer(heard).Run(ctx, session)
 	}()
@@ -32,7 +32,7 @@ func (l *link) serve(ctx context.Context, session *wire.Session) (*wire.Session,
 			return nil, err
 		case <-heard:
 		case <-stuck:
-			if next := l.second(ctx, session, heard); next != nil {
+			if next := l.connectBeside(ctx, session, heard); next != nil {
 				session.Close()
 				<-ended
 				return next, nil
@@ -41,13 +41,13 @@ func (l *link) serve(ctx context.Context, session *wire.Session) (*wire.Session,
 	}
 }
 
-// second tries to make another session until the first is heard again or ends.
-func (l *link) second(ctx context.Context, first *wire.Session, heard <-chan struct{}) *wire.Session {
+// connectBeside tries to make another session until the first is heard again or ends.
+func (l *link) connectBeside(ctx context.Context, first *wire.Session, heard <-chan struct{}) *wire.Session {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	made := make(chan *wire.Session, 1)
 	go func() {
-		made <- l.insist(ctx)
+		made <- l.keepTrying(ctx)
 	}()
 	for {
 		select {
@@ -64,8 +64,8 @@ func (l *link) second(ctx context.Context, first *wire.Session, heard <-chan str
 	}
 }
 
-// insist tries to connect until ctx ends, or there is no use; it returns nil then.
-func (l *link) insist(ctx context.Context) *wire.Session {
+// keepTrying tries to connect until ctx ends, or there is no use; it returns nil then.
+func (l *link) keepTrying(ctx context.Context) *wire.Session {
 	backoff := pause.Backoff{Min: linkMin, Max: linkMax}
 	timeout := l.of.timing.attempt / 2 // the pool may know no better than the first's API connection
 	for {

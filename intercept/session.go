@@ -51,13 +51,13 @@ type Session struct {
 
 	ended chan struct{} // closed once err is set
 
-	mu      sync.Mutex
-	err     error // what Run returns
-	seen    map[string]*corev1.Pod
-	links   map[types.UID]*link
-	noPods  error                       // why pods cannot be watched
-	found   map[plan.Object]ChangeEvent // what others have made of the Services and the workload
-	changed broadcast.Signal            // one of the above
+	mu        sync.Mutex
+	err       error // what Run returns
+	agentPods map[string]*corev1.Pod
+	links     map[types.UID]*link
+	podsErr   error                       // why pods cannot be watched
+	changes   map[plan.Object]ChangeEvent // what others have made of the Services and the workload
+	changed   broadcast.Signal            // one of the above
 }
 
 // timing is how long things take, for tests to shorten.
@@ -83,16 +83,16 @@ func New(config Config) (*Session, error) {
 		return nil, err
 	}
 	s := &Session{
-		config: config,
-		agent:  spec,
-		end:    wire.End{Name: config.Plan.Name, Identity: config.Plan.Identity, Log: config.Log},
-		events: newQueue(config.Event),
-		timing: usualTiming,
-		ended:  make(chan struct{}),
-		seen:   make(map[string]*corev1.Pod),
-		links:  make(map[types.UID]*link),
-		found:  make(map[plan.Object]ChangeEvent),
-		count:  counter{agents: make(map[string]wire.Counters)},
+		config:    config,
+		agent:     spec,
+		end:       wire.End{Name: config.Plan.Name, Identity: config.Plan.Identity, Log: config.Log},
+		events:    newQueue(config.Event),
+		timing:    usualTiming,
+		ended:     make(chan struct{}),
+		agentPods: make(map[string]*corev1.Pod),
+		links:     make(map[types.UID]*link),
+		changes:   make(map[plan.Object]ChangeEvent),
+		count:     counter{agents: make(map[string]wire.Counters)},
 	}
 	for _, l := range config.Local {
 		if s.local(l.Port) != nil {
@@ -121,7 +121,7 @@ func (s *Session) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for _, l := range s.locals {
 		group.Go(func() error {
-			l.watch(ctx, func(open bool) { s.present(l, open) })
+			l.watch(ctx, func(open bool) { s.localChanged(l, open) })
 			return nil
 		})
 	}

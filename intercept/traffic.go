@@ -52,13 +52,14 @@ func (s *Session) watchTraffic(ctx context.Context) {
 // traffic is where a port's connections go, as far as the agents have said and as is
 // known of what leads to them. Call it with mu held.
 func (s *Session) traffic(l Local) (now TrafficEvent, known bool) {
-	if now, known = s.byAgents(l.Port); !known {
+	if now, known = s.trafficByAgents(l.Port); !known {
 		return now, false
 	}
-	if len(s.seen) == 0 {
+	if len(s.agentPods) == 0 {
 		now.To, now.Why = Nobody, "no agent is there"
 	}
-	now.To, now.Why = leads(s.config.Plan, now.To, now.Why, l.Services, func(o plan.Object) ChangeEvent { return s.found[o] })
+	changed := func(o plan.Object) ChangeEvent { return s.changes[o] }
+	now.To, now.Why = leads(s.config.Plan, now.To, now.Why, l.Services, changed)
 	return now, true
 }
 
@@ -75,32 +76,33 @@ func TrafficOf(p *plan.Plan, to wire.Side, findings []plan.Finding) (wire.Side, 
 
 // leads is where connections go that come to any of those Services, and why, given
 // where the agents send them.
-func leads(p *plan.Plan, to wire.Side, why string, services []string, found func(plan.Object) ChangeEvent) (wire.Side, string) {
+func leads(p *plan.Plan, to wire.Side, why string, services []string,
+	found func(plan.Object) ChangeEvent) (wire.Side, string) {
 	workload := found(p.Workload)
 	switch {
 	case workload.What == Deleted && (to == wire.ToOrigin || to == ""):
 		to, why = Nobody, workload.String()
-	case workload.turned() && p.Mode == plan.Replace:
+	case workload.diverges() && p.Mode == plan.Replace:
 		to, why = Both, workload.String()
 	}
-	var turned []ChangeEvent
+	var diverging []ChangeEvent
 	for _, name := range services {
-		if e := found(plan.Object{Kind: "Service", Name: name}); e.turned() || e.What == Deleted {
-			turned = append(turned, e)
+		if e := found(plan.Object{Kind: "Service", Name: name}); e.diverges() || e.What == Deleted {
+			diverging = append(diverging, e)
 		}
 	}
 	switch {
-	case len(turned) == 0:
+	case len(diverging) == 0:
 		return to, why
-	case len(turned) < len(services):
-		return Both, turned[0].String()
+	case len(diverging) < len(services):
+		return Both, diverging[0].String()
 	}
-	return turned[0].leads(), turned[0].String()
+	return diverging[0].leads(), diverging[0].String()
 }
 
-// turned reports that somebody else has an object do something else than the plan
+// diverges reports that somebody else has an object do something else than the plan
 // wants.
-func (e ChangeEvent) turned() bool { return e.What == PutBack || e.What == Altered }
+func (e ChangeEvent) diverges() bool { return e.What == PutBack || e.What == Altered }
 
 // leads is where a Service leads that is not as the plan wants it.
 func (e ChangeEvent) leads() wire.Side {
@@ -126,9 +128,9 @@ func (e ChangeEvent) String() string {
 	return fmt.Sprintf("%s is as the intercept needs it", e.Object)
 }
 
-// byAgents is where a port's connections go, as far as the agents have said. Call it
+// trafficByAgents is where a port's connections go, as far as the agents have said. Call it
 // with mu held.
-func (s *Session) byAgents(port int) (now TrafficEvent, known bool) {
+func (s *Session) trafficByAgents(port int) (now TrafficEvent, known bool) {
 	now = TrafficEvent{Port: port, To: withoutDeveloper(s.config.Plan.Mode), Why: "no agent is connected"}
 	uids := slices.Collect(maps.Keys(s.links))
 	slices.Sort(uids) // lest the reason change with the order

@@ -28,8 +28,9 @@ func (p *Pool) sweep(now time.Time) {
 		kept := state.sessions[:0]
 		for _, session := range state.sessions {
 			ended := session.Err() != nil
-			idle := session.streams == 0 && (!session.Usable() || session.Stalled() || now.Sub(session.used) > idleTimeout)
-			if ended || idle {
+			unused := session.streams == 0
+			useless := !session.Usable() || session.Stalled() || now.Sub(session.used) > idleTimeout
+			if ended || unused && useless {
 				p.work.Go(func() { session.Close() })
 				continue
 			}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/devtun/devtun/cmd/cli/arguments"
+	"github.com/devtun/devtun/cmd/cli/firstproject"
 	"github.com/devtun/devtun/cmd/cli/forward"
 	"github.com/devtun/devtun/cmd/cli/ide"
 	"github.com/devtun/devtun/cmd/cli/image"
@@ -11,6 +12,8 @@ import (
 	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/cmd/cli/run"
+	"github.com/devtun/devtun/cmd/cli/sessions"
+	"github.com/devtun/devtun/cmd/cli/up"
 	"github.com/devtun/devtun/dns/helper"
 	"github.com/spf13/cobra"
 )
@@ -43,10 +46,24 @@ Exit codes:
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return &problem.Problem{Err: err, Code: problem.ExitUsage, Hint: fmt.Sprintf("run '%s --help'", cmd.CommandPath())}
 	})
-	root.AddCommand(forward.New(streams, start), newInit(streams), newUp(streams, start), newDown(streams),
-		newStatus(streams), newLogs(streams), run.New(streams, start), intercept.New(streams, start),
-		intercept.NewRestore(streams), intercept.NewList(streams), intercept.NewRBAC(streams), newClean(streams, start),
-		image.New(streams), newHelper(streams), ide.New(streams), newVersion(streams))
+	root.AddCommand(
+		forward.New(streams, start),
+		firstproject.New(streams),
+		up.New(streams, start, sessionCommands),
+		sessions.NewDown(streams),
+		sessions.NewStatus(streams),
+		sessions.NewLogs(streams),
+		run.New(streams, start),
+		intercept.New(streams, start),
+		intercept.NewRestore(streams),
+		intercept.NewList(streams),
+		intercept.NewRBAC(streams),
+		newClean(streams, start),
+		image.New(streams),
+		newHelper(streams),
+		ide.New(streams),
+		newVersion(streams),
+	)
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.AddCommand(newCompletion(streams))
 	root.SetHelpCommand(newHelp())

@@ -149,7 +149,7 @@ func TestDescriptorsAreNotTaken(t *testing.T) {
 
 // TestAMessageHasToArrive begins a frame and says nothing more.
 func TestAMessageHasToArrive(t *testing.T) {
-	s := serve(t, func(server *Server) { server.within = time.Millisecond })
+	s := serve(t, func(server *Server) { server.timeout = time.Millisecond })
 	_, err := s.peer.Write([]byte{0})
 	require.NoError(t, err)
 	require.ErrorIs(t, s.end(t), os.ErrDeadlineExceeded)

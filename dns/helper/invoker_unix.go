@@ -108,7 +108,7 @@ func (u *User) Become(helper *Started) error {
 		return fmt.Errorf("become user %s: %w", u.Name, err)
 	}
 	if helper != nil {
-		if err := os.Setenv(inheritance, helper.bequest()); err != nil {
+		if err := os.Setenv(environmentVariable, helper.environmentValue()); err != nil {
 			return err
 		}
 	}

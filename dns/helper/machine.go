@@ -143,7 +143,7 @@ func (m *Machine) delegate(ctx context.Context, denied error, do func(*Client) e
 	if err = do(client); !errors.Is(err, ErrGone) {
 		return err
 	}
-	m.lose(client)
+	m.forget(client)
 	if client, again := m.helper(ctx, denied); again == nil {
 		return do(client)
 	}
@@ -174,12 +174,12 @@ func (m *Machine) helper(ctx context.Context, denied error) (*Client, error) {
 	return client, nil
 }
 
-// lose forgets a helper that is gone.
-func (m *Machine) lose(client *Client) {
+// forget forgets a helper that is gone.
+func (m *Machine) forget(client *Client) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.client == client {
-		client.Close()
+		_ = client.Close() // it is gone
 		m.client = nil
 	}
 }

@@ -27,12 +27,12 @@ import (
 // patience bounds the wait for what must happen.
 const patience = 10 * time.Second
 
-// roleVariable makes the test binary knock at the door whose path it holds.
+// roleVariable makes the test binary connect to the private socket whose path it holds.
 const roleVariable = "DEVTUN_HELPER_TEST_KNOCK"
 
 func TestMain(m *testing.M) {
 	if path := os.Getenv(roleVariable); path != "" {
-		fmt.Print(knock(path))
+		fmt.Print(dialSocket(path))
 		os.Exit(0)
 	}
 	// Under the race detector each process waits a second before it ends.
@@ -60,7 +60,11 @@ func (m *machine) SetNames(_ context.Context, entries []hostsfile.Entry) (hostsf
 		m.writes++
 	}
 	m.names = entries
-	return hostsfile.Report{Wrote: true, Cleaned: []proc.ID{{PID: 7, Boot: "another"}}, Conflicts: []hostsfile.Conflict{{Name: "api", Addr: "10.0.0.1", Line: 3}}}, nil
+	return hostsfile.Report{
+		Wrote:     true,
+		Cleaned:   []proc.ID{{PID: 7, Boot: "another"}},
+		Conflicts: []hostsfile.Conflict{{Name: "api", Addr: "10.0.0.1", Line: 3}},
+	}, nil
 }
 
 func (m *machine) Listen(ctx context.Context, addr netip.AddrPort) (net.Listener, error) {
@@ -168,9 +172,9 @@ func (s *served) end(t *testing.T) error {
 	}
 }
 
-// knock connects to a socket and says what came of it: "in", or that it was
+// dialSocket connects to a socket and says what came of it: "in", or that it was
 // refused or hung up on.
-func knock(path string) string {
+func dialSocket(path string) string {
 	conn, err := net.Dial("unix", path)
 	if err != nil {
 		return err.Error()
@@ -209,7 +213,8 @@ func shortDir(t *testing.T) string {
 func someEntries(n int) []hostsfile.Entry {
 	var entries []hostsfile.Entry
 	for i := range n {
-		s := dns.Service{Namespace: "shop", Name: "api-" + string(rune('a'+i%26)) + string(rune('a'+i/26%26)) + string(rune('a'+i/676))}
+		name := "api-" + string(rune('a'+i%26)) + string(rune('a'+i/26%26)) + string(rune('a'+i/676))
+		s := dns.Service{Namespace: "shop", Name: name}
 		names, err := dns.Naming{Default: "shop"}.Names(s)
 		if err != nil {
 			panic(err) // the name is fixed

@@ -15,7 +15,7 @@ import (
 
 // Version is of the protocol. Program and helper are one executable, so they
 // differ only if it was replaced in between.
-const Version = 2
+const Version = 3
 
 // What may be asked for.
 const (

@@ -17,14 +17,14 @@ import (
 	"github.com/devtun/devtun/proc"
 )
 
-// admitTimeout bounds how long the helper waits for the one who has it started.
-const admitTimeout = 20 * time.Second
+// acceptTimeout bounds how long the helper waits for the one who has it started.
+const acceptTimeout = 20 * time.Second
 
-// greeting is the line that tells the program where the helper's socket is.
-const greeting = "devtun-helper %d %s\n"
+// announcement is the line that tells the program where the helper's socket is.
+const announcement = "devtun-helper %d %s\n"
 
-// doorParents are where the private socket may lie, the best first.
-var doorParents = []string{"/run", "/var/run", "/tmp"}
+// socketParents are where the private socket may lie, the best first.
+var socketParents = []string{"/run", "/var/run", "/tmp"}
 
 // ErrNotStarted means that the helper was run by hand.
 var ErrNotStarted = errors.New("the helper is started by devtun, with root's rights through sudo")
@@ -40,26 +40,26 @@ func Run(out io.Writer) error {
 	signal.Ignore(os.Interrupt, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGPIPE, stopSignal)
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
-	for _, parent := range doorParents {
-		sweep(parent)
+	for _, parent := range socketParents {
+		removeStaleSockets(parent)
 	}
-	d, err := openAnyDoor(uid)
+	socket, err := openAnySocket(uid)
 	if err != nil {
 		return fmt.Errorf("make a private socket: %w", err)
 	}
-	defer d.close()
-	if _, err := fmt.Fprintf(out, greeting, Version, d.path()); err != nil {
+	defer func() { _ = socket.close() }() // of one that nobody has come to
+	if _, err := fmt.Fprintf(out, announcement, Version, socket.path()); err != nil {
 		return err
 	}
-	waiting, cancel := context.WithTimeout(ctx, admitTimeout)
+	waiting, cancel := context.WithTimeout(ctx, acceptTimeout)
 	defer cancel()
-	conn, peer, err := d.admit(waiting, uid)
+	conn, peer, err := socket.accept(waiting, uid)
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
-	if err := d.close(); err != nil {
-		return fmt.Errorf("close the door: %w", err)
+	if err := socket.close(); err != nil {
+		return fmt.Errorf("close the private socket: %w", err)
 	}
 	owner, err := proc.Of(peer.pid)
 	if err != nil {
@@ -77,12 +77,12 @@ func Run(out io.Writer) error {
 	return server.Serve(ctx, conn)
 }
 
-func openAnyDoor(uid int) (*door, error) {
+func openAnySocket(uid int) (*privateSocket, error) {
 	var errs []error
-	for _, parent := range doorParents {
-		d, err := openDoor(parent, uid)
+	for _, parent := range socketParents {
+		socket, err := openSocket(parent, uid)
 		if err == nil {
-			return d, nil
+			return socket, nil
 		}
 		errs = append(errs, err)
 	}

@@ -29,7 +29,7 @@ type Server struct {
 	Machine dns.Machine
 
 	conn      *net.UnixConn
-	within    time.Duration       // bounds a message; 0 means frameTimeout
+	timeout   time.Duration       // bounds a message; 0 means frameTimeout
 	addresses map[netip.Addr]bool // added and not removed
 }
 
@@ -40,14 +40,14 @@ func (s *Server) Serve(ctx context.Context, conn *net.UnixConn) error {
 	s.conn, s.addresses = conn, make(map[netip.Addr]bool)
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	defer stop()
-	err := s.converse(ctx)
+	err := s.serveRequests(ctx)
 	if ctx.Err() != nil {
 		err = nil
 	}
 	return errors.Join(err, s.clean())
 }
 
-func (s *Server) converse(ctx context.Context) error {
+func (s *Server) serveRequests(ctx context.Context) error {
 	for {
 		message, err := s.receive()
 		if errors.Is(err, io.EOF) {
@@ -58,7 +58,7 @@ func (s *Server) converse(ctx context.Context) error {
 		}
 		request, err := parseRequest(message)
 		if err != nil {
-			s.answer(answer{Error: newFailure(err)}, nil)
+			_ = s.answer(answer{Error: newFailure(err)}, nil) // who breaks the protocol may not listen
 			return fmt.Errorf("refuse request: %w", err)
 		}
 		if err := s.do(ctx, request); err != nil {
@@ -74,7 +74,7 @@ func (s *Server) receive() ([]byte, error) {
 	if _, err := io.ReadFull(s.conn, header[:1]); err != nil {
 		return nil, err
 	}
-	s.conn.SetReadDeadline(time.Now().Add(cmp.Or(s.within, frameTimeout)))
+	s.conn.SetReadDeadline(time.Now().Add(cmp.Or(s.timeout, frameTimeout)))
 	defer s.conn.SetReadDeadline(time.Time{})
 	if _, err := io.ReadFull(s.conn, header[1:]); err != nil {
 		return nil, unexpected(err)

@@ -25,7 +25,11 @@ func TestClientAndServer(t *testing.T) {
 	report, err := client.SetNames(t.Context(), entries)
 	require.NoError(t, err)
 	require.Equal(t, entries, s.machine.done().names)
-	require.Equal(t, hostsfile.Report{Wrote: true, Cleaned: []proc.ID{{PID: 7, Boot: "another"}}, Conflicts: []hostsfile.Conflict{{Name: "api", Addr: "10.0.0.1", Line: 3}}}, report)
+	require.Equal(t, hostsfile.Report{
+		Wrote:     true,
+		Cleaned:   []proc.ID{{PID: 7, Boot: "another"}},
+		Conflicts: []hostsfile.Conflict{{Name: "api", Addr: "10.0.0.1", Line: 3}},
+	}, report)
 
 	addr := netip.MustParseAddr("127.7.8.9")
 	require.NoError(t, client.AddAddress(t.Context(), addr))
@@ -121,7 +125,9 @@ func TestErrorsKeepTheirMeaning(t *testing.T) {
 			require.ErrorAs(t, err, &refused)
 			require.Equal(t, dns.ListenError{Addr: at, Holder: holder, Err: syscall.EADDRINUSE}, *refused)
 		}},
-		"locked": {&disk.LockError{Path: "/etc", Holder: holder, Err: os.ErrDeadlineExceeded}, func(t *testing.T, err error) {
+		"locked": {&disk.LockError{
+			Path: "/etc", Holder: holder, Err: os.ErrDeadlineExceeded,
+		}, func(t *testing.T, err error) {
 			var locked *disk.LockError
 			require.ErrorAs(t, err, &locked)
 			require.Equal(t, holder, locked.Holder)

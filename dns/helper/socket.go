@@ -12,85 +12,86 @@ import (
 	"time"
 )
 
-// door is the private socket through which one peer comes in. It lies in a
+// privateSocket is where one peer connects. It lies in a
 // directory of the helper's own, so that nobody can put another in its place, and
 // belongs to the peer's user alone. It is gone as soon as the peer is in.
-type door struct {
+type privateSocket struct {
 	directory string
 	listener  *net.UnixListener
 }
 
 const (
-	doorPrefix = "devtun-helper-"
-	doorName   = "socket"
+	socketPrefix = "devtun-helper-"
+	socketName   = "socket"
 
-	// doorTime is how long a directory may be without its socket: a helper that is
+	// socketGrace is how long a directory may be without its socket: a helper that is
 	// killed between the two leaves it so.
-	doorTime = 10 * time.Second
+	socketGrace = 10 * time.Second
 )
 
-// openDoor makes the socket for the user uid below the directory parent.
-func openDoor(parent string, uid int) (*door, error) {
-	directory, err := os.MkdirTemp(parent, doorPrefix)
+// openSocket makes the socket for the user uid below the directory parent.
+func openSocket(parent string, uid int) (*privateSocket, error) {
+	directory, err := os.MkdirTemp(parent, socketPrefix)
 	if err != nil {
 		return nil, err
 	}
-	d := &door{directory: directory}
-	if err := d.listen(uid); err != nil {
-		return nil, errors.Join(err, d.close())
+	s := &privateSocket{directory: directory}
+	if err := s.listen(uid); err != nil {
+		return nil, errors.Join(err, s.close())
 	}
-	return d, nil
+	return s, nil
 }
 
-func (d *door) listen(uid int) (err error) {
-	d.listener, err = net.ListenUnix("unix", &net.UnixAddr{Name: d.path(), Net: "unix"})
+func (s *privateSocket) listen(uid int) (err error) {
+	s.listener, err = net.ListenUnix("unix", &net.UnixAddr{Name: s.path(), Net: "unix"})
 	if err != nil {
 		return err
 	}
 	// Until the directory opens nobody else gets at the socket.
-	return errors.Join(os.Chmod(d.path(), 0o600), os.Chown(d.path(), uid, -1), os.Chmod(d.directory, 0o711))
+	return errors.Join(os.Chmod(s.path(), 0o600), os.Chown(s.path(), uid, -1), os.Chmod(s.directory, 0o711))
 }
 
-func (d *door) path() string { return filepath.Join(d.directory, doorName) }
+func (s *privateSocket) path() string { return filepath.Join(s.directory, socketName) }
 
-// admit waits until the user uid comes, and turns away everybody else.
-func (d *door) admit(ctx context.Context, uid int) (*net.UnixConn, peer, error) {
-	stop := context.AfterFunc(ctx, func() { d.listener.SetDeadline(time.Unix(1, 0)) })
+// accept waits until the user uid comes, and turns away everybody else.
+func (s *privateSocket) accept(ctx context.Context, uid int) (*net.UnixConn, peer, error) {
+	stop := context.AfterFunc(ctx, func() { s.listener.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
-	var turned error
+	var rejected error
 	for {
-		conn, err := d.listener.AcceptUnix()
+		conn, err := s.listener.AcceptUnix()
 		if err != nil {
-			return nil, peer{}, errors.Join(fmt.Errorf("wait for the program: %w", err), turned)
+			return nil, peer{}, errors.Join(fmt.Errorf("wait for the program: %w", err), rejected)
 		}
 		p, err := checkPeer(conn, uid)
 		if err == nil {
 			return conn, p, nil
 		}
-		turned = err
+		rejected = err
 		conn.Close()
 	}
 }
 
-func (d *door) close() error {
+func (s *privateSocket) close() error {
 	var err error
-	if d.listener != nil {
-		err = d.listener.Close()
+	if s.listener != nil {
+		err = s.listener.Close()
 	}
-	return errors.Join(err, os.RemoveAll(d.directory))
+	return errors.Join(err, os.RemoveAll(s.directory))
 }
 
-// sweep removes the doors of helpers that were killed before their peer came.
-func sweep(parent string) {
-	directories, _ := filepath.Glob(filepath.Join(parent, doorPrefix+"*"))
+// removeStaleSockets removes the sockets of helpers that were killed before their peer
+// came.
+func removeStaleSockets(parent string) {
+	directories, _ := filepath.Glob(filepath.Join(parent, socketPrefix+"*"))
 	for _, directory := range directories {
-		conn, err := net.DialTimeout("unix", filepath.Join(directory, doorName), time.Second)
+		conn, err := net.DialTimeout("unix", filepath.Join(directory, socketName), time.Second)
 		if err == nil {
 			conn.Close() // its helper turns this process away, or takes it for gone
 			continue
 		}
-		if errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, fs.ErrNotExist) && olderThan(directory, doorTime) {
-			os.RemoveAll(directory)
+		if errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, fs.ErrNotExist) && olderThan(directory, socketGrace) {
+			_ = os.RemoveAll(directory) // the next helper tries again
 		}
 	}
 }

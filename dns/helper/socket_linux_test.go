@@ -17,8 +17,8 @@ import (
 
 const nobody, stranger = 65534, 65533
 
-// knockAs knocks as another user.
-func knockAs(t *testing.T, uid uint32, path string) string {
+// dialAs dials as another user.
+func dialAs(t *testing.T, uid uint32, path string) string {
 	t.Helper()
 	child := exec.Command("/proc/self/exe")
 	child.Env = append(os.Environ(), roleVariable+"="+path)
@@ -32,11 +32,11 @@ func TestOnlyTheUserComesIn(t *testing.T) {
 	require.Zero(t, os.Geteuid(), "as the helper, this test needs root")
 	dir := shortDir(t)
 	require.NoError(t, os.Chmod(dir, 0o755))
-	d, err := openDoor(dir, nobody)
+	d, err := openSocket(dir, nobody)
 	require.NoError(t, err)
 	admitted := make(chan error, 1)
 	go func() {
-		conn, peer, err := d.admit(t.Context(), nobody)
+		conn, peer, err := d.accept(t.Context(), nobody)
 		if err == nil {
 			fmt.Fprint(conn, "in")
 			conn.Close()
@@ -46,11 +46,11 @@ func TestOnlyTheUserComesIn(t *testing.T) {
 		}
 		admitted <- err
 	}()
-	require.Contains(t, knockAs(t, stranger, d.path()), "permission denied", "the socket is the user's alone")
-	require.Empty(t, knock(d.path()), "root may, and is turned away")
+	require.Contains(t, dialAs(t, stranger, d.path()), "permission denied", "the socket is the user's alone")
+	require.Empty(t, dialSocket(d.path()), "root may, and is turned away")
 	require.NoError(t, os.Chmod(d.path(), 0o666))
-	require.Empty(t, knockAs(t, stranger, d.path()), "a stranger who gets there is turned away")
-	require.Equal(t, "in", knockAs(t, nobody, d.path()))
+	require.Empty(t, dialAs(t, stranger, d.path()), "a stranger who gets there is turned away")
+	require.Equal(t, "in", dialAs(t, nobody, d.path()))
 	require.NoError(t, <-admitted)
 	require.NoError(t, d.close())
 	left, err := os.ReadDir(dir)
@@ -59,31 +59,31 @@ func TestOnlyTheUserComesIn(t *testing.T) {
 }
 
 func TestNobodyComes(t *testing.T) {
-	d, err := openDoor(shortDir(t), nobody)
+	d, err := openSocket(shortDir(t), nobody)
 	require.NoError(t, err)
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 	defer cancel()
-	_, _, err = d.admit(ctx, nobody)
+	_, _, err = d.accept(ctx, nobody)
 	require.ErrorIs(t, err, os.ErrDeadlineExceeded)
 	require.NoError(t, d.close())
 }
 
-// Of the doors of helpers only those are removed behind which nobody is.
+// Of the sockets of helpers only those are removed behind which nobody is.
 func TestSweep(t *testing.T) {
 	dir := shortDir(t)
-	open, err := openDoor(dir, nobody)
+	open, err := openSocket(dir, nobody)
 	require.NoError(t, err)
-	dead, err := openDoor(dir, nobody)
+	dead, err := openSocket(dir, nobody)
 	require.NoError(t, err)
 	dead.listener.SetUnlinkOnClose(false)
 	require.NoError(t, dead.listener.Close())
-	other := filepath.Join(dir, doorPrefix+"other")
+	other := filepath.Join(dir, socketPrefix+"other")
 	require.NoError(t, os.Mkdir(other, 0o700))
-	killed := filepath.Join(dir, doorPrefix+"killed")
+	killed := filepath.Join(dir, socketPrefix+"killed")
 	require.NoError(t, os.Mkdir(killed, 0o700))
-	old := time.Now().Add(-2 * doorTime)
+	old := time.Now().Add(-2 * socketGrace)
 	require.NoError(t, os.Chtimes(killed, old, old))
-	sweep(dir)
+	removeStaleSockets(dir)
 	require.NoDirExists(t, killed, "its helper was killed while it made it")
 	require.NoDirExists(t, dead.directory)
 	require.DirExists(t, open.directory)
@@ -107,8 +107,9 @@ func TestLaunch(t *testing.T) {
 		"the last word counts": {"echo one >&2; echo two >&2; exit 1", "two"},
 		"without a word":       {"exit 1", "it ended without a word: unexpected EOF"},
 		"another program":      {"echo hello", `it said "hello"`},
-		"another version":      {"echo devtun-helper 99 /run/x", "it speaks version 99, not 2: was devtun replaced just now?"},
-		"no line":              {"head -c 100000 /dev/zero | tr '\\0' x", "it ended without a word: bufio: buffer full"},
+		"another version": {"echo devtun-helper 99 /run/x",
+			"it speaks version 99, not 3: was devtun replaced just now?"},
+		"no line": {"head -c 100000 /dev/zero | tr '\\0' x", "it ended without a word: bufio: buffer full"},
 	} {
 		t.Run(about, func(t *testing.T) {
 			_, err := launch(t.Context(), patience, shell(c.script))
@@ -124,10 +125,12 @@ func TestLaunch(t *testing.T) {
 		_, err = launch(t.Context(), 10*time.Millisecond, hangs)
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		require.NoError(t, write.Close()) // its end, which a real one finds when nobody comes
-		require.Eventually(t, func() bool { return errors.Is(hangs.Process.Signal(syscall.Signal(0)), os.ErrProcessDone) }, patience, time.Millisecond)
+		require.Eventually(t, func() bool {
+			return errors.Is(hangs.Process.Signal(syscall.Signal(0)), os.ErrProcessDone)
+		}, patience, time.Millisecond)
 	})
 	t.Run("it says where it is", func(t *testing.T) {
-		s, err := launch(t.Context(), patience, shell("echo devtun-helper 2 /run/x"))
+		s, err := launch(t.Context(), patience, shell("echo devtun-helper 3 /run/x"))
 		require.NoError(t, err)
 		require.Equal(t, "/run/x", s.path)
 		<-s.ended

@@ -18,9 +18,9 @@ const (
 	// startTimeout bounds the start of a helper that asks nobody for anything.
 	startTimeout = 20 * time.Second
 
-	// leaveTimeout bounds the wait for the end of a question that was answered with
+	// cancelTimeout bounds the wait for the end of a question that was answered with
 	// Ctrl-C: sudo may miss one that comes just when it has asked, and wants another.
-	leaveTimeout = time.Minute
+	cancelTimeout = time.Minute
 
 	// endTimeout bounds the wait for a helper's end.
 	endTimeout = cleanTimeout + 2*time.Second
@@ -34,43 +34,43 @@ type Started struct {
 }
 
 // launch starts command, which is to become the helper, and waits until it says
-// where it is. patience bounds that wait; 0 is for a command that may ask the
+// where it is. timeout bounds that wait; 0 is for a command that may ask the
 // user for a password and has a limit of its own.
 //
 // A command with root's rights cannot be killed by this process. When ctx ends
 // first it is left to its own limits: it ends at the latest when nobody comes. One
 // that asks on the terminal gets the Ctrl-C too, and is waited for, or it would
 // still be reading what is typed next.
-func launch(ctx context.Context, patience time.Duration, command *exec.Cmd) (*Started, error) {
+func launch(ctx context.Context, timeout time.Duration, command *exec.Cmd) (*Started, error) {
 	out, err := command.StdoutPipe()
 	if err != nil {
 		return nil, err
 	}
-	complaint := &tail{}
+	stderr := &tail{}
 	if command.Stderr == nil {
-		command.Stderr = complaint
+		command.Stderr = stderr
 	}
 	if err := command.Start(); err != nil {
 		return nil, err
 	}
-	if patience > 0 {
+	if timeout > 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, patience)
+		ctx, cancel = context.WithTimeout(ctx, timeout)
 		defer cancel()
 	}
 	s := &Started{pid: command.Process.Pid, ended: make(chan struct{})}
-	greeted := make(chan error, 1)
+	announced := make(chan error, 1)
 	go func() { // ends with the process
-		greeted <- s.greet(out)
-		io.Copy(io.Discard, out)
-		command.Wait()
+		announced <- s.readAnnouncement(out)
+		_, _ = io.Copy(io.Discard, out)
+		_ = command.Wait() // what it said tells more
 		close(s.ended)
 	}()
 	select {
-	case err = <-greeted:
+	case err = <-announced:
 	case <-ctx.Done():
-		if patience == 0 {
-			s.wait(leaveTimeout)
+		if timeout == 0 {
+			s.wait(cancelTimeout)
 		}
 		return nil, ctx.Err()
 	}
@@ -81,20 +81,20 @@ func launch(ctx context.Context, patience time.Duration, command *exec.Cmd) (*St
 	case <-s.ended: // for the last of its words
 	case <-ctx.Done():
 	}
-	if said := complaint.String(); said != "" {
+	if said := stderr.String(); said != "" {
 		return nil, errors.New(said)
 	}
 	return nil, err
 }
 
-// greet reads the line that says where the helper is.
-func (s *Started) greet(out io.Reader) error {
+// readAnnouncement reads the line that says where the helper is.
+func (s *Started) readAnnouncement(out io.Reader) error {
 	line, err := bufio.NewReaderSize(out, 1024).ReadSlice('\n')
 	if err != nil {
 		return fmt.Errorf("it ended without a word: %w", unexpected(err))
 	}
 	var version int
-	if _, err := fmt.Sscanf(string(line), greeting, &version, &s.path); err != nil {
+	if _, err := fmt.Sscanf(string(line), announcement, &version, &s.path); err != nil {
 		return fmt.Errorf("it said %q", strings.TrimSpace(string(line)))
 	}
 	if version != Version {
@@ -121,11 +121,11 @@ func (s *Started) Connect(ctx context.Context) (*Client, error) {
 	return client, nil
 }
 
-// wait waits for the helper's end, or for as long as patience lasts.
-func (s *Started) wait(patience time.Duration) {
+// wait waits for the helper's end, or for that long.
+func (s *Started) wait(timeout time.Duration) {
 	select {
 	case <-s.ended:
-	case <-time.After(patience):
+	case <-time.After(timeout):
 	}
 }
 

@@ -3,7 +3,10 @@ package helper
 import (
 	"context"
 	"errors"
+	"syscall"
 )
+
+const stopSignal = syscall.SIGTERM // there is no Ctrl-Z
 
 // Command is the word that makes devtun the helper.
 const Command = "helper"

@@ -17,6 +17,9 @@ import (
 // prompt is what sudo asks with; %u is the user.
 const prompt = "devtun needs root to write host names and to listen on ports below 1024. [sudo] password for %u: "
 
+// stopSignal is what Ctrl-Z sends.
+const stopSignal = unix.SIGTSTP
+
 // interruptLag is how much later than sudo this process may know of a Ctrl-C.
 const interruptLag = 300 * time.Millisecond
 
@@ -47,7 +50,7 @@ func Sudo(ctx context.Context, ask bool) (*Client, error) {
 	if err != nil {
 		return nil, &SudoError{Err: err}
 	}
-	how, patience := "--non-interactive", startTimeout
+	how, timeout := "--non-interactive", startTimeout
 	terminal := ownTerminal()
 	if terminal != nil {
 		defer terminal.Close()
@@ -55,20 +58,20 @@ func Sudo(ctx context.Context, ask bool) (*Client, error) {
 	onTerminal := ask && terminal != nil
 	switch {
 	case onTerminal:
-		how, patience = "--prompt="+prompt, 0 // sudo gives up by itself
+		how, timeout = "--prompt="+prompt, 0 // sudo gives up by itself
 	case ask && os.Getenv("SUDO_ASKPASS") != "":
-		how, patience = "--askpass", 0
+		how, timeout = "--askpass", 0
 	}
 	command := exec.Command(sudo, how, "--", self, Command)
 	if onTerminal {
 		command.Stderr = terminal // what sudo says of a wrong password; it outlives who reads standard error
 	}
-	started, err := launch(ctx, patience, command)
+	started, err := launch(ctx, timeout, command)
 	if err != nil && onTerminal {
-		pause.Sleep(ctx, interruptLag) // a Ctrl-C that has ended sudo is on its way to this process too
+		_ = pause.Sleep(ctx, interruptLag) // a Ctrl-C that has ended sudo is on its way to this process too
 	}
 	if err != nil {
-		return nil, &SudoError{Err: err, NoTerminal: patience != 0}
+		return nil, &SudoError{Err: err, NoTerminal: timeout != 0}
 	}
 	client, err := started.Connect(ctx)
 	if err != nil {

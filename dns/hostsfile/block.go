@@ -31,8 +31,8 @@ const (
 func newBlock(session string, owner proc.ID, entries []Entry) []line {
 	var block []line
 	for _, entry := range entries {
-		for _, addr := range written(entry.Addr) {
-			for names := range wrap(spelled(entry.Names)) {
+		for _, addr := range addressForms(entry.Addr) {
+			for names := range wrap(withFinalDot(entry.Names)) {
 				block = append(block, newLine(session, render(addr, names)))
 			}
 		}
@@ -45,7 +45,7 @@ func newBlock(session string, owner proc.ID, entries []Entry) []line {
 	return append(block, newLine(session, endMark))
 }
 
-// written is what stands in the hosts file for an address.
+// addressForms is what stands in the hosts file for an address.
 //
 // On Linux it stands there as an IPv6 address too, by which a program that has
 // IPv6 sockets only reaches the same listener (RFC 4038, 4.2). Without that glibc
@@ -53,19 +53,19 @@ func newBlock(session string, owner proc.ID, entries []Entry) []line {
 // address of the name (nss/nss_files/files-hosts.c), and bring whatever somebody's
 // wildcard record says. musl and Go stop at the file in any case. macOS and Windows
 // have not been tried and get the plain one.
-func written(addr netip.Addr) []string {
+func addressForms(addr netip.Addr) []string {
 	if runtime.GOOS == "linux" {
 		return []string{addr.String(), netip.AddrFrom16(addr.As16()).String()}
 	}
 	return []string{addr.String()}
 }
 
-// spelled is what stands in the hosts file for names, of which the last is the full
+// withFinalDot is what stands in the hosts file for names, of which the last is the full
 // one: that with the final dot as well, as charts and configurations have it which
 // want to spare the search path. glibc and musl compare what they are asked for with
 // the file letter by letter, and go on to DNS. macOS and Windows, which have not been
 // tried, get the plain ones.
-func spelled(names []string) []string {
+func withFinalDot(names []string) []string {
 	if runtime.GOOS != "linux" || len(names) == 0 {
 		return names
 	}

@@ -26,22 +26,23 @@ func TestBlock(t *testing.T) {
 		require.Equal(t, l, parsed)
 		bodies = append(bodies, l.body)
 	}
-	want := []string{"# devtun begin pid=12 start=345 pidns=678 boot=b-o-o-t: do not edit, devtun removes it at its end (or: devtun clean)"}
-	for _, addr := range written(addr("127.1.2.3")) {
-		want = append(want, strings.Join(append([]string{addr}, spelled([]string{"api", "api.shop"})...), " "))
+	want := []string{"# devtun begin pid=12 start=345 pidns=678 boot=b-o-o-t: " +
+		"do not edit, devtun removes it at its end (or: devtun clean)"}
+	for _, addr := range addressForms(addr("127.1.2.3")) {
+		want = append(want, strings.Join(append([]string{addr}, withFinalDot([]string{"api", "api.shop"})...), " "))
 	}
 	require.Equal(t, append(want, "# devtun end"), bodies)
 	require.Equal(t, map[string]proc.ID{"0123abcd": owner}, owners(block))
 }
 
 func TestAddressesAsWritten(t *testing.T) {
-	for _, text := range written(addr("127.1.2.3")) {
+	for _, text := range addressForms(addr("127.1.2.3")) {
 		parsed, err := netip.ParseAddr(text)
 		require.NoError(t, err)
 		require.Equal(t, addr("127.1.2.3"), parsed.Unmap())
 	}
 	if runtime.GOOS == "linux" {
-		require.Equal(t, []string{"127.1.2.3", "::ffff:127.1.2.3"}, written(addr("127.1.2.3")))
+		require.Equal(t, []string{"127.1.2.3", "::ffff:127.1.2.3"}, addressForms(addr("127.1.2.3")))
 	}
 }
 
@@ -52,9 +53,9 @@ func TestNamesAsWritten(t *testing.T) {
 	if runtime.GOOS == "linux" {
 		want = append(slices.Clone(names), "api.shop.svc.cluster.local.")
 	}
-	require.Equal(t, want, spelled(names))
+	require.Equal(t, want, withFinalDot(names))
 	require.Empty(t, names[:5][4], "the caller's names are not written to")
-	require.Empty(t, spelled(nil))
+	require.Empty(t, withFinalDot(nil))
 }
 
 func TestBlockOfNothing(t *testing.T) {
@@ -83,7 +84,7 @@ func TestLinesStayShort(t *testing.T) {
 			got = append(got, words[1:]...)
 		}
 	}
-	require.Equal(t, spelled(names), got, "all of them, in order")
+	require.Equal(t, withFinalDot(names), got, "all of them, in order")
 }
 
 // How long that may take, TestManyServicesCostNoMoreEach says.

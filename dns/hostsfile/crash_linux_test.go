@@ -80,7 +80,7 @@ var victims = []struct {
 }
 
 // TestKilledAtEveryOperation kills an update at each of its operations in turn,
-// then the one that finds the leftovers at some of its own. The soak has all pairs.
+// then the one that finds what it left at some of its own. The soak has all pairs.
 func TestKilledAtEveryOperation(t *testing.T) {
 	for _, way := range ways {
 		requireSurvivesKills(t, way.name, 8)
@@ -88,7 +88,7 @@ func TestKilledAtEveryOperation(t *testing.T) {
 }
 
 // requireSurvivesKills kills an update at each of its operations in turn, then the
-// one that finds the leftovers at each of its own, and lets a third finish. Between
+// one that finds what it left at each of its own, and lets a third finish. Between
 // them a foreign program appends to the file. Only one in stride of the second kills
 // is done, another one after each first kill, and always the case without any.
 func requireSurvivesKills(t *testing.T, wayName string, stride int) {

@@ -26,31 +26,31 @@ import (
 // Errors are fs.ErrPermission where the file cannot be written, fs.ErrNotExist
 // where it is not there (only Create makes it), *disk.LockError, or the file system's own.
 type File struct {
-	path    string
-	session string
-	owner   proc.ID
-	state   string        // directory of journals
-	inPlace bool          // never replaced, only overwritten
-	settle  time.Duration // see settleTime
-	disk    files
-	flush   func(context.Context) error // empties the system's cache of names
-	alive   func(proc.ID) bool
+	path          string
+	session       string
+	owner         proc.ID
+	state         string        // directory of journals
+	inPlace       bool          // never replaced, only overwritten
+	writerTimeout time.Duration // for other programs, see below
+	disk          files
+	flush         func(context.Context) error // empties the system's cache of names
+	alive         func(proc.ID) bool
 
 	mu    sync.Mutex // one call at a time
 	block []line     // what Set wrote last
 }
 
-// settleTime bounds how long one update waits for programs that have the old
+// writerTimeout bounds how long one update waits for programs that have the old
 // version open for writing. What they write later is found by the next update.
-const settleTime = 250 * time.Millisecond
+const writerTimeout = 250 * time.Millisecond
 
 // Report is what a write to the hosts file came upon.
 type Report struct {
-	Wrote     bool       // the file was not as wanted and had to be written
-	Cleaned   []proc.ID  // dead owners whose names were removed
-	Conflicts []Conflict // foreign lines about names of ours; they stay
-	Shared    []Shared   // other sessions that give names of ours too
-	Saved     []string   // files kept since their foreign changes fit nowhere
+	Wrote      bool        // the file was not as wanted and had to be written
+	Cleaned    []proc.ID   // dead owners whose names were removed
+	Conflicts  []Conflict  // foreign lines about names of ours; they stay
+	Duplicates []Duplicate // other sessions that give names of ours too
+	Saved      []string    // files kept since their foreign changes fit nowhere
 }
 
 // New makes this process's session for the hosts file at path; empty means
@@ -74,13 +74,13 @@ func Of(owner proc.ID, path string) (*File, error) {
 		return nil, fmt.Errorf("find state directory: %w", err)
 	}
 	return &File{
-		path:    path,
-		session: sessionOf(owner),
-		owner:   owner,
-		state:   state,
-		settle:  settleTime,
-		flush:   namecache.Flush,
-		alive:   proc.ID.Alive,
+		path:          path,
+		session:       sessionOf(owner),
+		owner:         owner,
+		state:         state,
+		writerTimeout: writerTimeout,
+		flush:         namecache.Flush,
+		alive:         proc.ID.Alive,
 	}, nil
 }
 
@@ -103,7 +103,7 @@ func (h *File) Set(ctx context.Context, entries []Entry) (Report, error) {
 		return u.report, fmt.Errorf("set names: %w", err)
 	}
 	h.block = block
-	u.report.Shared = sharedNames(u.ours, h.session)
+	u.report.Duplicates = duplicates(u.ours, h.session)
 	if u.report.Conflicts, err = conflicts(u.foreign, entries); err != nil {
 		return u.report, fmt.Errorf("set names: %w", err)
 	}
@@ -183,7 +183,7 @@ func notWritable(err error) error {
 
 // update rewrites our lines by edit, and returns what it has found and done.
 func (h *File) update(ctx context.Context, edit func([]line) []line) (*update, error) {
-	u := &update{File: h, edit: edit, fixed: h.inPlace}
+	u := &update{File: h, edit: edit, overwriteOnly: h.inPlace}
 	err := notWritable(u.run(ctx))
 	h.flushAfter(ctx, u.report)
 	return u, err

@@ -56,7 +56,7 @@ func TestSlowForeignWriter(t *testing.T) {
 	for k := 1; k <= operations; k++ {
 		for j := k + 1; j <= operations+1; j++ {
 			h, _ := crashFile(t)
-			h.settle = 10 * time.Millisecond
+			h.writerTimeout = 10 * time.Millisecond
 			var writer *slowWriter
 			count := 0
 			h.disk.Step = func(string, string) error {

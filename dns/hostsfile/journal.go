@@ -83,13 +83,13 @@ func (d files) replay(ctx context.Context, path, journal string) (saved string, 
 	if err != nil {
 		return "", err
 	}
-	switch r.judge(content) {
-	case whole:
+	switch r.examine(content) {
+	case complete:
 	case torn:
 		if err := d.redo(file, content, r, journal); err != nil {
 			return "", err
 		}
-	case alien:
+	case unrelated:
 		return d.setAside(journal)
 	}
 	return "", d.removeRecord(journal)
@@ -129,21 +129,21 @@ func (d files) redo(file *os.File, content []byte, r record, journal string) err
 	return d.Overwrite(file, len(content), move.New)
 }
 
-// condition is what a file is after an overwrite that may have been cut short.
-type condition int
+// state is what a file is after an overwrite that may have been cut short.
+type state int
 
 const (
-	whole condition = iota // the old or the new content, perhaps more behind it
+	complete  state = iota // the old or the new content, perhaps more behind it
 	torn                   // something of both
-	alien                  // something else
+	unrelated              // something else
 )
 
-// judge compares content with what fill does on its way from Old to New.
-func (r record) judge(content []byte) condition {
+// examine compares content with what Overwrite does on its way from Old to New.
+func (r record) examine(content []byte) state {
 	if rest, ok := bytes.CutPrefix(content, r.New); ok {
 		shorter := len(r.New) < len(r.Old)
 		if !shorter || !bytes.HasPrefix(rest, r.Old[len(r.New):]) {
-			return whole
+			return complete
 		}
 		return torn // not truncated yet
 	}
@@ -152,9 +152,9 @@ func (r record) judge(content []byte) condition {
 		return torn
 	}
 	if bytes.HasPrefix(content, r.Old) {
-		return whole
+		return complete
 	}
-	return alien
+	return unrelated
 }
 
 // mixed reports that every byte is the old, the new, or zero: blocks reach the

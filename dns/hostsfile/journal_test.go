@@ -9,35 +9,35 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestJudge(t *testing.T) {
+func TestExamine(t *testing.T) {
 	grow := record{Old: []byte("abc\n"), New: []byte("XXXXabc\n")}
 	shrink := record{Old: grow.New, New: grow.Old}
 	for _, c := range []struct {
 		about   string
 		record  record
 		content string
-		want    condition
+		want    state
 	}{
-		{"untouched", grow, "abc\n", whole},
-		{"untouched, appended to", grow, "abc\nd\n", whole},
-		{"untouched, appended to at length", grow, "abc\ndefghijk\n", whole},
+		{"untouched", grow, "abc\n", complete},
+		{"untouched, appended to", grow, "abc\nd\n", complete},
+		{"untouched, appended to at length", grow, "abc\ndefghijk\n", complete},
 		{"extended", grow, "abc\n\x00\x00\x00\x00", torn},
 		{"half written", grow, "XXX\n\x00\x00\x00\x00", torn},
 		{"half written, appended to", grow, "XXX\n\x00\x00\x00\x00d\n", torn},
 		{"blocks in any order", grow, "abc\nabc\n", torn},
-		{"written", grow, "XXXXabc\n", whole},
-		{"written, appended to", grow, "XXXXabc\nd\n", whole},
-		{"made anew", grow, "something else\n", alien},
-		{"made anew and short", grow, "x", alien},
-		{"emptied", grow, "", alien},
+		{"written", grow, "XXXXabc\n", complete},
+		{"written, appended to", grow, "XXXXabc\nd\n", complete},
+		{"made anew", grow, "something else\n", unrelated},
+		{"made anew and short", grow, "x", unrelated},
+		{"emptied", grow, "", unrelated},
 		{"shrink: half written", shrink, "abXXabc\n", torn},
 		{"shrink: not truncated", shrink, "abc\nabc\n", torn},
 		{"shrink: not truncated, appended to", shrink, "abc\nabc\nd\n", torn},
-		{"shrink: done", shrink, "abc\n", whole},
-		{"shrink: done, appended to", shrink, "abc\nd\n", whole},
-		{"shrink: made anew", shrink, "something else\n", alien},
+		{"shrink: done", shrink, "abc\n", complete},
+		{"shrink: done, appended to", shrink, "abc\nd\n", complete},
+		{"shrink: made anew", shrink, "something else\n", unrelated},
 	} {
-		require.Equal(t, c.want, c.record.judge([]byte(c.content)), c.about)
+		require.Equal(t, c.want, c.record.examine([]byte(c.content)), c.about)
 	}
 }
 
@@ -68,7 +68,7 @@ func TestReplay(t *testing.T) {
 	}
 }
 
-func TestReplayKeepsWhatItCannotJudge(t *testing.T) {
+func TestReplayKeepsWhatItDoesNotKnow(t *testing.T) {
 	path := hostsFile(t, "made anew\n")
 	journal := filepath.Join(t.TempDir(), "journal.json")
 	require.NoError(t, files{}.writeRecord(journal, record{Old: []byte("abc\n"), New: []byte("XXXXabc\n")}))

@@ -115,7 +115,7 @@ func someEntries(n int) []Entry {
 }
 
 // linesOf is how many lines the block of that many entries has.
-func linesOf(entries int) int { return 2 + entries*len(written(addr("127.1.2.3"))) }
+func linesOf(entries int) int { return 2 + entries*len(addressForms(addr("127.1.2.3"))) }
 
 func addr(s string) netip.Addr { return netip.MustParseAddr(s) }
 

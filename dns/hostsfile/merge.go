@@ -7,22 +7,22 @@ import (
 	"fmt"
 )
 
-// mark identifies a state of the file's foreign part without its bytes. It fits
-// into a file name, see leftover.
-type mark struct {
+// fingerprint identifies a state of the file's foreign part without its bytes. It fits
+// into a file name, see swapFile.
+type fingerprint struct {
 	size int    // bytes
 	sum  string // hexadecimal
 }
 
-func markOf(foreign []byte) mark {
-	return mark{size: len(foreign), sum: digest(foreign)}
+func fingerprintOf(foreign []byte) fingerprint {
+	return fingerprint{size: len(foreign), sum: digest(foreign)}
 }
 
-func (m mark) matches(foreign []byte) bool {
-	return len(foreign) == m.size && digest(foreign) == m.sum
+func (f fingerprint) matches(foreign []byte) bool {
+	return len(foreign) == f.size && digest(foreign) == f.sum
 }
 
-func (m mark) String() string { return fmt.Sprintf("%d-%s", m.size, m.sum) }
+func (f fingerprint) String() string { return fmt.Sprintf("%d-%s", f.size, f.sum) }
 
 // digest is short: it guards against mix-ups, not against root.
 func digest(b []byte) string {
@@ -32,10 +32,10 @@ func digest(b []byte) string {
 
 // merge is a three-way merge of foreign parts. Both current, what the hosts
 // file holds, and other, what somebody wrote to a version that was on its way
-// out, come from the state that base marks. It returns what the hosts file must
+// out, come from the state that base fingerprints. It returns what the hosts file must
 // hold, so that nothing written is lost, or false when both were rewritten and
 // only a human can tell. Merging the same other a second time changes nothing.
-func merge(base mark, current, other []byte) (merged []byte, ok bool) {
+func merge(base fingerprint, current, other []byte) (merged []byte, ok bool) {
 	switch {
 	case base.matches(other):
 		return current, true // nothing new in other

@@ -18,9 +18,11 @@ func TestMerge(t *testing.T) {
 		{about: "appended to both", base: "a\n", current: "a\nb\n", other: "a\nc\n", want: "a\nb\nc\n"},
 		{about: "merged already", base: "a\n", current: "a\nb\nc\n", other: "a\nc\n", want: "a\nb\nc\n"},
 		{about: "merged, then grown", base: "a\n", current: "a\nb\nc\n", other: "a\nb\n", want: "a\nb\nc\n"},
-		{about: "merged, then the writer went on", base: "a\n", current: "a\nb\nc\n", other: "a\nc\nd\n", want: "a\nb\nc\nd\n"},
+		{about: "merged, then the writer went on", base: "a\n",
+			current: "a\nb\nc\n", other: "a\nc\nd\n", want: "a\nb\nc\nd\n"},
 		{about: "part of a line is no line", base: "a\n", current: "a\nbc\n", other: "a\nc\n", want: "a\nbc\nc\n"},
-		{about: "a line that was there is appended again", base: "b\n", current: "b\na\n", other: "b\nb\n", want: "b\na\nb\n"},
+		{about: "a line that was there is appended again", base: "b\n",
+			current: "b\na\n", other: "b\nb\n", want: "b\na\nb\n"},
 		{about: "old rewritten", base: "a\n", current: "a\n", other: "x\n", want: "x\n"},
 		{about: "old cut short", base: "a\nb\n", current: "a\nb\n", other: "a\n", want: "a\n"},
 		{about: "new rewritten", base: "a\n", current: "x\n", other: "a\n", want: "x\n"},
@@ -32,7 +34,7 @@ func TestMerge(t *testing.T) {
 		{about: "from empty", base: "", current: "", other: "b\n", want: "b\n"},
 	} {
 		t.Run(c.about, func(t *testing.T) {
-			base := markOf([]byte(c.base))
+			base := fingerprintOf([]byte(c.base))
 			merged, ok := merge(base, []byte(c.current), []byte(c.other))
 			require.Equal(t, !c.conflict, ok)
 			require.Equal(t, c.want, string(merged))

@@ -10,32 +10,32 @@ import (
 	"github.com/devtun/devtun/disk"
 )
 
-// errFixed means that the file's path cannot be given a new file.
-var errFixed = errors.New("file cannot be replaced")
+// errNotReplaceable means that the file's path cannot be given a new file.
+var errNotReplaceable = errors.New("file cannot be replaced")
 
 // replace gives path the content next in place of now, in one step for every
 // reader, and durable. It leaves the version that was replaced beside it, see
-// leftover: a program that had opened it for writing, or put its own there just
-// now, writes to that one. errFixed if only overwriting will do.
+// swapFile: a program that had opened it for writing, or put its own there just
+// now, writes to that one. errNotReplaceable if only overwriting will do.
 //
-// If path does not hold now any more, nothing happens, unless with insist: then
+// If path does not hold now any more, nothing happens, unless with force: then
 // what is there is replaced too, and merged by the next pass. Without exchange,
-// insist is ignored.
+// force is ignored.
 //
 // A nil error does not say that next is there now, only that the file and its
-// leftovers are worth another look.
-func (d files) replace(path string, now disk.Version, next []byte, insist bool) error {
-	draft := beside(path, draftName)
+// swap files are worth another look.
+func (d files) replace(path string, now disk.Version, next []byte, force bool) error {
+	draft := besidePath(path, draftName)
 	if err := d.CreateLike(draft, next, disk.Original{Path: path, Info: now.Info}); err != nil {
 		return replaceError(err)
 	}
 	_, before := split(now.Content)
 	_, after := split(next)
-	swap := swapPath(path, markOf(before), after)
+	swap := swapPath(path, fingerprintOf(before), after)
 	if err := d.Rename(draft, swap); err != nil {
 		return errors.Join(replaceError(err), d.Remove(draft))
 	}
-	installed, err := d.install(swap, path, now, insist)
+	installed, err := d.install(swap, path, now, force)
 	switch {
 	case err == nil && installed:
 		return nil
@@ -50,19 +50,19 @@ func (d files) replace(path string, now disk.Version, next []byte, insist bool) 
 // install puts swap in the place of path, if that still holds now, and reports
 // whether it did. Then whatever is at swap must not be deleted unread, also when
 // there is an error.
-func (d files) install(swap, path string, now disk.Version, insist bool) (installed bool, err error) {
+func (d files) install(swap, path string, now disk.Version, force bool) (installed bool, err error) {
 	release, free, err := d.Lease(path)
 	if err != nil {
 		return false, err
 	}
 	defer release()
 	same, err := d.Unchanged(path, now)
-	if err != nil || !(same && free) && !insist {
+	if err != nil || !(same && free) && !force {
 		return false, err
 	}
 	switch err := d.Exchange(swap, path); {
 	case err == nil:
-		if !insist {
+		if !force {
 			err = d.checkExchange(swap, path, now)
 		}
 		return true, errors.Join(err, d.SyncDir(filepath.Dir(path)))
@@ -95,8 +95,8 @@ func (d files) checkExchange(swap, path string, now disk.Version) error {
 }
 
 func replaceError(err error) error {
-	if disk.Fixed(err) {
-		return fmt.Errorf("%w: %w", errFixed, err)
+	if disk.NotReplaceable(err) {
+		return fmt.Errorf("%w: %w", errNotReplaceable, err)
 	}
 	return fmt.Errorf("replace hosts file: %w", err)
 }

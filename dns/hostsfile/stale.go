@@ -31,7 +31,7 @@ func (h *File) Stale() (bool, error) {
 	}
 	for _, file := range files {
 		name := strings.TrimPrefix(filepath.Base(file), besidePrefix(target))
-		if _, ok := parseLeftover(name); ok || name == draftName {
+		if _, ok := parseSwapFile(name); ok || name == draftName {
 			return true, nil
 		}
 	}

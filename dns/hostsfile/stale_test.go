@@ -34,10 +34,11 @@ func TestStale(t *testing.T) {
 			require.NoError(t, err)
 		},
 		"a draft": func(t *testing.T, h *File) {
-			require.NoError(t, os.WriteFile(beside(h.path, draftName), nil, 0o600))
+			require.NoError(t, os.WriteFile(besidePath(h.path, draftName), nil, 0o600))
 		},
 		"a version that was replaced": func(t *testing.T, h *File) {
-			require.NoError(t, os.WriteFile(swapPath(h.path, markOf([]byte(content)), []byte(content)), []byte(content), 0o600))
+			swap := swapPath(h.path, fingerprintOf([]byte(content)), []byte(content))
+			require.NoError(t, os.WriteFile(swap, []byte(content), 0o600))
 		},
 		"a journal": func(t *testing.T, h *File) {
 			now, err := h.disk.Read(h.path)

@@ -14,22 +14,22 @@ import (
 	"github.com/devtun/devtun/pause"
 )
 
-// updateTime bounds one update. It needs two looks at the file while nobody else
+// updateTimeout bounds one update. It needs two looks at the file while nobody else
 // writes, one to write and one to find all well: some milliseconds. Every write
 // of another program in between costs one more.
-const updateTime = 5 * time.Second
+const updateTimeout = 5 * time.Second
 
-// look is how long to wait between two looks at a file that is not there just now.
-const look = 5 * time.Millisecond
+// pollInterval is how long to wait between two looks at a file that is not there just now.
+const pollInterval = 5 * time.Millisecond
 
-// patience is how many passes may find that another program was quicker. Later
+// politePasses is how many passes may find that another program was quicker. Later
 // ones put their version in place whatever is there, and what was there is merged
 // by the pass that follows: programs that write all the time may miss a line of
 // theirs for a moment, but do not keep devtun out.
-const patience = 20
+const politePasses = 20
 
-// errRestless means that no pass found the file as the one before it had left it.
-var errRestless = errors.New("write hosts file: another program changes it all the time")
+// errContended means that no pass found the file as the one before it had left it.
+var errContended = errors.New("write hosts file: another program changes it all the time")
 
 // update is one change of the hosts file. It goes in passes, each of which looks
 // at the file and at what lies beside it, works out what the file must be, and
@@ -39,12 +39,12 @@ type update struct {
 	*File
 	edit func([]line) []line
 
-	target  string // the file itself, behind symbolic links
-	fixed   bool   // it can only be overwritten
-	passes  int    // so far
-	report  Report
-	foreign []byte // as of the last pass
-	ours    []line // likewise, edited
+	target        string // the file itself, behind symbolic links
+	overwriteOnly bool   // it cannot be replaced
+	passes        int    // so far
+	report        Report
+	foreign       []byte // as of the last pass
+	ours          []line // likewise, edited
 }
 
 func (u *update) run(ctx context.Context) error {
@@ -61,11 +61,11 @@ func (u *update) run(ctx context.Context) error {
 	if err := u.replay(ctx); err != nil {
 		return fmt.Errorf("recover hosts file: %w", err)
 	}
-	settle, cancel := context.WithTimeout(ctx, u.settle)
+	waiting, cancel := context.WithTimeout(ctx, u.writerTimeout)
 	defer cancel()
-	end := time.Now().Add(updateTime)
+	end := time.Now().Add(updateTimeout)
 	for {
-		done, err := u.pass(ctx, settle)
+		done, err := u.pass(ctx, waiting)
 		u.passes++
 		missing := errors.Is(err, fs.ErrNotExist) // some editors leave a gap between old and new
 		switch {
@@ -74,9 +74,9 @@ func (u *update) run(ctx context.Context) error {
 		case err != nil && !missing:
 			return err
 		case time.Now().After(end):
-			return cmp.Or(err, errRestless)
+			return cmp.Or(err, errContended)
 		case missing:
-			pause.Sleep(ctx, look)
+			_ = pause.Sleep(ctx, pollInterval) // the end of ctx is looked for below
 		}
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -98,13 +98,13 @@ func (u *update) replay(ctx context.Context) error {
 }
 
 // pass reports whether the file is as it must be and nothing lies beside it
-// that could be dealt with now. It waits for foreign writers until settle ends.
-func (u *update) pass(ctx, settle context.Context) (done bool, err error) {
-	// The leftovers first: whatever they lack was there before the file is read.
-	beside, err := u.disk.leftovers(settle, u.target)
+// that could be dealt with now. It waits for foreign writers until waiting ends.
+func (u *update) pass(ctx, waiting context.Context) (done bool, err error) {
+	// The swap files first: whatever they lack was there before the file is read.
+	swaps, err := u.disk.swapFiles(waiting, u.target)
 	defer func() {
-		for _, l := range beside {
-			l.lease.Close()
+		for _, s := range swaps {
+			s.lease.Close()
 		}
 	}()
 	if err != nil {
@@ -115,7 +115,7 @@ func (u *update) pass(ctx, settle context.Context) (done bool, err error) {
 		return false, err
 	}
 	ours, foreign := split(now.Content)
-	if beside, foreign, err = u.merge(beside, foreign); err != nil {
+	if swaps, foreign, err = u.merge(swaps, foreign); err != nil {
 		return false, err
 	}
 	kept, dead := dropDead(ours, u.alive)
@@ -123,43 +123,43 @@ func (u *update) pass(ctx, settle context.Context) (done bool, err error) {
 	u.foreign, u.ours = foreign, u.edit(kept)
 	next := join(u.ours, foreign)
 	if bytes.Equal(next, now.Content) {
-		return u.discard(beside)
+		return u.discard(swaps)
 	}
 	u.report.Wrote = true
 	return false, u.write(ctx, now, next)
 }
 
-// merge adds to foreign what the leftovers have beyond it, and sets aside those
+// merge adds to foreign what the swap files have beyond it, and sets aside those
 // that cannot be merged.
-func (u *update) merge(beside []leftover, foreign []byte) ([]leftover, []byte, error) {
-	var kept []leftover
-	for i, l := range beside {
-		merged, ok := l.mergeInto(foreign)
+func (u *update) merge(swaps []swapFile, foreign []byte) ([]swapFile, []byte, error) {
+	var kept []swapFile
+	for i, s := range swaps {
+		merged, ok := s.mergeInto(foreign)
 		if ok {
 			foreign = merged
-			kept = append(kept, l)
+			kept = append(kept, s)
 			continue
 		}
 		saved := savedPath(u.target)
-		if err := u.disk.Rename(l.path, saved); err != nil {
-			return append(kept, beside[i:]...), foreign, err
+		if err := u.disk.Rename(s.path, saved); err != nil {
+			return append(kept, swaps[i:]...), foreign, err
 		}
-		l.lease.Close()
+		s.lease.Close()
 		u.report.Saved = append(u.report.Saved, saved)
 	}
 	return kept, foreign, nil
 }
 
-// discard deletes leftovers that hold nothing that the file does not. One that
+// discard deletes swap files that hold nothing that the file does not. One that
 // a program wants to write to just now needs another pass.
-func (u *update) discard(beside []leftover) (done bool, err error) {
+func (u *update) discard(swaps []swapFile) (done bool, err error) {
 	done = true
-	for _, l := range beside {
-		if l.lease.Broken() {
+	for _, s := range swaps {
+		if s.lease.Broken() {
 			done = false
 			continue
 		}
-		if err := u.disk.Remove(l.path); err != nil {
+		if err := u.disk.Remove(s.path); err != nil {
 			return false, err
 		}
 	}
@@ -168,12 +168,12 @@ func (u *update) discard(beside []leftover) (done bool, err error) {
 
 // write gives the file its next content, by replacing it or else in place.
 func (u *update) write(ctx context.Context, now disk.Version, next []byte) error {
-	if !u.fixed {
-		err := u.disk.replace(u.target, now, next, u.passes > patience)
-		if !errors.Is(err, errFixed) {
+	if !u.overwriteOnly {
+		err := u.disk.replace(u.target, now, next, u.passes > politePasses)
+		if !errors.Is(err, errNotReplaceable) {
 			return err
 		}
-		u.fixed = true
+		u.overwriteOnly = true
 	}
 	return u.disk.overwrite(ctx, u.target, now, next, journalPath(u.state, u.target, now.Info))
 }

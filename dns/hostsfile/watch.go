@@ -12,25 +12,25 @@ import (
 )
 
 // A fight: another program takes our lines out again each time they are put
-// back. Each loss within calm of the last doubles the pause, up to longest.
+// back. Each loss within lossesApart of the last doubles the pause, up to maxPause.
 const (
-	calm    = time.Minute
-	longest = time.Minute
+	lossesApart = time.Minute
+	maxPause    = time.Minute
 )
 
 // Watch calls lost when the names that Set wrote last are not in the file any
 // more, or not all of them: some other program has written it without them. It
 // looks at the file's date and size every so often (a second is fine) and calls
 // once for a change, later and later if it happens again and again. lost may
-// call Set to put the names back. Where the names are there, it calls shared for each
+// call Set to put the names back. Where the names are there, it calls duplicate for each
 // version of the file with the other sessions that give some of them, often none.
 // Watch runs until ctx ends and returns its error.
-func (h *File) Watch(ctx context.Context, every time.Duration, lost func(), shared func([]Shared)) error {
+func (h *File) Watch(ctx context.Context, every time.Duration, lost func(), duplicate func([]Duplicate)) error {
 	var (
 		seen    fs.FileInfo
 		last    time.Time
 		first   = true
-		backoff = pause.Backoff{Min: every, Max: longest}
+		backoff = pause.Backoff{Min: every, Max: maxPause}
 	)
 	for pause.Sleep(ctx, every) == nil {
 		info, err := os.Stat(h.path)
@@ -43,10 +43,10 @@ func (h *File) Watch(ctx context.Context, every time.Duration, lost func(), shar
 		}
 		if whole {
 			seen = info
-			shared(others)
+			duplicate(others)
 			continue
 		}
-		if time.Since(last) > calm {
+		if time.Since(last) > lossesApart {
 			first = true
 			backoff.Reset()
 		}
@@ -63,7 +63,7 @@ func (h *File) Watch(ctx context.Context, every time.Duration, lost func(), shar
 
 // intact reports whether the file has this session's lines as Set wrote them, and
 // who else that lives gives names of these.
-func (h *File) intact() (whole bool, others []Shared, err error) {
+func (h *File) intact() (whole bool, others []Duplicate, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	now, err := h.disk.Read(h.path)
@@ -74,5 +74,5 @@ func (h *File) intact() (whole bool, others []Shared, err error) {
 	kept, _ := dropDead(ours, h.alive)
 	mine := slices.DeleteFunc(slices.Clone(ours), func(l line) bool { return l.session != h.session })
 	whole = slices.EqualFunc(mine, h.block, func(a, b line) bool { return a.body == b.body })
-	return whole, sharedNames(kept, h.session), nil
+	return whole, duplicates(kept, h.session), nil
 }

@@ -26,7 +26,7 @@ func watched(t *testing.T) (h *File, losses <-chan struct{}) {
 			case lost <- struct{}{}:
 			case <-ctx.Done():
 			}
-		}, func([]Shared) {})
+		}, func([]Duplicate) {})
 	}()
 	t.Cleanup(func() {
 		cancel()
@@ -100,7 +100,7 @@ func TestWatchDoesNotFight(t *testing.T) {
 		require.NoError(t, err)
 		takeOut := func() error { return os.WriteFile(h.path, []byte("127.0.0.1 localhost\n"), 0o644) }
 		require.NoError(t, takeOut())
-		ctx, cancel := context.WithTimeout(t.Context(), 5*longest)
+		ctx, cancel := context.WithTimeout(t.Context(), 5*maxPause)
 		defer cancel()
 		var losses []time.Time
 		var errs []error
@@ -108,15 +108,15 @@ func TestWatchDoesNotFight(t *testing.T) {
 			losses = append(losses, time.Now())
 			_, err := h.Set(context.Background(), someEntries(2))
 			errs = append(errs, err, takeOut())
-		}, func([]Shared) {})
+		}, func([]Duplicate) {})
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		require.NoError(t, errors.Join(errs...))
 		var last time.Duration
 		for i := range losses[1:] {
 			pause := losses[i+1].Sub(losses[i])
-			require.GreaterOrEqual(t, pause, min(last*3/2, longest), "the pauses double")
+			require.GreaterOrEqual(t, pause, min(last*3/2, maxPause), "the pauses double")
 			last = pause
 		}
-		require.InDelta(t, longest, last, float64(time.Second), "but do not become longer and longer")
+		require.InDelta(t, maxPause, last, float64(time.Second), "but do not become longer and longer")
 	})
 }

@@ -12,10 +12,10 @@ import (
 // 127.0.0.53, Debian's 127.0.1.1), last bytes 0 and 255 to programs that think
 // in networks of 256 addresses.
 const (
-	seconds   = 255
-	thirds    = 256
-	lasts     = 254
-	addresses = seconds * thirds * lasts
+	secondBytes = 255
+	thirdBytes  = 256
+	lastBytes   = 254
+	addresses   = secondBytes * thirdBytes * lastBytes
 )
 
 // Address derives the loopback address number attempt (0, 1, 2, …) from key.
@@ -28,9 +28,9 @@ func Address(key string, attempt int) netip.Addr {
 	n := binary.BigEndian.Uint64(h.Sum(nil)) % addresses
 	return netip.AddrFrom4([4]byte{
 		127,
-		byte(1 + n/(thirds*lasts)),
-		byte(n / lasts % thirds),
-		byte(1 + n%lasts),
+		byte(1 + n/(thirdBytes*lastBytes)),
+		byte(n / lastBytes % thirdBytes),
+		byte(1 + n%lastBytes),
 	})
 }
 

@@ -40,16 +40,16 @@ type Aliases struct {
 type loopback interface {
 	// present reports whether the system answers on addr.
 	present(addr netip.Addr) (bool, error)
-	// ifconfig changes it. The program keeps held open until it ends, which may
+	// ifconfig changes it. The program keeps lock open until it ends, which may
 	// be after the end of this process.
-	ifconfig(ctx context.Context, held *os.File, args ...string) error
+	ifconfig(ctx context.Context, lock *os.File, args ...string) error
 }
 
-// onlyAlways is the address that always answers, and is never ours to remove.
-var onlyAlways = netip.AddrFrom4([4]byte{127, 0, 0, 1})
+// localhost is the address that always answers, and is never ours to remove.
+var localhost = netip.AddrFrom4([4]byte{127, 0, 0, 1})
 
-// ifconfigTime bounds one change. It takes some milliseconds.
-const ifconfigTime = 10 * time.Second
+// ifconfigTimeout bounds one change. It takes some milliseconds.
+const ifconfigTimeout = 10 * time.Second
 
 // NewAliases are this process's own.
 func NewAliases() (*Aliases, error) {
@@ -121,14 +121,14 @@ func (a *Aliases) Stale() (stale []netip.Addr, err error) {
 }
 
 func (a *Aliases) add(ctx context.Context, addr netip.Addr) error {
-	if err := Check(addr); err != nil || a.lo == nil || addr == onlyAlways {
+	if err := Check(addr); err != nil || a.lo == nil || addr == localhost {
 		return err
 	}
-	held, err := a.lock(ctx)
+	lock, err := a.lock(ctx)
 	if err != nil {
 		return err
 	}
-	defer held.Close()
+	defer lock.Close()
 	there, err := a.lo.present(addr)
 	if err != nil {
 		return err
@@ -138,30 +138,30 @@ func (a *Aliases) add(ctx context.Context, addr netip.Addr) error {
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return err
 	case there && (err != nil || owner.Boot != a.owner.Boot):
-		return a.forget(addr) // somebody else's
+		return a.removeRecord(addr) // somebody else's
 	}
-	if err := a.note(addr); err != nil || there {
+	if err := a.writeRecord(addr); err != nil || there {
 		return err
 	}
-	err = a.ifconfig(ctx, held, "lo0", "alias", addr.String(), "255.255.255.255")
+	err = a.ifconfig(ctx, lock, "lo0", "alias", addr.String(), "255.255.255.255")
 	if err == nil {
 		return nil
 	}
 	if there, look := a.lo.present(addr); there || look != nil {
 		return errors.Join(err, look) // the record stays with it
 	}
-	return errors.Join(err, a.forget(addr))
+	return errors.Join(err, a.removeRecord(addr))
 }
 
 func (a *Aliases) remove(ctx context.Context, addr netip.Addr) error {
-	if err := Check(addr); err != nil || a.lo == nil || addr == onlyAlways {
+	if err := Check(addr); err != nil || a.lo == nil || addr == localhost {
 		return err
 	}
-	held, err := a.lock(ctx)
+	lock, err := a.lock(ctx)
 	if err != nil {
 		return err
 	}
-	defer held.Close()
+	defer lock.Close()
 	owner, err := a.ownerOf(addr)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && owner != a.owner {
 		return nil
@@ -169,7 +169,7 @@ func (a *Aliases) remove(ctx context.Context, addr netip.Addr) error {
 	if err != nil {
 		return err
 	}
-	_, err = a.drop(ctx, held, addr)
+	_, err = a.removeAlias(ctx, lock, addr)
 	return err
 }
 
@@ -180,11 +180,11 @@ func (a *Aliases) clean(ctx context.Context) (removed []netip.Addr, err error) {
 	if _, err := os.Stat(a.dir); errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
-	held, err := a.lock(ctx)
+	lock, err := a.lock(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer held.Close()
+	defer lock.Close()
 	recorded, err := a.recorded()
 	if err != nil {
 		return nil, err
@@ -195,10 +195,10 @@ func (a *Aliases) clean(ctx context.Context) (removed []netip.Addr, err error) {
 		switch {
 		case err != nil:
 		case owner.Boot != a.owner.Boot:
-			err = a.forget(addr) // what answers there now is somebody else's
+			err = a.removeRecord(addr) // what answers there now is somebody else's
 		case !a.alive(owner):
 			var was bool
-			if was, err = a.drop(ctx, held, addr); was && err == nil {
+			if was, err = a.removeAlias(ctx, lock, addr); was && err == nil {
 				removed = append(removed, addr)
 			}
 		}
@@ -207,21 +207,21 @@ func (a *Aliases) clean(ctx context.Context) (removed []netip.Addr, err error) {
 	return removed, errors.Join(errs...)
 }
 
-// drop removes an alias and then its record, and reports whether there was one.
-func (a *Aliases) drop(ctx context.Context, held *os.File, addr netip.Addr) (was bool, err error) {
+// removeAlias removes an alias and then its record, and reports whether there was one.
+func (a *Aliases) removeAlias(ctx context.Context, lock *os.File, addr netip.Addr) (was bool, err error) {
 	if was, err = a.lo.present(addr); err != nil {
 		return was, err
 	}
 	if was {
-		if err := a.ifconfig(ctx, held, "lo0", "-alias", addr.String()); err != nil {
+		if err := a.ifconfig(ctx, lock, "lo0", "-alias", addr.String()); err != nil {
 			return was, err
 		}
 	}
-	return was, a.forget(addr)
+	return was, a.removeRecord(addr)
 }
 
-func (a *Aliases) ifconfig(ctx context.Context, held *os.File, args ...string) error {
-	ctx, cancel := context.WithTimeout(ctx, ifconfigTime)
+func (a *Aliases) ifconfig(ctx context.Context, lock *os.File, args ...string) error {
+	ctx, cancel := context.WithTimeout(ctx, ifconfigTimeout)
 	defer cancel()
-	return a.lo.ifconfig(ctx, held, args...)
+	return a.lo.ifconfig(ctx, lock, args...)
 }

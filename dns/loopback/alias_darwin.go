@@ -30,6 +30,6 @@ func (lo0) present(addr netip.Addr) (bool, error) {
 	return false, nil
 }
 
-func (lo0) ifconfig(ctx context.Context, held *os.File, args ...string) error {
-	return runHolding(ctx, held, "/sbin/ifconfig", args...)
+func (lo0) ifconfig(ctx context.Context, lock *os.File, args ...string) error {
+	return runHolding(ctx, lock, "/sbin/ifconfig", args...)
 }

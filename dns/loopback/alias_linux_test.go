@@ -25,11 +25,11 @@ func (s slowLoopback) present(addr netip.Addr) (bool, error) {
 	return err == nil, nil
 }
 
-func (s slowLoopback) ifconfig(ctx context.Context, held *os.File, args ...string) error {
+func (s slowLoopback) ifconfig(ctx context.Context, lock *os.File, args ...string) error {
 	if args[1] == "-alias" {
 		return os.Remove(filepath.Join(s.dir, args[2]))
 	}
-	return runHolding(ctx, held, "/bin/sh", "-c", `read word <"$1" && : >"$2"`,
+	return runHolding(ctx, lock, "/bin/sh", "-c", `read word <"$1" && : >"$2"`,
 		"ifconfig", s.gate, filepath.Join(s.dir, args[2]))
 }
 

@@ -22,33 +22,33 @@ const draftName = "draft"
 
 // lock keeps other devtun processes away from the records and the aliases until
 // the file is closed, here and in the ifconfig that runs just then.
-func (a *Aliases) lock(ctx context.Context) (held *os.File, err error) {
+func (a *Aliases) lock(ctx context.Context) (lock *os.File, err error) {
 	err = a.disk.Do("lock", a.dir, func() error {
 		if err := os.MkdirAll(a.dir, 0o755); err != nil {
 			return err
 		}
-		held, err = os.Open(a.dir)
+		lock, err = os.Open(a.dir)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	if err := disk.LockFile(ctx, held); err != nil {
-		return nil, errors.Join(err, held.Close())
+	if err := disk.LockFile(ctx, lock); err != nil {
+		return nil, errors.Join(err, lock.Close())
 	}
-	return held, nil
+	return lock, nil
 }
 
 func (a *Aliases) record(addr netip.Addr) string { return filepath.Join(a.dir, addr.String()) }
 
-// note records addr as this owner's, in the place of another's record.
-func (a *Aliases) note(addr netip.Addr) error {
+// writeRecord records addr as this owner's, in the place of another's record.
+func (a *Aliases) writeRecord(addr netip.Addr) error {
 	const mode = 0o644 // for everybody who wants to know whether there is something to clean
 	return a.disk.WriteFile(a.record(addr), filepath.Join(a.dir, draftName), []byte(a.owner.String()+"\n"), mode)
 }
 
-// forget removes the record of addr; it is fine if there is none.
-func (a *Aliases) forget(addr netip.Addr) error { return a.disk.Remove(a.record(addr)) }
+// removeRecord removes the record of addr; it is fine if there is none.
+func (a *Aliases) removeRecord(addr netip.Addr) error { return a.disk.Remove(a.record(addr)) }
 
 // ownerOf reads the record of addr; fs.ErrNotExist if there is none.
 func (a *Aliases) ownerOf(addr netip.Addr) (proc.ID, error) {
@@ -69,7 +69,7 @@ func (a *Aliases) recorded() ([]netip.Addr, error) {
 	var addrs []netip.Addr
 	for _, path := range paths {
 		addr, err := netip.ParseAddr(filepath.Base(path))
-		if err == nil && Check(addr) == nil && addr != onlyAlways {
+		if err == nil && Check(addr) == nil && addr != localhost {
 			addrs = append(addrs, addr)
 		}
 	}

@@ -54,7 +54,7 @@ var (
 func aliasMachine(t *testing.T) (lo *fakeLoopback, process func(pid int) *Aliases) {
 	t.Helper()
 	dir := filepath.Join(memoryDir(t), "aliases")
-	addrs := map[netip.Addr]bool{onlyAlways: true, foreignAlias: true}
+	addrs := map[netip.Addr]bool{localhost: true, foreignAlias: true}
 	lo = &fakeLoopback{addrs: addrs}
 	process = func(pid int) *Aliases {
 		self := proc.ID{PID: pid, Start: 1, Boot: "boot"}
@@ -68,7 +68,7 @@ func aliasMachine(t *testing.T) (lo *fakeLoopback, process func(pid int) *Aliase
 func requireAliases(t *testing.T, a *Aliases, want ...netip.Addr) {
 	t.Helper()
 	lo := a.lo.(*fakeLoopback)
-	for _, addr := range append([]netip.Addr{onlyAlways, foreignAlias}, want...) {
+	for _, addr := range append([]netip.Addr{localhost, foreignAlias}, want...) {
 		require.True(t, lo.addrs[addr], "%s is gone", addr)
 	}
 	require.Len(t, lo.addrs, 2+len(want), "%v", lo.addrs)
@@ -95,7 +95,7 @@ func TestAliasesComeBack(t *testing.T) {
 	require.NoError(t, a.Add(ctx, ourAlias))
 	require.NoError(t, a.Add(ctx, ourAlias), "twice is fine")
 	require.NoError(t, a.Add(ctx, foreignAlias))
-	require.NoError(t, a.Add(ctx, onlyAlways))
+	require.NoError(t, a.Add(ctx, localhost))
 	requireAliases(t, a, ourAlias, deadAlias)
 	owner, err := a.ownerOf(ourAlias)
 	require.NoError(t, err)
@@ -112,7 +112,7 @@ func TestAliasesComeBack(t *testing.T) {
 	for range 2 {
 		require.NoError(t, a.Remove(ctx, ourAlias))
 		require.NoError(t, a.Remove(ctx, foreignAlias))
-		require.NoError(t, a.Remove(ctx, onlyAlways))
+		require.NoError(t, a.Remove(ctx, localhost))
 		requireAliases(t, a)
 	}
 	removed, err = a.Clean(ctx)
@@ -156,7 +156,7 @@ func TestAliasesOfAnotherBoot(t *testing.T) {
 		t.Run(c.about, func(t *testing.T) {
 			lo, process := aliasMachine(t)
 			clear(lo.addrs)
-			for _, addr := range append([]netip.Addr{onlyAlways, foreignAlias}, c.since...) {
+			for _, addr := range append([]netip.Addr{localhost, foreignAlias}, c.since...) {
 				lo.addrs[addr] = true
 			}
 			a := process(2)
@@ -197,7 +197,7 @@ func TestAliasRecordsGoneWrong(t *testing.T) {
 	removed, err := a.Clean(t.Context())
 	require.ErrorContains(t, err, a.record(ourAlias))
 	require.Equal(t, []netip.Addr{deadAlias}, removed)
-	require.Equal(t, map[netip.Addr]bool{onlyAlways: true, foreignAlias: true, ourAlias: true}, lo.addrs)
+	require.Equal(t, map[netip.Addr]bool{localhost: true, foreignAlias: true, ourAlias: true}, lo.addrs)
 }
 
 // aliasVictims are the acts that get killed or fail.

@@ -23,14 +23,14 @@ func Flush(ctx context.Context) error { return system().flush(ctx) }
 // cache is what the system remembers.
 type cache struct {
 	commands [][]string    // each empties a part of it
-	within   time.Duration // for all of them; 0 means flushTimeout
+	timeout  time.Duration // for all of them; 0 means flushTimeout
 }
 
 // flush empties the cache. Every command is tried; the error is that of all.
 func (c cache) flush(ctx context.Context) error {
 	// The file is written: that its caller gives up now is no reason to leave
 	// programs with the old names.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cmp.Or(c.within, flushTimeout))
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cmp.Or(c.timeout, flushTimeout))
 	defer cancel()
 	var errs []error
 	for _, command := range c.commands {

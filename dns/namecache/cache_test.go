@@ -46,7 +46,7 @@ func flushCommand(t *testing.T, what, path string) []string {
 
 func TestFlush(t *testing.T) {
 	first, second := t.TempDir()+"/1", t.TempDir()+"/2"
-	c := cache{within: time.Minute, commands: [][]string{
+	c := cache{timeout: time.Minute, commands: [][]string{
 		flushCommand(t, "succeed", first),
 		flushCommand(t, "fail", first),
 		{t.TempDir() + "/missing"},
@@ -65,7 +65,7 @@ func TestFlush(t *testing.T) {
 
 func TestFlushDoesNotHang(t *testing.T) {
 	path := t.TempDir() + "/never"
-	c := cache{within: 50 * time.Millisecond, commands: [][]string{
+	c := cache{timeout: 50 * time.Millisecond, commands: [][]string{
 		flushCommand(t, "hang", path),
 		flushCommand(t, "succeed", path),
 	}}

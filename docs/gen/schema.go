@@ -33,8 +33,8 @@ func eventsSchema(comments comments) ([]byte, error) {
 	all := &schema{
 		Draft: "https://json-schema.org/draft/2020-12/schema",
 		Title: "Event of devtun",
-		Description: fmt.Sprintf("One line of what devtun prints with -o json: version %d of the contract in docs/events.md.",
-			output.Version),
+		Description: fmt.Sprintf(
+			"One line of what devtun prints with -o json: version %d of the contract in docs/events.md.", output.Version),
 		Type: "object", Required: []string{"type", "time"},
 		Properties: map[string]*schema{
 			"type": {Type: "string"},

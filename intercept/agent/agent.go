@@ -49,22 +49,22 @@ type Agent struct {
 	// busy one by seconds.
 	Linger time.Duration
 
-	// Rest is how long a connection whose client is to move is quiet before it
+	// IdleAfter is how long a connection whose client is to move is quiet before it
 	// counts as idle.
-	Rest time.Duration
+	IdleAfter time.Duration
 
-	learn   func(ctx context.Context, origin string) // its pods, before they are needed
+	resolve func(ctx context.Context, origin string) // its pods, before they are needed
 	clients *clients
 	counts  counts
 
-	mu       sync.Mutex
-	current  *developer
-	met      bool             // a developer has been here
-	seen     time.Time        // when the developer's side was last there
-	draining string           // why; empty if it is not
-	drained  time.Time        // since when it is
-	restored bool             // or being restored
-	changed  broadcast.Signal // in where connections go
+	mu           sync.Mutex
+	current      *developer
+	hadDeveloper bool             // a developer has been here
+	seen         time.Time        // when the developer's side was last there
+	draining     string           // why; empty if it is not
+	drained      time.Time        // since when it is
+	restored     bool             // or being restored
+	changed      broadcast.Signal // in where connections go
 }
 
 // dialTimeout bounds one attempt to connect to an origin.
@@ -80,9 +80,9 @@ func New(config Config, log *slog.Logger) *Agent {
 		Listen:       listen.Listen,
 		ListenPacket: listen.ListenPacket,
 		Dial:         origins.Dial,
-		learn:        origins.learn,
+		resolve:      origins.resolve,
 		Linger:       3 * time.Second,
-		Rest:         2 * time.Second,
+		IdleAfter:    2 * time.Second,
 		clients:      newClients(),
 	}
 }
@@ -107,7 +107,7 @@ func (a *Agent) Run(ctx context.Context) error {
 		working.Go(func() { serve(work) })
 	}
 	for _, origin := range a.Config.origins() {
-		working.Go(func() { a.learn(work, origin) })
+		working.Go(func() { a.resolve(work, origin) })
 	}
 	working.Go(func() { a.watchRoutes(work) })
 	working.Go(func() { a.watchGrace(work) })
@@ -117,24 +117,24 @@ func (a *Agent) Run(ctx context.Context) error {
 	<-ctx.Done()
 	a.drain("the agent is stopping")
 	var leaving sync.WaitGroup
-	leaving.Go(func() { a.leave(work) })
-	a.windUp()
+	leaving.Go(func() { a.restoreIfAbandoned(work) })
+	a.awaitClients()
 	leaving.Wait()
 	stop(errEnded)
 	working.Wait()
 	return nil
 }
 
-// leave undoes the intercept, when the agent is told to stop, if that is the end of
+// restoreIfAbandoned undoes the intercept, when the agent is told to stop, if that is the end of
 // it: with the agents gone the Services would lead nowhere.
-func (a *Agent) leave(ctx context.Context) {
+func (a *Agent) restoreIfAbandoned(ctx context.Context) {
 	a.mu.Lock()
 	restored, present := a.restored, a.current != nil && a.current.session.Present()
 	a.mu.Unlock()
 	if restored || a.Restore == nil || a.Abandoned == nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, leaveTimeout)
+	ctx, cancel := context.WithTimeout(ctx, abandonedTimeout)
 	defer cancel()
 	abandoned, err := a.Abandoned(ctx, present)
 	if err == nil && abandoned {
@@ -182,14 +182,14 @@ func (a *Agent) listen(ctx context.Context) ([]func(context.Context), error) {
 		return fail(err)
 	}
 	opened = append(opened, ready)
-	serve = append(serve, func(ctx context.Context) { a.tellReady(ctx, ready) })
+	serve = append(serve, func(ctx context.Context) { a.serveReady(ctx, ready) })
 	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(a.Config.SessionPort))
 	sessions, err := a.Listen(ctx, "tcp", address)
 	if err != nil {
 		return fail(err)
 	}
 	return append(serve, func(ctx context.Context) {
-		accept(ctx, sessions, func(conn *net.TCPConn) { a.greet(ctx, conn) })
+		accept(ctx, sessions, func(conn *net.TCPConn) { a.serveSession(ctx, conn) })
 	}), nil
 }
 

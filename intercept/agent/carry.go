@@ -51,7 +51,7 @@ func (a *Agent) carry(ctx context.Context, port Port, r rewindable) error {
 	backoff := pause.Backoff{Min: retryMin, Max: retryMax}
 	for {
 		changed := a.changed.Wait()
-		if waited && gone(r.client.TCPConn) {
+		if waited && hasClosed(r.client.TCPConn) {
 			return errLeft
 		}
 		if d, why := a.routes(port); d != nil {
@@ -114,7 +114,7 @@ func (a *Agent) toDeveloper(ctx context.Context, d *developer, port Port, r rewi
 		a.counts.developer()
 	}
 	if r.client.isDetached() && a.mayReroute(ctx, d, port, r.client) {
-		done() // lest it be recalled once more
+		done() // lest it be taken back once more
 		r.reroute()
 		return rerouted
 	}

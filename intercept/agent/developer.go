@@ -58,9 +58,9 @@ func (d *developer) refusal(port int) string {
 	return ""
 }
 
-// recall takes back the connections that the developer's side has yet to take,
+// takeBack takes back the connections that the developer's side has yet to take,
 // and those it has on which no answer has begun.
-func (d *developer) recall() {
+func (d *developer) takeBack() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for o, cancel := range d.offers {

@@ -10,12 +10,12 @@ import (
 )
 
 const (
-	// drainTick is how often connections are looked for that are to move while
-	// some are, and lookAgain how often otherwise, or when those that are left
+	// moveInterval is how often connections are looked for that are to move while
+	// some are, and slowInterval how often otherwise, or when those that are left
 	// will not move soon.
-	drainTick = 10 * time.Millisecond
-	lookAgain = 500 * time.Millisecond
-	hurry     = 5 * time.Second
+	moveInterval = 10 * time.Millisecond
+	slowInterval = 500 * time.Millisecond
+	quickFor     = 5 * time.Second
 )
 
 // drain sends new connections to the origin from here on, and has the others move
@@ -42,7 +42,7 @@ func (a *Agent) moveClients(ctx context.Context) {
 	var since time.Time // that some are to move; zero if none are
 	for {
 		changed := a.changed.Wait()
-		moving := slices.DeleteFunc(a.clients.all(), func(c *client) bool { return !a.misplaced(c) })
+		moving := slices.DeleteFunc(a.clients.all(), func(c *client) bool { return !a.isMisplaced(c) })
 		switch {
 		case len(moving) == 0:
 			since = time.Time{}
@@ -50,11 +50,11 @@ func (a *Agent) moveClients(ctx context.Context) {
 			since = time.Now()
 		}
 		for _, c := range moving {
-			c.move(a.Rest)
+			c.move(a.IdleAfter)
 		}
-		next := drainTick
-		if !a.isDraining() && (since.IsZero() || time.Since(since) > hurry) {
-			next = lookAgain
+		next := moveInterval
+		if !a.isDraining() && (since.IsZero() || time.Since(since) > quickFor) {
+			next = slowInterval
 		}
 		if pause.Until(ctx, changed, next) != nil {
 			return
@@ -62,9 +62,9 @@ func (a *Agent) moveClients(ctx context.Context) {
 	}
 }
 
-// misplaced reports that a client's next connection would go elsewhere than the
+// isMisplaced reports that a client's next connection would go elsewhere than the
 // one it has.
-func (a *Agent) misplaced(c *client) bool {
+func (a *Agent) isMisplaced(c *client) bool {
 	if a.isDraining() {
 		return true
 	}
@@ -72,12 +72,12 @@ func (a *Agent) misplaced(c *client) bool {
 	return d != nil && c.atOrigin.Load()
 }
 
-// windUp waits until the last connection has ended and none has come for Linger,
+// awaitClients waits until the last connection has ended and none has come for Linger,
 // at most for Config.DrainTimeout. A new one shows that some node still leads here: to
 // stop listening then would refuse the next. The nodes have been learning that they
 // should not since the agent drains. An agent that has taken the workload's place
 // does not wait for new ones: there is nobody to give them to.
-func (a *Agent) windUp() {
+func (a *Agent) awaitClients() {
 	a.mu.Lock()
 	since := a.drained
 	a.mu.Unlock()
@@ -87,7 +87,7 @@ func (a *Agent) windUp() {
 	}
 	timeout := time.NewTimer(time.Duration(a.Config.DrainTimeout))
 	defer timeout.Stop()
-	ticker := time.NewTicker(drainTick)
+	ticker := time.NewTicker(moveInterval)
 	defer ticker.Stop()
 	for a.clients.count() > 0 || a.clients.quiet(since) < linger {
 		select {

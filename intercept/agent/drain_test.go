@@ -159,7 +159,7 @@ func TestWindsUp(t *testing.T) {
 				a.drain("a test")
 				began := time.Now()
 				ended := make(chan struct{})
-				go func() { a.windUp(); close(ended) }()
+				go func() { a.awaitClients(); close(ended) }()
 				for range test.comes {
 					select {
 					case <-time.After(time.Second):
@@ -170,7 +170,7 @@ func TestWindsUp(t *testing.T) {
 					}
 				}
 				<-ended
-				require.InDelta(t, test.want, time.Since(began), float64(2*drainTick))
+				require.InDelta(t, test.want, time.Since(began), float64(2*moveInterval))
 			})
 		})
 	}

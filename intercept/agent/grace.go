@@ -18,9 +18,9 @@ const (
 	restorePause        = time.Second
 	longestRestorePause = 15 * time.Second
 
-	// leaveTimeout bounds what an agent that is told to stop does about the restore:
+	// abandonedTimeout bounds what an agent that is told to stop does about the restore:
 	// a pod has 30 s to end in.
-	leaveTimeout = 20 * time.Second
+	abandonedTimeout = 20 * time.Second
 
 	// lookTimeout bounds a look at whether the developer uses another agent.
 	lookTimeout = 10 * time.Second
@@ -33,7 +33,8 @@ func (a *Agent) watchGrace(ctx context.Context) {
 		return
 	}
 	a.change(func() { a.restored = true })
-	a.Log.Warn("restoring: no developer was there for too long, or the plan is gone", "grace", time.Duration(a.Config.Grace))
+	a.Log.Warn("restoring: no developer was there for too long, or the plan is gone",
+		"grace", time.Duration(a.Config.Grace))
 	undone := func() { a.drain("the workload is restored") }
 	backoff := pause.Backoff{Min: restorePause, Max: longestRestorePause}
 	for {

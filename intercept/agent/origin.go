@@ -46,7 +46,11 @@ type host struct {
 }
 
 func newOrigins() *origins {
-	return &origins{dialer: net.Dialer{Timeout: dialTimeout}, lookUp: net.DefaultResolver.LookupHost, hosts: make(map[string]*host)}
+	return &origins{
+		dialer: net.Dialer{Timeout: dialTimeout},
+		lookUp: net.DefaultResolver.LookupHost,
+		hosts:  make(map[string]*host),
+	}
 }
 
 func (o *origins) host(name string) *host {
@@ -60,9 +64,9 @@ func (o *origins) host(name string) *host {
 	return h
 }
 
-// learn keeps what is known of an origin fresh until ctx ends: before it is first
+// resolve keeps what is known of an origin fresh until ctx ends: before it is first
 // dialled, and while it is.
-func (o *origins) learn(ctx context.Context, origin string) {
+func (o *origins) resolve(ctx context.Context, origin string) {
 	name, _, err := net.SplitHostPort(origin)
 	if err != nil {
 		return // Config.check has refused it
@@ -91,7 +95,7 @@ func (o *origins) ask(ctx context.Context, name string, h *host) error {
 	return nil
 }
 
-// renew has learn ask again soon.
+// renew has resolve ask again soon.
 func (h *host) renew() {
 	select {
 	case h.stale <- struct{}{}:

@@ -123,7 +123,7 @@ func TestOriginsAreLearned(t *testing.T) {
 		o := originsOf(n)
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan struct{})
-		go func() { defer close(ended); o.learn(ctx, "origin:80") }()
+		go func() { defer close(ended); o.resolve(ctx, "origin:80") }()
 		synctest.Wait()
 		require.Equal(t, []string{"127.0.0.2"}, o.host("origin").next())
 		require.Equal(t, 1, n.count())

@@ -25,9 +25,9 @@ const (
 	maxQuestion = 4 << 10
 )
 
-// tellReady answers at listener until ctx ends, and returns when the last question
+// serveReady answers at listener until ctx ends, and returns when the last question
 // has its answer.
-func (a *Agent) tellReady(ctx context.Context, listener net.Listener) {
+func (a *Agent) serveReady(ctx context.Context, listener net.Listener) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+ReadyPath, func(w http.ResponseWriter, _ *http.Request) {
 		if why := a.unready(); why != "" {
@@ -68,7 +68,7 @@ func (a *Agent) unready() string {
 	switch {
 	case a.Config.Mode == plan.Replace && a.draining != "":
 		return "the agent takes no more connections: " + a.draining
-	case a.Config.Mode == plan.Replace && !a.met:
+	case a.Config.Mode == plan.Replace && !a.hadDeveloper:
 		return "no developer has connected yet"
 	}
 	return ""

@@ -33,7 +33,8 @@ func (c *client) detach(ended bool) bool {
 	}
 	between := c.answers.complete && !c.answers.opaque && !c.answers.last
 	dropped := ended && !c.answers.begun() && isOneRequest(c.pending.text)
-	if !between && !dropped || !c.pending.repeatable() || c.writing || c.last || c.closing || c.ended || c.atOrigin.Load() {
+	ending := c.last || c.closing || c.ended
+	if !between && !dropped || !c.pending.repeatable() || c.writing || ending || c.atOrigin.Load() {
 		return false
 	}
 	c.detached = true

@@ -14,9 +14,9 @@ func (a *Agent) end() wire.End {
 	return wire.End{Name: a.Config.Name, Identity: a.Config.Identity, Log: a.Log}
 }
 
-// greet answers who connects to the session port, and runs the session if that
+// serveSession answers who connects to the session port, and runs the session if that
 // is what it wants.
-func (a *Agent) greet(ctx context.Context, tcp *net.TCPConn) {
+func (a *Agent) serveSession(ctx context.Context, tcp *net.TCPConn) {
 	conn := relay.TCP{TCPConn: tcp}
 	defer conn.Close()
 	purpose, err := a.end().Receive(ctx, conn)
@@ -48,7 +48,7 @@ func (a *Agent) greet(ctx context.Context, tcp *net.TCPConn) {
 func (a *Agent) run(ctx context.Context, session *wire.Session) {
 	d := newDeveloper(session)
 	var before *developer
-	a.change(func() { before, a.current, a.met = a.current, d, true })
+	a.change(func() { before, a.current, a.hadDeveloper = a.current, d, true })
 	if before != nil {
 		before.session.Close()
 	}
@@ -76,7 +76,7 @@ func (a *Agent) run(ctx context.Context, session *wire.Session) {
 // present notes that the developer's side has fallen silent, or is back.
 func (a *Agent) present(d *developer, present bool) {
 	if !present {
-		d.recall()
+		d.takeBack()
 	}
 	a.change(func() {
 		if a.current == d {

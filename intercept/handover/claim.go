@@ -13,7 +13,7 @@ import (
 // this user's alone. A folder that is there must be empty, apart from what a
 // devtun has left there.
 func openFolder(l Ledger, path string, mounts []string) (*folder, error) {
-	path, err := place(path)
+	path, err := resolvePath(path)
 	if err == nil {
 		if resolved, rerr := filepath.EvalSymlinks(path); rerr == nil {
 			path = resolved

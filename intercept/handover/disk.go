@@ -13,15 +13,15 @@ import (
 	"github.com/devtun/devtun/disk"
 )
 
-// beside is where the next version of a file is written.
-func beside(path string) string {
+// draftPath is where the next version of a file is written.
+func draftPath(path string) string {
 	return filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".devtun")
 }
 
 // replace puts content at path, for this user alone, whole. One that is killed may
 // leave a file beside it, which the next one takes over.
 func replace(path string, content []byte) error {
-	return disk.FS{}.WriteFile(path, beside(path), content, 0o600)
+	return disk.FS{}.WriteFile(path, draftPath(path), content, 0o600)
 }
 
 // sumFile is the sum of a regular file, links not followed; empty for anything
@@ -43,9 +43,9 @@ func sumFile(path string) (string, error) {
 	return hex.EncodeToString(sum.Sum(nil)), nil
 }
 
-// place is path with its directory resolved, so that it is the same whatever
+// resolvePath is path with its directory resolved, so that it is the same whatever
 // way leads there. The directory must exist.
-func place(path string) (string, error) {
+func resolvePath(path string) (string, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return "", err

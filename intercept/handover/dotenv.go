@@ -31,13 +31,15 @@ func dotenvLine(v Variable) (line, gap string) {
 	case !has("\"\\$\r"):
 		return v.Name + `="` + strings.ReplaceAll(v.Value, "\n", `\n`) + `"`, ""
 	case quotable && !has("\r"):
-		return v.Name + "='" + v.Value + "'", join("line-based readers (VS Code's for Go) take only its first line", interpolated(v.Value))
+		line := v.Name + "='" + v.Value + "'"
+		return line, join("line-based readers (VS Code's for Go) take only its first line", interpolated(v.Value))
 	case plain(v.Value, `._-/:@%+,=~^\`):
 		return v.Name + "=" + v.Value, ""
 	case strings.HasSuffix(v.Value, `"`) || strings.HasSuffix(v.Value, `\`):
 		return "", "no notation for its mixture of quotes, backslashes, dollar signs and line ends is common to the readers"
 	}
-	return v.Name + `="` + escapes.Replace(v.Value) + `"`, "only readers that know escapes (Docker Compose, godotenv) get it right"
+	line = v.Name + `="` + escapes.Replace(v.Value) + `"`
+	return line, "only readers that know escapes (Docker Compose, godotenv) get it right"
 }
 
 var escapes = strings.NewReplacer(`\`, `\\`, `"`, `\"`, `$`, `\$`, "\n", `\n`, "\r", `\r`)

@@ -15,7 +15,7 @@ type envFile struct {
 // openFile claims path for an env file. What is there already must be ours: left
 // by a devtun that was killed, or kept. Links are not followed, and not replaced.
 func openFile(l Ledger, path string) (*envFile, error) {
-	path, err := place(path)
+	path, err := resolvePath(path)
 	if err != nil {
 		return nil, err
 	}
@@ -70,7 +70,7 @@ func (f *envFile) remove() error {
 		err = removeIfThere(f.record.Path)
 	}
 	if err == nil || isForeign(err) {
-		err = errors.Join(err, removeIfThere(beside(f.record.Path)), f.ledger.forget(f.record))
+		err = errors.Join(err, removeIfThere(draftPath(f.record.Path)), f.ledger.forget(f.record))
 	}
 	if err != nil {
 		return &DiskError{"remove env file", err}

@@ -114,7 +114,7 @@ func TestNextSessionReplacesWhatAKilledOneHasLeft(t *testing.T) {
 	f, err := openFile(ledger(dir, "killed"), path)
 	require.NoError(t, err)
 	require.NoError(t, f.write([]byte("A=1\n")))
-	put(t, beside(path), "half a secr")
+	put(t, draftPath(path), "half a secr")
 
 	_, err = openFile(ledger(dir, "next", "killed"), path)
 	var busy *BusyError

@@ -65,7 +65,8 @@ func extract(root *os.Root, archive *stream) (map[string]string, error) {
 		switch {
 		case header.Typeflag != tar.TypeReg:
 			return nil, fmt.Errorf("archive: %q is not a regular file", name)
-		case !fs.ValidPath(name) || name == "." || !filepath.IsLocal(filepath.FromSlash(name)) || strings.HasPrefix(name, hidden):
+		case !fs.ValidPath(name) || name == "." || !filepath.IsLocal(filepath.FromSlash(name)) ||
+			strings.HasPrefix(name, hidden):
 			return nil, fmt.Errorf("archive: %q is not a name to write to", name)
 		case len(sums) == maxFiles:
 			return nil, fmt.Errorf("archive: more than %d files", maxFiles)

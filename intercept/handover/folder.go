@@ -71,7 +71,7 @@ func (f *folder) foreign() (found string, err error) {
 // simply not swapped in. A *localError is this machine's, or what no agent sends.
 func (f *folder) receive(archive *tar.Reader) (files map[string]string, err error) {
 	coming := &stream{Reader: archive}
-	err = f.within(func(root *os.Root) error {
+	err = f.withRoot(func(root *os.Root) error {
 		if _, err := f.sweep(root); err != nil {
 			return err
 		}
@@ -99,7 +99,7 @@ func (f *folder) swapIn(files map[string]string) (moved []string, err error) {
 	if err := f.announce(files); err != nil {
 		return nil, err
 	}
-	err = f.within(func(root *os.Root) error {
+	err = f.withRoot(func(root *os.Root) error {
 		if err := root.Rename(arriving, complete); err != nil {
 			return err
 		}
@@ -130,8 +130,8 @@ func (f *folder) announce(files map[string]string) error {
 	return f.ledger.save(f.record)
 }
 
-// within gives act the folder; nothing leads out of a root.
-func (f *folder) within(act func(*os.Root) error) error {
+// withRoot gives act the folder; nothing leads out of a root.
+func (f *folder) withRoot(act func(*os.Root) error) error {
 	root, err := os.OpenRoot(f.record.Path)
 	if err == nil {
 		err = errors.Join(act(root), root.Close())

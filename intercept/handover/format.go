@@ -27,7 +27,8 @@ func ParseFormat(name string) (Format, error) {
 			return f, nil
 		}
 	}
-	return "", fmt.Errorf("%q is not a format of env files; there are %s, %s, %s and %s", name, Dotenv, Docker, Shell, JSON)
+	return "", fmt.Errorf("%q is not a format of env files; there are %s, %s, %s and %s",
+		name, Dotenv, Docker, Shell, JSON)
 }
 
 // FormatOf is the format that a file's name suggests, Dotenv if none.

@@ -75,7 +75,8 @@ func (a *archive) write(images []Named) error {
 			entry = layouts[""]
 		}
 		if entry != nil {
-			entries = append(entries, dockerEntry{Config: entry.Config, RepoTags: []string{tag.Name()}, Layers: entry.Layers})
+			entries = append(entries,
+				dockerEntry{Config: entry.Config, RepoTags: []string{tag.Name()}, Layers: entry.Layers})
 		}
 	}
 	index, err := all.RawManifest()
@@ -198,7 +199,8 @@ func (a *archive) blob(digest v1.Hash, content []byte) error {
 
 // file writes a file without a date.
 func (a *archive) file(path string, content []byte) error {
-	if err := a.files.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: path, Mode: 0o644, Size: int64(len(content))}); err != nil {
+	if err := a.files.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: path, Mode: 0o644,
+		Size: int64(len(content))}); err != nil {
 		return err
 	}
 	_, err := a.files.Write(content)

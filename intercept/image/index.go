@@ -34,7 +34,8 @@ func New(program string, labels map[string]string, layers ...Layer) (v1.ImageInd
 			return nil, fmt.Errorf("build image of %s for %s: %w", program, layer.Platform, err)
 		}
 		platform := layer.Platform
-		index = mutate.AppendManifests(index, mutate.IndexAddendum{Add: image, Descriptor: v1.Descriptor{Platform: &platform}})
+		index = mutate.AppendManifests(index,
+			mutate.IndexAddendum{Add: image, Descriptor: v1.Descriptor{Platform: &platform}})
 	}
 	return index, nil
 }

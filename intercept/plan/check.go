@@ -34,15 +34,18 @@ func (p *Plan) check() error {
 	}
 	for _, step := range p.Swap {
 		of, known := changeable[step.Object.Kind]
-		if !known || step.Undo == nil || step.Undo.Method != http.MethodPatch || objectPath(step.Undo.Path) != within(of.prefix, of.resource, step.Object.Name) {
+		if !known || step.Undo == nil || step.Undo.Method != http.MethodPatch ||
+			objectPath(step.Undo.Path) != within(of.prefix, of.resource, step.Object.Name) {
 			return &UnsafeError{fmt.Sprintf("to undo the change of %s", step.Object)}
 		}
 		var operations []operation
 		if err := json.Unmarshal(step.Undo.Body, &operations); err != nil {
 			return &UnsafeError{fmt.Sprintf("to undo the change of %s: %v", step.Object, err)}
 		}
-		if slices.ContainsFunc(operations, func(o operation) bool { return o.Op != "test" && (o.Op != "replace" || o.Path != of.field) }) {
-			return &UnsafeError{fmt.Sprintf("to change more of %s than %s", step.Object, strings.TrimPrefix(of.field, "/"))}
+		if slices.ContainsFunc(operations,
+			func(o operation) bool { return o.Op != "test" && (o.Op != "replace" || o.Path != of.field) }) {
+			return &UnsafeError{fmt.Sprintf("to change more of %s than %s", step.Object,
+				strings.TrimPrefix(of.field, "/"))}
 		}
 	}
 	own := ObjectName(p.Name)

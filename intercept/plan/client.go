@@ -91,7 +91,8 @@ func (c *Client) attempt(ctx context.Context, request Request) (answer []byte, w
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	httpRequest, err := http.NewRequestWithContext(ctx, request.Method, strings.TrimSuffix(c.Base, "/")+request.Path, bytes.NewReader(request.Body))
+	at := strings.TrimSuffix(c.Base, "/") + request.Path
+	httpRequest, err := http.NewRequestWithContext(ctx, request.Method, at, bytes.NewReader(request.Body))
 	if err != nil {
 		return nil, -1, fmt.Errorf("make request: %w", err)
 	}

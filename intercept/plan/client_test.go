@@ -100,7 +100,7 @@ func TestInPod(t *testing.T) {
 
 	client, namespace, err := inPod(dir, host, port)
 	require.NoError(t, err)
-	defer client.Doer.(*account).CloseIdleConnections()
+	defer client.Doer.(*tokenDoer).CloseIdleConnections()
 	require.Equal(t, "shop", namespace)
 	_, err = client.send(t.Context(), Request{Method: http.MethodGet, Path: "/x"})
 	require.NoError(t, err)

@@ -19,7 +19,8 @@ func (c Conflict) String() string {
 	case "/metadata/uid":
 		return fmt.Sprintf("%s has been made anew by somebody else", c.Object)
 	case "/spec/replicas":
-		return fmt.Sprintf("%s has been scaled by somebody else: it has %s replicas, not %s", c.Object, c.Found, c.Expected)
+		return fmt.Sprintf("%s has been scaled by somebody else: it has %s replicas, not %s",
+			c.Object, c.Found, c.Expected)
 	}
 	return fmt.Sprintf("%s has been changed by somebody else: %s is %s, not %s", c.Object, c.Field, c.Found, c.Expected)
 }

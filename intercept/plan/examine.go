@@ -77,7 +77,8 @@ func (s Step) compare(request Request, document any) ([]Conflict, error) {
 		if reflect.DeepEqual(expected, found) {
 			continue
 		}
-		conflicts = append(conflicts, Conflict{Object: s.Object, Field: o.Path, Expected: compact(expected), Found: compact(found)})
+		conflicts = append(conflicts,
+			Conflict{Object: s.Object, Field: o.Path, Expected: compact(expected), Found: compact(found)})
 	}
 	return conflicts, nil
 }
@@ -156,6 +157,7 @@ func Find(ctx context.Context, client *Client, p *Plan) ([]Finding, error) {
 	if changed {
 		return all, nil
 	}
-	path := "/apis/apps/v1/namespaces/" + url.PathEscape(p.Namespace) + "/" + strings.ToLower(p.Workload.Kind) + "s/" + url.PathEscape(p.Workload.Name)
+	path := "/apis/apps/v1/namespaces/" + url.PathEscape(p.Namespace) + "/" + strings.ToLower(p.Workload.Kind) + "s/" +
+		url.PathEscape(p.Workload.Name)
 	return all, find(p.Workload, path, func([]byte) (State, []Conflict, error) { return Standing, nil, nil })
 }

@@ -53,9 +53,11 @@ func (m Marked) Undo() *Plan {
 		return nil
 	}
 	own := ObjectName(m.Name)
-	path := "/apis/apps/v1/namespaces/" + url.PathEscape(m.Namespace) + "/" + strings.ToLower(m.Kind) + "s/" + url.PathEscape(m.Name)
+	path := "/apis/apps/v1/namespaces/" + url.PathEscape(m.Namespace) + "/" + strings.ToLower(m.Kind) + "s/" +
+		url.PathEscape(m.Name)
 	request := func(format string, args ...any) Request {
-		return Request{Method: http.MethodPatch, Path: path, ContentType: JSONPatch, Body: fmt.Appendf(nil, format, args...)}
+		return Request{Method: http.MethodPatch, Path: path, ContentType: JSONPatch,
+			Body: fmt.Appendf(nil, format, args...)}
 	}
 	undo := request(`[{"op":"test","path":"/metadata/uid","value":%q},{"op":"test","path":"/spec/replicas","value":0},{"op":"replace","path":"/spec/replicas","value":%s}]`, m.UID, replicas)
 	return &Plan{

@@ -23,19 +23,19 @@ const labelLen = 63
 // ObjectName is the name of an intercept's ConfigMap, Deployment, ServiceAccount,
 // Role and RoleBinding. Pods are named after the Deployment and must find it in
 // their host name, hence the limit.
-func ObjectName(intercept string) string { return fit("devtun-"+intercept, labelLen) }
+func ObjectName(intercept string) string { return shorten("devtun-"+intercept, labelLen) }
 
 // OriginName is the name of the Service that leads to what service led to.
-func OriginName(service string) string { return fit("devtun-origin-"+service, labelLen) }
+func OriginName(service string) string { return shorten("devtun-origin-"+service, labelLen) }
 
 // AgentID is the value of the agent's labels: no other intercept's, not even the
 // next of the same name, so that an undo that comes late meets nothing it knows.
 func AgentID(intercept, identity string) string {
-	return fit("devtun-"+intercept, labelLen-idLen-1) + "-" + hash(identity)
+	return shorten("devtun-"+intercept, labelLen-idLen-1) + "-" + hash(identity)
 }
 
 // LabelValue makes an intercept's name one that a label may have.
-func LabelValue(intercept string) string { return fit(intercept, labelLen) }
+func LabelValue(intercept string) string { return shorten(intercept, labelLen) }
 
 // idLen is how much of a hash tells names apart.
 const idLen = 8
@@ -45,8 +45,8 @@ func hash(s string) string {
 	return hex.EncodeToString(sum[:idLen/2])
 }
 
-// fit shortens a name that is too long, keeping it apart from others.
-func fit(name string, limit int) string {
+// shorten shortens a name that is too long, keeping it apart from others.
+func shorten(name string, limit int) string {
 	if len(name) <= limit {
 		return name
 	}

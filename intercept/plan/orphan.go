@@ -96,7 +96,8 @@ func (r Restorer) RestoreAny(ctx context.Context, p *Plan) (*Report, error) {
 
 // AgentsStand reports that the agents' Deployment is there and is to stay.
 func AgentsStand(ctx context.Context, client *Client, p *Plan) (bool, error) {
-	found, err := client.look(ctx, "/apis/apps/v1/namespaces/"+url.PathEscape(p.Namespace)+"/deployments/"+url.PathEscape(p.Agent))
+	found, err := client.look(ctx,
+		"/apis/apps/v1/namespaces/"+url.PathEscape(p.Namespace)+"/deployments/"+url.PathEscape(p.Agent))
 	if refused(err, http.StatusNotFound) {
 		return false, nil
 	}

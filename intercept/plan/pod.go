@@ -45,18 +45,19 @@ func inPod(dir, host, port string) (*Client, string, error) {
 		IdleConnTimeout:     time.Minute,
 		MaxIdleConns:        1,
 	}
-	account := &account{token: filepath.Join(dir, "token"), client: &http.Client{Transport: transport}}
-	return &Client{Doer: account, Base: "https://" + net.JoinHostPort(host, port)}, strings.TrimSpace(string(namespace)), nil
+	doer := &tokenDoer{token: filepath.Join(dir, "token"), client: &http.Client{Transport: transport}}
+	client := &Client{Doer: doer, Base: "https://" + net.JoinHostPort(host, port)}
+	return client, strings.TrimSpace(string(namespace)), nil
 }
 
-// account sends requests with a token from a file. The kubelet replaces the
+// tokenDoer sends requests with a token from a file. The kubelet replaces the
 // token before it expires, so it is read for every request.
-type account struct {
+type tokenDoer struct {
 	token  string
 	client *http.Client
 }
 
-func (a *account) Do(request *http.Request) (*http.Response, error) {
+func (a *tokenDoer) Do(request *http.Request) (*http.Response, error) {
 	token, err := os.ReadFile(a.token)
 	if err != nil {
 		return nil, fmt.Errorf("read service account's token: %w", err)
@@ -66,4 +67,4 @@ func (a *account) Do(request *http.Request) (*http.Response, error) {
 }
 
 // CloseIdleConnections ends what no request uses.
-func (a *account) CloseIdleConnections() { a.client.CloseIdleConnections() }
+func (a *tokenDoer) CloseIdleConnections() { a.client.CloseIdleConnections() }

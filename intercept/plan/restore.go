@@ -168,7 +168,8 @@ func undoAll(ctx context.Context, client *Client, report *Report) error {
 // The patch is pinned to the version of the object that was seen, and what carries
 // another intercept's undo is left alone. So, however long this process is held up,
 // it cannot undo the swap of a later intercept.
-func undo(ctx context.Context, client *Client, identity string, step Step) (undone bool, conflicts []Conflict, err error) {
+func undo(ctx context.Context, client *Client, identity string,
+	step Step) (undone bool, conflicts []Conflict, err error) {
 	refusedAt, backoff := "", newBackoff()
 	for {
 		object, err := client.send(ctx, Request{Method: http.MethodGet, Path: objectPath(step.Undo.Path)})
@@ -205,7 +206,8 @@ func undo(ctx context.Context, client *Client, identity string, step Step) (undo
 			return state == Standing, conflicts, nil
 		case refused(err, http.StatusNotFound):
 			return false, nil, nil
-		case !refused(err, http.StatusUnprocessableEntity) && !refused(err, http.StatusConflict), found.ResourceVersion == refusedAt:
+		case !refused(err, http.StatusUnprocessableEntity) && !refused(err, http.StatusConflict),
+			found.ResourceVersion == refusedAt:
 			return false, nil, err // refused for what it is
 		}
 		refusedAt = found.ResourceVersion

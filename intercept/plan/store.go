@@ -72,7 +72,9 @@ func (p *Plan) Store() (Request, error) {
 		Kind:       "ConfigMap",
 		Metadata: metadata{
 			Name: ObjectName(p.Name), Namespace: p.Namespace, Labels: Labels(p.Name),
-			Annotations: map[string]string{TouchedAnnotation: moment(p.Owner.Since), IdentityAnnotation: p.Identity},
+			Annotations: map[string]string{
+				TouchedAnnotation: formatTime(p.Owner.Since), IdentityAnnotation: p.Identity,
+			},
 		},
 		Data: map[string]string{Key: string(text)},
 	})
@@ -148,7 +150,8 @@ func load(ctx context.Context, client *Client, ref Ref) (*Plan, configMap, error
 // List returns the intercepts that stand in a namespace, "" for all, and an error that joins
 // what keeps others from being read.
 func List(ctx context.Context, client *Client, namespace string) ([]*Plan, error) {
-	answer, err := client.send(ctx, Request{Method: http.MethodGet, Path: configMapsPath(namespace) + "?labelSelector=" + url.QueryEscape(InterceptLabel)})
+	answer, err := client.send(ctx, Request{Method: http.MethodGet,
+		Path: configMapsPath(namespace) + "?labelSelector=" + url.QueryEscape(InterceptLabel)})
 	if err != nil {
 		return nil, fmt.Errorf("list intercepts: %w", err)
 	}

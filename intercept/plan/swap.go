@@ -31,7 +31,7 @@ func (e *Executor) Swap(ctx context.Context) error {
 	}
 	for _, step := range e.plan.Swap {
 		err := e.change(ctx, step)
-		e.swapping = e.swapping || !declined(err)
+		e.swapping = e.swapping || !notMade(err)
 		if err != nil {
 			return fmt.Errorf("%s: %w", step.What, err)
 		}
@@ -47,11 +47,12 @@ func (e *Executor) Swap(ctx context.Context) error {
 	return err
 }
 
-// declined reports that a change was certainly not made.
-func declined(err error) bool {
+// notMade reports that a change was certainly not made.
+func notMade(err error) bool {
 	var foreign *ForeignError
 	var orphan *OrphanError
-	return errors.As(err, &foreign) || errors.As(err, &orphan) || refused(err, http.StatusForbidden) || refused(err, http.StatusNotFound)
+	return errors.As(err, &foreign) || errors.As(err, &orphan) || refused(err, http.StatusForbidden) ||
+		refused(err, http.StatusNotFound)
 }
 
 // confirm checks that the plan is still stored.
@@ -101,7 +102,8 @@ func (e *Executor) change(ctx context.Context, step Step) error {
 			return err
 		}
 		_, err = e.client.send(ctx, request)
-		if !refused(err, http.StatusUnprocessableEntity) && !refused(err, http.StatusConflict) || found.ResourceVersion == refusedAt {
+		if !refused(err, http.StatusUnprocessableEntity) && !refused(err, http.StatusConflict) ||
+			found.ResourceVersion == refusedAt {
 			return err // it is done, or refused for what it is
 		}
 		refusedAt = found.ResourceVersion // or it has changed meanwhile

@@ -33,17 +33,19 @@ func Touch(ctx context.Context, client *Client, ref Ref) error {
 		Value string `json:"value"`
 	}{
 		{"test", "/metadata/uid", stored.Metadata.UID},
-		{"add", "/metadata/annotations/devtun.dev~1touched", moment(time.Now())},
+		{"add", "/metadata/annotations/devtun.dev~1touched", formatTime(time.Now())},
 	})
 	if err != nil {
 		return fmt.Errorf("touch plan: %w", err)
 	}
-	_, err = client.send(ctx, Request{Method: http.MethodPatch, Path: configMapPath(ref.Namespace, ref.Name), ContentType: JSONPatch, Body: body})
+	_, err = client.send(ctx, Request{Method: http.MethodPatch, Path: configMapPath(ref.Namespace, ref.Name),
+		ContentType: JSONPatch, Body: body})
 	switch {
 	case refused(err, http.StatusNotFound):
 		return ErrNone
 	case refused(err, http.StatusUnprocessableEntity):
-		if _, now, found := load(ctx, client, ref); errors.Is(found, ErrNone) || found == nil && now.Metadata.UID != stored.Metadata.UID {
+		_, now, found := load(ctx, client, ref)
+		if errors.Is(found, ErrNone) || found == nil && now.Metadata.UID != stored.Metadata.UID {
 			return ErrNone
 		}
 	}
@@ -63,4 +65,4 @@ func LastTouch(ctx context.Context, client *Client, ref Ref) (string, error) {
 	return stored.Metadata.Annotations[TouchedAnnotation], nil
 }
 
-func moment(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
+func formatTime(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }

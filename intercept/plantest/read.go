@@ -39,13 +39,15 @@ func (s *Server) list(w http.ResponseWriter, r *http.Request, collection string)
 	}
 	items := []Object{}
 	for _, at := range slices.Sorted(maps.Keys(s.objects)) {
-		if name, inside := strings.CutPrefix(at, collection+"/"); inside && !strings.Contains(name, "/") && selector.Matches(labelsOf(s.objects[at])) {
+		if name, inside := strings.CutPrefix(at, collection+"/"); inside && !strings.Contains(name, "/") &&
+			selector.Matches(labelsOf(s.objects[at])) {
 			items = append(items, s.objects[at])
 		}
 	}
 	answer(w, http.StatusOK, Object{
-		"kind": kinds[i].name + "List", "apiVersion": strings.TrimPrefix(strings.TrimPrefix(kinds[i].prefix, "/apis/"), "/api/"),
-		"metadata": Object{}, "items": items,
+		"kind":       kinds[i].name + "List",
+		"apiVersion": strings.TrimPrefix(strings.TrimPrefix(kinds[i].prefix, "/apis/"), "/api/"),
+		"metadata":   Object{}, "items": items,
 	})
 	return true
 }
@@ -71,7 +73,8 @@ func (s *Server) patch(w http.ResponseWriter, r *http.Request, at string, body [
 	}
 	changed, err := patched(object, body)
 	if err != nil {
-		refuse(w, http.StatusUnprocessableEntity, "Invalid", "the server rejected our request due to an error in our request")
+		refuse(w, http.StatusUnprocessableEntity, "Invalid",
+			"the server rejected our request due to an error in our request")
 		return
 	}
 	s.put(at, changed)

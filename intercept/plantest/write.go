@@ -71,7 +71,8 @@ func (s *Server) delete(w http.ResponseWriter, at string, body []byte) {
 }
 
 func refuse(w http.ResponseWriter, code int, reason, message string) {
-	answer(w, code, Object{"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code, "reason": reason, "message": message})
+	answer(w, code, Object{"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code, "reason": reason,
+		"message": message})
 }
 
 func answer(w http.ResponseWriter, code int, body any) {

@@ -69,8 +69,7 @@ func (r *Rollout) diagnoseContainer(pod *corev1.Pod, status corev1.ContainerStat
 	}
 	switch {
 	case waiting != nil && pullReasons[waiting.Reason]:
-		hint := fmt.Sprintf("put the image where the cluster finds it (devtun image push %s), "+
-			"or name another with --agent-image", r.Image)
+		hint := fmt.Sprintf("put the image where the cluster finds it (devtun image push %s), or name another with --agent-image", r.Image)
 		return fails(ImagePull, pod, hint, r.Image+": "+cmp.Or(waiting.Message, waiting.Reason))
 	case waiting != nil && createReasons[waiting.Reason]:
 		found := fails(Container, pod, r.hintContainer(waiting.Reason), cmp.Or(waiting.Message, waiting.Reason))
@@ -132,8 +131,7 @@ func diagnoseDeployment(d *appsv1.Deployment) diagnosis {
 		}
 		hint := "whatever admits pods in this cluster must admit the agent's; 'devtun intercept NAME --dry-run -o yaml' prints it"
 		if strings.Contains(message, "PodSecurity") {
-			hint = "devtun's agent passes Pod Security \"restricted\": " +
-				"what is named comes from the workload's own volumes or ports"
+			hint = "devtun's agent passes Pod Security \"restricted\": what is named comes from the workload's own volumes or ports"
 		}
 		return diagnosis{failure: &AgentError{Reason: Admission, Message: message, Hint: hint}}
 	}
@@ -143,7 +141,8 @@ func diagnoseDeployment(d *appsv1.Deployment) diagnosis {
 // transient: some refusals last only until the API server has caught up.
 func transient(message string) bool {
 	for _, words := range []string{
-		"error looking up service account", "status unknown for quota", "timed out", "Internal error", "object has been modified",
+		"error looking up service account", "status unknown for quota", "timed out", "Internal error",
+		"object has been modified",
 	} {
 		if strings.Contains(message, words) {
 			return true

@@ -94,7 +94,8 @@ func (b *builder) pod() (*corev1.PodSpec, error) {
 			Resources: b.circumstances.resources(),
 			ReadinessProbe: &corev1.Probe{
 				PeriodSeconds: 1, TimeoutSeconds: 5, FailureThreshold: 3,
-				ProbeHandler: corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{Path: agent.ReadyPath, Port: intstr.FromInt(b.ownPort(1))}},
+				ProbeHandler: corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{Path: agent.ReadyPath,
+					Port: intstr.FromInt(b.ownPort(1))}},
 			},
 			SecurityContext: &corev1.SecurityContext{
 				AllowPrivilegeEscalation: &no, ReadOnlyRootFilesystem: &yes,
@@ -148,7 +149,8 @@ func (b *builder) containerPorts() []corev1.ContainerPort {
 	all := b.listened()
 	for _, p := range all {
 		if p.TargetName != "" {
-			ports = append(ports, corev1.ContainerPort{Name: p.TargetName, ContainerPort: int32(p.Target), Protocol: p.Protocol})
+			ports = append(ports,
+				corev1.ContainerPort{Name: p.TargetName, ContainerPort: int32(p.Target), Protocol: p.Protocol})
 		}
 	}
 	for _, p := range all {
@@ -172,7 +174,8 @@ func (b *builder) listened() []Port {
 			continue // there is nobody to pass it on to
 		}
 		i := slices.IndexFunc(ports, func(q Port) bool {
-			return q.Target == p.Target && q.Protocol == p.Protocol && (q.TargetName == p.TargetName || q.TargetName == "" || p.TargetName == "")
+			return q.Target == p.Target && q.Protocol == p.Protocol &&
+				(q.TargetName == p.TargetName || q.TargetName == "" || p.TargetName == "")
 		})
 		if i < 0 {
 			ports = append(ports, p)
@@ -196,11 +199,13 @@ func (b *builder) config(mounts []corev1.VolumeMount) (string, error) {
 	}
 	for _, p := range b.listened() {
 		port := agent.Port{Port: p.Target, Protocol: agent.Protocol(p.Protocol)}
-		if slices.ContainsFunc(config.Ports, func(q agent.Port) bool { return q.Port == port.Port && q.Protocol == port.Protocol }) {
+		if slices.ContainsFunc(config.Ports,
+			func(q agent.Port) bool { return q.Port == port.Port && q.Protocol == port.Protocol }) {
 			continue // a second name for it
 		}
 		if b.Mode == plan.Divert {
-			port.Origin = fmt.Sprintf("%s.%s.svc:%d", plan.OriginName(p.Service), b.Namespace, p.Target) // it is headless
+			// It is headless.
+			port.Origin = fmt.Sprintf("%s.%s.svc:%d", plan.OriginName(p.Service), b.Namespace, p.Target)
 		}
 		config.Ports = append(config.Ports, port)
 	}

@@ -98,7 +98,8 @@ func (t *Target) unknownContainer(name string) error {
 		names = append(names, c.Name)
 	}
 	slices.Sort(names)
-	return &UnknownError{Kind: "container", Name: name, Namespace: t.Namespace, Candidates: names, Within: t.Workload.Object.String()}
+	return &UnknownError{Kind: "container", Name: name, Namespace: t.Namespace, Candidates: names,
+		Within: t.Workload.Object.String()}
 }
 
 // builder has all that the objects of a plan are made of.
@@ -165,7 +166,8 @@ func (b *builder) create(object runtime.Object) (plan.Step, error) {
 	place := places[named.Kind]
 	return plan.Step{
 		What: "create " + named.String(), Object: named,
-		Do: plan.Request{Method: http.MethodPost, Path: place.collection(b.Namespace), ContentType: plan.JSON, Body: body},
+		Do: plan.Request{Method: http.MethodPost, Path: place.collection(b.Namespace), ContentType: plan.JSON,
+			Body: body},
 	}, nil
 }
 

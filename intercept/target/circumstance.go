@@ -31,7 +31,8 @@ type Circumstances struct {
 
 // Look finds the circumstances. What may not be listed is left out and noted. The
 // error is a *RefusedError where an intercept of that mode cannot stand.
-func (t *Target) Look(ctx context.Context, client kubernetes.Interface, mode plan.Mode, move Move) (*Circumstances, error) {
+func (t *Target) Look(ctx context.Context, client kubernetes.Interface, mode plan.Mode,
+	move Move) (*Circumstances, error) {
 	if err := t.movable(move); err != nil {
 		return nil, err
 	}
@@ -40,7 +41,8 @@ func (t *Target) Look(ctx context.Context, client kubernetes.Interface, mode pla
 	}
 	c := &Circumstances{Notes: append([]Note(nil), t.Notes...)}
 	if mode == plan.Replace && !t.Workload.scalable() {
-		return nil, refuse(NotReplaced, t.Workload.Object, "leave --replace out: its pods run on, and the requests come to you", "cannot be scaled to zero")
+		return nil, refuse(NotReplaced, t.Workload.Object,
+			"leave --replace out: its pods run on, and the requests come to you", "cannot be scaled to zero")
 	}
 	all, list := metav1.ListOptions{}, &listing{c, t.Namespace}
 	scalers, err := client.AutoscalingV2().HorizontalPodAutoscalers(t.Namespace).List(ctx, all)
@@ -67,9 +69,10 @@ func (t *Target) Look(ctx context.Context, client kubernetes.Interface, mode pla
 	if err := list.failed("network policies", err); err != nil {
 		return nil, err
 	}
-	c.policies = itemsOf(policies, func(l *networkingv1.NetworkPolicyList) []networkingv1.NetworkPolicy { return l.Items }, err)
+	c.policies = itemsOf(policies,
+		func(l *networkingv1.NetworkPolicyList) []networkingv1.NetworkPolicy { return l.Items }, err)
 	if t.confined(c.policies) {
-		c.basics = basics(ctx, client)
+		c.basics = wellKnownPorts(ctx, client)
 	}
 	quotas, err := client.CoreV1().ResourceQuotas(t.Namespace).List(ctx, all)
 	if err := list.failed("quotas", err); err != nil {
@@ -91,7 +94,8 @@ func (t *Target) Look(ctx context.Context, client kubernetes.Interface, mode pla
 func (t *Target) keepsNames(mode plan.Mode) error {
 	for _, service := range t.Services {
 		if mode == plan.Divert && t.Workload.governedBy(service) {
-			return refuse(GivesNames, serviceObject(service.Name), "make another Service that selects the same pods, have clients call that, and intercept it",
+			return refuse(GivesNames, serviceObject(service.Name),
+				"make another Service that selects the same pods, have clients call that, and intercept it",
 				"gives the pods of %s their names, by which they find each other: it is not turned away from them", t.Workload.Object)
 		}
 	}
@@ -116,7 +120,8 @@ func (l *listing) failed(what string, err error) error {
 	if !apierrors.IsForbidden(err) {
 		return err
 	}
-	l.Notes = append(l.Notes, Note{plan.Object{Kind: "Namespace", Name: l.namespace}, "you may not list " + what + " in namespace " + l.namespace + ": whether any concerns the intercept is not known", ""})
+	l.Notes = append(l.Notes, Note{plan.Object{Kind: "Namespace", Name: l.namespace}, "you may not list " + what +
+		" in namespace " + l.namespace + ": whether any concerns the intercept is not known", ""})
 	return nil
 }
 
@@ -128,17 +133,21 @@ func (t *Target) autoscaled(c *Circumstances, h *autoscalingv2.HorizontalPodAuto
 	}
 	object := plan.Object{Kind: "HorizontalPodAutoscaler", Name: h.Name}
 	if mode == plan.Divert {
-		c.Notes = append(c.Notes, Note{object, fmt.Sprintf("%s goes on scaling the origin, which has few requests now", object), ""})
+		c.Notes = append(c.Notes,
+			Note{object, fmt.Sprintf("%s goes on scaling the origin, which has few requests now", object), ""})
 		return nil
 	}
 	if owner := metav1.GetControllerOf(h); owner != nil && owner.Kind == "ScaledObject" {
-		return refuse(Autoscaled, object, fmt.Sprintf("pause it: kubectl annotate scaledobject %s autoscaling.keda.sh/paused=true, or leave --replace out", owner.Name),
+		return refuse(Autoscaled, object,
+			fmt.Sprintf("pause it: kubectl annotate scaledobject %s autoscaling.keda.sh/paused=true, or leave --replace out", owner.Name),
 			"belongs to KEDA's ScaledObject %q, which would scale the workload up again", owner.Name)
 	}
 	if h.Spec.MinReplicas != nil && *h.Spec.MinReplicas == 0 {
-		return refuse(Autoscaled, object, "set its minReplicas to 1, or leave --replace out", "scales from zero: it would scale the workload up again")
+		return refuse(Autoscaled, object, "set its minReplicas to 1, or leave --replace out",
+			"scales from zero: it would scale the workload up again")
 	}
-	c.Notes = append(c.Notes, Note{object, fmt.Sprintf("%s pauses while the workload has no replicas, and goes on afterwards", object), ""})
+	c.Notes = append(c.Notes,
+		Note{object, fmt.Sprintf("%s pauses while the workload has no replicas, and goes on afterwards", object), ""})
 	return nil
 }
 
@@ -160,16 +169,18 @@ func (t *Target) matches(selector *metav1.LabelSelector) bool {
 	return err == nil && s.Matches(labels.Set(t.Workload.Template.Labels))
 }
 
-// keeper is somebody who keeps objects as they are in Git.
-type keeper struct {
+// gitOpsTool is somebody who keeps objects as they are in Git.
+type gitOpsTool struct {
 	name, key string
 	label     bool // else an annotation
 	hint      string
 }
 
-var keepers = []keeper{
-	{"Argo CD", "argocd.argoproj.io/tracking-id", false, "turn its self-heal off meanwhile: argocd app set %s --self-heal=false"},
-	{"Argo CD", "argocd.argoproj.io/instance", true, "turn its self-heal off meanwhile: argocd app set %s --self-heal=false"},
+var gitOpsTools = []gitOpsTool{
+	{"Argo CD", "argocd.argoproj.io/tracking-id", false,
+		"turn its self-heal off meanwhile: argocd app set %s --self-heal=false"},
+	{"Argo CD", "argocd.argoproj.io/instance", true,
+		"turn its self-heal off meanwhile: argocd app set %s --self-heal=false"},
 	{"Flux", "kustomize.toolkit.fluxcd.io/name", true, "suspend it meanwhile: flux suspend kustomization %s"},
 	{"Flux", "helm.toolkit.fluxcd.io/name", true, "suspend it meanwhile: flux suspend helmrelease %s"},
 }
@@ -178,14 +189,15 @@ var keepers = []keeper{
 // harm: the traffic is with the origin then.
 func (t *Target) deployed(c *Circumstances) {
 	look := func(object plan.Object, objectLabels, annotations map[string]string) {
-		for _, k := range keepers {
+		for _, k := range gitOpsTools {
 			values := annotations
 			if k.label {
 				values = objectLabels
 			}
 			if value, ok := values[k.key]; ok {
 				app, _, _ := strings.Cut(value, ":") // a tracking id goes on with the object's
-				c.Notes = append(c.Notes, Note{object, fmt.Sprintf("%s keeps %s as it is in Git (%s), and may undo the intercept", k.name, object, app), fmt.Sprintf(k.hint, app)})
+				text := fmt.Sprintf("%s keeps %s as it is in Git (%s), and may undo the intercept", k.name, object, app)
+				c.Notes = append(c.Notes, Note{object, text, fmt.Sprintf(k.hint, app)})
 				return
 			}
 		}
@@ -199,16 +211,20 @@ func (t *Target) deployed(c *Circumstances) {
 // served notes what an intercept changes for the services' clients.
 func (t *Target) served(c *Circumstances, mode plan.Mode) {
 	if t.Workload.Ready == 0 && mode == plan.Divert {
-		c.Notes = append(c.Notes, Note{t.Workload.Object, fmt.Sprintf("%s has no ready pod: without your process nobody answers", t.Workload.Object), ""})
+		c.Notes = append(c.Notes, Note{t.Workload.Object,
+			fmt.Sprintf("%s has no ready pod: without your process nobody answers", t.Workload.Object), ""})
 	}
 	for _, s := range t.Services {
 		object := serviceObject(s.Name)
 		if s.Spec.ClusterIP == corev1.ClusterIPNone && mode == plan.Divert {
-			c.Notes = append(c.Notes, Note{object, fmt.Sprintf("%s is headless: its name leads to the agent meanwhile, and its pods' names lead nowhere", object), ""})
+			c.Notes = append(c.Notes,
+				Note{object, fmt.Sprintf("%s is headless: its name leads to the agent meanwhile, and its pods' names lead nowhere", object), ""})
 		}
 		policy := s.Spec.InternalTrafficPolicy
-		if policy != nil && *policy == corev1.ServiceInternalTrafficPolicyLocal || s.Spec.ExternalTrafficPolicy == corev1.ServiceExternalTrafficPolicyLocal {
-			c.Notes = append(c.Notes, Note{object, fmt.Sprintf("%s leads only to pods of the client's node, and not every node has an agent", object), ""})
+		if policy != nil && *policy == corev1.ServiceInternalTrafficPolicyLocal ||
+			s.Spec.ExternalTrafficPolicy == corev1.ServiceExternalTrafficPolicyLocal {
+			c.Notes = append(c.Notes, Note{object,
+				fmt.Sprintf("%s leads only to pods of the client's node, and not every node has an agent", object), ""})
 		}
 		for _, p := range s.Spec.Ports {
 			if cmp.Or(p.Protocol, corev1.ProtocolTCP) == corev1.ProtocolUDP {

@@ -24,7 +24,8 @@ func (b *builder) downward(items []corev1.DownwardAPIVolumeFile) []corev1.Downwa
 	for _, f := range items {
 		content, ok := b.content(f)
 		if ok {
-			f.FieldRef, f.ResourceFieldRef = &corev1.ObjectFieldSelector{FieldPath: "metadata.annotations['" + contentKey(content) + "']"}, nil
+			f.FieldRef, f.ResourceFieldRef = &corev1.ObjectFieldSelector{FieldPath: "metadata.annotations['" +
+				contentKey(content) + "']"}, nil
 		}
 		if f.ResourceFieldRef == nil {
 			found = append(found, f)

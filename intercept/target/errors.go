@@ -63,7 +63,8 @@ type RefusedError struct {
 func (e *RefusedError) Error() string { return e.Text }
 
 func refuse(reason Reason, object plan.Object, hint, format string, args ...any) *RefusedError {
-	return &RefusedError{Reason: reason, Object: object, Hint: hint, Text: object.String() + " " + fmt.Sprintf(format, args...)}
+	return &RefusedError{Reason: reason, Object: object, Hint: hint,
+		Text: object.String() + " " + fmt.Sprintf(format, args...)}
 }
 
 // Note is a circumstance that an intercept lives with, but that its user should

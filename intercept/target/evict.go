@@ -57,10 +57,12 @@ func (t *Target) movable(move Move) error {
 	}
 	const hint = "leave --move-connections out, or give --move-connections=force if nothing is lost with the pod"
 	if t.Workload.Kind == statefulSet {
-		return refuse(NotMoved, t.Workload.Object, hint, "has pods with names and data of their own: to move connections they would be evicted")
+		return refuse(NotMoved, t.Workload.Object, hint,
+			"has pods with names and data of their own: to move connections they would be evicted")
 	}
 	if t.Workload.Ready < 2 {
-		return refuse(NotMoved, t.Workload.Object, hint, "has %d ready pods: to move connections they would be evicted, and until another is ready nobody could answer", t.Workload.Ready)
+		return refuse(NotMoved, t.Workload.Object, hint,
+			"has %d ready pods: to move connections they would be evicted, and until another is ready nobody could answer", t.Workload.Ready)
 	}
 	return nil
 }
@@ -91,8 +93,10 @@ type eviction struct {
 //
 // Where that cannot be, the connections stay with the origin until they end.
 // The error is of a request that failed otherwise, or ctx's.
-func (t *Target) Evict(ctx context.Context, client kubernetes.Interface, answers func(context.Context) error, evicted func(pod string)) ([]Stayed, error) {
-	e := &eviction{Target: t, client: client, selector: metav1.FormatLabelSelector(t.Workload.Selector), timeout: budgetTimeout, gone: make(map[types.UID]bool)}
+func (t *Target) Evict(ctx context.Context, client kubernetes.Interface, answers func(context.Context) error,
+	evicted func(pod string)) ([]Stayed, error) {
+	e := &eviction{Target: t, client: client, selector: metav1.FormatLabelSelector(t.Workload.Selector),
+		timeout: budgetTimeout, gone: make(map[types.UID]bool)}
 	if err := answers(ctx); err != nil {
 		return nil, err
 	}
@@ -149,9 +153,10 @@ func (e *eviction) pods(ctx context.Context) ([]corev1.Pod, error) {
 // countReady counts the pods that take connections, and will.
 func (e *eviction) countReady(pods []corev1.Pod) (n int) {
 	for _, pod := range pods {
-		if !e.gone[pod.UID] && pod.DeletionTimestamp == nil && slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool {
-			return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
-		}) {
+		if !e.gone[pod.UID] && pod.DeletionTimestamp == nil &&
+			slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool {
+				return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
+			}) {
 			n++
 		}
 	}
@@ -175,10 +180,12 @@ func (e *eviction) evict(ctx context.Context, pod *corev1.Pod) (*Stayed, error) 
 		case ctx.Err() != nil:
 			return nil, fmt.Errorf("evict %s: %w", object, ctx.Err())
 		case !apierrors.IsTooManyRequests(err):
-			return &Stayed{Unevictable, Note{object, fmt.Sprintf("%s cannot be evicted (%v): %s", object, err, noMoving), ""}}, nil
+			return &Stayed{Unevictable,
+				Note{object, fmt.Sprintf("%s cannot be evicted (%v): %s", object, err, noMoving), ""}}, nil
 		case time.Since(began) >= e.timeout:
 			e.timeout = 0 // one try for each of the others
-			return &Stayed{Protected, Note{object, fmt.Sprintf("%s may not be evicted now (%v): %s", object, err, noMoving), ""}}, nil
+			return &Stayed{Protected,
+				Note{object, fmt.Sprintf("%s may not be evicted now (%v): %s", object, err, noMoving), ""}}, nil
 		}
 		again := podsEvery
 		if seconds, asked := apierrors.SuggestsClientDelay(err); asked {
@@ -196,8 +203,10 @@ func (e *eviction) replaced(ctx context.Context) (*Stayed, error) {
 	if in || err != nil {
 		return nil, err
 	}
-	return &Stayed{NoSuccessor, Note{e.Workload.Object, fmt.Sprintf("the pod in place of the one evicted of %s is not ready after %v: the others stay, and so do the connections that clients hold to them",
-		e.Workload, replacementTimeout), ""}}, nil
+	return &Stayed{NoSuccessor,
+		Note{e.Workload.Object,
+			fmt.Sprintf("the pod in place of the one evicted of %s is not ready after %v: the others stay, and so do the connections that clients hold to them",
+				e.Workload, replacementTimeout), ""}}, nil
 }
 
 // answerable waits, though nobody wants to any more, until a pod is ready: what comes

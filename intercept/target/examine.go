@@ -14,7 +14,8 @@ import (
 // Examine says how an object that a plan changes is found, as [plan.Step.Examine]
 // does, given the Service or workload as a watch yields it. changed is false if
 // the plan does not change that object.
-func Examine(p *plan.Plan, object runtime.Object) (state plan.State, conflicts []plan.Conflict, changed bool, err error) {
+func Examine(p *plan.Plan, object runtime.Object) (
+	state plan.State, conflicts []plan.Conflict, changed bool, err error) {
 	named := nameOf(object)
 	for _, step := range p.Swap {
 		if step.Object != named {

@@ -11,8 +11,8 @@ import (
 // fieldManager stands in an object's managedFields for what devtun changes.
 const fieldManager = "devtun"
 
-// manage names the manager of what a request changes.
-func manage(path, manager string) string {
+// withFieldManager names the manager of what a request changes.
+func withFieldManager(path, manager string) string {
 	path, _, _ = strings.Cut(path, "?")
 	return path + "?fieldManager=" + url.QueryEscape(manager)
 }

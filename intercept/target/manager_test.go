@@ -22,5 +22,5 @@ func TestManagerOf(t *testing.T) {
 	} {
 		require.Equal(t, c.want, managerOf(metav1.ObjectMeta{ManagedFields: c.entries}, "f:spec", "f:selector"))
 	}
-	require.Equal(t, "/x?fieldManager=kubectl+edit", manage("/x?fieldManager=devtun", "kubectl edit"))
+	require.Equal(t, "/x?fieldManager=kubectl+edit", withFieldManager("/x?fieldManager=devtun", "kubectl edit"))
 }

@@ -84,7 +84,8 @@ func (b *builder) reaching(spec networkingv1.NetworkPolicySpec) (networkingv1.Ne
 	var rules []networkingv1.NetworkPolicyEgressRule
 	for _, rule := range spec.Egress {
 		if slices.ContainsFunc(rule.To, func(to networkingv1.NetworkPolicyPeer) bool {
-			return to.PodSelector != nil && to.NamespaceSelector == nil && b.matches(to.PodSelector) && !b.matchesAgent(to.PodSelector)
+			return to.PodSelector != nil && to.NamespaceSelector == nil && b.matches(to.PodSelector) &&
+				!b.matchesAgent(to.PodSelector)
 		}) {
 			rules = append(rules, networkingv1.NetworkPolicyEgressRule{Ports: rule.Ports, To: b.onlyAgent()})
 		}

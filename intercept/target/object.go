@@ -12,8 +12,10 @@ import (
 func (b *builder) meta(name string) metav1.ObjectMeta {
 	return metav1.ObjectMeta{
 		Name: name, Namespace: b.Namespace, Labels: plan.Labels(b.Name()),
-		Annotations:     map[string]string{plan.IdentityAnnotation: b.Identity},
-		OwnerReferences: []metav1.OwnerReference{{APIVersion: places[b.root().Kind].apiVersion(), Kind: b.root().Kind, Name: b.root().Name, UID: plan.RootUID}},
+		Annotations: map[string]string{plan.IdentityAnnotation: b.Identity},
+		OwnerReferences: []metav1.OwnerReference{{
+			APIVersion: places[b.root().Kind].apiVersion(), Kind: b.root().Kind, Name: b.root().Name, UID: plan.RootUID,
+		}},
 	}
 }
 
@@ -57,16 +59,18 @@ func (b *builder) serviceAccount() *corev1.ServiceAccount {
 // role allows what an undo needs, to the objects of this plan and no others.
 func (b *builder) role() *rbacv1.Role {
 	return &rbacv1.Role{
-		TypeMeta: metav1.TypeMeta{APIVersion: rbacv1.SchemeGroupVersion.String(), Kind: "Role"}, ObjectMeta: b.meta(plan.ObjectName(b.Name())),
-		Rules: Rules(b.undoRights()),
+		TypeMeta:   metav1.TypeMeta{APIVersion: rbacv1.SchemeGroupVersion.String(), Kind: "Role"},
+		ObjectMeta: b.meta(plan.ObjectName(b.Name())),
+		Rules:      Rules(b.undoRights()),
 	}
 }
 
 func (b *builder) roleBinding() *rbacv1.RoleBinding {
 	name := plan.ObjectName(b.Name())
 	return &rbacv1.RoleBinding{
-		TypeMeta: metav1.TypeMeta{APIVersion: rbacv1.SchemeGroupVersion.String(), Kind: "RoleBinding"}, ObjectMeta: b.meta(name),
-		RoleRef:  rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: name},
-		Subjects: []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Name: name, Namespace: b.Namespace}},
+		TypeMeta:   metav1.TypeMeta{APIVersion: rbacv1.SchemeGroupVersion.String(), Kind: "RoleBinding"},
+		ObjectMeta: b.meta(name),
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: name},
+		Subjects:   []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Name: name, Namespace: b.Namespace}},
 	}
 }

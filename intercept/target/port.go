@@ -32,7 +32,8 @@ func portsOf(service *corev1.Service, template *corev1.PodTemplateSpec) ([]Port,
 			port.TargetName = p.TargetPort.StrVal
 			port.Target = containerPort(template, port.TargetName, port.Protocol)
 			if port.Target == 0 {
-				return nil, refuse(NoSuchPort, serviceObject(service.Name), "name the port in the container's ports, or lead the service to a number",
+				return nil, refuse(NoSuchPort, serviceObject(service.Name),
+					"name the port in the container's ports, or lead the service to a number",
 					"leads to the port %q, which no container of its pods has", port.TargetName)
 			}
 		case port.Target == 0:

@@ -21,8 +21,10 @@ func Render(w io.Writer, p *plan.Plan) error {
 	}
 	var out bytes.Buffer
 	fmt.Fprintf(&out, "# Intercept of %s in namespace %s (%s).\n", p.Workload, p.Namespace, p.Mode)
-	fmt.Fprintf(&out, "# %s and %s stand for the UIDs of %s and of the ConfigMap, which the cluster gives them.\n", plan.RootUID, plan.PlanUID, p.Root)
-	fmt.Fprintf(&out, "# Each change also writes its undo on the object, in the same request (%s: an annotation of Services, a label of workloads); restoring removes it.\n", plan.UndoMark)
+	fmt.Fprintf(&out, "# %s and %s stand for the UIDs of %s and of the ConfigMap, which the cluster gives them.\n",
+		plan.RootUID, plan.PlanUID, p.Root)
+	fmt.Fprintf(&out,
+		"# Each change also writes its undo on the object, in the same request (%s: an annotation of Services, a label of workloads); restoring removes it.\n", plan.UndoMark)
 	render := func(what string, request plan.Request) {
 		if err == nil {
 			err = document(&out, what, request)
@@ -36,7 +38,8 @@ func Render(w io.Writer, p *plan.Plan) error {
 		render("swap: "+step.What, step.Do)
 	}
 	if p.MoveConnections {
-		fmt.Fprintf(&out, "---\n# then, while the local process answers: evict the pods of %s, one at a time, each once the last one's successor is ready\n", p.Workload)
+		fmt.Fprintf(&out,
+			"---\n# then, while the local process answers: evict the pods of %s, one at a time, each once the last one's successor is ready\n", p.Workload)
 	}
 	for _, step := range slices.Backward(p.Swap) {
 		render(fmt.Sprintf("restore: bring %s back", step.Object), *step.Undo)

@@ -46,7 +46,7 @@ func Resolve(ctx context.Context, client kubernetes.Interface, namespace, name s
 	if err != nil {
 		return nil, err
 	}
-	seen, err := see(ctx, client, namespace)
+	seen, err := listAll(ctx, client, namespace)
 	if err != nil {
 		return nil, err
 	}
@@ -66,8 +66,8 @@ func ParseName(given string) (kind, name string, err error) {
 	return kind, name, nil
 }
 
-// scene is what there is in a namespace.
-type scene struct {
+// namespaceObjects is what there is in a namespace.
+type namespaceObjects struct {
 	namespace string
 	services  []*corev1.Service
 	workloads []*Workload
@@ -75,15 +75,16 @@ type scene struct {
 	orphans   []*plan.OrphanError // what still has what an intercept without a plan made of it
 }
 
-func see(ctx context.Context, client kubernetes.Interface, namespace string) (*scene, error) {
+func listAll(ctx context.Context, client kubernetes.Interface, namespace string) (*namespaceObjects, error) {
 	found, err := client.CoreV1().Namespaces().Get(ctx, namespace, metav1.GetOptions{})
 	switch {
 	case err == nil && found.DeletionTimestamp != nil:
-		return nil, refuse(Terminating, plan.Object{Kind: "Namespace", Name: namespace}, "wait until it is gone, and make it anew", "is being deleted")
+		return nil, refuse(Terminating, plan.Object{Kind: "Namespace", Name: namespace},
+			"wait until it is gone, and make it anew", "is being deleted")
 	case err != nil && !apierrors.IsForbidden(err): // what is in it may be allowed all the same
 		return nil, err
 	}
-	s := &scene{namespace: namespace}
+	s := &namespaceObjects{namespace: namespace}
 	services, err := client.CoreV1().Services(namespace).List(ctx, metav1.ListOptions{})
 	if err != nil {
 		return nil, err
@@ -101,7 +102,8 @@ func see(ctx context.Context, client kubernetes.Interface, namespace string) (*s
 	for _, w := range s.workloads {
 		carriers = append(carriers, w.found)
 	}
-	stored, err := client.CoreV1().ConfigMaps(namespace).List(ctx, metav1.ListOptions{LabelSelector: plan.InterceptLabel})
+	stored, err := client.CoreV1().ConfigMaps(namespace).List(ctx,
+		metav1.ListOptions{LabelSelector: plan.InterceptLabel})
 	if err != nil {
 		return nil, err
 	}
@@ -118,9 +120,10 @@ func see(ctx context.Context, client kubernetes.Interface, namespace string) (*s
 }
 
 // orphaned notes an object that still is as an intercept left it whose plan is gone.
-func (s *scene) orphaned(object runtime.Object) {
+func (s *namespaceObjects) orphaned(object runtime.Object) {
 	found := object.(metav1.Object)
-	p := plan.Marked{Object: nameOf(object), Namespace: found.GetNamespace(), UID: string(found.GetUID()), Labels: found.GetLabels(), Annotations: found.GetAnnotations()}.Undo()
+	p := plan.Marked{Object: nameOf(object), Namespace: found.GetNamespace(), UID: string(found.GetUID()),
+		Labels: found.GetLabels(), Annotations: found.GetAnnotations()}.Undo()
 	if p == nil || slices.ContainsFunc(s.plans, func(other *plan.Plan) bool { return other.Identity == p.Identity }) {
 		return
 	}
@@ -129,7 +132,7 @@ func (s *scene) orphaned(object runtime.Object) {
 	}
 }
 
-func (s *scene) resolve(kind, name string) (*Target, error) {
+func (s *namespaceObjects) resolve(kind, name string) (*Target, error) {
 	if err := s.standing(kind, name); err != nil {
 		return nil, err
 	}
@@ -151,7 +154,7 @@ func (s *scene) resolve(kind, name string) (*Target, error) {
 }
 
 // standing finds an intercept that has what is named, with a plan or without.
-func (s *scene) standing(kind, name string) error {
+func (s *namespaceObjects) standing(kind, name string) error {
 	has := func(p *plan.Plan) bool {
 		service := (kind == "" || kind == "Service") && slices.Contains(p.Services, name)
 		workload := (kind == "" || kind == p.Workload.Kind) && p.Workload.Name == name
@@ -170,7 +173,7 @@ func (s *scene) standing(kind, name string) error {
 	return nil
 }
 
-func (s *scene) unknown(kind, name string) error {
+func (s *namespaceObjects) unknown(kind, name string) error {
 	var names []string
 	if kind == "" || kind == "Service" {
 		for _, service := range s.services {
@@ -191,15 +194,18 @@ func Interceptable(service *corev1.Service) bool {
 	return service.Spec.Type != corev1.ServiceTypeExternalName && len(service.Spec.Selector) > 0 && carries(service)
 }
 
-func (s *scene) ofService(service *corev1.Service) (*Target, error) {
+func (s *namespaceObjects) ofService(service *corev1.Service) (*Target, error) {
 	object := serviceObject(service.Name)
 	switch {
 	case service.Spec.Type == corev1.ServiceTypeExternalName:
-		return nil, refuse(External, object, "name a service with pods behind it", "is an alias of %s outside the cluster: no pods, nothing to intercept", service.Spec.ExternalName)
+		return nil, refuse(External, object, "name a service with pods behind it",
+			"is an alias of %s outside the cluster: no pods, nothing to intercept", service.Spec.ExternalName)
 	case len(service.Spec.Selector) == 0:
-		return nil, refuse(NoSelector, object, "name the workload behind it instead, if it is in this cluster", "has no selector: it is not known which workload it stands for")
+		return nil, refuse(NoSelector, object, "name the workload behind it instead, if it is in this cluster",
+			"has no selector: it is not known which workload it stands for")
 	case !carries(service):
-		return nil, refuse(NoTCP, object, "devtun carries TCP; UDP ports beside a TCP port are passed on to the origin", "has no TCP port that could be intercepted: its ports are %s", describePorts(service))
+		return nil, refuse(NoTCP, object, "devtun carries TCP; UDP ports beside a TCP port are passed on to the origin",
+			"has no TCP port that could be intercepted: its ports are %s", describePorts(service))
 	}
 	var selected []*Workload
 	for _, w := range s.workloads {
@@ -209,7 +215,8 @@ func (s *scene) ofService(service *corev1.Service) (*Target, error) {
 	}
 	switch len(selected) {
 	case 0:
-		return nil, refuse(NoWorkload, object, "devtun intercepts Deployments, StatefulSets, ReplicaSets and DaemonSets; 'kubectl get pods -l "+labels.FormatLabels(service.Spec.Selector)+"' shows what is there",
+		return nil, refuse(NoWorkload, object,
+			"devtun intercepts Deployments, StatefulSets, ReplicaSets and DaemonSets; 'kubectl get pods -l "+labels.FormatLabels(service.Spec.Selector)+"' shows what is there",
 			"selects the pods of no workload that devtun knows")
 	case 1:
 	default:
@@ -217,7 +224,8 @@ func (s *scene) ofService(service *corev1.Service) (*Target, error) {
 		for _, w := range selected {
 			names = append(names, strings.ToLower(w.Kind)+"/"+w.Name)
 		}
-		return nil, refuse(ManyWorkloads, object, "name one of them: devtun intercept "+names[0]+"; the requests of all of them come to you then", "selects the pods of %d workloads: %s", len(names), strings.Join(names, ", "))
+		return nil, refuse(ManyWorkloads, object,
+			"name one of them: devtun intercept "+names[0]+"; the requests of all of them come to you then", "selects the pods of %d workloads: %s", len(names), strings.Join(names, ", "))
 	}
 	if err := s.standing(selected[0].Kind, selected[0].Name); err != nil {
 		return nil, err
@@ -228,16 +236,17 @@ func (s *scene) ofService(service *corev1.Service) (*Target, error) {
 }
 
 // named notes that calls by the names of a StatefulSet's pods are not intercepted.
-func (s *scene) named(w *Workload) []Note {
+func (s *namespaceObjects) named(w *Workload) []Note {
 	if w.Kind != statefulSet || w.ServiceName == "" {
 		return nil
 	}
-	return []Note{{w.Object, fmt.Sprintf("calls to the pods of %s by their names (%s-0.%s) are not intercepted", w.Object, w.Name, w.ServiceName), ""}}
+	return []Note{{w.Object, fmt.Sprintf("calls to the pods of %s by their names (%s-0.%s) are not intercepted",
+		w.Object, w.Name, w.ServiceName), ""}}
 }
 
 // shared notes that a Service leads to other workloads' pods as well, whose requests
 // an intercept takes with it.
-func (s *scene) shared(service *corev1.Service, w *Workload) []Note {
+func (s *namespaceObjects) shared(service *corev1.Service, w *Workload) []Note {
 	var others []string
 	for _, other := range s.workloads {
 		if other != w && selects(service, other) {
@@ -247,11 +256,12 @@ func (s *scene) shared(service *corev1.Service, w *Workload) []Note {
 	if len(others) == 0 {
 		return nil
 	}
-	return []Note{{serviceObject(service.Name), fmt.Sprintf("Service %q leads to the pods of %s as well: while the intercept stands, the requests that they would get come to you too", service.Name, strings.Join(others, ", ")),
+	return []Note{{serviceObject(service.Name),
+		fmt.Sprintf("Service %q leads to the pods of %s as well: while the intercept stands, the requests that they would get come to you too", service.Name, strings.Join(others, ", ")),
 		"to be asked for your workload's requests only, give it a Service of its own"}}
 }
 
-func (s *scene) ofWorkload(w *Workload) (*Target, error) {
+func (s *namespaceObjects) ofWorkload(w *Workload) (*Target, error) {
 	t := &Target{Namespace: s.namespace, Workload: w}
 	var governing *corev1.Service
 	for _, service := range s.services {
@@ -259,7 +269,8 @@ func (s *scene) ofWorkload(w *Workload) (*Target, error) {
 		case service.Spec.Type == corev1.ServiceTypeExternalName || !selects(service, w):
 		case !carries(service):
 			t.Notes = append(t.Notes, Note{serviceObject(service.Name),
-				fmt.Sprintf("Service %q stays with its pods: its ports are %s", service.Name, describePorts(service)), ""})
+				fmt.Sprintf("Service %q stays with its pods: its ports are %s", service.Name,
+					describePorts(service)), ""})
 		case w.governedBy(service):
 			governing = service
 		default:
@@ -270,11 +281,13 @@ func (s *scene) ofWorkload(w *Workload) (*Target, error) {
 	if governing != nil && len(t.Services) == 0 {
 		t.Services = append(t.Services, governing)
 	} else if governing != nil {
-		t.Notes = append(t.Notes, Note{serviceObject(governing.Name), fmt.Sprintf("Service %q stays with its pods: it gives them their names", governing.Name), ""})
+		t.Notes = append(t.Notes, Note{serviceObject(governing.Name),
+			fmt.Sprintf("Service %q stays with its pods: it gives them their names", governing.Name), ""})
 	}
 	t.Notes = append(t.Notes, s.named(w)...)
 	if len(t.Services) == 0 {
-		return nil, refuse(NoService, w.Object, "make a Service that selects its pods; to run the process here and reach the cluster, 'devtun run' is enough", "has no Service with a TCP port that leads to its pods: nothing arrives there that could be intercepted")
+		return nil, refuse(NoService, w.Object,
+			"make a Service that selects its pods; to run the process here and reach the cluster, 'devtun run' is enough", "has no Service with a TCP port that leads to its pods: nothing arrives there that could be intercepted")
 	}
 	return t.withPorts()
 }
@@ -293,7 +306,8 @@ func (t *Target) withPorts() (*Target, error) {
 }
 
 func selects(service *corev1.Service, w *Workload) bool {
-	return len(service.Spec.Selector) > 0 && labels.SelectorFromSet(service.Spec.Selector).Matches(labels.Set(w.Template.Labels))
+	return len(service.Spec.Selector) > 0 &&
+		labels.SelectorFromSet(service.Spec.Selector).Matches(labels.Set(w.Template.Labels))
 }
 
 func describePorts(service *corev1.Service) string {

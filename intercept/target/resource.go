@@ -30,16 +30,16 @@ func (c *Circumstances) resources() corev1.ResourceRequirements {
 	for _, l := range c.limits {
 		for _, item := range l.Spec.Limits {
 			if item.Type == corev1.LimitTypeContainer || item.Type == corev1.LimitTypePod {
-				fit(r, item)
+				clamp(r, item)
 			}
 		}
 	}
 	return r
 }
 
-// fit raises and lowers r into a limit range. The agent's pod has one container,
+// clamp raises and lowers r into a limit range. The agent's pod has one container,
 // so a range for pods is one for containers.
-func fit(r corev1.ResourceRequirements, item corev1.LimitRangeItem) {
+func clamp(r corev1.ResourceRequirements, item corev1.LimitRangeItem) {
 	for _, name := range []corev1.ResourceName{corev1.ResourceCPU, corev1.ResourceMemory} {
 		if most, ok := item.Max[name]; ok {
 			// What has a maximum must have a limit.

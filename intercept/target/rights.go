@@ -102,7 +102,8 @@ func Rights(mode plan.Mode) []Right {
 		{Verb: "delete", Resource: "serviceaccounts", Without: noSelfRestore},
 		{Verb: "create", Group: rbac, Resource: "roles", Without: noSelfRestore},
 		{Verb: "create", Group: rbac, Resource: "rolebindings", Without: noSelfRestore},
-		{Verb: "create", Group: networking, Resource: "networkpolicies", Without: "workloads that network policies restrict cannot be intercepted"},
+		{Verb: "create", Group: networking, Resource: "networkpolicies",
+			Without: "workloads that network policies restrict cannot be intercepted"},
 	})
 	if mode == plan.Replace {
 		for _, resource := range scaled {
@@ -128,12 +129,12 @@ func ListRights() []Right {
 		{Verb: "list", Resource: "configmaps"},
 		{Verb: "list", Resource: "pods"},
 		{Verb: "create", Resource: "pods", Subresource: "portforward"},
-	}, carrying()...)
+	}, orphanRights()...)
 }
 
-// carrying is what it takes to find what carries the undo of an intercept without a
+// orphanRights is what it takes to find what carries the undo of an intercept without a
 // plan.
-func carrying() []Right {
+func orphanRights() []Right {
 	all := []Right{{Verb: "list", Resource: "services", Without: noOrphans}}
 	for _, resource := range scaled {
 		all = append(all, Right{Verb: "list", Group: apps, Resource: resource, Without: noOrphans})
@@ -144,9 +145,10 @@ func carrying() []Right {
 // RestoreRights are what restoring needs in a namespace.
 func RestoreRights() []Right {
 	return slices.Concat([]Right{
-		{Verb: "list", Resource: "configmaps"}, {Verb: "get", Resource: "configmaps"}, {Verb: "delete", Resource: "configmaps"},
+		{Verb: "list", Resource: "configmaps"}, {Verb: "get", Resource: "configmaps"},
+		{Verb: "delete", Resource: "configmaps"},
 		{Verb: "get", Resource: "services"}, {Verb: "patch", Resource: "services"},
-	}, scaling(), removing, carrying())
+	}, scaling(), removing, orphanRights())
 }
 
 // removing is what it takes to remove what an intercept has made: its root.
@@ -161,7 +163,8 @@ var scaled = []string{resources[deployment], resources[statefulSet], resources[r
 func scaling() []Right {
 	var all []Right
 	for _, resource := range scaled {
-		all = append(all, Right{Verb: "get", Group: apps, Resource: resource}, Right{Verb: "patch", Group: apps, Resource: resource})
+		all = append(all, Right{Verb: "get", Group: apps, Resource: resource},
+			Right{Verb: "patch", Group: apps, Resource: resource})
 	}
 	return all
 }
@@ -215,7 +218,10 @@ func RightsOf(p *plan.Plan) []Right {
 func rightOf(request plan.Request) Right {
 	path, _, _ := strings.Cut(request.Path, "?")
 	parts := strings.Split(strings.TrimPrefix(path, "/"), "/")
-	right := Right{Verb: map[string]string{http.MethodPost: "create", http.MethodPatch: "patch", http.MethodDelete: "delete", http.MethodGet: "get"}[request.Method]}
+	verbs := map[string]string{
+		http.MethodPost: "create", http.MethodPatch: "patch", http.MethodDelete: "delete", http.MethodGet: "get",
+	}
+	right := Right{Verb: verbs[request.Method]}
 	if parts[0] == "apis" {
 		right.Group, parts = parts[1], parts[3:]
 	} else {
@@ -242,10 +248,12 @@ func (b *builder) undoRights() []Right {
 	}
 	if b.Mode == plan.Replace {
 		resource := resources[b.Workload.Kind]
-		return append(rights, Right{Verb: "get", Group: apps, Resource: resource, Name: b.Workload.Name}, Right{Verb: "patch", Group: apps, Resource: resource, Name: b.Workload.Name})
+		return append(rights, Right{Verb: "get", Group: apps, Resource: resource, Name: b.Workload.Name},
+			Right{Verb: "patch", Group: apps, Resource: resource, Name: b.Workload.Name})
 	}
 	for _, s := range b.Services {
-		rights = append(rights, Right{Verb: "get", Resource: "services", Name: s.Name}, Right{Verb: "patch", Resource: "services", Name: s.Name})
+		rights = append(rights, Right{Verb: "get", Resource: "services", Name: s.Name},
+			Right{Verb: "patch", Resource: "services", Name: s.Name})
 	}
 	return rights
 }

@@ -12,7 +12,8 @@ func Rules(rights []Right) []rbacv1.PolicyRule {
 	for _, r := range rights {
 		rule := r.rule()
 		i := slices.IndexFunc(rules, func(other rbacv1.PolicyRule) bool {
-			return slices.Equal(other.APIGroups, rule.APIGroups) && slices.Equal(other.Resources, rule.Resources) && slices.Equal(other.ResourceNames, rule.ResourceNames)
+			return slices.Equal(other.APIGroups, rule.APIGroups) && slices.Equal(other.Resources, rule.Resources) &&
+				slices.Equal(other.ResourceNames, rule.ResourceNames)
 		})
 		if i < 0 {
 			rules = append(rules, rule)

@@ -33,7 +33,7 @@ func (b *builder) point(s *corev1.Service) (plan.Step, error) {
 	const field = "/spec/selector"
 	before, after := s.Spec.Selector, b.agentSelector(s)
 	do, undo, err := patches(places["Service"].object(b.Namespace, s.Name), field, before, after, nil)
-	undo.Path = manage(undo.Path, managerOf(s.ObjectMeta, "f:spec", "f:selector"))
+	undo.Path = withFieldManager(undo.Path, managerOf(s.ObjectMeta, "f:spec", "f:selector"))
 	object := serviceObject(s.Name)
 	return plan.Step{What: fmt.Sprintf("point %s at the agent", object), Object: object, Do: do, Undo: &undo}, err
 }
@@ -61,7 +61,7 @@ func (b *builder) agentSelector(s *corev1.Service) map[string]string {
 func (b *builder) scale() (plan.Step, error) {
 	path := places[b.Workload.Kind].object(b.Namespace, b.Workload.Name)
 	do, undo, err := patches(path, "/spec/replicas", b.Workload.Replicas, 0, []test{{"/metadata/uid", b.Workload.UID}})
-	undo.Path = manage(undo.Path, managerOf(b.Workload.Meta, "f:spec", "f:replicas"))
+	undo.Path = withFieldManager(undo.Path, managerOf(b.Workload.Meta, "f:spec", "f:replicas"))
 	return plan.Step{
 		What:   "scale " + b.Workload.String() + " from " + strconv.Itoa(int(b.Workload.Replicas)) + " to 0",
 		Object: b.Workload.Object, Do: do, Undo: &undo,
@@ -83,7 +83,8 @@ func patches(path, field string, before, after any, tests []test) (do, undo plan
 	}
 	request := func(operations ...operation) (plan.Request, error) {
 		body, err := json.Marshal(operations)
-		return plan.Request{Method: http.MethodPatch, Path: manage(path, fieldManager), ContentType: plan.JSONPatch, Body: body}, err
+		return plan.Request{Method: http.MethodPatch, Path: withFieldManager(path, fieldManager),
+			ContentType: plan.JSONPatch, Body: body}, err
 	}
 	do, err = request(operation{"test", field, before}, operation{"replace", field, after})
 	if err != nil {

@@ -24,7 +24,8 @@ func (b *builder) files() ([]corev1.Volume, []corev1.VolumeMount) {
 	var mounts []corev1.VolumeMount
 	for _, m := range b.container.VolumeMounts {
 		if slices.ContainsFunc(volumes, func(v corev1.Volume) bool { return v.Name == m.Name }) {
-			mounts = append(mounts, corev1.VolumeMount{Name: m.Name, MountPath: m.MountPath, SubPath: m.SubPath, SubPathExpr: m.SubPathExpr, ReadOnly: true})
+			mounts = append(mounts, corev1.VolumeMount{Name: m.Name, MountPath: m.MountPath, SubPath: m.SubPath,
+				SubPathExpr: m.SubPathExpr, ReadOnly: true})
 		}
 	}
 	volumes = slices.DeleteFunc(volumes, func(v corev1.Volume) bool {
@@ -92,7 +93,8 @@ func (t *Target) Unbrought(container string) (Note, bool) {
 		return Note{}, false
 	}
 	return Note{
-		Object: t.Workload.Object, Text: "--files does not bring " + strings.Join(paths, ", ") + ": they are the pods' own",
+		Object: t.Workload.Object, Text: "--files does not bring " + strings.Join(paths, ", ") +
+			": they are the pods' own",
 		Hint: "give the process here paths and credentials of its own for them",
 	}, true
 }

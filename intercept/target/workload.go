@@ -23,7 +23,9 @@ const (
 )
 
 // resources are the kinds' names in paths; those with a scale are scalable.
-var resources = map[string]string{deployment: "deployments", statefulSet: "statefulsets", replicaSet: "replicasets", daemonSet: "daemonsets"}
+var resources = map[string]string{
+	deployment: "deployments", statefulSet: "statefulsets", replicaSet: "replicasets", daemonSet: "daemonsets",
+}
 
 // Workload is what makes the pods that a service selects.
 type Workload struct {
@@ -47,7 +49,8 @@ func (w *Workload) governedBy(service *corev1.Service) bool {
 // scalable workloads can be scaled to zero.
 func (w *Workload) scalable() bool { return w.Kind != daemonSet }
 
-func newWorkload(kind string, meta metav1.ObjectMeta, selector *metav1.LabelSelector, template corev1.PodTemplateSpec, replicas *int32, ready int32) *Workload {
+func newWorkload(kind string, meta metav1.ObjectMeta, selector *metav1.LabelSelector, template corev1.PodTemplateSpec,
+	replicas *int32, ready int32) *Workload {
 	w := &Workload{
 		Object: plan.Object{Kind: kind, Name: meta.Name}, UID: string(meta.UID), Meta: meta,
 		Selector: selector, Template: template, Replicas: 1, Ready: ready,
@@ -75,14 +78,17 @@ func listWorkloads(ctx context.Context, client kubernetes.Interface, namespace s
 		return nil, err
 	}
 	for _, d := range deployments.Items {
-		add(newWorkload(deployment, d.ObjectMeta, d.Spec.Selector, d.Spec.Template, d.Spec.Replicas, d.Status.ReadyReplicas), &d, d.ObjectMeta)
+		w := newWorkload(deployment, d.ObjectMeta, d.Spec.Selector, d.Spec.Template, d.Spec.Replicas,
+			d.Status.ReadyReplicas)
+		add(w, &d, d.ObjectMeta)
 	}
 	stateful, err := apps.StatefulSets(namespace).List(ctx, options)
 	if err != nil {
 		return nil, err
 	}
 	for _, s := range stateful.Items {
-		w := newWorkload(statefulSet, s.ObjectMeta, s.Spec.Selector, s.Spec.Template, s.Spec.Replicas, s.Status.ReadyReplicas)
+		w := newWorkload(statefulSet, s.ObjectMeta, s.Spec.Selector, s.Spec.Template, s.Spec.Replicas,
+			s.Status.ReadyReplicas)
 		w.ServiceName = s.Spec.ServiceName
 		add(w, &s, s.ObjectMeta)
 	}
@@ -91,14 +97,18 @@ func listWorkloads(ctx context.Context, client kubernetes.Interface, namespace s
 		return nil, err
 	}
 	for _, r := range itemsOf(replicas, func(l *appsv1.ReplicaSetList) []appsv1.ReplicaSet { return l.Items }, err) {
-		add(newWorkload(replicaSet, r.ObjectMeta, r.Spec.Selector, r.Spec.Template, r.Spec.Replicas, r.Status.ReadyReplicas), &r, r.ObjectMeta)
+		w := newWorkload(replicaSet, r.ObjectMeta, r.Spec.Selector, r.Spec.Template, r.Spec.Replicas,
+			r.Status.ReadyReplicas)
+		add(w, &r, r.ObjectMeta)
 	}
 	daemons, err := apps.DaemonSets(namespace).List(ctx, options)
 	if err != nil && !apierrors.IsForbidden(err) {
 		return nil, err
 	}
 	for _, d := range itemsOf(daemons, func(l *appsv1.DaemonSetList) []appsv1.DaemonSet { return l.Items }, err) {
-		add(newWorkload(daemonSet, d.ObjectMeta, d.Spec.Selector, d.Spec.Template, &d.Status.DesiredNumberScheduled, d.Status.NumberReady), &d, d.ObjectMeta)
+		w := newWorkload(daemonSet, d.ObjectMeta, d.Spec.Selector, d.Spec.Template, &d.Status.DesiredNumberScheduled,
+			d.Status.NumberReady)
+		add(w, &d, d.ObjectMeta)
 	}
 	return all, nil
 }

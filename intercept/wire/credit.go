@@ -2,21 +2,21 @@ package wire
 
 import "sync"
 
-// room is how much of the other end's data may wait at an end, in bytes. yamux
+// receiveLimit is how much of the other end's data may wait at an end, in bytes. yamux
 // alone would allow a whole window for each stream.
-type room struct {
+type receiveLimit struct {
 	all   int // about, for all streams
 	most  int // for one; in one round trip of 50 ms it makes 120 MB/s and more
 	least int // for one, however many there are
 }
 
 var (
-	developerRoom = room{all: 128 << 20, most: 8 << 20, least: 256 << 10}
-	agentRoom     = room{all: 32 << 20, most: 6 << 20, least: 48 << 10}
+	developerLimit = receiveLimit{all: 128 << 20, most: 8 << 20, least: 256 << 10}
+	agentLimit     = receiveLimit{all: 32 << 20, most: 6 << 20, least: 48 << 10}
 )
 
 // share is each of so many streams' part.
-func (r room) share(streams int) int { return min(max(r.all/max(streams, 1), r.least), r.most) }
+func (r receiveLimit) share(streams int) int { return min(max(r.all/max(streams, 1), r.least), r.most) }
 
 // credit bounds what a stream has waiting at the far side, which says how much
 // of it has been taken.
@@ -32,7 +32,7 @@ func newCredit() *credit { return &credit{changed: make(chan struct{}, 1)} }
 // when the stream breaks off.
 func (c *credit) spend(n int, st *Stream) int {
 	for {
-		limit := st.session.farRoom().share(st.session.streamCount())
+		limit := st.session.farLimit().share(st.session.streamCount())
 		c.mu.Lock()
 		if free := limit - c.waiting; free > 0 {
 			n = min(n, free)
@@ -64,7 +64,7 @@ func (c *credit) earn(n int) {
 // they have become many. What is less is said at the next tick: the two ends may
 // count streams differently, and neither must wait for the other.
 func (st *Stream) took(n int) {
-	if st.untold.Add(int64(n)) >= int64(st.session.nearRoom().share(st.session.streamCount())/4) {
+	if st.untold.Add(int64(n)) >= int64(st.session.nearLimit().share(st.session.streamCount())/4) {
 		st.tellTaken()
 	}
 }
@@ -96,16 +96,16 @@ func (s *Session) taken(id uint32, n uint64) {
 
 func (s *Session) streamCount() int { return int(s.count.Load()) }
 
-func (s *Session) nearRoom() room {
+func (s *Session) nearLimit() receiveLimit {
 	if s.developer {
-		return developerRoom
+		return developerLimit
 	}
-	return agentRoom
+	return agentLimit
 }
 
-func (s *Session) farRoom() room {
+func (s *Session) farLimit() receiveLimit {
 	if s.developer {
-		return agentRoom
+		return agentLimit
 	}
-	return developerRoom
+	return developerLimit
 }

@@ -9,11 +9,11 @@ import (
 )
 
 func TestShares(t *testing.T) {
-	r := room{all: 1000, most: 500, least: 10}
+	r := receiveLimit{all: 1000, most: 500, least: 10}
 	for streams, want := range map[int]int{0: 500, 1: 500, 2: 500, 4: 250, 1000: 10} {
 		require.Equal(t, want, r.share(streams))
 	}
-	for _, r := range []room{agentRoom, developerRoom} {
+	for _, r := range []receiveLimit{agentLimit, developerLimit} {
 		require.LessOrEqual(t, 2*r.most, window)
 	}
 }
@@ -24,7 +24,7 @@ func TestAdmitted(t *testing.T) {
 		if odd {
 			first = 1
 		}
-		a := newAdmitted(odd)
+		a := newAcceptedIDs(odd)
 		require.False(t, a.has(first))
 		require.True(t, a.has(first+1), "not of that side")
 		a.add(first + 4)
@@ -50,7 +50,7 @@ func TestManyStalledReadersCostLittle(t *testing.T) {
 	}
 	var sending sync.WaitGroup
 	for _, f := range far {
-		sending.Go(func() { f.Write(make([]byte, 4*agentRoom.all/many)); f.CloseWrite() })
+		sending.Go(func() { f.Write(make([]byte, 4*agentLimit.all/many)); f.CloseWrite() })
 	}
 	waiting := func() (n int) {
 		for _, f := range far {
@@ -60,12 +60,12 @@ func TestManyStalledReadersCostLittle(t *testing.T) {
 		}
 		return n
 	}
-	require.Eventually(t, func() bool { return waiting() == many*agentRoom.share(many) }, soon, pollEvery)
-	require.Never(t, func() bool { return waiting() > agentRoom.all }, 10*pollEvery, pollEvery)
+	require.Eventually(t, func() bool { return waiting() == many*agentLimit.share(many) }, soon, pollEvery)
+	require.Never(t, func() bool { return waiting() > agentLimit.all }, 10*pollEvery, pollEvery)
 	for _, a := range at { // and the moment they read, it goes on
 		n, err := io.Copy(io.Discard, a)
 		require.NoError(t, err)
-		require.EqualValues(t, 4*agentRoom.all/many, n)
+		require.EqualValues(t, 4*agentLimit.all/many, n)
 	}
 	sending.Wait()
 }
@@ -75,7 +75,7 @@ func TestManyStalledReadersCostLittle(t *testing.T) {
 func TestAShareThatShrinksBlocksNobody(t *testing.T) {
 	agent, streams := pair(t)
 	at, far := open(t, agent, streams)
-	first := agentRoom.most/4 - 1000 // not worth saying, for one stream
+	first := agentLimit.most/4 - 1000 // not worth saying, for one stream
 	_, err := far.Write(make([]byte, first))
 	require.NoError(t, err)
 	_, err = io.ReadFull(at, make([]byte, first))

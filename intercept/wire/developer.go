@@ -81,7 +81,8 @@ func (d *Developer) serve(ctx context.Context, session *Session, opening Opening
 	}
 }
 
-func (d *Developer) carry(ctx context.Context, session *Session, opening Opening, stream *Stream) (relay.Traffic, relay.Ending) {
+func (d *Developer) carry(ctx context.Context, session *Session, opening Opening,
+	stream *Stream) (relay.Traffic, relay.Ending) {
 	if err := session.checkStale(ctx, stream); err != nil {
 		return relay.Traffic{}, relay.Ending{By: relay.Local, Err: err}
 	}

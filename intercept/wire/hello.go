@@ -175,9 +175,11 @@ func (e End) check(h Hello) *Refusal {
 	case h.Version != Version:
 		return wrongVersion(Version, h.Version)
 	case h.Name != e.Name:
-		return &Refusal{Code: WrongName, Text: fmt.Sprintf("the agent belongs to intercept %q, not to %q", e.Name, h.Name)}
+		return &Refusal{Code: WrongName,
+			Text: fmt.Sprintf("the agent belongs to intercept %q, not to %q", e.Name, h.Name)}
 	case subtle.ConstantTimeCompare([]byte(h.Identity), []byte(e.Identity)) != 1:
-		return &Refusal{Code: WrongIdentity, Text: "the agent belongs to another intercept of the same name: the identity differs"}
+		return &Refusal{Code: WrongIdentity,
+			Text: "the agent belongs to another intercept of the same name: the identity differs"}
 	case h.Purpose != ForSession && h.Purpose != ForStatus:
 		return &Refusal{Code: WrongPurpose, Text: fmt.Sprintf("the agent does not know the purpose %q", h.Purpose)}
 	}

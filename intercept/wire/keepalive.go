@@ -56,7 +56,7 @@ func (k *keepalive) run(changed func(present bool)) error {
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
 	k.heartbeat()
-	heard, quiet := k.session.line.heard.Load(), 0
+	heard, quiet := k.session.transport.heard.Load(), 0
 	for count := 1; ; count++ {
 		select {
 		case <-k.session.ended:
@@ -71,7 +71,7 @@ func (k *keepalive) run(changed func(present bool)) error {
 			k.session.shrink()
 		}
 		quiet++
-		if now := k.session.line.heard.Load(); now != heard {
+		if now := k.session.transport.heard.Load(); now != heard {
 			heard, quiet = now, 0
 		}
 		if present := quiet < silentAfter; k.present.Swap(present) != present && changed != nil {

@@ -88,20 +88,20 @@ func TestSilenceIsNoticedAtBothEnds(t *testing.T) {
 // TestSilenceIsNoticedInTime says when.
 func TestSilenceIsNoticedInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &Session{line: &line{}, out: newOutbox(), ended: make(chan struct{})}
+		s := &Session{transport: &buffered{}, out: newOutbox(), ended: make(chan struct{})}
 		keepalive := newKeepalive(s)
 		presence, ended := make(chan bool, 1), make(chan error, 1)
 		go func() { ended <- keepalive.run(func(present bool) { presence <- present }) }()
 		for range 100 { // heartbeats, and what comes between
 			time.Sleep(heartbeatEvery * tick)
-			s.line.heard.Add(1)
+			s.transport.heard.Add(1)
 		}
 		require.Empty(t, presence)
 		since := time.Now()
 		require.False(t, <-presence)
 		require.InDelta(t, silentAfter*tick, time.Since(since), float64(tick))
 
-		s.line.heard.Add(1)
+		s.transport.heard.Add(1)
 		since = time.Now()
 		require.True(t, <-presence)
 		require.InDelta(t, 0, time.Since(since), float64(tick))
@@ -168,7 +168,7 @@ func (j *jam) Write(p []byte) (int, error) {
 
 func (j *jam) Abort() { j.valve.Abort() }
 
-// TestAResetHoldsNoMessageUp: the stream's end has to wait for a line that is full, and
+// TestAResetHoldsNoMessageUp: the stream's end has to wait for a transport that is full, and
 // what the far side says next has not.
 func TestAResetHoldsNoMessageUp(t *testing.T) {
 	t.Parallel()
@@ -191,13 +191,13 @@ func TestAResetHoldsNoMessageUp(t *testing.T) {
 	jammed.valve.set(true)
 	for _, at := range full {
 		defer at.Abort()
-		writing.Go(func() { at.Write(make([]byte, lineBuffer)) })
+		writing.Go(func() { at.Write(make([]byte, writeBuffer)) })
 	}
 	defer jammed.valve.set(false)
 	require.Eventually(t, func() bool {
-		agent.line.mu.Lock()
-		defer agent.line.mu.Unlock()
-		return len(agent.line.pending) >= lineBuffer
+		agent.transport.mu.Lock()
+		defer agent.transport.mu.Unlock()
+		return len(agent.transport.pending) >= writeBuffer
 	}, soon, pollEvery)
 
 	far.Abort()

@@ -58,9 +58,9 @@ func (s *Session) open(opening Opening) (*Stream, error) {
 func (s *Session) admit(raw *yamux.Stream) *Stream {
 	id := raw.StreamID()
 	s.mu.Lock()
-	s.admits.add(id)
-	_, reset := s.early[id]
-	delete(s.early, id)
+	s.accepted.add(id)
+	_, reset := s.resetEarly[id]
+	delete(s.resetEarly, id)
 	s.mu.Unlock()
 	if reset {
 		raw.Close()
@@ -104,9 +104,9 @@ func (s *Session) wasReset(id uint32, why string) {
 	s.mu.Lock()
 	stream := s.streams[id]
 	s.drop(id)
-	coming := stream == nil && !s.admits.has(id)
+	coming := stream == nil && !s.accepted.has(id)
 	if coming {
-		s.early[id] = why
+		s.resetEarly[id] = why
 	}
 	s.mu.Unlock()
 	if coming {
@@ -128,7 +128,7 @@ func (s *Session) confirmed(id uint32) {
 }
 
 // end sends a stream's end, and then calls ended. It does not wait: yamux's Close lasts
-// until the line has room, which whoever handles the far side's messages must not, for
+// until the transport has room, which whoever handles the far side's messages must not, for
 // the next may say that a process listens no more, or ask for a sign of life. A nil
 // stream has had its end.
 func (s *Session) end(stream *Stream, ended func()) {
@@ -142,23 +142,23 @@ func (s *Session) end(stream *Stream, ended func()) {
 	})
 }
 
-// admitted knows which of the far side's streams have been accepted. They come
+// acceptedIDs knows which of the far side's streams have been accepted. They come
 // nearly in the order of their identifiers.
-type admitted struct {
+type acceptedIDs struct {
 	floor uint32          // that one and all before it
 	above map[uint32]bool // and these
 }
 
-// newAdmitted is for streams with odd identifiers, the developer's, or with even.
-func newAdmitted(odd bool) admitted {
-	a := admitted{above: make(map[uint32]bool)}
+// newAcceptedIDs is for streams with odd identifiers, the developer's, or with even.
+func newAcceptedIDs(odd bool) acceptedIDs {
+	a := acceptedIDs{above: make(map[uint32]bool)}
 	if odd {
 		a.floor-- // the first is 1
 	}
 	return a
 }
 
-func (a *admitted) add(id uint32) {
+func (a *acceptedIDs) add(id uint32) {
 	a.above[id] = true
 	for a.above[a.floor+2] {
 		a.floor += 2
@@ -167,7 +167,7 @@ func (a *admitted) add(id uint32) {
 }
 
 // has reports that id was accepted, or that it is none of the far side's.
-func (a *admitted) has(id uint32) bool {
+func (a *acceptedIDs) has(id uint32) bool {
 	return (id-a.floor)%2 == 1 || int32(id-a.floor) <= 0 || a.above[id]
 }
 

@@ -15,7 +15,7 @@ import (
 
 const (
 	// window, in bytes, is yamux's bound for one stream. It is never reached: see
-	// room, of which a window must be twice the most, since yamux gives it back
+	// receiveLimit, of which a window must be twice the most, since yamux gives it back
 	// by halves.
 	window = 16 << 20
 
@@ -51,22 +51,22 @@ type Handler struct {
 // also releases it; other methods may be called concurrently with that.
 type Session struct {
 	developer     bool // this end, not the agent's
-	line          *line
+	transport     *buffered
 	mux           *yamux.Session
 	out           *outbox
 	keepalive     *keepalive
-	checkedStalls atomic.Uint64 // stalls of the line that are known to be over
+	checkedStalls atomic.Uint64 // stalls of the transport that are known to be over
 	count         atomic.Int32  // of streams
-	turns         chan struct{} // holds a token for each stream that hands bulk to yamux
+	bulkSlots     chan struct{} // holds a token for each stream that hands bulk to yamux
 	begun         chan struct{} // closed once the control stream is opened or accepted
 	ended         chan struct{} // closed once err is set
 	working       sync.WaitGroup
 
-	mu      sync.Mutex
-	err     error // why the session ended
-	streams map[uint32]*Stream
-	early   map[uint32]string // why streams were reset that are still to be accepted
-	admits  admitted          // streams of the far side
+	mu         sync.Mutex
+	err        error // why the session ended
+	streams    map[uint32]*Stream
+	resetEarly map[uint32]string // why streams were reset that are still to be accepted
+	accepted   acceptedIDs       // streams of the far side
 }
 
 // ErrLost is part of what streams and sessions fail with when their session
@@ -85,22 +85,22 @@ func newSession(conn Transport, developer bool, log *slog.Logger) *Session {
 		Logger:                 muxLog{log},
 	}
 	s := &Session{
-		developer: developer,
-		line:      newLine(conn),
-		out:       newOutbox(),
-		turns:     make(chan struct{}, turns),
-		begun:     make(chan struct{}),
-		ended:     make(chan struct{}),
-		streams:   make(map[uint32]*Stream),
-		early:     make(map[uint32]string),
-		admits:    newAdmitted(!developer),
+		developer:  developer,
+		transport:  newBuffered(conn),
+		out:        newOutbox(),
+		bulkSlots:  make(chan struct{}, bulkStreams),
+		begun:      make(chan struct{}),
+		ended:      make(chan struct{}),
+		streams:    make(map[uint32]*Stream),
+		resetEarly: make(map[uint32]string),
+		accepted:   newAcceptedIDs(!developer),
 	}
 	s.keepalive = newKeepalive(s)
 	start := yamux.Server
 	if developer {
 		start = yamux.Client
 	}
-	mux, err := start(s.line, config)
+	mux, err := start(s.transport, config)
 	if err != nil {
 		panic(err) // config is fixed
 	}
@@ -173,7 +173,7 @@ func (s *Session) control(ctx context.Context) (*yamux.Stream, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.admits.add(raw.StreamID())
+	s.accepted.add(raw.StreamID())
 	var opening Opening
 	raw.SetReadDeadline(time.Now().Add(openingTimeout))
 	err = readFrame(raw, &opening)

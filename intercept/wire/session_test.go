@@ -175,7 +175,7 @@ func TestAResetPassesAFullWindow(t *testing.T) {
 	at, far := open(t, agent, streams)
 	blocked := make(chan error, 1)
 	go func() {
-		_, err := at.Write(make([]byte, 2*developerRoom.most))
+		_, err := at.Write(make([]byte, 2*developerLimit.most))
 		blocked <- err
 	}()
 	_, err := io.ReadFull(far, make([]byte, 1<<10))
@@ -189,16 +189,16 @@ func TestAResetPassesAFullWindow(t *testing.T) {
 func TestAStreamMayHaveMuchUnderWay(t *testing.T) {
 	agent, streams := pair(t)
 	at, far := open(t, agent, streams)
-	_, err := at.Write(make([]byte, developerRoom.most-1000)) // and nobody reads
+	_, err := at.Write(make([]byte, developerLimit.most-1000)) // and nobody reads
 	require.NoError(t, err)
-	_, err = far.Write(make([]byte, agentRoom.most))
+	_, err = far.Write(make([]byte, agentLimit.most))
 	require.NoError(t, err)
 }
 
 func TestAStalledReaderHarmsNobody(t *testing.T) {
 	agent, streams := pair(t)
 	stalled, _ := open(t, agent, streams)
-	go stalled.Write(make([]byte, 2*developerRoom.most))
+	go stalled.Write(make([]byte, 2*developerLimit.most))
 	at, far := open(t, agent, streams)
 	transferAll(t, at, far, 32<<20)
 	transferAll(t, far, at, 32<<20)

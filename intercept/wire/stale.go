@@ -10,12 +10,12 @@ import (
 // stale.
 const staleTimeout = 5 * time.Second
 
-// checkStale makes sure, after a stall of the line, that the agent still wants
+// checkStale makes sure, after a stall of the transport, that the agent still wants
 // stream. While this machine slept, or the network hung, the agent may have
 // given the connection to the origin; the reset that says so comes behind the
 // connection's first bytes, which the local process must then never see.
 func (s *Session) checkStale(ctx context.Context, stream *Stream) error {
-	stalls := s.line.stalls.Load()
+	stalls := s.transport.stalls.Load()
 	if s.checkedStalls.Load() >= stalls {
 		return stream.Err()
 	}

@@ -55,7 +55,7 @@ func open() (conn, error) {
 	return conn(fd), nil
 }
 
-func (c conn) close() error { return unix.Close(int(c)) }
+func (c conn) close() { unix.Close(int(c)) }
 
 // ask sends a request; flags say how much is wanted.
 func (c conn) ask(r request, flags uint16) error {

@@ -46,7 +46,8 @@ func specOf(service *corev1.Service) *spec {
 	s.Headless = service.Spec.ClusterIP == corev1.ClusterIPNone
 	if service.Spec.SessionAffinity == corev1.ServiceAffinityClientIP {
 		s.Affinity = time.Duration(corev1.DefaultClientIPServiceAffinitySeconds) * time.Second
-		if config := service.Spec.SessionAffinityConfig; config != nil && config.ClientIP != nil && config.ClientIP.TimeoutSeconds != nil {
+		config := service.Spec.SessionAffinityConfig
+		if config != nil && config.ClientIP != nil && config.ClientIP.TimeoutSeconds != nil {
 			s.Affinity = time.Duration(*config.ClientIP.TimeoutSeconds) * time.Second
 		}
 	}
@@ -59,7 +60,8 @@ func specOf(service *corev1.Service) *spec {
 	}
 	switch {
 	case service.Spec.Type == corev1.ServiceTypeExternalName:
-		s.Obstacle = fmt.Sprintf("it is an alias of %s outside the cluster (ExternalName): no pods", service.Spec.ExternalName)
+		s.Obstacle = fmt.Sprintf("it is an alias of %s outside the cluster (ExternalName): no pods",
+			service.Spec.ExternalName)
 	case len(s.ports) == 0 && len(s.Skipped) > 0:
 		s.Obstacle = "port-forward carries TCP only, and it has " + s.Skipped[0]
 	case len(s.ports) == 0:
@@ -92,11 +94,14 @@ func sliceOf(object *discoveryv1.EndpointSlice) *slice {
 	for _, endpoint := range object.Endpoints {
 		// Ready is true where it is not said (the field's documentation), and
 		// false once a pod terminates: its last connections are not for us.
-		if endpoint.TargetRef == nil || endpoint.TargetRef.Kind != "Pod" || endpoint.Conditions.Ready != nil && !*endpoint.Conditions.Ready {
+		unready := endpoint.Conditions.Ready != nil && !*endpoint.Conditions.Ready
+		if endpoint.TargetRef == nil || endpoint.TargetRef.Kind != "Pod" || unready {
 			continue
 		}
 		ref := endpoint.TargetRef
-		pod := readyPod{pod: tunnel.Pod{Namespace: cmp.Or(ref.Namespace, object.Namespace), Name: ref.Name, UID: string(ref.UID)}}
+		pod := readyPod{pod: tunnel.Pod{
+			Namespace: cmp.Or(ref.Namespace, object.Namespace), Name: ref.Name, UID: string(ref.UID),
+		}}
 		if endpoint.Hostname != nil {
 			pod.hostname = *endpoint.Hostname
 		}
@@ -121,7 +126,8 @@ func assemble(s *spec, parts []*slice) *Service {
 		}
 		slices.SortFunc(port.Endpoints, compareEndpoints)
 		port.Endpoints = slices.Compact(port.Endpoints) // a pod of two IP families is in two slices
-		if len(port.Endpoints) == 0 && slices.ContainsFunc(parts, func(part *slice) bool { return len(part.ready) > 0 }) {
+		someReady := slices.ContainsFunc(parts, func(part *slice) bool { return len(part.ready) > 0 })
+		if len(port.Endpoints) == 0 && someReady {
 			port.Absent = ref.target
 		}
 		service.Ports = append(service.Ports, port)
@@ -139,7 +145,11 @@ func assemble(s *spec, parts []*slice) *Service {
 }
 
 func compareEndpoints(a, b tunnel.Endpoint) int {
-	return cmp.Or(cmp.Compare(a.Pod.Namespace, b.Pod.Namespace), cmp.Compare(a.Pod.Name, b.Pod.Name), cmp.Compare(a.Port, b.Port))
+	return cmp.Or(
+		cmp.Compare(a.Pod.Namespace, b.Pod.Namespace),
+		cmp.Compare(a.Pod.Name, b.Pod.Name),
+		cmp.Compare(a.Port, b.Port),
+	)
 }
 
 // withTargets adds to a headless service's ports its target ports, which are

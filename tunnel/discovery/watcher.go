@@ -47,8 +47,12 @@ func (w *Watcher) Run(ctx context.Context, changed func(Changes)) {
 	defer running.Wait()
 	store := newStore(2 * len(w.scope.Namespaces))
 	for _, namespace := range w.scope.Namespaces {
-		running.Go(func() { w.reflect(ctx, w.services(namespace), &corev1.Service{}, store.services(namespace)) })
-		running.Go(func() { w.reflect(ctx, w.slices(namespace), &discoveryv1.EndpointSlice{}, store.slices(namespace)) })
+		running.Go(func() {
+			w.reflect(ctx, w.services(namespace), &corev1.Service{}, store.services(namespace))
+		})
+		running.Go(func() {
+			w.reflect(ctx, w.slices(namespace), &discoveryv1.EndpointSlice{}, store.slices(namespace))
+		})
 	}
 	for {
 		changes, ok := store.next(ctx)
@@ -64,7 +68,8 @@ func (w *Watcher) Run(ctx context.Context, changed func(Changes)) {
 var retry = wait.Backoff{Duration: 500 * time.Millisecond, Cap: 2 * time.Second, Steps: 3, Factor: 2, Jitter: 0.5}
 
 // reflect keeps into in step with the API server until ctx ends.
-func (w *Watcher) reflect(ctx context.Context, source *cache.ListWatch, kind runtime.Object, into cache.ReflectorStore) {
+func (w *Watcher) reflect(ctx context.Context, source *cache.ListWatch, kind runtime.Object,
+	into cache.ReflectorStore) {
 	backoff := retry
 	reflector := cache.NewReflectorWithOptions(cache.ToListWatcherWithWatchListSemantics(source, w.client), kind, into,
 		cache.ReflectorOptions{Backoff: &backoff})

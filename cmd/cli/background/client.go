@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/devtun/devtun/cmd/cli/status"
+	"github.com/devtun/devtun/pause"
 )
 
 const (
@@ -42,7 +43,8 @@ func (d Directory) Client(name string) *Client {
 		}
 		return conn, nil
 	}
-	return &Client{name: name, client: &http.Client{Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}}}
+	transport := &http.Transport{DialContext: dial, DisableKeepAlives: true}
+	return &Client{name: name, client: &http.Client{Transport: transport}}
 }
 
 // VersionError says that a session is of a devtun that speaks otherwise.
@@ -98,7 +100,7 @@ func (c *Client) Watch(ctx context.Context, tell func(status.Snapshot) error) er
 
 // Apply gives the session an order. The error is of the way to it; how it went is the
 // outcome.
-func (c *Client) Apply(ctx context.Context, order Order, tell func(Word)) (Outcome, error) {
+func (c *Client) Apply(ctx context.Context, order Order, tell func(Line)) (Outcome, error) {
 	text, err := json.Marshal(order)
 	if err != nil {
 		return Outcome{}, err
@@ -107,11 +109,11 @@ func (c *Client) Apply(ctx context.Context, order Order, tell func(Word)) (Outco
 }
 
 // Down ends the session.
-func (c *Client) Down(ctx context.Context, tell func(Word)) (Outcome, error) {
+func (c *Client) Down(ctx context.Context, tell func(Line)) (Outcome, error) {
 	return c.command(ctx, "down", nil, tell)
 }
 
-func (c *Client) command(ctx context.Context, what string, order []byte, tell func(Word)) (Outcome, error) {
+func (c *Client) command(ctx context.Context, what string, order []byte, tell func(Line)) (Outcome, error) {
 	body, err := c.ask(ctx, http.MethodPost, what, order)
 	if err != nil {
 		return Outcome{}, err
@@ -119,17 +121,17 @@ func (c *Client) command(ctx context.Context, what string, order []byte, tell fu
 	defer body.Close()
 	decoder := json.NewDecoder(body)
 	for {
-		var word Word
-		switch err := decoder.Decode(&word); {
+		var line Line
+		switch err := decoder.Decode(&line); {
 		case ctx.Err() != nil:
 			return Outcome{}, context.Cause(ctx)
 		case err != nil:
 			return Outcome{}, fmt.Errorf("%w (session %q)", ErrLost, c.name)
 		}
-		if word.Done != nil {
-			return *word.Done, nil
+		if line.Done != nil {
+			return *line.Done, nil
 		}
-		tell(word)
+		tell(line)
 	}
 }
 
@@ -154,14 +156,12 @@ func (c *Client) ask(ctx context.Context, method, what string, order []byte) (io
 	return answer.Body, nil
 }
 
-// awaitEvery is how often a session that is starting is asked again.
+// awaitEvery is how often a session that is starting or ending is looked at.
 const awaitEvery = 20 * time.Millisecond
 
 // Await is Snapshot for a session that may just be starting. It fails with ErrNone if
 // the session ends meanwhile.
 func (c *Client) Await(ctx context.Context, d Directory) (status.Snapshot, error) {
-	look := time.NewTicker(awaitEvery)
-	defer look.Stop()
 	for {
 		s, err := c.Snapshot(ctx)
 		var version *VersionError
@@ -171,10 +171,8 @@ func (c *Client) Await(ctx context.Context, d Directory) (status.Snapshot, error
 		case !d.Runs(c.name):
 			return s, fmt.Errorf("ask session %q: %w", c.name, ErrNone)
 		}
-		select {
-		case <-look.C:
-		case <-ctx.Done():
-			return s, errors.Join(context.Cause(ctx), err)
+		if ended := pause.Sleep(ctx, awaitEvery); ended != nil {
+			return s, errors.Join(ended, err)
 		}
 	}
 }

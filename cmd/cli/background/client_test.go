@@ -21,10 +21,10 @@ func TestAnOrderGoesThereAndItsWordsComeBack(t *testing.T) {
 		Namespace: "demo", Forward: project.Forward{Services: []string{"web"}, Hold: "10s"},
 		Intercepts: []project.Intercept{{Workload: "web", Ports: []string{"1:2"}, Replace: true}},
 	}, Environment: map[string]string{"KUBECONFIG": "/k"}, Parent: "pid=1", Verbose: true}
-	var words []Word
-	outcome, err := d.Client("shop").Apply(within(t), order, func(w Word) { words = append(words, w) })
+	var words []Line
+	outcome, err := d.Client("shop").Apply(within(t), order, func(w Line) { words = append(words, w) })
 	require.NoError(t, err)
-	require.Equal(t, []Word{{Err: "preparing"}, {Out: "ready web"}}, words)
+	require.Equal(t, []Line{{Err: "preparing"}, {Out: "ready web"}}, words)
 	require.Equal(t, Outcome{Error: "no service \"web\"", Hint: "did you mean api?", ExitCode: 6}, outcome)
 	require.Equal(t, []Order{order}, h.orders)
 }
@@ -34,7 +34,7 @@ func TestWhoGoesAwayEndsTheOrder(t *testing.T) {
 	d, _ := serve(t, h)
 	ctx, cancel := context.WithCancelCause(within(t))
 	gone := errors.New("gone")
-	_, err := d.Client("shop").Apply(ctx, Order{Project: &project.Project{}}, func(w Word) {
+	_, err := d.Client("shop").Apply(ctx, Order{Project: &project.Project{}}, func(w Line) {
 		if w.Out != "" {
 			cancel(gone)
 		}
@@ -70,11 +70,11 @@ func TestSnapshotAndWatch(t *testing.T) {
 func TestDown(t *testing.T) {
 	h := &holder{}
 	d, _ := serve(t, h)
-	var words []Word
-	outcome, err := d.Client("shop").Down(within(t), func(w Word) { words = append(words, w) })
+	var words []Line
+	outcome, err := d.Client("shop").Down(within(t), func(w Line) { words = append(words, w) })
 	require.NoError(t, err)
 	require.Equal(t, Outcome{}, outcome)
-	require.Equal(t, []Word{{Out: "restored"}}, words)
+	require.Equal(t, []Line{{Out: "restored"}}, words)
 	require.Equal(t, 1, h.downs)
 }
 
@@ -104,7 +104,7 @@ func TestASessionThatDiesInTheMiddle(t *testing.T) {
 		conn.Write([]byte("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n10\r\n{\"out\": \"x\"}    \r\n"))
 		accepted <- conn
 	}()
-	_, err = d.Client("shop").Down(within(t), func(Word) { (<-accepted).Close() })
+	_, err = d.Client("shop").Down(within(t), func(Line) { (<-accepted).Close() })
 	require.ErrorIs(t, err, ErrLost)
 }
 

@@ -1,6 +1,7 @@
 package background
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -9,8 +10,11 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/gofrs/flock"
+
+	"github.com/devtun/devtun/pause"
 )
 
 // Directory is where a user's sessions are.
@@ -61,10 +65,18 @@ func (d Directory) make() error {
 }
 
 const (
+	// exitTimeout bounds the wait for a session's process, once all is put back.
+	exitTimeout = 10 * time.Second
+
+	// EndTimeout bounds the wait for a session that is to end: an intercept may wait a
+	// minute for the API server to be restored, and then half a minute for connections.
+	EndTimeout = 90*time.Second + exitTimeout
+)
+
+const (
 	lockSuffix   = ".lock"
 	socketSuffix = ".sock"
 	logSuffix    = ".log"
-	olderSuffix  = ".log.1" // the log before that
 )
 
 func (d Directory) path(name, suffix string) string { return filepath.Join(string(d), name+suffix) }
@@ -80,14 +92,25 @@ func (d Directory) Names() ([]string, error) {
 	}
 	var names []string
 	for _, entry := range entries {
-		for _, suffix := range []string{lockSuffix, socketSuffix, logSuffix, olderSuffix} {
-			if name, ok := strings.CutSuffix(entry.Name(), suffix); ok && !slices.Contains(names, name) {
-				names = append(names, name)
-			}
+		if name, ok := owner(entry.Name()); ok && !slices.Contains(names, name) {
+			names = append(names, name)
 		}
 	}
 	slices.Sort(names)
 	return names, nil
+}
+
+// owner is the session that a file of the directory is of.
+func owner(file string) (name string, ok bool) {
+	if match := rotated.FindStringSubmatch(file); match != nil {
+		return match[1], true
+	}
+	for _, suffix := range []string{lockSuffix, socketSuffix, logSuffix} {
+		if name, ok := strings.CutSuffix(file, suffix); ok {
+			return name, true
+		}
+	}
+	return "", false
 }
 
 // Running are the sessions that run.
@@ -111,9 +134,21 @@ func (d Directory) Runs(name string) bool {
 		return false
 	}
 	if free {
-		lock.Close()
+		_ = lock.Close() // it was only looked at
 	}
 	return !free
+}
+
+// AwaitEnd waits until no process holds the session of that name, once all is put back.
+func (d Directory) AwaitEnd(ctx context.Context, name string) error {
+	ctx, cancel := context.WithTimeout(ctx, exitTimeout)
+	defer cancel()
+	for d.Runs(name) {
+		if err := pause.Sleep(ctx, awaitEvery); err != nil {
+			return fmt.Errorf("session %s has put everything back, but does not end: %w", name, err)
+		}
+	}
+	return nil
 }
 
 // Clean removes what sessions have left that run no more, and returns their names. What

@@ -36,7 +36,7 @@ func (d Directory) sweep() {
 	names, _ := d.Names()
 	for _, name := range names {
 		if Foreground(name) {
-			d.clean(name)
+			_, _ = d.clean(name)
 		}
 	}
 }

@@ -5,41 +5,43 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
+	"regexp"
 	"sync"
 	"time"
+
+	"gopkg.in/natefinch/lumberjack.v2"
+
+	"github.com/devtun/devtun/lines"
 )
 
-// maxLog bounds a log file, in bytes. There are two: the second is the one before.
-const maxLog = 4 << 20
+// maxLog bounds a log file, in MiB. There are two: the other is the one before.
+const maxLog = 4
 
 // stamp begins each line of a log. It is of one length, in UTC.
 const stamp = "2006-01-02T15:04:05.000Z"
 
 // Log is what a session says, with the time, on disk.
 type Log struct {
-	path, older string
-	limit       int
-
 	mu   sync.Mutex
-	file *os.File
-	size int
-	part []byte // of a line that has no end yet
+	file *lumberjack.Logger // nil: closed
+	path string
+	said lines.Splitter
 }
 
-func openLog(path, older string) (*Log, error) {
-	l := &Log{path: path, older: older, limit: maxLog}
-	if err := remove(older); err != nil {
+// openLog begins a log of a session of that name, and removes what an earlier one has
+// written.
+func (d Directory) openLog(name string) (*Log, error) {
+	if err := d.removeLogs(name); err != nil {
 		return nil, err
 	}
-	return l, l.begin(os.O_TRUNC)
-}
-
-func (l *Log) begin(flag int) (err error) {
-	if l.file, err = os.OpenFile(l.path, os.O_CREATE|os.O_WRONLY|os.O_APPEND|flag, 0o600); err != nil {
-		return fmt.Errorf("open log: %w", err)
+	path := d.path(name, logSuffix)
+	// A file that is there is opened to be appended to: others write to it as well,
+	// see leaveTerminal.
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		return nil, fmt.Errorf("open log: %w", err)
 	}
-	l.size = 0
-	return nil
+	return &Log{path: path, file: &lumberjack.Logger{Filename: path, MaxSize: maxLog, MaxBackups: 1}}, nil
 }
 
 // Name is the path of the log.
@@ -54,35 +56,13 @@ func (l *Log) Write(p []byte) (int, error) {
 	}
 	now := time.Now().UTC().Format(stamp)
 	var text bytes.Buffer
-	l.part = append(l.part, p...)
-	for {
-		line, rest, whole := bytes.Cut(l.part, []byte("\n"))
-		if !whole {
-			break
-		}
+	for line := range l.said.Add(p) {
 		fmt.Fprintf(&text, "%s %s\n", now, line)
-		l.part = rest
 	}
-	if l.size > 0 && l.size+text.Len() > l.limit {
-		if err := l.rotate(); err != nil {
-			return 0, err
-		}
-	}
-	n, err := l.file.Write(text.Bytes())
-	l.size += n
-	if err != nil {
+	if _, err := l.file.Write(text.Bytes()); err != nil {
 		return 0, err
 	}
 	return len(p), nil
-}
-
-func (l *Log) rotate() error {
-	l.file.Close()
-	l.file = nil
-	if err := os.Rename(l.path, l.older); err != nil {
-		return fmt.Errorf("rotate log: %w", err)
-	}
-	return l.begin(0)
 }
 
 // Close ends the log, but leaves it there.
@@ -94,8 +74,30 @@ func (l *Log) Close() error {
 	}
 	err := l.file.Close()
 	l.file = nil
-	if errors.Is(err, os.ErrClosed) {
-		err = nil
-	}
 	return err
+}
+
+// rotated is what lumberjack calls the log before the one that is written: the session's
+// name, when it was renamed, and the suffix. No session can be called so.
+var rotated = regexp.MustCompile(`^(.+)-\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d\.\d{3}\.log$`)
+
+// rotatedLogs are the paths of a session's logs before the one that is written, oldest
+// first.
+func (d Directory) rotatedLogs(name string) (paths []string) {
+	files, _ := filepath.Glob(d.path(name, "-*"+logSuffix)) // names have no letters of patterns in them
+	for _, path := range files {
+		if match := rotated.FindStringSubmatch(filepath.Base(path)); match != nil && match[1] == name {
+			paths = append(paths, path)
+		}
+	}
+	return paths
+}
+
+// removeLogs removes all that a session has written.
+func (d Directory) removeLogs(name string) error {
+	var errs []error
+	for _, path := range append(d.rotatedLogs(name), d.path(name, logSuffix)) {
+		errs = append(errs, remove(path))
+	}
+	return errors.Join(errs...)
 }

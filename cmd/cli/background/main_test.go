@@ -14,7 +14,10 @@ import (
 	"github.com/devtun/devtun/cmd/cli/status"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// The goroutine by which lumberjack removes old logs goes on for ever.
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("gopkg.in/natefinch/lumberjack%2ev2.(*Logger).millRun"))
+}
 
 const patience = 10 * time.Second
 
@@ -54,12 +57,12 @@ func (h *holder) Watch(ctx context.Context, tell func(status.Snapshot) error) {
 	}
 }
 
-func (h *holder) Apply(ctx context.Context, order Order, tell func(Word)) Outcome {
+func (h *holder) Apply(ctx context.Context, order Order, tell func(Line)) Outcome {
 	h.mu.Lock()
 	h.orders = append(h.orders, order)
 	h.mu.Unlock()
-	tell(Word{Err: "preparing"})
-	tell(Word{Out: "ready web"})
+	tell(Line{Err: "preparing"})
+	tell(Line{Out: "ready web"})
 	if h.waits != nil {
 		select {
 		case <-h.waits:
@@ -71,11 +74,11 @@ func (h *holder) Apply(ctx context.Context, order Order, tell func(Word)) Outcom
 	return Outcome{Error: "no service \"web\"", Hint: "did you mean api?", ExitCode: 6}
 }
 
-func (h *holder) Down(tell func(Word)) Outcome {
+func (h *holder) Down(tell func(Line)) Outcome {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.downs++
-	tell(Word{Out: "restored"})
+	tell(Line{Out: "restored"})
 	return Outcome{}
 }
 

@@ -87,7 +87,7 @@ func (d Directory) claim(name string) (*Place, error) {
 		if p.holds() {
 			return p, nil
 		}
-		p.lock.Close() // another one has removed this file meanwhile
+		_ = p.lock.Close() // another one has removed this file meanwhile
 	}
 }
 
@@ -119,7 +119,7 @@ func (p *Place) listen() (err error) {
 }
 
 func (p *Place) openLog() (err error) {
-	p.Log, err = openLog(p.directory.path(p.name, logSuffix), p.directory.path(p.name, olderSuffix))
+	p.Log, err = p.directory.openLog(p.name)
 	return err
 }
 
@@ -139,10 +139,7 @@ func (p *Place) Close() error {
 
 // Remove gives the place up and leaves nothing.
 func (p *Place) Remove() error {
-	var errs []error
-	for _, suffix := range []string{logSuffix, olderSuffix, socketSuffix} {
-		errs = append(errs, remove(p.directory.path(p.name, suffix)))
-	}
+	errs := []error{p.directory.removeLogs(p.name), remove(p.directory.path(p.name, socketSuffix))}
 	if p.Listener != nil {
 		p.Listener.SetUnlinkOnClose(false)
 	}

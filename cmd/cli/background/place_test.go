@@ -75,7 +75,7 @@ func theDeadMakeRoom(t *testing.T) {
 	require.NoError(t, err)
 	listener.SetUnlinkOnClose(false)
 	require.NoError(t, listener.Close())
-	for _, suffix := range []string{lockSuffix, logSuffix, olderSuffix} {
+	for _, suffix := range []string{lockSuffix, logSuffix, "-2026-11-30T05-46-54.123.log"} {
 		require.NoError(t, os.WriteFile(d.path("shop", suffix), nil, 0o600))
 	}
 	names, err := d.Names()
@@ -155,21 +155,23 @@ func TestTheLogIsBoundedAndHasTheTime(t *testing.T) {
 	d := newDirectory(t)
 	place, err := d.Claim("shop")
 	require.NoError(t, err)
-	place.Log.limit = 1000
+	place.Log.file.MaxSize = 1 // MiB
 	fmt.Fprint(place.Log, "a line in ")
 	fmt.Fprint(place.Log, "two parts\nand another\n")
 	require.Regexp(t, `^\S{24} a line in two parts\n\S{24} and another\n$`, read(t, d, 0))
 	for i := range 100 {
-		fmt.Fprintf(place.Log, "line %d\n", i)
+		fmt.Fprintf(place.Log, "%s line %d\n", strings.Repeat("x", 30<<10), i)
 	}
 	require.NoError(t, place.Close())
-	for _, suffix := range []string{logSuffix, olderSuffix} {
-		info, err := os.Stat(d.path("shop", suffix))
+	var logs []string
+	require.Eventually(t, func() bool { logs = d.rotatedLogs("shop"); return len(logs) == 1 }, patience, time.Millisecond)
+	for _, path := range append(logs, d.path("shop", logSuffix)) {
+		info, err := os.Stat(path)
 		require.NoError(t, err)
-		require.LessOrEqual(t, info.Size(), int64(1000))
+		require.LessOrEqual(t, info.Size(), int64(1<<20))
 	}
 	text := read(t, d, 0)
-	require.Regexp(t, ` line 98\n\S{24} line 99\n$`, text)
+	require.Regexp(t, ` line 98\n\S{24} x+ line 99\n$`, text)
 	require.NotContains(t, text, "a line in two parts")
 	_, err = place.Log.Write([]byte("x\n"))
 	require.ErrorIs(t, err, os.ErrClosed)
@@ -189,7 +191,7 @@ func TestTheLogIsFollowed(t *testing.T) {
 	d := newDirectory(t)
 	place, err := d.Claim("shop")
 	require.NoError(t, err)
-	place.Log.limit = 200
+	place.Log.file.MaxSize = 1 // MiB
 	out, in := io.Pipe()
 	done := make(chan error, 1)
 	go func() {
@@ -202,8 +204,9 @@ func TestTheLogIsFollowed(t *testing.T) {
 	go func() { io.Copy(&seen, out); close(copied) }()
 	var want strings.Builder
 	for i := range 6 { // one rotation
-		fmt.Fprintf(place.Log, "line %d\n", i)
-		fmt.Fprintf(&want, "line %d\n", i)
+		line := fmt.Sprintf("line %d %s\n", i, strings.Repeat("x", 300<<10))
+		fmt.Fprint(place.Log, line)
+		want.WriteString(line)
 	}
 	require.NoError(t, place.Close())
 	require.NoError(t, <-done)
@@ -212,7 +215,13 @@ func TestTheLogIsFollowed(t *testing.T) {
 	for line := range strings.Lines(seen.String()) {
 		lines.WriteString(line[len(stamp)+1:])
 	}
-	require.Equal(t, want.String(), lines.String())
+	require.True(t, want.String() == lines.String(), "every line, once")
+	require.Len(t, d.rotatedLogs("shop"), 1)
+	names, err := d.Names()
+	require.NoError(t, err)
+	require.Equal(t, []string{"shop"}, names)
+	require.NoError(t, place.Remove())
+	require.Empty(t, files(t, d))
 }
 
 func files(t *testing.T, d Directory) (names []string) {

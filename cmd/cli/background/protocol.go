@@ -1,13 +1,18 @@
 package background
 
-import "github.com/devtun/devtun/cmd/cli/project"
+import (
+	"fmt"
+	"io"
+
+	"github.com/devtun/devtun/cmd/cli/project"
+)
 
 // What a session answers, each under the version of the protocol:
 //
 //	GET  /v1/snapshot   a status.Snapshot
 //	GET  /v1/watch      a status.Snapshot now and whenever something has changed, one a line
-//	POST /v1/apply      an Order; the answer is Words, the last of which has Done
-//	POST /v1/down       the answer is Words too; the session ends after the last
+//	POST /v1/apply      an Order; the answer is Lines, the last of which has Done
+//	POST /v1/down       the answer is Lines too; the session ends after the last
 //
 // Fields are added over time. What an older session would not understand has another
 // version.
@@ -23,11 +28,20 @@ type Order struct {
 	Verbose     bool              `json:"verbose"`
 }
 
-// Word is a line that a session says, or how it has ended what it was told to do.
-type Word struct {
+// Line is a line that a session says, or how it has ended what it was told to do.
+type Line struct {
 	Out  string   `json:"out,omitempty"` // for standard output
 	Err  string   `json:"err,omitempty"` // for standard error
 	Done *Outcome `json:"done,omitempty"`
+}
+
+// Print writes the line where it belongs.
+func (l Line) Print(out, err io.Writer) {
+	if l.Err != "" {
+		fmt.Fprintln(err, l.Err)
+		return
+	}
+	fmt.Fprintln(out, l.Out)
 }
 
 // Outcome is how it went: well, if Error is empty.

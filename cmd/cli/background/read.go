@@ -1,7 +1,6 @@
 package background
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +8,9 @@ import (
 	"io/fs"
 	"os"
 	"time"
+
+	"github.com/devtun/devtun/lines"
+	"github.com/devtun/devtun/pause"
 )
 
 // logEvery is how often a log that is followed is looked at.
@@ -20,14 +22,6 @@ var ErrNoLog = errors.New("there is no log")
 // ReadLog writes the lines of a session's log since a time to out. With follow it goes
 // on with what comes, until the session ends or ctx does, which is no error.
 func (d Directory) ReadLog(ctx context.Context, name string, since time.Time, follow bool, out io.Writer) error {
-	r := &reader{since: since, out: out}
-	if older, err := os.Open(d.path(name, olderSuffix)); err == nil {
-		err = r.copy(older)
-		older.Close()
-		if err != nil {
-			return err
-		}
-	}
 	file, err := os.Open(d.path(name, logSuffix))
 	if errors.Is(err, fs.ErrNotExist) {
 		return ErrNoLog
@@ -36,15 +30,16 @@ func (d Directory) ReadLog(ctx context.Context, name string, since time.Time, fo
 		return fmt.Errorf("read log: %w", err)
 	}
 	defer func() { file.Close() }()
-	look := time.NewTicker(logEvery)
-	defer look.Stop()
+	r := &reader{since: since, out: out}
+	for _, path := range d.rotatedLogs(name) {
+		if err := r.copyOlder(path, file); err != nil {
+			return err
+		}
+	}
 	for {
 		running := follow && d.Runs(name) // before the last look, or its last words were missed
 		if err := r.copy(file); err != nil {
 			return err
-		}
-		if !running {
-			return nil
 		}
 		if next := d.replaced(name, file); next != nil {
 			err := r.copy(file) // what came before it was renamed
@@ -55,9 +50,10 @@ func (d Directory) ReadLog(ctx context.Context, name string, since time.Time, fo
 			}
 			continue
 		}
-		select {
-		case <-look.C:
-		case <-ctx.Done():
+		if !running {
+			return nil
+		}
+		if pause.Sleep(ctx, logEvery) != nil {
 			return nil
 		}
 	}
@@ -82,7 +78,23 @@ func (d Directory) replaced(name string, file *os.File) *os.File {
 type reader struct {
 	since time.Time
 	out   io.Writer
-	part  []byte
+	text  lines.Splitter
+}
+
+// copyOlder copies a log that was rotated, unless it is the one that is being read: it
+// may have been renamed just now.
+func (r *reader) copyOlder(path string, current *os.File) error {
+	older, err := os.Open(path)
+	if err != nil {
+		return nil // it has been removed meanwhile
+	}
+	defer older.Close()
+	if is, err := older.Stat(); err == nil {
+		if was, err := current.Stat(); err == nil && os.SameFile(is, was) {
+			return nil
+		}
+	}
+	return r.copy(older)
 }
 
 // copy writes what there is to read.
@@ -90,20 +102,12 @@ func (r *reader) copy(file *os.File) error {
 	buffer := make([]byte, 64<<10)
 	for {
 		n, err := file.Read(buffer)
-		r.part = append(r.part, buffer[:n]...)
-		for {
-			line, rest, whole := bytes.Cut(r.part, []byte("\n"))
-			if !whole {
-				break
+		for line := range r.text.Add(buffer[:n]) {
+			if !r.young(line) {
+				continue
 			}
-			r.part = rest
-			if len(line) >= len(stamp) {
-				if at, perr := time.Parse(stamp, string(line[:len(stamp)])); perr == nil && at.Before(r.since) {
-					continue
-				}
-			}
-			if _, werr := fmt.Fprintf(r.out, "%s\n", line); werr != nil {
-				return werr
+			if _, err := fmt.Fprintln(r.out, line); err != nil {
+				return err
 			}
 		}
 		if errors.Is(err, io.EOF) {
@@ -113,4 +117,13 @@ func (r *reader) copy(file *os.File) error {
 			return fmt.Errorf("read log: %w", err)
 		}
 	}
+}
+
+// young reports that a line is not from before the time since which it is read.
+func (r *reader) young(line string) bool {
+	if len(line) < len(stamp) {
+		return true
+	}
+	at, err := time.Parse(stamp, line[:len(stamp)])
+	return err != nil || !at.Before(r.since)
 }

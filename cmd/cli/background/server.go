@@ -33,10 +33,10 @@ type Holder interface {
 	Watch(ctx context.Context, tell func(status.Snapshot) error)
 	// Apply makes the session hold what is ordered, and says how it goes. It gives up
 	// when ctx ends.
-	Apply(ctx context.Context, order Order, tell func(Word)) Outcome
+	Apply(ctx context.Context, order Order, tell func(Line)) Outcome
 	// Down ends the session and says how it goes. It returns when all has been put
 	// back, whether anybody listens or not.
-	Down(tell func(Word)) Outcome
+	Down(tell func(Line)) Outcome
 }
 
 // Serve answers what this user's processes ask of a session, until ctx ends. It
@@ -44,13 +44,13 @@ type Holder interface {
 func Serve(ctx context.Context, listener *net.UnixListener, holder Holder) error {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+prefix+"snapshot", func(w http.ResponseWriter, _ *http.Request) {
-		json.NewEncoder(w).Encode(holder.Snapshot())
+		_ = json.NewEncoder(w).Encode(holder.Snapshot()) // who asked may have gone, here and below
 	})
 	mux.HandleFunc("GET "+prefix+"watch", func(w http.ResponseWriter, r *http.Request) {
 		watching, cancel := context.WithCancel(r.Context())
 		defer cancel()
 		defer context.AfterFunc(ctx, cancel)()
-		lines := newLines(w)
+		lines := newJSONLines(w)
 		holder.Watch(watching, func(s status.Snapshot) error { return lines.put(s) })
 	})
 	mux.HandleFunc("POST "+prefix+"apply", func(w http.ResponseWriter, r *http.Request) {
@@ -61,15 +61,15 @@ func Serve(ctx context.Context, listener *net.UnixListener, holder Holder) error
 			http.Error(w, "the order cannot be read: it is of another devtun", http.StatusBadRequest)
 			return
 		}
-		io.Copy(io.Discard, r.Body) // only then is the client's going noticed
-		lines := newLines(w)
-		outcome := holder.Apply(r.Context(), order, func(word Word) { lines.put(word) })
-		lines.put(Word{Done: &outcome})
+		_, _ = io.Copy(io.Discard, r.Body) // only then is the client's going noticed
+		lines := newJSONLines(w)
+		outcome := holder.Apply(r.Context(), order, func(line Line) { _ = lines.put(line) })
+		_ = lines.put(Line{Done: &outcome})
 	})
 	mux.HandleFunc("POST "+prefix+"down", func(w http.ResponseWriter, _ *http.Request) {
-		lines := newLines(w)
-		outcome := holder.Down(func(word Word) { lines.put(word) })
-		lines.put(Word{Done: &outcome})
+		lines := newJSONLines(w)
+		outcome := holder.Down(func(line Line) { _ = lines.put(line) })
+		_ = lines.put(Line{Done: &outcome})
 	})
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: headerTimeout, ErrorLog: log.New(io.Discard, "", 0)}
 	served := make(chan error, 1)
@@ -106,19 +106,19 @@ func (g *guard) Accept() (net.Conn, error) {
 	}
 }
 
-// lines writes one JSON object a line, and each at once.
-type lines struct {
+// jsonLines writes one JSON object a line, and each at once.
+type jsonLines struct {
 	mu      sync.Mutex
 	encoder *json.Encoder
 	flusher *http.ResponseController
 }
 
-func newLines(w http.ResponseWriter) *lines {
+func newJSONLines(w http.ResponseWriter) *jsonLines {
 	w.Header().Set("Content-Type", "application/jsonl")
-	return &lines{encoder: json.NewEncoder(w), flusher: http.NewResponseController(w)}
+	return &jsonLines{encoder: json.NewEncoder(w), flusher: http.NewResponseController(w)}
 }
 
-func (l *lines) put(value any) error {
+func (l *jsonLines) put(value any) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return errors.Join(l.encoder.Encode(value), l.flusher.Flush())

@@ -7,7 +7,6 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/devtun/devtun/cmd/cli/credential"
-	"github.com/devtun/devtun/cmd/cli/forwards"
 	"github.com/devtun/devtun/cmd/cli/kube"
 	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/problem"
@@ -71,9 +70,9 @@ func look(streams output.Streams, verbose bool) output.Look {
 }
 
 // WarnUnfound warns that a command cannot be found as a session; nil is nothing.
-func WarnUnfound(out output.Writer, warning *forwards.WarningEvent) {
-	if warning != nil {
-		out.Write(output.Warning{Message: warning.Message, Over: warning.Over})
+func WarnUnfound(out output.Writer, err error) {
+	if err != nil {
+		out.Write(output.Warning{Message: err.Error()})
 	}
 }
 

@@ -97,7 +97,7 @@ func run(ctx context.Context, o *options, streams output.Streams, start helper.S
 	f, lost := foreground.Open("forward", func() { end(ending.ErrDown) })
 	defer func() { f.Close(err) }()
 	tracker := f.Tracker
-	defer context.AfterFunc(ctx, func() { tracker.State(status.Ending) })()
+	defer context.AfterFunc(ctx, func() { tracker.SetState(status.Ending) })()
 	table, out := console.NewTable(streams, o.style, tracker, quit)
 	defer table.Close()
 	defer func() { out.Write(console.End(err)) }()
@@ -108,7 +108,7 @@ func run(ctx context.Context, o *options, streams output.Streams, start helper.S
 		Tell(out, event, selected.Namespace, o.style.Verbose)
 		if event.Ready != nil {
 			TellReady(out, selected, event.Ready)
-			tracker.State(status.Ready)
+			tracker.SetState(status.Ready)
 			table.Show()
 		}
 	}

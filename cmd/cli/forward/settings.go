@@ -99,7 +99,7 @@ func (s *Settings) Run(
 	if err != nil {
 		return err
 	}
-	tracker.In(cluster.Context, selected.Namespace)
+	tracker.SetContext(cluster.Context, selected.Namespace)
 	told := func(event forwards.Event) {
 		tracker.Forward(event)
 		tell(selected, event)

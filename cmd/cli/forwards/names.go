@@ -41,7 +41,7 @@ func (s *Forwards) writeNames(ctx context.Context) error {
 		return fmt.Errorf("write names: %w", err)
 	}
 	s.entries = entries
-	s.noteShared(report.Shared)
+	s.noteShared(report.Duplicates)
 	for _, saved := range report.Saved {
 		s.warn("another program's change to the hosts file was kept in %s", saved)
 	}
@@ -74,7 +74,7 @@ func (s *Forwards) NamesLost(ctx context.Context) {
 
 // NamesShared says which other sessions give names of this one, when that begins and
 // when it ends.
-func (s *Forwards) NamesShared(shared []hostsfile.Shared) {
+func (s *Forwards) NamesShared(shared []hostsfile.Duplicate) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.closed && s.started {
@@ -82,7 +82,7 @@ func (s *Forwards) NamesShared(shared []hostsfile.Shared) {
 	}
 }
 
-func (s *Forwards) noteShared(shared []hostsfile.Shared) {
+func (s *Forwards) noteShared(shared []hostsfile.Duplicate) {
 	now := make(map[proc.ID][]string)
 	for _, other := range shared {
 		now[other.Owner] = other.Names

@@ -10,7 +10,7 @@ import (
 	"github.com/devtun/devtun/cmd/cli/console"
 	"github.com/devtun/devtun/cmd/cli/ending"
 	"github.com/devtun/devtun/cmd/cli/foreground"
-	"github.com/devtun/devtun/cmd/cli/forwards"
+	"github.com/devtun/devtun/cmd/cli/image"
 	"github.com/devtun/devtun/cmd/cli/machine"
 	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/problem"
@@ -105,7 +105,7 @@ pass for one.`,
 			"how long the agent waits for a devtun that is gone, before it restores; not 0s, with which any blink of the "+
 				"network would restore (default: %v, %v with --replace)", plan.Divert.DefaultGrace(), plan.Replace.DefaultGrace()))
 	flags.StringVar(&o.Image, "agent-image", "",
-		"the agent's image (default: $"+ImageVariable+", or else what 'devtun image save' makes)")
+		"the agent's image (default: $"+image.Variable+", or else what 'devtun image save' makes)")
 	flags.StringVar(&o.Container, "container", "",
 		"container whose environment and files are wanted (default: the one that listens)")
 	flags.StringVar(&o.EnvFile, "env-file", "",
@@ -157,7 +157,7 @@ func run(ctx context.Context, o *Options, streams output.Streams, start helper.S
 	quit := func() { end(nil) }
 	defer quit()
 	tracker := status.NewTracker("", "")
-	var lost *forwards.WarningEvent
+	var lost error
 	if !o.dryRun {
 		var f *foreground.Session
 		f, lost = foreground.Open("intercept", func() { end(ending.ErrDown) })
@@ -165,7 +165,7 @@ func run(ctx context.Context, o *Options, streams output.Streams, start helper.S
 		tracker = f.Tracker
 	}
 	if len(o.command) == 0 { // it may go on for as long as it likes
-		defer context.AfterFunc(ctx, func() { tracker.State(status.Ending) })()
+		defer context.AfterFunc(ctx, func() { tracker.SetState(status.Ending) })()
 	}
 	var table *output.Table
 	var out output.Writer
@@ -191,9 +191,9 @@ func run(ctx context.Context, o *Options, streams output.Streams, start helper.S
 		}
 		return ending.UnlessEnded(ctx, err)
 	}
-	tracker.In(s.cluster.Context, s.Target.Namespace)
+	tracker.SetContext(s.cluster.Context, s.Target.Namespace)
 	return s.Run(ctx, tracker, streams, console.Unasked(start, table.Shows), func() {
-		tracker.State(status.Ready)
+		tracker.SetState(status.Ready)
 		table.Show()
 	})
 }

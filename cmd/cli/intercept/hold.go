@@ -21,7 +21,7 @@ import (
 type hold struct {
 	*Planned
 	tracker  *status.Tracker
-	tracked  *status.Intercepted
+	tracked  *status.InterceptTracker
 	agents   *intercept.Session
 	given    *handover.Handover
 	executor *plan.Executor
@@ -53,7 +53,7 @@ func (h *hold) keep(ctx, beside context.Context, start helper.Start) error {
 	if err := h.agents.AwaitTraffic(ctx); err != nil {
 		return ending.UnlessEnded(ctx, err)
 	}
-	h.tracked.To(status.Standing)
+	h.tracked.SetState(status.Standing)
 	took := time.Since(h.began)
 	h.Events.Standing(h.plan.Mode, took)
 	if !h.Events.InSession {

@@ -9,16 +9,13 @@ import (
 
 	"github.com/devtun/devtun/cmd/cli/console"
 	"github.com/devtun/devtun/cmd/cli/forward"
+	"github.com/devtun/devtun/cmd/cli/image"
 	"github.com/devtun/devtun/cmd/cli/machine"
 	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/intercept/handover"
-	"github.com/devtun/devtun/intercept/image"
 	"github.com/devtun/devtun/intercept/plan"
 	"github.com/devtun/devtun/intercept/target"
 )
-
-// ImageVariable names the agent's image where --agent-image does not.
-const ImageVariable = "DEVTUN_AGENT_IMAGE"
 
 // Options is what `devtun intercept` was asked to do.
 type Options struct {
@@ -86,9 +83,9 @@ func (o *Options) Validate() error {
 	if err := machine.CheckHosts(o.hosts); err != nil {
 		return err
 	}
-	if _, err := name.ParseReference(o.AgentImage()); err != nil {
+	if _, err := name.ParseReference(o.agentImage()); err != nil {
 		return problem.Usage("write REGISTRY/NAME:TAG, as 'devtun image push' prints it", "%q is no name of an image",
-			o.AgentImage())
+			o.agentImage())
 	}
 	if strings.Contains(o.To, ":") && !strings.Contains(o.To, "::") {
 		return problem.Usage("write --to HOST, and the port in --port LOCAL:PORT", "--to %s names a port", o.To)
@@ -117,13 +114,5 @@ func (o *Options) feature() string {
 	return "intercept"
 }
 
-// AgentImage is the reference of the agent's image.
-func (o *Options) AgentImage() string {
-	if o.Image != "" {
-		return o.Image
-	}
-	if named := o.Forward.Kube.Getenv(ImageVariable); named != "" {
-		return named
-	}
-	return image.Default()
-}
+// agentImage is the reference of the agent's image.
+func (o *Options) agentImage() string { return image.Reference(o.Image, o.Forward.Kube.Getenv) }

@@ -89,7 +89,7 @@ func (o *Options) PlanOn(ctx context.Context, cluster *kube.Cluster, told Audien
 func (i *Planned) compute(ctx context.Context, circumstances *target.Circumstances) (err error) {
 	options := target.Options{
 		Mode: i.options.mode(), Owner: thisOwner(), Identity: rand.Text(), Version: wire.Version,
-		Image: i.options.AgentImage(), PullPolicy: corev1.PullIfNotPresent,
+		Image: i.options.agentImage(), PullPolicy: corev1.PullIfNotPresent,
 		Container: i.options.Container, Grace: i.options.Grace, MoveConnections: i.options.Move != "",
 	}
 	if i.plan, err = i.Target.Plan(circumstances, options); err != nil || i.options.dryRun {

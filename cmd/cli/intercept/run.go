@@ -80,10 +80,10 @@ func (i *Planned) Run(
 		},
 	})
 	if err != nil {
-		tracked.Over()
+		tracked.Remove()
 		return err
 	}
-	tracked.Count(agents.Summary)
+	tracked.SetCounter(agents.Summary)
 
 	// What runs beside ends with this, and only when all has been put back.
 	beside, end := context.WithCancelCause(context.WithoutCancel(ctx))
@@ -142,9 +142,9 @@ func (i *Planned) progress(format string, args ...any) { i.Events.Progress(forma
 // its own: the one that was to be spent is over. It returns whether it had to put
 // anything back.
 func (i *Planned) restore(
-	ctx context.Context, tracked *status.Intercepted, executor *plan.Executor, draining *sync.WaitGroup,
+	ctx context.Context, tracked *status.InterceptTracker, executor *plan.Executor, draining *sync.WaitGroup,
 ) (undone bool, err error) {
-	tracked.To(status.Restoring)
+	tracked.SetState(status.Restoring)
 	if !i.Events.InSession { // others of a session go on
 		kube.Logins.End()
 	}
@@ -155,17 +155,17 @@ func (i *Planned) restore(
 		return err
 	})
 	if errors.Is(err, plan.ErrNone) {
-		tracked.Over()
+		tracked.Remove()
 		return false, nil // somebody else has restored it, and that is said
 	}
 	if err != nil {
-		tracked.To(status.Failed)
+		tracked.SetState(status.Failed)
 		return false, &problem.Problem{Err: fmt.Errorf("restore %s: %w", i.plan.Workload, err), Code: problem.ExitFailure,
 			Hint: fmt.Sprintf("when the cluster can be reached again, run 'devtun restore %s -n %s'", i.plan.Name,
 				i.plan.Namespace)}
 	}
 	draining.Wait()
-	tracked.Over()
+	tracked.Remove()
 	TellRestored(i.Events.Out, report)
 	if len(report.Conflicts) > 0 {
 		return true, conflictProblem(report)

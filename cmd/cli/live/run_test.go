@@ -165,7 +165,7 @@ func TestTheViewStepsAside(t *testing.T) {
 	done := make(chan string)
 	turns <- func(context.Context) {
 		before := out.String()
-		tracker.State(status.Ready)
+		tracker.SetState(status.Ready)
 		io.WriteString(&out, "PIN: ")
 		done <- before
 	}

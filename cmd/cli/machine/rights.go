@@ -35,7 +35,7 @@ func (r *Rights) ChildEnv() []string {
 	if r.spawned == nil {
 		return nil
 	}
-	return []string{r.spawned.Heir()}
+	return []string{r.spawned.Environment()}
 }
 
 // BecomeUser makes a process under sudo the user's. It begins anew as such, and then

@@ -6,16 +6,16 @@ import (
 	"github.com/devtun/devtun/cmd/cli/background"
 )
 
-// Outcome is an error as it goes over the socket.
+// Outcome is an error as it goes over a session's socket.
 func Outcome(err error) background.Outcome {
 	if err == nil {
 		return background.Outcome{}
 	}
-	problem := Of(err)
-	return background.Outcome{Error: problem.Error(), Hint: problem.Hint, ExitCode: int(problem.Code)}
+	p := Of(err)
+	return background.Outcome{Error: p.Error(), Hint: p.Hint, ExitCode: int(p.Code)}
 }
 
-// FromOutcome is what has come over the socket as an error.
+// FromOutcome is what has come over the socket as an error; nil if all went well.
 func FromOutcome(o background.Outcome) error {
 	if o.Error == "" {
 		return nil

@@ -146,13 +146,13 @@ func run(ctx context.Context, o *options, streams output.Streams, start helper.S
 	if !unlink() {
 		return <-forwarded
 	}
-	f.Tracker.State(status.Ready)
+	f.Tracker.SetState(status.Ready)
 	uncover := kube.Logins.Cover(forwarding, credential.Cover{Said: streams.Err}) // the terminal is the command's
 	running, stop := ending.Lasting(ctx)
 	defer stop()
 	code, err := program.Run(running)
 	uncover()
-	f.Tracker.State(status.Ending)
+	f.Tracker.SetState(status.Ending)
 	end()
 	return errors.Join(<-forwarded, command.Ended(code, err))
 }

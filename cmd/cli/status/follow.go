@@ -17,17 +17,9 @@ const (
 // Follow tells how things stand now and whenever that has changed, until ctx ends or tell
 // fails.
 func (t *Tracker) Follow(ctx context.Context, tell func(Snapshot) error) {
-	look := time.NewTicker(countEvery)
-	defer look.Stop()
 	for {
 		changed := t.Changed()
-		if tell(t.Snapshot()) != nil {
-			return
-		}
-		select {
-		case <-changed:
-		case <-look.C:
-		case <-ctx.Done():
+		if tell(t.Snapshot()) != nil || pause.Until(ctx, changed, countEvery) != nil {
 			return
 		}
 		if pause.Sleep(ctx, followPause) != nil { // many changes come together

@@ -43,6 +43,18 @@ type Service struct {
 	Use
 }
 
+// Label names a service for people, who leave that namespace out.
+func (s Service) Label(namespace string) string {
+	label := s.Service
+	if s.Pod != "" {
+		label = s.Pod + "." + label
+	}
+	if s.Namespace != namespace {
+		label += "." + s.Namespace
+	}
+	return label
+}
+
 // Port is one port: Local on this machine leads to Port of the service.
 type Port struct {
 	Local int    `json:"local"`

@@ -19,7 +19,7 @@ type Tracker struct {
 	mu         sync.Mutex
 	head       Snapshot // but for services and intercepts
 	services   map[key]*forward
-	intercepts []*Intercepted
+	intercepts []*InterceptTracker
 	changed    broadcast.Signal
 }
 
@@ -55,19 +55,19 @@ func (t *Tracker) change(by func()) {
 	t.changed.Notify()
 }
 
-// In says where the session is.
-func (t *Tracker) In(context, namespace string) {
+// SetContext says where the session is.
+func (t *Tracker) SetContext(context, namespace string) {
 	t.change(func() { t.head.Context, t.head.Namespace = context, namespace })
 }
 
-// From says which project file the session was made from, if it was not known at first.
-func (t *Tracker) From(file string) { t.change(func() { t.head.File = file }) }
+// SetFile says which project file the session was made from, if it was not known at first.
+func (t *Tracker) SetFile(file string) { t.change(func() { t.head.File = file }) }
 
-// State says how far the session has come.
-func (t *Tracker) State(state State) { t.change(func() { t.head.State = state }) }
+// SetState says how far the session has come.
+func (t *Tracker) SetState(state State) { t.change(func() { t.head.State = state }) }
 
-// Fail says why the session has failed; nil takes that back.
-func (t *Tracker) Fail(err error) {
+// SetError says why the session has failed; nil takes that back.
+func (t *Tracker) SetError(err error) {
 	t.change(func() {
 		t.head.Error = ""
 		if err != nil {
@@ -96,7 +96,9 @@ func (t *Tracker) service(e *forwards.ServiceEvent) {
 	}
 	f := t.services[at]
 	if f == nil || f.use != e.Use { // another forward than before
-		f = &forward{use: e.Use, Service: Service{Namespace: e.Service.Namespace, Service: e.Service.Name, Pod: e.Pod, Endpoints: []string{}}}
+		f = &forward{use: e.Use, Service: Service{
+			Namespace: e.Service.Namespace, Service: e.Service.Name, Pod: e.Pod, Endpoints: []string{},
+		}}
 		t.services[at] = f
 	}
 	f.Service.State, f.Reason, f.Address = string(e.State), e.Reason, e.Address
@@ -133,13 +135,13 @@ func (u *Use) ended(c Connection, err error) {
 	c.Ended = time.Now()
 	if err != nil {
 		c.Error = err.Error()
-		u.trouble(fmt.Sprintf("%s: %v", c.Reason, err))
+		u.noteError(fmt.Sprintf("%s: %v", c.Reason, err))
 	}
 	u.Recent = append([]Connection{c}, u.Recent[:min(len(u.Recent), RecentMax-1)]...)
 }
 
-// trouble notes an error.
-func (u *Use) trouble(message string) {
+// noteError notes an error.
+func (u *Use) noteError(message string) {
 	now := time.Now()
 	u.LastError, u.LastErrorAt = message, &now
 }
@@ -161,7 +163,9 @@ func (t *Tracker) Snapshot() Snapshot {
 		now.Services = append(now.Services, service)
 	}
 	slices.SortFunc(now.Services, func(a, b Service) int {
-		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Service, b.Service), cmp.Compare(a.Pod, b.Pod))
+		return cmp.Or(
+			cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Service, b.Service), cmp.Compare(a.Pod, b.Pod),
+		)
 	})
 	for _, i := range t.intercepts {
 		now.Intercepts = append(now.Intercepts, i.snapshot())

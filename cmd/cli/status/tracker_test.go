@@ -36,7 +36,7 @@ func ended(number int, err error) forwards.Event {
 
 func TestAForwardFromItsStartToItsEnd(t *testing.T) {
 	tracker := NewTracker("dev", "devtun.yaml")
-	tracker.In("kind", "demo")
+	tracker.SetContext("kind", "demo")
 	text, err := json.Marshal(tracker.Snapshot())
 	require.NoError(t, err)
 	require.Contains(t, string(text), `"services":[],"intercepts":[]`, "lists, also when they are empty")
@@ -101,9 +101,9 @@ func TestChangesAreTold(t *testing.T) {
 		"pods": func() {
 			tracker.Forward(forwards.Event{Endpoints: &forwards.EndpointsEvent{Service: web, Ready: []string{"a"}}})
 		},
-		"state":   func() { tracker.State(Ready) },
-		"place":   func() { tracker.In("kind", "demo") },
-		"failure": func() { tracker.Fail(errors.New("no")) },
+		"state":   func() { tracker.SetState(Ready) },
+		"place":   func() { tracker.SetContext("kind", "demo") },
+		"failure": func() { tracker.SetError(errors.New("no")) },
 		"begins":  func() { tracker.Intercept(Intercept{Name: "web"}) },
 	} {
 		changed := tracker.Changed()
@@ -115,7 +115,7 @@ func TestChangesAreTold(t *testing.T) {
 		}
 	}
 	require.Equal(t, "no", tracker.Snapshot().Error)
-	tracker.Fail(nil)
+	tracker.SetError(nil)
 	require.Empty(t, tracker.Snapshot().Error)
 	unchanged := tracker.Changed()
 	tracker.Forward(forwards.Event{Warning: &forwards.WarningEvent{Message: "x"}})
@@ -134,7 +134,7 @@ func TestAnInterceptFromItsStartToItsEnd(t *testing.T) {
 	})
 	before := tracker.Snapshot().Intercepts[0]
 	require.Equal(t, Preparing, before.State)
-	i.Count(func() intercept.Summary { return intercept.Summary{Open: 1, Taken: 7, Sent: 11, Received: 13} })
+	i.SetCounter(func() intercept.Summary { return intercept.Summary{Open: 1, Taken: 7, Sent: 11, Received: 13} })
 	for _, event := range []intercept.Event{
 		{Link: &intercept.LinkEvent{Pod: "agent-a", State: intercept.Connected}},
 		{Link: &intercept.LinkEvent{Pod: "agent-b", State: intercept.Connected}},
@@ -147,7 +147,7 @@ func TestAnInterceptFromItsStartToItsEnd(t *testing.T) {
 	} {
 		i.Event(event)
 	}
-	i.To(Standing)
+	i.SetState(Standing)
 	now := tracker.Snapshot().Intercepts[0]
 	require.Equal(t, []any{Standing, 1}, []any{now.State, now.Agents})
 	require.Equal(t, []int64{1, 7, 11, 13}, []int64{int64(now.Open), int64(now.Total), now.Sent, now.Received})
@@ -159,6 +159,6 @@ func TestAnInterceptFromItsStartToItsEnd(t *testing.T) {
 
 	i.Event(intercept.Event{Change: &intercept.ChangeEvent{Object: plan.Object{Kind: "Service", Name: "web"}, What: intercept.Deleted}})
 	require.Equal(t, `somebody else has changed Service "web": deleted`, tracker.Snapshot().Intercepts[0].LastError)
-	i.Over()
+	i.Remove()
 	require.Empty(t, tracker.Snapshot().Intercepts)
 }

@@ -1,0 +1,119 @@
+package sessions
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/devtun/devtun/cmd/cli/background"
+	"github.com/devtun/devtun/cmd/cli/ending"
+	"github.com/devtun/devtun/cmd/cli/output"
+	"github.com/devtun/devtun/cmd/cli/problem"
+)
+
+// NewDown is `devtun down`.
+func NewDown(streams output.Streams) *cobra.Command {
+	var all bool
+	cmd := &cobra.Command{
+		Use:   "down [NAME | --all]",
+		Short: "End a session",
+		Long: `End a session and put everything back: workloads, names, files. It returns when that
+is done. NAME is the session's, as 'devtun status' shows it; without it that of the
+project file in this folder is meant, or else the only one; if none runs, it says so,
+and all is well. One that is named and does not run is an error, with exit code 11.
+
+A command in the foreground (forward.4711) ends as by Ctrl-C in its terminal, and what it
+runs behind -- is ended with it. It has to be named, or meant by --all.`,
+		Example: `  devtun down
+  devtun down shop
+  devtun down --all`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if all && len(args) > 0 {
+				return problem.Usage("leave one of them out", "a name and --all exclude each other")
+			}
+			return oneSession(cmd, args)
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return runDown(cmd.Context(), args, all, streams)
+		},
+		Annotations:       map[string]string{ending.Finishes: ""},
+		ValidArgsFunction: completeSessions,
+	}
+	cmd.Flags().BoolVar(&all, "all", false, "end all sessions of yours, those in the foreground as well")
+	return cmd
+}
+
+func runDown(ctx context.Context, args []string, all bool, streams output.Streams) error {
+	directory, err := background.Default()
+	if err != nil {
+		return err
+	}
+	running, err := directory.Running()
+	if err != nil {
+		return err
+	}
+	names := running
+	if !all {
+		name, err := chooseSession(running, args)
+		if err != nil {
+			return err
+		}
+		if typed := given(args); name == "" && typed != "" {
+			return noSession(typed, running)
+		}
+		names = slices.DeleteFunc([]string{name}, func(name string) bool { return name == "" })
+	}
+	if len(names) == 0 {
+		fmt.Fprintln(streams.Out, noneRuns(running))
+		return nil
+	}
+	var errs []error // one that does not end keeps no other from ending
+	for _, name := range names {
+		err := endSession(ctx, directory, name, streams)
+		if all && errors.Is(err, background.ErrNone) {
+			continue // it has ended by itself
+		}
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+// noneRuns says that there is nothing to end unless it is named: all that run are in the
+// foreground.
+func noneRuns(running []string) string {
+	if len(running) == 0 {
+		return "no session runs"
+	}
+	return fmt.Sprintf("no session of 'devtun up' runs; in the foreground: %s ('devtun down NAME' ends it)",
+		strings.Join(running, ", "))
+}
+
+// endSession ends a session and waits until everything has been put back.
+func endSession(ctx context.Context, directory background.Directory, name string, streams output.Streams) error {
+	fmt.Fprintf(streams.Err, "ending session %s\n", name)
+	ctx, cancel := context.WithTimeoutCause(ctx, background.EndTimeout, &problem.Problem{
+		Err:  fmt.Errorf("session %s has not put everything back within %v", name, background.EndTimeout),
+		Hint: "'devtun logs " + name + "' tells what it waits for", Code: problem.ExitFailure,
+	})
+	defer cancel()
+	client := directory.Client(name)
+	if _, err := client.Await(ctx, directory); err != nil {
+		return err
+	}
+	outcome, err := client.Down(ctx, func(line background.Line) { line.Print(streams.Out, streams.Err) })
+	if err != nil {
+		return err
+	}
+	if err := directory.AwaitEnd(ctx, name); err != nil {
+		return err
+	}
+	if err := problem.FromOutcome(outcome); err != nil {
+		return err
+	}
+	fmt.Fprintf(streams.Out, "ended: session %s\n", name)
+	return nil
+}

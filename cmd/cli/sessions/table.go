@@ -1,0 +1,65 @@
+package sessions
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/devtun/devtun/cmd/cli/status"
+)
+
+// writeStatus writes a snapshot for people.
+func writeStatus(out io.Writer, s status.Snapshot) {
+	fmt.Fprintf(out, "session %s: %s (pid %d, since %s, %s)\n",
+		s.Session, s.State, s.PID, s.Since.Local().Format(time.DateTime), cmp.Or(s.File, "in the foreground"))
+	if s.Error != "" {
+		fmt.Fprintf(out, "error: %s\n", s.Error)
+	}
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	if len(s.Services) > 0 {
+		fmt.Fprintln(table, "SERVICE\tSTATE\tADDRESS\tPORTS\tPODS\tOPEN\tTOTAL\tSENT\tRECEIVED\tLAST ERROR")
+	}
+	for _, service := range s.Services {
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%d\t%s\n",
+			service.Label(s.Namespace), service.State, cmp.Or(service.Address, "-"),
+			cmp.Or(status.PortList(service.Ports), "-"), service.Pods, useCells(service.Use, service.Reason))
+	}
+	_ = table.Flush()
+	if len(s.Intercepts) > 0 {
+		fmt.Fprintln(table, "INTERCEPT\tSTATE\tMODE\tAGENTS\tTRAFFIC\tOPEN\tTOTAL\tSENT\tRECEIVED\tLAST ERROR")
+	}
+	for _, i := range s.Intercepts {
+		var traffic []string
+		for _, r := range i.Routes {
+			traffic = append(traffic, fmt.Sprintf("%s -> %s", strings.Join(r.Services, ","), routeTarget(r)))
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%s\t%s\n",
+			i.Workload, i.State, i.Mode, i.Agents, cmp.Or(strings.Join(traffic, "; "), "-"), useCells(i.Use, ""))
+	}
+	_ = table.Flush()
+}
+
+// useCells are the columns that services and intercepts share.
+func useCells(u status.Use, reason string) string {
+	return fmt.Sprintf("%d\t%d\t%d\t%d\t%s", u.Open, u.Total, u.Sent, u.Received, cmp.Or(u.LastError, reason, "-"))
+}
+
+// routeTarget is where a route leads, in the words of printed lines.
+func routeTarget(r status.Route) string {
+	target := r.To
+	switch r.To {
+	case "developer":
+		return r.Local
+	case "origin":
+		target = "the origin"
+	case "both":
+		target = "the origin and " + r.Local
+	}
+	if r.Reason != "" {
+		target += " (" + r.Reason + ")"
+	}
+	return target
+}

@@ -1,0 +1,155 @@
+package up
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/devtun/devtun/cmd/cli/console"
+	"github.com/devtun/devtun/cmd/cli/forward"
+	"github.com/devtun/devtun/cmd/cli/forwards"
+	"github.com/devtun/devtun/cmd/cli/kube"
+	"github.com/devtun/devtun/cmd/cli/output"
+	"github.com/devtun/devtun/cmd/cli/selection"
+	"github.com/devtun/devtun/tunnel/discovery"
+)
+
+// forwarder forwards services: a forward.Forwarder.
+type forwarder interface {
+	Follow(ctx context.Context) error
+	Reselect(ctx context.Context, selected *selection.Selection) error
+	Close(ctx context.Context) error
+}
+
+// openForwarder is forward.Settings.Open, for the tests to have another one.
+func openForwarder(
+	s forward.Settings, cluster *kube.Cluster, selected *selection.Selection, m *heldMachine, tell func(forwards.Event),
+) (forwarder, error) {
+	return s.Open(cluster, selected, m.hosts, m.machine, tell)
+}
+
+// heldForwards are the forwards of the session.
+type heldForwards struct {
+	selectedForwards
+	forwarder forwarder
+	task      *task
+}
+
+func (f *heldForwards) close() error {
+	if f == nil {
+		return nil
+	}
+	return f.task.close()
+}
+
+// forward has the services forwarded that are wanted, but for those that are intercepted.
+func (s *session) forward(ctx context.Context, cluster *kube.Cluster, w *want, planned []*plannedIntercept) error {
+	wants, err := w.forwards.locate(ctx, cluster, s.intercepted(planned))
+	if err != nil {
+		return err
+	}
+	var held *selectedForwards
+	failed := false
+	if s.forwards != nil {
+		held, failed = &s.forwards.selectedForwards, s.forwards.task.ended()
+	}
+	steps := diffForwards(held, failed, wants)
+	if steps.end {
+		ended := s.forwards
+		s.forwards = nil
+		if err := ended.close(); err != nil {
+			return err
+		}
+	}
+	switch {
+	case steps.reselect:
+		if err := s.forwards.forwarder.Reselect(ctx, wants.selected); err != nil {
+			return err
+		}
+		s.forwards.selected = wants.selected
+	case steps.begin:
+		return s.beginForwards(ctx, cluster, w, wants)
+	}
+	return nil
+}
+
+// locate finds the services that are wanted, but for those that are intercepted: a name of
+// those would lead back here. It is nil if nothing is left.
+func (w *wantedForwards) locate(
+	ctx context.Context, cluster *kube.Cluster, intercepted []discovery.Key,
+) (*selectedForwards, error) {
+	if w == nil {
+		return nil, nil
+	}
+	flags := w.services
+	if err := flags.Locate(ctx, cluster); err != nil {
+		return nil, err
+	}
+	selected, err := selection.New(flags, w.settings.Reach.Namespace)
+	if err != nil {
+		return nil, err
+	}
+	asked := len(selected.Named)
+	for _, key := range intercepted {
+		delete(selected.Named, key)
+		selected.Except[key] = true
+	}
+	if asked > 0 && len(selected.Named) == 0 {
+		return nil, nil // without names all would be meant
+	}
+	return &selectedForwards{w.settings, selected}, nil
+}
+
+// intercepted are the services of all intercepts, those that are planned among them.
+func (s *session) intercepted(planned []*plannedIntercept) (keys []discovery.Key) {
+	for _, p := range slices.Concat(s.plans(), planned) {
+		keys = append(keys, p.Services()...)
+	}
+	return keys
+}
+
+// plans are those of the intercepts that are held.
+func (s *session) plans() (all []*plannedIntercept) {
+	for _, key := range slices.Sorted(maps.Keys(s.intercepts)) {
+		all = append(all, s.intercepts[key].plannedIntercept)
+	}
+	return all
+}
+
+// beginForwards returns when the forwards stand. If they do not, they have ended.
+func (s *session) beginForwards(ctx context.Context, cluster *kube.Cluster, w *want, wants *selectedForwards) error {
+	if err := s.openMachine(ctx, wants.settings.HostsFile); err != nil {
+		return err
+	}
+	out := console.NewWriter(s.log.streams(), "", w.verbose)
+	ready := make(chan struct{})
+	tell := func(event forwards.Event) {
+		s.view.Forward(event)
+		forward.Tell(out, event, w.namespace, w.verbose)
+		if event.Ready != nil {
+			out.Write(forward.Summary(event.Ready))
+			if event.Ready.Services == 0 && len(w.intercepts) == 0 {
+				out.Write(output.Warning{Message: wants.selected.NoneForwarded()})
+			}
+			close(ready)
+		}
+	}
+	forwarder, err := s.openForwarder(w.forwards.forward(), cluster, wants.selected, s.machine, tell)
+	if err != nil {
+		return err
+	}
+	f := &heldForwards{*wants, forwarder, begin(ready, func(ctx context.Context) error {
+		err := forwarder.Follow(ctx)
+		if err != nil {
+			err = fmt.Errorf("forward services: %w", err)
+		}
+		return errors.Join(err, forwarder.Close(ctx))
+	})}
+	if err := f.task.await(ctx); err != nil {
+		return err
+	}
+	s.forwards = f
+	return nil
+}

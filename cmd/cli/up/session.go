@@ -1,0 +1,173 @@
+package up
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/devtun/devtun/cmd/cli/background"
+	"github.com/devtun/devtun/cmd/cli/console"
+	"github.com/devtun/devtun/cmd/cli/forward"
+	"github.com/devtun/devtun/cmd/cli/forwards"
+	"github.com/devtun/devtun/cmd/cli/kube"
+	"github.com/devtun/devtun/cmd/cli/problem"
+	"github.com/devtun/devtun/cmd/cli/selection"
+	"github.com/devtun/devtun/cmd/cli/status"
+	"github.com/devtun/devtun/dns/helper"
+	"github.com/devtun/devtun/proc"
+)
+
+// orderTimeout bounds how long a session waits for its first order.
+const orderTimeout = 20 * time.Second
+
+// session is what 'devtun up' holds, in the foreground or in the background. It
+// is a background.Holder.
+type session struct {
+	log      *sessionLog
+	start    helper.Start
+	commands Commands
+	view     *status.Tracker
+	// standing is called once: when all stands for the first time.
+	standing func() error
+	// openForwarder is the function of that name, but in tests.
+	openForwarder func(
+		forward.Settings, *kube.Cluster, *selection.Selection, *heldMachine, func(forwards.Event),
+	) (forwarder, error)
+
+	ending chan struct{} // closed when the session is to end
+	end    func()
+
+	applying   chan struct{} // holds a token while something is changed
+	ordered    bool          // an order has been carried out
+	machine    *heldMachine
+	forwards   *heldForwards
+	intercepts map[string]*heldIntercept // by key
+
+	parent   chan proc.ID // whose end ends the session
+	down     sync.Once
+	ended    chan struct{} // closed when all has been put back; outcome is set then
+	outcome  error
+	complete atomic.Bool // it was told to end
+	asked    atomic.Bool // an order has come
+}
+
+func newSession(name string, log *sessionLog, start helper.Start, commands Commands, standing func() error) *session {
+	ending := make(chan struct{})
+	console.WarnOfLogins(console.NewWriter(log.streams(), "", false))
+	return &session{
+		log: log, start: start, commands: commands, view: status.NewTracker(name, ""), standing: standing, openForwarder: openForwarder,
+		ending: ending, end: sync.OnceFunc(func() { close(ending) }),
+		applying: make(chan struct{}, 1), intercepts: make(map[string]*heldIntercept),
+		parent: make(chan proc.ID, 1), ended: make(chan struct{}),
+	}
+}
+
+// run answers at the session's socket, and returns when the session has ended, at the
+// latest when ctx does, and all has been put back. The error is what it could not put back.
+func (s *session) run(ctx context.Context, place *background.Place) error {
+	defer context.AfterFunc(ctx, s.end)()
+	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var running sync.WaitGroup
+	var unserved error
+	running.Go(func() {
+		if err := background.Serve(serving, place.Listener, s); err != nil {
+			unserved = fmt.Errorf("answer at the session's socket: %w", err)
+			s.end()
+		}
+	})
+	running.Go(s.watchParent)
+	late := time.AfterFunc(orderTimeout, func() { // who has started it must have died
+		if !s.asked.Load() {
+			s.end()
+		}
+	})
+	defer late.Stop()
+	<-s.ending
+	s.putBack()
+	stop()
+	running.Wait()
+	if (s.complete.Load() || !s.ordered) && s.outcome == nil {
+		return errors.Join(unserved, place.Remove())
+	}
+	return errors.Join(unserved, s.outcome, place.Close())
+}
+
+// Snapshot implements background.Holder.
+func (s *session) Snapshot() status.Snapshot { return s.view.Snapshot() }
+
+// Watch implements background.Holder.
+func (s *session) Watch(ctx context.Context, tell func(status.Snapshot) error) {
+	s.view.Follow(ctx, tell)
+}
+
+// Down implements background.Holder.
+func (s *session) Down(tell func(background.Line)) background.Outcome {
+	defer s.log.listen(tell)()
+	s.complete.Store(true)
+	s.end()
+	s.putBack()
+	return problem.Outcome(s.outcome)
+}
+
+// Apply implements background.Holder.
+func (s *session) Apply(ctx context.Context, order background.Order, tell func(background.Line)) background.Outcome {
+	s.asked.Store(true)
+	ctx, cancel := s.untilEnding(ctx)
+	defer cancel()
+	select {
+	case s.applying <- struct{}{}:
+	case <-ctx.Done():
+		return problem.Outcome(context.Cause(ctx))
+	}
+	defer s.log.listen(tell)()
+	err := s.setParent(order.Parent)
+	if err == nil {
+		err = s.apply(ctx, order)
+	}
+	first := !s.ordered
+	if err == nil && first {
+		err = s.standing()
+	}
+	if err == nil {
+		s.ordered = true
+		s.view.SetError(nil)
+		s.view.SetState(status.Ready)
+	}
+	<-s.applying
+	if err != nil && first {
+		s.end()
+		s.putBack()
+	}
+	return problem.Outcome(err)
+}
+
+// untilEnding is ctx until the session is to end.
+func (s *session) untilEnding(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	go func() { // ends with ctx, at the latest by cancel
+		select {
+		case <-s.ending:
+			cancel(errEnding)
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, func() { cancel(nil) }
+}
+
+// errEnding is why an order is not carried out any more.
+var errEnding = errors.New("the session is ending")
+
+// putBack ends all that the session holds, once, and waits for it.
+func (s *session) putBack() {
+	s.down.Do(func() {
+		s.applying <- struct{}{} // an order that was being carried out has given up
+		s.view.SetState(status.Ending)
+		kube.Logins.End()
+		s.outcome = errors.Join(s.endAllIntercepts(), s.forwards.close(), s.machine.close())
+		close(s.ended)
+	})
+	<-s.ended
+}

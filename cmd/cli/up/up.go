@@ -1,0 +1,146 @@
+package up
+
+import (
+	"context"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/devtun/devtun/cmd/cli/arguments"
+	"github.com/devtun/devtun/cmd/cli/background"
+	"github.com/devtun/devtun/cmd/cli/console"
+	"github.com/devtun/devtun/cmd/cli/kube"
+	"github.com/devtun/devtun/cmd/cli/machine"
+	"github.com/devtun/devtun/cmd/cli/output"
+	"github.com/devtun/devtun/cmd/cli/problem"
+	"github.com/devtun/devtun/cmd/cli/project"
+	"github.com/devtun/devtun/dns/helper"
+)
+
+// readyTimeout is how long everything may take to be ready, unless --wait says otherwise.
+const readyTimeout = 5 * time.Minute
+
+// options is what `devtun up` was asked to do.
+type options struct {
+	file    string
+	name    string // "": the file's
+	detach  bool
+	wait    time.Duration
+	envFile string
+	parent  int // 0: none
+	verbose bool
+	plain   bool
+	kube    *kube.Flags // what is given of them goes over what the file says
+}
+
+func New(streams output.Streams, start helper.Start, commands Commands) *cobra.Command {
+	o := &options{}
+	cmd := &cobra.Command{
+		Use:   "up",
+		Short: "Bring up what the project file lists",
+		Long: `Bring up what devtun.yaml lists: the services to forward and the workloads to
+intercept, with the options of 'devtun forward' and 'devtun intercept' under the same
+words. In the foreground it goes on until Ctrl-C, and then puts everything back. With
+--detach it returns as soon as everything is ready, and the session goes on in the
+background, also when the terminal is closed: 'devtun status' shows it, 'devtun logs'
+tells what it has said, 'devtun down' ends it.
+
+Run again while the session stands, it applies what has changed in the file, says what
+it did and returns. What stays is not disturbed: its connections go on.
+
+If something does not come up, everything is put back, and the exit code is that of
+what has failed. A project file, with all there is:
+
+  name: shop                      # of the session (default: the folder's name)
+  kubeconfig: ./kubeconfig        # paths are from this file's folder
+  context: dev
+  namespace: demo                 # gives bare names
+  clusterDomain: cluster.local
+  transport: auto
+  noForward: false
+  forward:                        # all services of the namespace, if nothing is said
+    services: [service-back, search.shop]
+    namespaces: [shop]
+    allNamespaces: false
+    selector: tier=backend
+    except: [service-front]
+    ports: [service-back:8080:80]
+    hold: 30s
+    hostsFile: ./hosts
+  intercepts:
+    - workload: service-middle
+      namespace: demo
+      ports: [3000:http]
+      to: localhost
+      replace: false
+      moveConnections: evict
+      grace: 1m
+      container: app
+      agentImage: registry.example/devtun-agent:dev
+      envFile: .env
+      envJson: env.json
+      envFormat: dotenv
+      files: ./mounts
+      keep: false`,
+		Example: `  # until Ctrl-C
+  devtun up
+
+  # in the background, from a script or an IDE
+  devtun up --detach --wait 1m
+  devtun down
+
+  # another file; the container's environment for the debugger
+  devtun up -f dev/devtun.yaml --detach --env-file .env
+
+  # end with the IDE that has started it
+  devtun up --detach --ppid $PPID`,
+		Args: arguments.None,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return run(cmd.Context(), o, streams, start, commands)
+		},
+		Annotations: map[string]string{machine.Changes: ""},
+	}
+	flags := cmd.Flags()
+	flags.StringVarP(&o.file, "file", "f", project.Name, "the project file")
+	flags.StringVar(&o.name, "name", "", "name of the session (default: the file's, or else its folder's)")
+	flags.BoolVarP(&o.detach, "detach", "d", false,
+		"return when everything is ready, and leave the session in the background")
+	flags.DurationVar(&o.wait, "wait", readyTimeout, "how long everything may take to be ready")
+	flags.StringVar(&o.envFile, "env-file", "",
+		"write the environment of the intercepted container to this file, whatever the project file says")
+	flags.IntVar(&o.parent, "ppid", 0, "end the session when the process with this number ends")
+	flags.BoolVarP(&o.verbose, "verbose", "v", false, "tell of each connection: pod, bytes, duration, why it ended")
+	console.AddPlainFlag(flags, &o.plain)
+	kubectls := pflag.NewFlagSet("", pflag.ContinueOnError)
+	o.kube = kube.NewFlags(kubectls)
+	for _, name := range []string{"kubeconfig", "context", "namespace"} {
+		flags.AddFlag(kubectls.Lookup(name))
+	}
+	o.kube.CompleteFlags(cmd)
+	return cmd
+}
+
+func run(ctx context.Context, o *options, streams output.Streams, start helper.Start, commands Commands) error {
+	if child := inheritedChild(); child != nil {
+		return child.run(ctx, start, commands)
+	}
+	order, name, err := o.order(commands)
+	if err != nil {
+		return err
+	}
+	if o.detach && !canDetach {
+		return problem.Usage("leave --detach out", "sessions in the background are not for this system")
+	}
+	directory, err := background.Default()
+	if err != nil {
+		return err
+	}
+	console.NewWriter(streams, "", false).Write(output.Starting{Command: "up"})
+	l := &launcher{
+		name: name, order: order, detach: o.detach, wait: o.wait,
+		directory: directory, streams: streams.Plain(o.plain), began: time.Now(),
+		start: start, commands: commands,
+	}
+	return l.run(ctx)
+}

@@ -1,8 +1,0 @@
-//go:build unix
-
-package helper
-
-import "syscall"
-
-// stopSignal is what Ctrl-Z sends.
-const stopSignal = syscall.SIGTSTP

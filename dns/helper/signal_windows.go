@@ -1,5 +1,0 @@
-package helper
-
-import "syscall"
-
-const stopSignal = syscall.SIGTERM // there is no Ctrl-Z

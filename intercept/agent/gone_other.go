@@ -1,8 +1,0 @@
-//go:build !linux
-
-package agent
-
-import "net"
-
-// gone is known where agents run, which is on Linux.
-func gone(*net.TCPConn) bool { return false }

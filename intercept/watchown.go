@@ -1,0 +1,51 @@
+package intercept
+
+import (
+	"context"
+	"sync"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+
+	"github.com/devtun/devtun/intercept/objects"
+	"github.com/devtun/devtun/intercept/plan"
+)
+
+// WatchOwn calls gone, one call at a time, whenever the stored plan, the agents'
+// Deployment or a Service of the origin is not there, or no longer for long, until ctx
+// ends. Only what the plan needs to go on is watched. Call it after the swap, and end
+// ctx before the restore.
+func (s *Session) WatchOwn(ctx context.Context, gone func(plan.Object)) {
+	own := []plan.Object{{Kind: "ConfigMap", Name: plan.ObjectName(s.config.Plan.Name)}}
+	for _, step := range s.config.Plan.Prepare {
+		if step.Object.Kind == "Deployment" || step.Object.Kind == "Service" {
+			own = append(own, step.Object)
+		}
+	}
+	var one sync.Mutex
+	var watching sync.WaitGroup
+	defer watching.Wait()
+	for _, o := range own {
+		watching.Go(func() {
+			s.watcher(o).Run(ctx, func(all objects.ByName) {
+				if s.owns(all[o.Name]) {
+					return
+				}
+				one.Lock()
+				defer one.Unlock()
+				gone(o)
+			})
+		})
+	}
+}
+
+// owns reports that an object is there to stay, and this intercept's.
+func (s *Session) owns(object any) bool {
+	if object == nil {
+		return false
+	}
+	found, err := meta.Accessor(object)
+	if err != nil || found.GetDeletionTimestamp() != nil {
+		return false
+	}
+	return found.GetAnnotations()[plan.IdentityAnnotation] == s.config.Plan.Identity
+}
