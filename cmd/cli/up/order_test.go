@@ -51,9 +51,9 @@ func TestAnOrderHasItsOwnEnvironment(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, want.context, cluster.Context)
 			require.Equal(t, want.plugin, kube.PluginEnv())
-			wanted, err := wantOf(order, destination{namespace: "demo"}, lenient)
+			wanted, err := wantOf(order, destination{namespace: "demo"})
 			require.NoError(t, err)
-			image := wanted.intercepts[0].Settings.Image
+			image := wanted.intercepts[0].settings.image
 			if want.image != "" {
 				require.Equal(t, want.image, image)
 			} else {
