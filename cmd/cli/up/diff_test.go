@@ -13,8 +13,10 @@ import (
 // webIntercept is one of web, with something changed.
 func webIntercept(change ...func(*wantedIntercept)) wantedIntercept {
 	w := wantedIntercept{
-		ports:    []string{"3000:http"},
-		settings: interceptSettings{workload: "web", namespace: "demo", image: "devtun:1", reach: reach{transport: "auto"}},
+		ports: []string{"3000:http"},
+		settings: interceptSettings{
+			workload: "web", namespace: "demo", image: "devtun:1", reach: reach{transport: "auto"},
+		},
 	}
 	for _, by := range change {
 		by(&w)
@@ -31,6 +33,7 @@ func TestWhatMakesTheInterceptsThatAreWanted(t *testing.T) {
 		}
 		return states
 	}
+	elsewhere := webIntercept(func(w *wantedIntercept) { w.settings.namespace = "shop" })
 	stands, fallen := heldState{webIntercept(), true}, heldState{webIntercept(), false}
 	for _, c := range []struct {
 		about string
@@ -40,17 +43,20 @@ func TestWhatMakesTheInterceptsThatAreWanted(t *testing.T) {
 		begin []wantedIntercept
 	}{
 		{about: "nothing"},
-		{about: "the first", wants: []wantedIntercept{webIntercept(), api}, begin: []wantedIntercept{webIntercept(), api}},
+		{about: "the first", wants: []wantedIntercept{webIntercept(), api},
+			begin: []wantedIntercept{webIntercept(), api}},
 		{about: "the same", held: held(stands), wants: []wantedIntercept{webIntercept()}},
-		{about: "one more", held: held(stands), wants: []wantedIntercept{api, webIntercept()}, begin: []wantedIntercept{api}},
-		{about: "one less", held: held(stands, heldState{api, true}), wants: []wantedIntercept{api}, end: []string{"demo/web"}},
-		{about: "none any more", held: held(stands, heldState{api, true}), end: []string{"demo/api", "demo/web"}},
+		{about: "one more", held: held(stands), wants: []wantedIntercept{api, webIntercept()},
+			begin: []wantedIntercept{api}},
+		{about: "one less", held: held(stands, heldState{api, true}), wants: []wantedIntercept{api},
+			end: []string{"demo/web"}},
+		{about: "none any more", held: held(stands, heldState{api, true}),
+			end: []string{"demo/api", "demo/web"}},
 		{about: "the same, and it has failed", held: held(fallen), wants: []wantedIntercept{webIntercept()},
 			end: []string{"demo/web"}, begin: []wantedIntercept{webIntercept()}},
 		{about: "one that has failed is wanted no more", held: held(fallen), end: []string{"demo/web"}},
-		{about: "a workload of that name elsewhere", held: held(stands),
-			wants: []wantedIntercept{webIntercept(func(w *wantedIntercept) { w.settings.namespace = "shop" })}, end: []string{"demo/web"},
-			begin: []wantedIntercept{webIntercept(func(w *wantedIntercept) { w.settings.namespace = "shop" })}},
+		{about: "a workload of that name elsewhere", held: held(stands), wants: []wantedIntercept{elsewhere},
+			end: []string{"demo/web"}, begin: []wantedIntercept{elsewhere}},
 	} {
 		t.Run(c.about, func(t *testing.T) {
 			end, begin := diffIntercepts(c.held, c.wants)
@@ -73,7 +79,8 @@ func TestAnInterceptThatDiffersInAnythingIsMadeAnew(t *testing.T) {
 		"env file":   func(w *wantedIntercept) { w.settings.envFile = "/env" },
 	} {
 		other := webIntercept(change)
-		end, begin := diffIntercepts(map[string]heldState{"demo/web": {webIntercept(), true}}, []wantedIntercept{other})
+		held := map[string]heldState{"demo/web": {webIntercept(), true}}
+		end, begin := diffIntercepts(held, []wantedIntercept{other})
 		require.Equal(t, []string{"demo/web"}, end, about)
 		require.Equal(t, []wantedIntercept{other}, begin, about)
 	}
@@ -81,13 +88,15 @@ func TestAnInterceptThatDiffersInAnythingIsMadeAnew(t *testing.T) {
 
 func TestWhatMakesTheForwardsThatAreWanted(t *testing.T) {
 	forwards := func(settings forwardSettings, named ...string) *selectedForwards {
-		s := &selection.Selection{Namespace: "demo", Named: make(map[discovery.Key]bool), Except: make(map[discovery.Key]bool)}
+		s := &selection.Selection{Namespace: "demo", Named: make(map[discovery.Key]bool)}
 		for _, name := range named {
 			s.Named[discovery.Key{Namespace: "demo", Name: name}] = true
 		}
 		return &selectedForwards{settings, s}
 	}
-	auto, websocket := forwardSettings{reach: reach{transport: "auto"}}, forwardSettings{reach: reach{transport: "websocket"}}
+	auto := forwardSettings{reach: reach{transport: "auto"}}
+	websocket := forwardSettings{reach: reach{transport: "websocket"}}
+	anew := forwardSteps{end: true, begin: true}
 	for _, c := range []struct {
 		about  string
 		held   *selectedForwards
@@ -98,14 +107,17 @@ func TestWhatMakesTheForwardsThatAreWanted(t *testing.T) {
 		{about: "none"},
 		{about: "the first", wants: forwards(auto), steps: forwardSteps{begin: true}},
 		{about: "the same", held: forwards(auto, "web"), wants: forwards(auto, "web")},
-		{about: "other services", held: forwards(auto, "web"), wants: forwards(auto, "api"), steps: forwardSteps{reselect: true}},
-		{about: "made in another way", held: forwards(auto), wants: forwards(websocket), steps: forwardSteps{end: true, begin: true}},
-		{about: "another hosts file", held: forwards(auto), wants: forwards(forwardSettings{reach: auto.reach, hostsFile: "/hosts"}),
-			steps: forwardSteps{end: true, begin: true}},
+		{about: "other services", held: forwards(auto, "web"), wants: forwards(auto, "api"),
+			steps: forwardSteps{reselect: true}},
+		{about: "made in another way", held: forwards(auto), wants: forwards(websocket), steps: anew},
+		{about: "another hosts file", held: forwards(auto),
+			wants: forwards(forwardSettings{reach: auto.reach, hostsFile: "/hosts"}),
+			steps: anew},
 		{about: "the same, and they have failed", held: forwards(auto), failed: true, wants: forwards(auto),
-			steps: forwardSteps{end: true, begin: true}},
+			steps: anew},
 		{about: "none any more", held: forwards(auto), steps: forwardSteps{end: true}},
-		{about: "none any more, and they have failed", held: forwards(auto), failed: true, steps: forwardSteps{end: true}},
+		{about: "none any more, and they have failed", held: forwards(auto), failed: true,
+			steps: forwardSteps{end: true}},
 	} {
 		require.Equal(t, c.steps, diffForwards(c.held, c.failed, c.wants), c.about)
 	}
@@ -114,9 +126,15 @@ func TestWhatMakesTheForwardsThatAreWanted(t *testing.T) {
 func TestChangesAreToldByNames(t *testing.T) {
 	one, two := new(heldIntercept), new(heldIntercept)
 	one.plannedIntercept, two.plannedIntercept = new(plannedIntercept), new(plannedIntercept)
-	before := holdings{map[string]string{"web": "80", "api": "80", "db": "5432"}, map[string]*heldIntercept{"cart": one, "mail": one}}
+	before := holdings{
+		map[string]string{"web": "80", "api": "80", "db": "5432"},
+		map[string]*heldIntercept{"cart": one, "mail": one},
+	}
 	require.Equal(t, "nothing", changes(before, before))
-	now := holdings{map[string]string{"web": "80", "api": "8080->80", "auth": "80"}, map[string]*heldIntercept{"cart": two, "pay": two}}
+	now := holdings{
+		map[string]string{"web": "80", "api": "8080->80", "auth": "80"},
+		map[string]*heldIntercept{"cart": two, "pay": two},
+	}
 	require.Equal(t, "service api was made anew, service auth is new, service db is gone, "+
 		"intercept of cart was made anew, intercept of pay is new, intercept of mail is gone", changes(before, now))
 }
