@@ -60,7 +60,8 @@ func TestAwait(t *testing.T) {
 func (w *world) pending(reason, message string) *corev1.Pod {
 	pod := w.pod("one")
 	pod.Status = corev1.PodStatus{Phase: corev1.PodPending, ContainerStatuses: []corev1.ContainerStatus{
-		{Name: "main", State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: reason, Message: message}}},
+		{Name: "main",
+			State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: reason, Message: message}}},
 	}}
 	return pod
 }
@@ -68,7 +69,8 @@ func (w *world) pending(reason, message string) *corev1.Pod {
 func unschedulable(w *world) *corev1.Pod {
 	pod := w.pod("one")
 	pod.Status = corev1.PodStatus{Phase: corev1.PodPending, Conditions: []corev1.PodCondition{
-		{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: corev1.PodReasonUnschedulable, Message: "0/3 nodes are available"},
+		{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: corev1.PodReasonUnschedulable,
+			Message: "0/3 nodes are available"},
 	}}
 	return pod
 }
@@ -81,13 +83,19 @@ func TestAwaitFails(t *testing.T) {
 		want       rollout.Reason
 		words      string
 	}{
-		"no image":       {pod: func(w *world) *corev1.Pod { return w.pending("ErrImagePull", "not found") }, want: rollout.ImagePull, words: "registry.example/agent:1: not found"},
-		"bad image name": {pod: func(w *world) *corev1.Pod { return w.pending("InvalidImageName", "") }, want: rollout.ImagePull, words: "InvalidImageName"},
-		"no secret":      {pod: func(w *world) *corev1.Pod { return w.pending("CreateContainerConfigError", `secret "x" not found`) }, want: rollout.Container, words: `secret "x"`},
+		"no image": {pod: func(w *world) *corev1.Pod { return w.pending("ErrImagePull", "not found") },
+			want: rollout.ImagePull, words: "registry.example/agent:1: not found"},
+		"bad image name": {pod: func(w *world) *corev1.Pod { return w.pending("InvalidImageName", "") },
+			want: rollout.ImagePull, words: "InvalidImageName"},
+		"no secret": {pod: func(w *world) *corev1.Pod {
+			return w.pending("CreateContainerConfigError",
+				`secret "x" not found`)
+		}, want: rollout.Container, words: `secret "x"`},
 		"crash": {want: rollout.Crash, words: "exit code 2 (OOMKilled): no port", pod: func(w *world) *corev1.Pod {
 			pod := w.pending("CrashLoopBackOff", "back-off 10s")
 			pod.Status.Phase = corev1.PodRunning
-			pod.Status.ContainerStatuses[0].LastTerminationState.Terminated = &corev1.ContainerStateTerminated{ExitCode: 2, Reason: "OOMKilled", Message: "no port\n"}
+			pod.Status.ContainerStatuses[0].LastTerminationState.Terminated = &corev1.ContainerStateTerminated{ExitCode: 2,
+				Reason: "OOMKilled", Message: "no port\n"}
 			return pod
 		}},
 		"evicted": {want: rollout.Failed, words: "low on memory", pod: func(w *world) *corev1.Pod {
@@ -95,12 +103,19 @@ func TestAwaitFails(t *testing.T) {
 			pod.Status = corev1.PodStatus{Phase: corev1.PodFailed, Reason: "Evicted", Message: "low on memory"}
 			return pod
 		}},
-		"slow runtime": {pod: func(w *world) *corev1.Pod { return w.pending("CreateContainerError", "context deadline exceeded") }, want: rollout.Container, words: "deadline"},
-		"no room":      {pod: unschedulable, want: rollout.Unschedulable, words: "0/3 nodes"},
-		"quota":        {deployment: `pods "x" is forbidden: exceeded quota: small, requested: pods=1`, want: rollout.Quota, words: "small"},
-		"security":     {deployment: `pods "x" is forbidden: violates PodSecurity "restricted:latest"`, want: rollout.Admission, words: "PodSecurity"},
-		"too long":     {pod: func(w *world) *corev1.Pod { return w.pending("ContainerCreating", "") }, want: rollout.TimedOut, words: "being started"},
-		"passing":      {deployment: `error looking up service account demo/x: not found`, want: rollout.TimedOut, words: "service account"},
+		"slow runtime": {pod: func(w *world) *corev1.Pod {
+			return w.pending("CreateContainerError",
+				"context deadline exceeded")
+		}, want: rollout.Container, words: "deadline"},
+		"no room": {pod: unschedulable, want: rollout.Unschedulable, words: "0/3 nodes"},
+		"quota": {deployment: `pods "x" is forbidden: exceeded quota: small, requested: pods=1`, want: rollout.Quota,
+			words: "small"},
+		"security": {deployment: `pods "x" is forbidden: violates PodSecurity "restricted:latest"`, want: rollout.Admission,
+			words: "PodSecurity"},
+		"too long": {pod: func(w *world) *corev1.Pod { return w.pending("ContainerCreating", "") }, want: rollout.TimedOut,
+			words: "being started"},
+		"passing": {deployment: `error looking up service account demo/x: not found`, want: rollout.TimedOut,
+			words: "service account"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -161,7 +176,10 @@ func TestAwaitWithoutRights(t *testing.T) {
 	denied := apierrors.NewForbidden(schema.GroupResource{Resource: "pods"}, "", errors.New("not yours"))
 	t.Run("to list pods", func(t *testing.T) {
 		w := newWorld(t, 1, agentDeployment(""))
-		w.client.PrependReactor("list", "pods", func(clienttesting.Action) (bool, runtime.Object, error) { return true, nil, denied })
+		w.client.PrependReactor("list", "pods", func(clienttesting.Action) (bool, runtime.Object,
+			error) {
+			return true, nil, denied
+		})
 		s, err := New(Config{Client: w.client, Dial: w.dial, Plan: w.plan, Event: w.told.event})
 		require.NoError(t, err)
 		ctx, cancel := context.WithCancel(t.Context())
@@ -176,7 +194,10 @@ func TestAwaitWithoutRights(t *testing.T) {
 	t.Run("to reach pods", func(t *testing.T) {
 		w := newWorld(t, 1, agentDeployment(""))
 		w.addPod(w.pod("one"))
-		s, err := New(Config{Client: w.client, Plan: w.plan, Dial: func(context.Context, tunnel.Pod, int) (tunnel.Conn, error) { return nil, denied }})
+		s, err := New(Config{Client: w.client, Plan: w.plan, Dial: func(context.Context, tunnel.Pod, int) (tunnel.Conn,
+			error) {
+			return nil, denied
+		}})
 		require.NoError(t, err)
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error)

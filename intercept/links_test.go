@@ -54,7 +54,8 @@ func TestBytesAreCountedAsTheyGo(t *testing.T) {
 	require.NoError(t, err)
 	w.eventually(func() bool {
 		now := s.Summary()
-		return now.Open == 1 && now.Sent == before.Sent+int64(len("hello")) && now.Received == before.Received+int64(len("local"))
+		return now.Open == 1 && now.Sent == before.Sent+int64(len("hello")) &&
+			now.Received == before.Received+int64(len("local"))
 	})
 }
 
@@ -70,7 +71,8 @@ func TestReconnect(t *testing.T) {
 		w.eventually(func() bool { return one.who() == "origin" || time.Since(began) > 50*time.Millisecond })
 		w.eventually(func() bool { return one.who() == "local" })
 	}
-	require.True(t, w.told.has(func(e Event) bool { return e.Link != nil && e.Link.State == Disconnected && e.Link.Reason != "" }))
+	require.True(t,
+		w.told.has(func(e Event) bool { return e.Link != nil && e.Link.State == Disconnected && e.Link.Reason != "" }))
 }
 
 // The agent's pod is replaced by another, at another address.

@@ -32,7 +32,8 @@ func TestReaches(t *testing.T) {
 		{"[::1]:80", "0.0.0.0:80", false},
 		{"[::1]:80", "127.0.0.1:80", false},
 	} {
-		require.Equal(t, c.want, reaches(netip.MustParseAddrPort(c.target), netip.MustParseAddrPort(c.at)), "%s at %s", c.target, c.at)
+		require.Equal(t, c.want, reaches(netip.MustParseAddrPort(c.target), netip.MustParseAddrPort(c.at)), "%s at %s",
+			c.target, c.at)
 	}
 }
 
@@ -134,7 +135,8 @@ func TestASocketThatRefuses(t *testing.T) {
 	}
 	listener := serve(t, "[::1]:0", "local")
 	at := netip.MustParseAddrPort(listener.Addr().String())
-	l, err := newLocal(Local{Port: port, Address: netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), at.Port()).String()})
+	l, err := newLocal(Local{Port: port, Address: netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}),
+		at.Port()).String()})
 	require.NoError(t, err)
 	l.at = append(l.at, at) // as if it took IPv4 as well
 	open := follow(t, l)

@@ -34,7 +34,7 @@ func (l *link) serve(ctx context.Context, session *wire.Session) (*wire.Session,
 		case <-stuck:
 			if next := l.connectBeside(ctx, session, heard); next != nil {
 				session.Close()
-				<-ended
+				_ = <-ended // it has been closed
 				return next, nil
 			}
 		}

@@ -93,7 +93,8 @@ func loseAPIConnection(t *testing.T, set func(*timing)) {
 		return far, nil
 	})
 	defer pool.Close()
-	s, err := New(Config{Client: w.client, Dial: pool.Dial, Plan: w.plan, Local: []Local{toLocal(t)}, Event: w.told.event})
+	s, err := New(Config{Client: w.client, Dial: pool.Dial, Plan: w.plan, Local: []Local{toLocal(t)},
+		Event: w.told.event})
 	require.NoError(t, err)
 	set(&s.timing)
 	ctx, cancel := context.WithCancel(context.Background())

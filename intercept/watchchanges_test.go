@@ -48,7 +48,8 @@ func planFor(t *testing.T, mode plan.Mode) (*fake.Clientset, *plan.Plan) {
 	require.NoError(t, err)
 	circumstances, err := found.Look(t.Context(), client, mode, target.Stay)
 	require.NoError(t, err)
-	p, err := found.Plan(circumstances, target.Options{Mode: mode, Identity: "4f1c", Version: wire.Version, Image: "registry.example/agent:1"})
+	p, err := found.Plan(circumstances, target.Options{Mode: mode, Identity: "4f1c", Version: wire.Version,
+		Image: "registry.example/agent:1"})
 	require.NoError(t, err)
 	return client, p
 }
@@ -94,7 +95,8 @@ func changes(t *testing.T, client *fake.Clientset, p *plan.Plan, resource string
 
 func patch(t *testing.T, client *fake.Clientset, body []byte) {
 	t.Helper()
-	_, err := client.CoreV1().Services(namespace).Patch(t.Context(), "web", types.JSONPatchType, body, metav1.PatchOptions{})
+	_, err := client.CoreV1().Services(namespace).Patch(t.Context(), "web", types.JSONPatchType, body,
+		metav1.PatchOptions{})
 	require.NoError(t, err)
 }
 

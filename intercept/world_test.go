@@ -55,7 +55,8 @@ type world struct {
 // newWorld makes a world whose plan has so many agents; none runs yet.
 func newWorld(t *testing.T, replicas int32, objects ...runtime.Object) *world {
 	t.Helper()
-	w := &world{t: t, client: fake.NewClientset(objects...), network: newNetwork(), told: new(told), agents: make(map[string]*testAgent)}
+	w := &world{t: t, client: fake.NewClientset(objects...), network: newNetwork(), told: new(told),
+		agents: make(map[string]*testAgent)}
 	w.origin = serve(t, "127.0.0.1:0", "origin")
 	w.plan = newPlan(t, replicas, w.config("4f1c"))
 	t.Cleanup(w.network.close)
@@ -64,9 +65,10 @@ func newWorld(t *testing.T, replicas int32, objects ...runtime.Object) *world {
 
 func (w *world) config(identity string) agent.Config {
 	return agent.Config{
-		Version: wire.Version, Name: "service-middle", Identity: identity, Mode: plan.Divert, SessionPort: sessionPort, ReadyPort: sessionPort - 1,
-		Ports: []agent.Port{{Port: port, Protocol: agent.TCP, Origin: w.origin.Addr().String()}},
-		Hold:  agent.Duration(soon), DrainTimeout: agent.Duration(time.Second),
+		Version: wire.Version, Name: "service-middle", Identity: identity, Mode: plan.Divert, SessionPort: sessionPort,
+		ReadyPort: sessionPort - 1,
+		Ports:     []agent.Port{{Port: port, Protocol: agent.TCP, Origin: w.origin.Addr().String()}},
+		Hold:      agent.Duration(soon), DrainTimeout: agent.Duration(time.Second),
 	}
 }
 
@@ -79,7 +81,8 @@ func newPlan(t *testing.T, replicas int32, config agent.Config) *plan.Plan {
 	deployment := appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: namespace}}
 	deployment.Spec.Replicas = &replicas
 	deployment.Spec.Template.Spec.Containers = []corev1.Container{
-		{Name: "main", Image: "registry.example/agent:1", Env: []corev1.EnvVar{{Name: agent.ConfigVariable, Value: string(text)}}},
+		{Name: "main", Image: "registry.example/agent:1",
+			Env: []corev1.EnvVar{{Name: agent.ConfigVariable, Value: string(text)}}},
 	}
 	body, err := json.Marshal(deployment)
 	require.NoError(t, err)
@@ -150,7 +153,8 @@ func (w *world) pod(name string) *corev1.Pod {
 			Name: name, Namespace: namespace, UID: types.UID("uid-" + name), ResourceVersion: "1",
 			Labels: map[string]string{plan.AgentLabel: plan.AgentID(w.plan.Name, w.plan.Identity)},
 		},
-		Status: corev1.PodStatus{Phase: corev1.PodRunning, Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}}},
+		Status: corev1.PodStatus{Phase: corev1.PodRunning,
+			Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}}},
 	}
 }
 
@@ -181,7 +185,8 @@ func (w *world) session(local ...Local) (*Session, *running) {
 	w.t.Helper()
 	s, err := New(Config{Client: w.client, Dial: w.dial, Plan: w.plan, Local: local, Event: w.told.event})
 	require.NoError(w.t, err)
-	s.timing.stuck, s.timing.attempt, s.timing.rollout.Poll = 300*time.Millisecond, 300*time.Millisecond, 20*time.Millisecond
+	s.timing.stuck, s.timing.attempt, s.timing.rollout.Poll = 300*time.Millisecond, 300*time.Millisecond,
+		20*time.Millisecond
 	s.timing.changeRest = 50 * time.Millisecond
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &running{ended: make(chan error, 1)}
@@ -326,7 +331,8 @@ func (n *network) dial(ctx context.Context, address string) (tunnel.Conn, error)
 	if err != nil {
 		return nil, err
 	}
-	c := &lineConn{TCP: relay.TCP{TCPConn: conn.(*net.TCPConn)}, ended: make(chan struct{}), swallowed: make(chan struct{})}
+	c := &lineConn{TCP: relay.TCP{TCPConn: conn.(*net.TCPConn)}, ended: make(chan struct{}),
+		swallowed: make(chan struct{})}
 	c.end = sync.OnceFunc(func() { close(c.ended) })
 	c.swallow = sync.OnceFunc(func() { close(c.swallowed) })
 	n.conns[c] = true

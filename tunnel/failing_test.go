@@ -32,7 +32,8 @@ func (t *told) all() []string {
 	return append([]string{}, t.words...)
 }
 
-const refusedWords = "pod default/web-0 port 80: connection refused: no process in the pod listens on that port on its loopback or on all addresses"
+const refusedWords = "pod default/web-0 port 80: connection refused: no process in the pod listens on that port on " +
+	"its loopback or on all addresses"
 
 // TestAFailureIsToldOnceAndItsEndOnce: however many connections feel it.
 func TestAFailureIsToldOnceAndItsEndOnce(t *testing.T) {
@@ -42,7 +43,8 @@ func TestAFailureIsToldOnceAndItsEndOnce(t *testing.T) {
 	endpoints := new(tunnel.Endpoints)
 	endpoints.Set(at("web-0"), 0)
 	told := new(told)
-	port := &tunnel.Port{Endpoints: endpoints, Dial: newPool(t, server, tunnel.SPDY).Dial, Hold: tunnel.DefaultHold, Failing: told.tell}
+	port := &tunnel.Port{Endpoints: endpoints, Dial: newPool(t, server, tunnel.SPDY).Dial, Hold: tunnel.DefaultHold,
+		Failing: told.tell}
 	addr := servePort(t, port)
 	for range 2 {
 		for _, answer := range atOnce(t, addr, 3) {
@@ -91,7 +93,8 @@ func TestAnOldConnectionIsNoSignOfRecovery(t *testing.T) {
 	endpoints := new(tunnel.Endpoints)
 	endpoints.Set(at("web-0"), 0)
 	told := new(told)
-	addr := servePort(t, &tunnel.Port{Endpoints: endpoints, Dial: newPool(t, server, tunnel.SPDY).Dial, Hold: tunnel.DefaultHold, Failing: told.tell})
+	addr := servePort(t, &tunnel.Port{Endpoints: endpoints, Dial: newPool(t, server, tunnel.SPDY).Dial,
+		Hold: tunnel.DefaultHold, Failing: told.tell})
 	old, err := net.Dial("tcp", addr)
 	require.NoError(t, err)
 	defer old.Close()

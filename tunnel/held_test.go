@@ -14,7 +14,8 @@ import (
 
 // holding is a forward without a pod yet, and a client that has asked it something
 // of so many bytes.
-func holding(t *testing.T, size int) (server *tunneltest.Server, endpoints *tunnel.Endpoints, client *net.TCPConn, reports <-chan tunnel.Report) {
+func holding(t *testing.T, size int) (server *tunneltest.Server, endpoints *tunnel.Endpoints, client *net.TCPConn,
+	reports <-chan tunnel.Report) {
 	t.Helper()
 	server = tunneltest.NewServer(t)
 	sayName(server.Pod("default", "web-0"), "web-0")

@@ -282,10 +282,12 @@ func TestDialAfterClose(t *testing.T) {
 
 // forward serves a port of the pods on loopback and returns its address and
 // what became of its connections.
-func forward(t *testing.T, pool *tunnel.Pool, endpoints *tunnel.Endpoints, hold time.Duration) (string, <-chan tunnel.Report) {
+func forward(t *testing.T, pool *tunnel.Pool, endpoints *tunnel.Endpoints, hold time.Duration) (string,
+	<-chan tunnel.Report) {
 	t.Helper()
 	reports := make(chan tunnel.Report, 1000)
-	return servePort(t, &tunnel.Port{Endpoints: endpoints, Dial: pool.Dial, Hold: hold, Closed: func(r tunnel.Report) { reports <- r }}), reports
+	return servePort(t, &tunnel.Port{Endpoints: endpoints, Dial: pool.Dial, Hold: hold,
+		Closed: func(r tunnel.Report) { reports <- r }}), reports
 }
 
 // servePort serves a port on loopback and returns its address.
@@ -454,7 +456,8 @@ func TestAConnectionThatNobodyTakesIsReset(t *testing.T) {
 func TestEndsAreCarriedOverAndTold(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]func(*testing.T, *tunneltest.Pod, func() *net.TCPConn, <-chan tunnel.Report){
-		"client leaves without a byte": func(t *testing.T, web *tunneltest.Pod, dial func() *net.TCPConn, reports <-chan tunnel.Report) {
+		"client leaves without a byte": func(t *testing.T, web *tunneltest.Pod, dial func() *net.TCPConn,
+			reports <-chan tunnel.Report) {
 			web.Serve(80, echo)
 			dial().Close()
 			report := <-reports
@@ -476,7 +479,8 @@ func TestEndsAreCarriedOverAndTold(t *testing.T) {
 			report := <-reports
 			require.Equal(t, tunnel.Traffic{Sent: 8 << 20, Received: 8 << 20}, report.Traffic)
 		},
-		"server closes, slow client gets everything": func(t *testing.T, web *tunneltest.Pod, dial func() *net.TCPConn, _ <-chan tunnel.Report) {
+		"server closes, slow client gets everything": func(t *testing.T, web *tunneltest.Pod, dial func() *net.TCPConn,
+			_ <-chan tunnel.Report) {
 			sent := make([]byte, 8<<20)
 			rand.Read(sent)
 			web.Serve(80, func(conn net.Conn) { conn.Write(sent) })

@@ -63,10 +63,11 @@ func TestAPodMadeAnewUnderItsName(t *testing.T) {
 	endpoints.Set(at("web-0"), 0)
 	pool := newPool(t, server, tunnel.SPDY)
 	var dials atomic.Int64
-	addr := servePort(t, &tunnel.Port{Endpoints: endpoints, Hold: tunnel.DefaultHold, Dial: func(ctx context.Context, pod tunnel.Pod, port int) (tunnel.Conn, error) {
-		dials.Add(1)
-		return pool.Dial(ctx, pod, port)
-	}})
+	addr := servePort(t, &tunnel.Port{Endpoints: endpoints, Hold: tunnel.DefaultHold,
+		Dial: func(ctx context.Context, pod tunnel.Pod, port int) (tunnel.Conn, error) {
+			dials.Add(1)
+			return pool.Dial(ctx, pod, port)
+		}})
 	for _, answer := range atOnce(t, addr, connections) {
 		require.Equal(t, "old\n", answer)
 	}

@@ -153,7 +153,7 @@ func (a *Agent) listen(ctx context.Context) ([]func(context.Context), error) {
 	var opened []interface{ Close() error }
 	fail := func(err error) ([]func(context.Context), error) {
 		for _, o := range opened {
-			o.Close()
+			_ = o.Close()
 		}
 		return nil, fmt.Errorf("listen: %w", err)
 	}

@@ -96,7 +96,7 @@ func (d *datagrams) serve(ctx context.Context, client net.Addr, queue <-chan []b
 	for {
 		select {
 		case datagram := <-queue:
-			origin.Write(datagram) // a refusal concerns the one before
+			_, _ = origin.Write(datagram) // a refusal concerns the one before
 			idle.Reset(datagramIdle)
 		case <-active:
 			idle.Reset(datagramIdle)
@@ -119,7 +119,7 @@ func (d *datagrams) answer(origin net.Conn, client net.Addr, active chan<- struc
 			}
 			continue // the origin's port was unreachable
 		}
-		d.conn.WriteTo(buffer[:n], client)
+		_, _ = d.conn.WriteTo(buffer[:n], client)
 		select {
 		case active <- struct{}{}:
 		default:

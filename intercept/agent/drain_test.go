@@ -20,17 +20,18 @@ import (
 // web is an HTTP server that says who it is; at /slow it takes its time.
 func web(t *testing.T, name string) *server {
 	return serve(t, func(conn relay.TCP) {
-		http.Serve(&oneConn{conn: conn, done: make(chan struct{})}, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-			if r.URL.Path == "/slow" {
-				for range 3 {
-					io.WriteString(rw, name+" ")
-					rw.(http.Flusher).Flush()
-					time.Sleep(3 * quiet) // the answer is slow; that is the test
+		http.Serve(&oneConn{conn: conn, done: make(chan struct{})},
+			http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+				if r.URL.Path == "/slow" {
+					for range 3 {
+						io.WriteString(rw, name+" ")
+						rw.(http.Flusher).Flush()
+						time.Sleep(3 * quiet) // the answer is slow; that is the test
+					}
+					return
 				}
-				return
-			}
-			io.WriteString(rw, name)
-		}))
+				io.WriteString(rw, name)
+			}))
 	})
 }
 

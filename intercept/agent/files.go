@@ -62,7 +62,7 @@ func walk(path string, visit func(string, fs.FileInfo) error, depth int) error {
 // stampFiles changes when the files do; it reads none of them.
 func stampFiles(paths []string) string {
 	stamp := sha256.New()
-	walkFiles(paths, func(name string, info fs.FileInfo) error {
+	_ = walkFiles(paths, func(name string, info fs.FileInfo) error {
 		if info != nil {
 			fmt.Fprintf(stamp, "%q %d %d %o\n", name, info.Size(), info.ModTime().UnixNano(), info.Mode())
 		}
@@ -75,7 +75,7 @@ func stampFiles(paths []string) string {
 func sumFiles(paths []string) wire.Files {
 	var files wire.Files
 	sum := sha256.New()
-	walkFiles(paths, func(name string, info fs.FileInfo) error {
+	_ = walkFiles(paths, func(name string, info fs.FileInfo) error {
 		err := fs.ErrPermission
 		if info != nil {
 			err = readInto(sum, name, info, io.Discard)

@@ -34,7 +34,7 @@ func Main(args, environ []string, stderr io.Writer) int {
 func mainWith(args, environ []string, stderr io.Writer, set func(*Agent)) int {
 	flags := flag.NewFlagSet("devtun-agent", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	flags.Usage = func() { io.WriteString(stderr, usage) }
+	flags.Usage = func() { fmt.Fprint(stderr, usage) }
 	if err := flags.Parse(args); err != nil {
 		return 2
 	}

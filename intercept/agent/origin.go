@@ -73,7 +73,7 @@ func (o *origins) resolve(ctx context.Context, origin string) {
 	}
 	h := o.host(name)
 	for {
-		o.ask(ctx, name, h)
+		_ = o.ask(ctx, name, h) // what is known stays
 		if pause.Sleep(ctx, staleAfter) != nil || pause.Until(ctx, h.stale, idleAfter-staleAfter) != nil {
 			return
 		}

@@ -32,7 +32,7 @@ func (a *Agent) serveReady(ctx context.Context, listener net.Listener) {
 	mux.HandleFunc("GET "+ReadyPath, func(w http.ResponseWriter, _ *http.Request) {
 		if why := a.unready(); why != "" {
 			w.WriteHeader(http.StatusServiceUnavailable)
-			io.WriteString(w, why+"\n")
+			_, _ = io.WriteString(w, why+"\n") // for whoever describes the pod
 		}
 	})
 	server := &http.Server{
@@ -48,7 +48,7 @@ func (a *Agent) serveReady(ctx context.Context, listener net.Listener) {
 		defer close(answered)
 		bounded, cancel := context.WithTimeout(context.Background(), readyTimeout)
 		defer cancel()
-		server.Shutdown(bounded)
+		_ = server.Shutdown(bounded) // late: Close ends the rest
 		server.Close()
 	})()
 	if err := server.Serve(listener); ctx.Err() == nil {

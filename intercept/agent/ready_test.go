@@ -61,10 +61,11 @@ func TestTheReadyPortSaysNothingElse(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, greet("origin"))
 	for request, answer := range map[string]string{
-		"GET / HTTP/1.1\r\nHost: x\r\n\r\n":                                         "HTTP/1.1 404 Not Found\r\n",
-		"POST /ready HTTP/1.1\r\nHost: x\r\n\r\n":                                   "HTTP/1.1 405 Method Not Allowed\r\n",
-		"devtun-agent\n\x00\x02{}\r\n\r\n":                                          "HTTP/1.1 400 Bad Request\r\n",
-		"GET /ready HTTP/1.1\r\nX: " + strings.Repeat("x", 64<<10) + "\r\n\r\n":     "HTTP/1.1 431 Request Header Fields Too Large\r\n",
+		"GET / HTTP/1.1\r\nHost: x\r\n\r\n":       "HTTP/1.1 404 Not Found\r\n",
+		"POST /ready HTTP/1.1\r\nHost: x\r\n\r\n": "HTTP/1.1 405 Method Not Allowed\r\n",
+		"devtun-agent\n\x00\x02{}\r\n\r\n":        "HTTP/1.1 400 Bad Request\r\n",
+		"GET /ready HTTP/1.1\r\nX: " + strings.Repeat("x", 64<<10) +
+			"\r\n\r\n": "HTTP/1.1 431 Request Header Fields Too Large\r\n",
 		"GET /ready HTTP/1.1\r\n" /* and no more: until readyTimeout has passed */ : "",
 	} {
 		conn := dialTCP(t, w.address("tcp", "", readyPort))

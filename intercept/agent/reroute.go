@@ -80,7 +80,7 @@ func (a *Agent) mayReroute(ctx context.Context, d *developer, port Port, c *clie
 			now, _ := a.routes(port)
 			return now != d
 		}
-		pause.Until(ctx, changed, pause.Forever)
+		_ = pause.Until(ctx, changed, pause.Forever) // the loop asks ctx
 	}
 	return false
 }
@@ -104,5 +104,5 @@ func (c *client) asksWithin(timeout time.Duration) (asks, gone bool) {
 func (c *client) closeWhenIdle() {
 	c.CloseWrite()
 	c.SetReadDeadline(time.Now().Add(closeTimeout))
-	io.Copy(io.Discard, c.TCP)
+	_, _ = io.Copy(io.Discard, c.TCP) // until it ends, in whichever way
 }

@@ -182,9 +182,10 @@ func TestALocalProcessEndsAKeptConnection(t *testing.T) {
 		mu.Lock()
 		open = append(open, conn)
 		mu.Unlock()
-		http.Serve(&oneConn{conn: conn, done: make(chan struct{})}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			io.WriteString(w, "local")
-		}))
+		http.Serve(&oneConn{conn: conn, done: make(chan struct{})},
+			http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				io.WriteString(w, "local")
+			}))
 	})
 	w := newWorld(t, greet("unused"))
 	w.connect(to(local))

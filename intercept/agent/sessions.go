@@ -25,11 +25,11 @@ func (a *Agent) serveSession(ctx context.Context, tcp *net.TCPConn) {
 		return
 	}
 	if purpose == wire.ForStatus {
-		wire.TellStatus(ctx, conn, a.status())
+		_ = wire.TellStatus(ctx, conn, a.status()) // who asked has gone, at worst
 		return
 	}
 	if a.isRestored() {
-		wire.Refuse(ctx, conn, &wire.Refusal{
+		_ = wire.Refuse(ctx, conn, &wire.Refusal{
 			Code: wire.Restored,
 			Text: "the agent has restored the workload, because no developer was there for too long",
 		})

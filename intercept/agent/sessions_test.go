@@ -231,12 +231,14 @@ func TestGrace(t *testing.T) {
 		}
 	})
 	l := w.connect(to(serve(t, greet("local"))))
-	require.Never(t, func() bool { return len(restored) > 0 }, 500*time.Millisecond, 10*time.Millisecond, "a developer is there")
+	require.Never(t, func() bool { return len(restored) > 0 }, 500*time.Millisecond, 10*time.Millisecond,
+		"a developer is there")
 	l.link.pause() // as SIGKILL looks if no reset arrives
 	<-restored
 	l.link.resume()
 	w.eventually(func() bool { return w.who() == "origin" })
-	_, err := wire.End{Name: "service-middle", Identity: "4f1c"}.Dial(t.Context(), dialTCP(t, w.address("tcp", "127.0.0.1", sessionPort)))
+	_, err := wire.End{Name: "service-middle", Identity: "4f1c"}.Dial(t.Context(),
+		dialTCP(t, w.address("tcp", "127.0.0.1", sessionPort)))
 	var refusal *wire.Refusal
 	require.ErrorAs(t, err, &refusal)
 	require.Equal(t, wire.Restored, refusal.Code)

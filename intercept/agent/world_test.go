@@ -69,8 +69,9 @@ func newWorld(t *testing.T, handle func(relay.TCP), options ...func(*Agent)) *wo
 	w := &world{t: t, log: &logBuffer{}, ended: make(chan struct{}), listeners: make(map[string]string)}
 	w.origin = serve(t, handle)
 	config := Config{
-		Version: wire.Version, Name: "service-middle", Identity: "4f1c", Mode: plan.Divert, SessionPort: sessionPort, ReadyPort: readyPort,
-		Ports: []Port{{Port: port, Protocol: TCP, Origin: w.origin.address}},
+		Version: wire.Version, Name: "service-middle", Identity: "4f1c", Mode: plan.Divert, SessionPort: sessionPort,
+		ReadyPort: readyPort,
+		Ports:     []Port{{Port: port, Protocol: TCP, Origin: w.origin.address}},
 	}
 	require.NoError(t, config.complete())
 	a := New(config, slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})))

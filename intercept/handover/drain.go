@@ -60,7 +60,7 @@ func (f *folder) drainTo(root *os.Root, dir string) (moved []string, err error) 
 	}
 	for _, name := range slices.Backward(dirs) {
 		if name != "." {
-			root.Remove(name) // unless it is not empty
+			_ = root.Remove(name) // unless it is not empty
 		}
 	}
 	return moved, nil

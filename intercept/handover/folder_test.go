@@ -169,7 +169,8 @@ func TestFilesOfSomebodyElseAreLeft(t *testing.T) {
 	bring(t, f, map[string]string{"etc/config/a": "1", "etc/config/b": "1"})
 	put(t, filepath.Join(path, "etc/config/mine"), "new")
 	put(t, filepath.Join(path, "etc/config/b"), "edited")
-	require.Equal(t, []string{"etc/config/b.saved1"}, bring(t, f, map[string]string{"etc/config/a": "2", "etc/config/b": "2"}))
+	require.Equal(t, []string{"etc/config/b.saved1"},
+		bring(t, f, map[string]string{"etc/config/a": "2", "etc/config/b": "2"}))
 	requireContent(t, filepath.Join(path, "etc/config/mine"), "new")
 	requireContent(t, filepath.Join(path, "etc/config/b"), "2")
 	requireContent(t, filepath.Join(path, "etc/config/b.saved1"), "edited")

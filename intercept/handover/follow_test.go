@@ -220,7 +220,8 @@ func TestOpenTakesBackWhatItClaimed(t *testing.T) {
 	state, work := t.TempDir(), t.TempDir()
 	put(t, filepath.Join(work, "files", "mine"), "")
 	_, err := Open(Config{
-		Ledger: ledger(state, "me"), Files: []File{{Path: filepath.Join(work, ".env")}}, Folder: filepath.Join(work, "files"),
+		Ledger: ledger(state, "me"), Files: []File{{Path: filepath.Join(work, ".env")}},
+		Folder: filepath.Join(work, "files"),
 	})
 	var foreign *ForeignError
 	require.ErrorAs(t, err, &foreign)

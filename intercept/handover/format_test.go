@@ -200,6 +200,7 @@ func TestCommandKeepsTheMachinesOwn(t *testing.T) {
 	own := []string{"PATH=/here", "HOME=/home/me", "A=mine", "ONLY=here"}
 	container := []string{"PATH=/there", "HOME=/root", "HOSTNAME=pod", "LD_PRELOAD=/x.so", "A=theirs", "B=\xff\n",
 		"KUBERNETES_SERVICE_HOST=10.0.0.1", "A=later"}
-	require.Equal(t, []string{"A=later", "B=\xff\n", "HOME=/home/me", "KUBERNETES_SERVICE_HOST=10.0.0.1", "ONLY=here", "PATH=/here"},
+	require.Equal(t, []string{"A=later", "B=\xff\n", "HOME=/home/me", "KUBERNETES_SERVICE_HOST=10.0.0.1", "ONLY=here",
+		"PATH=/here"},
 		Command(own, container))
 }

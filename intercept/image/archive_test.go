@@ -43,7 +43,8 @@ func unpack(t *testing.T, archive []byte) string {
 func TestAnArchiveIsAnOCILayout(t *testing.T) {
 	one, two := small(t, "one"), small(t, "two")
 	var archive bytes.Buffer
-	require.NoError(t, Write(&archive, Named{"devtun.test/one:dev", one}, Named{"devtun.test/group/two:v1", two}, Named{"devtun.test/one:again", one}))
+	require.NoError(t, Write(&archive, Named{"devtun.test/one:dev", one}, Named{"devtun.test/group/two:v1", two},
+		Named{"devtun.test/one:again", one}))
 
 	all, err := layout.ImageIndexFromPath(unpack(t, archive.Bytes()))
 	require.NoError(t, err)
@@ -54,7 +55,8 @@ func TestAnArchiveIsAnOCILayout(t *testing.T) {
 	for i, want := range []struct {
 		name, ref string
 		index     v1.ImageIndex
-	}{{"devtun.test/one:dev", "dev", one}, {"devtun.test/group/two:v1", "v1", two}, {"devtun.test/one:again", "again", one}} {
+	}{{"devtun.test/one:dev", "dev", one}, {"devtun.test/group/two:v1", "v1", two},
+		{"devtun.test/one:again", "again", one}} {
 		descriptor := manifest.Manifests[i]
 		require.Equal(t, want.name, descriptor.Annotations["io.containerd.image.name"])
 		require.Equal(t, want.ref, descriptor.Annotations["org.opencontainers.image.ref.name"])

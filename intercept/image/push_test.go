@@ -75,7 +75,8 @@ func loggedIn(t *testing.T, config string) {
 
 // auths is a configuration with one login.
 func auths(host, user, password string) string {
-	return fmt.Sprintf(`{"auths": {%q: {"auth": %q}}}`, host, base64.StdEncoding.EncodeToString([]byte(user+":"+password)))
+	return fmt.Sprintf(`{"auths": {%q: {"auth": %q}}}`, host,
+		base64.StdEncoding.EncodeToString([]byte(user+":"+password)))
 }
 
 func push(t *testing.T, reference string, opts PushOptions) (name.Digest, error) {
@@ -108,7 +109,8 @@ func TestPush(t *testing.T) {
 func TestPushWithTheUsersLogin(t *testing.T) {
 	host := serve(t, (*httptest.Server).Start, guarded(newRegistry()))
 	for about, config := range map[string]string{
-		"no login": "", "another registry's": auths("registry.example", login, password), "a wrong one": auths(host, login, "guess"),
+		"no login": "", "another registry's": auths("registry.example", login, password),
+		"a wrong one": auths(host, login, "guess"),
 	} {
 		t.Run(about, func(t *testing.T) {
 			loggedIn(t, config)

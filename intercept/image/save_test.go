@@ -57,6 +57,7 @@ func TestSaveLeavesAloneWhatIsNoFile(t *testing.T) {
 	dir := t.TempDir()
 	require.ErrorContains(t, Save(dir, Named{"devtun.test/one:dev", small(t, "one")}), "is not a file")
 	require.ErrorContains(t, Save(os.DevNull, Named{"devtun.test/one:dev", small(t, "one")}), "is not a file")
-	require.ErrorIs(t, Save(filepath.Join(dir, "nowhere", "out.tar"), Named{"devtun.test/one:dev", small(t, "one")}), os.ErrNotExist)
+	require.ErrorIs(t, Save(filepath.Join(dir, "nowhere", "out.tar"), Named{"devtun.test/one:dev", small(t, "one")}),
+		os.ErrNotExist)
 	require.Empty(t, entries(t, dir))
 }

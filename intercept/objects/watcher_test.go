@@ -37,7 +37,8 @@ func (s *server) list(context.Context, metav1.ListOptions) (runtime.Object, erro
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.lists++
-	return &corev1.PodList{ListMeta: metav1.ListMeta{ResourceVersion: "7"}, Items: append([]corev1.Pod(nil), s.pods...)}, s.failing
+	return &corev1.PodList{ListMeta: metav1.ListMeta{ResourceVersion: "7"}, Items: append([]corev1.Pod(nil), s.pods...)},
+		s.failing
 }
 
 func (s *server) watch(_ context.Context, options metav1.ListOptions) (watch.Interface, error) {

@@ -48,7 +48,8 @@ func TestAPlantedPlan(t *testing.T) {
 			_, err = Restorer{Client: counting}.RestoreOrphan(t.Context(), p)
 			require.ErrorAs(t, err, &unsafe, about)
 		} else {
-			require.Nil(t, Marked{Object: Object{"Service", "web"}, Namespace: "shop", Annotations: map[string]string{UndoMark: string(stored)}}.Undo())
+			require.Nil(t, Marked{Object: Object{"Service", "web"}, Namespace: "shop",
+				Annotations: map[string]string{UndoMark: string(stored)}}.Undo())
 		}
 		require.Zero(t, changes, about)
 		require.Equal(t, before, server.Objects(), about)

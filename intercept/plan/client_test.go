@@ -122,7 +122,8 @@ func TestCertificateThatDoesNotFit(t *testing.T) {
 	server.Config.ErrorLog = quiet
 	server.StartTLS()
 	defer server.Close()
-	_, err := (&Client{Doer: http.DefaultClient, Base: server.URL}).send(t.Context(), Request{Method: http.MethodGet, Path: "/x"})
+	_, err := (&Client{Doer: http.DefaultClient, Base: server.URL}).send(t.Context(),
+		Request{Method: http.MethodGet, Path: "/x"})
 	require.ErrorContains(t, err, "reach the API server: ")
 	require.ErrorContains(t, err, "certificate")
 }

@@ -40,9 +40,12 @@ func TestExamine(t *testing.T) {
 func TestConflict(t *testing.T) {
 	web := Object{"Deployment", "web"}
 	for want, c := range map[string]Conflict{
-		`Deployment "web" has been made anew by somebody else`:                                {web, "/metadata/uid", []byte(`"a"`), []byte(`"b"`)},
-		`Deployment "web" has been scaled by somebody else: it has 5 replicas, not 0`:         {web, "/spec/replicas", []byte(`0`), []byte(`5`)},
-		`Deployment "web" has been changed by somebody else: /spec/selector is null, not "a"`: {web, "/spec/selector", []byte(`"a"`), []byte(`null`)},
+		`Deployment "web" has been made anew by somebody else`: {web, "/metadata/uid",
+			[]byte(`"a"`), []byte(`"b"`)},
+		`Deployment "web" has been scaled by somebody else: it has 5 replicas, not 0`: {web, "/spec/replicas",
+			[]byte(`0`), []byte(`5`)},
+		`Deployment "web" has been changed by somebody else: /spec/selector is null, not "a"`: {web, "/spec/selector",
+			[]byte(`"a"`), []byte(`null`)},
 	} {
 		require.Equal(t, want, c.String())
 	}
@@ -61,7 +64,8 @@ func TestNames(t *testing.T) {
 	require.Equal(t, "devtun-origin-web", OriginName("web"))
 	require.NotEqual(t, AgentID("web", "one"), AgentID("web", "two"))
 	long := strings.Repeat("a", 54)
-	for _, name := range []func(string) string{ObjectName, OriginName, LabelValue, func(s string) string { return AgentID(s, "one") }} {
+	for _, name := range []func(string) string{ObjectName, OriginName, LabelValue,
+		func(s string) string { return AgentID(s, "one") }} {
 		for _, n := range []string{long, long + "b", strings.Repeat("a", 200), strings.Repeat("a.", 100)} {
 			require.LessOrEqual(t, len(name(n)), 63)
 		}

@@ -147,7 +147,8 @@ func TestForeignChangeBeforeSwap(t *testing.T) {
 	var foreign *ForeignError
 	err := e.Swap(t.Context())
 	require.ErrorAs(t, err, &foreign)
-	require.EqualError(t, err, `change web-admin: Service "web-admin" has been changed by somebody else: /spec/selector is {"app":"other"}, not {"app":"web","tier":"back"}`)
+	require.EqualError(t, err,
+		`change web-admin: Service "web-admin" has been changed by somebody else: /spec/selector is {"app":"other"}, not {"app":"web","tier":"back"}`)
 
 	report, err := e.Restore(t.Context())
 	require.NoError(t, err)
@@ -166,12 +167,14 @@ func TestForeignChangeDuringSession(t *testing.T) {
 		undone        int
 	}{{
 		about: "another selector", path: webPath, plan: divert("one"),
-		change:   `{apiVersion: v1, kind: Service, metadata: {name: web}, spec: {selector: {app: canary}}}`,
-		conflict: `Service "web" has been changed by somebody else: /spec/selector is {"app":"canary"}, not {"app":"` + AgentID("web", "one") + `"}`, undone: 1,
+		change: `{apiVersion: v1, kind: Service, metadata: {name: web}, spec: {selector: {app: canary}}}`,
+		conflict: `Service "web" has been changed by somebody else: /spec/selector is {"app":"canary"}, not {"app":"` +
+			AgentID("web", "one") + `"}`, undone: 1,
 	}, {
 		about: "no selector", path: webPath, plan: divert("one"),
-		change:   `{apiVersion: v1, kind: Service, metadata: {name: web}, spec: {}}`,
-		conflict: `Service "web" has been changed by somebody else: /spec/selector is null, not {"app":"` + AgentID("web", "one") + `"}`, undone: 1,
+		change: `{apiVersion: v1, kind: Service, metadata: {name: web}, spec: {}}`,
+		conflict: `Service "web" has been changed by somebody else: /spec/selector is null, not {"app":"` +
+			AgentID("web", "one") + `"}`, undone: 1,
 	}, {
 		about: "the manifest applied again", path: webPath, plan: divert("one"), undone: 1,
 		change: `{apiVersion: v1, kind: Service, metadata: {name: web}, spec: {selector: {app: web}}}`,
@@ -292,7 +295,8 @@ func TestPlanOfAnotherVersion(t *testing.T) {
 	require.ErrorAs(t, err, &version)
 	require.Equal(t, 3, version.Found)
 	plans, err := List(t.Context(), client, "shop")
-	require.ErrorContains(t, err, "ConfigMap \"devtun-web\": an intercept of another devtun stands there: its plan has version 3")
+	require.ErrorContains(t, err, "ConfigMap \"devtun-web\": an intercept of another devtun stands there: its plan has "+
+		"version 3")
 	require.Empty(t, plans)
 	_, err = Restore(t.Context(), client, Ref{Namespace: "shop", Name: "web", Identity: "two"})
 	require.ErrorIs(t, err, ErrNone, "one's own is not there")

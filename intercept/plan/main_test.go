@@ -46,13 +46,15 @@ const (
 func divert(identity string) *Plan {
 	return base(Divert, identity,
 		point("web", `{"app":"web"}`, fmt.Sprintf(`{"app":%q}`, AgentID("web", identity))),
-		point("web-admin", `{"app":"web","tier":"back"}`, fmt.Sprintf(`{"app":%q,"tier":%q}`, AgentID("web", identity), AgentID("web", identity))),
+		point("web-admin", `{"app":"web","tier":"back"}`, fmt.Sprintf(`{"app":%q,"tier":%q}`, AgentID("web", identity),
+			AgentID("web", identity))),
 	)
 }
 
 func base(mode Mode, identity string, swap ...Step) *Plan {
 	p := &Plan{
-		Version: Version, Name: "web", Namespace: "shop", Workload: Object{"Deployment", "web"}, Services: []string{"web", "web-admin"}, Mode: mode,
+		Version: Version, Name: "web", Namespace: "shop", Workload: Object{"Deployment", "web"},
+		Services: []string{"web", "web-admin"}, Mode: mode,
 		Owner:    Owner{User: "ann", Machine: "ann's", Since: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)},
 		Identity: identity, Agent: "devtun-web",
 		Root: Object{"ServiceAccount", "devtun-web"}, Swap: swap, Remove: Remove(rootAt, "shop", "web"),
@@ -64,7 +66,8 @@ func base(mode Mode, identity string, swap ...Step) *Plan {
 	p.Prepare = []Step{
 		made("/api/v1", "serviceaccounts", "ServiceAccount", "devtun-web", map[string]string{IdentityAnnotation: identity}),
 		made("/api/v1", "services", "Service", "devtun-origin-web", map[string]string{IdentityAnnotation: identity}),
-		made("/apis/apps/v1", "deployments", "Deployment", "devtun-web", map[string]string{IdentityAnnotation: identity, UndoMark: undo}),
+		made("/apis/apps/v1", "deployments", "Deployment", "devtun-web",
+			map[string]string{IdentityAnnotation: identity, UndoMark: undo}),
 	}
 	return p
 }
@@ -72,7 +75,8 @@ func base(mode Mode, identity string, swap ...Step) *Plan {
 func made(prefix, resource, kind, name string, annotations map[string]string) Step {
 	owners := ""
 	if kind != "ServiceAccount" {
-		owners = fmt.Sprintf(`,"ownerReferences":[{"apiVersion":"v1","kind":"ServiceAccount","name":"devtun-web","uid":%q}]`, RootUID)
+		owners = fmt.Sprintf(`,"ownerReferences":[{"apiVersion":"v1","kind":"ServiceAccount","name":"devtun-web","uid":%q}]`,
+			RootUID)
 	}
 	written, err := json.Marshal(annotations)
 	if err != nil {
@@ -81,17 +85,20 @@ func made(prefix, resource, kind, name string, annotations map[string]string) St
 	body := fmt.Sprintf(`{"kind":%q,"metadata":{"name":%q,"namespace":"shop","labels":{"devtun.dev/intercept":"web"},"annotations":%s%s}}`,
 		kind, name, written, owners)
 	return Step{What: "make " + name, Object: Object{kind, name},
-		Do: Request{Method: http.MethodPost, Path: prefix + "/namespaces/shop/" + resource, ContentType: JSON, Body: json.RawMessage(body)}}
+		Do: Request{Method: http.MethodPost, Path: prefix + "/namespaces/shop/" + resource, ContentType: JSON,
+			Body: json.RawMessage(body)}}
 }
 
 func point(service, before, after string) Step {
-	return changed(Object{"Service", service}, "/api/v1/namespaces/shop/services/"+service, "/spec/selector", before, after)
+	return changed(Object{"Service", service}, "/api/v1/namespaces/shop/services/"+service, "/spec/selector", before,
+		after)
 }
 
 func changed(object Object, path, field, before, after string) Step {
 	patch := func(from, to string) Request {
-		return Request{Method: http.MethodPatch, Path: path + "?fieldManager=devtun", ContentType: JSONPatch, Body: json.RawMessage(fmt.Sprintf(
-			`[{"op":"test","path":%q,"value":%s},{"op":"replace","path":%q,"value":%s}]`, field, from, field, to))}
+		return Request{Method: http.MethodPatch, Path: path + "?fieldManager=devtun", ContentType: JSONPatch,
+			Body: json.RawMessage(fmt.Sprintf(
+				`[{"op":"test","path":%q,"value":%s},{"op":"replace","path":%q,"value":%s}]`, field, from, field, to))}
 	}
 	undo := patch(after, before)
 	return Step{What: "change " + object.Name, Object: object, Do: patch(before, after), Undo: &undo}

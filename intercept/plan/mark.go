@@ -59,14 +59,17 @@ func (m Marked) Undo() *Plan {
 		return Request{Method: http.MethodPatch, Path: path, ContentType: JSONPatch,
 			Body: fmt.Appendf(nil, format, args...)}
 	}
-	undo := request(`[{"op":"test","path":"/metadata/uid","value":%q},{"op":"test","path":"/spec/replicas","value":0},{"op":"replace","path":"/spec/replicas","value":%s}]`, m.UID, replicas)
+	undo := request(`[{"op":"test","path":"/metadata/uid","value":%q},`+
+		`{"op":"test","path":"/spec/replicas","value":0},{"op":"replace","path":"/spec/replicas","value":%s}]`,
+		m.UID, replicas)
 	return &Plan{
 		Version: Version, Name: m.Name, Namespace: m.Namespace, Workload: m.Object, Mode: Replace, Identity: identity,
 		Agent: own, Root: Object{"ServiceAccount", own},
 		Remove: Remove("/api/v1/namespaces/"+url.PathEscape(m.Namespace)+"/serviceaccounts/"+own, m.Namespace, m.Name),
 		Swap: []Step{{
 			What: "scale " + m.String() + " to 0", Object: m.Object, Undo: &undo,
-			Do: request(`[{"op":"test","path":"/spec/replicas","value":%s},{"op":"replace","path":"/spec/replicas","value":0}]`, replicas),
+			Do: request(`[{"op":"test","path":"/spec/replicas","value":%s},{"op":"replace","path":"/spec/replicas","value":0}]`,
+				replicas),
 		}},
 	}
 }
@@ -113,7 +116,8 @@ func (s Step) before() (string, error) {
 // unmark is what removes the undo from an object that has it, and the map that it was
 // alone in: so it was before.
 func unmark(m metadata) (all []operation) {
-	for in, marks := range map[string]map[string]string{"/metadata/annotations": m.Annotations, "/metadata/labels": m.Labels} {
+	for in, marks := range map[string]map[string]string{"/metadata/annotations": m.Annotations,
+		"/metadata/labels": m.Labels} {
 		if _, ok := marks[UndoMark]; !ok {
 			continue
 		}

@@ -100,7 +100,8 @@ func TestNextInterceptOfAnOrphan(t *testing.T) {
 	var orphan *OrphanError
 	require.ErrorAs(t, err, &orphan)
 	require.Equal(t, "one", orphan.Plan.Identity)
-	require.EqualError(t, err, `change web: Service "web" still has what an intercept by ann on ann's made of it, whose plan is gone`)
+	require.EqualError(t, err,
+		`change web: Service "web" still has what an intercept by ann on ann's made of it, whose plan is gone`)
 	_, err = second.Restore(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, map[string]any{"app": AgentID("web", "one")}, selector(server, webPath), "it is another's")
@@ -142,7 +143,8 @@ func (f forbidding) Do(request *http.Request) (*http.Response, error) {
 func TestTheUndoOnTheObject(t *testing.T) {
 	for _, annotations := range []string{"", ", annotations: {note: theirs}"} {
 		server, client := newShop(t)
-		server.Apply(fmt.Sprintf(`{apiVersion: v1, kind: Service, metadata: {name: web%s}, spec: {selector: {app: web}}}`, annotations))
+		server.Apply(fmt.Sprintf(`{apiVersion: v1, kind: Service, metadata: {name: web%s}, spec: {selector: {app: web}}}`,
+			annotations))
 		before := server.Objects()
 		var seen []string
 		watching := &Client{Base: client.Base, Doer: wire{Doer: client.Doer, after: func(r *http.Request) error {

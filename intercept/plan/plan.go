@@ -133,5 +133,6 @@ func Parse(text []byte) (*Plan, error) {
 type VersionError struct{ Found int }
 
 func (e *VersionError) Error() string {
-	return fmt.Sprintf("an intercept of another devtun stands there: its plan has version %d, and this one knows version %d only", e.Found, Version)
+	return fmt.Sprintf("an intercept of another devtun stands there: its plan has version %d, and this one knows "+
+		"version %d only", e.Found, Version)
 }

@@ -94,7 +94,8 @@ func Remove(root, namespace, intercept string) Removal {
 func deletion(path, uid string) Request {
 	return Request{
 		Method: http.MethodDelete, Path: path, ContentType: JSON,
-		Body: json.RawMessage(`{"apiVersion":"v1","kind":"DeleteOptions","propagationPolicy":"Background","preconditions":{"uid":"` + uid + `"}}`),
+		Body: json.RawMessage(`{"apiVersion":"v1","kind":"DeleteOptions","propagationPolicy":"Background",` +
+			`"preconditions":{"uid":"` + uid + `"}}`),
 	}
 }
 

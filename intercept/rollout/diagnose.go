@@ -69,7 +69,8 @@ func (r *Rollout) diagnoseContainer(pod *corev1.Pod, status corev1.ContainerStat
 	}
 	switch {
 	case waiting != nil && pullReasons[waiting.Reason]:
-		hint := fmt.Sprintf("put the image where the cluster finds it (devtun image push %s), or name another with --agent-image", r.Image)
+		hint := fmt.Sprintf("put the image where the cluster finds it (devtun image push %s), or name another with "+
+			"--agent-image", r.Image)
 		return fails(ImagePull, pod, hint, r.Image+": "+cmp.Or(waiting.Message, waiting.Reason))
 	case waiting != nil && createReasons[waiting.Reason]:
 		found := fails(Container, pod, r.hintContainer(waiting.Reason), cmp.Or(waiting.Message, waiting.Reason))
@@ -126,12 +127,15 @@ func diagnoseDeployment(d *appsv1.Deployment) diagnosis {
 		case transient(message):
 			return diagnosis{state: message}
 		case strings.Contains(message, "quota"):
-			hint := fmt.Sprintf("'kubectl describe quota -n %s' shows what is used; free some of it, or have it raised", d.Namespace)
+			hint := fmt.Sprintf("'kubectl describe quota -n %s' shows what is used; free some of it, or have it raised",
+				d.Namespace)
 			return diagnosis{failure: &AgentError{Reason: Quota, Message: message, Hint: hint}}
 		}
-		hint := "whatever admits pods in this cluster must admit the agent's; 'devtun intercept NAME --dry-run -o yaml' prints it"
+		hint := "whatever admits pods in this cluster must admit the agent's; 'devtun intercept NAME --dry-run -o yaml' " +
+			"prints it"
 		if strings.Contains(message, "PodSecurity") {
-			hint = "devtun's agent passes Pod Security \"restricted\": what is named comes from the workload's own volumes or ports"
+			hint = "devtun's agent passes Pod Security \"restricted\": what is named comes from the workload's own volumes " +
+				"or ports"
 		}
 		return diagnosis{failure: &AgentError{Reason: Admission, Message: message, Hint: hint}}
 	}

@@ -120,9 +120,11 @@ func linuxOnly(selector map[string]string) map[string]string {
 // affinity has the agents on nodes where the workload may be, and on several.
 func (b *builder) affinity() *corev1.Affinity {
 	apart := &corev1.Affinity{PodAntiAffinity: &corev1.PodAntiAffinity{
-		PreferredDuringSchedulingIgnoredDuringExecution: []corev1.WeightedPodAffinityTerm{{Weight: 100, PodAffinityTerm: corev1.PodAffinityTerm{
-			TopologyKey: corev1.LabelHostname, LabelSelector: &metav1.LabelSelector{MatchLabels: map[string]string{plan.AgentLabel: b.id}},
-		}}},
+		PreferredDuringSchedulingIgnoredDuringExecution: []corev1.WeightedPodAffinityTerm{{Weight: 100,
+			PodAffinityTerm: corev1.PodAffinityTerm{
+				TopologyKey:   corev1.LabelHostname,
+				LabelSelector: &metav1.LabelSelector{MatchLabels: map[string]string{plan.AgentLabel: b.id}},
+			}}},
 	}}
 	if of := b.Workload.Template.Spec.Affinity; of != nil {
 		apart.NodeAffinity = of.NodeAffinity

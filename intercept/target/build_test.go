@@ -57,7 +57,8 @@ func TestAgent(t *testing.T) {
 	require.EqualValues(t, 2, *agent.Spec.Replicas)
 	require.Equal(t, map[string]string{plan.AgentLabel: id}, agent.Spec.Selector.MatchLabels)
 	require.Equal(t, map[string]string{
-		plan.AgentLabel: id, plan.InterceptLabel: "web", plan.ManagedByLabel: "devtun", "app": id, "tier": id, istioInject: "false",
+		plan.AgentLabel: id, plan.InterceptLabel: "web", plan.ManagedByLabel: "devtun", "app": id, "tier": id,
+		istioInject: "false",
 	}, agent.Spec.Template.Labels)
 
 	pod := agent.Spec.Template.Spec
@@ -66,13 +67,15 @@ func TestAgent(t *testing.T) {
 	require.Equal(t, "registry", pod.ImagePullSecrets[0].Name)
 	require.Equal(t, "devtun-web", pod.ServiceAccountName)
 	require.True(t, *pod.AutomountServiceAccountToken)
-	require.Equal(t, []corev1.Sysctl{{Name: "net.ipv4.ip_unprivileged_port_start", Value: "0"}}, pod.SecurityContext.Sysctls)
+	require.Equal(t, []corev1.Sysctl{{Name: "net.ipv4.ip_unprivileged_port_start", Value: "0"}},
+		pod.SecurityContext.Sysctls)
 
 	require.Equal(t, "registry.example/agent:1", container.Image)
 	require.Equal(t, []string{"/devtun-agent"}, container.Command)
 	require.Equal(t, &corev1.HTTPGetAction{Path: "/ready", Port: intstr.FromInt(47381)}, container.ReadinessProbe.HTTPGet)
 	require.Equal(t, []corev1.ContainerPort{
-		{Name: "http", ContainerPort: 80, Protocol: "TCP"}, {Name: "clock", ContainerPort: 8123, Protocol: "UDP"}, {Name: "admin", ContainerPort: 9901, Protocol: "TCP"},
+		{Name: "http", ContainerPort: 80, Protocol: "TCP"}, {Name: "clock", ContainerPort: 8123, Protocol: "UDP"},
+		{Name: "admin", ContainerPort: 9901, Protocol: "TCP"},
 	}, container.Ports)
 
 	require.JSONEq(t, `{"version":1,"name":"web","identity":"one","sessionPort":47380,"readyPort":47381,"mode":"divert","grace":"1m0s","ports":[
@@ -109,7 +112,8 @@ func TestEnv(t *testing.T) {
 		env[v.Name] = string(text)
 	}
 	require.Equal(t, map[string]string{
-		"PLAIN": "line one $(PLAIN)", "KEY": `{"secretKeyRef":{"name":"secrets","key":"key"}}`, "POD": `{"fieldRef":{"fieldPath":"metadata.name"}}`,
+		"PLAIN": "line one $(PLAIN)", "KEY": `{"secretKeyRef":{"name":"secrets","key":"key"}}`,
+		"POD":     `{"fieldRef":{"fieldPath":"metadata.name"}}`,
 		"ACCOUNT": "web", "APP": "web", "NOTE": `a "quoted" $$(X)`, "PROCS": "2", "MEMORY": "64",
 	}, env)
 }
@@ -119,7 +123,8 @@ func TestFiles(t *testing.T) {
 	p, _ := planOf(t, client, "deploy/web", options(plan.Divert))
 	agent, container := agentOf(t, p)
 	require.Equal(t, []corev1.VolumeMount{
-		{Name: "config", MountPath: "/etc/web", SubPath: "web", ReadOnly: true}, {Name: "all", MountPath: "/etc/all", ReadOnly: true}, {Name: "info", MountPath: "/etc/info", ReadOnly: true},
+		{Name: "config", MountPath: "/etc/web", SubPath: "web", ReadOnly: true},
+		{Name: "all", MountPath: "/etc/all", ReadOnly: true}, {Name: "info", MountPath: "/etc/info", ReadOnly: true},
 	}, container.VolumeMounts)
 	volumes := make(map[string]corev1.Volume)
 	for _, v := range agent.Spec.Template.Spec.Volumes {
@@ -146,16 +151,20 @@ func TestReplace(t *testing.T) {
 	require.EqualValues(t, 1, *agent.Spec.Replicas)
 	require.Equal(t, "sidecar", container.Name)
 	require.Equal(t, map[string]string{
-		plan.AgentLabel: id, plan.InterceptLabel: "web", plan.ManagedByLabel: "devtun", "app": "web", "tier": "back", istioInject: "false",
+		plan.AgentLabel: id, plan.InterceptLabel: "web", plan.ManagedByLabel: "devtun", "app": "web", "tier": "back",
+		istioInject: "false",
 	}, agent.Spec.Template.Labels, "every selector finds it")
 	require.Empty(t, created[corev1.Service](t, p, "Service"))
 	require.JSONEq(t, `{"version":1,"name":"web","identity":"one","sessionPort":47380,"readyPort":47381,"mode":"replace","grace":"1m0s","ports":[
-		{"port":80,"protocol":"TCP"},{"port":9901,"protocol":"TCP"}],"undo":`+agent.Annotations[plan.UndoMark]+`}`, configOf(t, container))
+		{"port":80,"protocol":"TCP"},{"port":9901,"protocol":"TCP"}],"undo":`+agent.Annotations[plan.UndoMark]+`}`,
+		configOf(t, container))
 
 	require.Len(t, p.Swap, 1)
 	require.Equal(t, `scale Deployment "web" from 3 to 0`, p.Swap[0].What)
 	require.Equal(t, "/apis/apps/v1/namespaces/shop/deployments/web?fieldManager=devtun", p.Swap[0].Do.Path)
-	require.JSONEq(t, `[{"op":"test","path":"/spec/replicas","value":3},{"op":"replace","path":"/spec/replicas","value":0}]`, string(p.Swap[0].Do.Body))
+	require.JSONEq(t,
+		`[{"op":"test","path":"/spec/replicas","value":3},{"op":"replace","path":"/spec/replicas","value":0}]`,
+		string(p.Swap[0].Do.Body))
 }
 
 func TestUnknownContainer(t *testing.T) {
@@ -185,7 +194,8 @@ func TestNoRestore(t *testing.T) {
 
 // TestOwnPorts keeps away from the services' ports.
 func TestOwnPorts(t *testing.T) {
-	_, client := newShop(t, `{apiVersion: v1, kind: Service, metadata: {name: near}, spec: {selector: {app: web}, ports: [{port: 1, targetPort: 47380}]}}`)
+	_, client := newShop(t,
+		`{apiVersion: v1, kind: Service, metadata: {name: near}, spec: {selector: {app: web}, ports: [{port: 1, targetPort: 47380}]}}`)
 	p, _ := planOf(t, client, "near", options(plan.Divert))
 	_, container := agentOf(t, p)
 	require.Contains(t, configOf(t, container), `"sessionPort":47381,"readyPort":47382`)

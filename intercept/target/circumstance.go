@@ -49,9 +49,10 @@ func (t *Target) Look(ctx context.Context, client kubernetes.Interface, mode pla
 	if err := list.failed("autoscalers", err); err != nil {
 		return nil, err
 	}
-	for _, h := range itemsOf(scalers, func(l *autoscalingv2.HorizontalPodAutoscalerList) []autoscalingv2.HorizontalPodAutoscaler {
-		return l.Items
-	}, err) {
+	for _, h := range itemsOf(scalers,
+		func(l *autoscalingv2.HorizontalPodAutoscalerList) []autoscalingv2.HorizontalPodAutoscaler {
+			return l.Items
+		}, err) {
 		if err := t.autoscaled(c, &h, mode); err != nil {
 			return nil, err
 		}
@@ -60,7 +61,8 @@ func (t *Target) Look(ctx context.Context, client kubernetes.Interface, mode pla
 	if err := list.failed("disruption budgets", err); err != nil {
 		return nil, err
 	}
-	for _, b := range itemsOf(budgets, func(l *policyv1.PodDisruptionBudgetList) []policyv1.PodDisruptionBudget { return l.Items }, err) {
+	for _, b := range itemsOf(budgets,
+		func(l *policyv1.PodDisruptionBudgetList) []policyv1.PodDisruptionBudget { return l.Items }, err) {
 		if move != Stay {
 			t.budgeted(c, &b)
 		}
@@ -96,7 +98,8 @@ func (t *Target) keepsNames(mode plan.Mode) error {
 		if mode == plan.Divert && t.Workload.governedBy(service) {
 			return refuse(GivesNames, serviceObject(service.Name),
 				"make another Service that selects the same pods, have clients call that, and intercept it",
-				"gives the pods of %s their names, by which they find each other: it is not turned away from them", t.Workload.Object)
+				"gives the pods of %s their names, by which they find each other: it is not turned away from them",
+				t.Workload.Object)
 		}
 	}
 	return nil
@@ -139,7 +142,8 @@ func (t *Target) autoscaled(c *Circumstances, h *autoscalingv2.HorizontalPodAuto
 	}
 	if owner := metav1.GetControllerOf(h); owner != nil && owner.Kind == "ScaledObject" {
 		return refuse(Autoscaled, object,
-			fmt.Sprintf("pause it: kubectl annotate scaledobject %s autoscaling.keda.sh/paused=true, or leave --replace out", owner.Name),
+			fmt.Sprintf("pause it: kubectl annotate scaledobject %s autoscaling.keda.sh/paused=true, or leave --replace out",
+				owner.Name),
 			"belongs to KEDA's ScaledObject %q, which would scale the workload up again", owner.Name)
 	}
 	if h.Spec.MinReplicas != nil && *h.Spec.MinReplicas == 0 {
@@ -156,9 +160,11 @@ func (t *Target) budgeted(c *Circumstances, b *policyv1.PodDisruptionBudget) {
 		return
 	}
 	object := plan.Object{Kind: "PodDisruptionBudget", Name: b.Name}
-	text := fmt.Sprintf("%s lets %d of the origin's pods be evicted at a time: connections that clients keep open move as it allows", object, b.Status.DisruptionsAllowed)
+	text := fmt.Sprintf("%s lets %d of the origin's pods be evicted at a time: connections that clients keep open move "+
+		"as it allows", object, b.Status.DisruptionsAllowed)
 	if b.Status.DisruptionsAllowed == 0 {
-		text = fmt.Sprintf("%s lets none of the origin's pods be evicted now: connections that clients keep open stay with the workload until they reconnect", object)
+		text = fmt.Sprintf("%s lets none of the origin's pods be evicted now: connections that clients keep open stay "+
+			"with the workload until they reconnect", object)
 	}
 	c.Notes = append(c.Notes, Note{Object: object, Text: text})
 }
@@ -218,7 +224,8 @@ func (t *Target) served(c *Circumstances, mode plan.Mode) {
 		object := serviceObject(s.Name)
 		if s.Spec.ClusterIP == corev1.ClusterIPNone && mode == plan.Divert {
 			c.Notes = append(c.Notes,
-				Note{object, fmt.Sprintf("%s is headless: its name leads to the agent meanwhile, and its pods' names lead nowhere", object), ""})
+				Note{object, fmt.Sprintf("%s is headless: its name leads to the agent meanwhile, and its pods' names lead nowhere",
+					object), ""})
 		}
 		policy := s.Spec.InternalTrafficPolicy
 		if policy != nil && *policy == corev1.ServiceInternalTrafficPolicyLocal ||

@@ -15,7 +15,8 @@ import (
 
 func decode(t *testing.T, kind string, text []byte) runtime.Object {
 	t.Helper()
-	object := map[string]runtime.Object{"Service": &corev1.Service{}, deployment: &appsv1.Deployment{}, statefulSet: &appsv1.StatefulSet{}}[kind]
+	object := map[string]runtime.Object{"Service": &corev1.Service{}, deployment: &appsv1.Deployment{},
+		statefulSet: &appsv1.StatefulSet{}}[kind]
 	require.NoError(t, json.Unmarshal(text, object))
 	return object
 }
@@ -52,8 +53,10 @@ spec: {maxReplicas: 5, scaleTargetRef: {kind: Deployment, name: web}}`
 		divert:  `HorizontalPodAutoscaler "web" goes on scaling the origin, which has few requests now`,
 		replace: `HorizontalPodAutoscaler "web" pauses while the workload has no replicas, and goes on afterwards`,
 	}, {
-		about: "budget", object: `{apiVersion: policy/v1, kind: PodDisruptionBudget, metadata: {name: web}, spec: {selector: {matchLabels: {app: web}}}}`, name: "web",
-		move: Force, divert: `PodDisruptionBudget "web" lets none of the origin's pods be evicted now: connections that clients keep open stay with the workload until they reconnect`,
+		about:  "budget",
+		object: `{apiVersion: policy/v1, kind: PodDisruptionBudget, metadata: {name: web}, spec: {selector: {matchLabels: {app: web}}}}`, name: "web",
+		move:   Force,
+		divert: `PodDisruptionBudget "web" lets none of the origin's pods be evicted now: connections that clients keep open stay with the workload until they reconnect`,
 	}, {
 		about: "Argo CD", name: "svc/logger",
 		object:  `{apiVersion: v1, kind: Service, metadata: {name: logger, annotations: {argocd.argoproj.io/tracking-id: "shop:/Service:shop/logger"}}, spec: {selector: {app: store}, ports: [{port: 80, targetPort: 8080}]}}`,
@@ -62,9 +65,10 @@ spec: {maxReplicas: 5, scaleTargetRef: {kind: Deployment, name: web}}`
 		hint:    "turn its self-heal off meanwhile: argocd app set shop --self-heal=false",
 	}, {
 		about: "Flux", name: "svc/logger",
-		object: `{apiVersion: v1, kind: Service, metadata: {name: logger, labels: {kustomize.toolkit.fluxcd.io/name: apps}}, spec: {selector: {app: store}, ports: [{port: 80, targetPort: 8080}]}}`,
-		divert: `Flux keeps Service "logger" as it is in Git (apps), and may undo the intercept`, replace: `Flux keeps Service "logger" as it is in Git (apps), and may undo the intercept`,
-		hint: "suspend it meanwhile: flux suspend kustomization apps",
+		object:  `{apiVersion: v1, kind: Service, metadata: {name: logger, labels: {kustomize.toolkit.fluxcd.io/name: apps}}, spec: {selector: {app: store}, ports: [{port: 80, targetPort: 8080}]}}`,
+		divert:  `Flux keeps Service "logger" as it is in Git (apps), and may undo the intercept`,
+		replace: `Flux keeps Service "logger" as it is in Git (apps), and may undo the intercept`,
+		hint:    "suspend it meanwhile: flux suspend kustomization apps",
 	}, {
 		about: "no pods", name: "store", object: hpa,
 		divert: `StatefulSet "store" has no ready pod: without your process nobody answers`,
@@ -152,7 +156,8 @@ func TestTheServiceThatGivesNames(t *testing.T) {
 	require.NoError(t, err)
 	notes, err := look("svc/store", plan.Divert)
 	require.NoError(t, err)
-	require.Contains(t, notes, `calls to the pods of StatefulSet "store" by their names (store-0.store-pods) are not intercepted`)
+	require.Contains(t, notes,
+		`calls to the pods of StatefulSet "store" by their names (store-0.store-pods) are not intercepted`)
 	server.Delete("/api/v1/namespaces/shop/services/store")
 	_, err = look("sts/store", plan.Divert)
 	require.EqualError(t, err, want)
@@ -181,7 +186,8 @@ func TestMoveConnections(t *testing.T) {
 	}
 	ready("deployments", "web", 1)
 	ready("statefulsets", "store", 3)
-	require.Contains(t, refusal("web", Evict), `Deployment "web" has 1 ready pods: to move connections they would be evicted`)
+	require.Contains(t, refusal("web", Evict),
+		`Deployment "web" has 1 ready pods: to move connections they would be evicted`)
 	require.Contains(t, refusal("store", Evict), `StatefulSet "store" has pods with names and data of their own`)
 	for _, name := range []string{"web", "store"} {
 		require.Empty(t, refusal(name, Stay))
@@ -232,13 +238,20 @@ func TestResources(t *testing.T) {
 	const limits = `{apiVersion: v1, kind: LimitRange, metadata: {name: limits}, spec: {limits: [`
 	for _, c := range []struct{ about, object, requests, limits string }{
 		{"nothing", ``, `{"cpu":"10m","memory":"32Mi"}`, `{"memory":"256Mi"}`},
-		{"a quota", `{apiVersion: v1, kind: ResourceQuota, metadata: {name: quota}, spec: {hard: {limits.cpu: 4}}}`, `{"cpu":"10m","memory":"32Mi"}`, `{"cpu":"1","memory":"256Mi"}`},
-		{"another quota", `{apiVersion: v1, kind: ResourceQuota, metadata: {name: quota}, spec: {hard: {pods: 4}}}`, `{"cpu":"10m","memory":"32Mi"}`, `{"memory":"256Mi"}`},
-		{"a maximum", limits + `{type: Container, max: {cpu: 500m, memory: 128Mi}}]}}`, `{"cpu":"10m","memory":"32Mi"}`, `{"cpu":"500m","memory":"128Mi"}`},
-		{"a tiny maximum", limits + `{type: Container, max: {memory: 16Mi}}]}}`, `{"cpu":"10m","memory":"16Mi"}`, `{"memory":"16Mi"}`},
-		{"a minimum", limits + `{type: Pod, min: {cpu: 100m, memory: 512Mi}}]}}`, `{"cpu":"100m","memory":"512Mi"}`, `{"memory":"512Mi"}`},
-		{"a ratio", limits + `{type: Container, maxLimitRequestRatio: {cpu: 4, memory: 2}}]}}`, `{"cpu":"250m","memory":"128Mi"}`, `{"cpu":"1","memory":"256Mi"}`},
-		{"of claims", limits + `{type: PersistentVolumeClaim, max: {storage: 1}}]}}`, `{"cpu":"10m","memory":"32Mi"}`, `{"memory":"256Mi"}`},
+		{"a quota", `{apiVersion: v1, kind: ResourceQuota, metadata: {name: quota}, spec: {hard: {limits.cpu: 4}}}`,
+			`{"cpu":"10m","memory":"32Mi"}`, `{"cpu":"1","memory":"256Mi"}`},
+		{"another quota", `{apiVersion: v1, kind: ResourceQuota, metadata: {name: quota}, spec: {hard: {pods: 4}}}`,
+			`{"cpu":"10m","memory":"32Mi"}`, `{"memory":"256Mi"}`},
+		{"a maximum", limits + `{type: Container, max: {cpu: 500m, memory: 128Mi}}]}}`, `{"cpu":"10m","memory":"32Mi"}`,
+			`{"cpu":"500m","memory":"128Mi"}`},
+		{"a tiny maximum", limits + `{type: Container, max: {memory: 16Mi}}]}}`, `{"cpu":"10m","memory":"16Mi"}`,
+			`{"memory":"16Mi"}`},
+		{"a minimum", limits + `{type: Pod, min: {cpu: 100m, memory: 512Mi}}]}}`, `{"cpu":"100m","memory":"512Mi"}`,
+			`{"memory":"512Mi"}`},
+		{"a ratio", limits + `{type: Container, maxLimitRequestRatio: {cpu: 4, memory: 2}}]}}`,
+			`{"cpu":"250m","memory":"128Mi"}`, `{"cpu":"1","memory":"256Mi"}`},
+		{"of claims", limits + `{type: PersistentVolumeClaim, max: {storage: 1}}]}}`, `{"cpu":"10m","memory":"32Mi"}`,
+			`{"memory":"256Mi"}`},
 	} {
 		_, client := newShop(t, c.object)
 		p, _ := planOf(t, client, "web", options(plan.Divert))

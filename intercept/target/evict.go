@@ -62,7 +62,8 @@ func (t *Target) movable(move Move) error {
 	}
 	if t.Workload.Ready < 2 {
 		return refuse(NotMoved, t.Workload.Object, hint,
-			"has %d ready pods: to move connections they would be evicted, and until another is ready nobody could answer", t.Workload.Ready)
+			"has %d ready pods: to move connections they would be evicted, and until another is ready nobody could answer",
+			t.Workload.Ready)
 	}
 	return nil
 }
@@ -205,7 +206,8 @@ func (e *eviction) replaced(ctx context.Context) (*Stayed, error) {
 	}
 	return &Stayed{NoSuccessor,
 		Note{e.Workload.Object,
-			fmt.Sprintf("the pod in place of the one evicted of %s is not ready after %v: the others stay, and so do the connections that clients hold to them",
+			fmt.Sprintf("the pod in place of the one evicted of %s is not ready after %v: the others stay, and so do the "+
+				"connections that clients hold to them",
 				e.Workload, replacementTimeout), ""}}, nil
 }
 

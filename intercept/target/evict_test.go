@@ -42,7 +42,8 @@ type troupe struct {
 const slowness = 3 * time.Second
 
 func newTroupe(t *testing.T) *troupe {
-	tr := &troupe{Clientset: fake.NewClientset(), t: t, refuse: func(string) error { return nil }, slow: slowness, began: time.Now()}
+	tr := &troupe{Clientset: fake.NewClientset(), t: t, refuse: func(string) error { return nil }, slow: slowness,
+		began: time.Now()}
 	for range 3 {
 		tr.join(true)
 	}
@@ -60,8 +61,10 @@ func (tr *troupe) join(ready bool) string {
 	tr.made++
 	name := fmt.Sprintf("web-%d", tr.made)
 	pod := &corev1.Pod{
-		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: "shop", UID: types.UID(name), Labels: map[string]string{"app": "web"}},
-		Status:     corev1.PodStatus{Phase: corev1.PodRunning, Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionFalse}}},
+		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: "shop", UID: types.UID(name),
+			Labels: map[string]string{"app": "web"}},
+		Status: corev1.PodStatus{Phase: corev1.PodRunning,
+			Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionFalse}}},
 	}
 	if ready {
 		pod.Status.Conditions[0].Status = corev1.ConditionTrue
@@ -95,7 +98,8 @@ func (tr *troupe) evict(e *policyv1.Eviction) error {
 
 func origin() *Target {
 	return &Target{Namespace: "shop", Workload: &Workload{
-		Object: plan.Object{Kind: deployment, Name: "web"}, Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": "web"}},
+		Object:   plan.Object{Kind: deployment, Name: "web"},
+		Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": "web"}},
 	}}
 }
 
@@ -136,7 +140,8 @@ func TestEvictWithinABudget(t *testing.T) {
 		require.NoError(t, err)
 		require.Len(t, stayed, 2)
 		require.Equal(t, Protected, stayed[0].Reason)
-		require.Equal(t, `Pod "web-2" may not be evicted now (it would violate the pod's disruption budget): `+noMoving, stayed[0].Text)
+		require.Equal(t, `Pod "web-2" may not be evicted now (it would violate the pod's disruption budget): `+noMoving,
+			stayed[0].Text)
 		require.Equal(t, "web-3", stayed[1].Object.Name)
 		require.Equal(t, "web-3", tr.asked[len(tr.asked)-1])
 		require.Equal(t, "web-2", tr.asked[len(tr.asked)-2], "once the patience is gone each is tried once")

@@ -17,8 +17,10 @@ func TestManagerOf(t *testing.T) {
 		entries []metav1.ManagedFieldsEntry
 	}{
 		{"devtun", nil},
-		{"kubectl edit", []metav1.ManagedFieldsEntry{entry("a", "Update", `{"f:spec":{}}`), entry("kubectl edit", "Update", selector)}},
-		{"devtun", []metav1.ManagedFieldsEntry{entry("flux", "Apply", selector), entry("b", "Update", `{"f:metadata":{}}`), entry("c", "Update", `nonsense`)}},
+		{"kubectl edit", []metav1.ManagedFieldsEntry{entry("a", "Update", `{"f:spec":{}}`),
+			entry("kubectl edit", "Update", selector)}},
+		{"devtun", []metav1.ManagedFieldsEntry{entry("flux", "Apply", selector), entry("b", "Update", `{"f:metadata":{}}`),
+			entry("c", "Update", `nonsense`)}},
 	} {
 		require.Equal(t, c.want, managerOf(metav1.ObjectMeta{ManagedFields: c.entries}, "f:spec", "f:selector"))
 	}

@@ -24,7 +24,8 @@ func Render(w io.Writer, p *plan.Plan) error {
 	fmt.Fprintf(&out, "# %s and %s stand for the UIDs of %s and of the ConfigMap, which the cluster gives them.\n",
 		plan.RootUID, plan.PlanUID, p.Root)
 	fmt.Fprintf(&out,
-		"# Each change also writes its undo on the object, in the same request (%s: an annotation of Services, a label of workloads); restoring removes it.\n", plan.UndoMark)
+		"# Each change also writes its undo on the object, in the same request (%s: an annotation of Services, a label of "+
+			"workloads); restoring removes it.\n", plan.UndoMark)
 	render := func(what string, request plan.Request) {
 		if err == nil {
 			err = document(&out, what, request)
@@ -39,7 +40,8 @@ func Render(w io.Writer, p *plan.Plan) error {
 	}
 	if p.MoveConnections {
 		fmt.Fprintf(&out,
-			"---\n# then, while the local process answers: evict the pods of %s, one at a time, each once the last one's successor is ready\n", p.Workload)
+			"---\n# then, while the local process answers: evict the pods of %s, one at a time, each once the last one's "+
+				"successor is ready\n", p.Workload)
 	}
 	for _, step := range slices.Backward(p.Swap) {
 		render(fmt.Sprintf("restore: bring %s back", step.Object), *step.Undo)

@@ -216,7 +216,8 @@ func (s *namespaceObjects) ofService(service *corev1.Service) (*Target, error) {
 	switch len(selected) {
 	case 0:
 		return nil, refuse(NoWorkload, object,
-			"devtun intercepts Deployments, StatefulSets, ReplicaSets and DaemonSets; 'kubectl get pods -l "+labels.FormatLabels(service.Spec.Selector)+"' shows what is there",
+			"devtun intercepts Deployments, StatefulSets, ReplicaSets and DaemonSets; 'kubectl get pods -l "+
+				labels.FormatLabels(service.Spec.Selector)+"' shows what is there",
 			"selects the pods of no workload that devtun knows")
 	case 1:
 	default:
@@ -225,7 +226,8 @@ func (s *namespaceObjects) ofService(service *corev1.Service) (*Target, error) {
 			names = append(names, strings.ToLower(w.Kind)+"/"+w.Name)
 		}
 		return nil, refuse(ManyWorkloads, object,
-			"name one of them: devtun intercept "+names[0]+"; the requests of all of them come to you then", "selects the pods of %d workloads: %s", len(names), strings.Join(names, ", "))
+			"name one of them: devtun intercept "+names[0]+"; the requests of all of them come to you then",
+			"selects the pods of %d workloads: %s", len(names), strings.Join(names, ", "))
 	}
 	if err := s.standing(selected[0].Kind, selected[0].Name); err != nil {
 		return nil, err
@@ -257,7 +259,8 @@ func (s *namespaceObjects) shared(service *corev1.Service, w *Workload) []Note {
 		return nil
 	}
 	return []Note{{serviceObject(service.Name),
-		fmt.Sprintf("Service %q leads to the pods of %s as well: while the intercept stands, the requests that they would get come to you too", service.Name, strings.Join(others, ", ")),
+		fmt.Sprintf("Service %q leads to the pods of %s as well: while the intercept stands, the requests that they would "+
+			"get come to you too", service.Name, strings.Join(others, ", ")),
 		"to be asked for your workload's requests only, give it a Service of its own"}}
 }
 
@@ -287,7 +290,8 @@ func (s *namespaceObjects) ofWorkload(w *Workload) (*Target, error) {
 	t.Notes = append(t.Notes, s.named(w)...)
 	if len(t.Services) == 0 {
 		return nil, refuse(NoService, w.Object,
-			"make a Service that selects its pods; to run the process here and reach the cluster, 'devtun run' is enough", "has no Service with a TCP port that leads to its pods: nothing arrives there that could be intercepted")
+			"make a Service that selects its pods; to run the process here and reach the cluster, 'devtun run' is enough",
+			"has no Service with a TCP port that leads to its pods: nothing arrives there that could be intercepted")
 	}
 	return t.withPorts()
 }

@@ -19,11 +19,17 @@ func TestResolve(t *testing.T) {
 	}{
 		{"web", `Deployment "web"`, []string{"web"}, nil},
 		{"svc/web-admin", `Deployment "web"`, []string{"web-admin"}, nil},
-		{"deploy/web", `Deployment "web"`, []string{"web", "web-admin"}, []string{`Service "web-clock" stays with its pods: its ports are 123/UDP`}},
-		{"Deployment/canary", `Deployment "canary"`, []string{"both"}, []string{`Service "both" leads to the pods of deployment/stable as well: while the intercept stands, the requests that they would get come to you too`}},
-		{"stable", `Deployment "stable"`, []string{"both"}, []string{`Service "both" leads to the pods of deployment/canary as well: while the intercept stands, the requests that they would get come to you too`}},
-		{"sts/store", `StatefulSet "store"`, []string{"store"}, []string{`Service "store-pods" stays with its pods: it gives them their names`, `calls to the pods of StatefulSet "store" by their names (store-0.store-pods) are not intercepted`}},
-		{"store-pods", `StatefulSet "store"`, []string{"store-pods"}, []string{`calls to the pods of StatefulSet "store" by their names (store-0.store-pods) are not intercepted`}},
+		{"deploy/web", `Deployment "web"`, []string{"web", "web-admin"},
+			[]string{`Service "web-clock" stays with its pods: its ports are 123/UDP`}},
+		{"Deployment/canary", `Deployment "canary"`, []string{"both"},
+			[]string{`Service "both" leads to the pods of deployment/stable as well: while the intercept stands, the requests that they would get come to you too`}},
+		{"stable", `Deployment "stable"`, []string{"both"},
+			[]string{`Service "both" leads to the pods of deployment/canary as well: while the intercept stands, the requests that they would get come to you too`}},
+		{"sts/store", `StatefulSet "store"`, []string{"store"},
+			[]string{`Service "store-pods" stays with its pods: it gives them their names`,
+				`calls to the pods of StatefulSet "store" by their names (store-0.store-pods) are not intercepted`}},
+		{"store-pods", `StatefulSet "store"`, []string{"store-pods"},
+			[]string{`calls to the pods of StatefulSet "store" by their names (store-0.store-pods) are not intercepted`}},
 		{"logger", `DaemonSet "logger"`, []string{"logger"}, nil},
 	} {
 		found, err := Resolve(t.Context(), client, "shop", c.name)
@@ -56,18 +62,22 @@ func TestPorts(t *testing.T) {
 }
 
 func TestRefused(t *testing.T) {
-	_, client := newShop(t, `{apiVersion: v1, kind: Service, metadata: {name: lost}, spec: {selector: {app: web}, ports: [{port: 1, targetPort: lost}]}}`)
+	_, client := newShop(t,
+		`{apiVersion: v1, kind: Service, metadata: {name: lost}, spec: {selector: {app: web}, ports: [{port: 1, targetPort: lost}]}}`)
 	for name, want := range map[string]struct {
 		reason Reason
 		text   string
 	}{
-		"alias":         {External, `Service "alias" is an alias of example.org outside the cluster: no pods, nothing to intercept`},
-		"manual":        {NoSelector, `Service "manual" has no selector: it is not known which workload it stands for`},
-		"nobody":        {NoWorkload, `Service "nobody" selects the pods of no workload that devtun knows`},
-		"both":          {ManyWorkloads, `Service "both" selects the pods of 2 workloads: deployment/canary, deployment/stable`},
-		"web-clock":     {NoTCP, `Service "web-clock" has no TCP port that could be intercepted: its ports are 123/UDP`},
-		"lost":          {NoSuchPort, `Service "lost" leads to the port "lost", which no container of its pods has`},
-		"deploy/worker": {NoService, `Deployment "worker" has no Service with a TCP port that leads to its pods: nothing arrives there that could be intercepted`},
+		"alias": {External,
+			`Service "alias" is an alias of example.org outside the cluster: no pods, nothing to intercept`},
+		"manual": {NoSelector, `Service "manual" has no selector: it is not known which workload it stands for`},
+		"nobody": {NoWorkload, `Service "nobody" selects the pods of no workload that devtun knows`},
+		"both": {ManyWorkloads,
+			`Service "both" selects the pods of 2 workloads: deployment/canary, deployment/stable`},
+		"web-clock": {NoTCP, `Service "web-clock" has no TCP port that could be intercepted: its ports are 123/UDP`},
+		"lost":      {NoSuchPort, `Service "lost" leads to the port "lost", which no container of its pods has`},
+		"deploy/worker": {NoService,
+			`Deployment "worker" has no Service with a TCP port that leads to its pods: nothing arrives there that could be intercepted`},
 	} {
 		_, err := Resolve(t.Context(), client, "shop", name)
 		var refused *RefusedError
@@ -96,7 +106,8 @@ func TestUnknown(t *testing.T) {
 }
 
 func TestNamespaceTerminating(t *testing.T) {
-	_, client := newShop(t, `{apiVersion: v1, kind: Namespace, metadata: {name: shop, deletionTimestamp: "`+time.Now().Format(time.RFC3339)+`"}}`)
+	_, client := newShop(t, `{apiVersion: v1, kind: Namespace, metadata: {name: shop, deletionTimestamp: "`+
+		time.Now().Format(time.RFC3339)+`"}}`)
 	_, err := Resolve(t.Context(), client, "shop", "web")
 	require.EqualError(t, err, `Namespace "shop" is being deleted`)
 }

@@ -17,24 +17,34 @@ func TestRoleOfAgent(t *testing.T) {
 	_, client := newShop(t)
 	p, _ := planOf(t, client, "deploy/web", options(plan.Divert))
 	require.Equal(t, []rbacv1.PolicyRule{
-		{APIGroups: []string{""}, Resources: []string{"configmaps"}, ResourceNames: []string{"devtun-web"}, Verbs: []string{"get", "delete"}},
-		{APIGroups: []string{""}, Resources: []string{"serviceaccounts"}, ResourceNames: []string{"devtun-web"}, Verbs: []string{"get", "delete"}},
-		{APIGroups: []string{"apps"}, Resources: []string{"deployments"}, ResourceNames: []string{"devtun-web"}, Verbs: []string{"get"}},
-		{APIGroups: []string{""}, Resources: []string{"services"}, ResourceNames: []string{"web"}, Verbs: []string{"get", "patch"}},
-		{APIGroups: []string{""}, Resources: []string{"services"}, ResourceNames: []string{"web-admin"}, Verbs: []string{"get", "patch"}},
+		{APIGroups: []string{""}, Resources: []string{"configmaps"}, ResourceNames: []string{"devtun-web"},
+			Verbs: []string{"get", "delete"}},
+		{APIGroups: []string{""}, Resources: []string{"serviceaccounts"}, ResourceNames: []string{"devtun-web"},
+			Verbs: []string{"get", "delete"}},
+		{APIGroups: []string{"apps"}, Resources: []string{"deployments"}, ResourceNames: []string{"devtun-web"},
+			Verbs: []string{"get"}},
+		{APIGroups: []string{""}, Resources: []string{"services"}, ResourceNames: []string{"web"},
+			Verbs: []string{"get", "patch"}},
+		{APIGroups: []string{""}, Resources: []string{"services"}, ResourceNames: []string{"web-admin"},
+			Verbs: []string{"get", "patch"}},
 	}, created[rbacv1.Role](t, p, "Role")["devtun-web"].Rules)
 	p, _ = planOf(t, client, "store", options(plan.Replace))
 	require.Equal(t, []rbacv1.PolicyRule{
-		{APIGroups: []string{""}, Resources: []string{"configmaps"}, ResourceNames: []string{"devtun-store"}, Verbs: []string{"get", "delete"}},
-		{APIGroups: []string{""}, Resources: []string{"serviceaccounts"}, ResourceNames: []string{"devtun-store"}, Verbs: []string{"get", "delete"}},
-		{APIGroups: []string{"apps"}, Resources: []string{"deployments"}, ResourceNames: []string{"devtun-store"}, Verbs: []string{"get"}},
-		{APIGroups: []string{"apps"}, Resources: []string{"statefulsets"}, ResourceNames: []string{"store"}, Verbs: []string{"get", "patch"}},
+		{APIGroups: []string{""}, Resources: []string{"configmaps"}, ResourceNames: []string{"devtun-store"},
+			Verbs: []string{"get", "delete"}},
+		{APIGroups: []string{""}, Resources: []string{"serviceaccounts"}, ResourceNames: []string{"devtun-store"},
+			Verbs: []string{"get", "delete"}},
+		{APIGroups: []string{"apps"}, Resources: []string{"deployments"}, ResourceNames: []string{"devtun-store"},
+			Verbs: []string{"get"}},
+		{APIGroups: []string{"apps"}, Resources: []string{"statefulsets"}, ResourceNames: []string{"store"},
+			Verbs: []string{"get", "patch"}},
 	}, created[rbacv1.Role](t, p, "Role")["devtun-store"].Rules)
 }
 
 // TestRightsOfPlan sees that they are among those of its mode.
 func TestRightsOfPlan(t *testing.T) {
-	_, client := newShop(t, `{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: deny}, spec: {podSelector: {}}}`)
+	_, client := newShop(t,
+		`{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: deny}, spec: {podSelector: {}}}`)
 	for _, mode := range []plan.Mode{plan.Divert, plan.Replace} {
 		p, _ := planOf(t, client, "deploy/web", options(mode))
 		var all, names []string
@@ -46,7 +56,8 @@ func TestRightsOfPlan(t *testing.T) {
 			r.Name = ""
 			require.Contains(t, all, r.String())
 		}
-		require.Contains(t, names, map[plan.Mode]string{plan.Divert: "patch services web-admin", plan.Replace: "patch deployments.apps web"}[mode])
+		require.Contains(t, names, map[plan.Mode]string{plan.Divert: "patch services web-admin",
+			plan.Replace: "patch deployments.apps web"}[mode])
 		require.Contains(t, names, "delete configmaps devtun-web")
 	}
 }
@@ -73,7 +84,8 @@ func TestRender(t *testing.T) {
 		var any any
 		require.NoError(t, yaml.Unmarshal([]byte(d), &any))
 	}
-	require.Contains(t, out.String(), "# swap: point Service \"web\" at the agent\n# PATCH /api/v1/namespaces/shop/services/web?fieldManager=devtun\n")
+	require.Contains(t, out.String(), "# swap: point Service \"web\" at the agent\n# PATCH "+
+		"/api/v1/namespaces/shop/services/web?fieldManager=devtun\n")
 	require.Contains(t, out.String(), "# restore: bring Service \"web\" back\n")
 	require.Contains(t, documents[1], "plan.json: |")
 	require.NotContains(t, out.String(), "evict")
@@ -83,7 +95,8 @@ func TestRender(t *testing.T) {
 	p, _ = planOf(t, client, "deploy/web", o)
 	out.Reset()
 	require.NoError(t, Render(&out, p))
-	require.Contains(t, out.String(), "\n# then, while the local process answers: evict the pods of Deployment \"web\", one at a time")
+	require.Contains(t, out.String(),
+		"\n# then, while the local process answers: evict the pods of Deployment \"web\", one at a time")
 	require.Contains(t, out.String(), `"moveConnections": true`)
 	names := []string{}
 	for _, r := range RightsOf(p) {

@@ -15,7 +15,8 @@ func TestUnbrought(t *testing.T) {
 		return note.Text
 	}
 	const account = "/var/run/secrets/kubernetes.io/serviceaccount (token): they are the pods' own"
-	require.Equal(t, "--files does not bring /data (emptyDir), /etc/all (token), /var/run/secrets/token (token), /etc/info (resources of the node), "+account, text("deploy/web", ""))
+	require.Equal(t, "--files does not bring /data (emptyDir), /etc/all (token), /var/run/secrets/token (token), "+
+		"/etc/info (resources of the node), "+account, text("deploy/web", ""))
 	require.Equal(t, "--files does not bring "+account, text("deploy/web", "sidecar"))
 	require.Empty(t, text("deploy/web", "none"), "the plan says that there is none")
 
@@ -40,5 +41,6 @@ spec:
       - {name: trust, projected: {sources: [{configMap: {name: config}}, {clusterTrustBundle: {name: trust, path: ca.crt}}]}}
 `)
 	require.Empty(t, text("deploy/web", ""))
-	require.Equal(t, "--files does not bring /host (hostPath), /claim (persistentVolumeClaim), /scratch (emptyDir), /trust (clusterTrustBundle): they are the pods' own", text("deploy/web", "d"))
+	require.Equal(t, "--files does not bring /host (hostPath), /claim (persistentVolumeClaim), /scratch (emptyDir), "+
+		"/trust (clusterTrustBundle): they are the pods' own", text("deploy/web", "d"))
 }

@@ -26,12 +26,15 @@ func system() []runtime.Object {
 	}
 	return []runtime.Object{
 		&corev1.Service{
-			ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: "coredns", Labels: map[string]string{"k8s-app": "kube-dns"}},
+			ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: "coredns",
+				Labels: map[string]string{"k8s-app": "kube-dns"}},
 			Spec: corev1.ServiceSpec{Ports: []corev1.ServicePort{
-				{Name: "dns", Protocol: corev1.ProtocolUDP, Port: 53}, {Name: "dns-tcp", Protocol: corev1.ProtocolTCP, Port: 53}, {Name: "metrics", Port: 9153},
+				{Name: "dns", Protocol: corev1.ProtocolUDP, Port: 53}, {Name: "dns-tcp", Protocol: corev1.ProtocolTCP, Port: 53},
+				{Name: "metrics", Port: 9153},
 			}},
 		},
-		slice("kube-system", "coredns", port("dns", corev1.ProtocolUDP, 8053), port("dns-tcp", corev1.ProtocolTCP, 8053), port("metrics", corev1.ProtocolTCP, 9153)),
+		slice("kube-system", "coredns", port("dns", corev1.ProtocolUDP, 8053), port("dns-tcp", corev1.ProtocolTCP, 8053),
+			port("metrics", corev1.ProtocolTCP, 9153)),
 		&corev1.Service{
 			ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "kubernetes"},
 			Spec:       corev1.ServiceSpec{Ports: []corev1.ServicePort{{Name: "https", Port: 443}}},

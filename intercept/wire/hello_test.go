@@ -20,8 +20,10 @@ func TestAHelloThatDoesNotFitIsTheSameErrorAtBothEnds(t *testing.T) {
 	}{
 		{func(h *Hello) { h.Version, h.Name = 2, "" }, WrongVersion, "the agent speaks version 1, this devtun speaks 2"},
 		{func(h *Hello) { h.Name = "other" }, WrongName, `the agent belongs to intercept "service-middle", not to "other"`},
-		{func(h *Hello) { h.Identity = "4f1" }, WrongIdentity, "the agent belongs to another intercept of the same name: the identity differs"},
-		{func(h *Hello) { h.Identity = "" }, WrongIdentity, "the agent belongs to another intercept of the same name: the identity differs"},
+		{func(h *Hello) { h.Identity = "4f1" }, WrongIdentity,
+			"the agent belongs to another intercept of the same name: the identity differs"},
+		{func(h *Hello) { h.Identity = "" }, WrongIdentity,
+			"the agent belongs to another intercept of the same name: the identity differs"},
 		{func(h *Hello) { h.Purpose = "fun" }, WrongPurpose, `the agent does not know the purpose "fun"`},
 	} {
 		a, b := connect(t)

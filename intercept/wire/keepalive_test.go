@@ -74,7 +74,8 @@ func TestSilenceIsNoticedAtBothEnds(t *testing.T) {
 	run(t, developer, agent,
 		Handler{Presence: func(present bool) { atDeveloper <- present }},
 		Handler{Presence: func(present bool) { atAgent <- present }})
-	require.Eventually(t, func() bool { return agent.RoundTrip() > 0 && developer.RoundTrip() > 0 }, soon, time.Millisecond)
+	require.Eventually(t, func() bool { return agent.RoundTrip() > 0 && developer.RoundTrip() > 0 }, soon,
+		time.Millisecond)
 	v.set(true)
 	require.False(t, <-atAgent)
 	require.False(t, <-atDeveloper)

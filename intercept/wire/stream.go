@@ -196,5 +196,5 @@ func (st *Stream) Accepted(ctx context.Context) error {
 // ctx ends. What it still sends is dropped.
 func (st *Stream) AwaitEnd(ctx context.Context) {
 	defer context.AfterFunc(ctx, st.Abort)()
-	io.Copy(io.Discard, st)
+	_, _ = io.Copy(io.Discard, st) // until it ends, in whichever way
 }

@@ -27,14 +27,16 @@ func TestPorts(t *testing.T) {
 		about:  "the slice tells where a named target port leads",
 		spec:   `{selector: {app: web}, ports: [{name: http, port: 80, targetPort: web}]}`,
 		slices: []string{twoPods},
-		ports:  []Port{{Name: "http", Number: 80, Endpoints: []tunnel.Endpoint{endpoint("web-a", 8080), endpoint("web-b", 8080)}}},
+		ports: []Port{{Name: "http", Number: 80,
+			Endpoints: []tunnel.Endpoint{endpoint("web-a", 8080), endpoint("web-b", 8080)}}},
 	}, {
 		about: "pods of one service may resolve a named port differently",
 		spec:  `{selector: {app: web}, ports: [{name: http, port: 80, targetPort: web}]}`,
 		slices: []string{twoPods, `
 ports: [{name: http, port: 9090}]
 endpoints: [{targetRef: {kind: Pod, name: web-c}}]`},
-		ports: []Port{{Name: "http", Number: 80, Endpoints: []tunnel.Endpoint{endpoint("web-a", 8080), endpoint("web-b", 8080), endpoint("web-c", 9090)}}},
+		ports: []Port{{Name: "http", Number: 80,
+			Endpoints: []tunnel.Endpoint{endpoint("web-a", 8080), endpoint("web-b", 8080), endpoint("web-c", 9090)}}},
 	}, {
 		about: "a single port may have no name",
 		spec:  `{selector: {app: web}, ports: [{port: 80, targetPort: 8080}]}`,
@@ -88,21 +90,24 @@ endpoints: [{targetRef: {kind: Pod, name: web-a}}]`},
 addressType: IPv6
 ports: [{name: http, port: 8080}]
 endpoints: [{addresses: ["fd00::1"], targetRef: {kind: Pod, name: web-a, namespace: demo}}]`},
-		ports: []Port{{Name: "http", Number: 80, Endpoints: []tunnel.Endpoint{endpoint("web-a", 8080), endpoint("web-b", 8080)}}},
+		ports: []Port{{Name: "http", Number: 80,
+			Endpoints: []tunnel.Endpoint{endpoint("web-a", 8080), endpoint("web-b", 8080)}}},
 	}, {
 		about: "a pod made anew under its name is another endpoint",
 		spec:  `{selector: {app: web}, ports: [{name: http, port: 80}]}`,
 		slices: []string{`
 ports: [{name: http, port: 8080}]
 endpoints: [{targetRef: {kind: Pod, name: web-0, namespace: demo, uid: 4f1c}}]`},
-		ports: []Port{{Name: "http", Number: 80, Endpoints: []tunnel.Endpoint{{Pod: tunnel.Pod{Namespace: "demo", Name: "web-0", UID: "4f1c"}, Port: 8080}}}},
+		ports: []Port{{Name: "http", Number: 80,
+			Endpoints: []tunnel.Endpoint{{Pod: tunnel.Pod{Namespace: "demo", Name: "web-0", UID: "4f1c"}, Port: 8080}}}},
 	}, {
 		about: "a target port by a name that no ready pod has",
 		spec:  `{selector: {app: web}, ports: [{name: http, port: 80, targetPort: web}, {name: metrics, port: 90, targetPort: stats}]}`,
 		slices: []string{`
 ports: [{name: http, port: 8080}]
 endpoints: [{targetRef: {kind: Pod, name: web-a}}]`},
-		ports: []Port{{Name: "http", Number: 80, Endpoints: []tunnel.Endpoint{endpoint("web-a", 8080)}}, {Name: "metrics", Number: 90, Absent: "stats"}},
+		ports: []Port{{Name: "http", Number: 80, Endpoints: []tunnel.Endpoint{endpoint("web-a", 8080)}},
+			{Name: "metrics", Number: 90, Absent: "stats"}},
 	}, {
 		about: "whether a pod has the target port is not known before one is ready",
 		spec:  `{selector: {app: web}, ports: [{name: http, port: 80, targetPort: web}]}`,
@@ -150,7 +155,8 @@ func TestReadiness(t *testing.T) {
 }
 
 func TestReadyIsOfThePortWithMost(t *testing.T) {
-	service := Service{Ports: []Port{{Number: 1}, {Number: 2, Endpoints: []tunnel.Endpoint{endpoint("a", 1), endpoint("b", 1)}}}}
+	service := Service{Ports: []Port{{Number: 1},
+		{Number: 2, Endpoints: []tunnel.Endpoint{endpoint("a", 1), endpoint("b", 1)}}}}
 	require.Equal(t, 2, service.Ready())
 	require.Zero(t, Service{}.Ready())
 }
@@ -192,7 +198,8 @@ func TestAffinity(t *testing.T) {
 		{`{sessionAffinity: None, ports: [{port: 80}]}`, 0},
 		{`{sessionAffinity: ClientIP, ports: [{port: 80}]}`, 3 * time.Hour},
 		{`{sessionAffinity: ClientIP, sessionAffinityConfig: {clientIP: {}}, ports: [{port: 80}]}`, 3 * time.Hour},
-		{`{sessionAffinity: ClientIP, sessionAffinityConfig: {clientIP: {timeoutSeconds: 90}}, ports: [{port: 80}]}`, 90 * time.Second},
+		{`{sessionAffinity: ClientIP, sessionAffinityConfig: {clientIP: {timeoutSeconds: 90}}, ports: [{port: 80}]}`,
+			90 * time.Second},
 	} {
 		require.Equal(t, c.want, reduce(t, c.spec).Affinity, c.spec)
 	}

@@ -109,7 +109,8 @@ func TestFirstEverythingThenChanges(t *testing.T) {
 	require.NoError(t, err)
 	w.until(Key{"demo", "late"}, func(s *Service) bool { return s != nil })
 
-	_, err = services.Update(ctx, serviceFrom(t, "web", `{selector: {app: web}, ports: [{name: http, port: 81}]}`), metav1.UpdateOptions{})
+	_, err = services.Update(ctx, serviceFrom(t, "web", `{selector: {app: web}, ports: [{name: http, port: 81}]}`),
+		metav1.UpdateOptions{})
 	require.NoError(t, err)
 	w.until(web, func(s *Service) bool { return s.Ports[0].Number == 81 && s.Ready() == 2 })
 
@@ -134,7 +135,8 @@ func TestSliceMovesToAnotherService(t *testing.T) {
 	require.Equal(t, 2, first[Key{"demo", "blue"}].Ready())
 	require.Zero(t, first[Key{"demo", "green"}].Ready())
 
-	_, err := client.DiscoveryV1().EndpointSlices("demo").Update(t.Context(), sliceFrom(t, "green", "it", twoPods), metav1.UpdateOptions{})
+	_, err := client.DiscoveryV1().EndpointSlices("demo").Update(t.Context(), sliceFrom(t, "green", "it", twoPods),
+		metav1.UpdateOptions{})
 	require.NoError(t, err)
 	changes := w.next()
 	require.Zero(t, changes[Key{"demo", "blue"}].Ready(), "both services change at one time")

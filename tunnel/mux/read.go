@@ -46,7 +46,7 @@ func (s *Session) readFrame() error {
 	id := spdy.StreamId(binary.BigEndian.Uint32(header))
 	flags := spdy.DataFlags(header[4])
 	length := int(binary.BigEndian.Uint32(header[4:]) & 0xffffff)
-	s.reader.Discard(dataHeader)
+	_, _ = s.reader.Discard(dataHeader) // it has been peeked at
 
 	stream := s.stream(id)
 	if stream == nil { // reset by us, while this was under way
@@ -95,7 +95,7 @@ func (s *Session) handle(frame spdy.Frame) {
 // which has an even identifier.
 func (s *Session) handlePing(frame *spdy.PingFrame) {
 	if frame.Id%2 == 0 {
-		s.send(func() { s.write(func() error { return s.pong(frame) }) })
+		s.send(func() { _ = s.write(func() error { return s.pong(frame) }) })
 		return
 	}
 	s.mu.Lock()

@@ -184,7 +184,7 @@ func (s *Session) Ping(ctx context.Context) error {
 	s.mu.Unlock()
 	switch {
 	case may:
-		s.send(func() { s.write(s.pingWorkers) })
+		s.send(func() { _ = s.write(s.pingWorkers) })
 	case !due && s.Err() == nil:
 		return nil
 	}

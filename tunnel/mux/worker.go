@@ -125,7 +125,7 @@ func (s *Session) acquire(stream *Stream) {
 	for s.full(w) && s.streams[stream.id] == stream && !stream.writesFail.Load() {
 		if w.pinged < w.written && s.mayPing() && !s.pinging {
 			s.pinging = true
-			s.senders.Go(func() { s.write(s.pingWorkers) })
+			s.senders.Go(func() { _ = s.write(s.pingWorkers) })
 		}
 		s.slotFree.Wait()
 	}

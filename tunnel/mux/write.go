@@ -39,7 +39,7 @@ func (s *Session) writeEnd(id spdy.StreamId, frame spdy.Frame) error {
 
 // write runs frames, which writes frames, when it is its turn. The last in the
 // queue flushes for all before it. Any error but ErrGoingAway ends the session,
-// because part of a frame may have left.
+// because part of a frame may have left; so who has nobody to tell ignores it.
 func (s *Session) write(frames func() error) error {
 	s.queued.Add(1)
 	select {
@@ -76,7 +76,7 @@ func (s *Session) sendReset(id spdy.StreamId) {
 			s.end(fmt.Errorf("reset stream: the far side has not read for %v", resetTimeout))
 		})
 		defer stuck.Stop()
-		s.writeEnd(id, &spdy.RstStreamFrame{StreamId: id, Status: spdy.Cancel})
+		_ = s.writeEnd(id, &spdy.RstStreamFrame{StreamId: id, Status: spdy.Cancel})
 	})
 }
 

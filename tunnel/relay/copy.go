@@ -123,7 +123,7 @@ func copyBoth(ctx context.Context, local, remote Conn, meter *Meter, borrow borr
 				remote.Abort()
 			}
 		case errors.Is(writeErr, ErrFarSideGone): // its answer decides
-			io.Copy(io.Discard, struct{ io.Reader }{local})
+			_, _ = io.Copy(io.Discard, struct{ io.Reader }{local})
 		default:
 			ended(Remote, writeErr)
 			abort()
@@ -160,7 +160,7 @@ func closeReadLater(local, remote Conn) (stop func()) {
 	released := make(chan struct{})
 	timer := time.AfterFunc(linger, func() {
 		defer close(released)
-		reader.CloseRead()
+		_ = reader.CloseRead()
 	})
 	return func() {
 		if !timer.Stop() {

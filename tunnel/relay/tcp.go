@@ -8,6 +8,6 @@ type TCP struct{ *net.TCPConn }
 // Abort closes with a reset, so that the far side does not take a failure for an
 // end of input.
 func (c TCP) Abort() {
-	c.SetLinger(0)
+	_ = c.SetLinger(0)
 	c.Close()
 }

@@ -50,7 +50,8 @@ func podURL(s *Server, namespace, pod string) *url.URL {
 func spdyDialer(t *testing.T, s *Server, namespace, pod string) httpstream.Dialer {
 	transport, upgrader, err := spdy.RoundTripperFor(s.Config())
 	require.NoError(t, err)
-	return spdy.NewDialerForStreaming(upgrader, &http.Client{Transport: transport}, http.MethodPost, podURL(s, namespace, pod))
+	return spdy.NewDialerForStreaming(upgrader, &http.Client{Transport: transport}, http.MethodPost,
+		podURL(s, namespace, pod))
 }
 
 func webSocketDialer(t *testing.T, s *Server, namespace, pod string) httpstream.Dialer {

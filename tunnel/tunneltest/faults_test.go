@@ -71,7 +71,8 @@ func TestTokenIsAskedFor(t *testing.T) {
 	config.BearerToken = "another"
 	transport, upgrader, err := spdy.RoundTripperFor(config)
 	require.NoError(t, err)
-	dialer := spdy.NewDialerForStreaming(upgrader, &http.Client{Transport: transport}, http.MethodPost, podURL(srv, "demo", "back-0"))
+	dialer := spdy.NewDialerForStreaming(upgrader, &http.Client{Transport: transport}, http.MethodPost,
+		podURL(srv, "demo", "back-0"))
 	_, _, err = dialer.Dial(portforward.ProtocolV1Name)
 	require.ErrorContains(t, err, "Unauthorized")
 }

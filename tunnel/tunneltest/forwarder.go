@@ -143,7 +143,7 @@ func (f *forwarder) Close() error {
 	}
 	for stream := range f.inputs {
 		if s, ok := stream.(interface{ Reset() error }); ok {
-			s.Reset()
+			_ = s.Reset()
 		}
 	}
 	return nil

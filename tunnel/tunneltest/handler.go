@@ -79,7 +79,7 @@ func (s *Server) forward(w http.ResponseWriter, r *http.Request, pod *Pod, count
 	if upgrade.hijacked {
 		s.count(func(st *Stats) { st.Connections-- })
 	}
-	f.Close()
+	_ = f.Close()
 	select {
 	case <-f.ended: // after the linger at most: its streams are gone
 	case <-time.After(2 * containerdLinger): // save those described at gentleConn
