@@ -198,3 +198,31 @@ func skip(dir string) error {
 	}
 	return nil
 }
+
+// floors are the packages below cmd/cli, each above those that it may import. What a
+// package needs of one above it is handed in.
+var floors = []string{
+	// What stands without knowing of commands.
+	"version", "run/command", "credential", "forwards", "status", "project", "background", "live",
+	// What every command does in the same way.
+	"problem", "output", "arguments", "ending", "foreground", "machine", "kube", "selection", "console",
+	// The commands.
+	"image", "ide", "forward", "run", "intercept", "firstproject", "sessions", "up",
+}
+
+func TestCommandsImportOnlyDown(t *testing.T) {
+	for file, imports := range sources(t) {
+		name, inside := strings.CutPrefix(path.Dir(file), "cmd/cli/")
+		if !inside || strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		at := slices.Index(floors, name)
+		require.GreaterOrEqual(t, at, 0, "%s is on no floor", name)
+		for _, imported := range imports {
+			if other, below := strings.CutPrefix(imported, module+"cmd/cli/"); below {
+				require.Contains(t, floors[:at], other, "%s imports %s, which stands above it", file, other)
+			}
+			require.NotEqual(t, module+"cmd/cli", imported, "%s imports all commands", file)
+		}
+	}
+}

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/devtun/devtun/cmd/cli/console"
+	"github.com/devtun/devtun/cmd/cli/intercept"
 	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/intercept/plan"
@@ -48,10 +49,11 @@ func play(format string, intercepts bool) (out, complaint string) {
 		printer.tell(event)
 	}
 	if intercepts {
-		events := &interceptEvents{audience: audience{out: printer.out}, target: &target.Target{Workload: &target.Workload{}}}
-		events.progress("waiting")
-		events.standing(plan.Divert, time.Second)
-		events.ready(time.Second)
+		events := &intercept.Events{Audience: intercept.Audience{Out: printer.out},
+			Target: &target.Target{Workload: &target.Workload{}}}
+		events.Progress("waiting")
+		events.Standing(plan.Divert, time.Second)
+		events.Ready(time.Second)
 	}
 	err := errors.New("it broke")
 	printer.out.Write(console.End(err))
@@ -62,10 +64,12 @@ func play(format string, intercepts bool) (out, complaint string) {
 func TestAnchors(t *testing.T) {
 	_, complaint := play("", false)
 	require.True(t, strings.HasPrefix(complaint, "devtun: starting it\n"), "the first line")
-	require.Equal(t, []string{"devtun: starting it", "devtun: ready in 235ms", "devtun: error: it broke"}, anchors(complaint))
+	require.Equal(t, []string{"devtun: starting it", "devtun: ready in 235ms", "devtun: error: it broke"},
+		anchors(complaint))
 
 	_, complaint = play("", true)
-	require.Equal(t, []string{"devtun: starting it", "devtun: ready in 1s", "devtun: error: it broke"}, anchors(complaint), "ready once, when the intercept stands")
+	require.Equal(t, []string{"devtun: starting it", "devtun: ready in 1s", "devtun: error: it broke"},
+		anchors(complaint), "ready once, when the intercept stands")
 	require.Less(t, strings.Index(complaint, "waiting"), strings.Index(complaint, "devtun: ready"))
 }
 
@@ -75,7 +79,8 @@ func TestEventsOfReadiness(t *testing.T) {
 	require.Equal(t, []string{"devtun: error: it broke"}, anchors(complaint))
 
 	out, _ = play("json", true)
-	require.Equal(t, []string{"starting", "warning", "forwarding", "progress", "intercept", "ready", "error"}, types(t, out))
+	require.Equal(t, []string{"starting", "warning", "forwarding", "progress", "intercept", "ready", "error"},
+		types(t, out))
 }
 
 func TestPlainIsAsInAPipe(t *testing.T) {

@@ -112,7 +112,8 @@ func (s *apiServer) collection(kind string) http.HandlerFunc {
 		}
 		found := []unstructured.Unstructured{}
 		for _, object := range s.objects {
-			if object.GetKind() == kind && selector.Matches(labels.Set(object.GetLabels())) && named(fields, object.GetName()) &&
+			if object.GetKind() == kind && selector.Matches(labels.Set(object.GetLabels())) &&
+				named(fields, object.GetName()) &&
 				(namespace == "" || namespace == object.GetNamespace()) {
 				found = append(found, object)
 			}
@@ -122,7 +123,8 @@ func (s *apiServer) collection(kind string) http.HandlerFunc {
 			return
 		}
 		answer(w, http.StatusOK, map[string]any{
-			"apiVersion": version1(kind), "kind": kind + "List", "metadata": metav1.ListMeta{ResourceVersion: "1"}, "items": items(found),
+			"apiVersion": version1(kind), "kind": kind +
+				"List", "metadata": metav1.ListMeta{ResourceVersion: "1"}, "items": items(found),
 		})
 	}
 }
@@ -154,7 +156,8 @@ func watch(w http.ResponseWriter, r *http.Request, kind string, found []unstruct
 		}
 		events.Encode(map[string]any{"type": "BOOKMARK", "object": map[string]any{
 			"apiVersion": version1(kind), "kind": kind,
-			"metadata": metav1.ObjectMeta{ResourceVersion: "1", Annotations: map[string]string{metav1.InitialEventsAnnotationKey: "true"}},
+			"metadata": metav1.ObjectMeta{ResourceVersion: "1",
+				Annotations: map[string]string{metav1.InitialEventsAnnotationKey: "true"}},
 		}})
 	}
 	http.NewResponseController(w).Flush()
@@ -184,7 +187,8 @@ func version1(kind string) string {
 
 func (s *apiServer) namespace(w http.ResponseWriter, r *http.Request) {
 	name := r.PathValue("name")
-	i := slices.IndexFunc(s.objects, func(o unstructured.Unstructured) bool { return o.GetKind() == "Namespace" && o.GetName() == name })
+	i := slices.IndexFunc(s.objects,
+		func(o unstructured.Unstructured) bool { return o.GetKind() == "Namespace" && o.GetName() == name })
 	if i < 0 {
 		refuse(w, apierrors.NewNotFound(schema.GroupResource{Resource: "namespaces"}, name))
 		return
@@ -205,7 +209,9 @@ func (s *apiServer) review(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	asked := review.Spec.ResourceAttributes
-	wanted := target.Right{Verb: asked.Verb, Group: asked.Group, Resource: asked.Resource, Subresource: asked.Subresource} // for all names
+	wanted := target.Right{ // for all names
+		Verb: asked.Verb, Group: asked.Group, Resource: asked.Resource, Subresource: asked.Subresource,
+	}
 	review.APIVersion, review.Kind = "authorization.k8s.io/v1", "SelfSubjectAccessReview"
 	review.Status.Allowed = !slices.Contains(s.denied, wanted.String())
 	answer(w, http.StatusCreated, review)

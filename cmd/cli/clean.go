@@ -11,6 +11,7 @@ import (
 	"github.com/devtun/devtun/cmd/cli/arguments"
 	"github.com/devtun/devtun/cmd/cli/background"
 	"github.com/devtun/devtun/cmd/cli/ending"
+	"github.com/devtun/devtun/cmd/cli/intercept"
 	"github.com/devtun/devtun/cmd/cli/machine"
 	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/run/command"
@@ -105,7 +106,8 @@ func cleanHosts(ctx context.Context, hosts *hostsfile.File, machine *helper.Mach
 		return nil, fmt.Errorf("clean names: %w", err)
 	}
 	for _, owner := range report.Cleaned {
-		did = append(did, fmt.Sprintf("removed the names of a devtun that has ended (pid %d) from %s", owner.PID, hosts.Path()))
+		did = append(did,
+			fmt.Sprintf("removed the names of a devtun that has ended (pid %d) from %s", owner.PID, hosts.Path()))
 	}
 	for _, saved := range report.Saved {
 		did = append(did, "kept another program's change to the hosts file in "+saved)
@@ -142,7 +144,7 @@ func cleanAddresses(ctx context.Context, machine *helper.Machine) (did []string,
 // cleanHandover removes the environment and the files of containers that killed
 // intercepts have left.
 func cleanHandover() (did []string, err error) {
-	ledger, err := handoverLedger()
+	ledger, err := intercept.HandoverLedger()
 	if err != nil {
 		return nil, err
 	}

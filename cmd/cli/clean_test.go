@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/devtun/devtun/cmd/cli/intercept"
 	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/intercept/handover"
@@ -30,7 +31,7 @@ func (s source) ReadFiles(ctx context.Context, _ string, _ func(wire.Files, *tar
 // leaveEnvFile leaves an env file as a devtun does that is killed.
 func leaveEnvFile(t *testing.T, path string) {
 	t.Helper()
-	ledger, err := handoverLedger()
+	ledger, err := intercept.HandoverLedger()
 	require.NoError(t, err)
 	ledger.Owner = "pid=7 start=7 pidns=0 boot=another"
 	given, err := handover.Open(handover.Config{Ledger: ledger, Files: []handover.File{{Path: path}}})
@@ -65,9 +66,11 @@ func TestCleanDoesAllItCan(t *testing.T) {
 	}
 
 	var out, stderr bytes.Buffer
-	code := Main([]string{"clean", "--hosts-file", filepath.Join(work, "none")}, output.Streams{In: strings.NewReader(""), Out: &out, Err: &stderr})
+	code := Main([]string{"clean", "--hosts-file", filepath.Join(work, "none")},
+		output.Streams{In: strings.NewReader(""), Out: &out, Err: &stderr})
 	require.EqualValues(t, problem.ExitMachine, code)
-	require.Equal(t, "removed what a devtun that has ended has handed over: "+env+"\nremoved what session good has left\n", out.String())
+	require.Equal(t,
+		"removed what a devtun that has ended has handed over: "+env+"\nremoved what session good has left\n", out.String())
 	require.Contains(t, stderr.String(), "devtun: error: clean names: ")
 	require.Contains(t, stderr.String(), "clean session \"bad\": ")
 	require.NoFileExists(t, env)

@@ -1,12 +1,13 @@
-// Package cli is the devtun command: one file a command, each a struct of
-// options, a function that makes the cobra command, and one that runs it.
-// Main is the one place where errors become exit codes and hints.
+// Package cli is the devtun command: it brings the commands together, each a package
+// below this one, and has what belongs to none (help, clean, version).
+//
+// A command is a struct of options, a function that makes the cobra command, and one that
+// runs it. Main is the one place where errors become exit codes and hints.
 package cli
 
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -15,21 +16,12 @@ import (
 	"github.com/spf13/cobra"
 	"k8s.io/klog/v2"
 
-	"github.com/devtun/devtun/cmd/cli/arguments"
 	"github.com/devtun/devtun/cmd/cli/ending"
-	"github.com/devtun/devtun/cmd/cli/firstproject"
-	"github.com/devtun/devtun/cmd/cli/forward"
-	"github.com/devtun/devtun/cmd/cli/ide"
-	"github.com/devtun/devtun/cmd/cli/image"
 	"github.com/devtun/devtun/cmd/cli/kube"
 	"github.com/devtun/devtun/cmd/cli/machine"
 	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/problem"
-	"github.com/devtun/devtun/cmd/cli/run"
 	"github.com/devtun/devtun/cmd/cli/run/command"
-	"github.com/devtun/devtun/cmd/cli/sessions"
-	"github.com/devtun/devtun/cmd/cli/up"
-	"github.com/devtun/devtun/dns/helper"
 )
 
 // Main runs devtun with args and returns the exit code.
@@ -52,7 +44,8 @@ func Main(args []string, streams output.Streams) int {
 
 // execute runs a command and returns the exit code.
 func execute(ctx context.Context, args []string, streams output.Streams, queues *output.Queues) problem.ExitCode {
-	kube.Logins.Silent = len(args) > 0 && strings.HasPrefix(args[0], cobra.ShellCompRequestCmd) // Tab asks nobody for a PIN
+	// Tab asks nobody for a PIN
+	kube.Logins.Silent = len(args) > 0 && strings.HasPrefix(args[0], cobra.ShellCompRequestCmd)
 	defer kube.Logins.Close()
 	rights := machine.NewRights()
 	streams.Env = os.Environ()
@@ -103,60 +96,9 @@ func keep(args []string, streams output.Streams) int {
 // which a watch tells nothing.
 func quiet() {
 	klog.SetSlogLogger(slog.New(slog.DiscardHandler))
-	for name, seconds := range map[string]string{"HTTP2_READ_IDLE_TIMEOUT_SECONDS": "5", "HTTP2_PING_TIMEOUT_SECONDS": "5"} {
+	for _, name := range []string{"HTTP2_READ_IDLE_TIMEOUT_SECONDS", "HTTP2_PING_TIMEOUT_SECONDS"} {
 		if os.Getenv(name) == "" {
-			os.Setenv(name, seconds)
+			os.Setenv(name, "5")
 		}
 	}
-}
-
-func newRoot(streams output.Streams, start helper.Start) *cobra.Command {
-	root := &cobra.Command{
-		Use:   "devtun",
-		Short: "A local developer tunnel for Kubernetes",
-		Long: `devtun lets you run one service of many on your own machine while a cluster
-runs the rest. "devtun forward" gives local code the cluster's services under
-their own names and ports.
-
-Exit codes:
-
-` + problem.ExitCodeTable(),
-		Example: `  devtun forward                 # every service of the current namespace
-  devtun forward service-front   # one service
-  devtun run -- go run .         # a program that reaches them all`,
-		SilenceErrors: true,
-		// How many letters may be wrong in a command that is suggested.
-		SuggestionsMinimumDistance: 2,
-		SilenceUsage:               true,
-		Args:                       arguments.None,
-		RunE:                       func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-	}
-	root.SetIn(streams.In)
-	root.SetOut(streams.Out)
-	root.SetErr(streams.Err)
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return &problem.Problem{Err: err, Code: problem.ExitUsage, Hint: fmt.Sprintf("run '%s --help'", cmd.CommandPath())}
-	})
-	root.AddCommand(
-		forward.New(streams, start),
-		firstproject.New(streams),
-		up.New(streams, start, sessionCommands),
-		sessions.NewDown(streams),
-		sessions.NewStatus(streams),
-		sessions.NewLogs(streams),
-		run.New(streams, start),
-		newIntercept(streams, start),
-		newRestore(streams),
-		newList(streams),
-		newRBAC(streams),
-		newClean(streams, start),
-		image.New(streams),
-		newHelper(streams),
-		ide.New(streams),
-		newVersion(streams),
-	)
-	root.CompletionOptions.DisableDefaultCmd = true
-	root.AddCommand(newCompletion(streams))
-	root.SetHelpCommand(newHelp())
-	return root
 }

@@ -106,8 +106,10 @@ func TestFlagsOfOneNameAreOfOneKind(t *testing.T) {
 func TestKubectlsFlags(t *testing.T) {
 	flags := commands(t)["devtun forward"].Flags()
 	for name, short := range map[string]string{
-		"kubeconfig": "", "context": "", "cluster": "", "user": "", "as": "", "as-group": "", "as-uid": "", "token": "", "server": "s",
-		"tls-server-name": "", "insecure-skip-tls-verify": "", "certificate-authority": "", "client-certificate": "", "client-key": "",
+		"kubeconfig": "", "context": "", "cluster": "", "user": "", "as": "", "as-group": "", "as-uid": "",
+		"token": "", "server": "s",
+		"tls-server-name": "", "insecure-skip-tls-verify": "", "certificate-authority": "", "client-certificate": "",
+		"client-key":      "",
 		"request-timeout": "", "namespace": "n", "all-namespaces": "A", "selector": "l", "output": "o",
 	} {
 		flag := flags.Lookup(name)
@@ -119,7 +121,8 @@ func TestKubectlsFlags(t *testing.T) {
 // usageError is how a wrong command line is answered, at the latest when it has said
 // that it starts: two lines, the second with
 // something to do.
-var usageError = regexp.MustCompile(`^(?:devtun: starting [a-z]+\n)?devtun: error: [^A-Z\n][^\n]*[^.\n]\nhint: [^A-Z\n][^\n]*[^.\n]\n$`)
+var usageError = regexp.MustCompile(
+	`^(?:devtun: starting [a-z]+\n)?devtun: error: [^A-Z\n][^\n]*[^.\n]\nhint: [^A-Z\n][^\n]*[^.\n]\n$`)
 
 // refused runs devtun with a wrong command line and returns what it says.
 func refused(t *testing.T, args ...string) string {
@@ -170,7 +173,10 @@ func TestHelpGoesToStdout(t *testing.T) {
 }
 
 func TestCompletionScripts(t *testing.T) {
-	for shell, has := range map[string]string{"bash": "__start_devtun", "zsh": "#compdef devtun", "fish": "complete -c devtun", "powershell": "Register-ArgumentCompleter -CommandName 'devtun'"} {
+	for shell, has := range map[string]string{
+		"bash": "__start_devtun", "zsh": "#compdef devtun", "fish": "complete -c devtun",
+		"powershell": "Register-ArgumentCompleter -CommandName 'devtun'",
+	} {
 		var out, err bytes.Buffer
 		require.Zero(t, Main([]string{"completion", shell}, output.Streams{Out: &out, Err: &err}), err.String())
 		require.Contains(t, out.String(), has)

@@ -18,9 +18,10 @@ import (
 
 	"github.com/devtun/devtun/cmd/cli/console"
 	"github.com/devtun/devtun/cmd/cli/forwards"
+	"github.com/devtun/devtun/cmd/cli/intercept"
 	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/problem"
-	"github.com/devtun/devtun/intercept"
+	link "github.com/devtun/devtun/intercept"
 	"github.com/devtun/devtun/intercept/plan"
 	"github.com/devtun/devtun/intercept/target"
 	"github.com/devtun/devtun/intercept/wire"
@@ -84,34 +85,40 @@ func printedEvents(t *testing.T) (events []map[string]any) {
 		printer.tell(event)
 	}
 	printer.out.Write(console.End(nil))
-	forwardPrinter(output.Streams{Out: &out}, "json", true).out.Write(console.End(&problem.Problem{Err: errors.New("x"), Hint: "y", Code: problem.ExitMachine}))
+	forwardPrinter(output.Streams{Out: &out}, "json",
+		true).out.Write(console.End(&problem.Problem{Err: errors.New("x"), Hint: "y", Code: problem.ExitMachine}))
 
 	beside := forwardPrinter(output.Streams{Out: &out}, "json", true)
 	beside.part = true
-	p := &interceptEvents{
-		audience: audience{out: beside.out, verbose: true},
-		target: &target.Target{Namespace: "demo", Workload: &target.Workload{Object: plan.Object{Kind: "Deployment", Name: "web"}},
-			Ports: []target.Port{{Service: "web", Number: 80, Target: 8080}}},
-		locals: []intercept.Local{{Port: 8080, Address: "localhost:8080"}},
+	p := &intercept.Events{
+		Audience: intercept.Audience{Out: beside.out, Verbose: true},
+		Target: &target.Target{Namespace: "demo",
+			Workload: &target.Workload{Object: plan.Object{Kind: "Deployment", Name: "web"}},
+			Ports:    []target.Port{{Service: "web", Number: 80, Target: 8080}}},
+		Locals: []link.Local{{Port: 8080, Address: "localhost:8080"}},
 	}
 	beside.tell(forwards.Event{Ready: &forwards.ReadyEvent{Services: 1, Ports: 1, Took: time.Second}})
-	p.note("x", "y")
-	p.progress("x")
-	p.standing(plan.Divert, time.Second)
-	p.ready(time.Second)
-	for _, event := range []intercept.Event{
-		{Progress: &intercept.ProgressEvent{Message: "x"}},
-		{Traffic: &intercept.TrafficEvent{Port: 8080, To: wire.ToOrigin, Why: "x"}},
-		{Local: &intercept.LocalEvent{Port: 8080, Address: "localhost:8080", Open: true}},
-		{Link: &intercept.LinkEvent{Pod: "x", State: intercept.Silent}},
-		{Change: &intercept.ChangeEvent{What: intercept.Deleted}},
-		{WatchError: &intercept.WatchErrorEvent{Message: "x"}},
-		{Connection: &intercept.ConnectionEvent{Pod: "x", Port: 8080, Client: "10.0.0.1:1", Traffic: tunnel.Traffic{Sent: 1}, Duration: time.Second, Reason: "x", Err: errors.New("y")}},
+	p.Note("x", "y")
+	p.Progress("x")
+	p.Standing(plan.Divert, time.Second)
+	p.Ready(time.Second)
+	for _, event := range []link.Event{
+		{Progress: &link.ProgressEvent{Message: "x"}},
+		{Traffic: &link.TrafficEvent{Port: 8080, To: wire.ToOrigin, Why: "x"}},
+		{Local: &link.LocalEvent{Port: 8080, Address: "localhost:8080", Open: true}},
+		{Link: &link.LinkEvent{Pod: "x", State: link.Silent}},
+		{Change: &link.ChangeEvent{What: link.Deleted}},
+		{WatchError: &link.WatchErrorEvent{Message: "x"}},
+		{Connection: &link.ConnectionEvent{Pod: "x", Port: 8080, Client: "10.0.0.1:1", Traffic: tunnel.Traffic{Sent: 1},
+			Duration: time.Second, Reason: "x", Err: errors.New("y")}},
 	} {
-		p.event(event)
+		p.Event(event)
 	}
 	object := plan.Object{Kind: "Service", Name: "web"}
-	tellRestored(p.out, &plan.Report{Plan: &plan.Plan{Name: "web", Namespace: "demo"}, Conflicts: []plan.Conflict{{Object: object, Field: "/spec/selector", Expected: json.RawMessage(`{"a":"b"}`), Found: json.RawMessage(`null`)}}})
+	intercept.TellRestored(p.Out,
+		&plan.Report{Plan: &plan.Plan{Name: "web", Namespace: "demo"},
+			Conflicts: []plan.Conflict{{Object: object, Field: "/spec/selector", Expected: json.RawMessage(`{"a":"b"}`),
+				Found: json.RawMessage(`null`)}}})
 	for line := range strings.Lines(out.String()) {
 		event := make(map[string]any)
 		require.NoError(t, json.Unmarshal([]byte(line), &event))
@@ -208,10 +215,14 @@ func TestTheEventsPageHasEveryValue(t *testing.T) {
 		event, field string
 		values       []string
 	}{
-		{"service", "state", []string{string(forwards.Ready), string(forwards.Waiting), string(forwards.Skipped), string(forwards.Failed), string(forwards.Gone)}},
+		{"service", "state",
+			[]string{string(forwards.Ready), string(forwards.Waiting), string(forwards.Skipped), string(forwards.Failed),
+				string(forwards.Gone)}},
 		{"intercept", "mode", []string{string(plan.Divert), string(plan.Replace)}},
-		{"traffic", "to", []string{string(wire.ToDeveloper), string(wire.ToOrigin), string(wire.Held), string(intercept.Both), string(intercept.Nobody), string(intercept.Elsewhere)}},
-		{"agent", "state", []string{string(intercept.Connected), string(intercept.Silent), string(intercept.Disconnected)}},
+		{"traffic", "to",
+			[]string{string(wire.ToDeveloper), string(wire.ToOrigin), string(wire.Held), string(link.Both), string(link.Nobody),
+				string(link.Elsewhere)}},
+		{"agent", "state", []string{string(link.Connected), string(link.Silent), string(link.Disconnected)}},
 	} {
 		about := documented[c.event][c.field].about
 		var said []string

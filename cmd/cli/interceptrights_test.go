@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/devtun/devtun/cmd/cli/intercept"
 	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/intercept/plan"
@@ -43,7 +44,8 @@ func interceptWithout(t *testing.T, mode plan.Mode, rights ...target.Right) (cod
 	}
 	server := api.start()
 	defer server.Close()
-	authority := base64.StdEncoding.EncodeToString(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}))
+	authority := base64.StdEncoding.EncodeToString(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE",
+		Bytes: server.Certificate().Raw}))
 	file := filepath.Join(t.TempDir(), "kubeconfig")
 	text := strings.NewReplacer("CONTEXT", "it", "SERVER", server.URL, "AUTHORITY", authority).Replace(kubeconfig)
 	require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
@@ -62,10 +64,11 @@ func interceptWithout(t *testing.T, mode plan.Mode, rights ...target.Right) (cod
 func TestEachMissingRight(t *testing.T) {
 	for _, mode := range []plan.Mode{plan.Divert, plan.Replace} {
 		feature := map[plan.Mode]string{plan.Divert: "intercept", plan.Replace: "replace"}[mode]
-		for _, right := range append(forwarding(), target.Rights(mode)...) {
+		for _, right := range append(intercept.Forwarding(), target.Rights(mode)...) {
 			code, stderr := interceptWithout(t, mode, right)
 			switch {
-			case right.Verb == "list" && right.Without != "", right.Resource == "networkpolicies", // is noted when it is refused, or not needed here
+			// is noted when it is refused, or not needed here
+			case right.Verb == "list" && right.Without != "", right.Resource == "networkpolicies",
 				strings.HasPrefix(right.Resource, "statefulsets"), strings.HasPrefix(right.Resource, "replicasets"):
 			case right.Without == "":
 				require.EqualValues(t, problem.ExitRights, code, "%s: %s", right, stderr)
@@ -82,13 +85,15 @@ func TestEachMissingRight(t *testing.T) {
 
 func TestAllMissingRights(t *testing.T) {
 	for _, mode := range []plan.Mode{plan.Divert, plan.Replace} {
-		all := append(forwarding(), target.Rights(mode)...)
+		all := append(intercept.Forwarding(), target.Rights(mode)...)
 		code, stderr := interceptWithout(t, mode, all...)
 		require.EqualValues(t, problem.ExitRights, code)
 		require.Equal(t, 1, strings.Count(stderr, "devtun: error: "))
 		for _, right := range all {
 			if right.Without == "" {
-				require.Equal(t, 1, strings.Count(strings.ReplaceAll(strings.TrimSuffix(stderr, "\n")+",", "\n", ",\n"), " "+right.String()+","), "%s in %s", right, stderr)
+				require.Equal(t, 1,
+					strings.Count(strings.ReplaceAll(strings.TrimSuffix(stderr, "\n")+",", "\n", ",\n"), " "+right.String()+","),
+					"%s in %s", right, stderr)
 			}
 		}
 	}

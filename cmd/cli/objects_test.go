@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/devtun/devtun/cmd/cli/intercept"
 	"github.com/devtun/devtun/cmd/cli/status"
 	"github.com/devtun/devtun/intercept/plan"
 )
@@ -15,8 +16,10 @@ import (
 func TestTheObjectsPageHasEveryField(t *testing.T) {
 	documented := documentedTypes(t, "objects.md")
 	types := map[string]any{
-		"session": status.Snapshot{}, "service": status.Service{}, "port": status.Port{}, "intercept": status.Intercept{}, "route": status.Route{},
-		"use": status.Use{}, "connection": status.Connection{}, "listed": listed{}, "workload": plan.Object{}, "owner": plan.Owner{},
+		"session": status.Snapshot{}, "service": status.Service{}, "port": status.Port{}, "intercept": status.Intercept{},
+		"route": status.Route{},
+		"use":   status.Use{}, "connection": status.Connection{}, "listed": intercept.Listed{}, "workload": plan.Object{},
+		"owner": plan.Owner{},
 	}
 	names := make(map[reflect.Type]string)
 	for name, value := range types {

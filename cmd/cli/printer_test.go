@@ -26,26 +26,35 @@ var update = flag.Bool("update", false, "write testdata/printer anew instead of 
 
 // scene is a session as its user sees it, from the start to the end.
 var scene = []forwards.Event{
-	{Service: &forwards.ServiceEvent{State: forwards.Skipped, Service: in("demo", "alias"), Reason: "it is an alias of db.example.org outside the cluster (ExternalName): no pods"}},
-	{Service: &forwards.ServiceEvent{State: forwards.Failed, Service: in("demo", "api"), Address: "127.9.9.9", Names: []string{"api", "api.demo"},
+	{Service: &forwards.ServiceEvent{State: forwards.Skipped, Service: in("demo", "alias"),
+		Reason: "it is an alias of db.example.org outside the cluster (ExternalName): no pods"}},
+	{Service: &forwards.ServiceEvent{State: forwards.Failed, Service: in("demo", "api"), Address: "127.9.9.9",
+		Names:  []string{"api", "api.demo"},
 		Reason: "listen for demo/api: listen on 127.9.9.9:80: address already in use by nginx (pid 7)"}},
-	{Service: &forwards.ServiceEvent{State: forwards.Ready, Service: in("demo", "service-front"), Address: "127.98.111.142", Pods: 2,
-		Names: []string{"service-front", "service-front.demo", "service-front.demo.svc", "service-front.demo.svc.cluster.local"},
+	{Service: &forwards.ServiceEvent{State: forwards.Ready, Service: in("demo", "service-front"),
+		Address: "127.98.111.142", Pods: 2,
+		Names: []string{"service-front", "service-front.demo", "service-front.demo.svc",
+			"service-front.demo.svc.cluster.local"},
 		Ports: []forwards.PortEvent{{Local: 80, Remote: 80, Name: "http"}, {Local: 9090, Remote: 90, Name: "metrics"}}}},
-	{Service: &forwards.ServiceEvent{State: forwards.Waiting, Service: in("shop", "db"), Pod: "db-0", Address: "127.1.2.3", Reason: "no ready pod",
+	{Service: &forwards.ServiceEvent{State: forwards.Waiting, Service: in("shop", "db"), Pod: "db-0",
+		Address: "127.1.2.3", Reason: "no ready pod",
 		Names: []string{"db-0.db.shop", "db-0.db.shop.svc"}, Ports: []forwards.PortEvent{{Local: 5432, Remote: 5432}}}},
 	{Warning: &forwards.WarningEvent{Message: "something <odd>"}},
 	{Ready: &forwards.ReadyEvent{Services: 1, Ports: 3, Took: 234567 * time.Microsecond}},
-	{Service: &forwards.ServiceEvent{State: forwards.Ready, Service: in("shop", "db"), Pod: "db-0", Address: "127.1.2.3", Pods: 1,
+	{Service: &forwards.ServiceEvent{State: forwards.Ready, Service: in("shop", "db"), Pod: "db-0", Address: "127.1.2.3",
+		Pods:  1,
 		Names: []string{"db-0.db.shop", "db-0.db.shop.svc"}, Ports: []forwards.PortEvent{{Local: 5432, Remote: 5432}}}},
 	{Connection: &forwards.ConnectionEvent{Service: in("demo", "service-front"), Port: 80, Report: tunnel.Report{
-		Client: "127.0.0.1:54321", Endpoint: tunnel.Endpoint{Pod: tunnel.Pod{Namespace: "demo", Name: "front-0"}, Port: 8080},
+		Client: "127.0.0.1:54321", Endpoint: tunnel.Endpoint{Pod: tunnel.Pod{Namespace: "demo", Name: "front-0"},
+			Port: 8080},
 		Traffic: tunnel.Traffic{Sent: 78, Received: 12345}, Duration: 1234 * time.Millisecond, Reason: "client closed"}}},
 	{Connection: &forwards.ConnectionEvent{Service: in("shop", "db"), Port: 5432, Report: tunnel.Report{
-		Client: "127.0.0.1:54322", Duration: 30 * time.Second, Reason: "no endpoint in time", Err: errors.New("no endpoint became ready in time")}}},
+		Client: "127.0.0.1:54322", Duration: 30 * time.Second, Reason: "no endpoint in time",
+		Err: errors.New("no endpoint became ready in time")}}},
 	{Warning: &forwards.WarningEvent{Message: "the API server answers again", Over: true}},
-	{Service: &forwards.ServiceEvent{State: forwards.Gone, Service: in("demo", "service-front"), Address: "127.98.111.142",
-		Names: []string{"service-front"}, Ports: []forwards.PortEvent{{Local: 80, Remote: 80}}}},
+	{Service: &forwards.ServiceEvent{State: forwards.Gone, Service: in("demo", "service-front"),
+		Address: "127.98.111.142",
+		Names:   []string{"service-front"}, Ports: []forwards.PortEvent{{Local: 80, Remote: 80}}}},
 }
 
 // printer tells of forwards as a command in namespace demo does.

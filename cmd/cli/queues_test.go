@@ -13,7 +13,8 @@ import (
 )
 
 func TestWhatPutsBackIsFinishedWhoeverReads(t *testing.T) {
-	for name, ends := range map[string]bool{"restore": false, "down": false, "clean": false, "forward": true, "list": true} {
+	whose := map[string]bool{"restore": false, "down": false, "clean": false, "forward": true, "list": true}
+	for name, ends := range whose {
 		read, write, err := os.Pipe()
 		require.NoError(t, err)
 		read.Close()

@@ -19,7 +19,8 @@ func newVersion(streams output.Streams) *cobra.Command {
 		Example: "  devtun version",
 		Args:    arguments.None,
 		RunE: func(*cobra.Command, []string) error {
-			_, err := fmt.Fprintf(streams.Out, "devtun %s %s %s/%s\n", version.String(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			_, err := fmt.Fprintf(streams.Out, "devtun %s %s %s/%s\n", version.String(), runtime.Version(), runtime.GOOS,
+				runtime.GOARCH)
 			return err
 		},
 	}

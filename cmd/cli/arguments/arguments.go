@@ -18,7 +18,8 @@ func None(cmd *cobra.Command, args []string) error {
 	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
 		hint = fmt.Sprintf("did you mean '%s %s'?", cmd.CommandPath(), strings.Join(near, "' or '"))
 	}
-	return &problem.Problem{Err: fmt.Errorf("unknown command %q for %q", args[0], cmd.CommandPath()), Code: problem.ExitUsage, Hint: hint}
+	return &problem.Problem{Err: fmt.Errorf("unknown command %q for %q", args[0], cmd.CommandPath()),
+		Code: problem.ExitUsage, Hint: hint}
 }
 
 // One wants one argument, which the usage calls name.

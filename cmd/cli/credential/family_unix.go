@@ -18,9 +18,9 @@ func ownSession(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: 
 
 // family is a program and what it has started.
 type family struct {
-	root  *os.Process
-	alone bool           // they are a process group
-	kin   []*command.Kin // else
+	root        *os.Process
+	alone       bool                  // they are a process group
+	descendants []*command.Descendant // else
 }
 
 // familyOf is the family of a program that runs. One that is not alone stops until it
@@ -28,7 +28,7 @@ type family struct {
 func familyOf(cmd *exec.Cmd, alone bool) family {
 	f := family{root: cmd.Process, alone: alone}
 	if !alone {
-		f.kin = command.StopKin(cmd.Process.Pid)
+		f.descendants = command.StopDescendants(cmd.Process.Pid)
 	}
 	return f
 }
@@ -43,7 +43,7 @@ func (f family) kill() {
 	if f.alone {
 		syscall.Kill(-f.root.Pid, syscall.SIGKILL)
 	}
-	for _, k := range f.kin {
+	for _, k := range f.descendants {
 		k.Kill()
 	}
 }
@@ -53,7 +53,7 @@ func (f family) signal(s syscall.Signal) error {
 		return gone(syscall.Kill(-f.root.Pid, s))
 	}
 	err := gone(f.root.Signal(s))
-	for _, k := range f.kin {
+	for _, k := range f.descendants {
 		err = errors.Join(err, gone(k.Signal(s)))
 	}
 	return err

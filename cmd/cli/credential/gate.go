@@ -24,10 +24,10 @@ type Gate struct {
 	input, errors *os.File // of plugins that have the terminal
 	now           func() time.Time
 
-	life, alive context.Context // end with Close, and with End already
-	close, end  context.CancelCauseFunc
-	turn        chan struct{} // holds a token while a plugin runs
-	running     sync.WaitGroup
+	closing, ending chan struct{} // closed by Close, and by End already
+	close, end      func()
+	turn            chan struct{} // holds a token while a plugin runs
+	running         sync.WaitGroup
 
 	mu      sync.Mutex
 	logins  []*Login
@@ -44,10 +44,12 @@ type Notice struct {
 
 // NewGate returns a gate. Close it.
 func NewGate() *Gate {
-	g := &Gate{input: os.Stdin, errors: os.Stderr, now: time.Now, turn: make(chan struct{}, 1)}
-	g.life, g.close = context.WithCancelCause(context.Background())
-	g.alive, g.end = context.WithCancelCause(g.life)
-	return g
+	closing, ending := make(chan struct{}), make(chan struct{})
+	return &Gate{
+		input: os.Stdin, errors: os.Stderr, now: time.Now, turn: make(chan struct{}, 1),
+		closing: closing, close: sync.OnceFunc(func() { close(closing) }),
+		ending: ending, end: sync.OnceFunc(func() { close(ending) }),
+	}
 }
 
 // Login returns the login of the user that config names, the same one for the same
@@ -89,14 +91,15 @@ func (g *Gate) Tell(tell func(Notice)) {
 
 // End ends a plugin that runs, and keeps others from being run, but for one short
 // attempt without the terminal where an undo needs it.
-func (g *Gate) End() { g.end(errEnded) }
+func (g *Gate) End() { g.end() }
 
 // Close ends all plugins and waits for them.
 func (g *Gate) Close() {
 	g.mu.Lock()
 	g.closed = true // no attempt begins once they are waited for
 	g.mu.Unlock()
-	g.close(errEnded)
+	g.end()
+	g.close()
 	g.running.Wait()
 }
 
@@ -105,8 +108,33 @@ func (g *Gate) say(notice *Notice) {
 	g.mu.Lock()
 	tell := g.tell
 	g.mu.Unlock()
-	if notice != nil && tell != nil && g.alive.Err() == nil {
+	if notice != nil && tell != nil && !isClosed(g.ending) {
 		tell(*notice)
+	}
+}
+
+// until returns a context that ends with errEnded when done is closed. The caller cancels it.
+func until(done <-chan struct{}) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	if isClosed(done) {
+		cancel(errEnded)
+	}
+	go func() { // ends with ctx
+		select {
+		case <-done:
+			cancel(errEnded)
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, func() { cancel(nil) }
+}
+
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
 	}
 }
 

@@ -132,7 +132,7 @@ func (l *Login) get(ctx context.Context, undo bool) (*credentials, error) {
 			defer g.mu.Unlock()
 			return l.current, nil
 		}
-		ended := g.alive.Err() != nil
+		ended := isClosed(g.ending)
 		a := l.attempt
 		if a == nil {
 			if err := l.refuse(now, ended, undo); err != nil {
@@ -175,13 +175,18 @@ func (l *Login) refuse(now time.Time, ended, undo bool) error {
 func (l *Login) begin(last bool) *attempt {
 	a := &attempt{done: make(chan struct{}), asked: l.wanted}
 	l.attempt, l.wanted = a, false
-	ctx, cancel := l.gate.alive, context.CancelFunc(func() {})
+	end := l.gate.ending
 	if last {
 		l.lastUndo = true
-		ctx, cancel = context.WithTimeoutCause(l.gate.life, undoTime, errLate)
+		end = l.gate.closing
 	}
 	l.gate.running.Go(func() {
+		ctx, cancel := until(end)
 		defer cancel()
+		if last {
+			ctx, cancel = context.WithTimeoutCause(ctx, undoTime, errLate)
+			defer cancel()
+		}
 		creds, err := l.gate.run(ctx, l.plugin, last)
 		if err != nil && ctx.Err() != nil {
 			err = context.Cause(ctx)

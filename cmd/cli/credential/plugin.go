@@ -48,7 +48,8 @@ var codecs = func() serializer.CodecFactory {
 }()
 
 // versions of the protocol.
-var versions = []schema.GroupVersion{clientauthenticationv1.SchemeGroupVersion, clientauthenticationv1beta1.SchemeGroupVersion}
+var versions = []schema.GroupVersion{clientauthenticationv1.SchemeGroupVersion,
+	clientauthenticationv1beta1.SchemeGroupVersion}
 
 // plugin is a program that gives credentials.
 type plugin struct {
@@ -106,12 +107,15 @@ func (p *plugin) run(ctx context.Context, on terminal) (*credentials, error) {
 			return nil, fmt.Errorf("exec plugin cannot support interactive mode: %s", on.why)
 		}
 		if p.config.StdinUnavailable {
-			return nil, fmt.Errorf("exec plugin cannot support interactive mode: standard input is unavailable: %s", p.config.StdinUnavailableMessage)
+			return nil, fmt.Errorf("exec plugin cannot support interactive mode: standard input is unavailable: %s",
+				p.config.StdinUnavailableMessage)
 		}
 	default:
 		return nil, fmt.Errorf("exec plugin: unknown interactiveMode: %q", p.config.InteractiveMode)
 	}
-	request := &clientauthentication.ExecCredential{Spec: clientauthentication.ExecCredentialSpec{Interactive: interactive, Cluster: p.cluster}}
+	request := &clientauthentication.ExecCredential{
+		Spec: clientauthentication.ExecCredentialSpec{Interactive: interactive, Cluster: p.cluster},
+	}
 	info, err := runtime.Encode(codecs.LegacyCodec(p.version), request)
 	if err != nil {
 		return nil, fmt.Errorf("encode ExecCredential: %w", err)
@@ -187,7 +191,8 @@ func (p *plugin) read(output []byte) (*credentials, error) {
 		return nil, fmt.Errorf("exec: decoding stdout: %w", err)
 	}
 	if kind.GroupVersion() != p.version {
-		return nil, fmt.Errorf("exec: plugin is configured to use API version %s, plugin returned version %s", p.version, kind.GroupVersion())
+		return nil, fmt.Errorf("exec: plugin is configured to use API version %s, plugin returned version %s", p.version,
+			kind.GroupVersion())
 	}
 	status := answer.Status
 	switch {

@@ -52,13 +52,17 @@ func TestWhatIsWrongWithAPlugin(t *testing.T) {
 		change func(*api.ExecConfig)
 		want   string
 	}{
-		"nothing said":      {"", nil, "exec: plugin wrote nothing"},
-		"nonsense":          {"echo nonsense", nil, "exec: decoding stdout"},
-		"no status":         {`echo '{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential"}'`, nil, "didn't return a status"},
-		"no token":          {`give ""`, nil, "didn't return a token"},
-		"another version":   {`give x | sed 's|k8s.io/v1"|k8s.io/v1beta1"|'`, nil, "returned version client.authentication.k8s.io/v1beta1"},
-		"not there":         {"", func(c *api.ExecConfig) { c.Command = "devtun-no-such-plugin" }, "exec: executable devtun-no-such-plugin not found"},
-		"wants a terminal":  {"", func(c *api.ExecConfig) { c.InteractiveMode = api.AlwaysExecInteractiveMode }, "standard input is not a terminal"},
+		"nothing said": {"", nil, "exec: plugin wrote nothing"},
+		"nonsense":     {"echo nonsense", nil, "exec: decoding stdout"},
+		"no status": {`echo '{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential"}'`, nil,
+			"didn't return a status"},
+		"no token": {`give ""`, nil, "didn't return a token"},
+		"another version": {`give x | sed 's|k8s.io/v1"|k8s.io/v1beta1"|'`, nil,
+			"returned version client.authentication.k8s.io/v1beta1"},
+		"not there": {"", func(c *api.ExecConfig) { c.Command = "devtun-no-such-plugin" },
+			"exec: executable devtun-no-such-plugin not found"},
+		"wants a terminal": {"", func(c *api.ExecConfig) { c.InteractiveMode = api.AlwaysExecInteractiveMode },
+			"standard input is not a terminal"},
 		"says why":          {"echo 'session expired' >&2; exit 255", nil, "failed with exit code 255: session expired"},
 		"interrupts itself": {"kill -INT $$", nil, "interrupted"},
 	} {
@@ -77,7 +81,8 @@ func TestWhatIsWrongWithAPlugin(t *testing.T) {
 	w.exec.APIVersion = "client.authentication.k8s.io/v9"
 	_, err := w.gate.Login(w.config())
 	require.ErrorContains(t, err, "invalid apiVersion")
-	w.exec.APIVersion, w.exec.Command, w.exec.InstallHint = "client.authentication.k8s.io/v1", "devtun-no-such-plugin", "install it"
+	w.exec.APIVersion, w.exec.Command = "client.authentication.k8s.io/v1", "devtun-no-such-plugin"
+	w.exec.InstallHint = "install it"
 	var failure *Error
 	require.ErrorAs(t, w.login().Await(t.Context()), &failure)
 	require.Equal(t, "install it", failure.Install)
@@ -129,7 +134,8 @@ func TestWhoNeedsTheTerminalHasTheCoverStepAside(t *testing.T) {
 		aside++
 		run(ctx)
 	}})
-	require.ErrorContains(t, w.login().Await(t.Context()), "standard input is not a terminal", "there is none here at all")
+	require.ErrorContains(t, w.login().Await(t.Context()), "standard input is not a terminal",
+		"there is none here at all")
 	require.Equal(t, 1, aside)
 }
 
@@ -139,7 +145,8 @@ func TestACoverWantedBackEndsThePlugin(t *testing.T) {
 	cover := Cover{Aside: func(_ context.Context, run func(context.Context)) { run(lent) }}
 	ended := make(chan error, 1)
 	go func() {
-		_, err := cover.aside(t.Context(), func(ctx context.Context) (*credentials, error) { return w.login().plugin.run(ctx, w.gate.terminal()) })
+		_, err := cover.aside(t.Context(),
+			func(ctx context.Context) (*credentials, error) { return w.login().plugin.run(ctx, w.gate.terminal()) })
 		ended <- err
 	}()
 	w.awaitFile("started")

@@ -39,7 +39,8 @@ func (l *Login) authenticate(config *transport.Config, undo, rotate bool) {
 	case config.DialHolder == nil:
 		config.DialHolder = l.dialer
 	default:
-		config.DialHolder = &transport.DialHolder{Dial: connrotation.NewDialerWithTracker(config.DialHolder.Dial, l.conns).DialContext}
+		config.DialHolder = &transport.DialHolder{Dial: connrotation.NewDialerWithTracker(config.DialHolder.Dial,
+			l.conns).DialContext}
 	}
 	config.Wrap(func(base http.RoundTripper) http.RoundTripper { return &roundTripper{l, base, undo} })
 }

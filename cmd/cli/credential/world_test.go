@@ -74,7 +74,8 @@ func newWorld(t *testing.T, script string) *world {
 	w.server.Config.ErrorLog = log.New(io.Discard, "", 0) // connections that were not needed in the end
 	w.server.StartTLS()
 	t.Cleanup(w.server.Close)
-	w.exec = &api.ExecConfig{Command: w.path("plugin"), APIVersion: "client.authentication.k8s.io/v1", InteractiveMode: api.IfAvailableExecInteractiveMode}
+	w.exec = &api.ExecConfig{Command: w.path("plugin"), APIVersion: "client.authentication.k8s.io/v1",
+		InteractiveMode: api.IfAvailableExecInteractiveMode}
 	w.script(script)
 	return w
 }

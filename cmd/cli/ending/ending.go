@@ -26,11 +26,14 @@ func Signals() []os.Signal {
 }
 
 // Failure is why ctx ended, unless the user wanted that.
-func Failure(ctx context.Context) error {
-	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
-		return cause
+func Failure(ctx context.Context) error { return Unwanted(context.Cause(ctx)) }
+
+// Unwanted is the cause of an end, unless the user wanted that.
+func Unwanted(cause error) error {
+	if errors.Is(cause, context.Canceled) {
+		return nil
 	}
-	return nil
+	return cause
 }
 
 // UnlessEnded is err, or what ctx ended with, which is no error if the user wanted

@@ -12,7 +12,8 @@ import (
 
 // TestWhatEndsACommand: signals are its own affair.
 func TestWhatEndsACommand(t *testing.T) {
-	for cause, ends := range map[error]bool{context.Canceled: false, output.ErrNoReader: true, errors.New("it broke"): true} {
+	broken := errors.New("it broke")
+	for cause, ends := range map[error]bool{context.Canceled: false, output.ErrNoReader: true, broken: true} {
 		ctx, end := context.WithCancelCause(t.Context())
 		running, stop := Lasting(ctx)
 		end(cause)

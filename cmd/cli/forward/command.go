@@ -71,7 +71,8 @@ Start it as yourself. Writing the system's hosts file and listening on ports bel
 	o.settings.AddFlags(cmd)
 	flags := cmd.Flags()
 	console.AddVerboseFlag(flags, &o.style.Verbose)
-	flags.StringVar(&o.hostsFile, "hosts-file", "", "write names to this file, which is made if it is not there (default: the system's hosts file)")
+	flags.StringVar(&o.hostsFile, "hosts-file", "",
+		"write names to this file, which is made if it is not there (default: the system's hosts file)")
 	flags.StringVarP(&o.style.Output, "output", "o", "", "'json' for events, one JSON object a line")
 	console.AddPlainFlag(flags, &o.style.Plain)
 	cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"json"}, cobra.ShellCompDirectiveNoFileComp))

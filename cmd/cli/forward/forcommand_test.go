@@ -17,7 +17,8 @@ func TestWhoRunsACommandIsToldTheWayOut(t *testing.T) {
 	in := func(namespace, name string) discovery.Key { return discovery.Key{Namespace: namespace, Name: name} }
 	low := func(service, pod string, port int, others ...int) *forwards.ServiceEvent {
 		e := &forwards.ServiceEvent{State: forwards.Failed, Service: in("demo", service), Pod: pod}
-		e.Refused = []*forwards.PortError{{Service: e.Service, Pod: pod, Port: forwards.PortEvent{Local: port, Remote: port}, Err: syscall.EACCES}}
+		e.Refused = []*forwards.PortError{{Service: e.Service, Pod: pod, Port: forwards.PortEvent{Local: port, Remote: port},
+			Err: syscall.EACCES}}
 		for _, other := range others {
 			e.Ports = append(e.Ports, forwards.PortEvent{Local: other, Remote: other})
 		}
@@ -44,9 +45,11 @@ func TestWhoRunsACommandIsToldTheWayOut(t *testing.T) {
 			"warning: ports below 1024 are root's to listen on: no such port of a, b, c, d can be reached\n" +
 				"hint: add --hosts system, or move the port: --port a:8080:80 --port b:8080:80 --port c:8080:80 …\n"},
 		{"a pod", false, []*forwards.ServiceEvent{low("web", "web-0", 80)},
-			"warning: ports below 1024 are root's to listen on: no such port of web-0.web can be reached\nhint: add --hosts system\n"},
+			"warning: ports below 1024 are root's to listen on: no such port of web-0.web can be reached\nhint: add --hosts " +
+				"system\n"},
 		{"an intercept's", true, []*forwards.ServiceEvent{low("web", "", 80)},
-			"warning: ports below 1024 are root's to listen on: no such port of web can be reached\nhint: add --hosts system\n"},
+			"warning: ports below 1024 are root's to listen on: no such port of web can be reached\n" +
+				"hint: add --hosts system\n"},
 		{"another reason as well is told as it is", false, []*forwards.ServiceEvent{busy}, ""},
 	} {
 		t.Run(c.about, func(t *testing.T) {

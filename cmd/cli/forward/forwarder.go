@@ -42,19 +42,19 @@ type Forwarder struct {
 	leases   *loopback.Leases
 	pool     *tunnel.Pool
 	forwards *forwards.Forwards
-	orders   chan order
+	orders   chan order // while Follow runs
 }
 
-// order is an order to forward other services.
-type order struct {
-	ctx      context.Context // of the one who waits
-	selected *selection.Selection
-	done     chan<- error // with room for one
-}
+// order has something else followed than until now, and returns the watch that goes on. ctx
+// is Follow's.
+type order func(ctx context.Context, current *watch) *watch
 
 // Open prepares forwards on a machine, which stays the caller's. Nothing is
-// forwarded until follow, and the caller closes it after that.
-func (s *Settings) Open(cluster *kube.Cluster, selected *selection.Selection, hosts *hostsfile.File, machine *helper.Machine, tell func(forwards.Event)) (*Forwarder, error) {
+// forwarded until Follow, and the caller closes it after that.
+func (s *Settings) Open(
+	cluster *kube.Cluster, selected *selection.Selection, hosts *hostsfile.File, machine *helper.Machine,
+	tell func(forwards.Event),
+) (*Forwarder, error) {
 	leases, err := loopback.OpenLeases(loopback.DefaultLeases())
 	if err != nil {
 		return nil, fmt.Errorf("open leases: %w", err)
@@ -67,12 +67,12 @@ func (s *Settings) Open(cluster *kube.Cluster, selected *selection.Selection, ho
 		cluster: cluster, selected: selected, hosts: hosts, tell: tell, leases: leases,
 		pool: tunnel.NewPool(transport.Dial), orders: make(chan order),
 	}
-	wishes := selected.Criteria()
-	wishes.Partly = s.Partly
+	wanted := selected.Criteria()
+	wanted.Partly = s.Partly
 	f.forwards = forwards.New(machine, leases, forwards.Options{
 		Cluster:   cluster.Context,
 		Naming:    dns.Naming{Default: selected.Namespace, Domain: s.Domain, Taken: cluster.Reserved},
-		Selection: wishes,
+		Selection: wanted,
 		Dial:      f.pool.Dial,
 		Hold:      s.Hold,
 		Coming:    cluster.Login.Wanted,
@@ -106,52 +106,57 @@ func (f *Forwarder) Follow(ctx context.Context) error {
 	defer func() { current.stop() }()
 	for {
 		select {
-		case <-current.ctx.Done():
-			return ending.Failure(current.ctx)
+		case <-current.ended:
+			return ending.Unwanted(current.cause())
 		case order := <-f.orders:
-			var err error
-			current, err = f.replace(ctx, current, order)
-			order.done <- err
+			current = order(ctx, current)
 		}
 	}
 }
 
-// Reselect has other services forwarded, while follow runs. What stays is not
+// Reselect has other services forwarded, while Follow runs. What stays is not
 // disturbed, and if a service is not there everything stays.
 func (f *Forwarder) Reselect(ctx context.Context, selected *selection.Selection) error {
 	done := make(chan error, 1)
+	order := func(following context.Context, current *watch) *watch {
+		next, err := f.replace(following, ctx, current, selected)
+		done <- err
+		return next
+	}
 	select {
-	case f.orders <- order{ctx, selected, done}:
+	case f.orders <- order:
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
 	return <-done // it ends with ctx
 }
 
-// replace follows another selection, and then no more the current one. It returns the
-// watch that goes on.
-func (f *Forwarder) replace(ctx context.Context, current *watch, order order) (*watch, error) {
+// replace follows another selection, and then no more the current one, unless asking ends
+// before that. It returns the watch that goes on.
+func (f *Forwarder) replace(
+	ctx, asking context.Context, current *watch, selected *selection.Selection,
+) (*watch, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	unlink := context.AfterFunc(order.ctx, func() { cancel(context.Cause(order.ctx)) })
+	unlink := context.AfterFunc(asking, func() { cancel(context.Cause(asking)) })
 	defer unlink()
 	var refused error
-	next := f.startWatch(ctx, order.selected, func(ctx context.Context, all discovery.Changes) error {
-		if err := order.selected.Forwardable(all); err != nil {
+	next := f.startWatch(ctx, selected, func(ctx context.Context, all discovery.Changes) error {
+		if err := selected.Forwardable(all); err != nil {
 			return err
 		}
 		if !unlink() { // from here on it is carried out
-			return context.Cause(order.ctx)
+			return context.Cause(asking)
 		}
 		current.stop()
-		refused = f.forwards.Select(ctx, order.selected.Criteria(), all)
+		refused = f.forwards.Select(ctx, selected.Criteria(), all)
 		return nil
 	})
 	select {
 	case <-next.begun:
 		return next, refused
-	case <-next.ctx.Done():
+	case <-next.ended:
 		next.stop()
-		return current, context.Cause(next.ctx)
+		return current, next.cause()
 	}
 }
 

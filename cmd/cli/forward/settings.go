@@ -43,8 +43,10 @@ func (s *Settings) AddFlags(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.BoolVarP(&s.Services.All, "all-namespaces", "A", false, "forward the services of all namespaces")
 	flags.StringVarP(&s.Services.Labels, "selector", "l", "", "forward only services with these labels (as in kubectl)")
-	flags.StringSliceVar(&s.Services.Except, "except", nil, "leave out this service, the one that runs here; repeat it for more")
-	flags.StringSliceVar(&s.Services.Ports, "port", nil, "listen on another port: SERVICE:LOCAL:REMOTE; repeat it for more")
+	flags.StringSliceVar(&s.Services.Except, "except", nil,
+		"leave out this service, the one that runs here; repeat it for more")
+	flags.StringSliceVar(&s.Services.Ports, "port", nil,
+		"listen on another port: SERVICE:LOCAL:REMOTE; repeat it for more")
 	cmd.RegisterFlagCompletionFunc("except", s.Kube.CompleteServices(discovery.Forwardable))
 }
 
@@ -83,7 +85,8 @@ func (s *Settings) Validate() error {
 // Run does what is asked for until ctx ends, which is no error, on the machine
 // that open opens. The tracker is told of each event before tell is.
 func (s *Settings) Run(
-	ctx context.Context, tracker *status.Tracker, tell func(*selection.Selection, forwards.Event), open func() (*hostsfile.File, *helper.Machine, error),
+	ctx context.Context, tracker *status.Tracker, tell func(*selection.Selection, forwards.Event),
+	open func() (*hostsfile.File, *helper.Machine, error),
 ) error {
 	cluster, err := s.Kube.Connect()
 	if err != nil {

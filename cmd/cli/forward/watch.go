@@ -14,66 +14,71 @@ import (
 
 // watch is a selection that forwards follow.
 type watch struct {
-	ctx     context.Context // ends with what keeps it from starting
-	cancel  context.CancelCauseFunc
-	begun   chan struct{} // closed once all there is has been told
-	running sync.WaitGroup
-}
-
-func (w *watch) stop() {
-	w.cancel(nil)
-	w.running.Wait()
+	begun <-chan struct{} // closed once all there is has been told
+	ended <-chan struct{} // closed when it has ended, or will not start
+	cause func() error    // why it has
+	stop  func()          // ends it, and returns when it is over
 }
 
 // startWatch starts to follow a selection, until ctx ends. first is told all there is, when
 // it has been checked that everything is there and allowed.
-func (f *Forwarder) startWatch(ctx context.Context, selected *selection.Selection, first func(context.Context, discovery.Changes) error) *watch {
-	w := &watch{begun: make(chan struct{})}
-	w.ctx, w.cancel = context.WithCancelCause(ctx)
-	checked := make(chan struct{})
-	troubles := &watchErrors{tell: f.tell, told: f.cluster.OfLogin}
-	watcher := discovery.New(f.cluster.Client, discovery.Scope{Namespaces: selected.Namespaces, Selector: kube.UserServices(selected.Labels)})
-	watcher.Failing = troubles.note
+func (f *Forwarder) startWatch(
+	ctx context.Context, selected *selection.Selection, first func(context.Context, discovery.Changes) error,
+) *watch {
+	ctx, cancel := context.WithCancelCause(ctx)
+	begun, checked := make(chan struct{}), make(chan struct{})
+	var running sync.WaitGroup
+	errs := &watchErrors{tell: f.tell, told: f.cluster.OfLogin}
+	scope := discovery.Scope{Namespaces: selected.Namespaces, Selector: kube.UserServices(selected.Labels)}
+	watcher := discovery.New(f.cluster.Client, scope)
+	watcher.Failing = errs.note
 	late := time.AfterFunc(syncTimeout, func() {
-		w.cancel(fmt.Errorf("list services: no answer within %v: %w", syncTimeout, errors.Join(troubles.last(), context.DeadlineExceeded)))
+		err := errors.Join(errs.last(), context.DeadlineExceeded)
+		cancel(fmt.Errorf("list services: no answer within %v: %w", syncTimeout, err))
 	})
-	w.running.Go(func() {
-		if err := f.cluster.Preflight(w.ctx, selected.Namespaces, Rights); err != nil {
-			w.cancel(err)
+	running.Go(func() {
+		if err := f.cluster.Preflight(ctx, selected.Namespaces, Rights); err != nil {
+			cancel(err)
 		}
 		close(checked)
 	})
-	w.running.Go(func() {
-		defer late.Stop()
-		take := func(changes discovery.Changes) error {
-			select {
-			case <-w.begun:
-				return f.forwards.Apply(w.ctx, changes)
-			default:
-			}
-			late.Stop()
-			if err := selected.Check(changes); err != nil {
-				return f.cluster.Elsewhere(w.ctx, err)
-			}
-			troubles.start()
-			if err := first(w.ctx, changes); err != nil {
-				return err
-			}
-			close(w.begun)
-			return nil
+	take := func(changes discovery.Changes) error {
+		select {
+		case <-begun:
+			return f.forwards.Apply(ctx, changes)
+		default:
 		}
-		watcher.Run(w.ctx, func(changes discovery.Changes) {
+		late.Stop()
+		if err := selected.Check(changes); err != nil {
+			return f.cluster.Elsewhere(ctx, err)
+		}
+		errs.start()
+		if err := first(ctx, changes); err != nil {
+			return err
+		}
+		close(begun)
+		return nil
+	}
+	running.Go(func() {
+		defer late.Stop()
+		watcher.Run(ctx, func(changes discovery.Changes) {
 			select {
 			case <-checked:
-			case <-w.ctx.Done():
+			case <-ctx.Done():
 			}
-			if w.ctx.Err() != nil {
+			if ctx.Err() != nil {
 				return
 			}
 			if err := take(changes); err != nil {
-				w.cancel(err)
+				cancel(err)
 			}
 		})
 	})
-	return w
+	return &watch{
+		begun: begun, ended: ctx.Done(), cause: func() error { return context.Cause(ctx) },
+		stop: func() {
+			cancel(nil)
+			running.Wait()
+		},
+	}
 }

@@ -32,7 +32,8 @@ func TestErrorsOfWatchesAreToldOnceAndTheirEnd(t *testing.T) {
 	require.Empty(t, take())
 	errs.note(down)
 	errs.note(still)
-	require.Equal(t, []forwards.WarningEvent{{Message: "cannot watch the cluster, names and listeners stay: down"}}, take())
+	require.Equal(t, []forwards.WarningEvent{{Message: "cannot watch the cluster, names and listeners stay: down"}},
+		take())
 	require.Equal(t, still, errs.last())
 	errs.note(nil)
 	errs.note(nil)

@@ -52,7 +52,8 @@ func TestEventSaysAll(t *testing.T) {
 	open := w.dial(address("web", 0), 18080)
 	said := len(open.line() + "\n")
 	require.Equal(t, []int{1, 1}, []int{use.Open(), use.Total()})
-	require.Eventually(t, func() bool { return use.Traffic() == tunnel.Traffic{Received: int64(said)} }, timeout, step, "while it is open")
+	require.Eventually(t, func() bool { return use.Traffic() == tunnel.Traffic{Received: int64(said)} }, timeout, step,
+		"while it is open")
 	require.NoError(t, open.conn.Close())
 	require.Eventually(t, func() bool { return use.Open() == 0 }, timeout, step)
 	require.Equal(t, 1, use.Total())
@@ -138,7 +139,9 @@ func TestObstacleComesAndGoes(t *testing.T) {
 
 func TestUnwantedIsAsGoodAsNotThere(t *testing.T) {
 	w := newWorld(t, func(o *Options) { o.Selection.Wanted = func(key discovery.Key) bool { return key.Name == "web" } })
-	require.NoError(t, w.apply(services{"web": serviceOf(portOf(18080)), "api": serviceOf(portOf(18080)), "alias": {Obstacle: "it is an alias"}}))
+	require.NoError(t,
+		w.apply(services{"web": serviceOf(portOf(18080)), "api": serviceOf(portOf(18080)),
+			"alias": {Obstacle: "it is an alias"}}))
 	require.Equal(t, []string{"waiting web 18080:18080", "READY 1 services, 1 ports"}, w.take())
 	require.NoError(t, w.apply(services{"api": nil, "alias": serviceOf(portOf(18080))}))
 	require.Empty(t, w.take())
@@ -172,7 +175,8 @@ func TestAnotherSelection(t *testing.T) {
 	}
 	all["new"] = serviceOf(portOf(18080, "new-a"))
 	require.NoError(t, w.choose(selected("web", "new"), all))
-	require.Equal(t, []string{"gone alias", "gone api 18080:18080", "ready new 18081:18080"}, w.take(), "of what stays there is no news")
+	require.Equal(t, []string{"gone alias", "gone api 18080:18080", "ready new 18081:18080"}, w.take(),
+		"of what stays there is no news")
 	require.Equal(t, []string{"new", "web"}, w.machine.shortNames())
 	fmt.Fprintln(held.conn, "still there")
 	require.Equal(t, "still there", held.line())

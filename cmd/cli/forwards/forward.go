@@ -197,7 +197,8 @@ func (f *forward) close(why error) {
 // describe tells how the forward stands.
 func (f *forward) describe() ServiceEvent {
 	event := ServiceEvent{
-		State: Ready, Service: f.key, Pod: f.service.Pod, Address: f.addr.String(), Names: f.names, Refused: f.refused, Use: &f.use,
+		State: Ready, Service: f.key, Pod: f.service.Pod, Address: f.addr.String(), Names: f.names,
+		Refused: f.refused, Use: &f.use,
 	}
 	for _, l := range f.listeners {
 		event.Pods = max(event.Pods, l.endpoints.Len())

@@ -134,7 +134,8 @@ func (s *Forwards) Select(ctx context.Context, selection Selection, all discover
 	}
 	s.options.Selection = selection
 	var events []Event
-	for _, key := range sorted(slices.Concat(slices.Collect(maps.Keys(s.forwards)), slices.Collect(maps.Keys(s.skipped)))) {
+	for _, key := range sorted(slices.Concat(slices.Collect(maps.Keys(
+		s.forwards)), slices.Collect(maps.Keys(s.skipped)))) {
 		if all[key] == nil || !selection.Wanted(key) {
 			told, _ := s.update(ctx, key, nil)
 			events = append(events, told...)
@@ -191,7 +192,8 @@ func (s *Forwards) Retry(ctx context.Context) {
 	// A failure was told when it first happened.
 	if err := s.writeNames(ctx); err == nil && s.lost {
 		s.lost = false
-		events = append(events, Event{Warning: &WarningEvent{Message: "devtun's names are in the hosts file again", Over: true}})
+		events = append(events,
+			Event{Warning: &WarningEvent{Message: "devtun's names are in the hosts file again", Over: true}})
 	}
 	for _, event := range events {
 		s.tell(event)
@@ -208,7 +210,8 @@ func (s *Forwards) obstacle(key discovery.Key) error {
 	for _, f := range s.forwards[key] {
 		err = errors.Join(err, f.problem())
 		listens = listens || len(f.listeners) > 0
-		lacksRights = lacksRights && !slices.ContainsFunc(f.refused, func(e *PortError) bool { return !errors.Is(e, os.ErrPermission) })
+		lacksRights = lacksRights &&
+			!slices.ContainsFunc(f.refused, func(e *PortError) bool { return !errors.Is(e, os.ErrPermission) })
 	}
 	if s.options.Selection.Partly && listens && lacksRights {
 		return nil
@@ -218,7 +221,9 @@ func (s *Forwards) obstacle(key discovery.Key) error {
 
 // update brings one service's forwards in line and returns what to tell of it.
 // The error, which is among that, is of forwards that could not be opened.
-func (s *Forwards) update(ctx context.Context, key discovery.Key, service *discovery.Service) (events []Event, failed error) {
+func (s *Forwards) update(
+	ctx context.Context, key discovery.Key, service *discovery.Service,
+) (events []Event, failed error) {
 	gone := func(f *forward) {
 		last := f.describe()
 		f.close(tunnel.ErrWithdrawn)

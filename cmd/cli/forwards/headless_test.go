@@ -37,7 +37,8 @@ func TestHeadlessPods(t *testing.T) {
 		require.Equal(t, "web-1:18080", w.reach(podAddress("web-1"), 18080), "a pod's name leads to that pod")
 	}
 	require.Equal(t, "web-0:18080", w.reach(podAddress("web-0"), 18080))
-	require.NotEqual(t, w.reach(address("web", 0), 18080), w.reach(address("web", 0), 18080), "the service's to each in turn")
+	require.NotEqual(t, w.reach(address("web", 0), 18080), w.reach(address("web", 0), 18080),
+		"the service's to each in turn")
 	w.take()
 
 	require.NoError(t, w.apply(services{"web": headless("web-0")}))

@@ -48,7 +48,8 @@ func (s *Forwards) writeNames(ctx context.Context) error {
 	for _, conflict := range report.Conflicts {
 		if !s.conflicts[conflict.Name] {
 			s.conflicts[conflict.Name] = true
-			s.warn("the hosts file gives %s the address %s too (line %d without devtun's own): some programs may go there", conflict.Name, conflict.Addr, conflict.Line)
+			s.warn("the hosts file gives %s the address %s too (line %d without devtun's own): some programs may go there",
+				conflict.Name, conflict.Addr, conflict.Line)
 		}
 	}
 	return nil
@@ -86,7 +87,8 @@ func (s *Forwards) noteShared(shared []hostsfile.Duplicate) {
 	for _, other := range shared {
 		now[other.Owner] = other.Names
 		if before := s.shared[other.Owner]; !subset(other.Names, before) {
-			s.warn("another devtun (pid %d) gives names of this one too: %s: programs may reach either", other.Owner.PID, some(other.Names))
+			s.warn("another devtun (pid %d) gives names of this one too: %s: programs may reach either", other.Owner.PID,
+				some(other.Names))
 		}
 	}
 	for owner, names := range s.shared {

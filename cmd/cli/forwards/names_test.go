@@ -57,7 +57,8 @@ func TestNamesFailLater(t *testing.T) {
 
 func TestNamesAreWrittenOnlyWhenTheyChange(t *testing.T) {
 	w := newWorld(t)
-	require.NoError(t, w.apply(services{"web": serviceOf(portOf(18080)), "api": serviceOf(portOf(18080)), "db": serviceOf(portOf(18080))}))
+	require.NoError(t,
+		w.apply(services{"web": serviceOf(portOf(18080)), "api": serviceOf(portOf(18080)), "db": serviceOf(portOf(18080))}))
 	require.Contains(t, w.machine.take(), "names")
 	require.NoError(t, w.apply(services{"web": serviceOf(portOf(18081)), "api": serviceOf(portOf(18080, "api-a"))}))
 	require.NotContains(t, w.machine.take(), "names", "another port, a pod: the names are as before")
@@ -103,24 +104,32 @@ func TestSharedNamesAreTold(t *testing.T) {
 	w := newWorld(t)
 	w.machine.report = hostsfile.Report{Duplicates: []hostsfile.Duplicate{{Owner: one, Names: []string{"web"}}}}
 	require.NoError(t, w.apply(services{"web": serviceOf(portOf(18080))}))
-	require.Equal(t, "warning: another devtun (pid 1) gives names of this one too: web: programs may reach either", w.take()[0])
+	require.Equal(t, "warning: another devtun (pid 1) gives names of this one too: web: programs may reach either",
+		w.take()[0])
 
 	w.forwards.NamesShared([]hostsfile.Duplicate{{Owner: one, Names: []string{"web"}}})
 	require.Empty(t, w.take(), "it is said once")
-	w.forwards.NamesShared([]hostsfile.Duplicate{{Owner: one, Names: []string{"web"}}, {Owner: two, Names: []string{"a", "b", "c", "d", "e"}}})
-	require.Equal(t, []string{"warning: another devtun (pid 2) gives names of this one too: a, b, c and 2 more: programs may reach either"}, w.take())
+	w.forwards.NamesShared([]hostsfile.Duplicate{{Owner: one, Names: []string{"web"}},
+		{Owner: two, Names: []string{"a", "b", "c", "d", "e"}}})
+	require.Equal(t,
+		[]string{"warning: another devtun (pid 2) gives names of this one too: a, b, c and 2 more: " +
+			"programs may reach either"}, w.take())
 	w.forwards.NamesShared([]hostsfile.Duplicate{{Owner: two, Names: []string{"a", "b"}}})
 	require.Equal(t, []string{"warning: the other devtun (pid 1) has given these names up: web"}, w.take())
 	w.forwards.NamesShared([]hostsfile.Duplicate{{Owner: two, Names: []string{"a", "f"}}})
-	require.Equal(t, []string{"warning: another devtun (pid 2) gives names of this one too: a, f: programs may reach either"}, w.take(), "more of them")
+	require.Equal(t,
+		[]string{"warning: another devtun (pid 2) gives names of this one too: a, f: programs may reach either"}, w.take(),
+		"more of them")
 }
 
 func TestTakenNamesStayWhatTheyAre(t *testing.T) {
 	w := newWorld(t, func(o *Options) { o.Naming.Taken = []string{"web", "web.demo.svc"} })
-	require.NoError(t, w.apply(services{"web": serviceOf(portOf(18080, "web-a")), "api": serviceOf(portOf(18080, "api-a"))}))
+	require.NoError(t,
+		w.apply(services{"web": serviceOf(portOf(18080, "web-a")), "api": serviceOf(portOf(18080, "api-a"))}))
 	require.Equal(t, []string{
 		"warning: service demo/web does not get the name web: by that name this machine reaches an API server or a proxy",
-		"warning: service demo/web does not get the name web.demo.svc: by that name this machine reaches an API server or a proxy",
+		"warning: service demo/web does not get the name web.demo.svc: by that name this machine reaches an API server or " +
+			"a proxy",
 		"ready api 18080:18080", "ready web 18080:18080", "READY 2 services, 2 ports",
 	}, w.take())
 	require.Equal(t, []string{"api", "web.demo"}, w.machine.shortNames())

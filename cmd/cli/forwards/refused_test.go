@@ -23,10 +23,12 @@ func named(name string) func(*Options) {
 func TestPortInUse(t *testing.T) {
 	w := newWorld(t)
 	w.machine.busyPorts = []int{19090}
-	require.NoError(t, w.apply(services{"api": serviceOf(portOf(19090, "api-a")), "web": serviceOf(portOf(18080, "web-a"))}))
+	require.NoError(t,
+		w.apply(services{"api": serviceOf(portOf(19090, "api-a")), "web": serviceOf(portOf(18080, "web-a"))}))
 	failed := w.events[0].Service
 	require.Equal(t, []string{"failed api", "ready web 18080:18080", "READY 1 services, 1 ports"}, w.take())
-	require.Contains(t, failed.Reason, "listen for demo/api: listen on "+address("api", 0).String()+":19090: address already in use by nginx (pid 7)")
+	require.Contains(t, failed.Reason,
+		"listen for demo/api: listen on "+address("api", 0).String()+":19090: address already in use by nginx (pid 7)")
 	require.Len(t, failed.Refused, 1)
 	require.ErrorIs(t, failed.Refused[0], syscall.EADDRINUSE)
 	require.Equal(t, PortEvent{19090, 19090, "p19090"}, failed.Refused[0].Port)
@@ -100,9 +102,10 @@ func TestNamedServiceMayLackLowPorts(t *testing.T) {
 		adjust []func(*Options)
 		break_ func(*machine)
 	}{
-		"not asked for":          {nil, func(m *machine) { m.deniedPorts = []int{18080} }},
-		"no other port":          {[]func(*Options){partly}, func(m *machine) { m.deniedPorts = []int{18080, 18081} }},
-		"another reason as well": {[]func(*Options){partly}, func(m *machine) { m.deniedPorts, m.busyPorts = []int{18080}, []int{18082} }},
+		"not asked for": {nil, func(m *machine) { m.deniedPorts = []int{18080} }},
+		"no other port": {[]func(*Options){partly}, func(m *machine) { m.deniedPorts = []int{18080, 18081} }},
+		"another reason as well": {[]func(*Options){partly},
+			func(m *machine) { m.deniedPorts, m.busyPorts = []int{18080}, []int{18082} }},
 	} {
 		w := newWorld(t, append(c.adjust, named("web"))...)
 		w.machine.set(c.break_)
@@ -167,6 +170,7 @@ func TestNoAddressAtAll(t *testing.T) {
 	w := newWorld(t)
 	w.machine.failAddress = errors.New("no such interface")
 	require.NoError(t, w.apply(services{"web": serviceOf(portOf(18080))}))
-	require.Equal(t, []string{"warning: add address for service demo/web: no such interface", "READY 0 services, 0 ports"}, w.take())
+	require.Equal(t,
+		[]string{"warning: add address for service demo/web: no such interface", "READY 0 services, 0 ports"}, w.take())
 	requireFree(t, w, address("web", 0))
 }

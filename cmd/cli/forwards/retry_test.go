@@ -9,7 +9,8 @@ import (
 func TestRetryTakesAPortThatIsFreeAgain(t *testing.T) {
 	w := newWorld(t)
 	w.machine.busyPorts = []int{19090}
-	require.NoError(t, w.apply(services{"api": serviceOf(portOf(19090, "api-a")), "web": serviceOf(portOf(18080), portOf(19090))}))
+	require.NoError(t,
+		w.apply(services{"api": serviceOf(portOf(19090, "api-a")), "web": serviceOf(portOf(18080), portOf(19090))}))
 	require.Equal(t, []string{"failed api", "failed web 18080:18080", "READY 1 services, 1 ports"}, w.take())
 	w.machine.take()
 

@@ -47,7 +47,8 @@ type world struct {
 // newWorld makes forwards that end with the test.
 func newWorld(t *testing.T, adjust ...func(*Options)) *world {
 	t.Helper()
-	w := &world{t: t, machine: &machine{addresses: make(map[netip.Addr]bool)}, leases: filepath.Join(t.TempDir(), "leases")}
+	w := &world{t: t, machine: &machine{addresses: make(map[netip.Addr]bool)},
+		leases: filepath.Join(t.TempDir(), "leases")}
 	options := Options{
 		Cluster: "test",
 		Naming:  dns.Naming{Default: "demo"},

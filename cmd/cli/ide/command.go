@@ -39,12 +39,14 @@ afterwards. What the files hold already stays as it is.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(
-		newEditor(streams, "vscode", "Write .vscode/tasks.json and .vscode/launch.json", `A task brings up what the project file lists, and the debugger starts when all is
+		newEditor(streams, "vscode", "Write .vscode/tasks.json and .vscode/launch.json",
+			`A task brings up what the project file lists, and the debugger starts when all is
 ready; another one ends the session when the debugger has ended. If the session does
 not come up, VS Code tells of the error and does not start the debugger.
 
 The program is a folder of Go, or a Python file.`, VSCode),
-		newEditor(streams, "jetbrains", "Write run configurations into .run", `A Go run configuration brings up what the project file lists, before it starts the
+		newEditor(streams, "jetbrains", "Write run configurations into .run",
+			`A Go run configuration brings up what the project file lists, before it starts the
 program. These IDEs have nothing that runs afterwards: the session is kept for the
 next run, and ends with the IDE, or by the configuration 'devtun down'. The plugin
 EnvFile hands the container's environment to the program.
@@ -54,7 +56,9 @@ A password cannot be asked for there: see README, Rights, for ways without.`, Je
 	return cmd
 }
 
-func newEditor(streams output.Streams, name, short, long string, files func(string, Target) ([]Change, error)) *cobra.Command {
+func newEditor(
+	streams output.Streams, name, short, long string, files func(string, Target) ([]Change, error),
+) *cobra.Command {
 	o := &options{}
 	cmd := &cobra.Command{
 		Use:   name + " [-- ARGUMENT…]",
@@ -89,10 +93,14 @@ has one written: for --service all others are forwarded and that one runs here, 
 	flags := cmd.Flags()
 	flags.StringVarP(&o.file, "file", "f", project.Name, "the project file")
 	flags.StringVar(&o.folder, "folder", ".", "the folder that the editor has open")
-	flags.StringVar(&o.program, "program", "", "what is debugged: a folder with a Go program, or a Python file (default: the project file's folder)")
+	flags.StringVar(&o.program, "program", "",
+		"what is debugged: a folder with a Go program, or a Python file (default: the project file's folder)")
 	flags.StringVar(&o.service, "service", "", "the service that runs here, for a new project file")
-	flags.StringVar(&o.workload, "workload", "", "the workload or service whose requests are to arrive here, for a new project file; of several in one, the one that is debugged")
-	flags.StringVarP(&o.namespace, "namespace", "n", "", "namespace, for a new project file (default: the kubeconfig's, at each start)")
+	flags.StringVar(&o.workload, "workload", "",
+		"the workload or service whose requests are to arrive here, for a new project file; of several in one, the one "+
+			"that is debugged")
+	flags.StringVarP(&o.namespace, "namespace", "n", "",
+		"namespace, for a new project file (default: the kubeconfig's, at each start)")
 	flags.BoolVar(&o.dryRun, "dry-run", false, "print the files, and write nothing")
 	return cmd
 }
@@ -110,7 +118,8 @@ func run(o *options, editor string, streams output.Streams, files func(string, T
 		return err
 	}
 	if target.Python && editor == "jetbrains" {
-		return problem.Usage("PyCharm: make a run configuration by hand, as docs/ide.md says", "%s is no Go program", target.Program)
+		return problem.Usage("PyCharm: make a run configuration by hand, as docs/ide.md says", "%s is no Go program",
+			target.Program)
 	}
 	changes, err := files(o.folder, target)
 	if err != nil {
@@ -150,7 +159,8 @@ func (o *options) apply(change Change, streams output.Streams) error {
 func withHint(err error) error {
 	var fault *FileError
 	if errors.As(err, &fault) {
-		return &problem.Problem{Err: err, Code: problem.ExitUsage, Hint: "nothing was changed: mend the file, or move it away and have a new one written"}
+		return &problem.Problem{Err: err, Code: problem.ExitUsage,
+			Hint: "nothing was changed: mend the file, or move it away and have a new one written"}
 	}
 	return err
 }

@@ -24,7 +24,8 @@ func TestExamplesAreWhatIDEWrites(t *testing.T) {
 	args := map[string][]string{"service-front": {"-listen", "localhost:8080"}}
 	for _, service := range []string{"service-front", "service-middle"} {
 		require.NoError(t, os.CopyFS(service, os.DirFS(filepath.Join(examples, service))))
-		for editor, files := range map[string]func(string, Target) ([]Change, error){"vscode": VSCode, "jetbrains": JetBrains} {
+		editors := map[string]func(string, Target) ([]Change, error){"vscode": VSCode, "jetbrains": JetBrains}
+		for editor, files := range editors {
 			var out bytes.Buffer
 			o := &options{file: service + "/devtun.yaml", folder: ".", args: args[service]}
 			require.NoError(t, run(o, editor, output.Streams{Out: &out}, files))
@@ -48,14 +49,15 @@ func editorsFiles(t *testing.T, folder string) map[string]string {
 	t.Helper()
 	found := make(map[string]string)
 	for _, of := range []string{".vscode", ".run"} {
-		require.NoError(t, filepath.WalkDir(filepath.Join(folder, of), func(path string, entry fs.DirEntry, err error) error {
-			if err != nil || entry.IsDir() {
+		require.NoError(t,
+			filepath.WalkDir(filepath.Join(folder, of), func(path string, entry fs.DirEntry, err error) error {
+				if err != nil || entry.IsDir() {
+					return err
+				}
+				text, err := os.ReadFile(path)
+				found[of+"/"+entry.Name()] = string(text)
 				return err
-			}
-			text, err := os.ReadFile(path)
-			found[of+"/"+entry.Name()] = string(text)
-			return err
-		}))
+			}))
 	}
 	return found
 }

@@ -122,7 +122,8 @@ func (f *file) bring(o *hujson.Object, at hujson.Value, must object) {
 		case some && there.Value.Kind() == '{':
 			f.bring(there.Value.(*hujson.Object), *there, part.object)
 		case !is(there, m.value):
-			f.edits = append(f.edits, splice{there.StartOffset, there.EndOffset, f.encode(m.value, f.indentation(there.StartOffset))})
+			f.edits = append(f.edits,
+				splice{there.StartOffset, there.EndOffset, f.encode(m.value, f.indentation(there.StartOffset))})
 		}
 	}
 	f.addMember(o, at, 1+len(f.indentation(at.StartOffset))/len(f.unit), missing...)

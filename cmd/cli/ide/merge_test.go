@@ -88,25 +88,35 @@ func TestLineEndsAndByteOrderMark(t *testing.T) {
 	text := "\xef\xbb\xbf{\r\n  \"version\": \"2.0.0\", // mine\r\n  \"tasks\": [],\r\n}\r\n"
 	got, err := merge([]byte(text), nil, []entry{downTask(shop)})
 	require.NoError(t, err)
-	require.Equal(t, "\xef\xbb\xbf{\r\n  \"version\": \"2.0.0\", // mine\r\n  \"tasks\": [\r\n    {\r\n      \"label\": \"devtun down shop\",\r\n"+
-		"      \"type\": \"process\",\r\n      \"command\": \"devtun\",\r\n      \"args\": [\r\n        \"down\",\r\n        \"shop\"\r\n      ],\r\n"+
-		"      \"problemMatcher\": [],\r\n      \"presentation\": {\r\n        \"reveal\": \"silent\",\r\n        \"panel\": \"shared\"\r\n      }\r\n    }\r\n  ],\r\n}\r\n", string(got))
+	require.Equal(t,
+		"\xef\xbb\xbf{\r\n  \"version\": \"2.0.0\", // mine\r\n  \"tasks\": [\r\n    {\r\n      \"label\": \"devtun down "+
+			"shop\",\r\n"+
+			"      \"type\": \"process\",\r\n      \"command\": \"devtun\",\r\n      \"args\": [\r\n        \"down\",\r\n    "+
+			"    \"shop\"\r\n      ],\r\n"+
+			"      \"problemMatcher\": [],\r\n      \"presentation\": {\r\n        \"reveal\": \"silent\",\r\n        "+
+			"\"panel\": \"shared\"\r\n      }\r\n    }\r\n  ],\r\n}\r\n", string(got))
 }
 
 func TestBrokenFilesStay(t *testing.T) {
 	for name, c := range map[string]struct{ file, text, complaint string }{
-		"no JSON":           {"tasks.json", "{\n  \"tasks\": [,]\n}", "tasks.json:2:13: invalid character ','"},
-		"cut off":           {"tasks.json", "{\n\t\"tasks\": [", "unexpected EOF"},
-		"a list":            {"tasks.json", "// tasks\n[]", "tasks.json:2:1: an object is wanted here, in braces"},
-		"tasks no list":     {"tasks.json", "{\"version\": \"2.0.0\", \"tasks\": {}}", `tasks.json:1:31: "tasks" is to be a list, in brackets`},
-		"launch no list":    {"launch.json", "{\n\n   \"configurations\": 1}", "launch.json:3:22: "},
-		"no XML":            {"devtun up shop.run.xml", "<component>\n<configuration", "devtun up shop.run.xml:2:"},
-		"not closed":        {"devtun up shop.run.xml", "<component>\n</configuration>\n", "element <component> closed by </configuration>"},
-		"text":              {"devtun up shop.run.xml", "hello", "there is no element in it"},
-		"another's":         {"devtun up shop.run.xml", "<component><configuration name=\"other\" type=\"ShConfigurationType\"/></component>", `there is no configuration "devtun up shop"`},
-		"of another type":   {"devtun up shop.run.xml", "<component><configuration name=\"devtun up shop\" type=\"X\"/></component>", "of type ShConfigurationType"},
-		"binary in JSON":    {"launch.json", "\x00", "launch.json:1:1: "},
-		"a key twice, both": {"launch.json", "{\"configurations\": [], \"configurations\": 7}", `"configurations" is to be a list`},
+		"no JSON": {"tasks.json", "{\n  \"tasks\": [,]\n}", "tasks.json:2:13: invalid character ','"},
+		"cut off": {"tasks.json", "{\n\t\"tasks\": [", "unexpected EOF"},
+		"a list":  {"tasks.json", "// tasks\n[]", "tasks.json:2:1: an object is wanted here, in braces"},
+		"tasks no list": {"tasks.json", "{\"version\": \"2.0.0\", \"tasks\": {}}",
+			`tasks.json:1:31: "tasks" is to be a list, in brackets`},
+		"launch no list": {"launch.json", "{\n\n   \"configurations\": 1}", "launch.json:3:22: "},
+		"no XML":         {"devtun up shop.run.xml", "<component>\n<configuration", "devtun up shop.run.xml:2:"},
+		"not closed": {"devtun up shop.run.xml", "<component>\n</configuration>\n",
+			"element <component> closed by </configuration>"},
+		"text": {"devtun up shop.run.xml", "hello", "there is no element in it"},
+		"another's": {"devtun up shop.run.xml",
+			"<component><configuration name=\"other\" type=\"ShConfigurationType\"/></component>",
+			`there is no configuration "devtun up shop"`},
+		"of another type": {"devtun up shop.run.xml",
+			"<component><configuration name=\"devtun up shop\" type=\"X\"/></component>", "of type ShConfigurationType"},
+		"binary in JSON": {"launch.json", "\x00", "launch.json:1:1: "},
+		"a key twice, both": {"launch.json", "{\"configurations\": [], \"configurations\": 7}",
+			`"configurations" is to be a list`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			folder := t.TempDir()
@@ -165,7 +175,8 @@ func TestPaths(t *testing.T) {
 	require.Equal(t, "${workspaceFolder}/a b", inFolder("a b"))
 	require.Equal(t, "$PROJECT_DIR$", inProject("."))
 	require.Equal(t, `'it'\''s here/devtun.yaml'`, shellQuoted("it's here/devtun.yaml"))
-	require.Equal(t, `-listen localhost:8080 "" "a b" "say \"hi\""`, words([]string{"-listen", "localhost:8080", "", "a b", `say "hi"`}))
+	require.Equal(t, `-listen localhost:8080 "" "a b" "say \"hi\""`,
+		words([]string{"-listen", "localhost:8080", "", "a b", `say "hi"`}))
 	absolute, err := filepath.Abs("x")
 	require.NoError(t, err)
 	require.Equal(t, absolute, inFolder(absolute))
@@ -175,7 +186,10 @@ func TestPaths(t *testing.T) {
 // FuzzMerge: a file is refused, or holds all entries afterwards and is left alone
 // from then on.
 func FuzzMerge(f *testing.F) {
-	for _, text := range []string{"", "{}", `{"tasks":[]}`, "{\"tasks\": [{\"label\": \"devtun up shop\"}, 1], // x\n}", "{ /* a */ \"tasks\" /* b */ : [ /* c */ ] /* d */ } // e", "[\n1,]"} {
+	for _, text := range []string{
+		"", "{}", `{"tasks":[]}`, "{\"tasks\": [{\"label\": \"devtun up shop\"}, 1], // x\n}",
+		"{ /* a */ \"tasks\" /* b */ : [ /* c */ ] /* d */ } // e", "[\n1,]",
+	} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
@@ -203,7 +217,9 @@ func FuzzMerge(f *testing.F) {
 func FuzzMergeXML(f *testing.F) {
 	c := goRun(shop)
 	f.Add(string(c.text()))
-	f.Add(`<component><configuration name="shop, with devtun" type="GoApplicationRunConfiguration"><method v="2"/></configuration></component>`)
+	f.Add(
+		`<component><configuration name="shop, with devtun" type="GoApplicationRunConfiguration">` +
+			`<method v="2"/></configuration></component>`)
 	f.Add(`<component><configuration name="shop, with devtun" type="GoApplicationRunConfiguration"/></component>`)
 	f.Fuzz(func(t *testing.T, text string) {
 		once, err := c.merge([]byte(text))

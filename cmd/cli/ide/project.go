@@ -24,7 +24,8 @@ func (o *options) project() (*project.Project, *Change, error) {
 	}
 	name := cmp.Or(o.service, o.workload)
 	if name == "" {
-		return nil, nil, problem.Usage("add --service NAME or --workload NAME, which write one; or name it with -f", "there is no project file %s", o.file)
+		return nil, nil, problem.Usage("add --service NAME or --workload NAME, which write one; or name it with -f",
+			"there is no project file %s", o.file)
 	}
 	text := o.newProject(name)
 	p, err = project.Parse(o.file, []byte(text))

@@ -28,7 +28,9 @@ type configuration struct {
 type step struct{ name, kind string }
 
 func (s step) text() string {
-	return fmt.Sprintf(`<option name="RunConfigurationTask" enabled="true" run_configuration_name="%s" run_configuration_type="%s" />`, quoted(s.name), s.kind)
+	return fmt.Sprintf(
+		`<option name="RunConfigurationTask" enabled="true" run_configuration_name="%s" run_configuration_type="%s" />`,
+		quoted(s.name), s.kind)
 }
 
 func (s setting) text() string {
@@ -47,7 +49,9 @@ func quoted(text string) string {
 // text is the file of a new one.
 func (c configuration) text() []byte {
 	var out bytes.Buffer
-	fmt.Fprintf(&out, "<component name=\"ProjectRunConfigurationManager\">\n  <configuration default=\"false\" name=\"%s\" type=\"%s\"%s>\n", quoted(c.name), c.kind, c.attributes)
+	fmt.Fprintf(&out,
+		"<component name=\"ProjectRunConfigurationManager\">\n  <configuration default=\"false\" name=\"%s\" "+
+			"type=\"%s\"%s>\n", quoted(c.name), c.kind, c.attributes)
 	for _, s := range slices.Concat(c.must, c.may) {
 		fmt.Fprintf(&out, "    %s\n", s.text())
 	}
@@ -94,9 +98,10 @@ func (c configuration) merge(text []byte) ([]byte, error) {
 	}
 	own := slices.IndexFunc(tags, func(t tag) bool { return t.path == within && t.attribute("name") == c.name })
 	if own < 0 || tags[own].attribute("type") != c.kind {
-		return nil, &FileError{Line: 1, Column: 1, Message: fmt.Sprintf("there is no configuration %q of type %s in it", c.name, c.kind)}
+		return nil, &FileError{Line: 1, Column: 1,
+			Message: fmt.Sprintf("there is no configuration %q of type %s in it", c.name, c.kind)}
 	}
-	m := &merging{text: text, tags: tags[own+1:], behind: tags[own].end}
+	m := &xmlEdits{text: text, tags: tags[own+1:], behind: tags[own].end}
 	closed := bytes.HasSuffix(text[:m.behind], []byte("/>"))
 	if closed { // it has nothing in it, and no end tag
 		m.edits = append(m.edits, splice{m.behind - len("/>"), m.behind, []byte(">")})
@@ -113,8 +118,8 @@ func (c configuration) merge(text []byte) ([]byte, error) {
 	return spliced(text, m.edits), nil
 }
 
-// merging is the edits of one file.
-type merging struct {
+// xmlEdits are the edits of one file.
+type xmlEdits struct {
 	text   []byte
 	tags   []tag // of the configuration's elements
 	behind int   // where the configuration's start tag ends
@@ -124,7 +129,7 @@ type merging struct {
 var valueAttribute = regexp.MustCompile(`\svalue\s*=\s*("[^"]*"|'[^']*')`)
 
 // set makes a setting what it has to be.
-func (m *merging) set(s setting) {
+func (m *xmlEdits) set(s setting) {
 	for _, t := range m.tags {
 		if t.path != within+"/"+s.element || t.attribute("name") != s.name {
 			continue
@@ -141,20 +146,23 @@ func (m *merging) set(s setting) {
 }
 
 // before has a step run before the launch.
-func (m *merging) before(s step) {
+func (m *xmlEdits) before(s step) {
 	method := slices.IndexFunc(m.tags, func(t tag) bool { return t.path == within+"/method" })
 	for _, t := range m.tags {
-		if t.path == within+"/method/option" && t.attribute("run_configuration_name") == s.name && t.attribute("run_configuration_type") == s.kind {
+		if t.path == within+"/method/option" && t.attribute("run_configuration_name") == s.name &&
+			t.attribute("run_configuration_type") == s.kind {
 			return
 		}
 	}
 	switch {
 	case method < 0:
-		m.edits = append(m.edits, splice{m.behind, m.behind, []byte("\n    <method v=\"2\">\n      " + s.text() + "\n    </method>")})
+		m.edits = append(m.edits,
+			splice{m.behind, m.behind, []byte("\n    <method v=\"2\">\n      " + s.text() + "\n    </method>")})
 	case bytes.HasSuffix(m.text[:m.tags[method].end], []byte("/>")):
 		t := m.tags[method]
 		open := bytes.TrimRight(bytes.TrimSuffix(m.text[t.start:t.end], []byte("/>")), " ")
-		m.edits = append(m.edits, splice{t.start, t.end, slices.Concat(open, []byte(">\n      "+s.text()+"\n    </method>"))})
+		m.edits = append(m.edits,
+			splice{t.start, t.end, slices.Concat(open, []byte(">\n      "+s.text()+"\n    </method>"))})
 	default:
 		end := m.tags[method].end
 		m.edits = append(m.edits, splice{end, end, []byte("\n      " + s.text())})

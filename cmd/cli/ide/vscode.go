@@ -79,10 +79,12 @@ func downTask(t Target) entry {
 func launch(t Target) entry {
 	e := entry{list: "configurations", key: "name", must: object{{"name", t.Session + ", with devtun"}}}
 	if t.Python {
-		e.must = append(e.must, member{"type", "debugpy"}, member{"request", "launch"}, member{"program", inFolder(t.Program)})
+		e.must = append(e.must, member{"type", "debugpy"}, member{"request", "launch"},
+			member{"program", inFolder(t.Program)})
 		e.may = object{{"console", "integratedTerminal"}}
 	} else {
-		e.must = append(e.must, member{"type", "go"}, member{"request", "launch"}, member{"mode", "debug"}, member{"program", inFolder(t.Program)})
+		e.must = append(e.must, member{"type", "go"}, member{"request", "launch"}, member{"mode", "debug"},
+			member{"program", inFolder(t.Program)})
 	}
 	if len(t.Args) > 0 {
 		e.must = append(e.must, member{"args", t.Args})

@@ -50,7 +50,8 @@ func agentImage(ctx context.Context, streams output.Streams, platforms []v1.Plat
 	}
 	agent, err := image.Agent(ctx, version.String(), platforms...)
 	if errors.Is(err, image.ErrNoAgent) {
-		return nil, &problem.Problem{Err: err, Code: problem.ExitFailure, Hint: "take a released devtun, or build one with the agent in it: 'make build' in devtun's repository"}
+		return nil, &problem.Problem{Err: err, Code: problem.ExitFailure,
+			Hint: "take a released devtun, or build one with the agent in it: 'make build' in devtun's repository"}
 	}
 	return agent, err
 }

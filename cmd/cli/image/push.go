@@ -45,7 +45,8 @@ included: log in with 'docker login REGISTRY' before.`,
 		},
 		ValidArgsFunction: cobra.NoFileCompletions,
 	}
-	cmd.Flags().BoolVar(&o.Insecure, "insecure", false, "use plain HTTP, or a certificate that nobody vouches for, if the registry has no better")
+	cmd.Flags().BoolVar(&o.Insecure, "insecure", false,
+		"use plain HTTP, or a certificate that nobody vouches for, if the registry has no better")
 	return cmd
 }
 

@@ -50,7 +50,8 @@ func answerHint(status int, to name.Tag) string {
 	case http.StatusUnauthorized, http.StatusForbidden:
 		return fmt.Sprintf("log in as somebody who may push to %s: docker login %s", to.RepositoryStr(), to.RegistryStr())
 	case http.StatusNotFound:
-		return fmt.Sprintf("is %s a registry? Some want the repository %s to be made first", to.RegistryStr(), to.RepositoryStr())
+		return fmt.Sprintf("is %s a registry? Some want the repository %s to be made first", to.RegistryStr(),
+			to.RepositoryStr())
 	case http.StatusTooManyRequests:
 		return "wait, then push again"
 	}

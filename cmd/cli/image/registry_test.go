@@ -27,17 +27,25 @@ func TestDiagnosePush(t *testing.T) {
 		about, hint string
 		err         error
 	}{
-		{"no login", "log in as somebody who may push to team/agent: docker login registry.example", answer(http.StatusUnauthorized)},
-		{"no right", "log in as somebody who may push to team/agent: docker login registry.example", answer(http.StatusForbidden)},
-		{"no repository", "is registry.example a registry? Some want the repository team/agent to be made first", answer(http.StatusNotFound)},
+		{"no login", "log in as somebody who may push to team/agent: docker login registry.example",
+			answer(http.StatusUnauthorized)},
+		{"no right", "log in as somebody who may push to team/agent: docker login registry.example",
+			answer(http.StatusForbidden)},
+		{"no repository", "is registry.example a registry? Some want the repository team/agent to be made first",
+			answer(http.StatusNotFound)},
 		{"too often", "wait, then push again", answer(http.StatusTooManyRequests)},
 		{"a failing registry", "the registry's own log", answer(http.StatusInternalServerError)},
-		{"a broken login", "log in anew: docker login registry.example", &image.LoginError{Registry: "registry.example", Err: errors.New("x")}},
+		{"a broken login", "log in anew: docker login registry.example",
+			&image.LoginError{Registry: "registry.example", Err: errors.New("x")}},
 		{"no TLS", "add --insecure", request(image.ErrPlain)},
-		{"plain HTTP", "the registry has no TLS: add --insecure", request(errors.New("http: server gave HTTP response to HTTPS client"))},
-		{"a stranger's certificate", "have this machine trust the registry's certificate", request(errors.New("tls: failed to verify certificate: x509: unknown authority"))},
-		{"no such host", "is the registry's name right, registry.example,", request(&net.DNSError{Err: "no such host", Name: "registry.example", IsNotFound: true})},
-		{"nobody there", "is registry.example a registry, and the way there open (VPN)?", request(&net.OpError{Op: "dial", Err: errors.New("refused")})},
+		{"plain HTTP", "the registry has no TLS: add --insecure",
+			request(errors.New("http: server gave HTTP response to HTTPS client"))},
+		{"a stranger's certificate", "have this machine trust the registry's certificate",
+			request(errors.New("tls: failed to verify certificate: x509: unknown authority"))},
+		{"no such host", "is the registry's name right, registry.example,",
+			request(&net.DNSError{Err: "no such host", Name: "registry.example", IsNotFound: true})},
+		{"nobody there", "is registry.example a registry, and the way there open (VPN)?",
+			request(&net.OpError{Op: "dial", Err: errors.New("refused")})},
 		{"interrupted", "nothing keeps you from", context.Canceled},
 	} {
 		var told *problem.Problem

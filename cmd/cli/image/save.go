@@ -46,7 +46,8 @@ machine's. It is there whole or not at all. FILE may be - for standard output.`,
 		},
 	}
 	cmd.Flags().StringSliceVar(&o.platforms, "platform", platformNames(), "the nodes' platforms")
-	cmd.RegisterFlagCompletionFunc("platform", cobra.FixedCompletions(platformNames(), cobra.ShellCompDirectiveNoFileComp))
+	cmd.RegisterFlagCompletionFunc("platform",
+		cobra.FixedCompletions(platformNames(), cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
 
@@ -62,10 +63,12 @@ func platformNames() []string {
 func (o *saveOptions) selected() ([]v1.Platform, error) {
 	for _, asked := range o.platforms {
 		if !slices.Contains(platformNames(), asked) {
-			return nil, problem.Usage("the agent is made for "+strings.Join(platformNames(), " and "), "unknown --platform %q", asked)
+			return nil, problem.Usage("the agent is made for "+strings.Join(platformNames(), " and "), "unknown --platform %q",
+				asked)
 		}
 	}
-	selected := slices.DeleteFunc(image.Platforms(), func(p v1.Platform) bool { return !slices.Contains(o.platforms, p.String()) })
+	selected := slices.DeleteFunc(image.Platforms(),
+		func(p v1.Platform) bool { return !slices.Contains(o.platforms, p.String()) })
 	if len(selected) == 0 {
 		return nil, problem.Usage("leave it out for all", "no --platform is given")
 	}
@@ -78,7 +81,8 @@ func runSave(ctx context.Context, o *saveOptions, streams output.Streams) error 
 		return err
 	}
 	if o.file == standardOutput && streams.Terminal {
-		return problem.Usage("give a file, or a pipe: devtun image save - | ctr -n k8s.io images import -", "an image is nothing for a terminal")
+		return problem.Usage("give a file, or a pipe: devtun image save - | ctr -n k8s.io images import -",
+			"an image is nothing for a terminal")
 	}
 	agent, err := agentImage(ctx, streams, platforms)
 	if err != nil {
@@ -87,13 +91,15 @@ func runSave(ctx context.Context, o *saveOptions, streams output.Streams) error 
 	named := image.Named{Name: image.Default(), Index: agent}
 	if o.file == standardOutput {
 		if err := image.Write(streams.Out, named); err != nil {
-			return &problem.Problem{Err: err, Code: problem.ExitFailure, Hint: "does the program behind the pipe take an image?"}
+			return &problem.Problem{Err: err, Code: problem.ExitFailure,
+				Hint: "does the program behind the pipe take an image?"}
 		}
 		fmt.Fprintf(streams.Err, "wrote %s\n", named.Name)
 		return nil
 	}
 	if err := image.Save(o.file, named); err != nil {
-		return &problem.Problem{Err: err, Code: problem.ExitFailure, Hint: "give a file that you may write, in a directory that is there and has room"}
+		return &problem.Problem{Err: err, Code: problem.ExitFailure,
+			Hint: "give a file that you may write, in a directory that is there and has room"}
 	}
 	fmt.Fprintf(streams.Err, "saved %s; load it where the cluster's nodes look for images\n", o.file)
 	_, err = fmt.Fprintln(streams.Out, named.Name)

@@ -20,16 +20,18 @@ func (k *Flags) CompleteServices(fits func(*corev1.Service) bool) cobra.Completi
 
 // CompleteFlags completes the flags of all commands that reach into the cluster.
 func (k *Flags) CompleteFlags(cmd *cobra.Command) {
-	cmd.RegisterFlagCompletionFunc("namespace", func(cmd *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
-		return arguments.Matching(k.namespaceNames(cmd.Context()), nil, typed), cobra.ShellCompDirectiveNoFileComp
-	})
-	cmd.RegisterFlagCompletionFunc("context", func(_ *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
-		cluster, err := k.Connect()
-		if err != nil {
-			return nil, cobra.ShellCompDirectiveNoFileComp
-		}
-		return arguments.Matching(cluster.contexts, nil, typed), cobra.ShellCompDirectiveNoFileComp
-	})
+	cmd.RegisterFlagCompletionFunc("namespace",
+		func(cmd *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
+			return arguments.Matching(k.namespaceNames(cmd.Context()), nil, typed), cobra.ShellCompDirectiveNoFileComp
+		})
+	cmd.RegisterFlagCompletionFunc("context",
+		func(_ *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
+			cluster, err := k.Connect()
+			if err != nil {
+				return nil, cobra.ShellCompDirectiveNoFileComp
+			}
+			return arguments.Matching(cluster.contexts, nil, typed), cobra.ShellCompDirectiveNoFileComp
+		})
 	var modes []string
 	for _, mode := range tunnel.Modes() {
 		modes = append(modes, string(mode))
@@ -50,7 +52,8 @@ func (k *Flags) serviceNames(ctx context.Context, fits func(*corev1.Service) boo
 	}
 	ctx, cancel := context.WithTimeout(ctx, arguments.CompletionTimeout)
 	defer cancel()
-	list, err := cluster.Client.CoreV1().Services(namespace).List(ctx, metav1.ListOptions{LabelSelector: UserServices("")})
+	list, err := cluster.Client.CoreV1().Services(namespace).List(ctx,
+		metav1.ListOptions{LabelSelector: UserServices("")})
 	if err != nil {
 		return nil
 	}

@@ -46,7 +46,8 @@ func NewFlags(flags *pflag.FlagSet) *Flags {
 	k.Namespace = nil
 	k.AddFlags(flags)
 	flags.Lookup("cache-dir").DefValue = "$HOME/.kube/cache" // as it reads on every machine
-	flags.StringSliceVarP(&k.Namespaces, "namespace", "n", nil, "namespace to work in; repeat it for more, the first gives bare names (default: the context's)")
+	flags.StringSliceVarP(&k.Namespaces, "namespace", "n", nil,
+		"namespace to work in; repeat it for more, the first gives bare names (default: the context's)")
 	return k
 }
 
@@ -71,7 +72,8 @@ func (k *Flags) Connect() (*Cluster, error) {
 		return nil, noKubeconfig(err)
 	}
 	named := k.Context != nil && *k.Context != ""
-	direct := k.APIServer != nil && *k.APIServer != "" || os.Getenv("KUBERNETES_SERVICE_HOST") != "" || os.Getenv("KUBERNETES_MASTER") != ""
+	direct := k.APIServer != nil && *k.APIServer != "" || os.Getenv("KUBERNETES_SERVICE_HOST") != "" ||
+		os.Getenv("KUBERNETES_MASTER") != ""
 	if len(raw.Contexts) == 0 && !direct {
 		return nil, noKubeconfig(errors.New("no kubeconfig found, or an empty one"))
 	}
@@ -84,7 +86,8 @@ func (k *Flags) Connect() (*Cluster, error) {
 	}
 	config.QPS = -1 // no client-side throttle: devtun sends few requests, but those at once
 	config.UserAgent = "devtun/" + version.String()
-	c := &Cluster{Config: rest.CopyConfig(config), Context: raw.CurrentContext, contexts: slices.Sorted(maps.Keys(raw.Contexts))}
+	c := &Cluster{Config: rest.CopyConfig(config), Context: raw.CurrentContext,
+		contexts: slices.Sorted(maps.Keys(raw.Contexts))}
 	if named {
 		c.Context = *k.Context
 	}
@@ -176,7 +179,8 @@ func (k *Flags) loader() clientcmd.ClientConfig {
 	if files := k.Getenv(clientcmd.RecommendedConfigPathEnvVar); files != "" {
 		rules.Precedence = filepath.SplitList(files)
 	}
-	return clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{ClusterDefaults: clientcmd.ClusterDefaults, CurrentContext: *k.Context})
+	return clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules,
+		&clientcmd.ConfigOverrides{ClusterDefaults: clientcmd.ClusterDefaults, CurrentContext: *k.Context})
 }
 
 // PluginEnv is what a credential plugin gets over this process's environment.
@@ -233,7 +237,8 @@ func unknownContext(name string, contexts []string) error {
 	if name := problem.Near(name, contexts); name != "" {
 		hint = fmt.Sprintf("did you mean --context %s?", name)
 	}
-	return &problem.Problem{Err: fmt.Errorf("load kubeconfig: no context %q", name), Code: problem.ExitCluster, Hint: hint}
+	return &problem.Problem{Err: fmt.Errorf("load kubeconfig: no context %q", name), Code: problem.ExitCluster,
+		Hint: hint}
 }
 
 // namespaceMissing reports that namespace does not exist. Who may not ask gets

@@ -42,7 +42,9 @@ func (c *Cluster) Known(ctx context.Context) (names []string, all bool) {
 // Each does something in every one of namespaces, some of them at the same time. It
 // returns the first error, unless the user may not do it there: those namespaces are
 // returned, sorted.
-func Each(ctx context.Context, namespaces []string, do func(ctx context.Context, namespace string) error) (closed []string, err error) {
+func Each(
+	ctx context.Context, namespaces []string, do func(ctx context.Context, namespace string) error,
+) (closed []string, err error) {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(atOnce)
 	var mu sync.Mutex
@@ -162,7 +164,8 @@ func (c *Cluster) Elsewhere(ctx context.Context, err error) error {
 	if len(in) == 0 {
 		return err
 	}
-	return &problem.Problem{Err: fmt.Errorf("%w; there is one in %s", err, NamespaceList(in)), Code: problem.ExitNotFound, Hint: hint}
+	return &problem.Problem{Err: fmt.Errorf("%w; there is one in %s", err, NamespaceList(in)), Code: problem.ExitNotFound,
+		Hint: hint}
 }
 
 // NamespaceList names some namespaces, of many the first few.

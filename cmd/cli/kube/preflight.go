@@ -106,7 +106,8 @@ func (c *Cluster) MissingRights(ctx context.Context, namespace string, rights []
 		go func() {
 			review := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{
 				ResourceAttributes: &authorizationv1.ResourceAttributes{
-					Namespace: namespace, Verb: r.Verb, Group: r.Group, Resource: r.Resource, Subresource: r.Subresource, Name: r.Name,
+					Namespace: namespace, Verb: r.Verb, Group: r.Group, Resource: r.Resource,
+					Subresource: r.Subresource, Name: r.Name,
 				},
 			}}
 			review, err := c.Client.AuthorizationV1().SelfSubjectAccessReviews().Create(ctx, review, metav1.CreateOptions{})

@@ -11,7 +11,8 @@ import (
 )
 
 func TestReservedNames(t *testing.T) {
-	for _, variable := range []string{"HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"} {
+	variables := []string{"HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"}
+	for _, variable := range variables {
 		t.Setenv(variable, "")
 	}
 	raw := clientcmdapi.Config{Clusters: map[string]*clientcmdapi.Cluster{
@@ -28,5 +29,6 @@ func TestReservedNames(t *testing.T) {
 	t.Setenv("HTTPS_PROXY", "proxy:3128") // without a scheme
 	t.Setenv("http_proxy", "http://user:secret@plain.corp:8080/")
 	t.Setenv("ALL_PROXY", "socks5h://all")
-	require.Equal(t, []string{"all", "it", "plain.corp", "proxy"}, reservedNames(clientcmdapi.Config{}, &rest.Config{Host: "https://it"}))
+	require.Equal(t, []string{"all", "it", "plain.corp", "proxy"},
+		reservedNames(clientcmdapi.Config{}, &rest.Config{Host: "https://it"}))
 }

@@ -32,7 +32,8 @@ var clientColumns = func() []column {
 
 // connections is the page of one row.
 func (m *model) connections(room int) []string {
-	at := slices.IndexFunc(m.all, func(r row) bool { return r.key == m.selected }) // also if the filter lets it through no more
+	// also if the filter lets it through no more
+	at := slices.IndexFunc(m.all, func(r row) bool { return r.key == m.selected })
 	if at < 0 {
 		return []string{"", dim.Render("it is gone")}
 	}
@@ -49,7 +50,8 @@ func (m *model) connections(room int) []string {
 			}
 		}
 	}
-	sums := fmt.Sprintf("%d open, %d in all, %s sent, %s received", r.use.Open, r.use.Total, size(float64(r.use.Sent)), size(float64(r.use.Received)))
+	sums := fmt.Sprintf("%d open, %d in all, %s sent, %s received", r.use.Open, r.use.Total, size(float64(r.use.Sent)),
+		size(float64(r.use.Received)))
 	lines = append(lines, sums)
 	if r.trouble != "" {
 		style := plain

@@ -9,6 +9,7 @@ var helpLines = []string{
 	title.Render("enter") + "        the connections of a service that have ended; esc goes back",
 	title.Render("q, ctrl+c") + "    quit",
 	"",
-	good.Render("●") + " ready   " + middling.Render("○") + " no ready pod, or the origin has the traffic   " + bad.Render("✗") + " failed   " + dim.Render("-") + " not forwarded",
+	good.Render("●") + " ready   " + middling.Render("○") + " no ready pod, or the origin has the traffic   " +
+		bad.Render("✗") + " failed   " + dim.Render("-") + " not forwarded",
 	dim.Render("SENT is what clients have sent, RECV what they have got, in bytes."),
 }

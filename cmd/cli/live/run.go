@@ -41,7 +41,8 @@ type Config struct {
 func Run(ctx context.Context, config Config) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	options := []tea.ProgramOption{tea.WithInput(config.In), tea.WithOutput(config.Out), tea.WithEnvironment(config.Env), tea.WithoutSignalHandler(),
+	options := []tea.ProgramOption{tea.WithInput(config.In), tea.WithOutput(config.Out), tea.WithEnvironment(config.Env),
+		tea.WithoutSignalHandler(),
 		tea.WithWindowSize(80, 24)} // of what is no terminal
 	if !config.Colour {
 		options = append(options, tea.WithColorProfile(colorprofile.Ascii))

@@ -52,14 +52,16 @@ func TestRun(t *testing.T) {
 	ended := make(chan error, 1)
 	tracker := status.NewTracker("", "")
 	go func() {
-		ended <- Run(ctx, Config{Next: Follow(tracker), Transcript: transcript, Quit: func() { close(asked) }, In: keys, Out: &out})
+		ended <- Run(ctx,
+			Config{Next: Follow(tracker), Transcript: transcript, Quit: func() { close(asked) }, In: keys, Out: &out})
 	}()
 	shows := func(text string) {
 		t.Helper()
 		require.Eventually(t, func() bool { return strings.Contains(out.String(), text) }, patience, time.Millisecond, text)
 	}
 	shows("no services")
-	tracker.Forward(forwards.Event{Service: &forwards.ServiceEvent{State: forwards.Ready, Service: discovery.Key{Namespace: "demo", Name: "web"}, Address: "127.9.9.9", Use: new(forwards.Use)}})
+	tracker.Forward(forwards.Event{Service: &forwards.ServiceEvent{State: forwards.Ready,
+		Service: discovery.Key{Namespace: "demo", Name: "web"}, Address: "127.9.9.9", Use: new(forwards.Use)}})
 	shows("127.9.9.9")
 	require.True(t, transcript.Holding())
 	io.WriteString(transcript.Err(), "warning: look\n")
@@ -82,7 +84,9 @@ func TestRun(t *testing.T) {
 func TestTheEndOfASessionElsewhereEndsItsView(t *testing.T) {
 	over := errors.New("the session has ended")
 	var out paper
-	err := Run(t.Context(), Config{Next: func(context.Context) (status.Snapshot, error) { return status.Snapshot{}, over }, In: strings.NewReader(""), Out: &out})
+	err := Run(t.Context(),
+		Config{Next: func(context.Context) (status.Snapshot, error) { return status.Snapshot{}, over },
+			In: strings.NewReader(""), Out: &out})
 	require.ErrorIs(t, err, over)
 }
 
@@ -154,7 +158,8 @@ func TestTheViewStepsAside(t *testing.T) {
 	go func() { ended <- Run(ctx, Config{Next: Follow(tracker), Turns: turns, In: keys, Out: &out}) }()
 	shows := func(text string) {
 		t.Helper()
-		require.Eventually(t, func() bool { return strings.Contains(out.String(), text) }, patience, time.Millisecond, "%s in %q", text, &out)
+		require.Eventually(t, func() bool { return strings.Contains(out.String(), text) }, patience, time.Millisecond,
+			"%s in %q", text, &out)
 	}
 	shows("no services")
 	done := make(chan string)

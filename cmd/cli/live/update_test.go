@@ -24,15 +24,19 @@ func snapshot() status.Snapshot {
 	web := use(3, 1000, 2_000_000)
 	web.LastError, web.LastErrorAt = "refused by the pod: no", &failed
 	web.Recent = []status.Connection{
-		{Ended: noon.Add(-2 * time.Second), Port: 80, Client: "127.0.0.1:4711", Pod: "web-a", Sent: 80, Received: 12_345, Seconds: 1.5, Reason: "client closed"},
-		{Ended: failed, Port: 80, Client: "127.0.0.1:4710", Pod: "web-b", Seconds: 0.025, Reason: "refused by the pod", Error: "no"},
+		{Ended: noon.Add(-2 * time.Second), Port: 80, Client: "127.0.0.1:4711", Pod: "web-a", Sent: 80, Received: 12_345,
+			Seconds: 1.5, Reason: "client closed"},
+		{Ended: failed, Port: 80, Client: "127.0.0.1:4710", Pod: "web-b", Seconds: 0.025, Reason: "refused by the pod",
+			Error: "no"},
 	}
 	return status.Snapshot{
 		Namespace: "demo", Context: "kind", State: status.Ready, Since: noon.Add(-time.Hour),
 		Services: []status.Service{
 			{Namespace: "demo", Service: "alias", State: "skipped", Reason: "it is an alias"},
-			{Namespace: "demo", Service: "api", State: "waiting", Reason: "no ready pod", Address: "127.9.9.8", Ports: []status.Port{{Local: 8080, Port: 80}}, Use: use(1, 0, 0)},
-			{Namespace: "shop", Service: "db", Pod: "db-0", State: "failed", Reason: "the port is in use", Address: "127.9.9.7", Ports: []status.Port{{Local: 5432, Port: 5432}}},
+			{Namespace: "demo", Service: "api", State: "waiting", Reason: "no ready pod", Address: "127.9.9.8",
+				Ports: []status.Port{{Local: 8080, Port: 80}}, Use: use(1, 0, 0)},
+			{Namespace: "shop", Service: "db", Pod: "db-0", State: "failed", Reason: "the port is in use", Address: "127.9.9.7",
+				Ports: []status.Port{{Local: 5432, Port: 5432}}},
 			{Namespace: "demo", Service: "web", State: "ready", Address: "127.9.9.9", Names: []string{"web", "web.demo"},
 				Ports: []status.Port{{Local: 80, Port: 80}}, Pods: 2, Endpoints: []string{"web-a", "web-b"}, Use: web},
 		},
@@ -40,7 +44,8 @@ func snapshot() status.Snapshot {
 			Name: "middle", Namespace: "demo", Workload: "deployment/middle", Mode: "divert", State: status.Standing, Agents: 2,
 			Routes: []status.Route{
 				{Services: []string{"middle:80"}, Port: 8080, Local: "localhost:3000", Open: true, To: "developer"},
-				{Services: []string{"middle:90"}, Port: 9090, Local: "localhost:9090", To: "origin", Reason: "no local process listens"},
+				{Services: []string{"middle:90"}, Port: 9090, Local: "localhost:9090", To: "origin",
+					Reason: "no local process listens"},
 			},
 			Use: use(2, 0, 0),
 		}},
@@ -58,8 +63,10 @@ func seen(s status.Snapshot, width, height int) *model {
 // press presses keys, by name, or types text.
 func press(m *model, keys ...string) (last tea.Cmd) {
 	codes := map[string]tea.Key{
-		"enter": {Code: tea.KeyEnter}, "esc": {Code: tea.KeyEscape}, "down": {Code: tea.KeyDown}, "up": {Code: tea.KeyUp}, "end": {Code: tea.KeyEnd},
-		"home": {Code: tea.KeyHome}, "pgdown": {Code: tea.KeyPgDown}, "backspace": {Code: tea.KeyBackspace}, "ctrl+c": {Code: 'c', Mod: tea.ModCtrl}, "ctrl+u": {Code: 'u', Mod: tea.ModCtrl},
+		"enter": {Code: tea.KeyEnter}, "esc": {Code: tea.KeyEscape}, "down": {Code: tea.KeyDown},
+		"up": {Code: tea.KeyUp}, "end": {Code: tea.KeyEnd},
+		"home": {Code: tea.KeyHome}, "pgdown": {Code: tea.KeyPgDown}, "backspace": {Code: tea.KeyBackspace},
+		"ctrl+c": {Code: 'c', Mod: tea.ModCtrl}, "ctrl+u": {Code: 'u', Mod: tea.ModCtrl},
 	}
 	for _, name := range keys {
 		if code, ok := codes[name]; ok {
@@ -238,7 +245,9 @@ func TestQuit(t *testing.T) {
 func TestAThousandServicesScroll(t *testing.T) {
 	s := status.Snapshot{Namespace: "demo", State: status.Ready}
 	for n := range 1000 {
-		s.Services = append(s.Services, status.Service{Namespace: "demo", Service: fmt.Sprintf("web-%03d", n), State: "ready", Address: "127.1.1.1", Pods: 1})
+		s.Services = append(s.Services,
+			status.Service{Namespace: "demo", Service: fmt.Sprintf("web-%03d", n), State: "ready", Address: "127.1.1.1",
+				Pods: 1})
 	}
 	m := seen(s, 80, 24)
 	require.Contains(t, text(t, m), "›● web-000")

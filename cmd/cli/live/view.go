@@ -80,7 +80,8 @@ func (m *model) header() string {
 	}
 	right := style.Render(state)
 	what, flow := m.sum()
-	for _, more := range []string{strings.Join([]string{what, flow, since}, "  "), what + "  " + since, since} { // as much as there is room for
+	// As much as there is room for.
+	for _, more := range []string{strings.Join([]string{what, flow, since}, "  "), what + "  " + since, since} {
 		if longer := more + "  " + right; since != "" && ansi.StringWidth(left)+ansi.StringWidth(longer)+2 <= m.width {
 			right = longer
 			break
@@ -126,7 +127,8 @@ func (m *model) sum() (what, flow string) {
 	if m.filter != "" && !m.editing {
 		words = []string{fmt.Sprintf("%d with %q", len(m.rows), m.filter)}
 	}
-	return fmt.Sprintf("%s  %d open", strings.Join(words, ", "), open), fmt.Sprintf("↑%s/s ↓%s/s", size(sent), size(received))
+	return fmt.Sprintf("%s  %d open", strings.Join(words, ", "), open), fmt.Sprintf("↑%s/s ↓%s/s", size(sent),
+		size(received))
 }
 
 func count(n int, noun string) string {
@@ -141,7 +143,8 @@ func (m *model) footer() string {
 	quit := [2]string{"q", m.quitWord()}
 	switch {
 	case m.editing:
-		return title.Render("/") + m.filter + chosen.Render(" ") + "  " + m.keys([2]string{"enter", "keep"}, [2]string{"esc", "undo"})
+		return title.Render("/") + m.filter + chosen.Render(" ") + "  " +
+			m.keys([2]string{"enter", "keep"}, [2]string{"esc", "undo"})
 	case m.ending:
 		return dim.Render("please wait; ctrl+c again cuts off what is under way")
 	case m.page == help:

@@ -14,7 +14,8 @@ import (
 
 func TestNarrowAndShort(t *testing.T) {
 	m := seen(snapshot(), 40, 10)
-	m.now.lines = []line{{at: noon, text: "ready: 3 services"}, {at: noon, text: "warning: something that does not fit into this terminal at all"}}
+	m.now.lines = []line{{at: noon, text: "ready: 3 services"},
+		{at: noon, text: "warning: something that does not fit into this terminal at all"}}
 	require.Equal(t, []string{
 		"devtun  demo in kind        1h00m  ready",
 		"   INTERCEPTED   TRAFFIC           AGENT",
@@ -80,7 +81,8 @@ func TestMessages(t *testing.T) {
 		m.now.lines = append(m.now.lines, line{at: noon, text: fmt.Sprintf("note: number %d", n)})
 	}
 	lines := screen(t, m)
-	require.Equal(t, []string{"12:00:00 note: number 4", "12:00:00 note: number 8"}, []string{lines[18], lines[22]}, "the last five")
+	require.Equal(t, []string{"12:00:00 note: number 4", "12:00:00 note: number 8"}, []string{lines[18], lines[22]},
+		"the last five")
 	m.now.lines[0].text = "warning: this stays"
 	lines = screen(t, m)
 	require.Equal(t, []string{"12:00:00 warning: this stays", "12:00:00 note: number 5"}, lines[18:20])
@@ -101,16 +103,22 @@ func TestInterceptRows(t *testing.T) {
 		{status.Restoring, "origin", "", "○ m:80 restoring"},
 		{status.Failed, "origin", "", "✗ m:80 → the origin it could not be restored"},
 	} {
-		r := interceptRow(status.Intercept{State: c.state, Routes: []status.Route{{Services: []string{"m:80"}, Local: "localhost:1", To: c.to, Reason: c.reason}}}, 0, "")
+		r := interceptRow(status.Intercept{State: c.state,
+			Routes: []status.Route{{Services: []string{"m:80"}, Local: "localhost:1", To: c.to, Reason: c.reason}}}, 0, "")
 		require.Equal(t, c.want, strings.TrimSpace(strings.Join([]string{r.mark, r.name, r.where, r.trouble}, " ")))
 	}
 }
 
 func TestWordsForNumbers(t *testing.T) {
-	for n, want := range map[float64]string{0: "0 B", 999: "999 B", 1000: "1.0 kB", 9_949: "9.9 kB", 9_960: "10 kB", 999_600: "1.0 MB", 12_345_678: "12 MB", 5e12: "5.0 TB"} {
+	for n, want := range map[float64]string{
+		0: "0 B", 999: "999 B", 1000: "1.0 kB", 9_949: "9.9 kB", 9_960: "10 kB", 999_600: "1.0 MB",
+		12_345_678: "12 MB", 5e12: "5.0 TB",
+	} {
 		require.Equal(t, want, size(n))
 	}
-	for d, want := range map[time.Duration]string{-time.Second: "0s", 59 * time.Second: "59s", 61 * time.Second: "1m", 90 * time.Minute: "1h30m", 72 * time.Hour: "3d"} {
+	for d, want := range map[time.Duration]string{
+		-time.Second: "0s", 59 * time.Second: "59s", 61 * time.Second: "1m", 90 * time.Minute: "1h30m", 72 * time.Hour: "3d",
+	} {
 		require.Equal(t, want, ago(d))
 	}
 	for n, want := range map[float64]string{0.0004: "0ms", 0.9996: "1.0s", 59.94: "59.9s", 61: "1m"} {

@@ -143,8 +143,9 @@ type Connection struct {
 
 // Intercept tells how the intercept stands.
 type Intercept struct {
-	State     string     `json:"state"` // `standing`: the traffic comes; `restored`: it is over, and the cluster as before
-	Name      string     `json:"name"`  // the intercept's
+	// `standing`: the traffic comes; `restored`: it is over, and the cluster as before
+	State     string     `json:"state"`
+	Name      string     `json:"name"` // the intercept's
 	Namespace string     `json:"namespace"`
 	Mode      string     `json:"mode,omitzero"`      // `divert` or `replace`; with `standing`
 	Workload  string     `json:"workload,omitzero"`  // as `Deployment "service-middle"`; with `standing`

@@ -39,32 +39,43 @@ func intercepts(err error) *Problem {
 		return &Problem{Err: err, Code: ExitRefused, Hint: refused.Hint}
 	case errors.As(err, &standing):
 		p := standing.Plan
-		return &Problem{Err: err, Code: ExitRefused, Hint: fmt.Sprintf("it is %s's; if nobody holds it any more: devtun restore %s -n %s", p.Owner.User, p.Name, p.Namespace)}
+		return &Problem{Err: err, Code: ExitRefused,
+			Hint: fmt.Sprintf("it is %s's; if nobody holds it any more: devtun restore %s -n %s", p.Owner.User, p.Name,
+				p.Namespace)}
 	case errors.As(err, &exists):
 		return &Problem{Err: err, Code: ExitRefused, Hint: "rename or delete it: devtun needs that name"}
 	case errors.As(err, &foreign):
 		return &Problem{Err: err, Code: ExitRefused, Hint: "try again: the intercept is then made for what stands there now"}
 	case errors.As(err, &version):
-		return &Problem{Err: err, Code: ExitRefused, Hint: "use a devtun of the version that made it, at least to restore it"}
+		return &Problem{Err: err, Code: ExitRefused,
+			Hint: "use a devtun of the version that made it, at least to restore it"}
 	case errors.As(err, &agent):
 		return diagnoseAgent(err, agent)
 	case errors.As(err, &refusal) && refusal.Code == wire.Restored:
 		return &Problem{Err: err, Code: ExitRefused, Hint: "run the command again to intercept anew"}
 	case errors.As(err, &refusal):
-		return &Problem{Err: err, Code: ExitRefused, Hint: "use the agent of this devtun: 'devtun image save' or 'devtun image push', and --agent-image"}
+		return &Problem{Err: err, Code: ExitRefused,
+			Hint: "use the agent of this devtun: 'devtun image save' or 'devtun image push', and --agent-image"}
 	case errors.As(err, &theirs):
-		return &Problem{Err: err, Code: ExitMachine, Hint: "devtun overwrites nothing that is not its own: name another file, or move this one away"}
+		return &Problem{Err: err, Code: ExitMachine,
+			Hint: "devtun overwrites nothing that is not its own: name another file, or move this one away"}
 	case errors.As(err, &busy):
 		return &Problem{Err: err, Code: ExitInUse, Hint: "name another file: each session needs its own"}
 	case errors.As(err, &unsafe):
-		return &Problem{Err: err, Code: ExitRefused, Hint: "nothing was changed; look who has written it: 'kubectl get configmaps,services -o yaml' shows it, as plan.json and as " + plan.UndoMark}
+		return &Problem{Err: err, Code: ExitRefused,
+			Hint: "nothing was changed; look who has written it: 'kubectl get configmaps,services -o yaml' shows it, as " +
+				"plan.json and as " + plan.UndoMark}
 	case errors.As(err, &orphan):
 		p := orphan.Plan
-		return &Problem{Err: err, Code: ExitRefused, Hint: fmt.Sprintf("put it back first: devtun restore %s -n %s", p.Name, p.Namespace)}
+		return &Problem{Err: err, Code: ExitRefused,
+			Hint: fmt.Sprintf("put it back first: devtun restore %s -n %s", p.Name, p.Namespace)}
 	case errors.As(err, &ledger):
-		return &Problem{Err: err, Code: ExitMachine, Hint: "devtun notes there what it hands over, to remove it in the end: make room for it, or have XDG_STATE_HOME name a folder that you may write to"}
+		return &Problem{Err: err, Code: ExitMachine,
+			Hint: "devtun notes there what it hands over, to remove it in the end: make room for it, or have XDG_STATE_HOME " +
+				"name a folder that you may write to"}
 	case errors.As(err, &disk):
-		return &Problem{Err: err, Code: ExitMachine, Hint: "have --env-file, --env-json and --files name places that you may write to, in folders that are there"}
+		return &Problem{Err: err, Code: ExitMachine,
+			Hint: "have --env-file, --env-json and --files name places that you may write to, in folders that are there"}
 	case errors.As(err, &status):
 		return diagnosePlanStatus(err, status)
 	}
@@ -85,7 +96,8 @@ func diagnoseAgent(err error, agent *rollout.AgentError) *Problem {
 	case agent.Reason == rollout.Removed:
 		problem.Hint = "run the command again to intercept anew"
 	case agent.Reason == rollout.Crash:
-		problem.Hint = "is the image that of this devtun? 'devtun image save' or 'devtun image push' makes it, and --agent-image names it"
+		problem.Hint = "is the image that of this devtun? 'devtun image save' or 'devtun image push' makes it, and " +
+			"--agent-image names it"
 	default:
 		problem.Hint = "try again; 'kubectl get events' shows what became of the agent's pods"
 	}
@@ -106,7 +118,8 @@ func hintUnknown(unknown *target.UnknownError) string {
 func diagnosePlanStatus(err error, status *plan.StatusError) *Problem {
 	switch status.Code {
 	case 401:
-		return &Problem{Err: fmt.Errorf("the API server does not accept the credentials: %w", err), Code: ExitCredentials, Hint: "log in again"}
+		return &Problem{Err: fmt.Errorf("the API server does not accept the credentials: %w", err), Code: ExitCredentials,
+			Hint: "log in again"}
 	case 403:
 		if strings.Contains(status.Message, "exceeded quota") {
 			return &Problem{Err: err, Code: ExitRefused, Hint: quotaHint(status.Path)}
@@ -116,7 +129,8 @@ func diagnosePlanStatus(err error, status *plan.StatusError) *Problem {
 		}
 		return &Problem{Err: err, Code: ExitRights, Hint: "'devtun rbac intercept restore' prints the Roles that are needed"}
 	}
-	return &Problem{Err: err, Code: ExitCluster, Hint: "is it something that passes? then try again; 'devtun intercept NAME --dry-run' prints what is sent"}
+	return &Problem{Err: err, Code: ExitCluster,
+		Hint: "is it something that passes? then try again; 'devtun intercept NAME --dry-run' prints what is sent"}
 }
 
 // quotaHint tells of a quota that a request of that path has met.

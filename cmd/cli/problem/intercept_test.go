@@ -30,12 +30,17 @@ func TestDiagnoseIntercepts(t *testing.T) {
 		hint  string // its beginning
 	}{
 		{"no name", &target.NameError{Given: "pod/x"}, ExitUsage, "write NAME, svc/NAME"},
-		{"unknown, a near one", &target.UnknownError{Name: "frnot", Candidates: []string{"back", "front"}}, ExitNotFound, "did you mean front?"},
-		{"unknown, others", &target.UnknownError{Name: "another", Candidates: []string{"back", "front"}}, ExitNotFound, "there are back, front"},
-		{"unknown, nothing", &target.UnknownError{Name: "x", Namespace: "demo"}, ExitNotFound, "there are none in namespace demo"},
+		{"unknown, a near one", &target.UnknownError{Name: "frnot", Candidates: []string{"back", "front"}}, ExitNotFound,
+			"did you mean front?"},
+		{"unknown, others", &target.UnknownError{Name: "another", Candidates: []string{"back", "front"}}, ExitNotFound,
+			"there are back, front"},
+		{"unknown, nothing", &target.UnknownError{Name: "x", Namespace: "demo"}, ExitNotFound,
+			"there are none in namespace demo"},
 		{"refused", &target.RefusedError{Text: "no", Hint: "do this"}, ExitRefused, "do this"},
-		{"standing", &plan.StandingError{Plan: standing}, ExitRefused, "it is ann's; if nobody holds it any more: devtun restore web -n demo"},
-		{"name taken", &plan.ExistsError{Object: plan.Object{Kind: "Service", Name: "x"}}, ExitRefused, "rename or delete it"},
+		{"standing", &plan.StandingError{Plan: standing}, ExitRefused,
+			"it is ann's; if nobody holds it any more: devtun restore web -n demo"},
+		{"name taken", &plan.ExistsError{Object: plan.Object{Kind: "Service", Name: "x"}}, ExitRefused,
+			"rename or delete it"},
 		{"changed meanwhile", &plan.ForeignError{Conflicts: []plan.Conflict{{}}}, ExitRefused, "try again"},
 		{"another version's", &plan.VersionError{Found: 2}, ExitRefused, "use a devtun of the version that made it"},
 		{"agent, with a hint", agent(rollout.ImagePull, "push it"), ExitRefused, "push it"},
@@ -45,7 +50,8 @@ func TestDiagnoseIntercepts(t *testing.T) {
 		{"agent late", agent(rollout.TimedOut, ""), ExitRefused, "try again; 'kubectl get events'"},
 		{"agent deleted", agent(rollout.Removed, ""), ExitRefused, "run the command again"},
 		{"agent not to be reached", agent(rollout.Forbidden, ""), ExitRights, "'devtun rbac intercept'"},
-		{"refused by the agent", &wire.Refusal{Code: wire.WrongVersion, Text: "no"}, ExitRefused, "use the agent of this devtun"},
+		{"refused by the agent", &wire.Refusal{Code: wire.WrongVersion, Text: "no"}, ExitRefused,
+			"use the agent of this devtun"},
 		{"restored by the agent", &wire.Refusal{Code: wire.Restored, Text: "no"}, ExitRefused, "run the command again"},
 		{"a file of somebody's", &handover.ForeignError{}, ExitMachine, "devtun overwrites nothing"},
 		{"credentials", status(401, "no"), ExitCredentials, "log in again"},
@@ -59,7 +65,8 @@ func TestDiagnoseIntercepts(t *testing.T) {
 				problem := Of(err)
 				require.Equal(t, c.code, problem.Code)
 				require.NotEmpty(t, c.hint)
-				require.Truef(t, len(problem.Hint) >= len(c.hint) && problem.Hint[:len(c.hint)] == c.hint, "hint is %q", problem.Hint)
+				require.Truef(t, len(problem.Hint) >= len(c.hint) && problem.Hint[:len(c.hint)] == c.hint, "hint is %q",
+					problem.Hint)
 				require.Contains(t, problem.Error(), c.err.Error(), "the cause is never lost")
 			}
 		})

@@ -133,13 +133,16 @@ func Of(err error) *Problem {
 	case errors.As(err, &login):
 		return diagnoseLogin(err, login)
 	case errors.As(err, &start):
-		return &Problem{Err: err, Code: ExitCode(start.Code()), Hint: "what follows -- is run as it is, without a shell; is it in PATH?"}
+		return &Problem{Err: err, Code: ExitCode(start.Code()),
+			Hint: "what follows -- is run as it is, without a shell; is it in PATH?"}
 	case errors.As(err, &forbidden):
-		return &Problem{Err: err, Code: ExitMachine, Hint: "add --hosts system, which asks sudo for devtun's helper; or run 'devtun forward' beside the command"}
+		return &Problem{Err: err, Code: ExitMachine,
+			Hint: "add --hosts system, which asks sudo for devtun's helper; or run 'devtun forward' beside the command"}
 	case errors.As(err, &left):
 		return &Problem{Err: err, Code: ExitFailure, Hint: "end them by hand, as their user"}
 	case errors.Is(err, helper.ErrGone), errors.As(err, &names):
-		return &Problem{Err: err, Code: ExitMachine, Hint: "the names stay in the hosts file until the next devtun, or 'devtun clean', removes them"}
+		return &Problem{Err: err, Code: ExitMachine,
+			Hint: "the names stay in the hosts file until the next devtun, or 'devtun clean', removes them"}
 	case sessions(err) != nil:
 		return sessions(err)
 	case intercepts(err) != nil:
@@ -149,13 +152,15 @@ func Of(err error) *Problem {
 	case errors.As(err, &listen):
 		return diagnoseListen(err, listen)
 	case errors.As(err, &unforwardable):
-		return &Problem{Err: err, Code: ExitNotFound, Hint: "'devtun forward' without arguments forwards what can be forwarded"}
+		return &Problem{Err: err, Code: ExitNotFound,
+			Hint: "'devtun forward' without arguments forwards what can be forwarded"}
 	case errors.As(err, &lock):
 		return &Problem{Err: err, Code: ExitMachine, Hint: "wait for the other program to finish, or pass --hosts-file"}
 	case errors.As(err, &status):
 		return diagnoseStatus(err)
 	case errors.Is(err, syscall.ENOSPC):
-		return &Problem{Err: err, Code: ExitMachine, Hint: "make room on the disk; or pass --hosts-file with a file on another"}
+		return &Problem{Err: err, Code: ExitMachine,
+			Hint: "make room on the disk; or pass --hosts-file with a file on another"}
 	case errors.As(err, &path) && (errors.Is(err, os.ErrPermission) || errors.Is(err, syscall.EROFS)):
 		return &Problem{Err: err, Code: ExitMachine, Hint: "pass --hosts-file with a file you may write; " + withoutRights}
 	case errors.As(err, &path) && errors.Is(err, os.ErrNotExist):
@@ -187,7 +192,8 @@ func diagnoseSudo(err error, sudo *helper.SudoError) *Problem {
 	case errors.Is(err, exec.ErrNotFound):
 		hint = "run devtun as root; " + withoutRights
 	case sudo.NoTerminal:
-		hint = "there is no terminal to ask for a password on: run 'sudo -v' first, or allow 'devtun helper' without one (README, Rights); " + withoutRights
+		hint = "there is no terminal to ask for a password on: run 'sudo -v' first, or allow 'devtun helper' without one " +
+			"(README, Rights); " + withoutRights
 	}
 	return &Problem{Err: err, Code: ExitMachine, Hint: hint}
 }
@@ -203,11 +209,15 @@ func diagnoseListen(err error, listen *dns.ListenError) *Problem {
 	case errors.Is(err, syscall.EADDRINUSE):
 		hint := fmt.Sprintf("free port %d, or move it with --port %s:LOCAL:%d", number, service, remote)
 		if listen.Holder.PID != 0 {
-			hint = fmt.Sprintf("stop %s (pid %d), or move the port with --port %s:LOCAL:%d", listen.Holder.Name, listen.Holder.PID, service, remote)
+			hint = fmt.Sprintf("stop %s (pid %d), or move the port with --port %s:LOCAL:%d", listen.Holder.Name,
+				listen.Holder.PID, service, remote)
 		}
 		return &Problem{Err: err, Code: ExitInUse, Hint: hint}
 	case errors.Is(err, os.ErrPermission):
-		return &Problem{Err: err, Code: ExitMachine, Hint: fmt.Sprintf("ports below 1024 need root: 'devtun run' wants --hosts system for them; or move it with --port %s:%d:%d", service, forwards.HighPort(number, nil), remote)}
+		return &Problem{Err: err, Code: ExitMachine,
+			Hint: fmt.Sprintf(
+				"ports below 1024 need root: 'devtun run' wants --hosts system for them; or move it with --port %s:%d:%d", service,
+				forwards.HighPort(number, nil), remote)}
 	}
 	return &Problem{Err: err, Code: ExitInUse}
 }
@@ -228,7 +238,8 @@ func diagnoseStatus(err error) *Problem {
 		return &Problem{Err: fmt.Errorf("the API server does not accept the credentials: %w", err), Code: ExitCredentials,
 			Hint: "log in again; 'kubectl auth whoami' shows who the cluster takes you for"}
 	case apierrors.IsForbidden(err):
-		return &Problem{Err: err, Code: ExitRights, Hint: "ask for the right; 'kubectl auth can-i --list' shows what you have"}
+		return &Problem{Err: err, Code: ExitRights,
+			Hint: "ask for the right; 'kubectl auth can-i --list' shows what you have"}
 	case apierrors.IsNotFound(err):
 		return &Problem{Err: err, Code: ExitNotFound}
 	}

@@ -19,9 +19,11 @@ func sessions(err error) *Problem {
 	case errors.As(err, &fault):
 		return &Problem{Err: err, Code: ExitUsage, Hint: faultHint(fault)}
 	case errors.As(err, &directory):
-		return &Problem{Err: err, Code: ExitMachine, Hint: "move it away, or have XDG_RUNTIME_DIR name a directory of your own"}
+		return &Problem{Err: err, Code: ExitMachine,
+			Hint: "move it away, or have XDG_RUNTIME_DIR name a directory of your own"}
 	case errors.As(err, &version):
-		return &Problem{Err: err, Code: ExitFailure, Hint: fmt.Sprintf("end it with the devtun that has started it, or by its pid: devtun down %s", version.Name)}
+		return &Problem{Err: err, Code: ExitFailure,
+			Hint: fmt.Sprintf("end it with the devtun that has started it, or by its pid: devtun down %s", version.Name)}
 	case errors.Is(err, background.ErrLost):
 		return &Problem{Err: err, Code: ExitFailure, Hint: "'devtun logs' may tell why; 'devtun up' starts it again"}
 	case errors.Is(err, background.ErrNone):

@@ -69,7 +69,8 @@ no such command, 126 if it cannot be executed. Before it runs, it is devtun's.`,
 				return problem.Usage("write -- before it: devtun run -- "+strings.Join(args, " "), "there is no command to run")
 			}
 			if at < 0 || at == len(args) {
-				return problem.Usage("write it behind --: devtun run "+strings.Join(append(args, "-- COMMAND"), " "), "there is no command to run")
+				return problem.Usage("write it behind --: devtun run "+strings.Join(append(args, "-- COMMAND"), " "),
+					"there is no command to run")
 			}
 			o.forward.Services.Args, o.command = args[:at], args[at:]
 			o.forward.Services.Namespaces = o.forward.Kube.Namespaces
@@ -80,8 +81,11 @@ no such command, 126 if it cannot be executed. Before it runs, it is devtun's.`,
 	}
 	o.forward.AddFlags(cmd)
 	console.AddVerboseFlag(cmd.Flags(), &o.verbose)
-	cmd.Flags().StringVar(&o.hosts, "hosts", "", "who sees the names: 'private' for the command alone, 'system' for this machine (default: private on Linux unless you are root and may write the hosts file, else system)")
-	cmd.RegisterFlagCompletionFunc("hosts", cobra.FixedCompletions([]string{machine.Private, machine.System}, cobra.ShellCompDirectiveNoFileComp))
+	cmd.Flags().StringVar(&o.hosts, "hosts", "",
+		"who sees the names: 'private' for the command alone, 'system' for this machine (default: private on Linux unless "+
+			"you are root and may write the hosts file, else system)")
+	cmd.RegisterFlagCompletionFunc("hosts",
+		cobra.FixedCompletions([]string{machine.Private, machine.System}, cobra.ShellCompDirectiveNoFileComp))
 	cmd.ValidArgsFunction = func(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
 		if arguments.AfterDash() {
 			return nil, cobra.ShellCompDirectiveDefault
@@ -103,7 +107,8 @@ func run(ctx context.Context, o *options, streams output.Streams, start helper.S
 	if err := o.validate(); err != nil {
 		return err
 	}
-	program := command.Command{Args: o.command, Env: streams.Env, In: streams.In, Out: output.Underlying(streams.Out), Err: output.Underlying(streams.Err)}
+	program := command.Command{Args: o.command, Env: streams.Env, In: streams.In, Out: output.Underlying(streams.Out),
+		Err: output.Underlying(streams.Err)}
 	if err := program.Check(); err != nil {
 		return err
 	}
@@ -123,7 +128,8 @@ func run(ctx context.Context, o *options, streams output.Streams, start helper.S
 	forwarding, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer end()
 	unlink := context.AfterFunc(ctx, end)
-	out := console.NewWriter(output.Streams{Out: streams.Err, Err: streams.Err}, "", o.verbose) // standard output is the command's
+	// standard output is the command's
+	out := console.NewWriter(output.Streams{Out: streams.Err, Err: streams.Err}, "", o.verbose)
 	watcher := &forward.CommandTeller{Out: out, Verbose: o.verbose, Ready: make(chan struct{}), Moves: true}
 	out.Write(output.Starting{Command: "run"})
 	console.WarnUnfound(out, lost)

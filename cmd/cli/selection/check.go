@@ -25,7 +25,8 @@ func (s *Selection) Check(all discovery.Changes) error {
 		switch {
 		case all[key] != nil || !s.watches(key.Namespace):
 		case s.Labels != "":
-			return &problem.Problem{Err: fmt.Errorf("no service %q with the labels %s in namespace %q", key.Name, s.Labels, key.Namespace), Code: problem.ExitNotFound,
+			return &problem.Problem{Err: fmt.Errorf("no service %q with the labels %s in namespace %q", key.Name, s.Labels,
+				key.Namespace), Code: problem.ExitNotFound,
 				Hint: fmt.Sprintf("'kubectl get services -n %s -l %s' lists those there are", key.Namespace, s.Labels)}
 		default:
 			return unknownService(key, all)
@@ -56,7 +57,8 @@ func (s *Selection) watches(namespace string) bool {
 
 // Forwardable checks that what was asked for by name can be forwarded.
 func (s *Selection) Forwardable(all discovery.Changes) error {
-	for _, key := range slices.SortedFunc(maps.Keys(s.Named), func(a, b discovery.Key) int { return strings.Compare(a.String(), b.String()) }) {
+	for _, key := range slices.SortedFunc(maps.Keys(
+		s.Named), func(a, b discovery.Key) int { return strings.Compare(a.String(), b.String()) }) {
 		if service := all[key]; service != nil && service.Obstacle != "" {
 			return &forwards.UnforwardableError{Service: key, Reason: service.Obstacle}
 		}
@@ -91,6 +93,7 @@ func knownPort(service *discovery.Service, remap forwards.Remap) (int, error) {
 		}
 		ports = append(ports, number)
 	}
-	return 0, &problem.Problem{Err: fmt.Errorf("service %q has no TCP port %q, as --port %s wants", remap.Service.Name, remap.Remote, remap), Code: problem.ExitNotFound,
+	return 0, &problem.Problem{Err: fmt.Errorf("service %q has no TCP port %q, as --port %s wants", remap.Service.Name,
+		remap.Remote, remap), Code: problem.ExitNotFound,
 		Hint: "its ports are " + strings.Join(ports, ", ")}
 }

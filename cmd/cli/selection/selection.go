@@ -77,7 +77,8 @@ func New(flags Flags, contextNamespace string) (*Selection, error) {
 			return nil, err
 		}
 		if !strings.Contains(arg, ".") && flags.All {
-			return nil, problem.Usage(fmt.Sprintf("write %s.NAMESPACE", arg), "service %q could be in more than one namespace", arg)
+			return nil, problem.Usage(fmt.Sprintf("write %s.NAMESPACE", arg), "service %q could be in more than one namespace",
+				arg)
 		}
 		s.Named[key] = true
 	}
@@ -117,10 +118,12 @@ func (s *Selection) remapped(remap forwards.Remap) error {
 	case s.Except[service]:
 		return problem.Usage("leave one of them out", "--port %s is for a service that is excepted", remap)
 	case len(s.Named) > 0 && !s.Named[service]:
-		return problem.Usage(fmt.Sprintf("name it as well: %s", service.Name), "--port %s is for a service that is not asked for", remap)
+		return problem.Usage(fmt.Sprintf("name it as well: %s", service.Name),
+			"--port %s is for a service that is not asked for", remap)
 	case !s.watches(service.Namespace):
 		all := append(slices.Clone(s.Namespaces), service.Namespace)
-		return problem.Usage(fmt.Sprintf("write -n %s; for a pod's ports name its service", strings.Join(all, " -n ")), "--port %s is for namespace %q, which is not forwarded", remap, service.Namespace)
+		return problem.Usage(fmt.Sprintf("write -n %s; for a pod's ports name its service", strings.Join(all, " -n ")),
+			"--port %s is for namespace %q, which is not forwarded", remap, service.Namespace)
 	}
 	return nil
 }
@@ -163,7 +166,8 @@ func (s *Selection) NoneForwarded() string {
 
 // Criteria is what a session is to know of the selection.
 func (s *Selection) Criteria() forwards.Selection {
-	return forwards.Selection{Wanted: s.wanted, Named: func(key discovery.Key) bool { return s.Named[key] }, Remaps: s.remaps}
+	return forwards.Selection{Wanted: s.wanted, Named: func(key discovery.Key) bool { return s.Named[key] },
+		Remaps: s.remaps}
 }
 
 // parse reads name, name.namespace or svc/name.
@@ -171,7 +175,8 @@ func (s *Selection) parse(arg string) (discovery.Key, error) {
 	name := arg
 	if kind, rest, ok := strings.Cut(arg, "/"); ok {
 		if kind != "svc" && kind != "service" && kind != "services" {
-			return discovery.Key{}, problem.Usage("name a service: NAME, NAME.NAMESPACE or svc/NAME", "%q is not a service", arg)
+			return discovery.Key{}, problem.Usage("name a service: NAME, NAME.NAMESPACE or svc/NAME", "%q is not a service",
+				arg)
 		}
 		name = rest
 	}
@@ -179,7 +184,8 @@ func (s *Selection) parse(arg string) (discovery.Key, error) {
 	namespace = cmp.Or(namespace, s.homes[name], s.Namespace)
 	namespace, _, _ = strings.Cut(namespace, ".") // name.namespace.svc… is the same
 	if !IsLabel(name) || !IsLabel(namespace) {
-		return discovery.Key{}, problem.Usage("name a service: NAME, NAME.NAMESPACE or svc/NAME", "%q is not a service name", arg)
+		return discovery.Key{}, problem.Usage("name a service: NAME, NAME.NAMESPACE or svc/NAME", "%q is not a service name",
+			arg)
 	}
 	return discovery.Key{Namespace: namespace, Name: name}, nil
 }
@@ -190,7 +196,8 @@ func (s *Selection) parseRemap(text string) (forwards.Remap, error) {
 	parts := strings.Split(text, ":")
 	if len(parts) != 3 || parts[2] == "" {
 		if _, err := ParsePort(text); err == nil {
-			return forwards.Remap{}, problem.Usage(fmt.Sprintf("write SERVICE:%s:REMOTE", text), "--port %s does not say which service's port that is to be", text)
+			return forwards.Remap{}, problem.Usage(fmt.Sprintf("write SERVICE:%s:REMOTE", text),
+				"--port %s does not say which service's port that is to be", text)
 		}
 		return forwards.Remap{}, problem.Usage(hint, "parse --port %q", text)
 	}
@@ -220,7 +227,8 @@ func ParsePort(text string) (int, error) {
 
 // twice is the error that two remaps move one port.
 func twice(a, b forwards.Remap) error {
-	return problem.Usage("leave one of them out: a port is moved to one place", "--port %s and --port %s are for the same port", a, b)
+	return problem.Usage("leave one of them out: a port is moved to one place",
+		"--port %s and --port %s are for the same port", a, b)
 }
 
 // clash refuses two remaps onto one local port of a service, or of one port.

@@ -33,20 +33,27 @@ func TestSelectServices(t *testing.T) {
 	}{
 		{"nothing said", Flags{}, "ctx", []string{"ctx"}, nil, nil},
 		{"one namespace", Flags{Namespaces: []string{"shop"}}, "shop", []string{"shop"}, nil, nil},
-		{"the first of several gives bare names", Flags{Namespaces: []string{"shop", "demo", "shop"}}, "shop", []string{"demo", "shop"}, nil, nil},
+		{"the first of several gives bare names", Flags{Namespaces: []string{"shop", "demo", "shop"}}, "shop",
+			[]string{"demo", "shop"}, nil, nil},
 		{"all namespaces", Flags{All: true}, "ctx", []string{""}, nil, nil},
 		{"labels", Flags{Labels: "app in (a, b),!old"}, "ctx", []string{"ctx"}, nil, nil},
 		{"a name", Flags{Args: []string{"web"}}, "ctx", []string{"ctx"}, keys(svc("ctx", "web")), nil},
-		{"a name, -n", Flags{Args: []string{"web"}, Namespaces: []string{"shop"}}, "shop", []string{"shop"}, keys(svc("shop", "web")), nil},
+		{"a name, -n", Flags{Args: []string{"web"}, Namespaces: []string{"shop"}}, "shop", []string{"shop"},
+			keys(svc("shop", "web")), nil},
 		{"svc/", Flags{Args: []string{"svc/web", "service/api", "services/db"}}, "ctx", []string{"ctx"},
 			keys(svc("ctx", "web"), svc("ctx", "api"), svc("ctx", "db")), nil},
-		{"only the namespaces of names are watched", Flags{Args: []string{"web.shop"}}, "ctx", []string{"shop"}, keys(svc("shop", "web")), nil},
-		{"a cluster name", Flags{Args: []string{"web.shop.svc.cluster.local"}}, "ctx", []string{"shop"}, keys(svc("shop", "web")), nil},
-		{"a full name with -A", Flags{Args: []string{"web.shop"}, All: true}, "ctx", []string{""}, keys(svc("shop", "web")), nil},
-		{"a bare name of several namespaces", Flags{Args: []string{"web", "svc/api", "db.a"}, Except: []string{"old"}, Namespaces: []string{"a", "b"},
-			homes: map[string]string{"web": "b", "old": "b", "db": "b"}}, "a", []string{"a", "b"},
+		{"only the namespaces of names are watched", Flags{Args: []string{"web.shop"}}, "ctx", []string{"shop"},
+			keys(svc("shop", "web")), nil},
+		{"a cluster name", Flags{Args: []string{"web.shop.svc.cluster.local"}}, "ctx", []string{"shop"},
+			keys(svc("shop", "web")), nil},
+		{"a full name with -A", Flags{Args: []string{"web.shop"}, All: true}, "ctx", []string{""}, keys(svc("shop", "web")),
+			nil},
+		{"a bare name of several namespaces",
+			Flags{Args: []string{"web", "svc/api", "db.a"}, Except: []string{"old"}, Namespaces: []string{"a", "b"},
+				homes: map[string]string{"web": "b", "old": "b", "db": "b"}}, "a", []string{"a", "b"},
 			keys(svc("b", "web"), svc("a", "api"), svc("a", "db")), keys(svc("b", "old"))},
-		{"all but one", Flags{Except: []string{"web", "svc/api.shop"}}, "ctx", []string{"ctx"}, nil, keys(svc("ctx", "web"), svc("shop", "api"))},
+		{"all but one", Flags{Except: []string{"web", "svc/api.shop"}}, "ctx", []string{"ctx"}, nil,
+			keys(svc("ctx", "web"), svc("shop", "api"))},
 	} {
 		t.Run(c.about, func(t *testing.T) {
 			s, err := New(c.flags, "ctx")
@@ -80,7 +87,8 @@ func TestWanted(t *testing.T) {
 }
 
 func TestRemaps(t *testing.T) {
-	s, err := New(Flags{Namespaces: []string{"ctx", "shop"}, Ports: []string{"web:8080:80", "web:8443:https", "svc/api.shop:65535:1", "web:80:080"}}, "ctx")
+	s, err := New(Flags{Namespaces: []string{"ctx", "shop"},
+		Ports: []string{"web:8080:80", "web:8443:https", "svc/api.shop:65535:1", "web:80:080"}}, "ctx")
 	require.NoError(t, err)
 	require.Equal(t, []forwards.Remap{
 		{Service: svc("ctx", "web"), Local: 8080, Remote: "80"},
@@ -113,20 +121,24 @@ func TestBadSelections(t *testing.T) {
 		{"another kind", Flags{Args: []string{"deploy/web"}}, `"deploy/web" is not a service`},
 		{"two slashes", Flags{Args: []string{"svc/web/x"}}, `"svc/web/x" is not a service name`},
 		{"bad exception", Flags{Except: []string{"pod/web"}}, `"pod/web" is not a service`},
-		{"asked and excepted", Flags{Args: []string{"web"}, Except: []string{"svc/web"}}, "service web is both asked for and excepted"},
+		{"asked and excepted", Flags{Args: []string{"web"}, Except: []string{"svc/web"}},
+			"service web is both asked for and excepted"},
 		{"remap of one part", Flags{Ports: []string{"web"}}, `parse --port "web"`},
 		{"remap of two parts", Flags{Ports: []string{"8080:80"}}, `parse --port "8080:80"`},
 		{"remap of four parts", Flags{Ports: []string{"web:1:2:3"}}, `parse --port "web:1:2:3"`},
 		{"remap of nothing", Flags{Ports: []string{""}}, `parse --port ""`},
 		{"remap to no port", Flags{Ports: []string{"web:8080:"}}, `parse --port "web:8080:"`},
 		{"remap of no service", Flags{Ports: []string{":8080:80"}}, `parse --port ":8080:80": "" is not a service name`},
-		{"remap of a pod", Flags{Ports: []string{"pod/web:8080:80"}}, `parse --port "pod/web:8080:80": "pod/web" is not a service`},
-		{"local port a word", Flags{Ports: []string{"web:http:80"}}, `parse --port "web:http:80": "http" is not a port between 1 and 65535`},
+		{"remap of a pod", Flags{Ports: []string{"pod/web:8080:80"}},
+			`parse --port "pod/web:8080:80": "pod/web" is not a service`},
+		{"local port a word", Flags{Ports: []string{"web:http:80"}},
+			`parse --port "web:http:80": "http" is not a port between 1 and 65535`},
 		{"local port 0", Flags{Ports: []string{"web:0:80"}}, `"0" is not a port between 1 and 65535`},
 		{"local port too high", Flags{Ports: []string{"web:65536:80"}}, `"65536" is not a port between 1 and 65535`},
 		{"remote port too high", Flags{Ports: []string{"web:80:65536"}}, `"65536" is not a port between 1 and 65535`},
 		{"remote port negative", Flags{Ports: []string{"web:80:-1"}}, `"-1" is not a port between 1 and 65535`},
-		{"two remaps to one port", Flags{Ports: []string{"web:80:8080", "web:80:9090"}}, "--port web:80:8080 and --port web:80:9090 want the same local port"},
+		{"two remaps to one port", Flags{Ports: []string{"web:80:8080", "web:80:9090"}},
+			"--port web:80:8080 and --port web:80:9090 want the same local port"},
 	} {
 		t.Run(c.about, func(t *testing.T) {
 			_, err := New(c.flags, "ctx")
@@ -159,16 +171,22 @@ func TestKnown(t *testing.T) {
 		want, hint string
 	}{
 		{"nothing named", Flags{}, "", ""},
-		{"all there", Flags{Args: []string{"web"}, Except: []string{"api"}, Ports: []string{"web:1:http", "web:2:9000"}}, "", ""},
+		{"all there", Flags{Args: []string{"web"}, Except: []string{"api"}, Ports: []string{"web:1:http", "web:2:9000"}}, "",
+			""},
 		{"one is not", Flags{Args: []string{"web", "apu"}}, `no service "apu" in namespace "ctx"`, "did you mean api?"},
-		{"a slice makes no service", Flags{Args: []string{"webb"}}, `no service "webb" in namespace "ctx"`, "did you mean web?"},
+		{"a slice makes no service", Flags{Args: []string{"webb"}}, `no service "webb" in namespace "ctx"`,
+			"did you mean web?"},
 		{"none is near", Flags{Args: []string{"elasticsearch"}}, `no service "elasticsearch" in namespace "ctx"`,
 			"'kubectl get services -n ctx' lists those there are"},
 		{"an exception elsewhere is not looked for", Flags{Except: []string{"gone.shop"}}, "", ""},
-		{"an exception of all namespaces is", Flags{All: true, Except: []string{"webbi.shop"}}, `no service "webbi" in namespace "shop"`, "did you mean webby?"},
+		{"an exception of all namespaces is", Flags{All: true, Except: []string{"webbi.shop"}},
+			`no service "webbi" in namespace "shop"`, "did you mean webby?"},
 		{"a remap's service", Flags{Ports: []string{"apy:1:2"}}, `no service "apy" in namespace "ctx"`, "did you mean api?"},
-		{"one without the labels", Flags{Labels: "a=b", Except: []string{"apu"}}, `no service "apu" with the labels a=b in namespace "ctx"`, "'kubectl get services -n ctx -l a=b' lists those there are"},
-		{"a remap's port", Flags{Ports: []string{"web:1:8080"}}, `service "web" has no TCP port "8080", as --port web:1:8080 wants`, "its ports are 80 (http), 9000"},
+		{"one without the labels", Flags{Labels: "a=b", Except: []string{"apu"}},
+			`no service "apu" with the labels a=b in namespace "ctx"`,
+			"'kubectl get services -n ctx -l a=b' lists those there are"},
+		{"a remap's port", Flags{Ports: []string{"web:1:8080"}},
+			`service "web" has no TCP port "8080", as --port web:1:8080 wants`, "its ports are 80 (http), 9000"},
 		{"what stands in the way is told first", Flags{Args: []string{"dns"}, Ports: []string{"dns:1:53"}}, "", ""},
 	} {
 		t.Run(c.about, func(t *testing.T) {

@@ -24,8 +24,8 @@
 //     (view_linux.go).
 //
 // All three stay in the process group that devtun was started in, so that the
-// terminal and the shell treat them as the one job that they are. That makes the
-// keeper a witness: a signal that it gets as well went to the whole group, the
+// terminal and the shell treat them as the one job that they are. That lets the
+// keeper see (doubled_linux.go): a signal that it gets as well went to the whole group, the
 // program has it already, and it is not passed on a second time.
 //
 // What the program leaves behind is ended even where it has left its session and its

@@ -87,8 +87,9 @@ func TestContextEnds(t *testing.T) {
 		want   int
 		grace  time.Duration
 	}{
-		"program that ends":       {`trap 'exit 5' TERM; echo ready; while :; do sleep 0.01; done`, 5, 0},
-		"program that will not":   {`trap '' TERM; echo ready; while :; do sleep 0.01; done`, 128 + 9, 100 * time.Millisecond},
+		"program that ends": {`trap 'exit 5' TERM; echo ready; while :; do sleep 0.01; done`, 5, 0},
+		"program that will not": {`trap '' TERM; echo ready; while :; do sleep 0.01; done`, 128 + 9,
+			100 * time.Millisecond},
 		"program that is stopped": {`echo ready; kill -STOP $$`, 128 + 15, 0},
 	} {
 		t.Run(name, func(t *testing.T) {

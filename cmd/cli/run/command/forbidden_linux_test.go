@@ -20,13 +20,19 @@ func TestForbidder(t *testing.T) {
 		errno    syscall.Errno
 		user     bool
 	}{
-		"kernel.unprivileged_userns_clone=0":                                           {"kernel.unprivileged_userns_clone=0 user.max_user_namespaces=9", syscall.EPERM, true},
-		"user.max_user_namespaces=0":                                                   {"kernel.unprivileged_userns_clone=1 user.max_user_namespaces=0", syscall.ENOSPC, true},
-		"kernel.apparmor_restrict_unprivileged_userns=1":                               {"kernel.apparmor_restrict_unprivileged_userns=1", syscall.EACCES, true},
-		"user.max_mnt_namespaces=0":                                                    {"user.max_mnt_namespaces=0 user.max_user_namespaces=0", syscall.ENOSPC, false},
-		"the kernel or a container's profile (seccomp, AppArmor)":                      {"user.max_user_namespaces=9 kernel.apparmor_restrict_unprivileged_userns=0", syscall.EPERM, true},
-		"user.max_user_namespaces or user.max_mnt_namespaces, of which all are in use": {"user.max_user_namespaces=9", syscall.ENOSPC, true},
-		"the kernel's limit on user namespaces within each other":                      {"", syscall.EUSERS, true},
+		"kernel.unprivileged_userns_clone=0": {"kernel.unprivileged_userns_clone=0 user.max_user_namespaces=9",
+			syscall.EPERM, true},
+		"user.max_user_namespaces=0": {"kernel.unprivileged_userns_clone=1 user.max_user_namespaces=0",
+			syscall.ENOSPC, true},
+		"kernel.apparmor_restrict_unprivileged_userns=1": {"kernel.apparmor_restrict_unprivileged_userns=1", syscall.EACCES,
+			true},
+		"user.max_mnt_namespaces=0": {"user.max_mnt_namespaces=0 " +
+			"user.max_user_namespaces=0", syscall.ENOSPC, false},
+		"the kernel or a container's profile (seccomp, AppArmor)": {"user.max_user_namespaces=9 " +
+			"kernel.apparmor_restrict_unprivileged_userns=0", syscall.EPERM, true},
+		"user.max_user_namespaces or user.max_mnt_namespaces, of which all are in use": {"user.max_user_namespaces=9",
+			syscall.ENOSPC, true},
+		"the kernel's limit on user namespaces within each other": {"", syscall.EUSERS, true},
 	} {
 		setting := func(name string) string {
 			for _, word := range strings.Fields(c.settings) {
@@ -111,7 +117,8 @@ func filterRole(args []string) int {
 	program := unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}
 	err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
 	if err == nil {
-		_, _, errno := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, unix.SECCOMP_FILTER_FLAG_TSYNC, uintptr(unsafe.Pointer(&program)))
+		_, _, errno := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, unix.SECCOMP_FILTER_FLAG_TSYNC,
+			uintptr(unsafe.Pointer(&program)))
 		if errno != 0 {
 			err = errno
 		}

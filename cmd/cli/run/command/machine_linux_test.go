@@ -24,7 +24,8 @@ func replaceOnMachine(etc string, link bool, hosts string, asNobody bool) (err e
 	file := filepath.Join(etc, "hosts")
 	if link {
 		file = filepath.Join(etc, "static", "hosts")
-		if err := errors.Join(os.Mkdir(filepath.Dir(file), 0o755), os.Symlink("static/hosts", filepath.Join(etc, "hosts"))); err != nil {
+		if err := errors.Join(os.Mkdir(filepath.Dir(file), 0o755),
+			os.Symlink("static/hosts", filepath.Join(etc, "hosts"))); err != nil {
 			return err
 		}
 	}
@@ -41,7 +42,8 @@ func replaceOnMachine(etc string, link bool, hosts string, asNobody bool) (err e
 	}
 
 	// The program answers each line with the first line of its hosts file.
-	child := exec.Command(self, "role:run", hosts, "sh", "-c", `while read ask; do read name </etc/hosts; echo "$name"; done`)
+	child := exec.Command(self, "role:run", hosts, "sh", "-c",
+		`while read ask; do read name </etc/hosts; echo "$name"; done`)
 	if asNobody {
 		child.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
 	}

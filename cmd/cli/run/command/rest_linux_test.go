@@ -77,7 +77,8 @@ func TestChildrenEndWithTheProgram(t *testing.T) {
 
 func TestStubbornChildrenAreKilled(t *testing.T) {
 	t.Chdir(t.TempDir())
-	c := Command{Args: []string{"sh", "-c", stubborn + "kill -TERM $(cat stubborn); exit 4"}, RestGrace: 50 * time.Millisecond}
+	c := Command{Args: []string{"sh", "-c", stubborn + "kill -TERM $(cat stubborn); exit 4"},
+		RestGrace: 50 * time.Millisecond}
 	code, err := c.Run(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, 4, code)

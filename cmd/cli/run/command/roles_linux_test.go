@@ -63,7 +63,8 @@ func runWith(args []string, rest time.Duration) int {
 
 // insistRole is a runRole that says what the user should know.
 func insistRole(args []string) int {
-	c := Command{Args: args[1:], Hosts: args[0], Out: os.Stdout, Err: os.Stderr, Say: func(text string) { fmt.Println(text) }}
+	c := Command{Args: args[1:], Hosts: args[0], Out: os.Stdout, Err: os.Stderr,
+		Say: func(text string) { fmt.Println(text) }}
 	code, err := c.Run(context.Background())
 	if err != nil {
 		fmt.Println(err)

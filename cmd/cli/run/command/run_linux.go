@@ -52,8 +52,8 @@ func (c *Command) run(ctx context.Context, path string) (int, error) {
 	}
 }
 
-// keeping is devtun's side of a keeper.
-type keeping struct {
+// keeperProcess is devtun's side of a keeper.
+type keeperProcess struct {
 	sender
 	process *exec.Cmd
 	user    bool // see job.User
@@ -61,13 +61,13 @@ type keeping struct {
 }
 
 // startKeeper starts this executable as the keeper and gives it the job.
-func (c *Command) startKeeper(path string) (*keeping, error) {
+func (c *Command) startKeeper(path string) (*keeperProcess, error) {
 	near, far, err := socketPair()
 	if err != nil {
 		return nil, fmt.Errorf("start keeper: %w", err)
 	}
 	defer far.Close()
-	k := &keeping{sender: newSender(near)}
+	k := &keeperProcess{sender: newSender(near)}
 	files, number, err := inherit(far)
 	if err == nil {
 		k.process = &exec.Cmd{
@@ -91,12 +91,15 @@ func (c *Command) startKeeper(path string) (*keeping, error) {
 		}
 		return nil, err
 	}
-	k.send(job{Path: path, Args: c.Args, Env: c.env(), Grace: c.grace(), RestGrace: c.restGrace(), Hosts: c.Hosts, User: k.user}) // if it fails, the keeper has ended
+	k.send(job{ // if it fails, the keeper has ended
+		Path: path, Args: c.Args, Env: c.env(), Grace: c.grace(), RestGrace: c.restGrace(),
+		Hosts: c.Hosts, User: k.user,
+	})
 	return k, nil
 }
 
 // wait waits for the report and for the keeper's end.
-func (k *keeping) wait() error {
+func (k *keeperProcess) wait() error {
 	err := gob.NewDecoder(k.conn).Decode(&k.report)
 	if ended := k.process.Wait(); err != nil && ended != nil {
 		err = ended
@@ -106,7 +109,7 @@ func (k *keeping) wait() error {
 
 // outcome is what Run returns when the keeper has ended, with err if it made no
 // report.
-func (k *keeping) outcome(name string, err error, pass []os.Signal) (int, error) {
+func (k *keeperProcess) outcome(name string, err error, pass []os.Signal) (int, error) {
 	if err != nil {
 		// A signal to the group may hit the keeper before it is ready for it;
 		// then the program was never started.

@@ -141,7 +141,8 @@ func TestAProgramThatIgnoresSignalsIsKilled(t *testing.T) {
 
 func TestIgnoredSignalsStayIgnored(t *testing.T) {
 	r := newRunner(t, "", "sh", "-c", "kill -HUP $$; echo alive; kill -INT $$")
-	r.Path, r.Args = "/bin/sh", []string{"sh", "-c", `trap '' HUP; exec "$0" "$@"`, selfPath(t), "role:run", "", "sh", "-c", "kill -HUP $$; echo alive; kill -INT $$"}
+	r.Path, r.Args = "/bin/sh", []string{"sh", "-c", `trap '' HUP; exec "$0" "$@"`, selfPath(t), "role:run", "", "sh",
+		"-c", "kill -HUP $$; echo alive; kill -INT $$"}
 	r.start()
 	r.expect("alive")
 	require.Equal(t, 128+2, r.code())

@@ -34,7 +34,8 @@ read line
 cat /etc/hosts
 `
 
-const noRights = "CapInh: 0000000000000000 CapPrm: 0000000000000000 CapEff: 0000000000000000 CapAmb: 0000000000000000 NoNewPrivs: 0 "
+const noRights = "CapInh: 0000000000000000 CapPrm: 0000000000000000 CapEff: 0000000000000000 CapAmb: " +
+	"0000000000000000 NoNewPrivs: 0 "
 
 func TestPrivateView(t *testing.T) {
 	before, err := os.ReadFile(systemHosts)

@@ -1,4 +1,4 @@
-package cli
+package intercept
 
 import (
 	"context"
@@ -19,10 +19,10 @@ import (
 
 // locals is where the local process listens, for every TCP port of the target's
 // or for those asked for.
-func (o *interceptOptions) locals(found *target.Target) ([]intercept.Local, error) {
+func (o *Options) locals(found *target.Target) ([]intercept.Local, error) {
 	var locals []intercept.Local
 	add := func(port target.Port, number int) error {
-		address := net.JoinHostPort(o.to, strconv.Itoa(number))
+		address := net.JoinHostPort(o.To, strconv.Itoa(number))
 		for i, l := range locals {
 			switch {
 			case l.Port == port.Target && l.Address == address: // another service leads to the same port
@@ -31,15 +31,17 @@ func (o *interceptOptions) locals(found *target.Target) ([]intercept.Local, erro
 				}
 				return nil
 			case l.Port == port.Target:
-				return problem.Usage("name it once", "port %d of the container is to go to both %s and %s", l.Port, shown(l.Address), shown(address))
+				return problem.Usage("name it once", "port %d of the container is to go to both %s and %s", l.Port,
+					shown(l.Address), shown(address))
 			case l.Address == address:
-				return problem.Usage("give each its own local port with --port LOCAL:PORT", "ports %d and %d of the container are both to go to %s", l.Port, port.Target, shown(address))
+				return problem.Usage("give each its own local port with --port LOCAL:PORT",
+					"ports %d and %d of the container are both to go to %s", l.Port, port.Target, shown(address))
 			}
 		}
 		locals = append(locals, intercept.Local{Port: port.Target, Address: address, Services: []string{port.Service}})
 		return nil
 	}
-	if len(o.ports) == 0 {
+	if len(o.Ports) == 0 {
 		for _, port := range found.Ports {
 			if port.Protocol == corev1.ProtocolTCP {
 				if err := add(port, port.Target); err != nil {
@@ -49,7 +51,7 @@ func (o *interceptOptions) locals(found *target.Target) ([]intercept.Local, erro
 		}
 		return locals, nil
 	}
-	for _, text := range o.ports {
+	for _, text := range o.Ports {
 		number, ports, err := parseLocal(text, found)
 		if err != nil {
 			return nil, err
@@ -68,16 +70,16 @@ const hostTimeout = 5 * time.Second
 
 // findHost checks that the host of the local process can be found: with the traffic on
 // its way here it is late to learn of a slip.
-func (o *interceptOptions) findHost(ctx context.Context) error {
-	if o.to == "" {
+func (o *Options) findHost(ctx context.Context) error {
+	if o.To == "" {
 		return nil
 	}
 	err := within(ctx, hostTimeout, func(ctx context.Context) error {
-		_, err := net.DefaultResolver.LookupHost(ctx, o.to)
+		_, err := net.DefaultResolver.LookupHost(ctx, o.To)
 		return err
 	})
 	if err != nil {
-		return problem.Usage("name a host that this machine knows, or give its address", "find --to %s: %w", o.to, err)
+		return problem.Usage("name a host that this machine knows, or give its address", "find --to %s: %w", o.To, err)
 	}
 	return nil
 }
@@ -112,7 +114,8 @@ func parseLocal(text string, found *target.Target) (local int, ports []target.Po
 		if _, err := selection.ParsePort(text); err == nil && len(names) > 0 {
 			hint = fmt.Sprintf("for a process that listens on %s write --port %s:PORT; %s", text, text, hint)
 		}
-		return 0, nil, &problem.Problem{Err: fmt.Errorf("no TCP port %q among the services of %s, as --port %s wants", remote, found.Name(), text), Code: problem.ExitNotFound,
+		return 0, nil, &problem.Problem{Err: fmt.Errorf("no TCP port %q among the services of %s, as --port %s wants",
+			remote, found.Name(), text), Code: problem.ExitNotFound,
 			Hint: hint}
 	}
 	if !two {

@@ -16,13 +16,13 @@ const (
 	stopLook  = time.Millisecond
 )
 
-// Kin is a descendant of a process.
-type Kin struct{ process }
+// Descendant is a descendant of a process.
+type Descendant struct{ process }
 
-// StopKin stops a process that runs and its descendants, so that none of them can start
+// StopDescendants stops a process that runs and its descendants, so that none of them can start
 // another unseen, and returns the descendants. What has made a session of its own is
 // meant to go on and left alone. SIGCONT has them go on.
-func StopKin(pid int) (kin []*Kin) {
+func StopDescendants(pid int) (stopped []*Descendant) {
 	home, err := unix.Getsid(pid)
 	if root, ok := lookAt(pid); err != nil || !ok || root.stop() != nil {
 		return nil
@@ -37,10 +37,10 @@ func StopKin(pid int) (kin []*Kin) {
 			}
 			seen[p.pid], more = true, true
 			p.stop()
-			kin = append(kin, &Kin{p})
+			stopped = append(stopped, &Descendant{p})
 		}
 	}
-	return kin
+	return stopped
 }
 
 // stop stops a process, and waits until it has stopped or ended.
@@ -59,15 +59,15 @@ func (p process) stop() error {
 }
 
 // Signal sends a signal to that process, never to another with its number.
-func (k *Kin) Signal(s syscall.Signal) error { return k.signal(s) }
+func (d *Descendant) Signal(s syscall.Signal) error { return d.signal(s) }
 
 // Kill kills that process and what it has started meanwhile.
-func (k *Kin) Kill() error {
-	if err := k.signal(0); err != nil {
+func (d *Descendant) Kill() error {
+	if err := d.signal(0); err != nil {
 		return err
 	}
-	later := StopKin(k.pid)
-	err := k.signal(syscall.SIGKILL)
+	later := StopDescendants(d.pid)
+	err := d.signal(syscall.SIGKILL)
 	for _, l := range later {
 		l.signal(syscall.SIGKILL)
 	}

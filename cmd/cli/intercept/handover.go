@@ -1,4 +1,4 @@
-package cli
+package intercept
 
 import (
 	"context"
@@ -13,28 +13,28 @@ import (
 )
 
 // openHandover claims the files that environment and mounts are to be written to.
-func (i *intercepting) openHandover() (*handover.Handover, error) {
+func (i *Planned) openHandover() (*handover.Handover, error) {
 	o := i.options
-	ledger, err := handoverLedger()
+	ledger, err := HandoverLedger()
 	if err != nil {
 		return nil, err
 	}
 	config := handover.Config{
-		Folder: o.files, Keep: o.keep,
-		Notice: func(text string) { i.events.note(text, "") },
+		Folder: o.Files, Keep: o.Keep,
+		Notice: func(text string) { i.Events.Note(text, "") },
 		Ledger: ledger,
 	}
-	if o.envFile != "" {
-		config.Files = append(config.Files, handover.File{Path: o.envFile, Format: handover.Format(o.envFormat)})
+	if o.EnvFile != "" {
+		config.Files = append(config.Files, handover.File{Path: o.EnvFile, Format: handover.Format(o.EnvFormat)})
 	}
-	if o.envJSON != "" {
-		config.Files = append(config.Files, handover.File{Path: o.envJSON, Format: handover.JSON})
+	if o.EnvJSON != "" {
+		config.Files = append(config.Files, handover.File{Path: o.EnvJSON, Format: handover.JSON})
 	}
 	return handover.Open(config)
 }
 
-// handoverLedger is where what was handed over is noted, for this process.
-func handoverLedger() (ledger handover.Ledger, err error) {
+// HandoverLedger is where what was handed over is noted, for this process.
+func HandoverLedger() (ledger handover.Ledger, err error) {
 	state, err := statedir.User()
 	if err != nil {
 		return ledger, fmt.Errorf("find state directory: %w", err)
@@ -49,10 +49,10 @@ func handoverLedger() (ledger handover.Ledger, err error) {
 	return ledger, err
 }
 
-// takeOver has environment and files written, and followed while the intercept
+// awaitHandover has environment and files written, and followed while the intercept
 // stands.
-func (h *holding) takeOver(ctx, beside context.Context) error {
-	if h.options.envFile == "" && h.options.envJSON == "" && h.options.files == "" && h.program == nil {
+func (h *hold) awaitHandover(ctx, beside context.Context) error {
+	if h.options.EnvFile == "" && h.options.EnvJSON == "" && h.options.Files == "" && h.program == nil {
 		return nil
 	}
 	sources := make(chan handover.Source)
@@ -88,7 +88,8 @@ func (h *holding) takeOver(ctx, beside context.Context) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	case <-late.C:
-		return &problem.Problem{Err: fmt.Errorf("take over environment and files: the agent has not handed them over in %v", handoverTimeout), Code: problem.ExitFailure,
+		return &problem.Problem{Err: fmt.Errorf("take over environment and files: the agent has not handed them over in %v",
+			handoverTimeout), Code: problem.ExitFailure,
 			Hint: "try again; -v tells of the agents meanwhile"}
 	}
 }

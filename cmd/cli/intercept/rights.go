@@ -1,4 +1,4 @@
-package cli
+package intercept
 
 import (
 	"context"
@@ -13,7 +13,7 @@ import (
 
 // checkReading checks what is needed to find out anything. If that is missing, all
 // that an intercept would need is looked at, so that all is named at once.
-func (o *interceptOptions) checkReading(ctx context.Context, cluster *kube.Cluster, namespace string) error {
+func (o *Options) checkReading(ctx context.Context, cluster *kube.Cluster, namespace string) error {
 	missing, err := missingOf(ctx, cluster, namespace, append(target.Rights(o.mode()), o.forwarding()...))
 	if err != nil {
 		return err
@@ -26,17 +26,17 @@ func (o *interceptOptions) checkReading(ctx context.Context, cluster *kube.Clust
 }
 
 // forwarding is what the other services take, if they are to be forwarded.
-func (o *interceptOptions) forwarding() []target.Right {
-	if o.noForward {
+func (o *Options) forwarding() []target.Right {
+	if o.NoForward {
 		return nil
 	}
-	return forwarding()
+	return Forwarding()
 }
 
 // checkRights returns the rights that an intercept can do without, and an error
 // that names all others that are missing.
-func (i *intercepting) checkRights(ctx context.Context, rights []target.Right) (lost []target.Right, err error) {
-	namespace := i.found.Namespace
+func (i *Planned) checkRights(ctx context.Context, rights []target.Right) (lost []target.Right, err error) {
+	namespace := i.Target.Namespace
 	missing, err := missingOf(ctx, i.cluster, namespace, append(rights, i.options.forwarding()...))
 	if err != nil {
 		return nil, err
@@ -48,7 +48,9 @@ func (i *intercepting) checkRights(ctx context.Context, rights []target.Right) (
 }
 
 // missingOf is those of rights that the user lacks in a namespace.
-func missingOf(ctx context.Context, cluster *kube.Cluster, namespace string, rights []target.Right) (missing []target.Right, err error) {
+func missingOf(
+	ctx context.Context, cluster *kube.Cluster, namespace string, rights []target.Right,
+) (missing []target.Right, err error) {
 	of := make(map[kube.Right]target.Right)
 	var asked []kube.Right
 	for _, r := range rights {
@@ -68,13 +70,14 @@ func missingOf(ctx context.Context, cluster *kube.Cluster, namespace string, rig
 	return missing, err
 }
 
-func (o *interceptOptions) rightsProblem(namespace string, missing []target.Right) error {
+func (o *Options) rightsProblem(namespace string, missing []target.Right) error {
 	var names []string
 	for _, r := range missing {
 		if r.Without == "" {
 			names = append(names, r.String())
 		}
 	}
-	return &problem.Problem{Err: fmt.Errorf("rights are missing in namespace %s: %s", namespace, strings.Join(names, ", ")), Code: problem.ExitRights,
+	return &problem.Problem{Err: fmt.Errorf("rights are missing in namespace %s: %s", namespace,
+		strings.Join(names, ", ")), Code: problem.ExitRights,
 		Hint: fmt.Sprintf("'devtun rbac %s' prints the Role that has them all", o.feature())}
 }

@@ -1,4 +1,4 @@
-package cli
+package intercept
 
 import (
 	"errors"
@@ -13,10 +13,10 @@ import (
 // TestWhatBecameOfAnInterceptThatWasTakenAway is said to be a restore only if it was one.
 func TestWhatBecameOfAnInterceptThatWasTakenAway(t *testing.T) {
 	other := errors.New("another")
-	require.Equal(t, errPutBack, found(errTakenAway, true, nil))
-	require.Equal(t, errRestored, found(errTakenAway, false, nil))
-	require.Equal(t, errTakenAway, found(errTakenAway, false, other))
-	require.Equal(t, other, found(other, true, nil))
+	require.Equal(t, errPutBack, explain(errTakenAway, true, nil))
+	require.Equal(t, errRestored, explain(errTakenAway, false, nil))
+	require.Equal(t, errTakenAway, explain(errTakenAway, false, other))
+	require.Equal(t, other, explain(other, true, nil))
 	for _, err := range []error{errPutBack, errRestored, errTakenAway} {
 		told := problem.Of(fmt.Errorf("hold: %w", err))
 		require.Equal(t, problem.ExitRefused, told.Code)

@@ -1,4 +1,4 @@
-package cli
+package intercept
 
 import (
 	"context"
@@ -23,7 +23,8 @@ import (
 
 const (
 	sharedHint     = "have the process listen on localhost alone, or on another port with --port LOCAL:PORT"
-	sharedHintHeld = "have the process listen on localhost alone or on another port (ports: [LOCAL:PORT]), or move the service's (forward: ports: [SERVICE:LOCAL:REMOTE])"
+	sharedHintHeld = "have the process listen on localhost alone or on another port (ports: [LOCAL:PORT]), or move the " +
+		"service's (forward: ports: [SERVICE:LOCAL:REMOTE])"
 
 	// othersTimeout bounds the questions to other sessions.
 	othersTimeout = 2 * time.Second
@@ -32,12 +33,12 @@ const (
 	sharedEvery = time.Second
 )
 
-// told is what has been said of which service and port.
-type told map[string]bool
+// reported is what has been said of which service and port.
+type reported map[string]bool
 
 // sharedPorts says, for each port of a local process of this machine's that a forward has
 // as well, which services' that is, but for what has been told.
-func sharedPorts(locals []intercept.Local, told told, sessions ...status.Snapshot) (texts []string) {
+func sharedPorts(locals []intercept.Local, told reported, sessions ...status.Snapshot) (texts []string) {
 	services := make(map[int][]string)
 	for _, l := range locals {
 		if port, here := herePort(l.Address); here {
@@ -65,8 +66,9 @@ func sharedPorts(locals []intercept.Local, told told, sessions ...status.Snapsho
 	}
 	for _, port := range slices.Sorted(maps.Keys(services)) {
 		if len(services[port]) > 0 {
-			texts = append(texts, fmt.Sprintf("the forward of %s uses port %d too: the process here cannot listen there on all addresses",
-				strings.Join(services[port], ", "), port))
+			texts = append(texts,
+				fmt.Sprintf("the forward of %s uses port %d too: the process here cannot listen there on all addresses",
+					strings.Join(services[port], ", "), port))
 		}
 	}
 	return texts
@@ -84,8 +86,8 @@ func herePort(address string) (int, bool) {
 	return number, host == "" || host == "localhost" || ip.IsLoopback() || ip.IsUnspecified()
 }
 
-// hereAs is a local address, all of this machine's written in one way.
-func hereAs(address string) string {
+// SameHere is a local address, all of this machine's written in one way.
+func SameHere(address string) string {
 	if port, here := herePort(address); here {
 		return net.JoinHostPort("localhost", strconv.Itoa(port))
 	}
@@ -111,8 +113,8 @@ func otherSessions(ctx context.Context) (others []status.Snapshot) {
 
 // tellPorts says, before the traffic comes and COMMAND starts, what is on the local
 // process's ports: forwards, and processes that listen there already.
-func (h *holding) tellPorts(ctx context.Context) told {
-	told := make(told)
+func (h *hold) tellPorts(ctx context.Context) reported {
+	told := make(reported)
 	h.tellShared(told, otherSessions(ctx)...)
 	for _, l := range h.agents.Listening(ctx) {
 		name, here := listener(l)
@@ -122,31 +124,33 @@ func (h *holding) tellPorts(ctx context.Context) told {
 		text := fmt.Sprintf("%s listens on %s already: the cluster's requests go there", name, shown(l.Address))
 		hint := ""
 		if h.program != nil {
-			text = fmt.Sprintf("%s listens on %s already, and is not COMMAND: the cluster's requests go there as long as it does", name, shown(l.Address))
+			text = fmt.Sprintf(
+				"%s listens on %s already, and is not COMMAND: the cluster's requests go there as long as it does", name,
+				shown(l.Address))
 			hint = "stop it, or have COMMAND listen on another port with --port LOCAL:PORT"
 		}
-		h.events.note(text, hint)
+		h.Events.Note(text, hint)
 	}
 	return told
 }
 
 // tellShared says what is new about forwards that have a local process's port.
-func (h *holding) tellShared(told told, others ...status.Snapshot) {
-	texts := sharedPorts(h.locals, told, append([]status.Snapshot{h.tracker.Snapshot()}, others...)...)
+func (h *hold) tellShared(told reported, others ...status.Snapshot) {
+	texts := sharedPorts(h.Locals, told, append([]status.Snapshot{h.tracker.Snapshot()}, others...)...)
 	for i, text := range texts {
 		hint := "" // once, behind the last
 		if i == len(texts)-1 {
 			hint = sharedHint
-			if h.events.inSession {
+			if h.Events.InSession {
 				hint = sharedHintHeld
 			}
 		}
-		h.events.note(text, hint)
+		h.Events.Note(text, hint)
 	}
 }
 
 // watchPorts goes on with that, for services that come later.
-func (h *holding) watchPorts(ctx context.Context, told told) {
+func (h *hold) watchPorts(ctx context.Context, told reported) {
 	for {
 		changed := h.tracker.Changed()
 		h.tellShared(told)

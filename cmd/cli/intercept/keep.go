@@ -1,4 +1,4 @@
-package cli
+package intercept
 
 import (
 	"context"
@@ -33,9 +33,9 @@ func (lostError) Advice() (hint string, code problem.ExitCode) {
 	return "run the command again to intercept anew", problem.ExitRefused
 }
 
-// found says what became of an intercept that was taken away, given whether the restore
+// explain says what became of an intercept that was taken away, given whether the restore
 // had anything to put back, and how it went.
-func found(err error, undone bool, restored error) error {
+func explain(err error, undone bool, restored error) error {
 	switch {
 	case !errors.Is(err, errTakenAway) || restored != nil:
 		return err
@@ -46,10 +46,10 @@ func found(err error, undone bool, restored error) error {
 }
 
 // keepPlan tells all agents that the developer is there, while one is in reach,
-// and ends the holding when the plan is gone: an agent or somebody else has
+// and ends the hold when the plan is gone: an agent or somebody else has
 // restored the workload. With no agent in reach that is the likely reason, and
 // looked for soon.
-func (h *holding) keepPlan(ctx context.Context) {
+func (h *hold) keepPlan(ctx context.Context) {
 	every := plan.TouchEvery(h.grace())
 	look := time.NewTicker(min(every, planEvery))
 	defer look.Stop()
@@ -58,7 +58,8 @@ func (h *holding) keepPlan(ctx context.Context) {
 		linked := h.agents.Linked()
 		switch due := time.Since(touched) >= every; {
 		case linked && due:
-			err = within(ctx, kube.Timeout, func(ctx context.Context) error { return plan.Touch(ctx, h.client, h.executor.Ref()) })
+			err = within(ctx, kube.Timeout,
+				func(ctx context.Context) error { return plan.Touch(ctx, h.client, h.executor.Ref()) })
 			touched = time.Now()
 		case !linked:
 			err = within(ctx, kube.Timeout, func(ctx context.Context) error {
@@ -78,16 +79,16 @@ func (h *holding) keepPlan(ctx context.Context) {
 	}
 }
 
-func (i *intercepting) grace() time.Duration {
-	if i.options.grace > 0 {
-		return i.options.grace
+func (i *Planned) grace() time.Duration {
+	if i.options.Grace > 0 {
+		return i.options.Grace
 	}
 	return i.plan.Mode.DefaultGrace()
 }
 
 // keepOwn makes again what somebody has deleted of what the plan has made, and ends
-// the holding where that cannot be. When the plan is gone, all is put back from memory.
-func (h *holding) keepOwn(ctx context.Context) {
+// the hold where that cannot be. When the plan is gone, all is put back from memory.
+func (h *hold) keepOwn(ctx context.Context) {
 	gone := make(chan plan.Object, len(h.plan.Prepare)+1)
 	var watching sync.WaitGroup
 	defer watching.Wait()
@@ -113,7 +114,7 @@ func (h *holding) keepOwn(ctx context.Context) {
 	}
 }
 
-func (h *holding) makeAgain(ctx context.Context, o plan.Object) {
+func (h *hold) makeAgain(ctx context.Context, o plan.Object) {
 	err := within(ctx, swapTimeout, func(ctx context.Context) error { return h.executor.MakeAgain(ctx, o) })
 	switch {
 	case ctx.Err() != nil:
@@ -122,7 +123,7 @@ func (h *holding) makeAgain(ctx context.Context, o plan.Object) {
 	case err != nil:
 		h.fail(fmt.Errorf("somebody else has deleted %s, and it cannot be made again: %w", o, err))
 	default:
-		h.events.warn(false, "somebody else has deleted %s: it was made again", o)
+		h.Events.Warn(false, "somebody else has deleted %s: it was made again", o)
 	}
 }
 
@@ -130,27 +131,29 @@ func (h *holding) makeAgain(ctx context.Context, o plan.Object) {
 const kept = "connections that clients keep open stay with the workload until they reconnect"
 
 // keptNote tells what becomes of connections that clients keep open.
-func (h *holding) keptNote() string {
+func (h *hold) keptNote() string {
 	if h.plan.MoveConnections {
-		return fmt.Sprintf("connections that clients keep open are moved once your process answers: the pods of %s are evicted, one at a time", h.plan.Workload)
+		return fmt.Sprintf(
+			"connections that clients keep open are moved once your process answers: the pods of %s are evicted, one at a time",
+			h.plan.Workload)
 	}
 	return kept + "; --move-connections moves them"
 }
 
 // moveConnections has the origin's pods evicted, which hold the connections that
 // clients have kept open since before.
-func (h *holding) moveConnections(ctx context.Context) {
+func (h *hold) moveConnections(ctx context.Context) {
 	// A node that does not know of the swap yet still sends to them.
 	if pause.Sleep(ctx, time.Duration(h.plan.Propagation)) != nil {
 		return
 	}
-	stayed, err := h.found.Evict(ctx, h.cluster.Client, h.agents.AwaitDeveloper, func(pod string) {
+	stayed, err := h.Target.Evict(ctx, h.cluster.Client, h.agents.AwaitDeveloper, func(pod string) {
 		h.progress("pod %s is evicted, so that its clients connect anew", pod)
 	})
 	if err != nil && ctx.Err() == nil {
-		h.events.warn(false, "%s: %v", kept, err)
+		h.Events.Warn(false, "%s: %v", kept, err)
 	}
 	for _, s := range stayed {
-		h.events.note(s.Text, s.Hint)
+		h.Events.Note(s.Text, s.Hint)
 	}
 }

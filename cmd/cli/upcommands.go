@@ -5,6 +5,7 @@ import (
 
 	"github.com/devtun/devtun/cmd/cli/console"
 	"github.com/devtun/devtun/cmd/cli/forward"
+	"github.com/devtun/devtun/cmd/cli/intercept"
 	"github.com/devtun/devtun/cmd/cli/kube"
 	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/selection"
@@ -16,12 +17,12 @@ import (
 
 // sessionCommands are what 'devtun up' needs of the other commands.
 var sessionCommands = up.Commands{
-	CheckIntercept: func(i up.Intercept) error { return interceptOptionsOf(i).validate() },
+	CheckIntercept: func(i up.Intercept) error { return interceptOptionsOf(i).Validate() },
 	PlanIntercept: func(
 		ctx context.Context, cluster *kube.Cluster, i up.Intercept, streams output.Streams, verbose bool,
 	) (up.Planned, error) {
-		planned, err := interceptOptionsOf(i).planOn(ctx, cluster, audience{
-			out: console.NewWriter(streams, "", verbose), verbose: verbose, inSession: true, unattended: !streams.Terminal,
+		planned, err := interceptOptionsOf(i).PlanOn(ctx, cluster, intercept.Audience{
+			Out: console.NewWriter(streams, "", verbose), Verbose: verbose, InSession: true, Unattended: !streams.Terminal,
 		})
 		if err != nil {
 			return nil, err
@@ -31,44 +32,43 @@ var sessionCommands = up.Commands{
 }
 
 // interceptOptionsOf are the options of 'devtun intercept'. The session forwards.
-func interceptOptionsOf(i up.Intercept) *interceptOptions {
+func interceptOptionsOf(i up.Intercept) *intercept.Options {
 	s := i.Settings
-	return &interceptOptions{
-		forward: forward.Settings{
+	return &intercept.Options{
+		Forward: forward.Settings{
 			Services: selection.Flags{Namespaces: []string{s.Namespace}},
 			Domain:   forward.DefaultDomain, Transport: s.Reach.Transport,
 		},
-		name: s.Workload, ports: i.Ports, to: s.To, replace: s.Replace, move: s.Move, grace: s.Grace,
-		image: s.Image, container: s.Container,
-		envFile: s.EnvFile, envJSON: s.EnvJSON, envFormat: s.EnvFormat, files: s.Files, keep: s.Keep,
-		noForward: true,
+		Name: s.Workload, Ports: i.Ports, To: s.To, Replace: s.Replace, Move: s.Move, Grace: s.Grace,
+		Image: s.Image, Container: s.Container,
+		EnvFile: s.EnvFile, EnvJSON: s.EnvJSON, EnvFormat: s.EnvFormat, Files: s.Files, Keep: s.Keep,
+		NoForward: true,
 	}
 }
 
 type sessionIntercept struct {
-	*intercepting
+	*intercept.Planned
 	streams output.Streams
 }
 
 func (i sessionIntercept) Workload() (namespace string, object plan.Object) {
-	return i.found.Namespace, i.found.Workload.Object
+	return i.Target.Namespace, i.Target.Workload.Object
 }
 
 func (i sessionIntercept) Services() (keys []discovery.Key) {
-	for _, service := range i.found.Services {
-		keys = append(keys, discovery.Key{Namespace: i.found.Namespace, Name: service.Name})
+	for _, service := range i.Target.Services {
+		keys = append(keys, discovery.Key{Namespace: i.Target.Namespace, Name: service.Name})
 	}
 	return keys
 }
 
 func (i sessionIntercept) Locals() (addresses []string) {
-	for _, l := range i.locals {
-		addresses = append(addresses, hereAs(l.Address))
+	for _, l := range i.Planned.Locals {
+		addresses = append(addresses, intercept.SameHere(l.Address))
 	}
 	return addresses
 }
 
 func (i sessionIntercept) Run(ctx context.Context, tracker *status.Tracker, ready func()) error {
-	i.stands = ready
-	return i.run(ctx, tracker, i.streams, nil)
+	return i.Planned.Run(ctx, tracker, i.streams, nil, ready)
 }

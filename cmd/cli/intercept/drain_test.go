@@ -1,4 +1,4 @@
-package cli
+package intercept
 
 import (
 	"bytes"
@@ -51,9 +51,9 @@ func (w *watched) String() string {
 }
 
 // endingIntercept is one that says on said what it waits for.
-func endingIntercept(said *watched) *intercepting {
-	return &intercepting{
-		events: &interceptEvents{audience: audience{out: console.NewWriter(output.Streams{Err: said}, "", false)}},
+func endingIntercept(said *watched) *Planned {
+	return &Planned{
+		Events: &Events{Audience: Audience{Out: console.NewWriter(output.Streams{Err: said}, "", false)}},
 		plan:   &plan.Plan{Name: "web", Namespace: "demo", Workload: plan.Object{Kind: "Deployment", Name: "web"}},
 	}
 }
@@ -71,7 +71,9 @@ func TestASecondInterruptCutsOffWhatIsUnderWay(t *testing.T) {
 	said := newWatched()
 	var draining sync.WaitGroup
 	endingIntercept(said).drain(t.Context(), stays{open: 2}, &draining)
-	require.Equal(t, "the traffic goes to the origin again; waiting up to 30s for 2 connections under way: Ctrl-C cuts them off\n", said.String())
+	require.Equal(t,
+		"the traffic goes to the origin again; waiting up to 30s for 2 connections under way: Ctrl-C cuts them off\n",
+		said.String())
 	interrupt(t)
 	draining.Wait()
 	require.Contains(t, said.String(), "\ncutting off 2 connections\n")
@@ -88,24 +90,27 @@ func TestNothingIsWaitedForWithoutConnections(t *testing.T) {
 // TestARestoreThatTakesLongIsGivenUpByCtrlC once that was said, and not before.
 func TestARestoreThatTakesLongIsGivenUpByCtrlC(t *testing.T) {
 	said := newWatched()
-	err := endingIntercept(said).patiently(t.Context(), 0, func(ctx context.Context) error {
+	err := endingIntercept(said).undo(t.Context(), 0, func(ctx context.Context) error {
 		<-said.wrote
 		interrupt(t)
 		<-ctx.Done()
 		return context.Cause(ctx)
 	})
 	require.ErrorIs(t, err, errGivenUp)
-	require.Equal(t, "waiting up to 1m0s for the API server, to restore Deployment \"web\": Ctrl-C gives up, and 'devtun restore web -n demo' does it later\n", said.String())
+	require.Equal(t,
+		"waiting up to 1m0s for the API server, to restore Deployment \"web\": Ctrl-C gives up, and 'devtun restore web "+
+			"-n demo' does it later\n", said.String())
 }
 
 func TestASessionInTheBackgroundIsToldOfNoKeys(t *testing.T) {
 	said := newWatched()
 	i := endingIntercept(said)
-	i.events.unattended = true
+	i.Events.Unattended = true
 	ctx, cancel := context.WithCancel(t.Context())
 	var draining sync.WaitGroup
 	i.drain(ctx, stays{open: 1}, &draining)
 	cancel()
 	draining.Wait()
-	require.Equal(t, "the traffic goes to the origin again; waiting up to 30s for 1 connection under way\n", said.String())
+	require.Equal(t, "the traffic goes to the origin again; waiting up to 30s for 1 connection under way\n",
+		said.String())
 }

@@ -1,4 +1,4 @@
-package cli
+package intercept
 
 import (
 	"context"
@@ -19,37 +19,33 @@ import (
 	"github.com/devtun/devtun/intercept/wire"
 )
 
-// intercepting is an intercept from its plan to its end.
-type intercepting struct {
-	options *interceptOptions
-	events  *interceptEvents
+// Planned is an intercept from its plan to its end.
+type Planned struct {
+	options *Options
+	Events  *Events
 	cluster *kube.Cluster
-	found   *target.Target
+	Target  *target.Target
 	plan    *plan.Plan
 	client  *plan.Client
-	locals  []intercept.Local
-	stands  func() // is called when the traffic comes
-	ends    func() // unless nil, before it is sent back
+	Locals  []intercept.Local
 }
 
-// plan finds what is to be intercepted, and computes what that takes. It changes
+// Plan finds what is to be intercepted, and computes what that takes. It changes
 // nothing.
-func (o *interceptOptions) plan(ctx context.Context, told audience) (*intercepting, error) {
-	cluster, err := o.forward.Kube.Connect()
+func (o *Options) Plan(ctx context.Context, told Audience) (*Planned, error) {
+	cluster, err := o.Forward.Kube.Connect()
 	if err != nil {
 		return nil, err
 	}
-	return o.planOn(ctx, cluster, told)
+	return o.PlanOn(ctx, cluster, told)
 }
 
-// planOn is plan for a cluster that is connected.
-func (o *interceptOptions) planOn(
-	ctx context.Context, cluster *kube.Cluster, told audience,
-) (*intercepting, error) {
+// PlanOn is Plan for a cluster that is there already.
+func (o *Options) PlanOn(ctx context.Context, cluster *kube.Cluster, told Audience) (*Planned, error) {
 	if err := o.findHost(ctx); err != nil {
 		return nil, err
 	}
-	selected, err := selection.New(o.forward.Services, cluster.Namespace)
+	selected, err := selection.New(o.Forward.Services, cluster.Namespace)
 	if err != nil {
 		return nil, err
 	}
@@ -64,39 +60,39 @@ func (o *interceptOptions) planOn(
 	if err := o.checkReading(ctx, cluster, selected.Namespace); err != nil {
 		return nil, err
 	}
-	i := &intercepting{options: o, cluster: cluster}
+	i := &Planned{options: o, cluster: cluster}
 	if i.client, err = cluster.PlanClient(); err != nil {
 		return nil, err
 	}
-	if i.found, err = target.Resolve(ctx, cluster.Client, selected.Namespace, o.name); err != nil {
+	if i.Target, err = target.Resolve(ctx, cluster.Client, selected.Namespace, o.Name); err != nil {
 		return nil, cluster.Elsewhere(ctx, err)
 	}
-	if i.locals, err = o.locals(i.found); err != nil {
+	if i.Locals, err = o.locals(i.Target); err != nil {
 		return nil, err
 	}
-	circumstances, err := i.found.Look(ctx, cluster.Client, o.mode(), target.Move(o.move))
+	circumstances, err := i.Target.Look(ctx, cluster.Client, o.mode(), target.Move(o.Move))
 	if err != nil {
 		return nil, err
 	}
-	i.events = &interceptEvents{audience: told, target: i.found, locals: i.locals}
+	i.Events = &Events{Audience: told, Target: i.Target, Locals: i.Locals}
 	for _, note := range circumstances.Notes {
-		i.events.note(note.Text, note.Hint)
+		i.Events.Note(note.Text, note.Hint)
 	}
-	if note, some := i.found.Unbrought(o.container); some && o.files != "" {
-		i.events.note(note.Text, note.Hint)
+	if note, some := i.Target.Unbrought(o.Container); some && o.Files != "" {
+		i.Events.Note(note.Text, note.Hint)
 	}
 	return i, i.compute(ctx, circumstances)
 }
 
 // compute makes the plan, and checks that this user may carry it out. Without the
 // right to grant the agent its own, the agent has to do without.
-func (i *intercepting) compute(ctx context.Context, circumstances *target.Circumstances) (err error) {
+func (i *Planned) compute(ctx context.Context, circumstances *target.Circumstances) (err error) {
 	options := target.Options{
 		Mode: i.options.mode(), Owner: thisOwner(), Identity: rand.Text(), Version: wire.Version,
 		Image: i.options.agentImage(), PullPolicy: corev1.PullIfNotPresent,
-		Container: i.options.container, Grace: i.options.grace, MoveConnections: i.options.move != "",
+		Container: i.options.Container, Grace: i.options.Grace, MoveConnections: i.options.Move != "",
 	}
-	if i.plan, err = i.found.Plan(circumstances, options); err != nil || i.options.dryRun {
+	if i.plan, err = i.Target.Plan(circumstances, options); err != nil || i.options.dryRun {
 		return err
 	}
 	lost, err := i.checkRights(ctx, target.RightsOf(i.plan))
@@ -106,12 +102,13 @@ func (i *intercepting) compute(ctx context.Context, circumstances *target.Circum
 	told := make(map[string]bool)
 	for _, right := range lost {
 		if !told[right.Without] {
-			i.events.note(fmt.Sprintf("without the right to %s: %s", right, right.Without), fmt.Sprintf("'devtun rbac %s' prints the Role that has it", i.options.feature()))
+			i.Events.Note(fmt.Sprintf("without the right to %s: %s", right, right.Without),
+				fmt.Sprintf("'devtun rbac %s' prints the Role that has it", i.options.feature()))
 		}
 		told[right.Without] = true
 		if grantsRestore(right) && !options.NoRestore {
 			options.NoRestore = true
-			if i.plan, err = i.found.Plan(circumstances, options); err != nil {
+			if i.plan, err = i.Target.Plan(circumstances, options); err != nil {
 				return err
 			}
 			if _, err = i.checkRights(ctx, target.RightsOf(i.plan)); err != nil { // it is removed otherwise
@@ -128,7 +125,7 @@ func grantsRestore(right target.Right) bool {
 }
 
 // render prints the plan for --dry-run.
-func (i *intercepting) render(out io.Writer) error { return target.Render(out, i.plan) }
+func (i *Planned) render(out io.Writer) error { return target.Render(out, i.plan) }
 
 // thisOwner is who asks for the intercept, for others to see.
 func thisOwner() plan.Owner {

@@ -1,19 +1,16 @@
-package cli
+package intercept
 
 import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"sync"
 	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/devtun/devtun/cmd/cli/arguments"
 	"github.com/devtun/devtun/cmd/cli/kube"
@@ -28,7 +25,8 @@ import (
 // askTimeout bounds the question to one intercept's agents.
 const askTimeout = 5 * time.Second
 
-func newList(streams output.Streams) *cobra.Command {
+// NewList is devtun list.
+func NewList(streams output.Streams) *cobra.Command {
 	var flags *kube.Flags
 	var output string
 	var all bool
@@ -63,8 +61,8 @@ in those that may be looked in, and a note about the others.`,
 	return cmd
 }
 
-// listed is an intercept, and how its agents stand.
-type listed struct {
+// Listed is an intercept, and how its agents stand.
+type Listed struct {
 	Name      string      `json:"name"`
 	Namespace string      `json:"namespace"`
 	Workload  plan.Object `json:"workload"`
@@ -79,7 +77,7 @@ type listed struct {
 func runList(ctx context.Context, flags *kube.Flags, all bool, output string, streams output.Streams) error {
 	list := listIn
 	if all {
-		list = func(ctx context.Context, flags *kube.Flags) (*standing, []*plan.Plan, error) {
+		list = func(ctx context.Context, flags *kube.Flags) (*lister, []*plan.Plan, error) {
 			return listAll(ctx, flags, streams)
 		}
 	}
@@ -93,14 +91,15 @@ func runList(ctx context.Context, flags *kube.Flags, all bool, output string, st
 	}
 	pool := tunnel.NewPool(transport.Dial)
 	defer pool.Close()
-	rows := make([]listed, len(plans))
+	rows := make([]Listed, len(plans))
 	var asking sync.WaitGroup
 	for i, p := range plans {
 		asking.Go(func() {
 			ctx, cancel := context.WithTimeout(ctx, askTimeout)
 			defer cancel()
 			statuses := intercept.Ask(ctx, s.cluster.Client, pool.Dial, p)
-			row := listed{Name: p.Name, Namespace: p.Namespace, Workload: p.Workload, Services: p.Services, Mode: p.Mode, Owner: p.Owner, Connected: connected(statuses)}
+			row := Listed{Name: p.Name, Namespace: p.Namespace, Workload: p.Workload, Services: p.Services, Mode: p.Mode,
+				Owner: p.Owner, Connected: connected(statuses)}
 			findings, err := plan.Find(ctx, s.client, p)
 			to, why := intercept.TrafficOf(p, trafficOf(statuses), findings)
 			row.Traffic, row.Note = cmp.Or(string(to), unknown), why
@@ -146,7 +145,8 @@ func runList(ctx context.Context, flags *kube.Flags, all bool, output string, st
 		if !row.Owner.Since.IsZero() {
 			since = row.Owner.Since.Local().Format(time.DateTime)
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", row.Name, cmp.Or(strings.Join(row.Services, ","), "-"), row.Mode, cmp.Or(row.Owner.User, "-"), cmp.Or(row.Owner.Machine, "-"),
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", row.Name, cmp.Or(strings.Join(row.Services, ","), "-"),
+			row.Mode, cmp.Or(row.Owner.User, "-"), cmp.Or(row.Owner.Machine, "-"),
 			since, row.Connected, row.Traffic, cmp.Or(row.Note, "-"))
 	}
 	table.Flush()
@@ -179,62 +179,4 @@ func trafficOf(statuses []wire.Status) wire.Side {
 		}
 	}
 	return to
-}
-
-// listAll lists the intercepts of all namespaces, by namespace and name, or else of
-// those where this user may look, and notes what that leaves out.
-func listAll(ctx context.Context, flags *kube.Flags, streams output.Streams) (*standing, []*plan.Plan, error) {
-	cluster, err := flags.Connect()
-	if err != nil {
-		return nil, nil, err
-	}
-	s := &standing{cluster: cluster}
-	if s.client, err = cluster.PlanClient(); err != nil {
-		return nil, nil, err
-	}
-	ctx, cancel := context.WithTimeout(ctx, kube.Timeout)
-	defer cancel()
-	plans, err := s.list(ctx, metav1.NamespaceAll)
-	if kube.IsForbidden(err) {
-		plans, err = s.inEach(ctx, streams)
-	}
-	slices.SortFunc(plans, func(a, b *plan.Plan) int {
-		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
-	})
-	if plans == nil && err != nil {
-		return nil, nil, err
-	}
-	return s, plans, err
-}
-
-// inEach lists the intercepts of one namespace after the other.
-func (s *standing) inEach(ctx context.Context, streams output.Streams) (plans []*plan.Plan, err error) {
-	namespaces, whole := s.cluster.Known(ctx)
-	var mu sync.Mutex
-	var unreadable []error
-	closed, err := kube.Each(ctx, namespaces, func(ctx context.Context, namespace string) error {
-		found, err := s.list(ctx, namespace)
-		if err != nil && (kube.IsForbidden(err) || problem.Unreachable(err) || ctx.Err() != nil) {
-			return err
-		}
-		mu.Lock()
-		defer mu.Unlock()
-		plans, unreadable = append(plans, found...), append(unreadable, err)
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	if len(closed) == len(namespaces) {
-		return nil, &problem.Problem{Err: fmt.Errorf("list intercepts: you may list ConfigMaps neither in all namespaces nor in %s", kube.NamespaceList(closed)), Code: problem.ExitRights,
-			Hint: "'devtun rbac list' prints the Role that is needed; as a ClusterRole it is for all namespaces"}
-	}
-	open := slices.DeleteFunc(slices.Clone(namespaces), func(n string) bool { return slices.Contains(closed, n) })
-	switch {
-	case !whole:
-		fmt.Fprintf(streams.Err, "note: you may not list all namespaces: these are the intercepts of %s\n", kube.NamespaceList(open))
-	case closed != nil:
-		fmt.Fprintf(streams.Err, "note: you may not list the intercepts of %s\n", kube.NamespaceList(closed))
-	}
-	return plans, errors.Join(unreadable...)
 }

@@ -1,4 +1,4 @@
-package cli
+package intercept
 
 import (
 	"context"
@@ -14,33 +14,33 @@ import (
 
 // reachOthers forwards the namespace's other services, and returns when they are
 // in reach. The caller closes the names.
-func (h *holding) reachOthers(ctx, beside context.Context, start helper.Start) (*machine.View, error) {
+func (h *hold) reachOthers(ctx, beside context.Context, start helper.Start) (*machine.View, error) {
 	o := h.options
-	if o.noForward {
+	if o.NoForward {
 		return &machine.View{}, nil
 	}
 	names, err := machine.OpenView(o.hosts, start)
 	if err != nil {
 		return nil, err
 	}
-	o.forward.Services.Except = nil
-	for _, service := range h.found.Services {
-		o.forward.Services.Except = append(o.forward.Services.Except, service.Name)
+	o.Forward.Services.Except = nil
+	for _, service := range h.Target.Services {
+		o.Forward.Services.Except = append(o.Forward.Services.Except, service.Name)
 	}
 	ready := make(chan struct{})
-	tell := (&forward.CommandTeller{Out: h.events.out, Verbose: h.events.verbose, Part: true, Ready: ready}).Tell
+	tell := (&forward.CommandTeller{Out: h.Events.Out, Verbose: h.Events.Verbose, Part: true, Ready: ready}).Tell
 	if h.program == nil {
 		tell = func(selected *selection.Selection, event forwards.Event) {
-			forward.Tell(h.events.out, event, selected.Namespace, h.events.verbose)
+			forward.Tell(h.Events.Out, event, selected.Namespace, h.Events.Verbose)
 			if event.Ready != nil {
-				h.events.out.Write(forward.Summary(event.Ready))
+				h.Events.Out.Write(forward.Summary(event.Ready))
 				close(ready)
 			}
 		}
 	}
 	forwarded := make(chan error, 1)
 	h.running.Go(func() {
-		err := o.forward.Run(beside, h.tracker, tell, names.Open)
+		err := o.Forward.Run(beside, h.tracker, tell, names.Open)
 		if err != nil {
 			h.fail(fmt.Errorf("forward the other services: %w", err))
 		}

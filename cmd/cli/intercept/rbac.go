@@ -1,4 +1,4 @@
-package cli
+package intercept
 
 import (
 	"fmt"
@@ -22,29 +22,30 @@ var features = []struct {
 	name, about string
 	rights      func() []target.Right
 }{
-	{"forward", "devtun forward, devtun run", forwarding},
+	{"forward", "devtun forward, devtun run", Forwarding},
 	{"intercept", "devtun intercept, which forwards as well", func() []target.Right {
-		return slices.Concat(forwarding(), target.Rights(plan.Divert))
+		return slices.Concat(Forwarding(), target.Rights(plan.Divert))
 	}},
 	{"move-connections", "devtun intercept --move-connections", func() []target.Right {
-		return slices.Concat(forwarding(), target.Rights(plan.Divert), target.Moving())
+		return slices.Concat(Forwarding(), target.Rights(plan.Divert), target.Moving())
 	}},
 	{"replace", "devtun intercept --replace", func() []target.Right {
-		return slices.Concat(forwarding(), target.Rights(plan.Replace))
+		return slices.Concat(Forwarding(), target.Rights(plan.Replace))
 	}},
 	{"restore", "devtun restore", target.RestoreRights},
 	{"list", "devtun list", target.ListRights},
 }
 
-// forwarding is the rights of a forward.
-func forwarding() (rights []target.Right) {
+// Forwarding is the rights of a forward.
+func Forwarding() (rights []target.Right) {
 	for _, r := range forward.Rights {
 		rights = append(rights, target.Right{Verb: r.Verb, Group: r.Group, Resource: r.Resource, Subresource: r.Subresource})
 	}
 	return rights
 }
 
-func newRBAC(streams output.Streams) *cobra.Command {
+// NewRBAC is devtun rbac.
+func NewRBAC(streams output.Streams) *cobra.Command {
 	var names []string
 	for _, f := range features {
 		names = append(names, f.name)
@@ -67,7 +68,8 @@ namespace. devtun never needs a right beyond the namespaces it works in.
 		ValidArgs: names,
 		RunE: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return problem.Usage("name one or more of forward, intercept, move-connections, replace, restore, list", "devtun rbac wants a feature")
+				return problem.Usage("name one or more of forward, intercept, move-connections, replace, restore, list",
+					"devtun rbac wants a feature")
 			}
 			if namespace != "" && !selection.IsLabel(namespace) {
 				return problem.Usage("'kubectl get namespaces' lists those there are", "%q is not a namespace", namespace)
@@ -75,7 +77,8 @@ namespace. devtun never needs a right beyond the namespaces it works in.
 			return runRBAC(args, namespace, streams)
 		},
 	}
-	cmd.Flags().StringVarP(&namespace, "namespace", "n", "", "namespace that the Roles are for (default: the one they are applied to)")
+	cmd.Flags().StringVarP(&namespace, "namespace", "n", "",
+		"namespace that the Roles are for (default: the one they are applied to)")
 	return cmd
 }
 
@@ -89,7 +92,8 @@ func runRBAC(args []string, namespace string, streams output.Streams) error {
 			return f.name == name
 		})
 		if i < 0 {
-			return problem.Usage("one of forward, intercept, move-connections, replace, restore, list", "unknown feature %q", name)
+			return problem.Usage("one of forward, intercept, move-connections, replace, restore, list", "unknown feature %q",
+				name)
 		}
 		role := rbacv1.Role{
 			TypeMeta:   metav1.TypeMeta{APIVersion: rbacv1.SchemeGroupVersion.String(), Kind: "Role"},

@@ -1,4 +1,4 @@
-package cli
+package intercept
 
 import (
 	"context"
@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/spf13/cobra"
 
@@ -27,7 +26,8 @@ type restoreOptions struct {
 	output string
 }
 
-func newRestore(streams output.Streams) *cobra.Command {
+// NewRestore is devtun restore.
+func NewRestore(streams output.Streams) *cobra.Command {
 	o := &restoreOptions{}
 	cmd := &cobra.Command{
 		Use:   "restore [NAME | --all]",
@@ -44,7 +44,8 @@ deleted is found by the undo that stands on each object that it changed.`,
   devtun restore --all -n demo`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 1 || len(args) == 1 && o.all {
-				return problem.Usage("write devtun restore NAME, or devtun restore --all", "devtun restore wants one name, or --all")
+				return problem.Usage("write devtun restore NAME, or devtun restore --all",
+					"devtun restore wants one name, or --all")
 			}
 			return nil
 		},
@@ -71,62 +72,6 @@ deleted is found by the undo that stands on each object that it changed.`,
 		return arguments.Matching(names, args, typed), cobra.ShellCompDirectiveNoFileComp
 	}
 	return cmd
-}
-
-// standing is a namespace and a way to its intercepts.
-type standing struct {
-	namespace string
-	client    *plan.Client
-	cluster   *kube.Cluster
-
-	mu      sync.Mutex
-	orphans map[string]bool // identities of those that have no stored plan
-}
-
-// list lists the intercepts of a namespace, or of all; those without a plan as well.
-func (s *standing) list(ctx context.Context, namespace string) ([]*plan.Plan, error) {
-	plans, err := plan.List(ctx, s.client, namespace)
-	if kube.IsForbidden(err) {
-		return nil, err
-	}
-	orphans, lost := plan.Orphans(ctx, s.client, namespace)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.orphans == nil {
-		s.orphans = make(map[string]bool)
-	}
-	for _, p := range orphans {
-		s.orphans[p.Identity] = true
-	}
-	return append(plans, orphans...), errors.Join(err, lost)
-}
-
-// listIn lists the intercepts that stand in the namespace of flags.
-func listIn(ctx context.Context, flags *kube.Flags) (*standing, []*plan.Plan, error) {
-	cluster, err := flags.Connect()
-	if err != nil {
-		return nil, nil, err
-	}
-	s := &standing{namespace: cluster.Namespace, cluster: cluster}
-	if len(flags.Namespaces) > 0 {
-		s.namespace = flags.Namespaces[0]
-	}
-	if slices.ContainsFunc(flags.Namespaces, func(n string) bool { return n != s.namespace }) { // completion gets each twice
-		return nil, nil, problem.Usage("give one", "this command works in one --namespace")
-	}
-	if s.client, err = cluster.PlanClient(); err != nil {
-		return nil, nil, err
-	}
-	if err := cluster.LogIn(ctx); err != nil {
-		return nil, nil, err
-	}
-	ctx, cancel := context.WithTimeout(ctx, kube.Timeout)
-	defer cancel()
-	if err := cluster.CheckNamespace(ctx, s.namespace); err != nil {
-		return nil, nil, err
-	}
-	plans, err := s.list(ctx, s.namespace)
-	return s, plans, err
 }
 
 func runRestore(ctx context.Context, o *restoreOptions, streams output.Streams) (err error) {
@@ -170,25 +115,28 @@ func (o *restoreOptions) selected(namespace string, plans []*plan.Plan) ([]*plan
 		if name := problem.Near(o.name, names); name != "" {
 			hint = fmt.Sprintf("did you mean %s?", name)
 		}
-		return nil, &problem.Problem{Err: fmt.Errorf("no intercept %q in namespace %q", o.name, namespace), Code: problem.ExitNotFound, Hint: hint}
+		return nil, &problem.Problem{Err: fmt.Errorf("no intercept %q in namespace %q", o.name, namespace),
+			Code: problem.ExitNotFound, Hint: hint}
 	case len(plans) > 1 && !o.all:
-		return nil, problem.Usage("name one of "+strings.Join(names, ", ")+", or pass --all", "%d intercepts stand in namespace %q", len(plans), namespace)
+		return nil, problem.Usage("name one of "+strings.Join(names, ", ")+", or pass --all",
+			"%d intercepts stand in namespace %q", len(plans), namespace)
 	case len(plans) == 0 && !o.all:
-		return nil, &problem.Problem{Err: fmt.Errorf("no intercept stands in namespace %q", namespace), Code: problem.ExitNotFound, Hint: "'devtun list -A' shows those of other namespaces"}
+		return nil, &problem.Problem{Err: fmt.Errorf("no intercept stands in namespace %q", namespace),
+			Code: problem.ExitNotFound, Hint: "'devtun list -A' shows those of other namespaces"}
 	}
 	return plans, nil
 }
 
-func (s *standing) restore(ctx context.Context, p *plan.Plan, out output.Writer) error {
+func (s *lister) restore(ctx context.Context, p *plan.Plan, out output.Writer) error {
 	var report *plan.Report
-	err := within(ctx, restoreTimeout, func(ctx context.Context) (err error) {
+	err := within(ctx, RestoreTimeout, func(ctx context.Context) (err error) {
 		report, err = plan.Restorer{Client: s.client}.RestoreAny(ctx, p)
 		return err
 	})
 	if err != nil {
 		return fmt.Errorf("restore %s: %w", p.Name, err)
 	}
-	tellRestored(out, report)
+	TellRestored(out, report)
 	if len(report.Conflicts) > 0 {
 		return conflictProblem(report)
 	}

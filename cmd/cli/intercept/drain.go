@@ -1,4 +1,4 @@
-package cli
+package intercept
 
 import (
 	"context"
@@ -19,8 +19,8 @@ const slowRestore = 5 * time.Second
 
 var errGivenUp = errors.New("given up by a second Ctrl-C")
 
-// drains is the part of an intercept.Intercept that drain needs.
-type drains interface {
+// drainer is the part of an intercept.Intercept that drain needs.
+type drainer interface {
 	Summary() intercept.Summary
 	Drain(context.Context) error
 }
@@ -28,19 +28,20 @@ type drains interface {
 // drain lets end, now that the traffic goes to the origin, what the local process still
 // serves. It waits no longer than drainTimeout, nor beyond another Ctrl-C; what has not
 // ended by then is cut.
-func (i *intercepting) drain(ctx context.Context, agents drains, draining *sync.WaitGroup) {
+func (i *Planned) drain(ctx context.Context, agents drainer, draining *sync.WaitGroup) {
 	asked, stop := signal.NotifyContext(ctx, ending.Signals()...)
 	said := "the traffic goes to the origin again"
 	if open := agents.Summary().Open; open > 0 {
-		said += fmt.Sprintf("; waiting up to %v for %s under way%s", drainTimeout, output.Count(open, "connection"), i.byHand(": Ctrl-C cuts them off"))
+		said += fmt.Sprintf("; waiting up to %v for %s under way%s", DrainTimeout, output.Count(open, "connection"),
+			i.byHand(": Ctrl-C cuts them off"))
 	}
 	i.progress("%s", said)
 	draining.Go(func() {
 		defer stop()
-		err := within(asked, drainTimeout, agents.Drain)
+		err := within(asked, DrainTimeout, agents.Drain)
 		switch open := output.Count(agents.Summary().Open, "connection"); {
 		case errors.Is(err, context.DeadlineExceeded):
-			i.progress("cutting off %s after %v", open, drainTimeout)
+			i.progress("cutting off %s after %v", open, DrainTimeout)
 		case err != nil && ctx.Err() == nil:
 			i.progress("cutting off %s", open)
 		}
@@ -49,17 +50,17 @@ func (i *intercepting) drain(ctx context.Context, agents drains, draining *sync.
 
 // byHand is what a Ctrl-C does, for who can press it: not for a session in the
 // background.
-func (i *intercepting) byHand(text string) string {
-	if i.events.unattended {
+func (i *Planned) byHand(text string) string {
+	if i.Events.Unattended {
 		return ""
 	}
 	return text
 }
 
-// patiently runs the undo, which may have to wait for an API server that is being
+// undo runs the undo, which may have to wait for an API server that is being
 // restarted. When that takes long it is said, and from then on Ctrl-C gives up: an
 // impatient second one before that would only leave half of it undone.
-func (i *intercepting) patiently(ctx context.Context, slow time.Duration, undo func(context.Context) error) error {
+func (i *Planned) undo(ctx context.Context, slow time.Duration, undo func(context.Context) error) error {
 	ctx, end := context.WithCancelCause(ctx)
 	var naming sync.WaitGroup
 	defer naming.Wait()
@@ -70,10 +71,11 @@ func (i *intercepting) patiently(ctx context.Context, slow time.Duration, undo f
 		}
 		asked, stop := signal.NotifyContext(ctx, ending.Signals()...)
 		defer stop()
-		i.progress("waiting up to %v for the API server, to restore %s%s", restoreTimeout-slow, i.plan.Workload,
-			i.byHand(fmt.Sprintf(": Ctrl-C gives up, and 'devtun restore %s -n %s' does it later", i.plan.Name, i.plan.Namespace)))
+		i.progress("waiting up to %v for the API server, to restore %s%s", RestoreTimeout-slow, i.plan.Workload,
+			i.byHand(fmt.Sprintf(": Ctrl-C gives up, and 'devtun restore %s -n %s' does it later", i.plan.Name,
+				i.plan.Namespace)))
 		<-asked.Done()
 		end(errGivenUp)
 	})
-	return within(ctx, restoreTimeout, undo)
+	return within(ctx, RestoreTimeout, undo)
 }

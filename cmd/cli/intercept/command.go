@@ -1,0 +1,199 @@
+package intercept
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/devtun/devtun/cmd/cli/arguments"
+	"github.com/devtun/devtun/cmd/cli/console"
+	"github.com/devtun/devtun/cmd/cli/ending"
+	"github.com/devtun/devtun/cmd/cli/foreground"
+	"github.com/devtun/devtun/cmd/cli/image"
+	"github.com/devtun/devtun/cmd/cli/machine"
+	"github.com/devtun/devtun/cmd/cli/output"
+	"github.com/devtun/devtun/cmd/cli/problem"
+	"github.com/devtun/devtun/cmd/cli/status"
+	"github.com/devtun/devtun/dns/helper"
+	"github.com/devtun/devtun/intercept/plan"
+	"github.com/devtun/devtun/intercept/target"
+)
+
+// New is devtun intercept.
+func New(streams output.Streams, start helper.Start) *cobra.Command {
+	o := &Options{}
+	cmd := &cobra.Command{
+		Use:   "intercept WORKLOAD|SERVICE [-- COMMAND [ARGUMENT…]]",
+		Short: "Be a service of the cluster from this machine",
+		Long: `Take the place of a workload: connections that the cluster makes to its services
+arrive at a process on this machine, and everything else goes on as before.
+
+NAME is a service or else a workload; svc/NAME, deploy/NAME and sts/NAME say which.
+An agent pod is put in the way of the services' traffic and carries it here. The
+workload runs on, and gets every connection that the process here does not take:
+while it does not listen, while it is restarted, when this machine is gone. With
+--replace the workload is scaled to zero instead, for what must not run twice.
+
+The workload's pods are not touched: connections that clients keep open stay with
+them until the clients reconnect. --move-connections evicts the pods, one at a time,
+each once the process here answers and the last one's successor is ready. That is
+refused for a StatefulSet and for a single ready pod; --move-connections=force does
+it all the same.
+
+At the end, by Ctrl-C or with COMMAND, everything is put back; then connections that
+the process here still serves may end, for 30s or until a second Ctrl-C. If devtun is
+killed, 'devtun restore' puts back, from any machine, and after --grace the agent by
+itself.
+
+The namespace's other services are forwarded meanwhile as 'devtun forward' does it,
+unless --no-forward says otherwise. Without a COMMAND a terminal shows the same table
+as there, with where each port's traffic goes. A COMMAND runs with the container's
+environment over its own, but for PATH, HOME, HOSTNAME and what else describes a
+machine; --env-file has the same. What it says of the pod itself (its name, with the
+ordinal in a StatefulSet, and its addresses) is the agent's: two processes should not
+pass for one.`,
+		Example: `  # requests to service-middle arrive at the process that listens here
+  devtun intercept service-middle
+
+  # it listens on another port here
+  devtun intercept service-middle --port 3000:http
+
+  # with the environment and the mounted files of the container
+  devtun intercept deploy/service-middle --env-file .env --files ./mounts
+
+  # run it here, with all that, and end with it
+  devtun intercept service-middle -- go run ./service-middle
+
+  # what would be created and changed, and how it would be undone
+  devtun intercept service-middle --dry-run`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			at := cmd.ArgsLenAtDash()
+			if at < 0 {
+				at = len(args)
+			}
+			if at != 1 || args[0] == "" {
+				return problem.Usage("write devtun intercept NAME, or devtun intercept NAME -- COMMAND",
+					"devtun intercept wants one workload or service")
+			}
+			if cmd.Flags().Changed("grace") && o.Grace <= 0 {
+				return problem.Usage("give a duration such as 1m", "--grace %v is no time to come back in", o.Grace)
+			}
+			o.Name, o.command = args[0], args[at:]
+			if len(o.Forward.Kube.Namespaces) > 1 {
+				return problem.Usage("give one", "devtun intercept works in one --namespace")
+			}
+			o.Forward.Services.Namespaces = o.Forward.Kube.Namespaces
+			return run(cmd.Context(), o, streams, start)
+		},
+		Annotations: map[string]string{machine.Changes: ""},
+	}
+	o.Forward.AddTunnelFlags(cmd)
+	flags := cmd.Flags()
+	console.AddVerboseFlag(flags, &o.style.Verbose)
+	flags.StringSliceVar(&o.Ports, "port", nil,
+		"a port and where the process listens for it here: LOCAL:PORT, PORT being a service's, by number or name; repeat "+
+			"it for more (default: all TCP ports, on the container's numbers)")
+	flags.StringVar(&o.To, "to", "", "host where the process listens (default: this machine)")
+	flags.BoolVar(&o.Replace, "replace", false, "scale the workload to zero while the intercept stands")
+	flags.StringVar(&o.Move, "move-connections", "",
+		"evict the workload's pods, so that connections that clients keep open come here as well; 'force': also a "+
+			"StatefulSet's, and a single one")
+	flags.Lookup("move-connections").NoOptDefVal = string(target.Evict)
+	flags.DurationVar(&o.Grace, "grace", 0,
+		fmt.Sprintf(
+			"how long the agent waits for a devtun that is gone, before it restores; not 0s, with which any blink of the "+
+				"network would restore (default: %v, %v with --replace)", plan.Divert.DefaultGrace(), plan.Replace.DefaultGrace()))
+	flags.StringVar(&o.Image, "agent-image", "",
+		"the agent's image (default: $"+image.Variable+", or else what 'devtun image save' makes)")
+	flags.StringVar(&o.Container, "container", "",
+		"container whose environment and files are wanted (default: the one that listens)")
+	flags.StringVar(&o.EnvFile, "env-file", "",
+		"write the container's environment to this file, but for what describes its machine (PATH, HOME, HOSTNAME and the "+
+			"like)")
+	flags.StringVar(&o.EnvJSON, "env-json", "", "write the same to this file as JSON")
+	flags.StringVar(&o.EnvFormat, "env-format", "",
+		"format of --env-file: dotenv, docker, sh, json (default: by its name)")
+	flags.StringVar(&o.Files, "files", "",
+		"write the container's mounted ConfigMaps, Secrets and downward files below this directory; what is mounted "+
+			"besides (tokens, emptyDir, hostPath, claims) is named")
+	flags.BoolVar(&o.Keep, "keep", false, "keep what --env-file, --env-json and --files have written")
+	flags.BoolVar(&o.NoForward, "no-forward", false, "do not forward the namespace's other services")
+	flags.StringVar(&o.hosts, "hosts", "",
+		"who sees their names: 'private' for the COMMAND alone, 'system' for this machine (default: as for devtun run)")
+	flags.BoolVar(&o.dryRun, "dry-run", false,
+		"change nothing; print as YAML what would be created and changed, and its undo")
+	flags.StringVarP(&o.style.Output, "output", "o", "",
+		"'json' for events, one JSON object a line; 'yaml' with --dry-run")
+	console.AddPlainFlag(flags, &o.style.Plain)
+	o.completeIntercept(cmd)
+	return cmd
+}
+
+func (o *Options) completeIntercept(cmd *cobra.Command) {
+	fixed := func(values ...string) cobra.CompletionFunc {
+		return cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)
+	}
+	cmd.RegisterFlagCompletionFunc("output", fixed("json", "yaml"))
+	cmd.RegisterFlagCompletionFunc("move-connections", fixed(string(target.Evict), string(target.Force)))
+	cmd.RegisterFlagCompletionFunc("hosts", fixed(machine.Private, machine.System))
+	cmd.RegisterFlagCompletionFunc("env-format", fixed("dotenv", "docker", "sh", "json"))
+	cmd.ValidArgsFunction = func(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
+		switch {
+		case arguments.AfterDash():
+			return nil, cobra.ShellCompDirectiveDefault
+		case len(args) > 0:
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		return o.Forward.Kube.CompleteServices(target.Interceptable)(cmd, args, typed)
+	}
+}
+
+func run(ctx context.Context, o *Options, streams output.Streams, start helper.Start) (err error) {
+	if err := o.Validate(); err != nil {
+		return err
+	}
+	ctx, end := context.WithCancelCause(ctx)
+	quit := func() { end(nil) }
+	defer quit()
+	tracker := status.NewTracker("", "")
+	var lost error
+	if !o.dryRun {
+		var f *foreground.Session
+		f, lost = foreground.Open("intercept", func() { end(ending.ErrDown) })
+		defer func() { f.Close(err) }()
+		tracker = f.Tracker
+	}
+	if len(o.command) == 0 { // it may go on for as long as it likes
+		defer context.AfterFunc(ctx, func() { tracker.SetState(status.Ending) })()
+	}
+	var table *output.Table
+	var out output.Writer
+	switch {
+	case o.dryRun:
+		out = console.NewWriter(streams.Plain(o.style.Plain), o.style.Output, o.style.Verbose)
+	case len(o.command) > 0: // standard output is the command's
+		out = console.NewWriter(output.Streams{Out: streams.Err, Err: streams.Err}, o.style.Output, o.style.Verbose)
+	default:
+		table, out = console.NewTable(streams, o.style, tracker, quit)
+		defer table.Close()
+	}
+	defer func() { out.Write(console.End(err)) }()
+	if !o.dryRun {
+		out.Write(output.Starting{Command: "intercept", Version: output.Version})
+		console.WarnUnfound(out, lost)
+	}
+	console.WarnOfLogins(out)
+	s, err := o.Plan(ctx, Audience{Out: out, Verbose: o.style.Verbose})
+	if err != nil || o.dryRun {
+		if err == nil {
+			return s.render(streams.Out)
+		}
+		return ending.UnlessEnded(ctx, err)
+	}
+	tracker.SetContext(s.cluster.Context, s.Target.Namespace)
+	return s.Run(ctx, tracker, streams, console.Unasked(start, table.Shows), func() {
+		tracker.SetState(status.Ready)
+		table.Show()
+	})
+}

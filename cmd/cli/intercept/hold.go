@@ -1,0 +1,95 @@
+package intercept
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/devtun/devtun/cmd/cli/credential"
+	"github.com/devtun/devtun/cmd/cli/ending"
+	"github.com/devtun/devtun/cmd/cli/kube"
+	"github.com/devtun/devtun/cmd/cli/run/command"
+	"github.com/devtun/devtun/cmd/cli/status"
+	"github.com/devtun/devtun/dns/helper"
+	"github.com/devtun/devtun/intercept"
+	"github.com/devtun/devtun/intercept/handover"
+	"github.com/devtun/devtun/intercept/plan"
+)
+
+// hold is what an intercept is held with.
+type hold struct {
+	*Planned
+	tracker  *status.Tracker
+	tracked  *status.InterceptTracker
+	agents   *intercept.Intercept
+	given    *handover.Handover
+	executor *plan.Executor
+	program  *command.Command // nil: none
+	began    time.Time
+	running  *sync.WaitGroup         // what runs beside
+	fail     context.CancelCauseFunc // ends it with an error
+	ready    func()                  // is called when the traffic comes
+}
+
+// keep brings the traffic here and holds it until ctx ends, or the command. What
+// runs beside does so until that context ends, which is after the restore.
+func (h *hold) keep(ctx, beside context.Context, start helper.Start) error {
+	if err := h.agents.Await(ctx); err != nil {
+		return ending.UnlessEnded(ctx, err)
+	}
+	if err := h.awaitHandover(ctx, beside); err != nil {
+		return ending.UnlessEnded(ctx, err)
+	}
+	names, err := h.reachOthers(ctx, beside, start)
+	if err != nil {
+		return ending.UnlessEnded(ctx, err)
+	}
+	defer names.Close()
+	told := h.tellPorts(ctx)
+	if err := within(ctx, swapTimeout, h.executor.Swap); err != nil {
+		return ending.UnlessEnded(ctx, err)
+	}
+	if err := h.agents.AwaitTraffic(ctx); err != nil {
+		return ending.UnlessEnded(ctx, err)
+	}
+	h.tracked.SetState(status.Standing)
+	took := time.Since(h.began)
+	h.Events.Standing(h.plan.Mode, took)
+	if !h.Events.InSession {
+		h.Events.Ready(took)
+	}
+	h.ready()
+
+	watching, stop := context.WithCancel(beside)
+	var watchers sync.WaitGroup
+	defer watchers.Wait()
+	defer stop()
+	watchers.Go(func() { h.agents.WatchChanges(watching) })
+	watchers.Go(func() { h.keepPlan(watching) })
+	watchers.Go(func() { h.keepOwn(watching) })
+	watchers.Go(func() { h.watchPorts(watching, told) })
+	if h.plan.Mode == plan.Divert {
+		h.Events.Note(h.keptNote(), "")
+	}
+	if h.plan.MoveConnections {
+		watchers.Go(func() { h.moveConnections(watching) })
+	}
+	if h.program == nil {
+		<-ctx.Done()
+		return ending.UnlessEnded(ctx, nil)
+	}
+	h.program.Hosts = names.File()
+	h.program.Env = handover.Command(h.program.Env, h.given.Environment())
+	return h.command(ctx)
+}
+
+// command runs the program; a failure of the intercept ends it, and 'devtun down'.
+func (h *hold) command(ctx context.Context) error {
+	running, end := ending.Lasting(ctx)
+	defer end()
+	h.program.Say = func(text string) { h.progress("%s", text) }
+	defer kube.Logins.Cover(ctx, credential.Cover{Said: h.program.Err})() // the terminal is the command's
+	code, err := h.program.Run(running)
+	return errors.Join(ending.Failure(ctx), command.Ended(code, err))
+}

@@ -1,0 +1,118 @@
+package intercept
+
+import (
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/name"
+
+	"github.com/devtun/devtun/cmd/cli/console"
+	"github.com/devtun/devtun/cmd/cli/forward"
+	"github.com/devtun/devtun/cmd/cli/image"
+	"github.com/devtun/devtun/cmd/cli/machine"
+	"github.com/devtun/devtun/cmd/cli/problem"
+	"github.com/devtun/devtun/intercept/handover"
+	"github.com/devtun/devtun/intercept/plan"
+	"github.com/devtun/devtun/intercept/target"
+)
+
+// Options is what `devtun intercept` was asked to do.
+type Options struct {
+	Forward forward.Settings // of the namespace's services, beside the intercept
+
+	Name      string   // as typed
+	Ports     []string // LOCAL:PORT
+	To        string   // host of the local process; "" is this machine
+	Replace   bool
+	Move      string        // a target.Move
+	Grace     time.Duration // 0: the mode's
+	Image     string
+	Container string
+
+	EnvFile, EnvJSON, EnvFormat string
+	Files                       string
+	Keep                        bool
+
+	NoForward bool
+	dryRun    bool
+	hosts     string // who sees their names: machine.Private or machine.System
+	style     console.Style
+	command   []string
+}
+
+// Validate checks what can be checked without the cluster, and completes what was
+// left to defaults.
+func (o *Options) Validate() error {
+	output := o.style.Output
+	switch {
+	case o.dryRun && output != "" && output != "yaml":
+		return problem.Usage("leave -o out", "--dry-run prints YAML")
+	case !o.dryRun && output == "yaml":
+		return problem.Usage("add --dry-run", "-o yaml is for --dry-run")
+	case o.dryRun:
+		o.style.Output = "" // nothing else is printed
+	}
+	switch move := target.Move(o.Move); {
+	case move != target.Stay && move != target.Evict && move != target.Force:
+		return problem.Usage("write --move-connections, or --move-connections=force", "unknown --move-connections=%s",
+			o.Move)
+	case move != target.Stay && o.Replace:
+		return problem.Usage("leave one of them out",
+			"--replace ends all connections with the pods: there is nothing for --move-connections")
+	}
+	if o.EnvFormat != "" && o.EnvFile == "" {
+		return problem.Usage("add --env-file FILE", "--env-format is the format of --env-file")
+	}
+	if _, err := handover.ParseFormat(o.EnvFormat); o.EnvFormat != "" && err != nil {
+		return problem.Usage("one of dotenv, docker, sh, json", "unknown --env-format %q", o.EnvFormat)
+	}
+	if o.EnvFile != "" && filepath.Clean(o.EnvFile) == filepath.Clean(o.EnvJSON) {
+		return problem.Usage("name two files", "--env-file and --env-json are both to be written to %s", o.EnvFile)
+	}
+	if o.hosts == "" {
+		o.hosts = machine.System
+		if len(o.command) > 0 {
+			o.hosts = machine.DefaultHosts()
+		}
+	}
+	if o.hosts == machine.Private && len(o.command) == 0 {
+		return problem.Usage("add -- COMMAND, or leave it out",
+			"--hosts private gives the names to a command, and there is none")
+	}
+	if err := machine.CheckHosts(o.hosts); err != nil {
+		return err
+	}
+	if _, err := name.ParseReference(o.agentImage()); err != nil {
+		return problem.Usage("write REGISTRY/NAME:TAG, as 'devtun image push' prints it", "%q is no name of an image",
+			o.agentImage())
+	}
+	if strings.Contains(o.To, ":") && !strings.Contains(o.To, "::") {
+		return problem.Usage("write --to HOST, and the port in --port LOCAL:PORT", "--to %s names a port", o.To)
+	}
+	if err := o.style.Validate(); err != nil {
+		return err
+	}
+	return o.Forward.Validate()
+}
+
+func (o *Options) mode() plan.Mode {
+	if o.Replace {
+		return plan.Replace
+	}
+	return plan.Divert
+}
+
+// feature is what devtun rbac calls it.
+func (o *Options) feature() string {
+	switch {
+	case o.Replace:
+		return "replace"
+	case o.Move != "":
+		return "move-connections"
+	}
+	return "intercept"
+}
+
+// agentImage is the reference of the agent's image.
+func (o *Options) agentImage() string { return image.Reference(o.Image, o.Forward.Kube.Getenv) }
