@@ -49,9 +49,9 @@ func HandoverLedger() (ledger handover.Ledger, err error) {
 	return ledger, err
 }
 
-// takeOver has environment and files written, and followed while the intercept
+// awaitHandover has environment and files written, and followed while the intercept
 // stands.
-func (h *hold) takeOver(ctx, beside context.Context) error {
+func (h *hold) awaitHandover(ctx, beside context.Context) error {
 	if h.options.EnvFile == "" && h.options.EnvJSON == "" && h.options.Files == "" && h.program == nil {
 		return nil
 	}

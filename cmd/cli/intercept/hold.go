@@ -38,7 +38,7 @@ func (h *hold) keep(ctx, beside context.Context, start helper.Start) error {
 	if err := h.agents.Await(ctx); err != nil {
 		return ending.UnlessEnded(ctx, err)
 	}
-	if err := h.takeOver(ctx, beside); err != nil {
+	if err := h.awaitHandover(ctx, beside); err != nil {
 		return ending.UnlessEnded(ctx, err)
 	}
 	names, err := h.reachOthers(ctx, beside, start)
