@@ -81,13 +81,15 @@ func TestAnInterceptThatDiffersInAnythingIsMadeAnew(t *testing.T) {
 
 func TestWhatMakesTheForwardsThatAreWanted(t *testing.T) {
 	forwards := func(settings ForwardSettings, named ...string) *selectedForwards {
-		s := &selection.Selection{Namespace: "demo", Named: make(map[discovery.Key]bool), Except: make(map[discovery.Key]bool)}
+		s := &selection.Selection{Namespace: "demo", Named: make(map[discovery.Key]bool),
+			Except: make(map[discovery.Key]bool)}
 		for _, name := range named {
 			s.Named[discovery.Key{Namespace: "demo", Name: name}] = true
 		}
 		return &selectedForwards{settings, s}
 	}
-	auto, websocket := ForwardSettings{Reach: Reach{Transport: "auto"}}, ForwardSettings{Reach: Reach{Transport: "websocket"}}
+	auto := ForwardSettings{Reach: Reach{Transport: "auto"}}
+	websocket := ForwardSettings{Reach: Reach{Transport: "websocket"}}
 	for _, c := range []struct {
 		about  string
 		held   *selectedForwards
@@ -98,9 +100,12 @@ func TestWhatMakesTheForwardsThatAreWanted(t *testing.T) {
 		{about: "none"},
 		{about: "the first", wants: forwards(auto), steps: forwardSteps{begin: true}},
 		{about: "the same", held: forwards(auto, "web"), wants: forwards(auto, "web")},
-		{about: "other services", held: forwards(auto, "web"), wants: forwards(auto, "api"), steps: forwardSteps{reselect: true}},
-		{about: "made in another way", held: forwards(auto), wants: forwards(websocket), steps: forwardSteps{end: true, begin: true}},
-		{about: "another hosts file", held: forwards(auto), wants: forwards(ForwardSettings{Reach: auto.Reach, HostsFile: "/hosts"}),
+		{about: "other services", held: forwards(auto, "web"), wants: forwards(auto, "api"),
+			steps: forwardSteps{reselect: true}},
+		{about: "made in another way", held: forwards(auto), wants: forwards(websocket),
+			steps: forwardSteps{end: true, begin: true}},
+		{about: "another hosts file", held: forwards(auto),
+			wants: forwards(ForwardSettings{Reach: auto.Reach, HostsFile: "/hosts"}),
 			steps: forwardSteps{end: true, begin: true}},
 		{about: "the same, and they have failed", held: forwards(auto), failed: true, wants: forwards(auto),
 			steps: forwardSteps{end: true, begin: true}},
@@ -114,9 +119,11 @@ func TestWhatMakesTheForwardsThatAreWanted(t *testing.T) {
 func TestChangesAreToldByNames(t *testing.T) {
 	one, two := new(heldIntercept), new(heldIntercept)
 	one.plannedIntercept, two.plannedIntercept = new(plannedIntercept), new(plannedIntercept)
-	before := holdings{map[string]string{"web": "80", "api": "80", "db": "5432"}, map[string]*heldIntercept{"cart": one, "mail": one}}
+	before := holdings{map[string]string{"web": "80", "api": "80", "db": "5432"},
+		map[string]*heldIntercept{"cart": one, "mail": one}}
 	require.Equal(t, "nothing", changes(before, before))
-	now := holdings{map[string]string{"web": "80", "api": "8080->80", "auth": "80"}, map[string]*heldIntercept{"cart": two, "pay": two}}
+	now := holdings{map[string]string{"web": "80", "api": "8080->80", "auth": "80"},
+		map[string]*heldIntercept{"cart": two, "pay": two}}
 	require.Equal(t, "service api was made anew, service auth is new, service db is gone, "+
 		"intercept of cart was made anew, intercept of pay is new, intercept of mail is gone", changes(before, now))
 }

@@ -41,8 +41,10 @@ func TestAnOrderHasItsOwnEnvironment(t *testing.T) {
 		plugin         []string
 	}{
 		"this process's": {nil, "ours", "ours:1", nil},
-		"another":        {map[string]string{"KUBECONFIG": theirs, image.Variable: "theirs:1"}, "theirs", "theirs:1", []string{"KUBECONFIG=" + theirs}},
-		"several files":  {map[string]string{"KUBECONFIG": "/nowhere" + string(filepath.ListSeparator) + theirs}, "theirs", "", []string{"KUBECONFIG=/nowhere" + string(filepath.ListSeparator) + theirs}},
+		"another": {map[string]string{"KUBECONFIG": theirs, image.Variable: "theirs:1"}, "theirs", "theirs:1",
+			[]string{"KUBECONFIG=" + theirs}},
+		"several files": {map[string]string{"KUBECONFIG": "/nowhere" + string(filepath.ListSeparator) + theirs}, "theirs",
+			"", []string{"KUBECONFIG=/nowhere" + string(filepath.ListSeparator) + theirs}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			order := background.Order{Project: p, Environment: want.environment}
@@ -65,7 +67,8 @@ func TestAnOrderHasItsOwnEnvironment(t *testing.T) {
 	nothing := background.Order{Project: p, Environment: map[string]string{}}
 	require.Equal(t, []string{"KUBECONFIG"}, orderedKube(nothing).PluginEnv(), "it is not ours that a plugin gets")
 
-	named := orderedKube(background.Order{Project: &project.Project{Kubeconfig: ours}, Environment: map[string]string{"KUBECONFIG": theirs}})
+	named := orderedKube(background.Order{Project: &project.Project{Kubeconfig: ours},
+		Environment: map[string]string{"KUBECONFIG": theirs}})
 	cluster, err := named.Connect()
 	require.NoError(t, err)
 	require.Equal(t, "ours", cluster.Context, "a project's own kubeconfig comes first")

@@ -58,7 +58,8 @@ func newSession(name string, log *sessionLog, start helper.Start, commands Comma
 	ending := make(chan struct{})
 	console.WarnOfLogins(console.NewWriter(log.streams(), "", false))
 	return &session{
-		log: log, start: start, commands: commands, view: status.NewTracker(name, ""), standing: standing, openForwarder: openForwarder,
+		log: log, start: start, commands: commands, view: status.NewTracker(name,
+			""), standing: standing, openForwarder: openForwarder,
 		ending: ending, end: sync.OnceFunc(func() { close(ending) }),
 		applying: make(chan struct{}, 1), intercepts: make(map[string]*heldIntercept),
 		parent: make(chan proc.ID, 1), ended: make(chan struct{}),

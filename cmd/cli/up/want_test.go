@@ -26,7 +26,8 @@ func TestAnOrderIsTranslatedOnce(t *testing.T) {
 		want        want
 	}{
 		{about: "nothing is said", want: want{
-			namespace: "demo", forwards: &wantedForwards{settings: forwards, services: selection.Flags{Namespaces: []string{"demo"}}},
+			namespace: "demo", forwards: &wantedForwards{settings: forwards,
+				services: selection.Flags{Namespaces: []string{"demo"}}},
 		}},
 		{about: "all that can be said of forwards",
 			order: project.Project{
@@ -39,7 +40,8 @@ func TestAnOrderIsTranslatedOnce(t *testing.T) {
 			want: want{namespace: "shop", forwards: &wantedForwards{
 				settings: ForwardSettings{Reach: shop, Domain: "it.local", Hold: 3 * time.Second, HostsFile: "/hosts"},
 				services: selection.Flags{
-					Args: []string{"web", "api.demo"}, Namespaces: []string{"shop", "demo"}, Except: []string{"db"}, Ports: []string{"web:8080:80"},
+					Args: []string{"web", "api.demo"}, Namespaces: []string{"shop",
+						"demo"}, Except: []string{"db"}, Ports: []string{"web:8080:80"},
 				},
 			}}},
 		{about: "all namespaces",
@@ -47,24 +49,30 @@ func TestAnOrderIsTranslatedOnce(t *testing.T) {
 			want: want{namespace: "demo", forwards: &wantedForwards{
 				settings: forwards, services: selection.Flags{All: true, Labels: "tier=backend"},
 			}}},
-		{about: "an intercept alone, with the image of the environment", environment: map[string]string{image.Variable: "ours:1"},
-			order: project.Project{NoForward: true, Intercepts: []project.Intercept{{Workload: "web"}}},
+		{about: "an intercept alone, with the image of the environment",
+			environment: map[string]string{image.Variable: "ours:1"},
+			order:       project.Project{NoForward: true, Intercepts: []project.Intercept{{Workload: "web"}}},
 			want: want{namespace: "demo", intercepts: []Intercept{{
 				Settings: InterceptSettings{Reach: through, Workload: "web", Namespace: "demo", Image: "ours:1"},
 			}}}},
 		{about: "all that can be said of an intercept", environment: map[string]string{image.Variable: "ours:1"},
-			order: project.Project{Kubeconfig: "/kube", Namespace: "shop", Transport: "spdy", NoForward: true, Intercepts: []project.Intercept{{
-				Workload: "deploy/web", Namespace: "far", Ports: []string{"3000:http"}, To: "it", MoveConnections: "force", Grace: "1m",
-				Container: "app", AgentImage: "mine:2", EnvFile: "/env", EnvJSON: "/json", EnvFormat: "docker", Files: "/files", Keep: true,
-			}}},
+			order: project.Project{Kubeconfig: "/kube", Namespace: "shop", Transport: "spdy", NoForward: true,
+				Intercepts: []project.Intercept{{
+					Workload: "deploy/web", Namespace: "far", Ports: []string{"3000:http"}, To: "it",
+					MoveConnections: "force", Grace: "1m",
+					Container: "app", AgentImage: "mine:2", EnvFile: "/env", EnvJSON: "/json", EnvFormat: "docker", Files: "/files",
+					Keep: true,
+				}}},
 			want: want{namespace: "shop", intercepts: []Intercept{{Ports: []string{"3000:http"}, Settings: InterceptSettings{
 				Reach: shop, Workload: "deploy/web", Namespace: "far", To: "it", Move: "force", Grace: time.Minute,
-				Container: "app", Image: "mine:2", EnvFile: "/env", EnvJSON: "/json", EnvFormat: "docker", Files: "/files", Keep: true,
+				Container: "app", Image: "mine:2", EnvFile: "/env", EnvJSON: "/json", EnvFormat: "docker", Files: "/files",
+				Keep: true,
 			}}}}},
 		{about: "the image that is made for this devtun", environment: map[string]string{},
 			order: project.Project{NoForward: true, Intercepts: []project.Intercept{{Workload: "web", Replace: true}}},
 			want: want{namespace: "demo", intercepts: []Intercept{{
-				Settings: InterceptSettings{Reach: through, Workload: "web", Namespace: "demo", Image: image.Reference("", func(string) string { return "" }), Replace: true},
+				Settings: InterceptSettings{Reach: through, Workload: "web", Namespace: "demo",
+					Image: image.Reference("", func(string) string { return "" }), Replace: true},
 			}}}},
 	} {
 		t.Run(c.about, func(t *testing.T) {
