@@ -91,7 +91,7 @@ verify: errcheck ## check format, vet, staticcheck, errcheck, tidiness, the refe
 	go run ./docs/gen -check docs
 	@echo 'verify: all well'
 
-errcheck: checkers ## find errors that are ignored without a word: 
+errcheck: checkers ## find errors that are ignored without a word
 	for m in $(ERRCHECKED); do (cd $$m && $(ERRCHECK) ./...) || exit 1; done
 
 checkers: # at the versions that tools/go.mod says

@@ -160,7 +160,7 @@ func (s *stand) hold(ctx context.Context, pool *tunnel.Pool, local string, runni
 func (s *stand) session(ctx context.Context, pool *tunnel.Pool, pod string, side *wire.Developer) error {
 	dialCtx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	conn, err := pool.Dial(dialCtx, tunnel.Pod{Namespace: s.name, Name: pod}, s.config.SessionPort)
+	conn, err := pool.Dial(dialCtx, tunnel.Pod{Namespace: s.name, Name: pod}, s.config.LinkPort)
 	if err != nil {
 		return err
 	}

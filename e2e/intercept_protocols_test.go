@@ -183,7 +183,7 @@ func TestTheAgentIsSmallAndClosed(t *testing.T) {
 			require.NoError(t, err)
 		}
 	}
-	_, err := net.DialTimeout("tcp", at(config.SessionPort), 5*time.Second)
+	_, err := net.DialTimeout("tcp", at(config.LinkPort), 5*time.Second)
 	require.ErrorIs(t, err, syscall.ECONNREFUSED, "from outside the pod nobody reaches the session port")
 
 	transport, err := tunnel.NewTransport(restConfig(t), tunnel.Auto)
@@ -193,7 +193,7 @@ func TestTheAgentIsSmallAndClosed(t *testing.T) {
 	greet := func(end wire.End) error {
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()
-		conn, err := pool.Dial(ctx, tunnel.Pod{Namespace: n.name, Name: pod.Name}, config.SessionPort)
+		conn, err := pool.Dial(ctx, tunnel.Pod{Namespace: n.name, Name: pod.Name}, config.LinkPort)
 		require.NoError(t, err)
 		_, err = end.AskStatus(ctx, conn)
 		return err

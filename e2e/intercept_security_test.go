@@ -43,13 +43,13 @@ func newStranger(t *testing.T, pod corev1.Pod) *stranger {
 			require.NoError(t, err)
 		}
 	}
-	require.NotZero(t, s.config.SessionPort)
+	require.NotZero(t, s.config.LinkPort)
 	return s
 }
 
 func (s *stranger) dial(ctx context.Context) tunnel.Conn {
 	s.t.Helper()
-	conn, err := s.pool.Dial(ctx, tunnel.Pod{Namespace: s.pod.Namespace, Name: s.pod.Name}, s.config.SessionPort)
+	conn, err := s.pool.Dial(ctx, tunnel.Pod{Namespace: s.pod.Namespace, Name: s.pod.Name}, s.config.LinkPort)
 	require.NoError(s.t, err)
 	return conn
 }
@@ -79,7 +79,7 @@ func (s *stranger) greet(hello wire.Hello) string {
 }
 
 // session takes the developer's place.
-func (s *stranger) session(end wire.End) (*wire.Session, error) {
+func (s *stranger) session(end wire.End) (*wire.Link, error) {
 	ctx, cancel := context.WithTimeout(s.t.Context(), 10*time.Second)
 	defer cancel()
 	return end.Dial(ctx, s.dial(ctx))
@@ -105,7 +105,7 @@ func TestTheSessionPortIsOutOfEveryPodsReach(t *testing.T) {
 	}
 	for _, deployment := range []string{"other", "web"} {
 		require.Equal(t, "connected", from(deployment, 8080), "the way is there")
-		require.Contains(t, from(deployment, s.config.SessionPort), "connection refused")
+		require.Contains(t, from(deployment, s.config.LinkPort), "connection refused")
 	}
 }
 
@@ -116,7 +116,7 @@ func TestStrangersAreRefused(t *testing.T) {
 	d, pod, at := n.interceptWeb("--to", address)
 	s := newStranger(t, pod)
 	mark := d.mark()
-	right := wire.Hello{Version: wire.Version, Purpose: wire.ForSession, Name: s.config.Name, Identity: s.config.Identity}
+	right := wire.Hello{Version: wire.Version, Purpose: wire.ForLink, Name: s.config.Name, Identity: s.config.Identity}
 	for name, c := range map[string]struct {
 		hello  func(h *wire.Hello)
 		answer string

@@ -32,7 +32,7 @@ func Ask(ctx context.Context, client kubernetes.Interface,
 			continue
 		}
 		asking.Go(func() {
-			conn, err := dial(ctx, tunnel.Pod{Namespace: pod.Namespace, Name: pod.Name}, spec.session)
+			conn, err := dial(ctx, tunnel.Pod{Namespace: pod.Namespace, Name: pod.Name}, spec.linkPort)
 			if err != nil {
 				return
 			}

@@ -15,52 +15,52 @@ import (
 // What keeps the agents from that is said by ProgressEvents. What waiting will not
 // cure comes as a *rollout.AgentError. It fails with what Run fails with when that
 // ends.
-func (s *Session) Await(ctx context.Context) error {
+func (i *Intercept) Await(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	var watching sync.WaitGroup
 	defer watching.Wait()
 	defer cancel(nil)
 	watching.Go(func() {
 		select {
-		case <-s.ended:
-			cancel(s.over())
+		case <-i.ended:
+			cancel(i.over())
 		case <-ctx.Done():
 		}
 	})
 	agents := rollout.Rollout{
-		Client: s.config.Client, Namespace: s.config.Plan.Namespace, Deployment: s.config.Plan.Agent,
-		Container: s.agent.container, Image: s.agent.image, Replicas: s.agent.replicas,
-		Pods: s.agents, Changed: s.changed.Wait, Timing: s.timing.rollout,
-		Progress: func(message string) { s.tell(Event{Progress: &ProgressEvent{Message: message}}) },
+		Client: i.config.Client, Namespace: i.config.Plan.Namespace, Deployment: i.config.Plan.Agent,
+		Container: i.agent.container, Image: i.agent.image, Replicas: i.agent.replicas,
+		Pods: i.agents, Changed: i.changed.Wait, Timing: i.timing.rollout,
+		Progress: func(message string) { i.tell(Event{Progress: &ProgressEvent{Message: message}}) },
 	}
 	return agents.Await(ctx)
 }
 
-// agents are the agents' pods, and how this session is connected to each.
-func (s *Session) agents() (pods []rollout.Pod, err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, pod := range s.agentPods {
+// agents are the agents' pods, and how this intercept is linked to each.
+func (i *Intercept) agents() (pods []rollout.Pod, err error) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	for _, pod := range i.agentPods {
 		one := rollout.Pod{Pod: pod}
-		switch l := s.links[pod.UID]; {
+		switch l := i.links[pod.UID]; {
 		case l == nil:
 			one.Waiting = "connecting"
-		case l.session == nil && l.failed != nil:
+		case l.link == nil && l.failed != nil:
 			one.Err = l.failed
-		case l.session == nil || !l.session.Present():
+		case l.link == nil || !l.link.Present():
 			one.Waiting = "connecting"
-		case !s.confirmed(l):
+		case !i.confirmed(l):
 			one.Waiting = "checking local ports"
 		}
 		pods = append(pods, one)
 	}
-	return pods, s.podsErr
+	return pods, i.podsErr
 }
 
 // confirmed reports that an agent knows which local processes listen. Call it with mu
 // held.
-func (s *Session) confirmed(l *link) bool {
-	for _, local := range s.locals {
+func (i *Intercept) confirmed(l *agentLink) bool {
+	for _, local := range i.locals {
 		state, ok := l.states[local.Port]
 		if !ok || local.isOpen() != (state.To == wire.ToDeveloper) {
 			return false
@@ -72,22 +72,22 @@ func (s *Session) confirmed(l *link) bool {
 // AwaitTraffic waits, after the swap, until the Services lead to the agents alone
 // and the nodes have had the time to know it. If that cannot be seen, or does not
 // come to pass for a while, it returns all the same: the error is ctx's.
-func (s *Session) AwaitTraffic(ctx context.Context) error {
+func (i *Intercept) AwaitTraffic(ctx context.Context) error {
 	isAgent := func(pod string) bool {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		_, known := s.agentPods[pod]
+		i.mu.Lock()
+		defer i.mu.Unlock()
+		_, known := i.agentPods[pod]
 		return known
 	}
-	p := s.config.Plan
-	return rollout.AwaitEndpoints(ctx, s.config.Client, p.Namespace, p.Services, isAgent)
+	p := i.config.Plan
+	return rollout.AwaitEndpoints(ctx, i.config.Client, p.Namespace, p.Services, isAgent)
 }
 
 // AwaitDeveloper waits until new connections to all ports go to the local process.
-func (s *Session) AwaitDeveloper(ctx context.Context) error {
-	return s.await(ctx, func() bool {
-		for _, l := range s.locals {
-			if now, _ := s.traffic(l.Local); now.To != wire.ToDeveloper {
+func (i *Intercept) AwaitDeveloper(ctx context.Context) error {
+	return i.await(ctx, func() bool {
+		for _, l := range i.locals {
+			if now, _ := i.traffic(l.Local); now.To != wire.ToDeveloper {
 				return false
 			}
 		}
@@ -97,19 +97,19 @@ func (s *Session) AwaitDeveloper(ctx context.Context) error {
 
 // await waits until something is the case, asking at each change, with mu held. It
 // fails with what Run fails with when that ends.
-func (s *Session) await(ctx context.Context, isSo func() bool) error {
+func (i *Intercept) await(ctx context.Context, isSo func() bool) error {
 	for {
-		changed := s.changed.Wait()
-		s.mu.Lock()
+		changed := i.changed.Wait()
+		i.mu.Lock()
 		so := isSo()
-		s.mu.Unlock()
+		i.mu.Unlock()
 		if so {
 			return nil
 		}
 		select {
 		case <-changed:
-		case <-s.ended:
-			return s.over()
+		case <-i.ended:
+			return i.over()
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}

@@ -35,7 +35,7 @@ func TestAwait(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 2, agentDeployment(""))
 	one := w.start("one")
-	s, _ := w.session(toLocal(t))
+	s, _ := w.standing(toLocal(t))
 	awaited := make(chan error, 1)
 	go func() { awaited <- s.Await(t.Context()) }()
 	w.eventually(func() bool {
@@ -123,7 +123,7 @@ func TestAwaitFails(t *testing.T) {
 			if c.pod != nil {
 				w.addPod(c.pod(w))
 			}
-			s, _ := w.session()
+			s, _ := w.standing()
 			s.timing.rollout.Schedule, s.timing.rollout.Start = 100*time.Millisecond, soon
 			if c.want == rollout.TimedOut {
 				s.timing.rollout.Start = 500 * time.Millisecond // enough to find out what it waits for
@@ -151,7 +151,7 @@ func TestAwaitANode(t *testing.T) {
 	}
 	w := newWorld(t, 1, agentDeployment(""), event)
 	w.addPod(unschedulable(w))
-	s, _ := w.session()
+	s, _ := w.standing()
 	s.timing.rollout.Schedule = 500 * time.Millisecond // enough to learn of the node
 	awaited := make(chan error, 1)
 	go func() { awaited <- s.Await(t.Context()) }()
@@ -166,7 +166,7 @@ func TestAwaitANode(t *testing.T) {
 
 func TestAwaitWithoutADeployment(t *testing.T) {
 	w := newWorld(t, 1)
-	s, _ := w.session()
+	s, _ := w.standing()
 	var failure *rollout.AgentError
 	require.ErrorAs(t, s.Await(t.Context()), &failure)
 	require.Equal(t, rollout.Removed, failure.Reason)
@@ -211,10 +211,10 @@ func TestAwaitWithoutRights(t *testing.T) {
 	})
 }
 
-// Await ends with the session, and with its own context.
+// Await ends with the standing, and with its own context.
 func TestAwaitEnds(t *testing.T) {
 	w := newWorld(t, 1, agentDeployment(""))
-	s, r := w.session()
+	s, r := w.standing()
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(errors.New("enough"))
 	require.ErrorContains(t, s.Await(ctx), "enough")

@@ -10,14 +10,14 @@ import (
 )
 
 // closed takes note of a connection's end, and tells it.
-func (s *Session) closed(pod string, r wire.Report) {
+func (i *Intercept) closed(pod string, r wire.Report) {
 	var refused *refusedError
-	s.count.change(func() {
+	i.count.change(func() {
 		if r.Ending.Err != nil && !errors.As(r.Ending.Err, &refused) {
-			s.count.Broken++
+			i.count.Broken++
 		}
 	})
-	s.tell(Event{Connection: &ConnectionEvent{
+	i.tell(Event{Connection: &ConnectionEvent{
 		Pod: pod, Port: r.Port, Client: r.Client, Traffic: r.Traffic, Duration: r.Duration,
 		Reason: describe(r.Ending), Err: r.Ending.Err,
 	}})
@@ -37,7 +37,7 @@ func describe(e relay.Ending) string {
 	case errors.Is(e.Err, context.Canceled):
 		return "devtun stopped"
 	case errors.Is(e.Err, wire.ErrLost):
-		return "session lost"
+		return "link lost"
 	case errors.As(e.Err, &reset):
 		return "reset by the client"
 	case e.By == relay.Remote && (errors.Is(e.Err, syscall.ECONNRESET) || errors.Is(e.Err, syscall.EPIPE)):

@@ -8,7 +8,7 @@ import (
 	"github.com/devtun/devtun/tunnel"
 )
 
-// Summary counts a session's connections. Traffic is as the clients see it.
+// Summary counts an intercept's connections. Traffic is as the clients see it.
 type Summary struct {
 	Open     int   // with the local process now: for HTTP/1.1, requests in flight at most
 	Taken    int   // by the local process, in all
@@ -22,7 +22,7 @@ type Summary struct {
 }
 
 // Summary is how things stand now.
-func (s *Session) Summary() Summary { return s.count.summary() }
+func (i *Intercept) Summary() Summary { return i.count.summary() }
 
 // counter counts.
 type counter struct {

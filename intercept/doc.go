@@ -1,23 +1,22 @@
-// Package intercept is the CLI's end of an intercept: a [Session] with the
-// agents of one plan.
+// Package intercept is the developer's end of an intercept: its links to the agents,
+// and the local process behind them.
 //
-//	session, err := intercept.New(intercept.Config{Client: c, Dial: pool.Dial, Plan: p, Local: …, Event: tell})
-//	go session.Run(ctx)                 // links to agents, local process, events
-//	err = session.Await(ctx)            // agents ready and linked, local ports checked
-//	err = executor.Swap(ctx)            // package plan: the traffic comes
-//	err = session.AwaitTraffic(ctx)     // the cluster has followed
-//	go session.WatchChanges(standing)   // what others do to what was changed
-//	go session.WatchOwn(standing, gone) // what others take away of what was made
+//	i, err := intercept.New(intercept.Config{Client: c, Dial: pool.Dial, Plan: p, Local: …, Event: tell})
+//	go i.Run(ctx)                 // links to agents, local process, events
+//	err = i.Await(ctx)            // agents ready and linked, local ports checked
+//	err = executor.Swap(ctx)      // package plan: the traffic comes
+//	err = i.AwaitTraffic(ctx)     // the cluster has followed
+//	go i.WatchChanges(standing)   // what others do to what was changed
+//	go i.WatchOwn(standing, gone) // what others take away of what was made
 //	…
 //	report, err := plan.Restore(…)
-//	session.Drain(ctx)                  // let the agents wind up
-//	stop()                              // end Run's context
+//	i.Drain(ctx)                  // let the agents wind up
+//	stop()                        // end Run's context
 //
-// A session keeps a link to every agent pod, each one session of package wire in
-// a connection to the pod's loopback port, and carries what comes on it to the
-// local process:
+// An Intercept keeps a link to every agent pod (package wire's, in a connection to the
+// pod's loopback port), and carries what comes on it to the local process:
 //
-//	agent ═ link ═▶ Session.dial ─▶ local process, if it listens
+//	agent ═ link ═▶ Intercept.dial ─▶ local process, if it listens
 //
 // Whether a local process listens is watched (on Linux without connecting to it)
 // and told to every agent; while it does not, they send to the origin. Why agents do

@@ -9,21 +9,21 @@ import (
 // Drain asks the agents to wind up, and waits until none sends connections here
 // and the local process has none left. Call it when new connections no longer
 // come to the agents. The error is ctx's.
-func (s *Session) Drain(ctx context.Context) error {
-	s.mu.Lock()
-	for _, l := range s.live() {
-		l.session.Drain()
+func (i *Intercept) Drain(ctx context.Context) error {
+	i.mu.Lock()
+	for _, l := range i.live() {
+		l.link.Drain()
 	}
-	s.mu.Unlock()
+	i.mu.Unlock()
 	for {
-		changed, idle := s.changed.Wait(), s.count.idle.Wait()
-		if !s.receives() && s.Summary().Open == 0 {
+		changed, idle := i.changed.Wait(), i.count.idle.Wait()
+		if !i.receives() && i.Summary().Open == 0 {
 			return nil
 		}
 		select {
 		case <-changed:
 		case <-idle:
-		case <-s.ended:
+		case <-i.ended:
 			return nil
 		case <-ctx.Done():
 			return context.Cause(ctx)
@@ -32,12 +32,12 @@ func (s *Session) Drain(ctx context.Context) error {
 }
 
 // receives reports whether some agent sends connections here.
-func (s *Session) receives() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, l := range s.live() {
+func (i *Intercept) receives() bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	for _, l := range i.live() {
 		for _, state := range l.states {
-			if state.To == wire.ToDeveloper && l.session.Present() {
+			if state.To == wire.ToDeveloper && l.link.Present() {
 				return true
 			}
 		}

@@ -103,7 +103,7 @@ const (
 type ProgressEvent struct{ Message string }
 
 // WatchErrorEvent tells of an error of a watch of the cluster's objects, which the
-// session deals with by itself: what it last knew stays.
+// intercept deals with by itself: what it last knew stays.
 type WatchErrorEvent struct {
 	Message string
 	Over    bool // it is over

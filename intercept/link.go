@@ -16,7 +16,7 @@ import (
 
 const (
 	// linkMin and linkMax bound the pause before the next attempt to connect. It
-	// begins anew after a session that stood for stable.
+	// begins anew after a link that stood for stable.
 	linkMin = 100 * time.Millisecond
 	linkMax = 2 * time.Second
 	stable  = time.Minute
@@ -26,23 +26,23 @@ const (
 	attemptMax = 10 * time.Second
 )
 
-// link keeps a session to one agent pod, for as long as there is that pod.
-type link struct {
-	of      *Session
+// agentLink keeps a link to one agent pod, for as long as there is that pod.
+type agentLink struct {
+	of      *Intercept
 	pod     tunnel.Pod
 	uid     types.UID
 	changed chan struct{} // holds a token when the pod has changed
 
-	// Under Session.mu.
+	// Under Intercept.mu.
 	wanted  bool   // the pod is still linkable
 	version string // of the pod, as last seen
-	session *wire.Session
+	link    *wire.Link
 	states  map[int]wire.State // by port, as the agent said last
 	failed  error              // of the last attempt; nil once connected
 }
 
-func newLink(s *Session, pod *corev1.Pod) *link {
-	return &link{
+func newAgentLink(s *Intercept, pod *corev1.Pod) *agentLink {
+	return &agentLink{
 		of: s, pod: podOf(pod), uid: pod.UID, changed: make(chan struct{}, 1),
 		wanted: true, version: pod.ResourceVersion, states: make(map[int]wire.State),
 	}
@@ -50,13 +50,13 @@ func newLink(s *Session, pod *corev1.Pod) *link {
 
 // run keeps the link until its pod goes or ctx ends. The error is a refusal that
 // trying again would not change.
-func (l *link) run(ctx context.Context) error {
+func (l *agentLink) run(ctx context.Context) error {
 	backoff, timeout := pause.Backoff{Min: linkMin, Max: linkMax}, l.of.timing.attempt
 	for l.isWanted() {
-		session, err := l.connect(ctx, timeout)
-		for session != nil {
+		link, err := l.connect(ctx, timeout)
+		for link != nil {
 			began := time.Now()
-			if session, err = l.serve(ctx, session); time.Since(began) > stable {
+			if link, err = l.serve(ctx, link); time.Since(began) > stable {
 				backoff.Reset()
 			}
 			timeout = l.of.timing.attempt
@@ -78,7 +78,7 @@ func (l *link) run(ctx context.Context) error {
 }
 
 // isWanted reports whether the pod is to be linked; if not, the link is forgotten.
-func (l *link) isWanted() (wanted bool) {
+func (l *agentLink) isWanted() (wanted bool) {
 	l.of.change(func() {
 		if wanted = l.wanted; !wanted {
 			delete(l.of.links, l.uid)
@@ -93,19 +93,19 @@ func final(err error) bool {
 	return errors.As(err, &refusal)
 }
 
-// connect makes a session, which the caller must serve.
-func (l *link) connect(ctx context.Context, timeout time.Duration) (*wire.Session, error) {
+// connect makes a link, which the caller must serve.
+func (l *agentLink) connect(ctx context.Context, timeout time.Duration) (*wire.Link, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, timeout, fmt.Errorf("no answer within %v", timeout))
 	defer cancel()
-	conn, err := l.of.config.Dial(ctx, l.pod, l.of.agent.session)
+	conn, err := l.of.config.Dial(ctx, l.pod, l.of.agent.linkPort)
 	if err != nil {
 		return nil, fmt.Errorf("connect to agent: %w", err)
 	}
 	return l.of.end.Dial(ctx, conn)
 }
 
-// setFailed keeps why there is no session, and tells the first reason.
-func (l *link) setFailed(err error) {
+// setFailed keeps why there is no link, and tells the first reason.
+func (l *agentLink) setFailed(err error) {
 	l.of.change(func() {
 		if l.failed == nil {
 			l.of.tell(Event{Link: &LinkEvent{Pod: l.pod.Name, State: Disconnected, Reason: err.Error()}})
@@ -114,9 +114,9 @@ func (l *link) setFailed(err error) {
 	})
 }
 
-// developer is what session is served with; heard gets a token when the agent
+// developer is what link is served with; heard gets a token when the agent
 // falls silent or is heard again.
-func (l *link) developer(heard chan struct{}) *wire.Developer {
+func (l *agentLink) developer(heard chan struct{}) *wire.Developer {
 	return &wire.Developer{
 		Dial:  l.of.dial,
 		Meter: &l.of.count.meter,
@@ -141,20 +141,20 @@ func (l *link) developer(heard chan struct{}) *wire.Developer {
 	}
 }
 
-// attach makes session the link's, and tells the agent of the local processes.
-func (l *link) attach(session *wire.Session) {
+// attach makes link the link's, and tells the agent of the local processes.
+func (l *agentLink) attach(link *wire.Link) {
 	l.of.change(func() {
-		l.session, l.failed = session, nil
+		l.link, l.failed = link, nil
 		for _, local := range l.of.locals {
-			session.SetPort(local.Port, local.isOpen())
+			link.SetPort(local.Port, local.isOpen())
 		}
 		l.of.tell(Event{Link: &LinkEvent{Pod: l.pod.Name, State: Connected}})
 	})
 }
 
-func (l *link) detach() {
+func (l *agentLink) detach() {
 	l.of.change(func() {
-		l.session = nil
+		l.link = nil
 		clear(l.states)
 	})
 }

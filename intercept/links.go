@@ -13,49 +13,49 @@ import (
 )
 
 // watchPods is what knows the agent's pods.
-func (s *Session) watchPods() *objects.Watcher {
-	api := s.config.Client.CoreV1().Pods(s.config.Plan.Namespace)
+func (i *Intercept) watchPods() *objects.Watcher {
+	api := i.config.Client.CoreV1().Pods(i.config.Plan.Namespace)
 	return &objects.Watcher{
 		What:    "the agent's pods",
 		List:    listing(api.List),
 		Watch:   api.Watch,
-		Options: metav1.ListOptions{LabelSelector: s.agent.selector},
+		Options: metav1.ListOptions{LabelSelector: i.agent.selector},
 		Failing: func(err error) {
-			s.watchFailing(err)
-			s.change(func() { s.podsErr = err })
+			i.watchFailing(err)
+			i.change(func() { i.podsErr = err })
 		},
 	}
 }
 
 // watchFailing tells that the API server does not answer as it should, or with nil
 // that it does again.
-func (s *Session) watchFailing(err error) {
+func (i *Intercept) watchFailing(err error) {
 	if err == nil {
-		s.tell(Event{WatchError: &WatchErrorEvent{Message: "the API server answers again", Over: true}})
+		i.tell(Event{WatchError: &WatchErrorEvent{Message: "the API server answers again", Over: true}})
 		return
 	}
-	s.tell(Event{WatchError: &WatchErrorEvent{Message: err.Error()}})
+	i.tell(Event{WatchError: &WatchErrorEvent{Message: err.Error()}})
 }
 
 // setPods takes note of the agent's pods: new ones get a link, and links learn
 // that their pod has changed.
-func (s *Session) setPods(ctx context.Context, group *errgroup.Group, all objects.ByName) {
-	s.change(func() {
-		clear(s.agentPods)
+func (i *Intercept) setPods(ctx context.Context, group *errgroup.Group, all objects.ByName) {
+	i.change(func() {
+		clear(i.agentPods)
 		for name, object := range all {
 			pod, ok := object.(*corev1.Pod)
 			if !ok {
 				continue
 			}
-			s.agentPods[name] = pod
-			if linkable(pod) && s.links[pod.UID] == nil {
-				l := newLink(s, pod)
-				s.links[pod.UID] = l
+			i.agentPods[name] = pod
+			if linkable(pod) && i.links[pod.UID] == nil {
+				l := newAgentLink(i, pod)
+				i.links[pod.UID] = l
 				group.Go(func() error { return l.run(ctx) })
 			}
 		}
-		for _, l := range s.links {
-			pod := s.agentPods[l.pod.Name]
+		for _, l := range i.links {
+			pod := i.agentPods[l.pod.Name]
 			wanted := pod != nil && pod.UID == l.uid && linkable(pod)
 			if !wanted || pod.ResourceVersion != l.version {
 				l.wanted = wanted
@@ -69,16 +69,16 @@ func (s *Session) setPods(ctx context.Context, group *errgroup.Group, all object
 }
 
 // linkable: a pod that is not ready yet may already be spoken to, and one that is
-// ending keeps the session it has.
+// ending keeps the link it has.
 func linkable(pod *corev1.Pod) bool {
 	return pod.Status.Phase == corev1.PodRunning && pod.DeletionTimestamp == nil
 }
 
-// live are the links with a session. Call it with mu held.
-func (s *Session) live() []*link {
-	var live []*link
-	for _, l := range s.links {
-		if l.session != nil {
+// live are the links with a link. Call it with mu held.
+func (i *Intercept) live() []*agentLink {
+	var live []*agentLink
+	for _, l := range i.links {
+		if l.link != nil {
 			live = append(live, l)
 		}
 	}
@@ -86,41 +86,41 @@ func (s *Session) live() []*link {
 }
 
 // Linked reports whether an agent is connected, and heard.
-func (s *Session) Linked() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.heard() != nil
+func (i *Intercept) Linked() bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.heard() != nil
 }
 
-// Agent waits for an agent that is connected, and returns its session: to ask for
+// Agent waits for an agent that is connected, and returns its link: to ask for
 // environment and files. It may end at any time; ask again then.
-func (s *Session) Agent(ctx context.Context) (session *wire.Session, err error) {
-	err = s.await(ctx, func() bool {
-		session = s.heard()
-		return session != nil
+func (i *Intercept) Agent(ctx context.Context) (link *wire.Link, err error) {
+	err = i.await(ctx, func() bool {
+		link = i.heard()
+		return link != nil
 	})
-	return session, err
+	return link, err
 }
 
-// heard is the session of an agent that is connected and not silent; nil is none.
+// heard is the link of an agent that is connected and not silent; nil is none.
 // Call it with mu held.
-func (s *Session) heard() *wire.Session {
-	for _, l := range s.live() {
-		if l.session.Present() {
-			return l.session
+func (i *Intercept) heard() *wire.Link {
+	for _, l := range i.live() {
+		if l.link.Present() {
+			return l.link
 		}
 	}
 	return nil
 }
 
 // localChanged tells everybody whether a local process listens.
-func (s *Session) localChanged(l *local, open bool) {
-	s.change(func() {
-		for _, link := range s.live() {
-			link.session.SetPort(l.Port, open)
+func (i *Intercept) localChanged(l *local, open bool) {
+	i.change(func() {
+		for _, link := range i.live() {
+			link.link.SetPort(l.Port, open)
 		}
 	})
-	s.tell(Event{Local: &LocalEvent{Port: l.Port, Address: l.Address, Open: open}})
+	i.tell(Event{Local: &LocalEvent{Port: l.Port, Address: l.Address, Open: open}})
 }
 
 // podOf is how the tunnel names a pod.

@@ -19,7 +19,7 @@ func toLocal(t *testing.T) Local {
 func TestTwoAgents(t *testing.T) {
 	w := newWorld(t, 2)
 	one := w.start("one")
-	s, r := w.session(toLocal(t))
+	s, r := w.standing(toLocal(t))
 	w.eventually(func() bool { return one.who() == "local" })
 	two := w.start("two")
 	w.eventually(func() bool { return two.who() == "local" })
@@ -27,9 +27,9 @@ func TestTwoAgents(t *testing.T) {
 		now := w.told.traffic()
 		return now.To == wire.ToDeveloper && now.Agents == 2 && now.Developer == 2
 	})
-	session, err := s.Agent(t.Context())
+	standing, err := s.Agent(t.Context())
 	require.NoError(t, err)
-	require.True(t, session.Present())
+	require.True(t, standing.Present())
 
 	require.NoError(t, r.stop())
 	w.eventually(func() bool { return one.who() == "origin" && two.who() == "origin" })
@@ -43,7 +43,7 @@ func TestTwoAgents(t *testing.T) {
 func TestBytesAreCountedAsTheyGo(t *testing.T) {
 	w := newWorld(t, 1)
 	one := w.start("one")
-	s, _ := w.session(toLocal(t))
+	s, _ := w.standing(toLocal(t))
 	w.eventually(func() bool { return one.who() == "local" })
 	w.eventually(func() bool { return s.Summary().Open == 0 })
 	before := s.Summary()
@@ -63,7 +63,7 @@ func TestReconnect(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 1)
 	one := w.start("one")
-	w.session(toLocal(t))
+	w.standing(toLocal(t))
 	w.eventually(func() bool { return one.who() == "local" })
 	for range 3 {
 		w.network.cut()
@@ -79,7 +79,7 @@ func TestReconnect(t *testing.T) {
 func TestANewPod(t *testing.T) {
 	w := newWorld(t, 1)
 	one := w.start("one")
-	s, _ := w.session(toLocal(t))
+	s, _ := w.standing(toLocal(t))
 	w.eventually(func() bool { return one.who() == "local" })
 	two := w.start("two")
 	w.removePod("one")
@@ -97,7 +97,7 @@ func TestANewPodThatNoWatchTellsOf(t *testing.T) {
 	w := newWorld(t, 1)
 	one := w.start("one")
 	w.deafWatches("pods")
-	w.session(toLocal(t))
+	w.standing(toLocal(t))
 	w.eventually(func() bool { return one.who() == "local" })
 	two := w.run("two", "4f1c")
 	w.addPod(two.pod)
@@ -110,7 +110,7 @@ func TestABlackHole(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 1)
 	one := w.start("one")
-	w.session(toLocal(t))
+	w.standing(toLocal(t))
 	w.eventually(func() bool { return one.who() == "local" })
 
 	w.network.swallow()
@@ -125,14 +125,14 @@ func TestABlackHole(t *testing.T) {
 func TestAnotherIntercept(t *testing.T) {
 	w := newWorld(t, 1)
 	w.start("one", "other")
-	_, r := w.session(toLocal(t))
+	_, r := w.standing(toLocal(t))
 	var refusal *wire.Refusal
 	select {
 	case err := <-r.ended:
 		r.ended <- err
 		require.ErrorAs(t, err, &refusal)
 	case <-time.After(soon):
-		require.Fail(t, "the session goes on")
+		require.Fail(t, "the standing goes on")
 	}
 	require.Equal(t, wire.WrongIdentity, refusal.Code)
 }
@@ -145,7 +145,7 @@ func TestDrain(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer listener.Close()
-	s, _ := w.session(Local{Port: port, Address: listener.Addr().String()})
+	s, _ := w.standing(Local{Port: port, Address: listener.Addr().String()})
 	w.eventually(func() bool { return w.told.traffic().To == wire.ToDeveloper })
 
 	client, err := net.Dial("tcp", one.address("", port))

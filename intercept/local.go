@@ -110,8 +110,8 @@ func (l *local) connect(ctx context.Context) (*net.TCPConn, error) {
 }
 
 // dial connects to the local process that stands for the agent's port.
-func (s *Session) dial(ctx context.Context, port int) (net.Conn, error) {
-	l := s.local(port)
+func (i *Intercept) dial(ctx context.Context, port int) (net.Conn, error) {
+	l := i.local(port)
 	if l == nil {
 		return nil, &refusedError{fmt.Errorf("port %d is not intercepted", port)}
 	}
@@ -120,11 +120,11 @@ func (s *Session) dial(ctx context.Context, port int) (net.Conn, error) {
 		if ctx.Err() == nil {
 			l.refused(err)
 		}
-		s.count.refused()
+		i.count.refused()
 		return nil, &refusedError{err}
 	}
-	s.count.taken()
-	return countedConn{relay.TCP{TCPConn: conn}, sync.OnceFunc(s.count.left)}, nil
+	i.count.taken()
+	return countedConn{relay.TCP{TCPConn: conn}, sync.OnceFunc(i.count.left)}, nil
 }
 
 // countedConn is a connection to the local process, counted until it is closed.
@@ -158,8 +158,8 @@ func (l *local) isOpen() bool {
 }
 
 // Listening is those of Config.Local where a process listens now.
-func (s *Session) Listening(ctx context.Context) (open []Local) {
-	for _, l := range s.locals {
+func (i *Intercept) Listening(ctx context.Context) (open []Local) {
+	for _, l := range i.locals {
 		if l.check(ctx) {
 			open = append(open, l.Local)
 		}

@@ -155,7 +155,7 @@ func TestTrafficFollowsTheLocalProcess(t *testing.T) {
 	w := newWorld(t, 1)
 	one := w.start("one")
 	at := "127.0.0.1:" + freePort(t)
-	s, _ := w.session(Local{Port: port, Address: at})
+	s, _ := w.standing(Local{Port: port, Address: at})
 	w.eventually(func() bool { return w.told.traffic().To == wire.ToOrigin })
 	require.Equal(t, "origin", one.who())
 	for range 2 {
@@ -181,7 +181,7 @@ func TestTrafficFollowsTheLocalProcess(t *testing.T) {
 func TestAPortThatIsNotIntercepted(t *testing.T) {
 	w := newWorld(t, 1, agentDeployment(""))
 	one := w.start("one")
-	s, _ := w.session()
+	s, _ := w.standing()
 	require.NoError(t, s.Await(t.Context()))
 	require.Equal(t, "origin", one.who())
 	_, err := s.dial(t.Context(), port)

@@ -8,21 +8,21 @@ import (
 	"github.com/devtun/devtun/pause"
 )
 
-// serve runs session until it ends, and returns why. If it falls silent for long,
+// serve runs link until it ends, and returns why. If it falls silent for long,
 // a second one is tried beside it: the far side of a connection whose network
 // has gone may never be heard of again, and this is the quicker way to know. The
 // agent gives up the first when it takes the second, which is then returned.
-func (l *link) serve(ctx context.Context, session *wire.Session) (*wire.Session, error) {
+func (l *agentLink) serve(ctx context.Context, link *wire.Link) (*wire.Link, error) {
 	heard := make(chan struct{}, 1)
 	ended := make(chan error, 1)
-	l.attach(session)
+	l.attach(link)
 	defer l.detach()
 	go func() {
-		ended <- l.developer(heard).Run(ctx, session)
+		ended <- l.developer(heard).Run(ctx, link)
 	}()
 	for {
 		var stuck <-chan time.Time
-		if !session.Present() {
+		if !link.Present() {
 			timer := time.NewTimer(l.of.timing.stuck)
 			defer timer.Stop()
 			stuck = timer.C
@@ -32,8 +32,8 @@ func (l *link) serve(ctx context.Context, session *wire.Session) (*wire.Session,
 			return nil, err
 		case <-heard:
 		case <-stuck:
-			if next := l.connectBeside(ctx, session, heard); next != nil {
-				session.Close()
+			if next := l.connectBeside(ctx, link, heard); next != nil {
+				link.Close()
 				_ = <-ended // it has been closed
 				return next, nil
 			}
@@ -41,18 +41,18 @@ func (l *link) serve(ctx context.Context, session *wire.Session) (*wire.Session,
 	}
 }
 
-// connectBeside tries to make another session until the first is heard again or ends.
-func (l *link) connectBeside(ctx context.Context, first *wire.Session, heard <-chan struct{}) *wire.Session {
+// connectBeside tries to make another link until the first is heard again or ends.
+func (l *agentLink) connectBeside(ctx context.Context, first *wire.Link, heard <-chan struct{}) *wire.Link {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	made := make(chan *wire.Session, 1)
+	made := make(chan *wire.Link, 1)
 	go func() {
 		made <- l.keepTrying(ctx)
 	}()
 	for {
 		select {
-		case session := <-made:
-			return session
+		case link := <-made:
+			return link
 		case <-heard:
 			if first.Present() {
 				cancel()
@@ -65,13 +65,13 @@ func (l *link) connectBeside(ctx context.Context, first *wire.Session, heard <-c
 }
 
 // keepTrying tries to connect until ctx ends, or there is no use; it returns nil then.
-func (l *link) keepTrying(ctx context.Context) *wire.Session {
+func (l *agentLink) keepTrying(ctx context.Context) *wire.Link {
 	backoff := pause.Backoff{Min: linkMin, Max: linkMax}
 	timeout := l.of.timing.attempt / 2 // the pool may know no better than the first's API connection
 	for {
-		session, err := l.connect(ctx, timeout)
-		if session != nil {
-			return session
+		link, err := l.connect(ctx, timeout)
+		if link != nil {
+			return link
 		}
 		if final(err) || pause.Until(ctx, l.changed, backoff.Next()) != nil {
 			return nil

@@ -17,7 +17,7 @@ import (
 // agentSpec is what a plan says of its agent.
 type agentSpec struct {
 	replicas  int
-	session   int    // the port for sessions
+	linkPort  int    // where links begin
 	ports     []int  // TCP
 	image     string // for hints
 	container string
@@ -63,7 +63,7 @@ func specOfDeployment(d *appsv1.Deployment) (agentSpec, error) {
 		if err != nil {
 			return agentSpec{}, err
 		}
-		spec.session, spec.image, spec.container = config.SessionPort, container.Image, container.Name
+		spec.linkPort, spec.image, spec.container = config.LinkPort, container.Image, container.Name
 		for _, port := range config.Ports {
 			if port.Protocol == agent.TCP {
 				spec.ports = append(spec.ports, port.Port)

@@ -25,41 +25,41 @@ func withoutDeveloper(mode plan.Mode) wire.Side {
 }
 
 // watchTraffic tells where each port's connections go, when that has changed.
-func (s *Session) watchTraffic(ctx context.Context) {
+func (i *Intercept) watchTraffic(ctx context.Context) {
 	told := make(map[int]TrafficEvent)
 	for {
 		select {
-		case <-s.changed.Wait():
+		case <-i.changed.Wait():
 		case <-ctx.Done():
 			return
 		}
 		if pause.Sleep(ctx, debounce) != nil {
 			return
 		}
-		s.mu.Lock()
-		for _, l := range s.locals {
-			now, known := s.traffic(l.Local)
+		i.mu.Lock()
+		for _, l := range i.locals {
+			now, known := i.traffic(l.Local)
 			before, wasKnown := told[l.Port]
 			if (known || wasKnown) && before != now {
 				told[l.Port] = now
-				s.tell(Event{Traffic: &now})
+				i.tell(Event{Traffic: &now})
 			}
 		}
-		s.mu.Unlock()
+		i.mu.Unlock()
 	}
 }
 
 // traffic is where a port's connections go, as far as the agents have said and as is
 // known of what leads to them. Call it with mu held.
-func (s *Session) traffic(l Local) (now TrafficEvent, known bool) {
-	if now, known = s.trafficByAgents(l.Port); !known {
+func (i *Intercept) traffic(l Local) (now TrafficEvent, known bool) {
+	if now, known = i.trafficByAgents(l.Port); !known {
 		return now, false
 	}
-	if len(s.agentPods) == 0 {
+	if len(i.agentPods) == 0 {
 		now.To, now.Why = Nobody, "no agent is there"
 	}
-	changed := func(o plan.Object) ChangeEvent { return s.changes[o] }
-	now.To, now.Why = leads(s.config.Plan, now.To, now.Why, l.Services, changed)
+	changed := func(o plan.Object) ChangeEvent { return i.changes[o] }
+	now.To, now.Why = leads(i.config.Plan, now.To, now.Why, l.Services, changed)
 	return now, true
 }
 
@@ -130,23 +130,23 @@ func (e ChangeEvent) String() string {
 
 // trafficByAgents is where a port's connections go, as far as the agents have said. Call it
 // with mu held.
-func (s *Session) trafficByAgents(port int) (now TrafficEvent, known bool) {
-	now = TrafficEvent{Port: port, To: withoutDeveloper(s.config.Plan.Mode), Why: "no agent is connected"}
-	uids := slices.Collect(maps.Keys(s.links))
+func (i *Intercept) trafficByAgents(port int) (now TrafficEvent, known bool) {
+	now = TrafficEvent{Port: port, To: withoutDeveloper(i.config.Plan.Mode), Why: "no agent is connected"}
+	uids := slices.Collect(maps.Keys(i.links))
 	slices.Sort(uids) // lest the reason change with the order
 	said := ""
 	for _, uid := range uids {
-		l := s.links[uid]
-		if !l.wanted && l.session == nil {
+		l := i.links[uid]
+		if !l.wanted && l.link == nil {
 			continue
 		}
 		now.Agents++
 		state, ok := l.states[port]
 		known = known || ok
 		switch {
-		case l.session == nil:
+		case l.link == nil:
 			now.Why = "no developer is connected"
-		case !l.session.Present():
+		case !l.link.Present():
 			now.Why = "the agent is not heard"
 		case ok && state.To == wire.ToDeveloper:
 			now.Developer++

@@ -68,12 +68,12 @@ func TestADeadAPIConnection(t *testing.T) {
 	loseAPIConnection(t, func(t *timing) { t.stuck, t.attempt = 500*time.Millisecond, 500*time.Millisecond })
 }
 
-// loseAPIConnection has a session with other times lose its API connection.
+// loseAPIConnection has a standing with other times lose its API connection.
 func loseAPIConnection(t *testing.T, set func(*timing)) {
 	w := newWorld(t, 1)
 	one := w.start("one")
 	server := tunneltest.NewServer(t)
-	server.Pod(namespace, "one").Backend(sessionPort, one.address("127.0.0.1", sessionPort))
+	server.Pod(namespace, "one").Backend(linkPort, one.address("127.0.0.1", linkPort))
 	transport, err := tunnel.NewTransport(server.Config(), tunnel.Auto)
 	require.NoError(t, err)
 	var mu sync.Mutex

@@ -20,32 +20,32 @@ import (
 // WatchChanges tells, until ctx ends, when somebody else changes what the plan
 // changes, and when it stands again as the plan left it. Call it after the swap,
 // and end ctx before the restore: those would look like somebody else's.
-func (s *Session) WatchChanges(ctx context.Context) {
+func (i *Intercept) WatchChanges(ctx context.Context) {
 	var watching sync.WaitGroup
 	defer watching.Wait()
 	watch := func(o plan.Object) {
-		if w := s.watcher(o); w != nil {
-			watching.Go(func() { s.watchObject(ctx, o, w) })
+		if w := i.watcher(o); w != nil {
+			watching.Go(func() { i.watchObject(ctx, o, w) })
 		}
 	}
-	for _, step := range s.config.Plan.Swap {
+	for _, step := range i.config.Plan.Swap {
 		watch(step.Object)
 	}
-	if s.config.Plan.Mode == plan.Divert { // which changes nothing of the workload, and needs it
-		watch(s.config.Plan.Workload)
+	if i.config.Plan.Mode == plan.Divert { // which changes nothing of the workload, and needs it
+		watch(i.config.Plan.Workload)
 	}
 }
 
 // watcher is what knows one object that the plan changes; nil if its kind is
 // not known.
-func (s *Session) watcher(o plan.Object) *objects.Watcher {
-	core, apps, n := s.config.Client.CoreV1(), s.config.Client.AppsV1(), s.config.Plan.Namespace
+func (i *Intercept) watcher(o plan.Object) *objects.Watcher {
+	core, apps, n := i.config.Client.CoreV1(), i.config.Client.AppsV1(), i.config.Plan.Namespace
 	w := &objects.Watcher{
 		What: o.String(),
 		Options: metav1.ListOptions{
 			FieldSelector: fields.OneTermEqualSelector(metav1.ObjectNameField, o.Name).String(),
 		},
-		Failing: s.watchFailing,
+		Failing: i.watchFailing,
 	}
 	switch o.Kind {
 	case "ConfigMap":
@@ -75,7 +75,7 @@ func listing[L runtime.Object](list func(context.Context, metav1.ListOptions) (L
 
 // watchObject tells of one object's changes, each once it has stood for a moment:
 // who changes several fields in turn has made one change.
-func (s *Session) watchObject(ctx context.Context, o plan.Object, w *objects.Watcher) {
+func (i *Intercept) watchObject(ctx context.Context, o plan.Object, w *objects.Watcher) {
 	var mu sync.Mutex
 	var now ChangeEvent
 	changed := make(chan struct{}, 1)
@@ -83,9 +83,9 @@ func (s *Session) watchObject(ctx context.Context, o plan.Object, w *objects.Wat
 	defer following.Wait()
 	following.Go(func() {
 		w.Run(ctx, func(all objects.ByName) {
-			found, err := s.examine(o, all[o.Name])
+			found, err := i.examine(o, all[o.Name])
 			if err != nil {
-				s.tell(Event{WatchError: &WatchErrorEvent{Message: fmt.Sprintf("examine %s: %v", o, err)}})
+				i.tell(Event{WatchError: &WatchErrorEvent{Message: fmt.Sprintf("examine %s: %v", o, err)}})
 				return
 			}
 			mu.Lock()
@@ -101,7 +101,7 @@ func (s *Session) watchObject(ctx context.Context, o plan.Object, w *objects.Wat
 		case <-ctx.Done():
 			return
 		}
-		if pause.Sleep(ctx, s.timing.changeRest) != nil {
+		if pause.Sleep(ctx, i.timing.changeRest) != nil {
 			return
 		}
 		mu.Lock()
@@ -109,18 +109,18 @@ func (s *Session) watchObject(ctx context.Context, o plan.Object, w *objects.Wat
 		mu.Unlock()
 		if !reflect.DeepEqual(event, told) {
 			told = event
-			s.change(func() { s.changes[o] = event })
-			s.tell(Event{Change: &event})
+			i.change(func() { i.changes[o] = event })
+			i.tell(Event{Change: &event})
 		}
 	}
 }
 
 // examine says how an object is found; nil is one that is not there.
-func (s *Session) examine(o plan.Object, object runtime.Object) (ChangeEvent, error) {
+func (i *Intercept) examine(o plan.Object, object runtime.Object) (ChangeEvent, error) {
 	if object == nil {
 		return ChangeEvent{Object: o, What: Deleted}, nil
 	}
-	state, conflicts, changes, err := target.Examine(s.config.Plan, object)
+	state, conflicts, changes, err := target.Examine(i.config.Plan, object)
 	if err != nil {
 		return ChangeEvent{}, err
 	}

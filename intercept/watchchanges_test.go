@@ -54,16 +54,16 @@ func planFor(t *testing.T, mode plan.Mode) (*fake.Clientset, *plan.Plan) {
 	return client, p
 }
 
-// A plan of package target's says all that a session must know.
+// A plan of package target's says all that a standing must know.
 func TestSpecOfARealPlan(t *testing.T) {
 	_, p := planFor(t, plan.Divert)
 	spec, err := specOf(p)
 	require.NoError(t, err)
 	require.Equal(t, agentSpec{
-		replicas: 2, session: spec.session, ports: []int{8080}, image: "registry.example/agent:1", container: "main",
+		replicas: 2, linkPort: spec.linkPort, ports: []int{8080}, image: "registry.example/agent:1", container: "main",
 		selector: plan.AgentLabel + "=" + plan.AgentID("web", "4f1c"),
 	}, spec)
-	require.NotZero(t, spec.session)
+	require.NotZero(t, spec.linkPort)
 
 	p.Agent = "another"
 	_, err = specOf(p)
@@ -74,7 +74,7 @@ func TestSpecOfARealPlan(t *testing.T) {
 func changes(t *testing.T, client *fake.Clientset, p *plan.Plan, resource string) func() []ChangeEvent {
 	t.Helper()
 	w := &world{t: t, client: client, plan: p, told: new(told), network: newNetwork()}
-	s, _ := w.session()
+	s, _ := w.standing()
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	go func() {

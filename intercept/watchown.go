@@ -14,9 +14,9 @@ import (
 // Deployment or a Service of the origin is not there, or no longer for long, until ctx
 // ends. Only what the plan needs to go on is watched. Call it after the swap, and end
 // ctx before the restore.
-func (s *Session) WatchOwn(ctx context.Context, gone func(plan.Object)) {
-	own := []plan.Object{{Kind: "ConfigMap", Name: plan.ObjectName(s.config.Plan.Name)}}
-	for _, step := range s.config.Plan.Prepare {
+func (i *Intercept) WatchOwn(ctx context.Context, gone func(plan.Object)) {
+	own := []plan.Object{{Kind: "ConfigMap", Name: plan.ObjectName(i.config.Plan.Name)}}
+	for _, step := range i.config.Plan.Prepare {
 		if step.Object.Kind == "Deployment" || step.Object.Kind == "Service" {
 			own = append(own, step.Object)
 		}
@@ -26,8 +26,8 @@ func (s *Session) WatchOwn(ctx context.Context, gone func(plan.Object)) {
 	defer watching.Wait()
 	for _, o := range own {
 		watching.Go(func() {
-			s.watcher(o).Run(ctx, func(all objects.ByName) {
-				if s.owns(all[o.Name]) {
+			i.watcher(o).Run(ctx, func(all objects.ByName) {
+				if i.owns(all[o.Name]) {
 					return
 				}
 				one.Lock()
@@ -39,7 +39,7 @@ func (s *Session) WatchOwn(ctx context.Context, gone func(plan.Object)) {
 }
 
 // owns reports that an object is there to stay, and this intercept's.
-func (s *Session) owns(object any) bool {
+func (i *Intercept) owns(object any) bool {
 	if object == nil {
 		return false
 	}
@@ -47,5 +47,5 @@ func (s *Session) owns(object any) bool {
 	if err != nil || found.GetDeletionTimestamp() != nil {
 		return false
 	}
-	return found.GetAnnotations()[plan.IdentityAnnotation] == s.config.Plan.Identity
+	return found.GetAnnotations()[plan.IdentityAnnotation] == i.config.Plan.Identity
 }

@@ -33,13 +33,13 @@ import (
 const (
 	soon = 10 * time.Second
 
-	namespace   = "demo"
-	port        = 8080
-	sessionPort = 9999
+	namespace = "demo"
+	port      = 8080
+	linkPort  = 9999
 )
 
 // world is agents on this machine's loopback, with an origin behind them, pods
-// that stand for them in a clientset, and a network between them and a session.
+// that stand for them in a clientset, and a network between them and a standing.
 type world struct {
 	t       *testing.T
 	client  *fake.Clientset
@@ -65,14 +65,14 @@ func newWorld(t *testing.T, replicas int32, objects ...runtime.Object) *world {
 
 func (w *world) config(identity string) agent.Config {
 	return agent.Config{
-		Version: wire.Version, Name: "service-middle", Identity: identity, Mode: plan.Divert, SessionPort: sessionPort,
-		ReadyPort: sessionPort - 1,
+		Version: wire.Version, Name: "service-middle", Identity: identity, Mode: plan.Divert, LinkPort: linkPort,
+		ReadyPort: linkPort - 1,
 		Ports:     []agent.Port{{Port: port, Protocol: agent.TCP, Origin: w.origin.Addr().String()}},
 		Hold:      agent.Duration(soon), DrainTimeout: agent.Duration(time.Second),
 	}
 }
 
-// newPlan is as much of a plan as a session reads.
+// newPlan is as much of a plan as a standing reads.
 func newPlan(t *testing.T, replicas int32, config agent.Config) *plan.Plan {
 	t.Helper()
 	text, err := json.Marshal(config)
@@ -139,7 +139,7 @@ func (w *world) run(name, identity string) *testAgent {
 	}()
 	a.stop = func() { cancel(); <-ended }
 	w.t.Cleanup(a.stop)
-	w.eventually(func() bool { return a.address("127.0.0.1", sessionPort) != "" })
+	w.eventually(func() bool { return a.address("127.0.0.1", linkPort) != "" })
 	w.mu.Lock()
 	w.agents[name] = a
 	w.mu.Unlock()
@@ -180,8 +180,8 @@ func (w *world) dial(ctx context.Context, pod tunnel.Pod, port int) (tunnel.Conn
 	return w.network.dial(ctx, a.address("127.0.0.1", port))
 }
 
-// session runs a session until the test is over, and waits until it watches pods.
-func (w *world) session(local ...Local) (*Session, *running) {
+// standing runs a standing until the test is over, and waits until it watches pods.
+func (w *world) standing(local ...Local) (*Intercept, *running) {
 	w.t.Helper()
 	s, err := New(Config{Client: w.client, Dial: w.dial, Plan: w.plan, Local: local, Event: w.told.event})
 	require.NoError(w.t, err)
@@ -197,7 +197,7 @@ func (w *world) session(local ...Local) (*Session, *running) {
 	return s, r
 }
 
-// running is a session's Run.
+// running is a standing's Run.
 type running struct {
 	stop  func() error // ends it, and returns what Run does
 	ended chan error
@@ -269,7 +269,7 @@ func serve(t *testing.T, address, name string) net.Listener {
 	return listener
 }
 
-// told is what a session has told.
+// told is what a standing has told.
 type told struct {
 	mu     sync.Mutex
 	events []Event

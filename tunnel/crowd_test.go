@@ -15,10 +15,10 @@ func TestTheCrowdSharesButForThoseThatTakeNoMore(t *testing.T) {
 	state := &podPool{}
 	open := func(streams int) *pooled {
 		near, far := net.Pipe()
-		session := &pooled{Session: mux.New(near), streams: streams}
-		t.Cleanup(func() { far.Close(); session.Close() })
-		state.sessions = append(state.sessions, session)
-		return session
+		apiConn := &pooled{Connection: mux.New(near), streams: streams}
+		t.Cleanup(func() { far.Close(); apiConn.Close() })
+		state.apiConns = append(state.apiConns, apiConn)
+		return apiConn
 	}
 	for range sharedFrom - 1 {
 		open(mux.Workers)
@@ -32,12 +32,12 @@ func TestTheCrowdSharesButForThoseThatTakeNoMore(t *testing.T) {
 	require.NotNil(t, best, "from here on full ones are shared")
 	require.Equal(t, sharedFrom, live, "and none is opened")
 
-	for _, session := range state.sessions {
-		if session != last {
-			session.Retire()
+	for _, apiConn := range state.apiConns {
+		if apiConn != last {
+			apiConn.Retire()
 		}
 	}
 	best, live = state.best()
 	require.Same(t, last, best)
-	require.Less(t, live, sessionsPerPod, "retired ones are no choice, so others are opened beside them")
+	require.Less(t, live, apiConnsPerPod, "retired ones are no choice, so others are opened beside them")
 }

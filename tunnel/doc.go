@@ -16,13 +16,13 @@
 //	      openPodConn               two streams on it, in one write: errors and data
 //	    relay.Copy                  reads from the program (client.Read), writes to the pod
 //	      podConn.Write ─▶ mux.Stream.Write    one frame for each read
-//	        mux.Session.acquire     waits for a slot of the far side's worker
-//	        mux.Session.write       header and payload in one system call
+//	        mux.Connection.acquire     waits for a slot of the far side's worker
+//	        mux.Connection.write       header and payload in one system call
 //	  ─▶ API server ─▶ kubelet ─▶ container runtime ─▶ process in the pod
 //
 // And back:
 //
-//	  ─▶ mux.Session.read           one goroutine for each API connection takes frames
+//	  ─▶ mux.Connection.read           one goroutine for each API connection takes frames
 //	       mux.Stream.push          into the stream's queue
 //	     relay.Copy                 podConn.Read takes what is there, client.Write passes it on
 //	program

@@ -88,7 +88,7 @@ var requestID atomic.Uint64
 // openPodConn opens the pair of streams that the protocol asks for, at the same
 // time: one round trip. Bytes may be written once it returns and not before,
 // since servers drop what arrives ahead of their reply.
-func openPodConn(ctx context.Context, session *mux.Session, port int, place *reservation) (*podConn, error) {
+func openPodConn(ctx context.Context, apiConn *mux.Connection, port int, place *reservation) (*podConn, error) {
 	header := func(kind string, id uint64) http.Header {
 		h := http.Header{}
 		h.Set("streamType", kind)
@@ -97,7 +97,7 @@ func openPodConn(ctx context.Context, session *mux.Session, port int, place *res
 		return h
 	}
 	id := requestID.Add(1)
-	streams, err := session.Open(ctx, header("error", id), header("data", id))
+	streams, err := apiConn.Open(ctx, header("error", id), header("data", id))
 	if err != nil {
 		return nil, err
 	}

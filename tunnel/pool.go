@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	// sessionsPerPod is how many API connections to one pod are opened for
+	// apiConnsPerPod is how many API connections to one pod are opened for
 	// small talk. Connections on one share its stalls, so each gets one of its own
 	// up to here. Those that carry bulk data, or mux.Workers connections, are not
 	// counted and take no more, until there are sharedFrom in all: from there on
@@ -23,7 +23,7 @@ const (
 	// That is no limit. One that has stalled or was retired never takes another
 	// connection, which would wait for ever, so others are opened beside it: at
 	// worst each connection has an API connection of its own.
-	sessionsPerPod = 8
+	apiConnsPerPod = 8
 	sharedFrom     = 64
 
 	// dialTimeout bounds the opening of an API connection, openTimeout that of
@@ -59,7 +59,7 @@ type Pool struct {
 
 // podPool is what Pool has of one pod. Its fields are under Pool.mu.
 type podPool struct {
-	sessions  []*pooled
+	apiConns  []*pooled
 	attempts  []*attempt
 	sandboxes int              // of the pod's, that are known to be gone
 	lastOpen  time.Duration    // what opening an API connection took last time
@@ -68,7 +68,7 @@ type podPool struct {
 
 // pooled is an API connection and what the pool has placed on it.
 type pooled struct {
-	*mux.Session
+	*mux.Connection
 	sandbox int       // podPool.sandboxes when it was begun: of those, it has none
 	streams int       // under Pool.mu
 	used    time.Time // under Pool.mu: when streams last changed
@@ -100,21 +100,21 @@ func (p *Pool) Close() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, pod := range p.pods {
-		for _, session := range pod.sessions {
-			session.Close()
+		for _, apiConn := range pod.apiConns {
+			apiConn.Close()
 		}
 	}
 	clear(p.pods)
 	return nil
 }
 
-// Sessions is the number of open API connections.
-func (p *Pool) Sessions() int {
+// APIConns is the number of open API connections.
+func (p *Pool) APIConns() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	n := 0
 	for _, pod := range p.pods {
-		n += len(pod.sessions)
+		n += len(pod.apiConns)
 	}
 	return n
 }
@@ -125,13 +125,13 @@ func (p *Pool) Sessions() int {
 // connection at all is returned.
 func (p *Pool) Dial(ctx context.Context, pod Pod, port int) (Conn, error) {
 	for {
-		session, err := p.acquire(ctx, pod)
+		apiConn, err := p.acquire(ctx, pod)
 		if err != nil {
 			return nil, err
 		}
-		place := &reservation{pool: p, pod: pod, session: session}
+		place := &reservation{pool: p, pod: pod, apiConn: apiConn}
 		openCtx, cancel := context.WithTimeout(ctx, openTimeout)
-		conn, err := openPodConn(openCtx, session.Session, port, place)
+		conn, err := openPodConn(openCtx, apiConn.Connection, port, place)
 		cancel()
 		if err == nil {
 			return conn, nil
@@ -163,7 +163,7 @@ func (p *Pool) acquire(ctx context.Context, pod Pod) (*pooled, error) {
 		if best != nil && best.streams == 0 {
 			return count(best), nil
 		}
-		if own == nil && live+len(state.attempts) < sessionsPerPod {
+		if own == nil && live+len(state.attempts) < apiConnsPerPod {
 			own = p.attempt(pod)
 		}
 		if best != nil && (own == nil || late == nil) {
@@ -199,36 +199,36 @@ func (p *Pool) acquire(ctx context.Context, pod Pod) (*pooled, error) {
 // it may wait for long. Nor is a full one while others can be opened: a connection
 // that its pod gives up would stop another one for good.
 func (s *podPool) best() (best *pooled, live int) {
-	crowded := len(s.sessions) >= sharedFrom
-	for _, session := range s.sessions {
-		full := session.Busy() || session.streams >= mux.Workers
-		if !session.Usable() || session.Stalled() || full && !crowded {
+	crowded := len(s.apiConns) >= sharedFrom
+	for _, apiConn := range s.apiConns {
+		full := apiConn.Busy() || apiConn.streams >= mux.Workers
+		if !apiConn.Usable() || apiConn.Stalled() || full && !crowded {
 			continue
 		}
 		live++
-		if best == nil || session.streams < best.streams {
-			best = session
+		if best == nil || apiConn.streams < best.streams {
+			best = apiConn
 		}
 	}
 	return best, live
 }
 
-// count counts a stream on session. Call it with mu held.
-func count(session *pooled) *pooled {
-	session.streams++
-	session.used = time.Now()
-	return session
+// count counts a stream on API connection. Call it with mu held.
+func count(apiConn *pooled) *pooled {
+	apiConn.streams++
+	apiConn.used = time.Now()
+	return apiConn
 }
 
 // reservation is a connection's place on an API connection.
 type reservation struct {
 	pool    *Pool
 	pod     Pod
-	session *pooled
+	apiConn *pooled
 	left    bool // under Pool.mu
 }
 
-// Release counts a stream off, once. The session ends with its last one if it takes
+// Release counts a stream off, once. The API connection ends with its last one if it takes
 // no others.
 func (r *reservation) Release() {
 	p := r.pool
@@ -238,16 +238,16 @@ func (r *reservation) Release() {
 		return
 	}
 	r.left = true
-	r.session.streams--
-	r.session.used = time.Now()
+	r.apiConn.streams--
+	r.apiConn.used = time.Now()
 	if state, ok := p.pods[r.pod]; ok {
-		p.closeUnused(state, r.session)
+		p.closeUnused(state, r.apiConn)
 		state.changed.Notify()
 	}
 }
 
-// SandboxGone has those sessions take no new streams that were begun before it was known
-// that their sandbox is gone, if this session is one of them. Who is on them finds out
+// SandboxGone has those API connections take no new streams that were begun before it was known
+// that their sandbox is gone, if this API connection is one of them. Who is on them finds out
 // alone, as one who came a moment later would be refused and must hear that.
 func (r *reservation) SandboxGone() {
 	p := r.pool
@@ -257,21 +257,21 @@ func (r *reservation) SandboxGone() {
 	if !ok {
 		return
 	}
-	state.sandboxes = max(state.sandboxes, r.session.sandbox+1)
-	for _, session := range slices.Clone(state.sessions) {
-		if session.sandbox <= r.session.sandbox {
-			session.Retire()
-			p.closeUnused(state, session)
+	state.sandboxes = max(state.sandboxes, r.apiConn.sandbox+1)
+	for _, apiConn := range slices.Clone(state.apiConns) {
+		if apiConn.sandbox <= r.apiConn.sandbox {
+			apiConn.Retire()
+			p.closeUnused(state, apiConn)
 		}
 	}
 	state.changed.Notify()
 }
 
-// closeUnused ends session if it is of no more use. Call it with mu held.
-func (p *Pool) closeUnused(state *podPool, session *pooled) {
-	if session.streams == 0 && !session.Usable() && p.ctx.Err() == nil {
-		state.sessions = remove(state.sessions, session)
-		p.work.Go(func() { session.Close() })
+// closeUnused ends API connection if it is of no more use. Call it with mu held.
+func (p *Pool) closeUnused(state *podPool, apiConn *pooled) {
+	if apiConn.streams == 0 && !apiConn.Usable() && p.ctx.Err() == nil {
+		state.apiConns = remove(state.apiConns, apiConn)
+		p.work.Go(func() { apiConn.Close() })
 	}
 }
 
@@ -294,7 +294,7 @@ func (p *Pool) attempt(pod Pod) *attempt {
 		state.attempts = remove(state.attempts, a)
 		if err == nil {
 			state.lastOpen = time.Since(began)
-			state.sessions = append(state.sessions, &pooled{Session: mux.New(conn), sandbox: sandbox, used: time.Now()})
+			state.apiConns = append(state.apiConns, &pooled{Connection: mux.New(conn), sandbox: sandbox, used: time.Now()})
 		}
 		a.err = err
 		close(a.done)

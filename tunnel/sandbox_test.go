@@ -71,13 +71,13 @@ func TestAPodMadeAnewUnderItsName(t *testing.T) {
 	for _, answer := range atOnce(t, addr, connections) {
 		require.Equal(t, "old\n", answer)
 	}
-	require.Greater(t, pool.Sessions(), 3)
+	require.Greater(t, pool.APIConns(), 3)
 
 	together(server.Pod("default", "web-0"), "new", connections) // the endpoints are the same
 	for _, answer := range atOnce(t, addr, connections) {
 		require.Equal(t, "new\n", answer)
 	}
-	require.Greater(t, pool.Sessions(), 3)
+	require.Greater(t, pool.APIConns(), 3)
 	before := dials.Load()
 	sayName(server.Pod("default", "web-0"), "newest")
 	answer, err := ask(t, addr)

@@ -25,39 +25,39 @@ func (p *Pool) sweep(now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for pod, state := range p.pods {
-		kept := state.sessions[:0]
-		for _, session := range state.sessions {
-			ended := session.Err() != nil
-			unused := session.streams == 0
-			useless := !session.Usable() || session.Stalled() || now.Sub(session.used) > idleTimeout
+		kept := state.apiConns[:0]
+		for _, apiConn := range state.apiConns {
+			ended := apiConn.Err() != nil
+			unused := apiConn.streams == 0
+			useless := !apiConn.Usable() || apiConn.Stalled() || now.Sub(apiConn.used) > idleTimeout
 			if ended || unused && useless {
-				p.work.Go(func() { session.Close() })
+				p.work.Go(func() { apiConn.Close() })
 				continue
 			}
-			kept = append(kept, session)
-			if !session.pinging && !session.Stalled() {
-				session.pinging = true
-				p.work.Go(func() { p.ping(session) })
+			kept = append(kept, apiConn)
+			if !apiConn.pinging && !apiConn.Stalled() {
+				apiConn.pinging = true
+				p.work.Go(func() { p.ping(apiConn) })
 			}
 		}
-		clear(state.sessions[len(kept):])
-		state.sessions = kept
+		clear(state.apiConns[len(kept):])
+		state.apiConns = kept
 		if len(kept)+len(state.attempts) == 0 {
 			delete(p.pods, pod)
 		}
 	}
 }
 
-// ping ends session if its far side does not answer. A stalled session is left
+// ping ends API connection if its far side does not answer. A stalled API connection is left
 // alone: its answers wait behind what its readers have not taken.
-func (p *Pool) ping(session *pooled) {
+func (p *Pool) ping(apiConn *pooled) {
 	ctx, cancel := context.WithTimeout(p.ctx, pingTimeout)
 	defer cancel()
-	err := session.Ping(ctx)
-	if err != nil && p.ctx.Err() == nil && !session.Stalled() {
-		session.Close()
+	err := apiConn.Ping(ctx)
+	if err != nil && p.ctx.Err() == nil && !apiConn.Stalled() {
+		apiConn.Close()
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	session.pinging = false
+	apiConn.pinging = false
 }

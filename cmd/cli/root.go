@@ -3,6 +3,8 @@ package cli
 import (
 	"fmt"
 
+	"github.com/spf13/cobra"
+
 	"github.com/devtun/devtun/cmd/cli/arguments"
 	"github.com/devtun/devtun/cmd/cli/firstproject"
 	"github.com/devtun/devtun/cmd/cli/forward"
@@ -15,7 +17,6 @@ import (
 	"github.com/devtun/devtun/cmd/cli/sessions"
 	"github.com/devtun/devtun/cmd/cli/up"
 	"github.com/devtun/devtun/dns/helper"
-	"github.com/spf13/cobra"
 )
 
 // newRoot is devtun itself.
@@ -49,7 +50,7 @@ Exit codes:
 	root.AddCommand(
 		forward.New(streams, start),
 		firstproject.New(streams),
-		up.New(streams, start, sessionCommands),
+		up.New(streams, start),
 		sessions.NewDown(streams),
 		sessions.NewStatus(streams),
 		sessions.NewLogs(streams),

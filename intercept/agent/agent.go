@@ -129,7 +129,7 @@ func (a *Agent) Run(ctx context.Context) error {
 // it: with the agents gone the Services would lead nowhere.
 func (a *Agent) restoreIfAbandoned(ctx context.Context) {
 	a.mu.Lock()
-	restored, present := a.restored, a.current != nil && a.current.session.Present()
+	restored, present := a.restored, a.current != nil && a.current.link.Present()
 	a.mu.Unlock()
 	if restored || a.Restore == nil || a.Abandoned == nil {
 		return
@@ -146,7 +146,7 @@ func (a *Agent) restoreIfAbandoned(ctx context.Context) {
 	}
 }
 
-// listen opens all listeners, the sessions' last: who reaches that finds the
+// listen opens all listeners, the links' last: who reaches that finds the
 // others open. It returns what serves them.
 func (a *Agent) listen(ctx context.Context) ([]func(context.Context), error) {
 	var serve []func(context.Context)
@@ -183,13 +183,13 @@ func (a *Agent) listen(ctx context.Context) ([]func(context.Context), error) {
 	}
 	opened = append(opened, ready)
 	serve = append(serve, func(ctx context.Context) { a.serveReady(ctx, ready) })
-	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(a.Config.SessionPort))
-	sessions, err := a.Listen(ctx, "tcp", address)
+	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(a.Config.LinkPort))
+	links, err := a.Listen(ctx, "tcp", address)
 	if err != nil {
 		return fail(err)
 	}
 	return append(serve, func(ctx context.Context) {
-		accept(ctx, sessions, func(conn *net.TCPConn) { a.serveSession(ctx, conn) })
+		accept(ctx, links, func(conn *net.TCPConn) { a.serveLink(ctx, conn) })
 	}), nil
 }
 
@@ -246,7 +246,7 @@ func (a *Agent) status() wire.Status {
 	a.mu.Lock()
 	d := a.current
 	a.mu.Unlock()
-	status := wire.Status{Connected: d != nil && d.session.Present()}
+	status := wire.Status{Connected: d != nil && d.link.Present()}
 	for _, port := range a.Config.Ports {
 		if port.Protocol == TCP {
 			status.States = append(status.States, a.state(port))

@@ -23,17 +23,17 @@ import (
 
 func TestConnectionsGoToTheDeveloperWhileALocalProcessListens(t *testing.T) {
 	w := newWorld(t, greet("origin"))
-	require.Equal(t, "origin", w.who(), "without a session")
+	require.Equal(t, "origin", w.who(), "without a link")
 	l := w.connect(to(serve(t, greet("local"))))
 	require.Equal(t, "local", w.who())
-	l.session.SetPort(port, false)
+	l.link.SetPort(port, false)
 	w.eventually(func() bool { return l.state().To == wire.ToOrigin })
 	require.Equal(t, "no local process listens", l.state().Why)
 	require.Equal(t, "origin", w.who(), "nobody listens")
-	l.session.SetPort(port, true)
+	l.link.SetPort(port, true)
 	w.eventually(func() bool { return l.state().To == wire.ToDeveloper })
 	require.Equal(t, "local", w.who())
-	l.session.Close()
+	l.link.Close()
 	w.eventually(func() bool { return w.who() == "origin" })
 	for _, address := range w.dialled {
 		require.Equal(t, w.origin.address, address)
@@ -60,9 +60,9 @@ func TestAConnectionThatIsNotTakenGoesWholeToTheOrigin(t *testing.T) {
 	for name, dial := range map[string]func(*laptop, context.Context) (net.Conn, error){
 		"refused": func(*laptop, context.Context) (net.Conn, error) { return nil, syscall.ECONNREFUSED },
 		"stalled": func(_ *laptop, ctx context.Context) (net.Conn, error) { return hang(ctx) },
-		"killed":  func(l *laptop, ctx context.Context) (net.Conn, error) { l.link.Abort(); return hang(ctx) },
-		"closed":  func(l *laptop, ctx context.Context) (net.Conn, error) { l.session.Close(); return hang(ctx) },
-		"stopped": func(l *laptop, ctx context.Context) (net.Conn, error) { l.link.pause(); return hang(ctx) },
+		"killed":  func(l *laptop, ctx context.Context) (net.Conn, error) { l.conn.Abort(); return hang(ctx) },
+		"closed":  func(l *laptop, ctx context.Context) (net.Conn, error) { l.link.Close(); return hang(ctx) },
+		"stopped": func(l *laptop, ctx context.Context) (net.Conn, error) { l.conn.pause(); return hang(ctx) },
 	} {
 		for _, size := range []int{0, 100, keptBytes - 1, keptBytes, 10 * keptBytes} {
 			t.Run(fmt.Sprintf("%s after %d", name, size), func(t *testing.T) {
@@ -177,7 +177,7 @@ func TestALostSessionResetsItsConnections(t *testing.T) {
 	client := w.client()
 	_, err := io.ReadFull(client, make([]byte, 10))
 	require.NoError(t, err)
-	l.link.Abort()
+	l.conn.Abort()
 	_, err = client.Read(make([]byte, 1))
 	require.ErrorIs(t, err, syscall.ECONNRESET)
 }

@@ -30,15 +30,15 @@ const (
 // Config says what an agent stands for. As JSON, in ConfigVariable, it is what
 // the agent is told when it starts.
 type Config struct {
-	Version     int       `json:"version"` // wire.Version of who wrote it
-	Name        string    `json:"name"`    // of the intercept
-	Identity    string    `json:"identity"`
-	Mode        plan.Mode `json:"mode"`
-	SessionPort int       `json:"sessionPort"` // on loopback
-	ReadyPort   int       `json:"readyPort"`   // for the kubelet, see ReadyPath
-	Ports       []Port    `json:"ports"`
-	Files       []string  `json:"files,omitempty"` // absolute paths to hand over
-	Grace       Duration  `json:"grace"`           // without a developer, before the restore; 0: never
+	Version   int       `json:"version"` // wire.Version of who wrote it
+	Name      string    `json:"name"`    // of the intercept
+	Identity  string    `json:"identity"`
+	Mode      plan.Mode `json:"mode"`
+	LinkPort  int       `json:"sessionPort"` // on loopback
+	ReadyPort int       `json:"readyPort"`   // for the kubelet, see ReadyPath
+	Ports     []Port    `json:"ports"`
+	Files     []string  `json:"files,omitempty"` // absolute paths to hand over
+	Grace     Duration  `json:"grace"`           // without a developer, before the restore; 0: never
 	// Undo is the plan, as far as it takes to undo the swap without the stored one;
 	// see plan.Plan.Undo. It is there unless Grace is 0.
 	Undo json.RawMessage `json:"undo,omitempty"`
@@ -110,11 +110,11 @@ func (c *Config) complete() error {
 		return errors.New("identity is missing")
 	case c.Mode != plan.Divert && c.Mode != plan.Replace:
 		return fmt.Errorf("mode %q is neither %s nor %s", c.Mode, plan.Divert, plan.Replace)
-	case !validPort(c.SessionPort):
-		return fmt.Errorf("sessionPort %d is not a port", c.SessionPort)
+	case !validPort(c.LinkPort):
+		return fmt.Errorf("sessionPort %d is not a port", c.LinkPort)
 	case !validPort(c.ReadyPort):
 		return fmt.Errorf("readyPort %d is not a port", c.ReadyPort)
-	case c.ReadyPort == c.SessionPort:
+	case c.ReadyPort == c.LinkPort:
 		return fmt.Errorf("port %d/%s is there twice", c.ReadyPort, TCP)
 	case c.Grace < 0 || c.Hold < 0 || c.DrainTimeout < 0:
 		return errors.New("a duration is negative")
@@ -158,7 +158,7 @@ func (c *Config) completePorts() error {
 		port     int
 		protocol Protocol
 	}
-	seen := map[key]bool{{c.SessionPort, TCP}: true, {c.ReadyPort, TCP}: true}
+	seen := map[key]bool{{c.LinkPort, TCP}: true, {c.ReadyPort, TCP}: true}
 	for i := range c.Ports {
 		p := &c.Ports[i]
 		if p.Protocol == "" {

@@ -24,17 +24,17 @@ var (
 	errTooLong = errors.New("the developer's side has not taken the connection in time")
 )
 
-// developer is the developer's side, for as long as a session lasts.
+// developer is the developer's side, for as long as a link lasts.
 type developer struct {
-	session *wire.Session
+	link *wire.Link
 
 	mu     sync.Mutex
 	open   map[int]bool                       // ports that a local process listens for
 	offers map[*offer]context.CancelCauseFunc // connections that it has yet to take
 }
 
-func newDeveloper(session *wire.Session) *developer {
-	return &developer{session: session, open: make(map[int]bool), offers: make(map[*offer]context.CancelCauseFunc)}
+func newDeveloper(link *wire.Link) *developer {
+	return &developer{link: link, open: make(map[int]bool), offers: make(map[*offer]context.CancelCauseFunc)}
 }
 
 // setOpen notes whether a local process listens for port.
@@ -50,7 +50,7 @@ func (d *developer) refusal(port int) string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	switch {
-	case !d.session.Present():
+	case !d.link.Present():
 		return "the developer's side does not answer"
 	case !d.open[port]:
 		return "no local process listens"
@@ -83,7 +83,7 @@ type offer struct {
 
 // offer opens a stream for a client's connection. The caller must call done.
 func (d *developer) offer(ctx context.Context, port int, from rewindable) (o *offer, done func(), err error) {
-	timeout := min(ackTimeout+2*d.session.RoundTrip(), maxAckTimeout)
+	timeout := min(ackTimeout+2*d.link.RoundTrip(), maxAckTimeout)
 	ctx, stop := context.WithTimeoutCause(ctx, timeout, errTooLong)
 	ctx, cancel := context.WithCancelCause(ctx)
 	o = &offer{from: from, ctx: ctx}
@@ -97,7 +97,7 @@ func (d *developer) offer(ctx context.Context, port int, from rewindable) (o *of
 		cancel(nil)
 		stop()
 	}
-	o.Stream, err = d.session.Open(ctx, wire.Opening{
+	o.Stream, err = d.link.Open(ctx, wire.Opening{
 		Kind:   wire.KindConnection,
 		Port:   port,
 		Client: from.client.RemoteAddr().String(),

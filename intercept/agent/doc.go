@@ -1,7 +1,7 @@
 // Package agent is the agent's end of an intercept: the pod that stands in for
 // a workload.
 //
-//	client ─▶ listener ─┬─▶ developer: a stream of the session, if a local
+//	client ─▶ listener ─┬─▶ developer: a stream of the link, if a local
 //	                    │   process listens, and takes the connection in time
 //	                    └─▶ origin: the workload's own pods, in all other cases
 //
@@ -14,7 +14,7 @@
 // developer's side goes, the connection is rerouted, and its client learns nothing.
 //
 // The agent listens on the ports of its configuration, on one for the kubelet's
-// question whether it is ready, and on one on loopback, for sessions. It dials the
+// question whether it is ready, and on one on loopback, for links. It dials the
 // configured origins and nothing else.
 //
 // Without a developer for the grace period, it restores the workload itself. Told to

@@ -38,7 +38,7 @@ func web(t *testing.T, name string) *server {
 func TestDrainLosesNoRequest(t *testing.T) {
 	t.Parallel()
 	for name, drain := range map[string]func(*world, *laptop){
-		"asked for":  func(_ *world, l *laptop) { l.session.Drain() },
+		"asked for":  func(_ *world, l *laptop) { l.link.Drain() },
 		"at the end": func(w *world, _ *laptop) { w.stop() },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -196,7 +196,7 @@ func TestOtherConnectionsOutliveADrain(t *testing.T) {
 	fmt.Fprint(client, "one ")
 	_, err := io.ReadFull(client, make([]byte, 4))
 	require.NoError(t, err)
-	l.session.Drain()
+	l.link.Drain()
 	w.eventually(func() bool {
 		return l.state() == wire.State{Port: port, To: wire.ToOrigin, Why: "the intercept is ending"}
 	})
@@ -274,7 +274,7 @@ func TestKeptConnectionsFollowTheDeveloper(t *testing.T) {
 	for range 2 {
 		l := w.connect(to(local))
 		askUntil("local")
-		l.session.Close()
+		l.link.Close()
 		<-l.ended
 		askUntil("origin")
 	}

@@ -57,7 +57,7 @@ func (a *Agent) watchGrace(ctx context.Context) {
 // until ctx ends, and then returns false.
 //
 // An agent that the developer's side cannot reach is not alone for that: another
-// may be in use. So while it has no session it looks for touches, and each new
+// may be in use. So while it has no link it looks for touches, and each new
 // one begins the period anew; so does a time in which it could not look. Touches
 // are only compared with each other, and no clock with another machine's.
 func (a *Agent) outlastGrace(ctx context.Context) bool {
@@ -112,11 +112,11 @@ func (a *Agent) developerSeen() {
 }
 
 // graceLeft is what is left of the grace period, if the developer is absent. A
-// silent session is no developer.
+// silent link is no developer.
 func (a *Agent) graceLeft() (left time.Duration, absent bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.current != nil && a.current.session.Present() {
+	if a.current != nil && a.current.link.Present() {
 		return 0, false
 	}
 	return time.Duration(a.Config.Grace) - time.Since(a.seen), true

@@ -78,7 +78,7 @@ func TestGraceWhileAnotherAgentIsInUse(t *testing.T) {
 		}
 		time.Sleep(grace - time.Nanosecond)
 		synctest.Wait()
-		require.False(t, restored.Load(), "from the last touch, not from the last session")
+		require.False(t, restored.Load(), "from the last touch, not from the last link")
 		time.Sleep(plan.TouchEvery(grace) + time.Second)
 		synctest.Wait()
 		require.True(t, restored.Load())
@@ -117,7 +117,7 @@ func TestGraceWithADeveloper(t *testing.T) {
 	looks := c.count()
 	require.Equal(t, "local", w.who())
 	require.LessOrEqual(t, c.count(), looks+1, "nobody needs to look")
-	l.session.Close()
+	l.link.Close()
 	w.eventually(func() bool { return c.count() > looks })
 	require.False(t, restored.Load())
 }

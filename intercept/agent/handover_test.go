@@ -20,7 +20,7 @@ func TestEnvironmentIsHandedOverByteForByte(t *testing.T) {
 	l := w.connect(to(serve(t, greet("local"))))
 	ctx, cancel := context.WithTimeout(t.Context(), soon)
 	defer cancel()
-	got, err := l.session.Environment(ctx)
+	got, err := l.link.Environment(ctx)
 	require.NoError(t, err)
 	require.Equal(t, environ[:4], got)
 }
@@ -56,27 +56,27 @@ func TestFilesAreHandedOverAndFollowed(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*soon)
 	defer cancel()
 
-	sum, got := readFiles(t, ctx, l.session, "")
+	sum, got := readFiles(t, ctx, l.link, "")
 	at := func(name string) string { return v.path[1:] + "/" + name }
 	require.Equal(t, map[string]string{at("tls.key"): "secret\n", at("empty"): "", single[1:]: "by subPath"}, got)
 
 	again, cancelAgain := context.WithTimeout(ctx, 300*time.Millisecond)
 	defer cancelAgain()
-	err := l.session.ReadFiles(again, sum, func(wire.Files, *tar.Reader) error { return nil })
+	err := l.link.ReadFiles(again, sum, func(wire.Files, *tar.Reader) error { return nil })
 	require.Error(t, err, "nothing has changed")
 	require.Error(t, again.Err())
 
 	v.put("..2", map[string]string{"tls.key": "renewed\n"})
-	next, got := readFiles(t, ctx, l.session, sum)
+	next, got := readFiles(t, ctx, l.link, sum)
 	require.NotEqual(t, sum, next)
 	require.Equal(t, map[string]string{at("tls.key"): "renewed\n", single[1:]: "by subPath"}, got)
 }
 
-func readFiles(t *testing.T, ctx context.Context, session *wire.Session, unlike string) (string, map[string]string) {
+func readFiles(t *testing.T, ctx context.Context, link *wire.Link, unlike string) (string, map[string]string) {
 	t.Helper()
 	var sum string
 	got := make(map[string]string)
-	require.NoError(t, session.ReadFiles(ctx, unlike, func(files wire.Files, archive *tar.Reader) error {
+	require.NoError(t, link.ReadFiles(ctx, unlike, func(files wire.Files, archive *tar.Reader) error {
 		sum = files.Sum
 		require.Zero(t, files.Unreadable)
 		for {

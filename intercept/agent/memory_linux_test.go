@@ -56,22 +56,22 @@ func TestTheAgentStaysSmall(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, agent.Start())
 	t.Cleanup(func() { agent.Process.Signal(os.Interrupt); agent.Wait() })
-	var at, sessions string
-	_, err = fmt.Fscan(output, &at, &sessions)
+	var at, links string
+	_, err = fmt.Fscan(output, &at, &links)
 	require.NoError(t, err)
 	idle := resident(t, agent.Process.Pid)
 	require.Less(t, idle, maxIdle)
 
 	local := serve(t, func(conn relay.TCP) { io.Copy(conn, conn); conn.CloseWrite() })
-	session, err := wire.End{Name: "service-middle", Identity: "4f1c"}.Dial(t.Context(), newLink(dialTCP(t, sessions)))
+	link, err := wire.End{Name: "service-middle", Identity: "4f1c"}.Dial(t.Context(), newPausable(dialTCP(t, links)))
 	require.NoError(t, err)
 	var running sync.WaitGroup
 	developer := wire.Developer{Dial: func(ctx context.Context, _ int) (net.Conn, error) { return to(local)(ctx) }}
 	states := make(chan wire.State, 100)
 	developer.State = func(s wire.State) { states <- s }
-	running.Go(func() { developer.Run(context.Background(), session) })
-	t.Cleanup(func() { session.Close(); running.Wait() })
-	session.SetPort(port, true)
+	running.Go(func() { developer.Run(context.Background(), link) })
+	t.Cleanup(func() { link.Close(); running.Wait() })
+	link.SetPort(port, true)
 	for state := range states {
 		if state.To == wire.ToDeveloper {
 			break

@@ -44,7 +44,7 @@ func TestReadyInReplaceMode(t *testing.T) {
 	require.Equal(t, "no developer has connected yet\n", w.ready())
 	l := w.connect(to(serve(t, greet("local"))))
 	require.Empty(t, w.ready())
-	l.session.Close()
+	l.link.Close()
 	<-l.ended
 	require.Empty(t, w.ready(), "connections wait for the developer")
 
@@ -84,6 +84,6 @@ func TestAnAgentThatCannotListenEnds(t *testing.T) {
 	require.NoError(t, err)
 	number, err := strconv.Atoi(at)
 	require.NoError(t, err)
-	a := New(Config{SessionPort: number, Ports: nil}, nil)
+	a := New(Config{LinkPort: number, Ports: nil}, nil)
 	require.ErrorContains(t, a.Run(t.Context()), "listen: ")
 }

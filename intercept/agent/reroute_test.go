@@ -61,10 +61,10 @@ func webs(t *testing.T) (w *world, l *laptop, local, origin *server) {
 func TestKeptConnectionsOutliveTheDeveloper(t *testing.T) {
 	t.Parallel()
 	for name, end := range map[string]func(*laptop, *server){
-		"the session is lost":   func(l *laptop, _ *server) { l.session.Close() },
-		"the session is silent": func(l *laptop, _ *server) { l.link.pause() },
+		"the link is lost":   func(l *laptop, _ *server) { l.link.Close() },
+		"the link is silent": func(l *laptop, _ *server) { l.conn.pause() },
 		"the local process stops": func(l *laptop, local *server) {
-			l.session.SetPort(port, false)
+			l.link.SetPort(port, false)
 			local.close()
 		},
 	} {
@@ -91,7 +91,7 @@ func TestRequestsThatNobodyAnswersAreAskedAgain(t *testing.T) {
 	get, post := w.keeper(), w.keeper()
 	require.Equal(t, "local", get.ask("GET"))
 	require.Equal(t, "local", post.ask("POST"))
-	l.link.pause()
+	l.conn.pause()
 	get.send("GET")
 	post.send("POST")
 	answer, err := get.answer()
@@ -103,7 +103,7 @@ func TestRequestsThatNobodyAnswersAreAskedAgain(t *testing.T) {
 	_, err = post.answer()
 	require.Error(t, err)
 	post.conn.SetReadDeadline(time.Now().Add(soon))
-	l.link.resume()
+	l.conn.resume()
 	answer, err = post.answer()
 	require.NoError(t, err)
 	require.Equal(t, "local", answer)
@@ -133,7 +133,7 @@ func TestAFirstRequestThatIsDroppedIsAskedAgain(t *testing.T) {
 					k.send(method)
 					asked <- true
 					if stops {
-						l.session.SetPort(port, false)
+						l.link.SetPort(port, false)
 					}
 					got, err := k.answer()
 					if !stops {
@@ -164,9 +164,9 @@ func TestAFirstRequestStaysWithASilentDeveloper(t *testing.T) {
 	k.send("GET")
 	<-asked
 	w.eventually(w.allTaken) // which the local process knows before the agent
-	l.link.pause()
+	l.conn.pause()
 	w.eventually(func() bool { return w.who() == "origin" })
-	l.link.resume()
+	l.conn.resume()
 	close(goOn)
 	answer, err := k.answer()
 	require.NoError(t, err)

@@ -40,7 +40,7 @@ func (a *Agent) watchRoutes(ctx context.Context) {
 			}
 			if to != nil && sent[port.Port] != state {
 				sent[port.Port] = state
-				to.session.SendState(state)
+				to.link.SendState(state)
 			}
 		}
 		select {
@@ -51,7 +51,7 @@ func (a *Agent) watchRoutes(ctx context.Context) {
 		}
 		if now := a.counts.now(a.clients.count()); to != nil && now != counted {
 			counted = now
-			to.session.SendCounters(now)
+			to.link.SendCounters(now)
 		}
 	}
 }

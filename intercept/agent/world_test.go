@@ -23,9 +23,9 @@ import (
 const (
 	soon = 10 * time.Second
 
-	port        = 8080
-	sessionPort = 9999
-	readyPort   = 9998
+	port      = 8080
+	linkPort  = 9999
+	readyPort = 9998
 
 	quiet = 100 * time.Millisecond // the Rest of these agents
 )
@@ -69,7 +69,7 @@ func newWorld(t *testing.T, handle func(relay.TCP), options ...func(*Agent)) *wo
 	w := &world{t: t, log: &logBuffer{}, ended: make(chan struct{}), listeners: make(map[string]string)}
 	w.origin = serve(t, handle)
 	config := Config{
-		Version: wire.Version, Name: "service-middle", Identity: "4f1c", Mode: plan.Divert, SessionPort: sessionPort,
+		Version: wire.Version, Name: "service-middle", Identity: "4f1c", Mode: plan.Divert, LinkPort: linkPort,
 		ReadyPort: readyPort,
 		Ports:     []Port{{Port: port, Protocol: TCP, Origin: w.origin.address}},
 	}
@@ -117,7 +117,7 @@ func newWorld(t *testing.T, handle func(relay.TCP), options ...func(*Agent)) *wo
 			t.Log(w.log.String())
 		}
 	})
-	w.eventually(func() bool { return w.address("tcp", "127.0.0.1", sessionPort) != "" })
+	w.eventually(func() bool { return w.address("tcp", "127.0.0.1", linkPort) != "" })
 	return w
 }
 
@@ -241,12 +241,12 @@ func echo(release <-chan struct{}) func(relay.TCP) {
 	}
 }
 
-// laptop is the developer's side: a local process and a session.
+// laptop is the developer's side: a local process and a link.
 type laptop struct {
-	session *wire.Session
-	link    *link
-	ended   chan struct{}
-	closed  chan wire.Report
+	link   *wire.Link
+	conn   *pausable
+	ended  chan struct{}
+	closed chan wire.Report
 
 	mu     sync.Mutex
 	states []wire.State
@@ -262,17 +262,17 @@ func (l *laptop) state() wire.State {
 	return l.states[len(l.states)-1]
 }
 
-// connect starts a session that dials with dial, or local, and waits until the
+// connect starts a link that dials with dial, or local, and waits until the
 // agent sends connections there.
 func (w *world) connect(dial func(context.Context) (net.Conn, error)) *laptop {
 	w.t.Helper()
 	ctx, cancel := context.WithTimeout(w.t.Context(), soon)
 	defer cancel()
 	l := &laptop{ended: make(chan struct{}), closed: make(chan wire.Report, 1000)}
-	l.link = newLink(dialTCP(w.t, w.address("tcp", "127.0.0.1", sessionPort)))
-	session, err := wire.End{Name: "service-middle", Identity: "4f1c"}.Dial(ctx, l.link)
+	l.conn = newPausable(dialTCP(w.t, w.address("tcp", "127.0.0.1", linkPort)))
+	link, err := wire.End{Name: "service-middle", Identity: "4f1c"}.Dial(ctx, l.conn)
 	require.NoError(w.t, err)
-	l.session = session
+	l.link = link
 	developer := &wire.Developer{
 		Dial: func(ctx context.Context, p int) (net.Conn, error) {
 			if p != port {
@@ -294,10 +294,10 @@ func (w *world) connect(dial func(context.Context) (net.Conn, error)) *laptop {
 	}
 	go func() {
 		defer close(l.ended)
-		developer.Run(context.Background(), session)
+		developer.Run(context.Background(), link)
 	}()
-	w.t.Cleanup(func() { l.link.resume(); session.Close(); <-l.ended })
-	session.SetPort(port, true)
+	w.t.Cleanup(func() { l.conn.resume(); link.Close(); <-l.ended })
+	link.SetPort(port, true)
 	w.eventually(func() bool { return l.state().To == wire.ToDeveloper })
 	return l
 }
@@ -309,9 +309,9 @@ func to(s *server) func(context.Context) (net.Conn, error) {
 	}
 }
 
-// link is the developer's end of the transport; it can be made to hang, as if
+// pausable is the developer's end of the transport; it can be made to hang, as if
 // that process were stopped.
-type link struct {
+type pausable struct {
 	relay.TCP
 	mu      sync.Mutex
 	stopped chan struct{} // nil, or closed on resume
@@ -320,20 +320,20 @@ type link struct {
 	end     func()
 }
 
-func newLink(conn relay.TCP) *link {
+func newPausable(conn relay.TCP) *pausable {
 	conn.SetDeadline(time.Time{})
-	l := &link{TCP: conn, ended: make(chan struct{})}
+	l := &pausable{TCP: conn, ended: make(chan struct{})}
 	l.end = sync.OnceFunc(func() { close(l.ended) })
 	return l
 }
 
-func (l *link) pause() {
+func (l *pausable) pause() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.stopped = make(chan struct{})
 }
 
-func (l *link) resume() {
+func (l *pausable) resume() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.stopped != nil {
@@ -342,7 +342,7 @@ func (l *link) resume() {
 	}
 }
 
-func (l *link) wait() {
+func (l *pausable) wait() {
 	l.mu.Lock()
 	stopped := l.stopped
 	l.mu.Unlock()
@@ -354,7 +354,7 @@ func (l *link) wait() {
 	}
 }
 
-func (l *link) Read(p []byte) (int, error) {
+func (l *pausable) Read(p []byte) (int, error) {
 	if l.trickle.Add(-1) >= 0 {
 		p = p[:min(len(p), 40)]
 		time.Sleep(2 * time.Millisecond) // a slow link is what is simulated
@@ -364,12 +364,12 @@ func (l *link) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func (l *link) Write(p []byte) (int, error) {
+func (l *pausable) Write(p []byte) (int, error) {
 	l.wait()
 	return l.TCP.Write(p)
 }
 
-func (l *link) Abort() {
+func (l *pausable) Abort() {
 	l.end()
 	l.TCP.Abort()
 }

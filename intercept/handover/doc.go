@@ -1,9 +1,9 @@
 // Package handover puts what an agent hands over, the environment and the
 // mounted files of the target's container, where a local process finds it.
 //
-//	wire.Session.Environment ─▶ Variables ─▶ Format.Encode ─▶ env file, 0600
+//	wire.Link.Environment ─▶ Variables ─▶ Format.Encode ─▶ env file, 0600
 //	                                      └▶ Command: a local command's environment
-//	wire.Session.ReadFiles ─▶ tar ─▶ a tree beside the old one ─▶ swapped in
+//	wire.Link.ReadFiles ─▶ tar ─▶ a tree beside the old one ─▶ swapped in
 //
 // A Handover is made with Open before anything in the cluster is changed, so
 // that a path that cannot be used is known by then; Follow serves it from one

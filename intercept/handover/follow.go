@@ -12,7 +12,7 @@ import (
 	"github.com/devtun/devtun/pause"
 )
 
-// Source is an agent's session, as *wire.Session is one.
+// Source is an agent's link, as *wire.Link is one.
 type Source interface {
 	// Environment is the container's: NAME=VALUE.
 	Environment(ctx context.Context) ([]string, error)
@@ -30,12 +30,12 @@ const (
 	lastPause  = 30 * time.Second
 )
 
-// Follow writes what the sessions hand over, of which each takes the place of
-// the one before, until ctx ends or sessions is closed. A session that is lost
+// Follow writes what the links hand over, of which each takes the place of
+// the one before, until ctx ends or links is closed. A link that is lost
 // is no error: what is there stays until the next brings something else. If what
 // comes first cannot be written, that is returned; later it is told as a notice,
 // and tried again.
-func (h *Handover) Follow(ctx context.Context, sessions <-chan Source) error {
+func (h *Handover) Follow(ctx context.Context, links <-chan Source) error {
 	var serving sync.WaitGroup
 	defer serving.Wait()
 	var stop context.CancelFunc = func() {}
@@ -47,7 +47,7 @@ func (h *Handover) Follow(ctx context.Context, sessions <-chan Source) error {
 			return nil
 		case err := <-failed:
 			return err
-		case session, ok := <-sessions:
+		case link, ok := <-links:
 			stop()
 			serving.Wait()
 			if !ok {
@@ -56,7 +56,7 @@ func (h *Handover) Follow(ctx context.Context, sessions <-chan Source) error {
 			current, cancel := context.WithCancel(ctx)
 			stop = cancel
 			serving.Go(func() {
-				if err := h.serve(current, session); err != nil {
+				if err := h.serve(current, link); err != nil {
 					select {
 					case failed <- err:
 					case <-current.Done():
@@ -67,12 +67,12 @@ func (h *Handover) Follow(ctx context.Context, sessions <-chan Source) error {
 	}
 }
 
-// serve takes what a session hands over until ctx ends. It returns the error if
+// serve takes what a link hands over until ctx ends. It returns the error if
 // what comes first cannot be written.
-func (h *Handover) serve(ctx context.Context, session Source) error {
+func (h *Handover) serve(ctx context.Context, link Source) error {
 	backoff := pause.Backoff{Min: firstPause, Max: lastPause}
 	for {
-		err := h.take(ctx, session)
+		err := h.take(ctx, link)
 		var local *localError
 		switch {
 		case ctx.Err() != nil || err == nil:
@@ -88,7 +88,7 @@ func (h *Handover) serve(ctx context.Context, session Source) error {
 	}
 }
 
-// localError is one of this machine, not of the session.
+// localError is one of this machine, not of the link.
 type localError struct{ err error }
 
 func (e *localError) Error() string { return e.err.Error() }
@@ -96,12 +96,12 @@ func (e *localError) Unwrap() error { return e.err }
 
 // take takes the environment and then the files, again whenever they change. It
 // returns on errors, and if there are no files to follow.
-func (h *Handover) take(ctx context.Context, session Source) error {
-	if err := h.takeEnvironment(ctx, session); err != nil {
+func (h *Handover) take(ctx context.Context, link Source) error {
+	if err := h.takeEnvironment(ctx, link); err != nil {
 		return err
 	}
 	for h.folder != nil {
-		if err := h.takeFiles(ctx, session); err != nil {
+		if err := h.takeFiles(ctx, link); err != nil {
 			return err
 		}
 		h.setReady()
@@ -110,10 +110,10 @@ func (h *Handover) take(ctx context.Context, session Source) error {
 	return nil
 }
 
-func (h *Handover) takeEnvironment(ctx context.Context, session Source) error {
+func (h *Handover) takeEnvironment(ctx context.Context, link Source) error {
 	ctx, cancel := context.WithTimeout(ctx, environmentTimeout)
 	defer cancel()
-	environment, err := session.Environment(ctx)
+	environment, err := link.Environment(ctx)
 	if err != nil || slices.Equal(environment, h.Environment()) {
 		return err
 	}
@@ -131,10 +131,10 @@ func (h *Handover) takeEnvironment(ctx context.Context, session Source) error {
 	return nil
 }
 
-func (h *Handover) takeFiles(ctx context.Context, session Source) error {
+func (h *Handover) takeFiles(ctx context.Context, link Source) error {
 	var about wire.Files
 	var files map[string]string
-	err := session.ReadFiles(ctx, h.sum, func(f wire.Files, archive *tar.Reader) (err error) {
+	err := link.ReadFiles(ctx, h.sum, func(f wire.Files, archive *tar.Reader) (err error) {
 		about = f
 		files, err = h.folder.receive(archive)
 		return err

@@ -24,14 +24,14 @@ import (
 const soon = 10 * time.Second
 
 // pod is an agent on this machine's loopback, with its environment and files.
-type pod struct{ sessions string }
+type pod struct{ links string }
 
 func newPod(t *testing.T, environ, files []string) pod {
 	t.Helper()
-	const sessionPort = 9999
+	const linkPort = 9999
 	config := agent.Config{
 		Version: wire.Version, Name: "service-middle", Identity: "4f1c", Mode: plan.Replace,
-		SessionPort: sessionPort, Ports: []agent.Port{{Port: 8080, Protocol: agent.TCP}}, Files: files,
+		LinkPort: linkPort, Ports: []agent.Port{{Port: 8080, Protocol: agent.TCP}}, Files: files,
 		Hold: agent.Duration(time.Second), DrainTimeout: agent.Duration(time.Second),
 	}
 	a := agent.New(config, slog.New(slog.DiscardHandler))
@@ -56,20 +56,20 @@ func newPod(t *testing.T, environ, files []string) pod {
 	return pod{<-listening}
 }
 
-// connect opens a session; lose ends it without a word.
-func (p pod) connect(t *testing.T) (session *wire.Session, lose func()) {
+// connect opens a link; lose ends it without a word.
+func (p pod) connect(t *testing.T) (link *wire.Link, lose func()) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), soon)
 	defer cancel()
-	conn, err := net.Dial("tcp", p.sessions)
+	conn, err := net.Dial("tcp", p.links)
 	require.NoError(t, err)
 	transport := relay.TCP{TCPConn: conn.(*net.TCPConn)}
-	session, err = wire.End{Name: "service-middle", Identity: "4f1c"}.Dial(ctx, transport)
+	link, err = wire.End{Name: "service-middle", Identity: "4f1c"}.Dial(ctx, transport)
 	require.NoError(t, err)
 	var running sync.WaitGroup
-	running.Go(func() { (&wire.Developer{}).Run(context.Background(), session) })
-	t.Cleanup(func() { session.Close(); running.Wait() })
-	return session, transport.Abort
+	running.Go(func() { (&wire.Developer{}).Run(context.Background(), link) })
+	t.Cleanup(func() { link.Close(); running.Wait() })
+	return link, transport.Abort
 }
 
 // volume is a mounted ConfigMap or Secret, as the kubelet makes it.
@@ -92,9 +92,9 @@ func (v volume) put(name string, content map[string]string) {
 // following is a Handover that is followed.
 type following struct {
 	*Handover
-	sessions chan Source
-	notices  func() []string
-	end      func() error // of Follow
+	links   chan Source
+	notices func() []string
+	end     func() error // of Follow
 }
 
 func follow(t *testing.T, config Config) *following {
@@ -108,14 +108,14 @@ func follow(t *testing.T, config Config) *following {
 	}
 	h, err := Open(config)
 	require.NoError(t, err)
-	f := &following{Handover: h, sessions: make(chan Source), notices: func() []string {
+	f := &following{Handover: h, links: make(chan Source), notices: func() []string {
 		mu.Lock()
 		defer mu.Unlock()
 		return notices
 	}}
 	ctx, stop := context.WithCancel(context.Background())
 	result := make(chan error, 1)
-	go func() { result <- h.Follow(ctx, f.sessions) }()
+	go func() { result <- h.Follow(ctx, f.links) }()
 	f.end = sync.OnceValue(func() error { stop(); return <-result })
 	t.Cleanup(func() { f.end() })
 	return f
@@ -158,8 +158,8 @@ func TestWholeWay(t *testing.T) {
 	requireEmpty(t, folder)
 	require.NoFileExists(t, dotenv)
 
-	session, lose := p.connect(t)
-	f.sessions <- session
+	link, lose := p.connect(t)
+	f.links <- link
 	f.awaitReady(t)
 	require.Equal(t, environ[:4], f.Environment())
 	requireMode(t, dotenv, 0o600)
@@ -177,13 +177,13 @@ func TestWholeWay(t *testing.T) {
 
 	lose()
 	v.put("..3", map[string]string{"tls.key": "while away\n", "empty": ""})
-	session, _ = p.connect(t)
-	f.sessions <- session
+	link, _ = p.connect(t)
+	f.links <- link
 	eventually(t, holds(filepath.Join(folder, at("tls.key")), "while away\n"))
 
 	// A new agent's pod has the environment of its own start.
-	session, _ = newPod(t, []string{"A=2"}, []string{v.path}).connect(t)
-	f.sessions <- session
+	link, _ = newPod(t, []string{"A=2"}, []string{v.path}).connect(t)
+	f.links <- link
 	eventually(t, holds(dotenv, header+"A=2\n"))
 	requireTree(t, folder, map[string]string{at("tls.key"): "while away\n", at("empty"): ""})
 
@@ -203,8 +203,8 @@ func TestKeep(t *testing.T) {
 		f := follow(t, Config{
 			Ledger: ledger(state, "me"), Folder: folder, Files: []File{{Path: dotenv}}, Keep: keep,
 		})
-		session, _ := newPod(t, []string{"A=1"}, []string{v.path}).connect(t)
-		f.sessions <- session
+		link, _ := newPod(t, []string{"A=1"}, []string{v.path}).connect(t)
+		f.links <- link
 		f.awaitReady(t)
 		require.NoError(t, f.end())
 		require.NoError(t, f.Close())
@@ -229,7 +229,7 @@ func TestOpenTakesBackWhatItClaimed(t *testing.T) {
 	require.FileExists(t, filepath.Join(work, "files", "mine"))
 }
 
-// fake is a session whose answers a test gives.
+// fake is a link whose answers a test gives.
 type fake struct {
 	environment func() ([]string, error)
 	files       func(take func(wire.Files, *tar.Reader) error) error
@@ -255,10 +255,10 @@ func TestFollowFailsIfTheFirstCannotBeWritten(t *testing.T) {
 	h, err := Open(Config{Ledger: ledger(t.TempDir(), "me"), Files: []File{{Path: path}}})
 	require.NoError(t, err)
 	put(t, path, "MINE=1\n") // after it was found free
-	sessions := make(chan Source, 1)
-	sessions <- fake{environment: sends("A=1")}
+	links := make(chan Source, 1)
+	links <- fake{environment: sends("A=1")}
 	var foreign *ForeignError
-	require.ErrorAs(t, h.Follow(t.Context(), sessions), &foreign)
+	require.ErrorAs(t, h.Follow(t.Context(), links), &foreign)
 	require.ErrorAs(t, h.Close(), &foreign)
 	requireContent(t, path, "MINE=1\n")
 }
@@ -267,7 +267,7 @@ func TestWhatComesIncompleteIsNotTaken(t *testing.T) {
 	folder := filepath.Join(t.TempDir(), "files")
 	f := follow(t, Config{Ledger: ledger(t.TempDir(), "me"), Folder: folder})
 	broken, asked := errors.New("broken off"), make(chan struct{})
-	f.sessions <- fake{environment: sends("A=1"), files: func(take func(wire.Files, *tar.Reader) error) error {
+	f.links <- fake{environment: sends("A=1"), files: func(take func(wire.Files, *tar.Reader) error) error {
 		defer close(asked)
 		require.NoError(t, take(wire.Files{Sum: "1"}, archiveOf(t, map[string]string{"etc/a": "1"})))
 		return broken
@@ -275,7 +275,7 @@ func TestWhatComesIncompleteIsNotTaken(t *testing.T) {
 	<-asked
 	eventually(t, func() bool { return strings.Contains(strings.Join(f.notices(), "\n"), "broken off") })
 	require.NoFileExists(t, filepath.Join(folder, "etc/a"))
-	f.sessions <- fake{environment: sends("A=1"), files: func(take func(wire.Files, *tar.Reader) error) error {
+	f.links <- fake{environment: sends("A=1"), files: func(take func(wire.Files, *tar.Reader) error) error {
 		return take(wire.Files{Sum: "1", Unreadable: 2, First: "/etc/b"}, archiveOf(t, map[string]string{"etc/a": "1"}))
 	}}
 	f.awaitReady(t)
@@ -288,10 +288,10 @@ func TestWhatComesIncompleteIsNotTaken(t *testing.T) {
 func TestEnvironmentAloneIsHandedOver(t *testing.T) {
 	f := follow(t, Config{Ledger: ledger(t.TempDir(), "me")})
 	require.Nil(t, f.Environment())
-	f.sessions <- fake{environment: sends("A=1")}
+	f.links <- fake{environment: sends("A=1")}
 	f.awaitReady(t)
 	require.Equal(t, []string{"A=1"}, f.Environment())
-	close(f.sessions)
+	close(f.links)
 	require.NoError(t, f.end())
 	require.NoError(t, f.Close())
 }
@@ -299,10 +299,10 @@ func TestEnvironmentAloneIsHandedOver(t *testing.T) {
 func TestForeignChangesDuringASessionAreTold(t *testing.T) {
 	path := filepath.Join(t.TempDir(), ".env")
 	f := follow(t, Config{Ledger: ledger(t.TempDir(), "me"), Files: []File{{Path: path}}})
-	f.sessions <- fake{environment: sends("A=1")}
+	f.links <- fake{environment: sends("A=1")}
 	f.awaitReady(t)
 	put(t, path, "MINE=1\n")
-	f.sessions <- fake{environment: sends("A=2")}
+	f.links <- fake{environment: sends("A=2")}
 	eventually(t, func() bool { return strings.Contains(strings.Join(f.notices(), "\n"), path) })
 	requireContent(t, path, "MINE=1\n")
 	require.NoError(t, f.end())
@@ -310,4 +310,4 @@ func TestForeignChangesDuringASessionAreTold(t *testing.T) {
 	require.ErrorAs(t, f.Close(), &foreign)
 }
 
-var _ Source = (*wire.Session)(nil)
+var _ Source = (*wire.Link)(nil)

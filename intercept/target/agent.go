@@ -191,7 +191,7 @@ func (b *builder) listened() []Port {
 // config is what the agent is told, as JSON.
 func (b *builder) config(mounts []corev1.VolumeMount) (string, error) {
 	config := agent.Config{
-		Version: b.Version, Name: b.Name(), Identity: b.Identity, SessionPort: b.ownPort(0), ReadyPort: b.ownPort(1),
+		Version: b.Version, Name: b.Name(), Identity: b.Identity, LinkPort: b.ownPort(0), ReadyPort: b.ownPort(1),
 		Mode: b.Mode, Grace: agent.Duration(b.Grace),
 	}
 	if b.NoRestore {

@@ -75,9 +75,9 @@ var reading = []Right{
 	{Verb: "list", Resource: "limitranges", Without: notSeen},
 }
 
-// session is what is needed to have an agent, speak to it and see what becomes of
+// standing is what is needed to have an agent, speak to it and see what becomes of
 // it and of what was changed.
-var session = []Right{
+var standing = []Right{
 	{Verb: "get", Group: apps, Resource: "deployments"},
 	{Verb: "list", Resource: "pods"},
 	{Verb: "watch", Resource: "pods"},
@@ -89,7 +89,7 @@ var session = []Right{
 // intercepts there: what a Role for it has to grant. None is ever needed beyond
 // the namespace.
 func Rights(mode plan.Mode) []Right {
-	all := slices.Concat(reading, session, []Right{
+	all := slices.Concat(reading, standing, []Right{
 		{Verb: "get", Resource: "configmaps"},
 		{Verb: "create", Resource: "configmaps"},
 		{Verb: "patch", Resource: "configmaps", Without: noTouch},
@@ -173,7 +173,7 @@ func scaling() []Right {
 // where a right can be so limited. To grant the agent its rights one has to have
 // them; those are among these.
 func RightsOf(p *plan.Plan) []Right {
-	all := slices.Clone(session)
+	all := slices.Clone(standing)
 	stored := plan.ObjectName(p.Name)
 	all = append(all,
 		Right{Verb: "create", Resource: "configmaps"},

@@ -1,6 +1,6 @@
 package wire
 
-// Agent is what the agent's side of a session is told. Every field may be nil;
+// Agent is what the agent's side of a link is told. Every field may be nil;
 // none may wait.
 type Agent struct {
 	Port  func(port int, open bool) // a local process listens, or no longer
@@ -18,7 +18,7 @@ func (a Agent) Message(m Message) {
 }
 
 // SendState tells the developer's side where a port's connections go.
-func (s *Session) SendState(state State) { s.out.post(Message{Type: typeState, State: &state}) }
+func (s *Link) SendState(state State) { s.out.post(Message{Type: typeState, State: &state}) }
 
 // SendCounters tells the developer's side of the agent's connections.
-func (s *Session) SendCounters(c Counters) { s.out.post(Message{Type: typeCounters, Counters: &c}) }
+func (s *Link) SendCounters(c Counters) { s.out.post(Message{Type: typeCounters, Counters: &c}) }

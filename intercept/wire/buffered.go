@@ -9,7 +9,7 @@ import (
 
 const (
 	// writeBuffer, in bytes, is how much may wait while a write is under way. Two
-	// such buffers exist for each session.
+	// such buffers exist for each link.
 	writeBuffer = 256 << 10
 
 	// stallMark is how long nothing arrives before it counts as stalled:

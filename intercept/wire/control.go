@@ -9,7 +9,7 @@ import (
 	"sync"
 )
 
-// ErrGone ends a session that the far side has ended, or whose process is gone.
+// ErrGone ends a link that the far side has ended, or whose process is gone.
 var ErrGone = errors.New("the far side has gone")
 
 // maxLine bounds, in bytes, a line on the control stream.

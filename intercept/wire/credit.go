@@ -32,7 +32,7 @@ func newCredit() *credit { return &credit{changed: make(chan struct{}, 1)} }
 // when the stream breaks off.
 func (c *credit) spend(n int, st *Stream) int {
 	for {
-		limit := st.session.farLimit().share(st.session.streamCount())
+		limit := st.link.farLimit().share(st.link.streamCount())
 		c.mu.Lock()
 		if free := limit - c.waiting; free > 0 {
 			n = min(n, free)
@@ -64,19 +64,19 @@ func (c *credit) earn(n int) {
 // they have become many. What is less is said at the next tick: the two ends may
 // count streams differently, and neither must wait for the other.
 func (st *Stream) took(n int) {
-	if st.untold.Add(int64(n)) >= int64(st.session.nearLimit().share(st.session.streamCount())/4) {
+	if st.untold.Add(int64(n)) >= int64(st.link.nearLimit().share(st.link.streamCount())/4) {
 		st.tellTaken()
 	}
 }
 
 func (st *Stream) tellTaken() {
 	if n := st.untold.Swap(0); n > 0 {
-		st.session.out.post(Message{Type: typeTaken, Stream: st.raw.StreamID(), N: uint64(n)})
+		st.link.out.post(Message{Type: typeTaken, Stream: st.raw.StreamID(), N: uint64(n)})
 	}
 }
 
 // tellAllTaken is for each tick.
-func (s *Session) tellAllTaken() {
+func (s *Link) tellAllTaken() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, stream := range s.streams {
@@ -85,7 +85,7 @@ func (s *Session) tellAllTaken() {
 }
 
 // taken finds the stream of which the far side has taken n bytes.
-func (s *Session) taken(id uint32, n uint64) {
+func (s *Link) taken(id uint32, n uint64) {
 	s.mu.Lock()
 	stream := s.streams[id]
 	s.mu.Unlock()
@@ -94,16 +94,16 @@ func (s *Session) taken(id uint32, n uint64) {
 	}
 }
 
-func (s *Session) streamCount() int { return int(s.count.Load()) }
+func (s *Link) streamCount() int { return int(s.count.Load()) }
 
-func (s *Session) nearLimit() receiveLimit {
+func (s *Link) nearLimit() receiveLimit {
 	if s.developer {
 		return developerLimit
 	}
 	return agentLimit
 }
 
-func (s *Session) farLimit() receiveLimit {
+func (s *Link) farLimit() receiveLimit {
 	if s.developer {
 		return agentLimit
 	}

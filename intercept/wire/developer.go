@@ -13,7 +13,7 @@ import (
 const dialTimeout = 10 * time.Second
 
 // Developer is the developer's side: it carries the cluster's connections to
-// the local process. One may run several sessions.
+// the local process. One may run several links.
 type Developer struct {
 	// Dial connects to the local process that stands for the agent's port.
 	Dial func(ctx context.Context, port int) (net.Conn, error)
@@ -46,9 +46,9 @@ type Report struct {
 	Ending   relay.Ending // Local is the client's side, Remote the local process
 }
 
-// Run serves session until it ends, and returns why.
-func (d *Developer) Run(ctx context.Context, session *Session) error {
-	return session.Run(ctx, Handler{
+// Run serves link until it ends, and returns why.
+func (d *Developer) Run(ctx context.Context, link *Link) error {
+	return link.Run(ctx, Handler{
 		Message:  d.message,
 		Presence: d.Presence,
 		Stream: func(ctx context.Context, opening Opening, stream *Stream) {
@@ -56,7 +56,7 @@ func (d *Developer) Run(ctx context.Context, session *Session) error {
 				stream.Refuse("devtun does not know streams of kind " + string(opening.Kind))
 				return
 			}
-			d.serve(ctx, session, opening, stream)
+			d.serve(ctx, link, opening, stream)
 		},
 	})
 }
@@ -71,19 +71,19 @@ func (d *Developer) message(m Message) {
 }
 
 // serve carries one connection to the local process.
-func (d *Developer) serve(ctx context.Context, session *Session, opening Opening, stream *Stream) {
+func (d *Developer) serve(ctx context.Context, link *Link, opening Opening, stream *Stream) {
 	began := time.Now()
 	report := Report{Port: opening.Port, Client: opening.Client}
-	report.Traffic, report.Ending = d.carry(ctx, session, opening, stream)
+	report.Traffic, report.Ending = d.carry(ctx, link, opening, stream)
 	report.Duration = time.Since(began)
 	if d.Closed != nil {
 		d.Closed(report)
 	}
 }
 
-func (d *Developer) carry(ctx context.Context, session *Session, opening Opening,
+func (d *Developer) carry(ctx context.Context, link *Link, opening Opening,
 	stream *Stream) (relay.Traffic, relay.Ending) {
-	if err := session.checkStale(ctx, stream); err != nil {
+	if err := link.checkStale(ctx, stream); err != nil {
 		return relay.Traffic{}, relay.Ending{By: relay.Local, Err: err}
 	}
 	conn, err := d.dial(ctx, opening.Port, stream)
@@ -140,11 +140,11 @@ func (c plainConn) CloseWrite() error {
 func (c plainConn) Abort() { c.Close() }
 
 // SetPort tells the agent whether a local process listens for its port. Until
-// it is told so, a session's connections go to the origin.
-func (s *Session) SetPort(port int, open bool) {
+// it is told so, a link's connections go to the origin.
+func (s *Link) SetPort(port int, open bool) {
 	s.out.post(Message{Type: typePort, Port: port, Open: open})
 }
 
 // Drain asks the agent to wind up: new connections go to the origin, idle ones
 // are closed, the others may finish.
-func (s *Session) Drain() { s.out.post(Message{Type: typeDrain}) }
+func (s *Link) Drain() { s.out.post(Message{Type: typeDrain}) }

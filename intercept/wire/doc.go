@@ -5,7 +5,7 @@
 //	developer                                                     agent
 //	  End.Dial ── hello: version, name, identity ──────────────▶ End.Receive
 //	          ◀─ welcome, or a Refusal ──────────────────────── End.Accept
-//	Session.Run ══════════ one yamux connection ══════════════ Session.Run
+//	Link.Run ══════════ one yamux connection ══════════════ Link.Run
 //	      control stream: heartbeats, ports, states, resets (JSON lines, both ways)
 //	      ◀─ one stream for each of the cluster's connections: Opening,
 //	         the client's first bytes at once, answered by one byte

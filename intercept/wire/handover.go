@@ -24,7 +24,7 @@ type Files struct {
 
 // Environment asks the agent for its environment: KEY=VALUE, byte for byte,
 // without the agent's own settings.
-func (s *Session) Environment(ctx context.Context) ([]string, error) {
+func (s *Link) Environment(ctx context.Context) ([]string, error) {
 	stream, err := s.Open(ctx, Opening{Kind: KindEnvironment})
 	if err != nil {
 		return nil, err
@@ -64,9 +64,9 @@ func SendEnvironment(stream *Stream, environment []string) error {
 // leading slash. With an empty sum it does not wait. When it fails, what take
 // was given may be incomplete.
 //
-// The sum outlives the session: asked again with it after a reconnection, the
+// The sum outlives the link: asked again with it after a reconnection, the
 // agent answers once there is something new.
-func (s *Session) ReadFiles(ctx context.Context, unlike string, take func(Files, *tar.Reader) error) error {
+func (s *Link) ReadFiles(ctx context.Context, unlike string, take func(Files, *tar.Reader) error) error {
 	stream, err := s.Open(ctx, Opening{Kind: KindFiles, Unlike: unlike})
 	if err != nil {
 		return err

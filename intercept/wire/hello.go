@@ -35,8 +35,8 @@ type Transport interface {
 type Purpose string
 
 const (
-	ForSession Purpose = "session" // a session, from here on
-	ForStatus  Purpose = "status"  // only how it stands
+	ForLink   Purpose = "session" // a link, from here on
+	ForStatus Purpose = "status"  // only how it stands
 )
 
 // End is one end of an intercept. Both must be of the same name and identity.
@@ -96,13 +96,13 @@ var (
 )
 
 // Dial introduces the developer's side on conn, which it owns from here on, and
-// returns the session, to be Run. The error is a *Refusal if the agent refuses,
+// returns the link, to be Run. The error is a *Refusal if the agent refuses,
 // and ErrNotAgent if there is none; conn is then closed.
-func (e End) Dial(ctx context.Context, conn Transport) (*Session, error) {
-	if _, err := e.ask(ctx, conn, ForSession); err != nil {
+func (e End) Dial(ctx context.Context, conn Transport) (*Link, error) {
+	if _, err := e.ask(ctx, conn, ForLink); err != nil {
 		return nil, err
 	}
-	return newSession(conn, true, e.Log), nil
+	return newLink(conn, true, e.Log), nil
 }
 
 // AskStatus asks the agent behind conn how it stands, and closes conn. An agent of
@@ -180,7 +180,7 @@ func (e End) check(h Hello) *Refusal {
 	case subtle.ConstantTimeCompare([]byte(h.Identity), []byte(e.Identity)) != 1:
 		return &Refusal{Code: WrongIdentity,
 			Text: "the agent belongs to another intercept of the same name: the identity differs"}
-	case h.Purpose != ForSession && h.Purpose != ForStatus:
+	case h.Purpose != ForLink && h.Purpose != ForStatus:
 		return &Refusal{Code: WrongPurpose, Text: fmt.Sprintf("the agent does not know the purpose %q", h.Purpose)}
 	}
 	return nil
@@ -204,14 +204,14 @@ func TellStatus(ctx context.Context, conn Transport, status Status) error {
 	return reply(ctx, conn, answer{Version: Version, Status: &status})
 }
 
-// Accept welcomes the developer's side and returns the session, to be Run. On
+// Accept welcomes the developer's side and returns the link, to be Run. On
 // error conn is closed.
-func (e End) Accept(ctx context.Context, conn Transport) (*Session, error) {
+func (e End) Accept(ctx context.Context, conn Transport) (*Link, error) {
 	if err := reply(ctx, conn, answer{Version: Version}); err != nil {
 		conn.Close()
 		return nil, err
 	}
-	return newSession(conn, false, e.Log), nil
+	return newLink(conn, false, e.Log), nil
 }
 
 func reply(ctx context.Context, conn Transport, a answer) error {

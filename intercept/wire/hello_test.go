@@ -12,7 +12,7 @@ import (
 )
 
 func TestAHelloThatDoesNotFitIsTheSameErrorAtBothEnds(t *testing.T) {
-	good := Hello{Version: Version, Purpose: ForSession, Name: shop.Name, Identity: shop.Identity}
+	good := Hello{Version: Version, Purpose: ForLink, Name: shop.Name, Identity: shop.Identity}
 	for _, test := range []struct {
 		change func(*Hello)
 		code   Code

@@ -17,7 +17,7 @@ const (
 	heartbeatEvery = 2
 
 	// silentAfter and giveUpAfter, in ticks without a byte from the far side, are when
-	// it counts as silent, and when the session is given up. They count ticks that
+	// it counts as silent, and when the link is given up. They count ticks that
 	// this side lived through, so that a machine which wakes from sleep first
 	// hears what has arrived meanwhile.
 	silentAfter = 8
@@ -27,13 +27,13 @@ const (
 	shrinkEvery = 20
 )
 
-// ErrSilent ends a session whose far side was not heard of for too long.
+// ErrSilent ends a link whose far side was not heard of for too long.
 var ErrSilent = fmt.Errorf("nothing heard for %v", giveUpAfter*tick)
 
-// keepalive keeps a session's signs of life.
+// keepalive keeps a link's signs of life.
 type keepalive struct {
-	session     *Session
-	giveUpAfter int // ticks until the session is given up
+	link        *Link
+	giveUpAfter int // ticks until the link is given up
 	present     atomic.Bool
 	roundTrip   atomic.Int64 // ns
 
@@ -44,34 +44,34 @@ type keepalive struct {
 	echoes broadcast.Signal
 }
 
-func newKeepalive(s *Session) *keepalive {
-	k := &keepalive{session: s, giveUpAfter: giveUpAfter, sentAt: make(map[uint64]time.Time)}
+func newKeepalive(s *Link) *keepalive {
+	k := &keepalive{link: s, giveUpAfter: giveUpAfter, sentAt: make(map[uint64]time.Time)}
 	k.present.Store(true)
 	return k
 }
 
-// run sends heartbeats and listens until the session ends, or the far side is silent for
+// run sends heartbeats and listens until the link ends, or the far side is silent for
 // too long.
 func (k *keepalive) run(changed func(present bool)) error {
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
 	k.heartbeat()
-	heard, quiet := k.session.transport.heard.Load(), 0
+	heard, quiet := k.link.transport.heard.Load(), 0
 	for count := 1; ; count++ {
 		select {
-		case <-k.session.ended:
+		case <-k.link.ended:
 			return nil
 		case <-ticker.C:
 		}
 		if count%heartbeatEvery == 0 {
 			k.heartbeat()
 		}
-		k.session.tellAllTaken()
+		k.link.tellAllTaken()
 		if count%shrinkEvery == 0 {
-			k.session.shrink()
+			k.link.shrink()
 		}
 		quiet++
-		if now := k.session.transport.heard.Load(); now != heard {
+		if now := k.link.transport.heard.Load(); now != heard {
 			heard, quiet = now, 0
 		}
 		if present := quiet < silentAfter; k.present.Swap(present) != present && changed != nil {
@@ -90,7 +90,7 @@ func (k *keepalive) heartbeat() uint64 {
 	n := k.n
 	k.sentAt[n] = time.Now()
 	k.mu.Unlock()
-	k.session.out.post(Message{Type: typeHeartbeat, N: n})
+	k.link.out.post(Message{Type: typeHeartbeat, N: n})
 	return n
 }
 
@@ -129,8 +129,8 @@ func (k *keepalive) sync(ctx context.Context) error {
 		}
 		select {
 		case <-echoed:
-		case <-k.session.ended:
-			return k.session.lost()
+		case <-k.link.ended:
+			return k.link.lost()
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}

@@ -89,7 +89,7 @@ func TestSilenceIsNoticedAtBothEnds(t *testing.T) {
 // TestSilenceIsNoticedInTime says when.
 func TestSilenceIsNoticedInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &Session{transport: &buffered{}, out: newOutbox(), ended: make(chan struct{})}
+		s := &Link{transport: &buffered{}, out: newOutbox(), ended: make(chan struct{})}
 		keepalive := newKeepalive(s)
 		presence, ended := make(chan bool, 1), make(chan error, 1)
 		go func() { ended <- keepalive.run(func(present bool) { presence <- present }) }()
@@ -114,7 +114,7 @@ func TestSilenceIsNoticedInTime(t *testing.T) {
 	})
 }
 
-func TestASilentSessionIsGivenUp(t *testing.T) {
+func TestASilentLinkIsGivenUp(t *testing.T) {
 	t.Parallel()
 	a, b := connect(t)
 	v := newValve(a)
@@ -147,7 +147,7 @@ func TestCloseDoesNotWaitForASilentFarSide(t *testing.T) {
 	require.Error(t, developer.Run(t.Context(), Handler{}))
 }
 
-func TestASessionThatIsNotWantedEnds(t *testing.T) {
+func TestALinkThatIsNotWantedEnds(t *testing.T) {
 	a, b := connect(t)
 	developer, agent := greet(t, a, b)
 	ctx, cancel := context.WithCancel(t.Context())

@@ -9,7 +9,7 @@ import (
 
 // Open opens a stream to the far side, which has yet to serve it. It returns
 // when ctx ends, even if the transport hangs.
-func (s *Session) Open(ctx context.Context, opening Opening) (*Stream, error) {
+func (s *Link) Open(ctx context.Context, opening Opening) (*Stream, error) {
 	type result struct {
 		stream *Stream
 		err    error
@@ -35,7 +35,7 @@ func (s *Session) Open(ctx context.Context, opening Opening) (*Stream, error) {
 	}
 }
 
-func (s *Session) open(opening Opening) (*Stream, error) {
+func (s *Link) open(opening Opening) (*Stream, error) {
 	select { // the far side takes the first stream for the control stream
 	case <-s.begun:
 	case <-s.ended:
@@ -55,7 +55,7 @@ func (s *Session) open(opening Opening) (*Stream, error) {
 
 // admit takes a stream that the far side has opened, unless it has been reset
 // meanwhile.
-func (s *Session) admit(raw *yamux.Stream) *Stream {
+func (s *Link) admit(raw *yamux.Stream) *Stream {
 	id := raw.StreamID()
 	s.mu.Lock()
 	s.accepted.add(id)
@@ -70,8 +70,8 @@ func (s *Session) admit(raw *yamux.Stream) *Stream {
 	return s.register(raw)
 }
 
-func (s *Session) register(raw *yamux.Stream) *Stream {
-	stream := &Stream{raw: raw, session: s, broken: make(chan struct{}), credit: newCredit()}
+func (s *Link) register(raw *yamux.Stream) *Stream {
+	stream := &Stream{raw: raw, link: s, broken: make(chan struct{}), credit: newCredit()}
 	s.mu.Lock()
 	over := s.streams == nil
 	if !over {
@@ -86,21 +86,21 @@ func (s *Session) register(raw *yamux.Stream) *Stream {
 }
 
 // forget lets go of a stream that both ends are done with.
-func (s *Session) forget(stream *Stream) {
+func (s *Link) forget(stream *Stream) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.drop(stream.raw.StreamID())
 }
 
 // drop takes a stream off the list. Call it with mu held.
-func (s *Session) drop(id uint32) {
+func (s *Link) drop(id uint32) {
 	delete(s.streams, id)
 	s.count.Store(int32(len(s.streams)))
 }
 
 // wasReset breaks off a stream that the far side has reset, and confirms it.
 // Only then is its end sent, and the far side sends its own.
-func (s *Session) wasReset(id uint32, why string) {
+func (s *Link) wasReset(id uint32, why string) {
 	s.mu.Lock()
 	stream := s.streams[id]
 	s.drop(id)
@@ -119,7 +119,7 @@ func (s *Session) wasReset(id uint32, why string) {
 }
 
 // confirmed ends a stream that this side has reset.
-func (s *Session) confirmed(id uint32) {
+func (s *Link) confirmed(id uint32) {
 	s.mu.Lock()
 	stream := s.streams[id]
 	s.drop(id)
@@ -131,7 +131,7 @@ func (s *Session) confirmed(id uint32) {
 // until the transport has room, which whoever handles the far side's messages must not, for
 // the next may say that a process listens no more, or ask for a sign of life. A nil
 // stream has had its end.
-func (s *Session) end(stream *Stream, ended func()) {
+func (s *Link) end(stream *Stream, ended func()) {
 	if stream == nil {
 		ended()
 		return
@@ -172,7 +172,7 @@ func (a *acceptedIDs) has(id uint32) bool {
 }
 
 // shrink gives back the receive buffers that streams have outgrown.
-func (s *Session) shrink() {
+func (s *Link) shrink() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, stream := range s.streams {

@@ -35,8 +35,8 @@ func (st *Stream) send(p []byte) (int, error) {
 func (st *Stream) sendFrame(p []byte) (int, error) {
 	if len(p) > noBulk {
 		select {
-		case st.session.bulkSlots <- struct{}{}:
-			defer func() { <-st.session.bulkSlots }()
+		case st.link.bulkSlots <- struct{}{}:
+			defer func() { <-st.link.bulkSlots }()
 		case <-st.broken:
 			return 0, st.Err()
 		}
@@ -64,8 +64,8 @@ func (st *Stream) try(f func() (int, error)) (int, error) {
 		err error
 	}
 	done := make(chan result, 1)
-	if !st.session.start(func() { n, err := f(); done <- result{n, err} }) {
-		st.fail(st.session.lost())
+	if !st.link.start(func() { n, err := f(); done <- result{n, err} }) {
+		st.fail(st.link.lost())
 		return 0, st.Err()
 	}
 	select {

@@ -14,7 +14,7 @@ const staleTimeout = 5 * time.Second
 // stream. While this machine slept, or the network hung, the agent may have
 // given the connection to the origin; the reset that says so comes behind the
 // connection's first bytes, which the local process must then never see.
-func (s *Session) checkStale(ctx context.Context, stream *Stream) error {
+func (s *Link) checkStale(ctx context.Context, stream *Stream) error {
 	stalls := s.transport.stalls.Load()
 	if s.checkedStalls.Load() >= stalls {
 		return stream.Err()

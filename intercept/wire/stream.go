@@ -28,14 +28,14 @@ func (e *ResetError) Error() string {
 	return "reset by the far side: " + e.Why
 }
 
-// Stream is one two-way stream of a session; a relay.Conn. One goroutine may
+// Stream is one two-way stream of a link; a relay.Conn. One goroutine may
 // read while another writes; Abort may be called by any.
 type Stream struct {
-	raw     *yamux.Stream
-	session *Session
-	broken  chan struct{} // closed once err is set
-	credit  *credit
-	untold  atomic.Int64 // bytes read that the far side was not told of
+	raw    *yamux.Stream
+	link   *Link
+	broken chan struct{} // closed once err is set
+	credit *credit
+	untold atomic.Int64 // bytes read that the far side was not told of
 
 	mu   sync.Mutex
 	err  error // why the stream broke off
@@ -71,20 +71,20 @@ func (st *Stream) explain(err error) error {
 		return broken
 	}
 	switch {
-	case st.session.over():
-		// To yamux the end of a session is an orderly end of its streams.
-		st.fail(st.session.lost())
+	case st.link.over():
+		// To yamux the end of a link is an orderly end of its streams.
+		st.fail(st.link.lost())
 	case err == io.EOF:
 		st.note(&st.got)
 		return io.EOF
 	case errors.Is(err, yamux.ErrTimeout):
 		return os.ErrDeadlineExceeded
 	case errors.Is(err, yamux.ErrConnectionReset):
-		st.session.forget(st) // yamux has, at both ends
+		st.link.forget(st) // yamux has, at both ends
 		st.fail(&ResetError{"too many connections at once"})
 	case errors.Is(err, yamux.ErrConnectionWriteTimeout):
-		st.session.finish(fmt.Errorf("write stream: %w", err)) // part of it stays queued
-		st.fail(st.session.lost())
+		st.link.finish(fmt.Errorf("write stream: %w", err)) // part of it stays queued
+		st.fail(st.link.lost())
 	default:
 		return err
 	}
@@ -98,7 +98,7 @@ func (st *Stream) note(end *bool) {
 	both := st.sent && st.got
 	st.mu.Unlock()
 	if both {
-		st.session.forget(st)
+		st.link.forget(st)
 	}
 }
 
@@ -123,7 +123,7 @@ func (st *Stream) Err() error {
 }
 
 // Broken is closed when the stream breaks off, from either side or with the
-// session.
+// link.
 func (st *Stream) Broken() <-chan struct{} { return st.broken }
 
 // SetReadDeadline makes reads fail with os.ErrDeadlineExceeded from t on; zero
@@ -155,7 +155,7 @@ func (st *Stream) abort(why string) {
 	over := st.sent && st.got
 	st.mu.Unlock()
 	if !over && st.fail(net.ErrClosed) {
-		st.session.out.post(Message{Type: typeReset, Stream: st.raw.StreamID(), Why: why})
+		st.link.out.post(Message{Type: typeReset, Stream: st.raw.StreamID(), Why: why})
 	}
 }
 

@@ -15,14 +15,14 @@ import (
 const dataHeader = 8
 
 // read takes frames from the connection until it ends.
-func (s *Session) read() {
-	defer close(s.done)
+func (c *Connection) read() {
+	defer close(c.done)
 	for {
-		if err := s.readFrame(); err != nil {
+		if err := c.readFrame(); err != nil {
 			if errors.Is(err, io.EOF) {
 				err = fmt.Errorf("the far side closed the connection: %w", io.ErrUnexpectedEOF)
 			}
-			s.end(fmt.Errorf("read frame: %w", err))
+			c.end(fmt.Errorf("read frame: %w", err))
 			return
 		}
 	}
@@ -30,32 +30,32 @@ func (s *Session) read() {
 
 // readFrame reads and handles one frame. Data frames, the bulk, are read here
 // rather than by the framer, which allocates each payload anew.
-func (s *Session) readFrame() error {
-	header, err := s.reader.Peek(dataHeader)
+func (c *Connection) readFrame() error {
+	header, err := c.reader.Peek(dataHeader)
 	if err != nil {
 		return err
 	}
 	if control := header[0]&0x80 != 0; control {
-		frame, err := s.framer.ReadFrame()
+		frame, err := c.framer.ReadFrame()
 		if err != nil {
 			return err
 		}
-		s.handle(frame)
+		c.handle(frame)
 		return nil
 	}
 	id := spdy.StreamId(binary.BigEndian.Uint32(header))
 	flags := spdy.DataFlags(header[4])
 	length := int(binary.BigEndian.Uint32(header[4:]) & 0xffffff)
-	_, _ = s.reader.Discard(dataHeader) // it has been peeked at
+	_, _ = c.reader.Discard(dataHeader) // it has been peeked at
 
-	stream := s.stream(id)
+	stream := c.stream(id)
 	if stream == nil { // reset by us, while this was under way
-		_, err := s.reader.Discard(length)
+		_, err := c.reader.Discard(length)
 		return err
 	}
 	if length > 0 {
 		chunk := newChunk(length)
-		if _, err := io.ReadFull(s.reader, chunk); err != nil {
+		if _, err := io.ReadFull(c.reader, chunk); err != nil {
 			return err
 		}
 		stream.push(chunk)
@@ -68,39 +68,39 @@ func (s *Session) readFrame() error {
 
 // handle acts on a control frame. Those without a meaning for a client
 // (settings, headers, window updates) are ignored.
-func (s *Session) handle(frame spdy.Frame) {
+func (c *Connection) handle(frame spdy.Frame) {
 	switch frame := frame.(type) {
 	case *spdy.SynReplyFrame:
-		if stream := s.stream(frame.StreamId); stream != nil {
+		if stream := c.stream(frame.StreamId); stream != nil {
 			stream.accept()
 			if frame.CFHeader.Flags&spdy.ControlFlagFin != 0 {
 				stream.finish()
 			}
 		}
 	case *spdy.RstStreamFrame:
-		if stream := s.stream(frame.StreamId); stream != nil {
-			s.remove(stream.id)
+		if stream := c.stream(frame.StreamId); stream != nil {
+			c.remove(stream.id)
 			stream.fail(ErrReset)
 		}
 	case *spdy.PingFrame:
-		s.handlePing(frame)
+		c.handlePing(frame)
 	case *spdy.GoAwayFrame:
-		s.Retire()
+		c.Retire()
 	case *spdy.SynStreamFrame: // the far side of a port-forward opens none
-		s.sendReset(frame.StreamId)
+		c.sendReset(frame.StreamId)
 	}
 }
 
 // handlePing wakes who waits for the answer, or answers the far side's own,
 // which has an even identifier.
-func (s *Session) handlePing(frame *spdy.PingFrame) {
+func (c *Connection) handlePing(frame *spdy.PingFrame) {
 	if frame.Id%2 == 0 {
-		s.send(func() { _ = s.write(func() error { return s.pong(frame) }) })
+		c.send(func() { _ = c.write(func() error { return c.pong(frame) }) })
 		return
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.ponged(frame.Id)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ponged(frame.Id)
 }
 
 // chunks recycles payload buffers of chunkSize bytes, the largest that

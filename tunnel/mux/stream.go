@@ -21,16 +21,16 @@ const (
 	// it counts as bulk.
 	bulkMark = 1 << 20
 
-	// queueLimit is the most bytes a stream may have queued; at it the session
+	// queueLimit is the most bytes a stream may have queued; at it the connection
 	// stops reading. The distance from stallMark is what lets the streams
 	// beside it finish.
 	queueLimit = 8 << 20
 )
 
-// Stream is one two-way stream of a session. One goroutine may read while
+// Stream is one two-way stream of a connection. One goroutine may read while
 // another writes; Reset may be called by any.
 type Stream struct {
-	session    *Session
+	conn       *Connection
 	id         spdy.StreamId
 	group      *group
 	accepted   chan struct{} // closed when the far side has replied, or never will
@@ -50,15 +50,15 @@ type Stream struct {
 	finished bool  // this side has sent its end
 }
 
-func newStream(s *Session, id spdy.StreamId, group *group) *Stream {
-	stream := &Stream{session: s, id: id, group: group, accepted: make(chan struct{})}
+func newStream(s *Connection, id spdy.StreamId, group *group) *Stream {
+	stream := &Stream{conn: s, id: id, group: group, accepted: make(chan struct{})}
 	stream.changed = sync.NewCond(&stream.mu)
 	return stream
 }
 
 // Read fills p with what the far side sent, as far as that has arrived. It
 // returns io.EOF at the far side's end, ErrReset when it reset the stream, or
-// why the session ended.
+// why the connection ended.
 func (st *Stream) Read(p []byte) (int, error) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
@@ -104,10 +104,10 @@ func (st *Stream) consume(p []byte) int {
 func (st *Stream) mark(stalled bool) {
 	switch {
 	case stalled && !st.stalled:
-		st.session.stalls.Add(1)
-		st.session.wake()
+		st.conn.stalls.Add(1)
+		st.conn.wake()
 	case !stalled && st.stalled:
-		st.session.stalls.Add(-1)
+		st.conn.stalls.Add(-1)
 	}
 	st.stalled = stalled
 }
@@ -117,25 +117,25 @@ func (st *Stream) carry(n int) {
 	st.carried += int64(n)
 	if !st.bulk && st.carried > bulkMark && !st.over() {
 		st.bulk = true
-		st.session.bulks.Add(1)
+		st.conn.bulks.Add(1)
 	}
 }
 
 // over reports that both directions have ended. Call it with mu held.
 func (st *Stream) over() bool { return st.err == net.ErrClosed || st.finished && st.err != nil }
 
-// removeIfOver takes a stream that is over off the session. Call it with mu held.
+// removeIfOver takes a stream that is over off the connection. Call it with mu held.
 func (st *Stream) removeIfOver() {
 	if st.over() {
 		if st.bulk {
 			st.bulk = false
-			st.session.bulks.Add(-1)
+			st.conn.bulks.Add(-1)
 		}
-		st.session.remove(st.id)
+		st.conn.remove(st.id)
 	}
 }
 
-// push appends what the far side sent, waiting for room. The session's reader
+// push appends what the far side sent, waiting for room. The connection's reader
 // calls it.
 func (st *Stream) push(chunk []byte) {
 	st.mu.Lock()
@@ -154,18 +154,18 @@ func (st *Stream) push(chunk []byte) {
 	st.changed.Broadcast()
 }
 
-// Write sends p as one frame, returning once the session has taken it. It waits
+// Write sends p as one frame, returning once the connection has taken it. It waits
 // where the far side reads too slowly for the other streams' good.
 func (st *Stream) Write(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, st.toSend(0)
 	}
-	st.session.acquire(st)
+	st.conn.acquire(st)
 	if err := st.toSend(len(p)); err != nil {
-		st.session.release(st)
+		st.conn.release(st)
 		return 0, err
 	}
-	if err := st.session.writeFrame(st.id, &spdy.DataFrame{StreamId: st.id, Data: p}); err != nil {
+	if err := st.conn.writeFrame(st.id, &spdy.DataFrame{StreamId: st.id, Data: p}); err != nil {
 		return 0, err
 	}
 	return len(p), nil
@@ -197,13 +197,13 @@ func (st *Stream) CloseWrite() error {
 	st.finished = true
 	st.removeIfOver()
 	st.mu.Unlock()
-	return st.session.writeEnd(st.id, &spdy.DataFrame{StreamId: st.id, Flags: spdy.DataFlagFin})
+	return st.conn.writeEnd(st.id, &spdy.DataFrame{StreamId: st.id, Flags: spdy.DataFlagFin})
 }
 
 // Reset gives the stream up: reads and writes fail from here on, and the far
 // side is told, unless it knows. It never waits.
 //
-// A reset that overtakes the reply costs the session its new streams: at the
+// A reset that overtakes the reply costs the connection its new streams: at the
 // far side, spdystream's handleResetFrame then waits for a receiver that does
 // not exist, and with it every fifth stream of the connection. So does one after
 // the far side's end, of a stream on which something was sent: see MarkUnread.
@@ -214,11 +214,11 @@ func (st *Stream) Reset() {
 	st.finished = true
 	st.mu.Unlock()
 	if wedged {
-		st.session.Retire()
+		st.conn.Retire()
 	}
 	st.fail(net.ErrClosed)
 	if open {
-		st.session.sendReset(st.id)
+		st.conn.sendReset(st.id)
 	}
 }
 
@@ -226,11 +226,11 @@ func (st *Stream) Reset() {
 // net.ErrClosed, one that waits for a slot among them.
 func (st *Stream) FailWrites() {
 	st.writesFail.Store(true)
-	st.session.wake()
+	st.conn.wake()
 }
 
 // MarkUnread says that the far side has given the stream up. If anything was sent, the
-// session takes no new streams: at the far side, spdystream's handleDataFrame then
+// connection takes no new streams: at the far side, spdystream's handleDataFrame then
 // waits for a reader that does not exist, and with it every fifth stream of the
 // connection, those to come among them; a reset would wait behind it.
 func (st *Stream) MarkUnread() {
@@ -238,7 +238,7 @@ func (st *Stream) MarkUnread() {
 	sent := st.sent
 	st.mu.Unlock()
 	if sent {
-		st.session.Retire()
+		st.conn.Retire()
 	}
 }
 

@@ -35,7 +35,7 @@ const (
 	queueReserve = 6
 )
 
-// worker is one of the far side's. Its fields are under Session.mu.
+// worker is one of the far side's. Its fields are under Connection.mu.
 type worker struct {
 	groups   int       // that have their streams here
 	acquired uint64    // slots, one for each frame
@@ -58,26 +58,26 @@ func (w *worker) blocked() bool {
 // group is the streams that were opened together; they share a worker.
 type group struct {
 	worker *worker
-	open   int // streams, under Session.mu
+	open   int // streams, under Connection.mu
 }
 
-func (s *Session) worker(id spdy.StreamId) *worker { return &s.workers[id%Workers] }
+func (c *Connection) worker(id spdy.StreamId) *worker { return &c.workers[id%Workers] }
 
 // join and leave count the streams of a group. Call them with mu held.
-func (s *Session) join(g *group) {
+func (c *Connection) join(g *group) {
 	g.worker.acquired++ // its opening, which waits for nothing
 	if g.open++; g.open == 1 {
 		g.worker.groups++
-		s.groups++
+		c.groups++
 	}
 }
 
-func (s *Session) leave(g *group) {
+func (c *Connection) leave(g *group) {
 	if g.open--; g.open == 0 {
 		g.worker.groups--
-		s.groups--
+		c.groups--
 	}
-	s.slotFree.Broadcast()
+	c.slotFree.Broadcast()
 }
 
 // probe is a ping under way.
@@ -88,10 +88,10 @@ type probe struct {
 
 // bestWorker is the worker that disturbs and is disturbed the least, as its number.
 // Call it with mu held.
-func (s *Session) bestWorker() int {
+func (c *Connection) bestWorker() int {
 	best := 0
-	for i := range s.workers {
-		one, other := &s.workers[i], &s.workers[best]
+	for i := range c.workers {
+		one, other := &c.workers[i], &c.workers[best]
 		switch {
 		case one.blocked() != other.blocked():
 			if other.blocked() {
@@ -117,62 +117,62 @@ func nextOfWorker(id spdy.StreamId, worker int) spdy.StreamId {
 }
 
 // acquire waits until stream's worker has a slot for a frame, or until the stream or
-// the session is over.
-func (s *Session) acquire(stream *Stream) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	w := s.worker(stream.id)
-	for s.full(w) && s.streams[stream.id] == stream && !stream.writesFail.Load() {
-		if w.pinged < w.written && s.mayPing() && !s.pinging {
-			s.pinging = true
-			s.senders.Go(func() { _ = s.write(s.pingWorkers) })
+// the connection is over.
+func (c *Connection) acquire(stream *Stream) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	w := c.worker(stream.id)
+	for c.full(w) && c.streams[stream.id] == stream && !stream.writesFail.Load() {
+		if w.pinged < w.written && c.mayPing() && !c.pinging {
+			c.pinging = true
+			c.senders.Go(func() { _ = c.write(c.pingWorkers) })
 		}
-		s.slotFree.Wait()
+		c.slotFree.Wait()
 	}
 	w.acquired++
 }
 
 // release gives back the slot that acquire took.
-func (s *Session) release(stream *Stream) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.worker(stream.id).acquired--
-	s.slotFree.Broadcast()
+func (c *Connection) release(stream *Stream) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.worker(stream.id).acquired--
+	c.slotFree.Broadcast()
 }
 
 // wake lets those who wait for a slot look again.
-func (s *Session) wake() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.slotFree.Broadcast()
+func (c *Connection) wake() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.slotFree.Broadcast()
 }
 
 // full reports that a frame more could stop the connection for the others on it.
 // It never is where there are none, nor where it cannot be known. Call it with mu
 // held.
-func (s *Session) full(w *worker) bool {
-	return w.pending() >= workerWindow && s.groups > 1 && s.err == nil && s.stalls.Load() == 0 &&
-		(w.pings > 0 || s.mayPing())
+func (c *Connection) full(w *worker) bool {
+	return w.pending() >= workerWindow && c.groups > 1 && c.err == nil && c.stalls.Load() == 0 &&
+		(w.pings > 0 || c.mayPing())
 }
 
 // mayPing reports whether pings can be sent. While a reader here does not take
 // what was sent to it their answers would not come, and hold the workers too. And
 // once a worker has not come to its pings for long, more would fill its queue.
 // Call it with mu held.
-func (s *Session) mayPing() bool {
-	for i := range s.workers {
-		if w := &s.workers[i]; w.pings > 0 && w.pending() >= workerQueue-queueReserve {
+func (c *Connection) mayPing() bool {
+	for i := range c.workers {
+		if w := &c.workers[i]; w.pings > 0 && w.pending() >= workerQueue-queueReserve {
 			return false
 		}
 	}
-	return s.err == nil && s.stalls.Load() == 0
+	return c.err == nil && c.stalls.Load() == 0
 }
 
 // allPinged reports that every worker has a ping to answer: one that is blocked
 // leaves the others free to. Call it with mu held.
-func (s *Session) allPinged() bool {
-	for i := range s.workers {
-		if s.workers[i].pings == 0 {
+func (c *Connection) allPinged() bool {
+	for i := range c.workers {
+		if c.workers[i].pings == 0 {
 			return false
 		}
 	}
@@ -181,47 +181,47 @@ func (s *Session) allPinged() bool {
 
 // wrote counts frames written to a worker, and pings it when it is time. Call
 // it in turn.
-func (s *Session) wrote(w *worker, frames int) error {
-	s.mu.Lock()
+func (c *Connection) wrote(w *worker, frames int) error {
+	c.mu.Lock()
 	w.written += uint64(frames)
-	due := s.groups > 1 && s.pingDue() && !s.pinging
-	s.pinging = s.pinging || due
-	s.mu.Unlock()
+	due := c.groups > 1 && c.pingDue() && !c.pinging
+	c.pinging = c.pinging || due
+	c.mu.Unlock()
 	if !due {
 		return nil
 	}
-	return s.pingWorkers()
+	return c.pingWorkers()
 }
 
 // pingDue reports that some worker was not pinged for long. Call it with mu held.
-func (s *Session) pingDue() bool {
-	for i := range s.workers {
-		if s.workers[i].written-s.workers[i].pinged >= pingAfter {
-			return s.mayPing()
+func (c *Connection) pingDue() bool {
+	for i := range c.workers {
+		if c.workers[i].written-c.workers[i].pinged >= pingAfter {
+			return c.mayPing()
 		}
 	}
 	return false
 }
 
 // pingWorkers sends a ping to each of the far side's workers. Call it in turn.
-func (s *Session) pingWorkers() error {
-	s.mu.Lock()
-	first := s.nextPing
-	s.pinging = false
+func (c *Connection) pingWorkers() error {
+	c.mu.Lock()
+	first := c.nextPing
+	c.pinging = false
 	for range Workers {
-		w := &s.workers[s.pingsSent%Workers]
-		s.pingsSent++
+		w := &c.workers[c.pingsSent%Workers]
+		c.pingsSent++
 		if w.pings == 0 {
 			w.since = time.Now()
 		}
 		w.pings++
 		w.pinged = w.written
-		s.pings[s.nextPing] = probe{w, w.written}
-		s.nextPing += 2
+		c.pings[c.nextPing] = probe{w, w.written}
+		c.nextPing += 2
 	}
-	s.mu.Unlock()
+	c.mu.Unlock()
 	for i := range uint32(Workers) {
-		if err := s.framer.WriteFrame(&spdy.PingFrame{Id: first + 2*i}); err != nil {
+		if err := c.framer.WriteFrame(&spdy.PingFrame{Id: first + 2*i}); err != nil {
 			return err
 		}
 	}
@@ -230,23 +230,23 @@ func (s *Session) pingWorkers() error {
 
 // pong sends the far side's own ping back, for which it is the next worker's turn
 // as for any ping. Call it in turn.
-func (s *Session) pong(ping *spdy.PingFrame) error {
-	s.mu.Lock()
-	s.pingsSent++
-	s.mu.Unlock()
-	return s.framer.WriteFrame(ping)
+func (c *Connection) pong(ping *spdy.PingFrame) error {
+	c.mu.Lock()
+	c.pingsSent++
+	c.mu.Unlock()
+	return c.framer.WriteFrame(ping)
 }
 
 // ponged notes the answer to a ping. Call it with mu held.
-func (s *Session) ponged(id uint32) {
-	p, ok := s.pings[id]
+func (c *Connection) ponged(id uint32) {
+	p, ok := c.pings[id]
 	if !ok {
 		return
 	}
-	delete(s.pings, id)
+	delete(c.pings, id)
 	p.worker.pings--
 	p.worker.since = time.Now()
 	p.worker.handled = max(p.worker.handled, p.after)
-	s.answered.Notify()
-	s.slotFree.Broadcast()
+	c.answered.Notify()
+	c.slotFree.Broadcast()
 }

@@ -18,18 +18,18 @@ import (
 const beyondQueue = 100
 
 // deaf is a stream that is not read until told to be, and then to its end.
-func deaf(t *testing.T, session *mux.Session) *mux.Stream {
+func deaf(t *testing.T, conn *mux.Connection) *mux.Stream {
 	t.Helper()
-	streams, err := session.Open(deadline(t), http.Header{"Deaf": {"yes"}})
+	streams, err := conn.Open(deadline(t), http.Header{"Deaf": {"yes"}})
 	require.NoError(t, err)
 	return streams[0]
 }
 
-// startDeaf starts a session whose deaf streams are read once hear is called.
-func startDeaf(t *testing.T) (session *mux.Session, hear func()) {
+// startDeaf starts a connection whose deaf streams are read once hear is called.
+func startDeaf(t *testing.T) (conn *mux.Connection, hear func()) {
 	t.Helper()
 	heard := make(chan struct{})
-	session, _ = start(t, func(stream *spdystream.Stream) {
+	conn, _ = start(t, func(stream *spdystream.Stream) {
 		if stream.Headers().Get("deaf") != "" {
 			<-heard
 			io.Copy(io.Discard, stream)
@@ -45,7 +45,7 @@ func startDeaf(t *testing.T) (session *mux.Session, hear func()) {
 		}
 	}
 	t.Cleanup(hear)
-	return session, hear
+	return conn, hear
 }
 
 // flood writes frames, one byte each, and counts them.
@@ -76,13 +76,13 @@ func asks(t *testing.T, stream *mux.Stream) {
 }
 
 func TestAStreamThatIsNotReadHoldsNobodyUp(t *testing.T) {
-	session, hear := startDeaf(t)
-	neighbours := []*mux.Stream{open(t, session), open(t, session)}
-	unread := deaf(t, session)
-	neighbours = append(neighbours, open(t, session), open(t, session))
+	conn, hear := startDeaf(t)
+	neighbours := []*mux.Stream{open(t, conn), open(t, conn)}
+	unread := deaf(t, conn)
+	neighbours = append(neighbours, open(t, conn), open(t, conn))
 	written, ended := flood(unread, beyondQueue)
 	for range 2 * beyondQueue { // pings for long, which must not fill the queue either
-		require.NoError(t, session.Ping(deadline(t)))
+		require.NoError(t, conn.Ping(deadline(t)))
 		for _, neighbour := range neighbours {
 			asks(t, neighbour)
 		}
@@ -90,7 +90,7 @@ func TestAStreamThatIsNotReadHoldsNobodyUp(t *testing.T) {
 	require.Less(t, written.Load(), int64(beyondQueue), "its writer waits")
 
 	for range 8 { // new ones find a worker that works
-		late := open(t, session)
+		late := open(t, conn)
 		asks(t, late)
 		late.CloseWrite()
 		_, err := io.ReadAll(late)
@@ -106,15 +106,15 @@ func TestAStreamThatIsNotReadHoldsNobodyUp(t *testing.T) {
 }
 
 func TestAStreamAloneIsNotHeldBack(t *testing.T) {
-	session, _ := startDeaf(t)
-	_, ended := flood(deaf(t, session), 40) // as many as the queue takes
+	conn, _ := startDeaf(t)
+	_, ended := flood(deaf(t, conn), 40) // as many as the queue takes
 	require.NoError(t, <-ended)
 }
 
 // TestAStreamAloneGetsCompany: what was sent before is asked after.
 func TestAStreamAloneGetsCompany(t *testing.T) {
-	session, _ := start(t, echo)
-	alone := open(t, session)
+	conn, _ := start(t, echo)
+	alone := open(t, conn)
 	written, ended := flood(alone, 2*beyondQueue)
 	got := make(chan error, 1)
 	go func() {
@@ -123,7 +123,7 @@ func TestAStreamAloneGetsCompany(t *testing.T) {
 	}()
 	require.NoError(t, <-ended)
 	require.EqualValues(t, 2*beyondQueue, written.Load())
-	other := open(t, session)
+	other := open(t, conn)
 	_, ended = flood(alone, 2*beyondQueue)
 	for range beyondQueue {
 		asks(t, other)
@@ -133,21 +133,21 @@ func TestAStreamAloneGetsCompany(t *testing.T) {
 }
 
 func TestAWriterThatWaitsIsReleased(t *testing.T) {
-	for name, release := range map[string]func(*mux.Session, *mux.Stream){
-		"reset":       func(_ *mux.Session, st *mux.Stream) { st.Reset() },
-		"writes fail": func(_ *mux.Session, st *mux.Stream) { st.FailWrites() },
-		"closed":      func(s *mux.Session, _ *mux.Stream) { s.Close() },
+	for name, release := range map[string]func(*mux.Connection, *mux.Stream){
+		"reset":       func(_ *mux.Connection, st *mux.Stream) { st.Reset() },
+		"writes fail": func(_ *mux.Connection, st *mux.Stream) { st.FailWrites() },
+		"closed":      func(s *mux.Connection, _ *mux.Stream) { s.Close() },
 	} {
 		t.Run(name, func(t *testing.T) {
-			session, _ := startDeaf(t)
-			other := open(t, session)
-			unread := deaf(t, session)
+			conn, _ := startDeaf(t)
+			other := open(t, conn)
+			unread := deaf(t, conn)
 			written, ended := flood(unread, beyondQueue)
 			for range beyondQueue {
 				asks(t, other)
 			}
 			require.Less(t, written.Load(), int64(beyondQueue))
-			release(session, unread)
+			release(conn, unread)
 			select {
 			case err := <-ended:
 				require.True(t, err == net.ErrClosed || err == mux.ErrClosed, "%v", err)

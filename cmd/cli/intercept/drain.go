@@ -19,7 +19,7 @@ const slowRestore = 5 * time.Second
 
 var errGivenUp = errors.New("given up by a second Ctrl-C")
 
-// drainer is the part of an intercept.Session that drain needs.
+// drainer is the part of an intercept.Intercept that drain needs.
 type drainer interface {
 	Summary() intercept.Summary
 	Drain(context.Context) error

@@ -22,7 +22,7 @@ type hold struct {
 	*Planned
 	tracker  *status.Tracker
 	tracked  *status.InterceptTracker
-	agents   *intercept.Session
+	agents   *intercept.Intercept
 	given    *handover.Handover
 	executor *plan.Executor
 	program  *command.Command // nil: none

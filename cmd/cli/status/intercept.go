@@ -33,7 +33,7 @@ func (t *Tracker) Intercept(about Intercept) *InterceptTracker {
 	return i
 }
 
-// SetCounter says how to count the intercept's connections: intercept.Session.Summary
+// SetCounter says how to count the intercept's connections: intercept.Intercept.Summary
 // does.
 func (i *InterceptTracker) SetCounter(by func() intercept.Summary) {
 	i.tracker.change(func() { i.count = by })

@@ -23,7 +23,7 @@ func (s *session) apply(ctx context.Context, order background.Order) error {
 	if err != nil {
 		return err
 	}
-	w, err := wantOf(order, destination{cluster.Context, cluster.Config.Host, cluster.Namespace}, s.commands)
+	w, err := wantOf(order, destination{cluster.Context, cluster.Config.Host, cluster.Namespace})
 	if err != nil {
 		return err
 	}
@@ -71,7 +71,7 @@ func (s *session) holdings() holdings {
 	}
 	for _, held := range s.intercepts {
 		if held.task.stands() {
-			h.intercepts[held.want.Settings.Workload] = held
+			h.intercepts[held.want.settings.workload] = held
 		}
 	}
 	return h
@@ -79,12 +79,11 @@ func (s *session) holdings() holdings {
 
 // planIntercepts plans those that can be, beside those that are held.
 func (s *session) planIntercepts(
-	ctx context.Context, cluster *kube.Cluster, wants []Intercept, verbose bool,
+	ctx context.Context, cluster *kube.Cluster, wants []wantedIntercept, verbose bool,
 ) (planned []*plannedIntercept, err error) {
 	var errs []error
 	for _, w := range wants {
-		plan, err := s.commands.PlanIntercept(ctx, cluster, w, s.log.streams(), verbose)
-		p := &plannedIntercept{w, plan}
+		p, err := s.planIntercept(ctx, cluster, w, verbose)
 		if err == nil {
 			err = p.conflict(slices.Concat(s.plans(), planned))
 		}

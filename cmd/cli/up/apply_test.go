@@ -80,14 +80,14 @@ type recordedIntercept struct {
 	refuse error      // to be restored
 }
 
-func (i *recordedIntercept) Workload() (namespace string, object plan.Object) {
+func (i *recordedIntercept) workload() (namespace string, object plan.Object) {
 	return "demo", plan.Object{Kind: "Deployment", Name: i.name}
 }
-func (i *recordedIntercept) Services() []discovery.Key {
+func (i *recordedIntercept) services() []discovery.Key {
 	return []discovery.Key{{Namespace: "demo", Name: i.name}}
 }
-func (i *recordedIntercept) Locals() []string { return []string{i.local} }
-func (i *recordedIntercept) Run(ctx context.Context, _ *status.Tracker, ready func()) error {
+func (i *recordedIntercept) locals() []string { return []string{i.local} }
+func (i *recordedIntercept) run(ctx context.Context, _ *status.Tracker, ready func()) error {
 	if i.fail != nil {
 		return i.fail
 	}
@@ -113,13 +113,13 @@ type recordedSession struct {
 func newRecordedSession(t *testing.T) *recordedSession {
 	s := new(recordedSession)
 	open := func(
-		_ forward.Settings, _ *kube.Cluster, _ *selection.Selection, _ *heldMachine, tell func(forwards.Event),
+		_ *forward.Settings, _ *kube.Cluster, _ *selection.Selection, _ *heldMachine, tell func(forwards.Event),
 	) (forwarder, error) {
 		s.add("open forwards")
 		s.forwarder = &recordedForwarder{&s.record, tell, make(chan error)}
 		return s.forwarder, nil
 	}
-	s.session = newSession("shop", newSessionLog(&s.log, output.Streams{}), nil, lenient, func() error { return nil })
+	s.session = newSession("shop", newSessionLog(&s.log, output.Streams{}), nil, func() error { return nil })
 	s.session.openForwarder = open
 	t.Cleanup(func() {
 		s.end()
@@ -130,11 +130,11 @@ func newRecordedSession(t *testing.T) *recordedSession {
 
 // wants has services forwarded.
 func (s *recordedSession) wants(t *testing.T, transport string, services ...string) error {
-	settings := ForwardSettings{
-		Reach: Reach{Namespace: "demo", Transport: transport}, HostsFile: filepath.Join(t.TempDir(), "hosts"),
+	settings := forwardSettings{
+		reach: reach{namespace: "demo", transport: transport}, hostsFile: filepath.Join(t.TempDir(), "hosts"),
 	}
 	if s.forwards != nil {
-		settings.HostsFile = s.forwards.settings.HostsFile
+		settings.hostsFile = s.forwards.settings.hostsFile
 	}
 	flags := selection.Flags{Args: services, Namespaces: []string{"demo"}}
 	w := &want{namespace: "demo", forwards: &wantedForwards{settings, flags}}
@@ -171,7 +171,7 @@ func TestInterceptsStandOrAreGone(t *testing.T) {
 	s := newRecordedSession(t)
 	planned := func(name string, i recordedIntercept) *plannedIntercept {
 		i.record, i.name, i.gone = &s.record, name, make(chan error)
-		return &plannedIntercept{Intercept{Settings: InterceptSettings{Namespace: "demo", Workload: name}}, &i}
+		return &plannedIntercept{wantedIntercept{settings: interceptSettings{namespace: "demo", workload: name}}, &i}
 	}
 	web := planned("web", recordedIntercept{})
 	refusing := planned("refusing", recordedIntercept{refuse: errors.New("somebody else has changed it")})
@@ -181,7 +181,7 @@ func TestInterceptsStandOrAreGone(t *testing.T) {
 	require.Len(t, s.held(), 2)
 	require.True(t, s.held()["demo/web"].stands)
 
-	web.Planned.(*recordedIntercept).gone <- errors.New("taken away")
+	web.planned.(*recordedIntercept).gone <- errors.New("taken away")
 	<-s.intercepts["demo/web"].task.over
 	require.False(t, s.held()["demo/web"].stands)
 	require.Contains(t, s.log.String(), "warning: the session goes on without its intercept of web: taken away\n")
@@ -194,7 +194,7 @@ func TestInterceptsStandOrAreGone(t *testing.T) {
 
 func TestInterceptsInEachOthersWay(t *testing.T) {
 	planned := func(asked, workload, local string) *plannedIntercept {
-		want := Intercept{Settings: InterceptSettings{Workload: asked}}
+		want := wantedIntercept{settings: interceptSettings{workload: asked}}
 		return &plannedIntercept{want, &recordedIntercept{name: workload, local: local}}
 	}
 	web := planned("web", "web", "localhost:3000")

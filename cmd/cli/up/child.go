@@ -119,7 +119,7 @@ func inheritedChild() *child {
 }
 
 // run holds the session. What goes wrong is said to who gives orders, and in the log.
-func (c *child) run(ctx context.Context, start helper.Start, commands Commands) error {
+func (c *child) run(ctx context.Context, start helper.Start) error {
 	pipe := os.NewFile(claimedFile, "claimed")
 	place, err := c.claim()
 	said := claimed{Busy: errors.As(err, new(*background.BusyError)), Outcome: problem.Outcome(err)}
@@ -131,7 +131,7 @@ func (c *child) run(ctx context.Context, start helper.Start, commands Commands) 
 		return &command.ExitError{Code: int(problem.ExitFailure)}
 	}
 	leave := func() error { return leaveTerminal(place.Log.Name()) }
-	if newSession(c.name, newSessionLog(place.Log, output.Streams{}), start, commands, leave).run(ctx, place) != nil {
+	if newSession(c.name, newSessionLog(place.Log, output.Streams{}), start, leave).run(ctx, place) != nil {
 		return &command.ExitError{Code: int(problem.ExitFailure)}
 	}
 	return nil

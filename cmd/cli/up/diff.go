@@ -11,14 +11,14 @@ import (
 
 // heldState is an intercept as a session holds it.
 type heldState struct {
-	want   Intercept
+	want   wantedIntercept
 	stands bool // false: its traffic does not come here, or not any more
 }
 
 // diffIntercepts is what makes of the intercepts that are held, by their keys, those that
 // are wanted: what is to end, because it is not wanted any more, or otherwise, or does not
 // stand; and then what is to begin.
-func diffIntercepts(held map[string]heldState, wants []Intercept) (end []string, begin []Intercept) {
+func diffIntercepts(held map[string]heldState, wants []wantedIntercept) (end []string, begin []wantedIntercept) {
 	stays := make(map[string]bool)
 	for _, w := range wants {
 		if h, is := held[w.key()]; is && h.stands && h.want.equal(w) {
@@ -37,7 +37,7 @@ func diffIntercepts(held map[string]heldState, wants []Intercept) (end []string,
 
 // selectedForwards are forwards, with the services as the cluster has them.
 type selectedForwards struct {
-	settings ForwardSettings
+	settings forwardSettings
 	selected *selection.Selection
 }
 

@@ -16,6 +16,5 @@
 //
 // The session owns this machine's helper, its forwards and its intercepts, and ends them
 // when it is told to (background.Holder's Down), by a signal, or with --ppid's process.
-// Services are forwarded as by package forward; how workloads are intercepted is handed in
-// (Commands).
+// Services are forwarded and workloads intercepted as by packages forward and intercept.
 package up

@@ -25,7 +25,8 @@ type forwarder interface {
 
 // openForwarder is forward.Settings.Open, for the tests to have another one.
 func openForwarder(
-	s forward.Settings, cluster *kube.Cluster, selected *selection.Selection, m *heldMachine, tell func(forwards.Event),
+	s *forward.Settings, cluster *kube.Cluster, selected *selection.Selection, m *heldMachine,
+	tell func(forwards.Event),
 ) (forwarder, error) {
 	return s.Open(cluster, selected, m.hosts, m.machine, tell)
 }
@@ -87,7 +88,7 @@ func (w *wantedForwards) locate(
 	if err := flags.Locate(ctx, cluster); err != nil {
 		return nil, err
 	}
-	selected, err := selection.New(flags, w.settings.Reach.Namespace)
+	selected, err := selection.New(flags, w.settings.reach.namespace)
 	if err != nil {
 		return nil, err
 	}
@@ -105,7 +106,7 @@ func (w *wantedForwards) locate(
 // intercepted are the services of all intercepts, those that are planned among them.
 func (s *session) intercepted(planned []*plannedIntercept) (keys []discovery.Key) {
 	for _, p := range slices.Concat(s.plans(), planned) {
-		keys = append(keys, p.Services()...)
+		keys = append(keys, p.services()...)
 	}
 	return keys
 }
@@ -120,7 +121,7 @@ func (s *session) plans() (all []*plannedIntercept) {
 
 // beginForwards returns when the forwards stand. If they do not, they have ended.
 func (s *session) beginForwards(ctx context.Context, cluster *kube.Cluster, w *want, wants *selectedForwards) error {
-	if err := s.openMachine(ctx, wants.settings.HostsFile); err != nil {
+	if err := s.openMachine(ctx, wants.settings.hostsFile); err != nil {
 		return err
 	}
 	out := console.NewWriter(s.log.streams(), "", w.verbose)

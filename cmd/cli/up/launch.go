@@ -23,7 +23,6 @@ type launcher struct {
 	streams   output.Streams
 	began     time.Time
 	start     helper.Start
-	commands  Commands
 }
 
 // run has the order carried out by the session that stands, or by a new one.
@@ -99,7 +98,7 @@ func (l *launcher) foreground(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s := newSession(l.name, newSessionLog(place.Log, l.streams), l.start, l.commands, func() error { return nil })
+	s := newSession(l.name, newSessionLog(place.Log, l.streams), l.start, func() error { return nil })
 	ended := make(chan error, 1)
 	go func() { ended <- s.run(ctx, place) }()
 	waiting, cancel := l.waiting(ctx)

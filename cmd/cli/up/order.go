@@ -17,7 +17,7 @@ import (
 // order is the project file, what was given on the command line over it, and what the
 // session is to know of who orders it. What can be refused without the cluster is. The name
 // is the session's.
-func (o *options) order(commands Commands) (order background.Order, name string, err error) {
+func (o *options) order() (order background.Order, name string, err error) {
 	p, err := project.Read(o.file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return order, "", problem.Usage("'devtun init' writes one; or name it with -f",
@@ -36,7 +36,7 @@ func (o *options) order(commands Commands) (order background.Order, name string,
 		return order, "", err
 	}
 	order = background.Order{Project: p, Environment: orderEnvironment(), Verbose: o.verbose}
-	if _, err := wantOf(order, destination{namespace: "default"}, commands); err != nil {
+	if _, err := wantOf(order, destination{namespace: "default"}); err != nil {
 		return order, "", err
 	}
 	if order.File, err = filepath.Abs(o.file); err != nil {

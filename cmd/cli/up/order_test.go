@@ -31,6 +31,7 @@ func kubeconfigOf(t *testing.T, context string) string {
 // order's, and nobody else's.
 func TestAnOrderHasItsOwnEnvironment(t *testing.T) {
 	ours, theirs := kubeconfigOf(t, "ours"), kubeconfigOf(t, "theirs")
+	several := "/nowhere" + string(filepath.ListSeparator) + theirs
 	t.Setenv("KUBECONFIG", ours)
 	t.Setenv(image.Variable, "ours:1")
 	before := os.Environ()
@@ -41,10 +42,11 @@ func TestAnOrderHasItsOwnEnvironment(t *testing.T) {
 		plugin         []string
 	}{
 		"this process's": {nil, "ours", "ours:1", nil},
-		"another": {map[string]string{"KUBECONFIG": theirs, image.Variable: "theirs:1"}, "theirs", "theirs:1",
-			[]string{"KUBECONFIG=" + theirs}},
-		"several files": {map[string]string{"KUBECONFIG": "/nowhere" + string(filepath.ListSeparator) + theirs}, "theirs",
-			"", []string{"KUBECONFIG=/nowhere" + string(filepath.ListSeparator) + theirs}},
+		"another": {
+			map[string]string{"KUBECONFIG": theirs, image.Variable: "theirs:1"}, "theirs", "theirs:1",
+			[]string{"KUBECONFIG=" + theirs},
+		},
+		"several files": {map[string]string{"KUBECONFIG": several}, "theirs", "", []string{"KUBECONFIG=" + several}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			order := background.Order{Project: p, Environment: want.environment}
@@ -53,9 +55,9 @@ func TestAnOrderHasItsOwnEnvironment(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, want.context, cluster.Context)
 			require.Equal(t, want.plugin, kube.PluginEnv())
-			wanted, err := wantOf(order, destination{namespace: "demo"}, lenient)
+			wanted, err := wantOf(order, destination{namespace: "demo"})
 			require.NoError(t, err)
-			image := wanted.intercepts[0].Settings.Image
+			image := wanted.intercepts[0].settings.image
 			if want.image != "" {
 				require.Equal(t, want.image, image)
 			} else {
@@ -67,8 +69,9 @@ func TestAnOrderHasItsOwnEnvironment(t *testing.T) {
 	nothing := background.Order{Project: p, Environment: map[string]string{}}
 	require.Equal(t, []string{"KUBECONFIG"}, orderedKube(nothing).PluginEnv(), "it is not ours that a plugin gets")
 
-	named := orderedKube(background.Order{Project: &project.Project{Kubeconfig: ours},
-		Environment: map[string]string{"KUBECONFIG": theirs}})
+	named := orderedKube(background.Order{
+		Project: &project.Project{Kubeconfig: ours}, Environment: map[string]string{"KUBECONFIG": theirs},
+	})
 	cluster, err := named.Connect()
 	require.NoError(t, err)
 	require.Equal(t, "ours", cluster.Context, "a project's own kubeconfig comes first")

@@ -26,15 +26,14 @@ const orderTimeout = 20 * time.Second
 // session is what 'devtun up' holds, in the foreground or in the background. It
 // is a background.Holder.
 type session struct {
-	log      *sessionLog
-	start    helper.Start
-	commands Commands
-	view     *status.Tracker
+	log   *sessionLog
+	start helper.Start
+	view  *status.Tracker
 	// standing is called once: when all stands for the first time.
 	standing func() error
 	// openForwarder is the function of that name, but in tests.
 	openForwarder func(
-		forward.Settings, *kube.Cluster, *selection.Selection, *heldMachine, func(forwards.Event),
+		*forward.Settings, *kube.Cluster, *selection.Selection, *heldMachine, func(forwards.Event),
 	) (forwarder, error)
 
 	ending chan struct{} // closed when the session is to end
@@ -54,12 +53,11 @@ type session struct {
 	asked    atomic.Bool // an order has come
 }
 
-func newSession(name string, log *sessionLog, start helper.Start, commands Commands, standing func() error) *session {
+func newSession(name string, log *sessionLog, start helper.Start, standing func() error) *session {
 	ending := make(chan struct{})
 	console.WarnOfLogins(console.NewWriter(log.streams(), "", false))
 	return &session{
-		log: log, start: start, commands: commands, view: status.NewTracker(name,
-			""), standing: standing, openForwarder: openForwarder,
+		log: log, start: start, view: status.NewTracker(name, ""), standing: standing, openForwarder: openForwarder,
 		ending: ending, end: sync.OnceFunc(func() { close(ending) }),
 		applying: make(chan struct{}, 1), intercepts: make(map[string]*heldIntercept),
 		parent: make(chan proc.ID, 1), ended: make(chan struct{}),

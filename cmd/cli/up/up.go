@@ -34,7 +34,7 @@ type options struct {
 	kube    *kube.Flags // what is given of them goes over what the file says
 }
 
-func New(streams output.Streams, start helper.Start, commands Commands) *cobra.Command {
+func New(streams output.Streams, start helper.Start) *cobra.Command {
 	o := &options{}
 	cmd := &cobra.Command{
 		Use:   "up",
@@ -97,7 +97,7 @@ what has failed. A project file, with all there is:
   devtun up --detach --ppid $PPID`,
 		Args: arguments.None,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return run(cmd.Context(), o, streams, start, commands)
+			return run(cmd.Context(), o, streams, start)
 		},
 		Annotations: map[string]string{machine.Changes: ""},
 	}
@@ -121,11 +121,11 @@ what has failed. A project file, with all there is:
 	return cmd
 }
 
-func run(ctx context.Context, o *options, streams output.Streams, start helper.Start, commands Commands) error {
+func run(ctx context.Context, o *options, streams output.Streams, start helper.Start) error {
 	if child := inheritedChild(); child != nil {
-		return child.run(ctx, start, commands)
+		return child.run(ctx, start)
 	}
-	order, name, err := o.order(commands)
+	order, name, err := o.order()
 	if err != nil {
 		return err
 	}
@@ -140,7 +140,7 @@ func run(ctx context.Context, o *options, streams output.Streams, start helper.S
 	l := &launcher{
 		name: name, order: order, detach: o.detach, wait: o.wait,
 		directory: directory, streams: streams.Plain(o.plain), began: time.Now(),
-		start: start, commands: commands,
+		start: start,
 	}
 	return l.run(ctx)
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/devtun/devtun/cmd/cli/background"
 	"github.com/devtun/devtun/cmd/cli/forward"
 	"github.com/devtun/devtun/cmd/cli/image"
+	"github.com/devtun/devtun/cmd/cli/intercept"
 	"github.com/devtun/devtun/cmd/cli/kube"
 	"github.com/devtun/devtun/cmd/cli/project"
 	"github.com/devtun/devtun/cmd/cli/selection"
@@ -25,63 +26,63 @@ type want struct {
 	namespace  string // gives bare names
 	verbose    bool
 	forwards   *wantedForwards // nil: none
-	intercepts []Intercept
+	intercepts []wantedIntercept
 }
 
 // wantedForwards are forwards, and which services they are for.
 type wantedForwards struct {
-	settings ForwardSettings
+	settings forwardSettings
 	services selection.Flags
 }
 
 // destination is where an order leads, as the kubeconfig has it.
 type destination struct{ context, server, namespace string }
 
-// Reach is how a cluster is reached. What was made by another one is made anew.
-type Reach struct {
-	Kubeconfig string // path; "": by the environment
-	Context    string
-	Server     string // URL
-	Namespace  string // gives bare names
-	Transport  string // a tunnel.Mode
+// reach is how a cluster is reached. What was made by another one is made anew.
+type reach struct {
+	kubeconfig string // path; "": by the environment
+	context    string
+	server     string // URL
+	namespace  string // gives bare names
+	transport  string // a tunnel.Mode
 }
 
-// ForwardSettings are what forwards are made with: with other settings they are made anew.
-type ForwardSettings struct {
-	Reach     Reach
-	Domain    string // of the cluster
-	HostsFile string // "": the system's
-	Hold      time.Duration
+// forwardSettings are what forwards are made with: with other settings they are made anew.
+type forwardSettings struct {
+	reach     reach
+	domain    string // of the cluster
+	hostsFile string // "": the system's
+	hold      time.Duration
 }
 
-// Intercept is one that is wanted. One that differs in anything is made anew.
-type Intercept struct {
-	Settings InterceptSettings
-	Ports    []string // LOCAL:PORT
+// wantedIntercept is one intercept. One that differs in anything is made anew.
+type wantedIntercept struct {
+	settings interceptSettings
+	ports    []string // LOCAL:PORT
 }
 
-// InterceptSettings are all of an intercept but for its ports.
-type InterceptSettings struct {
-	Reach     Reach
-	Workload  string // or service, as typed
-	Namespace string
-	To        string // host
-	Replace   bool
-	Move      string        // a target.Move
-	Grace     time.Duration // 0: the mode's
-	Container string        // "": the one that listens
-	Image     string
+// interceptSettings are all of an intercept but for its ports.
+type interceptSettings struct {
+	reach     reach
+	workload  string // or service, as typed
+	namespace string
+	to        string // host
+	replace   bool
+	move      string        // a target.Move
+	grace     time.Duration // 0: the mode's
+	container string        // "": the one that listens
+	image     string
 
-	EnvFile, EnvJSON, EnvFormat string
-	Files                       string // folder
-	Keep                        bool
+	envFile, envJSON, envFormat string
+	files                       string // folder
+	keep                        bool
 }
 
 // key is what an intercept is known by in its session.
-func (i Intercept) key() string { return i.Settings.Namespace + "/" + i.Settings.Workload }
+func (w wantedIntercept) key() string { return w.settings.namespace + "/" + w.settings.workload }
 
-func (i Intercept) equal(other Intercept) bool {
-	return i.Settings == other.Settings && slices.Equal(i.Ports, other.Ports)
+func (w wantedIntercept) equal(other wantedIntercept) bool {
+	return w.settings == other.settings && slices.Equal(w.ports, other.ports)
 }
 
 // orderedKube is how the cluster of an order is reached, in the environment of who gave it.
@@ -94,19 +95,18 @@ func orderedKube(order background.Order) *kube.Flags {
 
 // wantOf is what an order wants at a destination. It refuses what can be refused without
 // asking the cluster.
-func wantOf(order background.Order, at destination, commands Commands) (*want, error) {
+func wantOf(order background.Order, at destination) (*want, error) {
 	p := order.Project
-	reach := Reach{
-		Kubeconfig: p.Kubeconfig, Context: at.context, Server: at.server,
-		Namespace: cmp.Or(p.Namespace, at.namespace), Transport: cmp.Or(p.Transport, string(tunnel.Auto)),
+	through := reach{
+		kubeconfig: p.Kubeconfig, context: at.context, server: at.server,
+		namespace: cmp.Or(p.Namespace, at.namespace), transport: cmp.Or(p.Transport, string(tunnel.Auto)),
 	}
-	w := &want{file: order.File, namespace: reach.Namespace, verbose: order.Verbose}
-	forwards := forwardsOf(p, reach)
-	settings := forwards.forward()
-	if err := settings.Validate(); err != nil {
+	w := &want{file: order.File, namespace: through.namespace, verbose: order.Verbose}
+	forwards := forwardsOf(p, through)
+	if err := forwards.forward().Validate(); err != nil {
 		return nil, err
 	}
-	if _, err := selection.New(forwards.services, reach.Namespace); err != nil {
+	if _, err := selection.New(forwards.services, through.namespace); err != nil {
 		return nil, err
 	}
 	if !p.NoForward {
@@ -114,8 +114,8 @@ func wantOf(order background.Order, at destination, commands Commands) (*want, e
 	}
 	getenv := orderedKube(order).Getenv
 	for _, c := range p.Intercepts {
-		wanted := interceptOf(c, reach, image.Reference(c.AgentImage, getenv))
-		if err := commands.CheckIntercept(wanted); err != nil {
+		wanted := interceptOf(c, through, image.Reference(c.AgentImage, getenv))
+		if err := wanted.options().Validate(); err != nil {
 			return nil, fmt.Errorf("intercept %s: %w", c.Workload, err)
 		}
 		w.intercepts = append(w.intercepts, wanted)
@@ -123,11 +123,11 @@ func wantOf(order background.Order, at destination, commands Commands) (*want, e
 	return w, nil
 }
 
-func forwardsOf(p *project.Project, reach Reach) *wantedForwards {
+func forwardsOf(p *project.Project, through reach) *wantedForwards {
 	w := &wantedForwards{
-		settings: ForwardSettings{
-			Reach: reach, Domain: cmp.Or(p.ClusterDomain, forward.DefaultDomain),
-			HostsFile: p.Forward.HostsFile, Hold: p.Forward.Hold.Value(tunnel.DefaultHold),
+		settings: forwardSettings{
+			reach: through, domain: cmp.Or(p.ClusterDomain, forward.DefaultDomain),
+			hostsFile: p.Forward.HostsFile, hold: p.Forward.Hold.Value(tunnel.DefaultHold),
 		},
 		services: selection.Flags{
 			Args: p.Forward.Services, All: p.Forward.AllNamespaces, Labels: p.Forward.Selector,
@@ -135,26 +135,41 @@ func forwardsOf(p *project.Project, reach Reach) *wantedForwards {
 		},
 	}
 	if !w.services.All {
-		w.services.Namespaces = append([]string{reach.Namespace}, p.Forward.Namespaces...)
+		w.services.Namespaces = append([]string{through.namespace}, p.Forward.Namespaces...)
 	}
 	return w
 }
 
-// forward are the settings of 'devtun forward'.
-func (w *wantedForwards) forward() forward.Settings {
-	return forward.Settings{
-		Services: w.services, Domain: w.settings.Domain, Hold: w.settings.Hold, Transport: w.settings.Reach.Transport,
+// forward is what 'devtun forward' would be asked to do.
+func (w *wantedForwards) forward() *forward.Settings {
+	return &forward.Settings{
+		Services: w.services, Domain: w.settings.domain, Hold: w.settings.hold, Transport: w.settings.reach.transport,
 	}
 }
 
-func interceptOf(c project.Intercept, reach Reach, image string) Intercept {
-	return Intercept{
-		Ports: c.Ports,
-		Settings: InterceptSettings{
-			Reach: reach, Workload: c.Workload, Namespace: cmp.Or(c.Namespace, reach.Namespace),
-			To: c.To, Replace: c.Replace, Move: c.MoveConnections, Grace: c.Grace.Value(0),
-			Container: c.Container, Image: image,
-			EnvFile: c.EnvFile, EnvJSON: c.EnvJSON, EnvFormat: c.EnvFormat, Files: c.Files, Keep: c.Keep,
+func interceptOf(c project.Intercept, through reach, image string) wantedIntercept {
+	return wantedIntercept{
+		ports: c.Ports,
+		settings: interceptSettings{
+			reach: through, workload: c.Workload, namespace: cmp.Or(c.Namespace, through.namespace),
+			to: c.To, replace: c.Replace, move: c.MoveConnections, grace: c.Grace.Value(0),
+			container: c.Container, image: image,
+			envFile: c.EnvFile, envJSON: c.EnvJSON, envFormat: c.EnvFormat, files: c.Files, keep: c.Keep,
 		},
+	}
+}
+
+// options are what 'devtun intercept' would be asked to do. The session forwards.
+func (w wantedIntercept) options() *intercept.Options {
+	s := w.settings
+	return &intercept.Options{
+		Forward: forward.Settings{
+			Services: selection.Flags{Namespaces: []string{s.namespace}},
+			Domain:   forward.DefaultDomain, Transport: s.reach.transport,
+		},
+		Name: s.workload, Ports: w.ports, To: s.to, Replace: s.replace, Move: s.move, Grace: s.grace,
+		Image: s.image, Container: s.container,
+		EnvFile: s.envFile, EnvJSON: s.envJSON, EnvFormat: s.envFormat, Files: s.files, Keep: s.keep,
+		NoForward: true,
 	}
 }

@@ -15,10 +15,11 @@ import (
 
 func TestAnOrderIsTranslatedOnce(t *testing.T) {
 	at := destination{context: "dev", server: "https://192.0.2.1", namespace: "demo"}
-	through := Reach{Context: at.context, Server: at.server, Namespace: at.namespace, Transport: "auto"}
+	through := reach{context: at.context, server: at.server, namespace: at.namespace, transport: "auto"}
 	shop := through
-	shop.Namespace, shop.Kubeconfig, shop.Transport = "shop", "/kube", "spdy"
-	forwards := ForwardSettings{Reach: through, Domain: "cluster.local", Hold: tunnel.DefaultHold}
+	shop.namespace, shop.kubeconfig, shop.transport = "shop", "/kube", "spdy"
+	made := image.Reference("", func(string) string { return "" })
+	forwards := forwardSettings{reach: through, domain: "cluster.local", hold: tunnel.DefaultHold}
 	for _, c := range []struct {
 		about       string
 		order       project.Project
@@ -26,8 +27,8 @@ func TestAnOrderIsTranslatedOnce(t *testing.T) {
 		want        want
 	}{
 		{about: "nothing is said", want: want{
-			namespace: "demo", forwards: &wantedForwards{settings: forwards,
-				services: selection.Flags{Namespaces: []string{"demo"}}},
+			namespace: "demo",
+			forwards:  &wantedForwards{settings: forwards, services: selection.Flags{Namespaces: []string{"demo"}}},
 		}},
 		{about: "all that can be said of forwards",
 			order: project.Project{
@@ -38,10 +39,10 @@ func TestAnOrderIsTranslatedOnce(t *testing.T) {
 				},
 			},
 			want: want{namespace: "shop", forwards: &wantedForwards{
-				settings: ForwardSettings{Reach: shop, Domain: "it.local", Hold: 3 * time.Second, HostsFile: "/hosts"},
+				settings: forwardSettings{reach: shop, domain: "it.local", hold: 3 * time.Second, hostsFile: "/hosts"},
 				services: selection.Flags{
-					Args: []string{"web", "api.demo"}, Namespaces: []string{"shop",
-						"demo"}, Except: []string{"db"}, Ports: []string{"web:8080:80"},
+					Args: []string{"web", "api.demo"}, Namespaces: []string{"shop", "demo"},
+					Except: []string{"db"}, Ports: []string{"web:8080:80"},
 				},
 			}}},
 		{about: "all namespaces",
@@ -52,33 +53,40 @@ func TestAnOrderIsTranslatedOnce(t *testing.T) {
 		{about: "an intercept alone, with the image of the environment",
 			environment: map[string]string{image.Variable: "ours:1"},
 			order:       project.Project{NoForward: true, Intercepts: []project.Intercept{{Workload: "web"}}},
-			want: want{namespace: "demo", intercepts: []Intercept{{
-				Settings: InterceptSettings{Reach: through, Workload: "web", Namespace: "demo", Image: "ours:1"},
+			want: want{namespace: "demo", intercepts: []wantedIntercept{{
+				settings: interceptSettings{reach: through, workload: "web", namespace: "demo", image: "ours:1"},
 			}}}},
 		{about: "all that can be said of an intercept", environment: map[string]string{image.Variable: "ours:1"},
-			order: project.Project{Kubeconfig: "/kube", Namespace: "shop", Transport: "spdy", NoForward: true,
+			order: project.Project{
+				Kubeconfig: "/kube", Namespace: "shop", Transport: "spdy", NoForward: true,
 				Intercepts: []project.Intercept{{
 					Workload: "deploy/web", Namespace: "far", Ports: []string{"3000:http"}, To: "it",
-					MoveConnections: "force", Grace: "1m",
-					Container: "app", AgentImage: "mine:2", EnvFile: "/env", EnvJSON: "/json", EnvFormat: "docker", Files: "/files",
-					Keep: true,
-				}}},
-			want: want{namespace: "shop", intercepts: []Intercept{{Ports: []string{"3000:http"}, Settings: InterceptSettings{
-				Reach: shop, Workload: "deploy/web", Namespace: "far", To: "it", Move: "force", Grace: time.Minute,
-				Container: "app", Image: "mine:2", EnvFile: "/env", EnvJSON: "/json", EnvFormat: "docker", Files: "/files",
-				Keep: true,
-			}}}}},
+					MoveConnections: "force", Grace: "1m", Container: "app", AgentImage: "mine:2",
+					EnvFile: "/env", EnvJSON: "/json", EnvFormat: "docker", Files: "/files", Keep: true,
+				}},
+			},
+			want: want{namespace: "shop", intercepts: []wantedIntercept{{
+				ports: []string{"3000:http"},
+				settings: interceptSettings{
+					reach: shop, workload: "deploy/web", namespace: "far", to: "it", move: "force",
+					grace: time.Minute, container: "app", image: "mine:2",
+					envFile: "/env", envJSON: "/json", envFormat: "docker", files: "/files", keep: true,
+				},
+			}}}},
 		{about: "the image that is made for this devtun", environment: map[string]string{},
 			order: project.Project{NoForward: true, Intercepts: []project.Intercept{{Workload: "web", Replace: true}}},
-			want: want{namespace: "demo", intercepts: []Intercept{{
-				Settings: InterceptSettings{Reach: through, Workload: "web", Namespace: "demo",
-					Image: image.Reference("", func(string) string { return "" }), Replace: true},
+			want: want{namespace: "demo", intercepts: []wantedIntercept{{
+				settings: interceptSettings{
+					reach: through, workload: "web", namespace: "demo", image: made, replace: true,
+				},
 			}}}},
 	} {
 		t.Run(c.about, func(t *testing.T) {
-			order := background.Order{File: "/devtun.yaml", Project: &c.order, Environment: c.environment, Verbose: true}
+			order := background.Order{
+				File: "/devtun.yaml", Project: &c.order, Environment: c.environment, Verbose: true,
+			}
 			c.want.file, c.want.verbose = "/devtun.yaml", true
-			got, err := wantOf(order, at, lenient)
+			got, err := wantOf(order, at)
 			require.NoError(t, err)
 			require.Equal(t, &c.want, got)
 		})
@@ -86,14 +94,14 @@ func TestAnOrderIsTranslatedOnce(t *testing.T) {
 }
 
 func TestAnOrderThatCannotBe(t *testing.T) {
-	intercepts := []project.Intercept{{Workload: "web", AgentImage: "it:1"}}
+	intercepts := []project.Intercept{{Workload: "web", AgentImage: "A B"}}
 	for text, p := range map[string]project.Project{
-		`"a b" is not a --cluster-domain`:     {ClusterDomain: "a b"},
-		`unknown --transport "pigeon"`:        {Transport: "pigeon"},
-		`"A" is not a service name`:           {Forward: project.Forward{Services: []string{"A"}}},
-		"intercept web: no intercept by it:1": {Intercepts: intercepts},
+		`"a b" is not a --cluster-domain`:             {ClusterDomain: "a b"},
+		`unknown --transport "pigeon"`:                {Transport: "pigeon"},
+		`"A" is not a service name`:                   {Forward: project.Forward{Services: []string{"A"}}},
+		`intercept web: "A B" is no name of an image`: {Intercepts: intercepts},
 	} {
-		_, err := wantOf(background.Order{Project: &p}, destination{namespace: "default"}, strict)
+		_, err := wantOf(background.Order{Project: &p}, destination{namespace: "default"})
 		require.ErrorContains(t, err, text)
 	}
 }

@@ -40,15 +40,15 @@ func connect(t testing.TB) (a, b relay.TCP) {
 	return relay.TCP{TCPConn: dialled.(*net.TCPConn)}, relay.TCP{TCPConn: taken.(*net.TCPConn)}
 }
 
-// greet makes a session on the two ends of a connection.
-func greet(t testing.TB, a, b Transport) (developer, agent *Session) {
+// greet makes a link on the two ends of a connection.
+func greet(t testing.TB, a, b Transport) (developer, agent *Link) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), soon)
 	defer cancel()
 	var greeting sync.WaitGroup
 	greeting.Go(func() {
 		purpose, err := shop.Receive(ctx, b)
-		if err == nil && purpose == ForSession {
+		if err == nil && purpose == ForLink {
 			agent, _ = shop.Accept(ctx, b)
 		}
 	})
@@ -60,7 +60,7 @@ func greet(t testing.TB, a, b Transport) (developer, agent *Session) {
 }
 
 // run runs both ends until the test is over.
-func run(t testing.TB, developer, agent *Session, d, a Handler) {
+func run(t testing.TB, developer, agent *Link, d, a Handler) {
 	t.Helper()
 	var running sync.WaitGroup
 	running.Go(func() { developer.Run(context.Background(), d) })
@@ -68,9 +68,9 @@ func run(t testing.TB, developer, agent *Session, d, a Handler) {
 	t.Cleanup(func() { developer.Close(); agent.Close(); running.Wait() })
 }
 
-// pair is a session in which the agent's end opens streams, which arrive on the
+// pair is a link in which the agent's end opens streams, which arrive on the
 // channel and stay until the test is over.
-func pair(t testing.TB) (agent *Session, streams <-chan *Stream) {
+func pair(t testing.TB) (agent *Link, streams <-chan *Stream) {
 	t.Helper()
 	a, b := connect(t)
 	developer, agent := greet(t, a, b)
@@ -86,7 +86,7 @@ func pair(t testing.TB) (agent *Session, streams <-chan *Stream) {
 }
 
 // open opens a stream from the agent's end.
-func open(t testing.TB, agent *Session, streams <-chan *Stream) (at, far *Stream) {
+func open(t testing.TB, agent *Link, streams <-chan *Stream) (at, far *Stream) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), soon)
 	defer cancel()
@@ -95,7 +95,7 @@ func open(t testing.TB, agent *Session, streams <-chan *Stream) (at, far *Stream
 	return at, <-streams
 }
 
-// Who has a session opens streams at once, while its Run has hardly begun.
+// Who has a link opens streams at once, while its Run has hardly begun.
 func TestNoStreamComesBeforeTheControlStream(t *testing.T) {
 	a, b := connect(t)
 	developer, agent := greet(t, a, b)
@@ -240,7 +240,7 @@ func (p *pattern) Read(b []byte) (int, error) {
 	return len(b), nil
 }
 
-func TestTheEndOfASessionIsNoEndOfItsStreams(t *testing.T) {
+func TestTheEndOfALinkIsNoEndOfItsStreams(t *testing.T) {
 	a, b := connect(t)
 	developer, agent := greet(t, a, b)
 	opened := make(chan *Stream, 1)
@@ -296,8 +296,8 @@ func TestFiveHundredStreamsAtOnce(t *testing.T) {
 	requireForgotten(t, agent)
 }
 
-// requireForgotten waits until a session has no stream but its control stream.
-func requireForgotten(t *testing.T, s *Session) {
+// requireForgotten waits until a link has no stream but its control stream.
+func requireForgotten(t *testing.T, s *Link) {
 	t.Helper()
 	require.Eventually(t, func() bool {
 		s.mu.Lock()

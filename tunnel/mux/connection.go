@@ -25,13 +25,13 @@ const (
 	// stay.
 	readerSize = 4 << 10
 
-	// writeStall is how long one write may hang before the session counts as
+	// writeStall is how long one write may hang before the connection counts as
 	// stalled: the far side has stopped reading.
 	writeStall = 250 * time.Millisecond
 
 	// resetTimeout bounds the sending of a reset. When it passes, the far side
 	// has not read for that long while an abandoned stream blocks the way, and
-	// the session is closed.
+	// the connection is closed.
 	resetTimeout = 2 * time.Second
 
 	// maxStreamID is the last identifier the protocol has (31 bits).
@@ -39,20 +39,20 @@ const (
 )
 
 var (
-	// ErrClosed is what a session's streams fail with once it was closed from
+	// ErrClosed is what a connection's streams fail with once it was closed from
 	// this side.
-	ErrClosed = errors.New("session closed")
+	ErrClosed = errors.New("connection closed")
 
 	// ErrReset is what a stream fails with once the far side reset it.
 	ErrReset = errors.New("stream reset by the far side")
 
-	// ErrGoingAway refuses new streams on a session that the far side is
+	// ErrGoingAway refuses new streams on a connection that the far side is
 	// winding up, or that has run out of stream identifiers.
-	ErrGoingAway = errors.New("session takes no new streams")
+	ErrGoingAway = errors.New("connection takes no new streams")
 )
 
-// Session is one SPDY connection. Its methods may be called concurrently.
-type Session struct {
+// Connection is one SPDY connection. Its methods may be called concurrently.
+type Connection struct {
 	conn   io.ReadWriteCloser
 	reader *bufio.Reader
 	framer *spdy.Framer // reads in read only; writes under turn
@@ -77,16 +77,16 @@ type Session struct {
 	pinging   bool             // pings are about to be sent
 	answered  broadcast.Signal // of a ping
 	goingAway bool
-	err       error // why the session ended
+	err       error // why the connection ended
 
-	ending  chan struct{} // closed when the session begins to end
+	ending  chan struct{} // closed when the connection begins to end
 	senders sync.WaitGroup
 	done    chan struct{} // closed when the reader has ended
 }
 
-// New starts a session on conn, which the session owns from here on.
-func New(conn io.ReadWriteCloser) *Session {
-	s := &Session{
+// New starts a Connection on conn, which it owns from here on.
+func New(conn io.ReadWriteCloser) *Connection {
+	s := &Connection{
 		conn:     conn,
 		reader:   bufio.NewReaderSize(conn, readerSize),
 		writer:   bufio.NewWriterSize(conn, writerSize),
@@ -114,22 +114,22 @@ func New(conn io.ReadWriteCloser) *Session {
 // Open opens one stream for each set of headers, in that order and in a single
 // write, and returns them once the far side has accepted all of them: one
 // round trip. When ctx ends first, or one is refused, none stays open.
-func (s *Session) Open(ctx context.Context, headers ...http.Header) ([]*Stream, error) {
+func (c *Connection) Open(ctx context.Context, headers ...http.Header) ([]*Stream, error) {
 	opened := make(chan struct{})
 	var streams []*Stream
 	var err error
 	// In a goroutine of its own: a write into a stalled connection does not
 	// heed ctx, but the caller must.
-	if !s.send(func() {
+	if !c.send(func() {
 		defer close(opened)
-		streams, err = s.synStreams(headers)
+		streams, err = c.synStreams(headers)
 	}) {
-		return nil, s.Err()
+		return nil, c.Err()
 	}
 	select {
 	case <-opened:
 	case <-ctx.Done():
-		s.send(func() { <-opened; resetAll(streams) })
+		c.send(func() { <-opened; resetAll(streams) })
 		return nil, fmt.Errorf("open stream: %w", context.Cause(ctx))
 	}
 	if err != nil {
@@ -147,52 +147,52 @@ func (s *Session) Open(ctx context.Context, headers ...http.Header) ([]*Stream, 
 
 // synStreams registers and announces one stream for each set of headers. It
 // returns those it registered even on error.
-func (s *Session) synStreams(headers []http.Header) ([]*Stream, error) {
+func (c *Connection) synStreams(headers []http.Header) ([]*Stream, error) {
 	var streams []*Stream
-	err := s.write(func() error {
-		s.mu.Lock()
-		number := s.bestWorker()
-		s.mu.Unlock()
-		group := &group{worker: &s.workers[number]}
+	err := c.write(func() error {
+		c.mu.Lock()
+		number := c.bestWorker()
+		c.mu.Unlock()
+		group := &group{worker: &c.workers[number]}
 		for _, header := range headers {
-			id := nextOfWorker(s.nextID, number)
+			id := nextOfWorker(c.nextID, number)
 			if id > maxStreamID {
 				return ErrGoingAway
 			}
-			stream := newStream(s, id, group)
-			if err := s.add(stream); err != nil {
+			stream := newStream(c, id, group)
+			if err := c.add(stream); err != nil {
 				return err
 			}
 			streams = append(streams, stream)
-			s.nextID = id + 2 // identifiers must rise in the order they are sent
-			if err := s.framer.WriteFrame(&spdy.SynStreamFrame{StreamId: id, Headers: header}); err != nil {
+			c.nextID = id + 2 // identifiers must rise in the order they are sent
+			if err := c.framer.WriteFrame(&spdy.SynStreamFrame{StreamId: id, Headers: header}); err != nil {
 				return err
 			}
 		}
-		return s.wrote(group.worker, len(streams))
+		return c.wrote(group.worker, len(streams))
 	})
 	return streams, err
 }
 
-// Ping asks the far side's session to answer, and waits for it until ctx ends.
+// Ping asks the far side's connection to answer, and waits for it until ctx ends.
 // Unlike a TCP keepalive it passes proxies, API server and kubelet included.
 // Where asking again could do harm (see mayPing) it waits for the answers that are
 // due, and is content if none is.
-func (s *Session) Ping(ctx context.Context) error {
-	s.mu.Lock()
-	answered, may, due := s.answered.Wait(), s.mayPing(), s.allPinged()
-	s.mu.Unlock()
+func (c *Connection) Ping(ctx context.Context) error {
+	c.mu.Lock()
+	answered, may, due := c.answered.Wait(), c.mayPing(), c.allPinged()
+	c.mu.Unlock()
 	switch {
 	case may:
-		s.send(func() { _ = s.write(s.pingWorkers) })
-	case !due && s.Err() == nil:
+		c.send(func() { _ = c.write(c.pingWorkers) })
+	case !due && c.Err() == nil:
 		return nil
 	}
 	select {
 	case <-answered:
 		return nil
-	case <-s.ending:
-		return s.Err()
+	case <-c.ending:
+		return c.Err()
 	case <-ctx.Done():
 		return fmt.Errorf("ping: %w", context.Cause(ctx))
 	}
@@ -200,103 +200,103 @@ func (s *Session) Ping(ctx context.Context) error {
 
 // Stalled reports that some stream's reader, here or at the far side, does not
 // keep up, so that a new stream would have to wait for it.
-func (s *Session) Stalled() bool {
-	began := s.writing.Load()
-	return s.stalls.Load() > 0 || began != 0 && time.Since(time.Unix(0, began)) > writeStall
+func (c *Connection) Stalled() bool {
+	began := c.writing.Load()
+	return c.stalls.Load() > 0 || began != 0 && time.Since(time.Unix(0, began)) > writeStall
 }
 
 // Busy reports that some stream carries bulk data: it may soon stall, and slows
 // down what comes beside it.
-func (s *Session) Busy() bool { return s.bulks.Load() > 0 }
+func (c *Connection) Busy() bool { return c.bulks.Load() > 0 }
 
 // Streams is the number of open streams.
-func (s *Session) Streams() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.streams)
+func (c *Connection) Streams() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.streams)
 }
 
-// Usable reports whether the session takes new streams.
-func (s *Session) Usable() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.err == nil && !s.goingAway
+// Usable reports whether the connection takes new streams.
+func (c *Connection) Usable() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.err == nil && !c.goingAway
 }
 
-// Retire lets the session take no new streams. Those that are open stay.
-func (s *Session) Retire() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.goingAway = true
+// Retire lets the connection take no new streams. Those that are open stay.
+func (c *Connection) Retire() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.goingAway = true
 }
 
-// Done is closed when the session has ended, for whatever reason.
-func (s *Session) Done() <-chan struct{} { return s.done }
+// Done is closed when the connection has ended, for whatever reason.
+func (c *Connection) Done() <-chan struct{} { return c.done }
 
-// Err says why the session ended; it is nil while the session stands.
-func (s *Session) Err() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.err
+// Err says why the connection ended; it is nil while the connection stands.
+func (c *Connection) Err() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.err
 }
 
-// Close ends the session and every stream on it, and waits until all its
+// Close ends the connection and every stream on it, and waits until all its
 // goroutines have returned.
-func (s *Session) Close() error {
-	s.end(ErrClosed)
-	<-s.done
-	s.senders.Wait()
+func (c *Connection) Close() error {
+	c.end(ErrClosed)
+	<-c.done
+	c.senders.Wait()
 	return nil
 }
 
 // end begins the end, once: streams fail, and closing the connection releases
 // whoever reads or writes it.
-func (s *Session) end(err error) {
-	s.mu.Lock()
-	if s.err != nil {
-		s.mu.Unlock()
+func (c *Connection) end(err error) {
+	c.mu.Lock()
+	if c.err != nil {
+		c.mu.Unlock()
 		return
 	}
-	s.err = err
-	streams := s.streams
-	s.streams = nil
-	close(s.ending)
-	s.slotFree.Broadcast()
-	s.mu.Unlock()
+	c.err = err
+	streams := c.streams
+	c.streams = nil
+	close(c.ending)
+	c.slotFree.Broadcast()
+	c.mu.Unlock()
 
-	s.conn.Close()
+	c.conn.Close()
 	for _, stream := range streams {
 		stream.fail(err)
 	}
 }
 
-// add registers a stream; it fails when the session takes no new ones.
-func (s *Session) add(stream *Stream) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+// add registers a stream; it fails when the connection takes no new ones.
+func (c *Connection) add(stream *Stream) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	switch {
-	case s.err != nil:
-		return s.err
-	case s.goingAway:
+	case c.err != nil:
+		return c.err
+	case c.goingAway:
 		return ErrGoingAway
 	}
-	s.streams[stream.id] = stream
-	s.join(stream.group)
+	c.streams[stream.id] = stream
+	c.join(stream.group)
 	return nil
 }
 
 // remove forgets a stream that is over.
-func (s *Session) remove(id spdy.StreamId) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if stream, ok := s.streams[id]; ok {
-		delete(s.streams, id)
-		s.leave(stream.group)
+func (c *Connection) remove(id spdy.StreamId) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if stream, ok := c.streams[id]; ok {
+		delete(c.streams, id)
+		c.leave(stream.group)
 	}
 }
 
-func (s *Session) stream(id spdy.StreamId) *Stream {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.streams[id]
+func (c *Connection) stream(id spdy.StreamId) *Stream {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.streams[id]
 }

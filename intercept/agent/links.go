@@ -9,19 +9,19 @@ import (
 	"github.com/devtun/devtun/tunnel/relay"
 )
 
-// end is this end of the sessions.
+// end is this end of the links.
 func (a *Agent) end() wire.End {
 	return wire.End{Name: a.Config.Name, Identity: a.Config.Identity, Log: a.Log}
 }
 
-// serveSession answers who connects to the session port, and runs the session if that
+// serveLink answers who connects to the link port, and runs the link if that
 // is what it wants.
-func (a *Agent) serveSession(ctx context.Context, tcp *net.TCPConn) {
+func (a *Agent) serveLink(ctx context.Context, tcp *net.TCPConn) {
 	conn := relay.TCP{TCPConn: tcp}
 	defer conn.Close()
 	purpose, err := a.end().Receive(ctx, conn)
 	if err != nil {
-		a.Log.Warn("session refused", "error", err)
+		a.Log.Warn("link refused", "error", err)
 		return
 	}
 	if purpose == wire.ForStatus {
@@ -35,29 +35,29 @@ func (a *Agent) serveSession(ctx context.Context, tcp *net.TCPConn) {
 		})
 		return
 	}
-	session, err := a.end().Accept(ctx, conn)
+	link, err := a.end().Accept(ctx, conn)
 	if err != nil {
-		a.Log.Warn("session refused", "error", err)
+		a.Log.Warn("link refused", "error", err)
 		return
 	}
-	a.run(ctx, session)
+	a.run(ctx, link)
 }
 
-// run serves a session, which takes the place of the one before: whoever
+// run serves a link, which takes the place of the one before: whoever
 // connects again has given that up.
-func (a *Agent) run(ctx context.Context, session *wire.Session) {
-	d := newDeveloper(session)
+func (a *Agent) run(ctx context.Context, link *wire.Link) {
+	d := newDeveloper(link)
 	var before *developer
 	a.change(func() { before, a.current, a.hadDeveloper = a.current, d, true })
 	if before != nil {
-		before.session.Close()
+		before.link.Close()
 	}
 	a.Log.Info("developer connected")
 	told := wire.Agent{
 		Port:  func(port int, open bool) { d.setOpen(port, open); a.change(func() {}) },
 		Drain: func() { a.drain("the intercept is ending") },
 	}
-	err := session.Run(ctx, wire.Handler{
+	err := link.Run(ctx, wire.Handler{
 		Message:  told.Message,
 		Presence: func(present bool) { a.present(d, present) },
 		Stream:   a.handOver,
@@ -65,7 +65,7 @@ func (a *Agent) run(ctx context.Context, session *wire.Session) {
 	a.change(func() {
 		if a.current == d {
 			a.current = nil
-			if session.Heard() {
+			if link.Heard() {
 				a.seen = time.Now()
 			}
 		}

@@ -25,7 +25,7 @@ const (
 	// acceptors is how many streams may be accepted at a time.
 	acceptors = 8
 
-	// writeTimeout bounds a write to the transport. It is longer than a session
+	// writeTimeout bounds a write to the transport. It is longer than a link
 	// may be silent: it is only there lest a write hang for ever.
 	writeTimeout = time.Minute
 
@@ -33,23 +33,23 @@ const (
 	openingTimeout = 10 * time.Second
 )
 
-// Handler is what a session's owner does with what arrives. Every field may be
+// Handler is what a link's owner does with what arrives. Every field may be
 // nil.
 type Handler struct {
-	// Message is given each control message that is not the session's own, in
+	// Message is given each control message that is not the link's own, in
 	// order. It must not wait.
 	Message func(Message)
 	// Presence is told when the far side falls silent and when it is heard
 	// again. It must not wait.
 	Presence func(present bool)
 	// Stream serves a stream that the far side has opened, in a goroutine of its
-	// own; the session closes the stream afterwards. Nil refuses all.
+	// own; the link closes the stream afterwards. Nil refuses all.
 	Stream func(ctx context.Context, opening Opening, stream *Stream)
 }
 
-// Session is one connection between the two ends. Its owner must Run it, which
+// Link is one connection between the two ends. Its owner must Run it, which
 // also releases it; other methods may be called concurrently with that.
-type Session struct {
+type Link struct {
 	developer     bool // this end, not the agent's
 	transport     *buffered
 	mux           *yamux.Session
@@ -63,17 +63,17 @@ type Session struct {
 	working       sync.WaitGroup
 
 	mu         sync.Mutex
-	err        error // why the session ended
+	err        error // why the link ended
 	streams    map[uint32]*Stream
 	resetEarly map[uint32]string // why streams were reset that are still to be accepted
 	accepted   acceptedIDs       // streams of the far side
 }
 
-// ErrLost is part of what streams and sessions fail with when their session
+// ErrLost is part of what streams and links fail with when their link
 // ended without a word.
-var ErrLost = errors.New("session lost")
+var ErrLost = errors.New("link lost")
 
-func newSession(conn Transport, developer bool, log *slog.Logger) *Session {
+func newLink(conn Transport, developer bool, log *slog.Logger) *Link {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
@@ -84,7 +84,7 @@ func newSession(conn Transport, developer bool, log *slog.Logger) *Session {
 		MaxStreamWindowSize:    window,
 		Logger:                 muxLog{log},
 	}
-	s := &Session{
+	s := &Link{
 		developer:  developer,
 		transport:  newBuffered(conn),
 		out:        newOutbox(),
@@ -108,9 +108,9 @@ func newSession(conn Transport, developer bool, log *slog.Logger) *Session {
 	return s
 }
 
-// Run serves the session until it is lost, Close is called or ctx ends, and
+// Run serves the link until it is lost, Close is called or ctx ends, and
 // returns why, once nothing of it runs any more.
-func (s *Session) Run(ctx context.Context, h Handler) error {
+func (s *Link) Run(ctx context.Context, h Handler) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	stop := context.AfterFunc(ctx, func() { s.finish(context.Cause(ctx)) })
@@ -125,8 +125,8 @@ func (s *Session) Run(ctx context.Context, h Handler) error {
 }
 
 // converse opens or accepts the control stream and handles what arrives. Its
-// goroutines end with the session.
-func (s *Session) converse(ctx context.Context, h Handler) error {
+// goroutines end with the link.
+func (s *Link) converse(ctx context.Context, h Handler) error {
 	control, err := s.control(ctx)
 	if err != nil {
 		return err
@@ -142,7 +142,7 @@ func (s *Session) converse(ctx context.Context, h Handler) error {
 
 // accept serves the streams that the far side opens. Several may accept at a
 // time, as each waits until yamux has sent its word of it.
-func (s *Session) accept(ctx context.Context, h Handler) error {
+func (s *Link) accept(ctx context.Context, h Handler) error {
 	for {
 		raw, err := s.mux.AcceptStream()
 		if err == io.EOF {
@@ -157,8 +157,8 @@ func (s *Session) accept(ctx context.Context, h Handler) error {
 	}
 }
 
-// control is the session's first stream, from the developer's side.
-func (s *Session) control(ctx context.Context) (*yamux.Stream, error) {
+// control is the link's first stream, from the developer's side.
+func (s *Link) control(ctx context.Context) (*yamux.Stream, error) {
 	ctx, cancel := context.WithTimeout(ctx, openingTimeout)
 	defer cancel()
 	defer close(s.begun)
@@ -185,7 +185,7 @@ func (s *Session) control(ctx context.Context) (*yamux.Stream, error) {
 }
 
 // serve gives a stream of the far side to the handler.
-func (s *Session) serve(ctx context.Context, stream *Stream, h Handler) {
+func (s *Link) serve(ctx context.Context, stream *Stream, h Handler) {
 	defer stream.Close()
 	var opening Opening
 	stream.SetReadDeadline(time.Now().Add(openingTimeout))
@@ -203,7 +203,7 @@ func (s *Session) serve(ctx context.Context, stream *Stream, h Handler) {
 }
 
 // handle does what a control message asks.
-func (s *Session) handle(m Message, h Handler) {
+func (s *Link) handle(m Message, h Handler) {
 	switch m.Type {
 	case typeHeartbeat:
 		s.out.post(Message{Type: typeEcho, N: m.N})
@@ -222,9 +222,9 @@ func (s *Session) handle(m Message, h Handler) {
 	}
 }
 
-// start runs f in a goroutine that Run waits for, or not at all once the session
+// start runs f in a goroutine that Run waits for, or not at all once the link
 // has ended.
-func (s *Session) start(f func()) bool {
+func (s *Link) start(f func()) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.err != nil {
@@ -234,8 +234,8 @@ func (s *Session) start(f func()) bool {
 	return true
 }
 
-// finish begins the session's end; the first reason counts. It never waits.
-func (s *Session) finish(err error) {
+// finish begins the link's end; the first reason counts. It never waits.
+func (s *Link) finish(err error) {
 	if err == nil {
 		return
 	}
@@ -248,7 +248,7 @@ func (s *Session) finish(err error) {
 }
 
 // failAll breaks off what streams are left.
-func (s *Session) failAll() {
+func (s *Link) failAll() {
 	s.mu.Lock()
 	streams := s.streams
 	s.streams = nil
@@ -258,28 +258,28 @@ func (s *Session) failAll() {
 	}
 }
 
-// Close ends the session, with a reset for every stream that is left. Run
+// Close ends the link, with a reset for every stream that is left. Run
 // returns ErrClosed then.
-func (s *Session) Close() { s.finish(ErrClosed) }
+func (s *Link) Close() { s.finish(ErrClosed) }
 
-// ErrClosed is what a session ends with that was closed from this side.
-var ErrClosed = errors.New("session closed")
+// ErrClosed is what a link ends with that was closed from this side.
+var ErrClosed = errors.New("link closed")
 
-// Ended is closed when the session begins to end.
-func (s *Session) Ended() <-chan struct{} { return s.ended }
+// Ended is closed when the link begins to end.
+func (s *Link) Ended() <-chan struct{} { return s.ended }
 
-// Err is why the session ended, nil while it stands.
-func (s *Session) Err() error {
+// Err is why the link ended, nil while it stands.
+func (s *Link) Err() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.err
 }
 
-// over reports that the session has ended, or is about to.
-func (s *Session) over() bool { return s.mux.IsClosed() || s.Err() != nil }
+// over reports that the link has ended, or is about to.
+func (s *Link) over() bool { return s.mux.IsClosed() || s.Err() != nil }
 
-// lost is what the session's streams fail with after its end.
-func (s *Session) lost() error {
+// lost is what the link's streams fail with after its end.
+func (s *Link) lost() error {
 	if err := s.Err(); err != nil {
 		return fmt.Errorf("%w: %w", ErrLost, err)
 	}
@@ -287,10 +287,10 @@ func (s *Session) lost() error {
 }
 
 // Present reports that the far side has been heard of just now.
-func (s *Session) Present() bool { return s.keepalive.present.Load() && s.Err() == nil }
+func (s *Link) Present() bool { return s.keepalive.present.Load() && s.Err() == nil }
 
-// Heard reports that the far side was not silent when the session ended.
-func (s *Session) Heard() bool { return s.keepalive.present.Load() }
+// Heard reports that the far side was not silent when the link ended.
+func (s *Link) Heard() bool { return s.keepalive.present.Load() }
 
 // RoundTrip is the time that a message and its answer take, smoothed.
-func (s *Session) RoundTrip() time.Duration { return time.Duration(s.keepalive.roundTrip.Load()) }
+func (s *Link) RoundTrip() time.Duration { return time.Duration(s.keepalive.roundTrip.Load()) }

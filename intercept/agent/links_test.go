@@ -25,7 +25,7 @@ func TestAStoppedDeveloperIsAwayAndComesBack(t *testing.T) {
 	l := w.connect(to(local))
 	require.Equal(t, "local", w.who())
 
-	l.link.pause()
+	l.conn.pause()
 	require.Equal(t, "origin", w.who(), "opened just after")
 	w.requireRecalled()
 	w.eventually(func() bool {
@@ -36,9 +36,9 @@ func TestAStoppedDeveloperIsAwayAndComesBack(t *testing.T) {
 		require.Equal(t, "origin", w.who())
 	}
 
-	l.link.resume()
+	l.conn.resume()
 	w.eventually(func() bool { return w.who() == "local" })
-	require.Equal(t, 1, strings.Count(w.log.String(), "developer connected"), "it is still the same session")
+	require.Equal(t, 1, strings.Count(w.log.String(), "developer connected"), "it is still the same link")
 	w.eventually(func() bool { return l.state().To == wire.ToDeveloper })
 }
 
@@ -65,7 +65,7 @@ func TestAStoppedDeveloperWithFullBuffers(t *testing.T) {
 		return n
 	}
 	w.eventually(func() bool { return carried() > 1<<20 })
-	l.link.pause()
+	l.conn.pause()
 	before := int64(-1)
 	w.eventually(func() bool {
 		now := carried()
@@ -81,7 +81,7 @@ func TestAStoppedDeveloperWithFullBuffers(t *testing.T) {
 	require.Equal(t, "hello", string(got))
 	w.requireRecalled()
 	upload.Abort()
-	l.link.resume()
+	l.conn.resume()
 }
 
 func TestOpenConnectionsOutliveAnAbsence(t *testing.T) {
@@ -93,10 +93,10 @@ func TestOpenConnectionsOutliveAnAbsence(t *testing.T) {
 	_, err := io.ReadFull(client, make([]byte, 7))
 	require.NoError(t, err)
 
-	l.link.pause()
+	l.conn.pause()
 	fmt.Fprint(client, "meanwhile ")
 	w.eventually(func() bool { d, _ := w.agent.routes(Port{Port: port}); return d == nil })
-	l.link.resume()
+	l.conn.resume()
 	fmt.Fprint(client, "after")
 	client.CloseWrite()
 	got, err := io.ReadAll(client)
@@ -110,7 +110,7 @@ func TestAfterAnAbsenceStaleConnectionsAreDropped(t *testing.T) {
 	w := newWorld(t, greet("origin"))
 	local := serve(t, greet("local"))
 	l := w.connect(to(local))
-	l.link.pause()
+	l.conn.pause()
 	var asking sync.WaitGroup
 	for range 5 {
 		asking.Go(func() {
@@ -120,8 +120,8 @@ func TestAfterAnAbsenceStaleConnectionsAreDropped(t *testing.T) {
 		})
 	}
 	asking.Wait()
-	l.link.trickle.Store(100) // the connections arrive well before the resets
-	l.link.resume()
+	l.conn.trickle.Store(100) // the connections arrive well before the resets
+	l.conn.resume()
 	w.eventually(func() bool { d, _ := w.agent.routes(Port{Port: port}); return d != nil })
 	require.Equal(t, "local", w.who())
 	require.EqualValues(t, 1, local.taken.Load())
@@ -134,7 +134,7 @@ func TestASecondSessionReplacesTheFirst(t *testing.T) {
 	second := w.connect(to(serve(t, greet("second"))))
 	<-first.ended
 	require.Equal(t, "second", w.who())
-	second.link.Abort()
+	second.conn.Abort()
 	w.eventually(func() bool { return w.who() == "origin" })
 }
 
@@ -143,7 +143,7 @@ func TestOtherSessionsAreRefused(t *testing.T) {
 	l := w.connect(to(serve(t, greet("local"))))
 	ctx, cancel := context.WithTimeout(t.Context(), soon)
 	defer cancel()
-	at := w.address("tcp", "127.0.0.1", sessionPort)
+	at := w.address("tcp", "127.0.0.1", linkPort)
 	for code, end := range map[wire.Code]wire.End{
 		wire.WrongName:     {Name: "service-back", Identity: "4f1c"},
 		wire.WrongIdentity: {Name: "service-middle", Identity: "4f1d"},
@@ -160,7 +160,7 @@ func TestOtherSessionsAreRefused(t *testing.T) {
 		answer, _ := io.ReadAll(conn) // perhaps a reset, for what was not read
 		require.Empty(t, answer)
 	}
-	require.NoError(t, l.session.Err())
+	require.NoError(t, l.link.Err())
 	require.Equal(t, "local", w.who())
 }
 
@@ -233,12 +233,12 @@ func TestGrace(t *testing.T) {
 	l := w.connect(to(serve(t, greet("local"))))
 	require.Never(t, func() bool { return len(restored) > 0 }, 500*time.Millisecond, 10*time.Millisecond,
 		"a developer is there")
-	l.link.pause() // as SIGKILL looks if no reset arrives
+	l.conn.pause() // as SIGKILL looks if no reset arrives
 	<-restored
-	l.link.resume()
+	l.conn.resume()
 	w.eventually(func() bool { return w.who() == "origin" })
 	_, err := wire.End{Name: "service-middle", Identity: "4f1c"}.Dial(t.Context(),
-		dialTCP(t, w.address("tcp", "127.0.0.1", sessionPort)))
+		dialTCP(t, w.address("tcp", "127.0.0.1", linkPort)))
 	var refusal *wire.Refusal
 	require.ErrorAs(t, err, &refusal)
 	require.Equal(t, wire.Restored, refusal.Code)

@@ -21,9 +21,9 @@ import (
 	"github.com/devtun/devtun/tunnel/mux"
 )
 
-// start returns a session whose far side is the SPDY library that kubelets and
+// start returns a client whose far side is the SPDY library that kubelets and
 // runtimes use, handling each stream with handle.
-func start(t *testing.T, handle func(*spdystream.Stream)) (*mux.Session, *gate) {
+func start(t *testing.T, handle func(*spdystream.Stream)) (*mux.Connection, *gate) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -45,15 +45,15 @@ func start(t *testing.T, handle func(*spdystream.Stream)) (*mux.Session, *gate) 
 		})
 	}()
 	held := &gate{Conn: conn}
-	session := mux.New(held)
+	client := mux.New(held)
 	t.Cleanup(func() {
-		session.Close()
+		client.Close()
 		accepted.Close()
 		<-served
 		handlers.Wait()
 		goleak.VerifyNone(t, goleak.IgnoreAnyFunction("github.com/moby/spdystream.(*Connection).shutdown"))
 	})
-	return session, held
+	return client, held
 }
 
 // gate is a connection whose writes can be made to hang.
@@ -96,9 +96,9 @@ func deadline(t *testing.T) context.Context {
 	return ctx
 }
 
-func open(t *testing.T, session *mux.Session) *mux.Stream {
+func open(t *testing.T, client *mux.Connection) *mux.Stream {
 	t.Helper()
-	streams, err := session.Open(deadline(t), http.Header{})
+	streams, err := client.Open(deadline(t), http.Header{})
 	require.NoError(t, err)
 	return streams[0]
 }
@@ -110,12 +110,12 @@ func echo(stream *spdystream.Stream) {
 }
 
 func TestEchoKeepsEveryByteAndTheHalfClose(t *testing.T) {
-	session, _ := start(t, echo)
+	client, _ := start(t, echo)
 	sent := make([]byte, 8<<20)
 	rand.Read(sent)
 	var all sync.WaitGroup
 	for range 8 {
-		stream := open(t, session)
+		stream := open(t, client)
 		all.Go(func() {
 			for rest := sent; len(rest) > 0; {
 				n := min(len(rest), 100_000)
@@ -136,14 +136,14 @@ func TestEchoKeepsEveryByteAndTheHalfClose(t *testing.T) {
 		})
 	}
 	all.Wait()
-	require.Zero(t, session.Streams())
+	require.Zero(t, client.Streams())
 }
 
 func sum(b []byte) []byte { s := sha256.Sum256(b); return s[:] }
 
 func TestReadAcrossFrames(t *testing.T) {
-	session, _ := start(t, echo)
-	stream := open(t, session)
+	client, _ := start(t, echo)
+	stream := open(t, client)
 	_, err := stream.Write([]byte("twelve bytes"))
 	require.NoError(t, err)
 	first := make([]byte, 5)
@@ -156,11 +156,11 @@ func TestReadAcrossFrames(t *testing.T) {
 }
 
 func TestResetIsNotAnEnd(t *testing.T) {
-	session, _ := start(t, func(stream *spdystream.Stream) {
+	client, _ := start(t, func(stream *spdystream.Stream) {
 		stream.Read(make([]byte, 1))
 		stream.Reset()
 	})
-	stream := open(t, session)
+	stream := open(t, client)
 	_, err := stream.Write([]byte("x"))
 	require.NoError(t, err)
 	_, err = io.ReadAll(stream)
@@ -168,7 +168,7 @@ func TestResetIsNotAnEnd(t *testing.T) {
 }
 
 func TestAStalledReaderLeavesItsNeighbourTimeAndIsTold(t *testing.T) {
-	session, _ := start(t, func(stream *spdystream.Stream) {
+	client, _ := start(t, func(stream *spdystream.Stream) {
 		if stream.Headers().Get("send") == "" {
 			echo(stream)
 			return
@@ -180,28 +180,28 @@ func TestAStalledReaderLeavesItsNeighbourTimeAndIsTold(t *testing.T) {
 			}
 		}
 	})
-	neighbour := open(t, session)
-	streams, err := session.Open(deadline(t), http.Header{"Send": {"endless"}})
+	neighbour := open(t, client)
+	streams, err := client.Open(deadline(t), http.Header{"Send": {"endless"}})
 	require.NoError(t, err)
 	flood := streams[0] // which nobody reads
-	require.Eventually(t, session.Stalled, 5*time.Second, time.Millisecond)
+	require.Eventually(t, client.Stalled, 5*time.Second, time.Millisecond)
 
-	// Once it is given up, the session serves the others again.
+	// Once it is given up, the connection serves the others again.
 	flood.Reset()
-	require.False(t, session.Stalled())
+	require.False(t, client.Stalled())
 	_, err = neighbour.Write([]byte("hello"))
 	require.NoError(t, err)
 	got := make([]byte, 5)
 	_, err = io.ReadFull(neighbour, got)
 	require.NoError(t, err)
 	require.Equal(t, "hello", string(got))
-	require.NoError(t, session.Ping(deadline(t)))
+	require.NoError(t, client.Ping(deadline(t)))
 }
 
 func TestOpenEndsWithItsContext(t *testing.T) {
 	near, far := net.Pipe()
-	session := mux.New(near)
-	defer session.Close()
+	client := mux.New(near)
+	defer client.Close()
 	drained := make(chan struct{})
 	go func() { // a far side that never answers
 		defer close(drained)
@@ -209,18 +209,18 @@ func TestOpenEndsWithItsContext(t *testing.T) {
 	}()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
-	_, err := session.Open(ctx, http.Header{}, http.Header{})
+	_, err := client.Open(ctx, http.Header{}, http.Header{})
 	require.ErrorIs(t, err, context.DeadlineExceeded)
-	require.Zero(t, session.Streams(), "none stays open")
-	require.False(t, session.Usable())
-	_, err = session.Open(deadline(t), http.Header{})
+	require.Zero(t, client.Streams(), "none stays open")
+	require.False(t, client.Usable())
+	_, err = client.Open(deadline(t), http.Header{})
 	require.ErrorIs(t, err, mux.ErrGoingAway)
-	session.Close()
+	client.Close()
 	<-drained
 }
 
 // TestWhatNobodyReads: a far side that ends a stream without having read it blocks
-// every fifth stream of the session, itself until it resets the stream.
+// every fifth stream of the connection, itself until it resets the stream.
 func TestWhatNobodyReads(t *testing.T) {
 	for name, giveUp := range map[string]func(*mux.Stream){
 		"reset":                       (*mux.Stream).Reset,
@@ -231,12 +231,12 @@ func TestWhatNobodyReads(t *testing.T) {
 			t.Run(fmt.Sprintf("%s, sends: %t", name, sends), func(t *testing.T) {
 				over := make(chan struct{})
 				defer close(over)
-				session, _ := start(t, func(stream *spdystream.Stream) {
+				client, _ := start(t, func(stream *spdystream.Stream) {
 					stream.Close()
 					<-over
 					stream.Reset() // or the far side's end would wait for ever
 				})
-				stream := open(t, session)
+				stream := open(t, client)
 				if sends {
 					_, err := stream.Write([]byte("x"))
 					require.NoError(t, err)
@@ -244,53 +244,53 @@ func TestWhatNobodyReads(t *testing.T) {
 				_, err := io.ReadAll(stream)
 				require.NoError(t, err)
 				giveUp(stream)
-				require.Equal(t, !sends, session.Usable())
+				require.Equal(t, !sends, client.Usable())
 			})
 		}
 	}
 }
 
 func TestAWriteThatHangs(t *testing.T) {
-	session, conn := start(t, echo)
-	stream := open(t, session)
+	client, conn := start(t, echo)
+	stream := open(t, client)
 	conn.Hang()
 	written := make(chan error, 1)
 	go func() {
 		_, err := stream.Write(make([]byte, 1<<20))
 		written <- err
 	}()
-	require.Eventually(t, session.Stalled, 5*time.Second, time.Millisecond)
+	require.Eventually(t, client.Stalled, 5*time.Second, time.Millisecond)
 
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
-	require.ErrorIs(t, session.Ping(ctx), context.DeadlineExceeded)
-	_, err := session.Open(ctx, http.Header{})
+	require.ErrorIs(t, client.Ping(ctx), context.DeadlineExceeded)
+	_, err := client.Open(ctx, http.Header{})
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 
-	// Giving the stream up cannot be said to the far side: the session goes.
+	// Giving the stream up cannot be said to the far side: the connection goes.
 	stream.Reset()
 	require.Error(t, <-written)
-	<-session.Done()
-	require.False(t, session.Usable())
+	<-client.Done()
+	require.False(t, client.Usable())
 }
 
-func TestSessionEndReachesEveryStream(t *testing.T) {
-	session, conn := start(t, echo)
-	stream := open(t, session)
+func TestItsEndReachesEveryStream(t *testing.T) {
+	client, conn := start(t, echo)
+	stream := open(t, client)
 	conn.Conn.Close()
 	_, err := stream.Read(make([]byte, 1))
 	require.ErrorIs(t, err, net.ErrClosed)
 	_, err = stream.Write([]byte("x"))
 	require.Error(t, err)
-	_, err = session.Open(deadline(t), http.Header{})
+	_, err = client.Open(deadline(t), http.Header{})
 	require.Error(t, err)
-	require.Error(t, session.Ping(deadline(t)))
+	require.Error(t, client.Ping(deadline(t)))
 }
 
 func TestCloseFailsStreamsWithErrClosed(t *testing.T) {
-	session, _ := start(t, echo)
-	stream := open(t, session)
-	require.NoError(t, session.Close())
+	client, _ := start(t, echo)
+	stream := open(t, client)
+	require.NoError(t, client.Close())
 	_, err := stream.Read(make([]byte, 1))
 	require.True(t, errors.Is(err, mux.ErrClosed), "%v", err)
 }

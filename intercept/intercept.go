@@ -21,7 +21,7 @@ import (
 	"github.com/devtun/devtun/tunnel"
 )
 
-// Config says what a session is about.
+// Config says what an intercept is about.
 type Config struct {
 	Client kubernetes.Interface
 	// Dial connects to a port of a pod, on its loopback; tunnel.Pool.Dial does.
@@ -31,15 +31,15 @@ type Config struct {
 	// is not here stays with the origin.
 	Local []Local
 	// Event, unless nil, is told what happens, one call at a time, in order and
-	// from a goroutine of the session's own: it may take its time, and may call
-	// the session's methods. Run returns only after the last call has.
+	// from a goroutine of the intercept's own: it may take its time, and may call
+	// the intercept's methods. Run returns only after the last call has.
 	Event func(Event)
 	Log   *slog.Logger // details of the protocol; nil drops them
 }
 
-// Session is the CLI's end of one intercept. Make it with New and Run it once;
+// Intercept is the CLI's end of one intercept. Make it with New and Run it once;
 // its other methods may be called concurrently with that.
-type Session struct {
+type Intercept struct {
 	config Config
 	agent  agentSpec
 	end    wire.End
@@ -54,7 +54,7 @@ type Session struct {
 	mu        sync.Mutex
 	err       error // what Run returns
 	agentPods map[string]*corev1.Pod
-	links     map[types.UID]*link
+	links     map[types.UID]*agentLink
 	podsErr   error                       // why pods cannot be watched
 	changes   map[plan.Object]ChangeEvent // what others have made of the Services and the workload
 	changed   broadcast.Signal            // one of the above
@@ -62,7 +62,7 @@ type Session struct {
 
 // timing is how long things take, for tests to shorten.
 type timing struct {
-	stuck      time.Duration // a silent session before another is tried
+	stuck      time.Duration // a silent link before another is tried
 	attempt    time.Duration // the first attempt to connect
 	changeRest time.Duration // a foreign change stands before it is told
 	rollout    rollout.Timing
@@ -75,14 +75,14 @@ var usualTiming = timing{
 	rollout:    rollout.UsualTiming,
 }
 
-// New prepares a session. It fails if the plan does not describe an agent, or a
+// New prepares an intercept. It fails if the plan does not describe an agent, or a
 // Local is none of its ports.
-func New(config Config) (*Session, error) {
+func New(config Config) (*Intercept, error) {
 	spec, err := specOf(config.Plan)
 	if err != nil {
 		return nil, err
 	}
-	s := &Session{
+	s := &Intercept{
 		config:    config,
 		agent:     spec,
 		end:       wire.End{Name: config.Plan.Name, Identity: config.Plan.Identity, Log: config.Log},
@@ -90,7 +90,7 @@ func New(config Config) (*Session, error) {
 		timing:    usualTiming,
 		ended:     make(chan struct{}),
 		agentPods: make(map[string]*corev1.Pod),
-		links:     make(map[types.UID]*link),
+		links:     make(map[types.UID]*agentLink),
 		changes:   make(map[plan.Object]ChangeEvent),
 		count:     counter{agents: make(map[string]wire.Counters)},
 	}
@@ -111,62 +111,62 @@ func New(config Config) (*Session, error) {
 	return s, nil
 }
 
-// Run keeps the session until ctx ends, and returns nil then. The error is a
+// Run keeps the intercept until ctx ends, and returns nil then. The error is a
 // *wire.Refusal if an agent will not have this devtun: another version or
 // intercept, or it has restored the workload. Nothing runs any more afterwards.
-func (s *Session) Run(ctx context.Context) error {
-	telling := s.events.start()
+func (i *Intercept) Run(ctx context.Context) error {
+	telling := i.events.start()
 	defer telling.Wait()
-	defer s.events.close()
+	defer i.events.close()
 	group, ctx := errgroup.WithContext(ctx)
-	for _, l := range s.locals {
+	for _, l := range i.locals {
 		group.Go(func() error {
-			l.watch(ctx, func(open bool) { s.localChanged(l, open) })
+			l.watch(ctx, func(open bool) { i.localChanged(l, open) })
 			return nil
 		})
 	}
 	group.Go(func() error {
-		s.watchTraffic(ctx)
+		i.watchTraffic(ctx)
 		return nil
 	})
 	group.Go(func() error {
-		s.pods.Run(ctx, func(all objects.ByName) { s.setPods(ctx, group, all) })
+		i.pods.Run(ctx, func(all objects.ByName) { i.setPods(ctx, group, all) })
 		return nil
 	})
 	err := group.Wait()
-	s.mu.Lock()
-	s.err = err
-	s.mu.Unlock()
-	close(s.ended)
+	i.mu.Lock()
+	i.err = err
+	i.mu.Unlock()
+	close(i.ended)
 	return err
 }
 
-// errOver is what waiting for an ended session fails with.
-var errOver = errors.New("the session has ended")
+// errOver is what waiting for an ended intercept fails with.
+var errOver = errors.New("the intercept has ended")
 
 // over is why there is nothing more to wait for.
-func (s *Session) over() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.err != nil {
-		return s.err
+func (i *Intercept) over() error {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.err != nil {
+		return i.err
 	}
 	return errOver
 }
 
 // change makes a change under mu and wakes those who wait for one.
-func (s *Session) change(by func()) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+func (i *Intercept) change(by func()) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
 	by()
-	s.changed.Notify()
+	i.changed.Notify()
 }
 
-func (s *Session) tell(e Event) { s.events.put(e) }
+func (i *Intercept) tell(e Event) { i.events.put(e) }
 
 // local finds what stands for the agent's port; nil is nothing.
-func (s *Session) local(port int) *local {
-	for _, l := range s.locals {
+func (i *Intercept) local(port int) *local {
+	for _, l := range i.locals {
 		if l.Port == port {
 			return l
 		}
