@@ -7,7 +7,6 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -18,9 +17,6 @@ import (
 // maxColumns is how long a line may be; a tab is one.
 const maxColumns = 119
 
-// unbroken are folders with longer lines, which go when their packages have moved.
-var unbroken = []string{"cmd/"}
-
 // TestLinesAreUnder120Columns, in all modules. What stands between backquotes in a test
 // is as it is: manifests, what a program says.
 func TestLinesAreUnder120Columns(t *testing.T) {
@@ -29,9 +25,7 @@ func TestLinesAreUnder120Columns(t *testing.T) {
 		if err != nil || entry.IsDir() && name != "." && strings.HasPrefix(entry.Name(), ".") {
 			return skipOr(err)
 		}
-		if entry.IsDir() || path.Ext(name) != ".go" || slices.ContainsFunc(unbroken, func(folder string) bool {
-			return strings.HasPrefix(name, folder)
-		}) {
+		if entry.IsDir() || path.Ext(name) != ".go" {
 			return nil
 		}
 		source, err := os.ReadFile(name)

@@ -77,7 +77,7 @@ func cleanMachine(ctx context.Context, hostsFile string, start helper.Start) (di
 	if err != nil {
 		return nil, err
 	}
-	defer machine.Close()
+	defer func() { _ = machine.Close() }() // the helper ends with its connection
 	did, err = cleanHosts(ctx, hosts, machine)
 	removed, aerr := cleanAddresses(ctx, machine)
 	return append(did, removed...), errors.Join(err, aerr)

@@ -181,7 +181,8 @@ func TestTheLogIsBoundedAndHasTheTime(t *testing.T) {
 func TestTheLogSince(t *testing.T) {
 	d := newDirectory(t)
 	old := time.Now().Add(-time.Hour).UTC().Format(stamp)
-	require.NoError(t, os.WriteFile(d.path("shop", logSuffix), []byte(old+" long ago\n"+time.Now().UTC().Format(stamp)+" now\n"), 0o600))
+	require.NoError(t,
+		os.WriteFile(d.path("shop", logSuffix), []byte(old+" long ago\n"+time.Now().UTC().Format(stamp)+" now\n"), 0o600))
 	require.Contains(t, read(t, d, 0), "long ago")
 	require.Regexp(t, `^\S{24} now\n$`, read(t, d, time.Minute))
 }

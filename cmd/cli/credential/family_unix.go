@@ -41,10 +41,10 @@ func (f family) terminate() error {
 // kill ends those that have not. The program itself has.
 func (f family) kill() {
 	if f.alone {
-		syscall.Kill(-f.root.Pid, syscall.SIGKILL)
+		_ = syscall.Kill(-f.root.Pid, syscall.SIGKILL) // it may have ended
 	}
 	for _, k := range f.descendants {
-		k.Kill()
+		_ = k.Kill() // it may have ended
 	}
 }
 

@@ -134,7 +134,7 @@ func (p *plugin) run(ctx context.Context, on terminal) (*credentials, error) {
 		if state, err := term.GetState(int(on.input.Fd())); err == nil {
 			defer func() {
 				if ctx.Err() != nil { // it may have been reading a password
-					term.Restore(int(on.input.Fd()), state)
+					_ = term.Restore(int(on.input.Fd()), state) // nobody could help it
 				}
 			}()
 		}

@@ -12,10 +12,12 @@ import (
 func TestAFirstProjectCanBeRead(t *testing.T) {
 	for _, first := range []contents{
 		{namespace: "demo"},
-		{context: `odd "name": #1`, kubeconfig: "/home/me/my config", namespace: "123", services: []corev1.Service{{}}, workloads: []workload{{"deploy", "web", []string{"web:80"}}}},
+		{context: `odd "name": #1`, kubeconfig: "/home/me/my config", namespace: "123", services: []corev1.Service{{}},
+			workloads: []workload{{"deploy", "web", []string{"web:80"}}}},
 	} {
 		p, err := project.Parse("f", []byte(first.text()))
 		require.NoError(t, err, first.text())
-		require.Equal(t, &project.Project{Context: first.context, Kubeconfig: first.kubeconfig, Namespace: first.namespace}, p)
+		require.Equal(t, &project.Project{Context: first.context, Kubeconfig: first.kubeconfig, Namespace: first.namespace},
+			p)
 	}
 }

@@ -100,7 +100,8 @@ func (f *Forwarder) Follow(ctx context.Context) error {
 	defer cancel()
 	running.Go(func() { retry(ctx, f.forwards) })
 	running.Go(func() {
-		f.hosts.Watch(ctx, watchEvery, func() { f.forwards.NamesLost(ctx) }, f.forwards.NamesShared)
+		// It ends with ctx.
+		_ = f.hosts.Watch(ctx, watchEvery, func() { f.forwards.NamesLost(ctx) }, f.forwards.NamesShared)
 	})
 	current := f.startWatch(ctx, f.selected, f.forwards.Apply)
 	defer func() { current.stop() }()

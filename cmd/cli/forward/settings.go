@@ -111,7 +111,7 @@ func (s *Settings) Run(
 	if err != nil {
 		return err
 	}
-	defer here.Close()
+	defer func() { _ = here.Close() }() // the helper ends with its connection
 	if err := machine.Prepare(ctx, here); err != nil {
 		return ending.UnlessEnded(ctx, err) // Ctrl-C is an answer to sudo's question too
 	}

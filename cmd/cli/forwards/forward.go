@@ -111,9 +111,9 @@ func (f *forward) move(ctx context.Context, port int) net.Listener {
 			if socket, err = machine.Listen(ctx, netip.AddrPortFrom(addr, uint16(port))); err == nil {
 				f.addr, addr = addr, f.addr
 			}
-			machine.RemoveAddress(ctx, addr)
+			_ = machine.RemoveAddress(ctx, addr) // devtun clean finds what stays
 		}
-		defer leases.Release(addr) // not before, or it would be assigned again
+		defer func() { _ = leases.Release(addr) }() // not before, or it would be assigned again
 		if err == nil {
 			return socket
 		}
@@ -190,8 +190,8 @@ func (f *forward) close(why error) {
 		l.close(why)
 	}
 	clear(f.listeners)
-	f.all.leases.Release(f.addr)
-	f.all.machine.RemoveAddress(context.Background(), f.addr)
+	_ = f.all.leases.Release(f.addr)                              // the lease ends with the process at the latest
+	_ = f.all.machine.RemoveAddress(context.Background(), f.addr) // devtun clean finds what stays
 }
 
 // describe tells how the forward stands.

@@ -297,7 +297,7 @@ func (s *Forwards) open(ctx context.Context, key discovery.Key, service dns.Serv
 		return nil, fmt.Errorf("find an address for service %s: %w", key, err)
 	}
 	if err := s.machine.AddAddress(ctx, addr); err != nil {
-		s.leases.Release(addr)
+		_ = s.leases.Release(addr) // the lease ends with the process at the latest
 		return nil, fmt.Errorf("add address for service %s: %w", key, err)
 	}
 	return &forward{

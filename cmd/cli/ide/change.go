@@ -77,7 +77,7 @@ func (c Change) Apply() error {
 	if err := (disk.FS{}).Create(draft, c.After, mode); err != nil {
 		return fmt.Errorf("write %s: %w", c.Path, err)
 	}
-	defer disk.FS{}.Remove(draft) // nothing is there once it has been renamed
+	defer func() { _ = disk.FS{}.Remove(draft) }() // nothing is there once it has been renamed
 	now, err := read(path)
 	if err != nil {
 		return err

@@ -42,7 +42,7 @@ func (s setting) text() string {
 
 func quoted(text string) string {
 	var out bytes.Buffer
-	xml.EscapeText(&out, []byte(text)) // a buffer takes all
+	_ = xml.EscapeText(&out, []byte(text)) // a buffer takes all
 	return string(bytes.ReplaceAll(out.Bytes(), []byte("&#34;"), []byte("&quot;")))
 }
 

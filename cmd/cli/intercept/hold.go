@@ -45,7 +45,7 @@ func (h *hold) keep(ctx, beside context.Context, start helper.Start) error {
 	if err != nil {
 		return ending.UnlessEnded(ctx, err)
 	}
-	defer names.Close()
+	defer func() { _ = names.Close() }() // what stays, the next devtun removes
 	told := h.tellPorts(ctx)
 	if err := within(ctx, swapTimeout, h.executor.Swap); err != nil {
 		return ending.UnlessEnded(ctx, err)

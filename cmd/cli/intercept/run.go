@@ -64,7 +64,7 @@ func (i *Planned) Run(
 	if err != nil {
 		return err
 	}
-	defer given.Close()
+	defer func() { _ = given.Close() }() // what stays, the next devtun removes
 	transport, err := i.cluster.Transport(tunnel.Mode(o.Forward.Transport))
 	if err != nil {
 		return err

@@ -89,7 +89,7 @@ func (c *Cluster) holders(ctx context.Context, name string, kinds ...string) []s
 			continue
 		}
 		namespaces, _ := c.Known(ctx)
-		Each(ctx, namespaces, look(kind))
+		_, _ = Each(ctx, namespaces, look(kind)) // this is for hints
 	}
 	mu.Lock()
 	defer mu.Unlock()

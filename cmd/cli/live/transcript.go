@@ -132,10 +132,10 @@ func (t *Transcript) release() {
 		fmt.Fprintf(t.err.to, "note: %d earlier lines were left out\n", t.lost)
 	}
 	for _, l := range t.held {
-		io.WriteString(l.to.to, l.text[l.done:]+"\n")
+		_, _ = io.WriteString(l.to.to, l.text[l.done:]+"\n") // who reads it may have gone
 	}
 	for _, s := range []*stream{t.out, t.err} {
-		io.WriteString(s.to, s.rest.Part()[s.done:])
+		_, _ = io.WriteString(s.to, s.rest.Part()[s.done:]) // who reads it may have gone
 		s.done = len(s.rest.Part())
 	}
 	t.holding, t.held, t.lost = false, nil, 0

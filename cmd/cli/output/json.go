@@ -29,7 +29,7 @@ func (j *JSON) Write(event Event) {
 	}
 	j.ended = last(event)
 	if err := j.encode(event); err != nil && !errors.Is(err, ErrNoReader) {
-		io.WriteString(j.err, "devtun: write event: "+err.Error()+"\n")
+		_, _ = io.WriteString(j.err, "devtun: write event: "+err.Error()+"\n") // who reads it may have gone
 	}
 }
 

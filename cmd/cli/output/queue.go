@@ -77,7 +77,7 @@ func (q *Queues) Suit(finishes, holds bool) {
 	q.finishes.Store(finishes)
 	if holds {
 		for _, each := range []*Queue{q.out, q.err} {
-			each.neverWait(func(text string) { io.WriteString(q.err, text) })
+			each.neverWait(func(text string) { _, _ = io.WriteString(q.err, text) })
 		}
 	}
 }

@@ -146,7 +146,7 @@ func insisting(quit func()) func() {
 			return
 		}
 		if self, err := os.FindProcess(os.Getpid()); err == nil {
-			self.Signal(os.Interrupt) // not to be had on Windows
+			_ = self.Signal(os.Interrupt) // not to be had on Windows
 		}
 	}
 }

@@ -8,8 +8,9 @@ import (
 
 func TestNamesOfSessions(t *testing.T) {
 	for file, name := range map[string]string{
-		"/home/me/shop/devtun.yaml": "shop", "/home/me/My Shop.v2/devtun.yaml": "my-shop-v2", "/home/me/shop/dev.yaml": "shop-dev",
-		"/devtun.yaml": "devtun", "/home/---/devtun.yaml": "devtun",
+		"/home/me/shop/devtun.yaml": "shop", "/home/me/My Shop.v2/devtun.yaml": "my-shop-v2",
+		"/home/me/shop/dev.yaml": "shop-dev",
+		"/devtun.yaml":           "devtun", "/home/---/devtun.yaml": "devtun",
 		"/home/a-very-long-name-of-a-folder-that-somebody-has-made/devtun.yaml": "a-very-long-name-of-a-folder-that-somebo",
 	} {
 		got, err := defaultName(file)

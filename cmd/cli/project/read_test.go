@@ -93,24 +93,37 @@ func TestFaultsHaveAPlace(t *testing.T) {
 		{"no grace", "intercepts:\n- {workload: a, grace: 0s}", `f:2:24: "0s" is no time to come back in`},
 		{"a negative duration", "intercepts:\n- {workload: a, grace: -5s}", `f:2:24: "-5s" is not a duration`},
 		{"a port", "forward:\n  ports:\n  - a:1:2\n  - a:99999:1", `f:4:5: "a:99999:1" does not move a port`},
-		{"a port of an intercept", "intercepts:\n- workload: a\n  ports: [x:80]", `f:3:11: "x:80" does not say where a port goes`},
+		{"a port of an intercept", "intercepts:\n- workload: a\n  ports: [x:80]",
+			`f:3:11: "x:80" does not say where a port goes`},
 		{"no workload", "intercepts:\n- ports: [1:1]", `f:2:3: an intercept wants a workload`},
 		{"an empty intercept", "intercepts:\n-\n", `f:2:3: an intercept wants a workload`},
 		{"a workload twice", "intercepts:\n- workload: a\n- workload: a", `f:3:13: a is intercepted twice`},
-		{"twice by its namespace", "namespace: n\nintercepts:\n- workload: a\n- {workload: a, namespace: n}", `f:4:14: a is intercepted twice`},
-		{"twice as a service", "intercepts:\n- workload: a\n- workload: svc/a", `f:3:13: svc/a, which is a, is intercepted twice`},
-		{"twice by one kind", "intercepts:\n- workload: Deployment/a\n- workload: deploy/a", `f:3:13: deploy/a, which is Deployment/a, is intercepted twice`},
-		{"one env file for two", "intercepts:\n- {workload: a, envFile: .env}\n- {workload: b, envFile: x/../.env}", `f:3:26: x/../.env is in the way of the envFile of a`},
-		{"one file for both formats", "intercepts:\n- {workload: a, envFile: e, envJson: e}", `f:2:38: e is in the way of the envFile of a`},
-		{"a folder in another's", "intercepts:\n- {workload: a, files: m/a}\n- {workload: b, files: m}", `f:3:24: m is in the way of the files of a`},
-		{"an env file in a folder", "intercepts:\n- {workload: a, files: m, envFile: m/env}", `f:2:24: m is in the way of the envFile of a`},
-		{"one local port for two", "intercepts:\n- {workload: a, ports: ['3000:80']}\n- {workload: b, to: 127.0.0.1, ports: [80, '3000:http']}", `f:3:44: the local port 3000 is another intercept's already`},
-		{"one local port of a forward", "forward:\n  ports: ['a:8080:80', 'b:8080:80', 'a:8080:81']", `f:2:37: "a:8080:80" and "a:8080:81" want the same local port`},
+		{"twice by its namespace", "namespace: n\nintercepts:\n- workload: a\n- {workload: a, namespace: n}",
+			`f:4:14: a is intercepted twice`},
+		{"twice as a service", "intercepts:\n- workload: a\n- workload: svc/a",
+			`f:3:13: svc/a, which is a, is intercepted twice`},
+		{"twice by one kind", "intercepts:\n- workload: Deployment/a\n- workload: deploy/a",
+			`f:3:13: deploy/a, which is Deployment/a, is intercepted twice`},
+		{"one env file for two", "intercepts:\n- {workload: a, envFile: .env}\n- {workload: b, envFile: x/../.env}",
+			`f:3:26: x/../.env is in the way of the envFile of a`},
+		{"one file for both formats", "intercepts:\n- {workload: a, envFile: e, envJson: e}",
+			`f:2:38: e is in the way of the envFile of a`},
+		{"a folder in another's", "intercepts:\n- {workload: a, files: m/a}\n- {workload: b, files: m}",
+			`f:3:24: m is in the way of the files of a`},
+		{"an env file in a folder", "intercepts:\n- {workload: a, files: m, envFile: m/env}",
+			`f:2:24: m is in the way of the envFile of a`},
+		{"one local port for two",
+			"intercepts:\n- {workload: a, ports: ['3000:80']}\n- {workload: b, to: 127.0.0.1, ports: [80, '3000:http']}",
+			`f:3:44: the local port 3000 is another intercept's already`},
+		{"one local port of a forward", "forward:\n  ports: ['a:8080:80', 'b:8080:80', 'a:8080:81']",
+			`f:2:37: "a:8080:80" and "a:8080:81" want the same local port`},
 		{"a format of nothing", "intercepts:\n- {workload: a, envFormat: sh}", `f:2:28: envFormat is the format of envFile`},
 		{"a format", "intercepts:\n- {workload: a, envFile: b, envFormat: toml}", `f:2:40: unknown value "toml"`},
 		{"nothing at all", "noForward: true", `f:1:12: nothing is forwarded, and nothing is intercepted`},
-		{"forwarding and not", "noForward: true\nforward: {selector: a}\nintercepts: [{workload: a}]", `f:2:11: noForward and forward exclude each other`},
-		{"all and some", "namespace: a\nforward: {allNamespaces: true}", `f:2:26: allNamespaces and namespaces exclude each other`},
+		{"forwarding and not", "noForward: true\nforward: {selector: a}\nintercepts: [{workload: a}]",
+			`f:2:11: noForward and forward exclude each other`},
+		{"all and some", "namespace: a\nforward: {allNamespaces: true}",
+			`f:2:26: allNamespaces and namespaces exclude each other`},
 		{"names and labels", "forward: {services: [a], selector: b}", `f:1:36: services and selector exclude each other`},
 	} {
 		t.Run(c.about, func(t *testing.T) {
@@ -126,10 +139,12 @@ func TestFaultsHaveAPlace(t *testing.T) {
 func TestInterceptsThatAreNotInEachOthersWay(t *testing.T) {
 	for about, text := range map[string]string{
 		"a service and a workload, which only the cluster tells": "intercepts: [{workload: svc/a}, {workload: deploy/a}]",
-		"other namespaces":                  "intercepts: [{workload: a, namespace: m}, {workload: a, namespace: n}]",
-		"ports of other machines":           "intercepts: [{workload: a, to: one, ports: ['1:80']}, {workload: b, to: two, ports: ['1:80']}]",
+		"other namespaces": "intercepts: [{workload: a, namespace: m}, {workload: a, namespace: n}]",
+		"ports of other machines": "intercepts: [{workload: a, to: one, ports: ['1:80']}, {workload: b, to: " +
+			"two, ports: ['1:80']}]",
 		"two ports of one container's port": "intercepts: [{workload: a, ports: ['1:80', '1:81']}]",
-		"names that only begin alike":       "intercepts: [{workload: a, files: m}, {workload: b, files: mm, envFile: m.env}]",
+		"names that only begin alike": "intercepts: [{workload: a, files: m}, {workload: b, files: mm, envFile: " +
+			"m.env}]",
 	} {
 		_, err := Parse("f", []byte(text))
 		require.NoError(t, err, about)
@@ -137,7 +152,9 @@ func TestInterceptsThatAreNotInEachOthersWay(t *testing.T) {
 }
 
 func TestAnUnknownKeyComesWithThoseThereAre(t *testing.T) {
-	for text, known := range map[string]string{"nmespace: a": "namespace", "forward: {x: a}": "hostsFile", "intercepts: [{workload: a}, {x: a}]": "envFile"} {
+	for text, known := range map[string]string{
+		"nmespace: a": "namespace", "forward: {x: a}": "hostsFile", "intercepts: [{workload: a}, {x: a}]": "envFile",
+	} {
 		_, err := Parse("f", []byte(text))
 		var fault *Error
 		require.ErrorAs(t, err, &fault)
@@ -146,7 +163,9 @@ func TestAnUnknownKeyComesWithThoseThereAre(t *testing.T) {
 }
 
 func TestNames(t *testing.T) {
-	for name, valid := range map[string]bool{"a": true, "shop-2": true, "": false, "-a": false, "a-": false, "../a": false, "a.b": false, "A": false} {
+	for name, valid := range map[string]bool{
+		"a": true, "shop-2": true, "": false, "-a": false, "a-": false, "../a": false, "a.b": false, "A": false,
+	} {
 		require.Equal(t, valid, ValidName(name), name)
 	}
 }

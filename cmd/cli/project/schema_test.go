@@ -48,7 +48,8 @@ func TestSchemaHasEveryKey(t *testing.T) {
 	}
 	require.NoError(t, json.Unmarshal(Schema, &all))
 	for kind, part := range map[reflect.Type]part{
-		reflect.TypeFor[Project](): all.part, reflect.TypeFor[Forward](): all.Defs["forward"], reflect.TypeFor[Intercept](): all.Defs["intercept"],
+		reflect.TypeFor[Project](): all.part, reflect.TypeFor[Forward](): all.Defs["forward"],
+		reflect.TypeFor[Intercept](): all.Defs["intercept"],
 	} {
 		var keys []string
 		for key := range part.Properties {
@@ -68,8 +69,10 @@ func TestSchemaTellsWhatReadingTells(t *testing.T) {
 	schema := schema(t)
 	for _, text := range []string{
 		whole, "forward:\nintercepts:\n", "namespace: demo", "intercepts: [{workload: a, ports: [9090]}]",
-		"nmespace: demo", "forward: {service: [a]}", "intercepts: [{workload: a, env-file: b}]", "forward: {services: a}", "name: [a]",
-		"noForward: maybe", "[a]", "name: My Shop", "transport: ftp", "forward: {hold: 5x}", "intercepts: [{workload: a, grace: -5s}]",
+		"nmespace: demo", "forward: {service: [a]}", "intercepts: [{workload: a, env-file: b}]", "forward: {services: a}",
+		"name: [a]",
+		"noForward: maybe", "[a]", "name: My Shop", "transport: ftp", "forward: {hold: 5x}",
+		"intercepts: [{workload: a, grace: -5s}]",
 		"forward: {ports: [a:1]}", "intercepts: [{ports: [1:1]}]", "intercepts: [{workload: a, ports: [x:80]}]",
 		"intercepts: [{workload: a, envFile: b, envFormat: toml}]",
 	} {

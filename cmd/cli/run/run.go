@@ -121,7 +121,7 @@ func run(ctx context.Context, o *options, streams output.Streams, start helper.S
 	if err != nil {
 		return err
 	}
-	defer names.Close()
+	defer func() { _ = names.Close() }() // what stays, the next devtun removes
 	program.Hosts = names.File()
 
 	// Until the command runs, a signal ends devtun; after that it is the command's.

@@ -43,11 +43,14 @@ func TestAForwardFromItsStartToItsEnd(t *testing.T) {
 
 	tracker.Forward(standing(new(forwards.Use)))
 	tracker.Forward(forwards.Event{Endpoints: &forwards.EndpointsEvent{Service: web, Ready: []string{"web-0", "web-1"}}})
-	tracker.Forward(forwards.Event{Service: &forwards.ServiceEvent{State: forwards.Skipped, Service: discovery.Key{Namespace: "demo", Name: "alias"}, Reason: "UDP"}})
+	tracker.Forward(forwards.Event{Service: &forwards.ServiceEvent{State: forwards.Skipped,
+		Service: discovery.Key{Namespace: "demo", Name: "alias"}, Reason: "UDP"}})
 	now := tracker.Snapshot()
-	require.Equal(t, []any{"dev", "devtun.yaml", "kind", "demo", Starting}, []any{now.Session, now.File, now.Context, now.Namespace, now.State})
+	require.Equal(t, []any{"dev", "devtun.yaml", "kind", "demo", Starting},
+		[]any{now.Session, now.File, now.Context, now.Namespace, now.State})
 	require.Equal(t, []Service{
-		{Namespace: "demo", Service: "alias", State: "skipped", Reason: "UDP", Names: []string{}, Ports: []Port{}, Endpoints: []string{}},
+		{Namespace: "demo", Service: "alias", State: "skipped", Reason: "UDP", Names: []string{}, Ports: []Port{},
+			Endpoints: []string{}},
 		{Namespace: "demo", Service: "web", State: "ready", Address: "127.9.8.7", Names: []string{"web", "web.demo"},
 			Ports: []Port{{Local: 8080, Port: 80, Name: "http"}}, Pods: 2, Endpoints: []string{"web-0", "web-1"}},
 	}, now.Services, "by name")
@@ -60,7 +63,9 @@ func TestAForwardFromItsStartToItsEnd(t *testing.T) {
 	require.Len(t, service.Recent, 2)
 	last := service.Recent[0]
 	last.Ended = time.Time{}
-	require.Equal(t, Connection{Port: 80, Client: "127.0.0.1:2", Pod: "web-0", Sent: 3, Received: 4, Seconds: 1, Reason: "pod closed"}, last, "the newest")
+	require.Equal(t,
+		Connection{Port: 80, Client: "127.0.0.1:2", Pod: "web-0", Sent: 3, Received: 4, Seconds: 1, Reason: "pod closed"},
+		last, "the newest")
 	require.Equal(t, "reset", service.Recent[1].Error)
 
 	for n := range 2 * RecentMax {
@@ -130,7 +135,8 @@ func TestAnInterceptFromItsStartToItsEnd(t *testing.T) {
 	tracker := NewTracker("", "")
 	i := tracker.Intercept(Intercept{
 		Name: "web", Namespace: "demo", Workload: "deployment/web", Mode: "divert",
-		Routes: []Route{{Services: []string{"web:80"}, Port: 8080, Local: "localhost:3000", To: "origin"}, {Port: 9090, To: "origin"}},
+		Routes: []Route{{Services: []string{"web:80"}, Port: 8080, Local: "localhost:3000", To: "origin"},
+			{Port: 9090, To: "origin"}},
 	})
 	before := tracker.Snapshot().Intercepts[0]
 	require.Equal(t, Preparing, before.State)
@@ -151,13 +157,16 @@ func TestAnInterceptFromItsStartToItsEnd(t *testing.T) {
 	now := tracker.Snapshot().Intercepts[0]
 	require.Equal(t, []any{Standing, 1}, []any{now.State, now.Agents})
 	require.Equal(t, []int64{1, 7, 11, 13}, []int64{int64(now.Open), int64(now.Total), now.Sent, now.Received})
-	require.Equal(t, Route{Services: []string{"web:80"}, Port: 8080, Local: "localhost:3000", Open: true, To: "developer", Reason: "it listens"}, now.Routes[0])
+	require.Equal(t,
+		Route{Services: []string{"web:80"}, Port: 8080, Local: "localhost:3000", Open: true, To: "developer",
+			Reason: "it listens"}, now.Routes[0])
 	require.Equal(t, "origin", now.Routes[1].To)
 	require.Equal(t, "origin", before.Routes[0].To, "a snapshot stays as it is")
 	require.Equal(t, "10.0.0.9:1", now.Recent[0].Client)
 	require.Equal(t, "no answer", now.LastError)
 
-	i.Event(intercept.Event{Change: &intercept.ChangeEvent{Object: plan.Object{Kind: "Service", Name: "web"}, What: intercept.Deleted}})
+	i.Event(intercept.Event{Change: &intercept.ChangeEvent{Object: plan.Object{Kind: "Service", Name: "web"},
+		What: intercept.Deleted}})
 	require.Equal(t, `somebody else has changed Service "web": deleted`, tracker.Snapshot().Intercepts[0].LastError)
 	i.Remove()
 	require.Empty(t, tracker.Snapshot().Intercepts)

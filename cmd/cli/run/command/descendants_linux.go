@@ -36,7 +36,7 @@ func StopDescendants(pid int) (stopped []*Descendant) {
 				continue
 			}
 			seen[p.pid], more = true, true
-			p.stop()
+			_ = p.stop() // it may have ended
 			stopped = append(stopped, &Descendant{p})
 		}
 	}
@@ -69,7 +69,7 @@ func (d *Descendant) Kill() error {
 	later := StopDescendants(d.pid)
 	err := d.signal(syscall.SIGKILL)
 	for _, l := range later {
-		l.signal(syscall.SIGKILL)
+		_ = l.signal(syscall.SIGKILL) // it may have ended
 	}
 	return err
 }

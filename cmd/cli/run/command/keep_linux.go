@@ -74,7 +74,7 @@ func Keep(args []string) error {
 			orders <- order{syscall.Signal(number), time.Now()}
 		}
 	}()
-	newSender(conn).send(k.run()) // if it fails, nobody is there to read it
+	_ = newSender(conn).send(k.run()) // if it fails, nobody is there to read it
 	return nil
 }
 
@@ -122,7 +122,7 @@ func (k *keeper) await() {
 		case o, open := <-orders:
 			if open {
 				if !k.doubled(o) {
-					syscall.Kill(k.program, o.signal)
+					_ = syscall.Kill(k.program, o.signal) // it may have ended
 				}
 				if o.signal == syscall.SIGKILL {
 					lost = time.After(killGrace)
@@ -130,17 +130,17 @@ func (k *keeper) await() {
 				continue
 			}
 			orders = nil
-			syscall.Kill(k.program, syscall.SIGTERM)
-			syscall.Kill(k.program, syscall.SIGCONT) // it may have been stopped
+			_ = syscall.Kill(k.program, syscall.SIGTERM) // it may have ended
+			_ = syscall.Kill(k.program, syscall.SIGCONT) // it may have been stopped
 			grace = time.After(k.Grace)
 		case <-grace:
-			syscall.Kill(k.program, syscall.SIGKILL)
+			_ = syscall.Kill(k.program, syscall.SIGKILL) // it may have ended
 			lost = time.After(killGrace)
 		case <-lost:
 			k.code = killedBy(syscall.SIGKILL)
 			return
 		case <-k.moved:
-			cover(k.Hosts) // if there is no file to cover now, its return is another move
+			_ = cover(k.Hosts) // if there is no file to cover now, its return is another move
 		}
 	}
 }

@@ -36,13 +36,13 @@ func (c *Command) run(ctx context.Context, path string) (int, error) {
 	for {
 		select {
 		case s := <-signals:
-			k.send(int(s.(syscall.Signal))) // if it fails, the keeper has ended
+			_ = k.send(int(s.(syscall.Signal))) // if it fails, the keeper has ended
 			if c.insist(&asked, s) {
-				k.send(int(syscall.SIGKILL))
+				_ = k.send(int(syscall.SIGKILL)) // if it fails, the keeper has ended
 			}
 		case <-done:
 			done = nil
-			k.conn.CloseWrite()
+			_ = k.conn.CloseWrite() // if it fails, the keeper has ended
 			overdue = time.After(c.grace() + c.restGrace() + 3*killGrace)
 		case <-overdue:
 			k.process.Process.Kill() // somebody has stopped it
@@ -91,7 +91,7 @@ func (c *Command) startKeeper(path string) (*keeperProcess, error) {
 		}
 		return nil, err
 	}
-	k.send(job{ // if it fails, the keeper has ended
+	_ = k.send(job{ // if it fails, the keeper has ended
 		Path: path, Args: c.Args, Env: c.env(), Grace: c.grace(), RestGrace: c.restGrace(),
 		Hosts: c.Hosts, User: k.user,
 	})
