@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -203,4 +205,18 @@ func TestInterceptsInEachOthersWay(t *testing.T) {
 		`web and svc/front are both of Deployment "web"`)
 	require.EqualError(t, planned("api", "api", "localhost:3000").conflict([]*plannedIntercept{web}),
 		"the processes for web and api are both to listen on localhost:3000")
+}
+
+// TestAWaitThatEndsInARequest is said to be one, and not that the API server is away.
+func TestAWaitThatEndsInARequest(t *testing.T) {
+	notReady, away := errors.New("not everything was ready"), errors.New("no route to host")
+	ctx, cancel := context.WithTimeoutCause(t.Context(), time.Hour, notReady)
+	defer cancel()
+	require.Equal(t, away, whyEnded(ctx, away))
+	ctx, cancel = context.WithTimeoutCause(t.Context(), 0, notReady)
+	defer cancel()
+	<-ctx.Done()
+	require.Equal(t, notReady, whyEnded(ctx, fmt.Errorf("get: %w", ctx.Err())))
+	require.Equal(t, away, whyEnded(ctx, away), "what could not be put back is told")
+	require.NoError(t, whyEnded(ctx, nil))
 }

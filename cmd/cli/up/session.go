@@ -124,7 +124,7 @@ func (s *session) Apply(ctx context.Context, order background.Order, tell func(b
 	defer s.log.listen(tell)()
 	err := s.setParent(order.Parent)
 	if err == nil {
-		err = s.apply(ctx, order)
+		err = whyEnded(ctx, s.apply(ctx, order))
 	}
 	first := !s.ordered
 	if err == nil && first {
@@ -141,6 +141,15 @@ func (s *session) Apply(ctx context.Context, order background.Order, tell func(b
 		s.putBack()
 	}
 	return problem.Outcome(err)
+}
+
+// whyEnded is err, or the cause of ctx's end where err says only that it has ended: --wait
+// runs out in the middle of a request, too.
+func whyEnded(ctx context.Context, err error) error {
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		return context.Cause(ctx)
+	}
+	return err
 }
 
 // untilEnding is ctx until the session is to end.
