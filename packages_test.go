@@ -23,9 +23,6 @@ var update = flag.Bool("update", false, "write the table of packages in docs/ARC
 // maxFiles is how many files a package may have, its tests aside.
 const maxFiles = 25
 
-// undocumented are packages that are to get their doc.
-var undocumented = []string{"tunnel"}
-
 // packages are those of this module, by path: what each imports of the others.
 func packages(t *testing.T) map[string][]string {
 	t.Helper()
@@ -143,11 +140,30 @@ func TestEveryPackageIsInTheTable(t *testing.T) {
 	require.Empty(t, wrong, "the table in %s; 'go test -run %s -update .' puts it right", architecture, t.Name())
 }
 
+// TestTheTableRunsDown: a package imports only those that stand below it in the table, which
+// is so the picture of the floors.
+func TestTheTableRunsDown(t *testing.T) {
+	text, err := os.ReadFile(architecture)
+	require.NoError(t, err)
+	there, floor := packages(t), make(map[string]int)
+	for line := range strings.Lines(string(text)) {
+		if cells := row.FindStringSubmatch(strings.TrimSuffix(line, "\n")); cells != nil {
+			for _, name := range quoted(cells[1]) {
+				floor[name] = len(floor)
+			}
+		}
+	}
+	require.NotEmpty(t, floor)
+	for name, imports := range there {
+		for _, imported := range imports {
+			require.Less(t, floor[name], floor[imported], "%s imports %s, which stands above it", name, imported)
+		}
+	}
+}
+
 func TestEveryPackageHasADoc(t *testing.T) {
 	for name := range packages(t) {
-		if !slices.Contains(undocumented, name) {
-			require.NotEmpty(t, sentence(t, name), "package %s", name)
-		}
+		require.NotEmpty(t, sentence(t, name), "package %s", name)
 	}
 }
 

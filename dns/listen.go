@@ -9,7 +9,7 @@ import (
 	"syscall"
 
 	"github.com/devtun/devtun/dns/loopback"
-	"github.com/devtun/devtun/proc"
+	"github.com/devtun/devtun/internal/proc"
 )
 
 // ListenError says why an address cannot be listened on. It unwraps to the

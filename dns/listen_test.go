@@ -8,7 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/devtun/devtun/proc"
+	"github.com/devtun/devtun/internal/proc"
 )
 
 // listenSomewhere listens on a free port of address.

@@ -12,7 +12,7 @@ import (
 
 	"github.com/devtun/devtun/dns/hostsfile"
 	"github.com/devtun/devtun/dns/loopback"
-	"github.com/devtun/devtun/proc"
+	"github.com/devtun/devtun/internal/proc"
 )
 
 // roleVariable makes the test binary play another process; see roles.

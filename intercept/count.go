@@ -3,8 +3,8 @@ package intercept
 import (
 	"sync"
 
-	"github.com/devtun/devtun/broadcast"
 	"github.com/devtun/devtun/intercept/wire"
+	"github.com/devtun/devtun/internal/broadcast"
 	"github.com/devtun/devtun/tunnel"
 )
 

@@ -13,11 +13,11 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 
-	"github.com/devtun/devtun/broadcast"
 	"github.com/devtun/devtun/intercept/objects"
 	"github.com/devtun/devtun/intercept/plan"
 	"github.com/devtun/devtun/intercept/rollout"
 	"github.com/devtun/devtun/intercept/wire"
+	"github.com/devtun/devtun/internal/broadcast"
 	"github.com/devtun/devtun/tunnel"
 )
 

@@ -10,7 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/devtun/devtun/intercept/wire"
-	"github.com/devtun/devtun/pause"
+	"github.com/devtun/devtun/internal/pause"
 	"github.com/devtun/devtun/tunnel"
 )
 

@@ -1,6 +1,6 @@
 package intercept
 
-import "github.com/devtun/devtun/proc/sockdiag"
+import "github.com/devtun/devtun/internal/proc/sockdiag"
 
 const canSeeListeners = true
 

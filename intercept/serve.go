@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/devtun/devtun/intercept/wire"
-	"github.com/devtun/devtun/pause"
+	"github.com/devtun/devtun/internal/pause"
 )
 
 // serve runs link until it ends, and returns why. If it falls silent for long,

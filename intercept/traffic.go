@@ -9,7 +9,7 @@ import (
 
 	"github.com/devtun/devtun/intercept/plan"
 	"github.com/devtun/devtun/intercept/wire"
-	"github.com/devtun/devtun/pause"
+	"github.com/devtun/devtun/internal/pause"
 )
 
 // debounce is how long changes gather before they are told: an agent that has just

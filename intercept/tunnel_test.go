@@ -9,7 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/devtun/devtun/pause"
+	"github.com/devtun/devtun/internal/pause"
 	"github.com/devtun/devtun/tunnel"
 	"github.com/devtun/devtun/tunnel/tunneltest"
 )

@@ -14,7 +14,7 @@ import (
 	"github.com/devtun/devtun/intercept/objects"
 	"github.com/devtun/devtun/intercept/plan"
 	"github.com/devtun/devtun/intercept/target"
-	"github.com/devtun/devtun/pause"
+	"github.com/devtun/devtun/internal/pause"
 )
 
 // WatchChanges tells, until ctx ends, when somebody else changes what the plan

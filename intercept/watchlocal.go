@@ -5,7 +5,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/devtun/devtun/pause"
+	"github.com/devtun/devtun/internal/pause"
 )
 
 const (

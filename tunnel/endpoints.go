@@ -5,7 +5,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/devtun/devtun/broadcast"
+	"github.com/devtun/devtun/internal/broadcast"
 )
 
 // Endpoint is a ready pod's port.

@@ -7,7 +7,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/devtun/devtun/proc/sockdiag"
+	"github.com/devtun/devtun/internal/proc/sockdiag"
 )
 
 // hasLeft reports whether the program at the other end of a connection takes

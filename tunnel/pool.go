@@ -9,7 +9,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/devtun/devtun/broadcast"
+	"github.com/devtun/devtun/internal/broadcast"
 	"github.com/devtun/devtun/tunnel/mux"
 )
 

@@ -6,9 +6,9 @@ import (
 	"net/netip"
 	"syscall"
 
-	"github.com/devtun/devtun/disk"
 	"github.com/devtun/devtun/dns"
-	"github.com/devtun/devtun/proc"
+	"github.com/devtun/devtun/internal/disk"
+	"github.com/devtun/devtun/internal/proc"
 )
 
 // failure is an error on its way from the helper to the program. It keeps what

@@ -21,7 +21,7 @@ import (
 	"github.com/devtun/devtun/dns"
 	"github.com/devtun/devtun/dns/hostsfile"
 	"github.com/devtun/devtun/dns/loopback"
-	"github.com/devtun/devtun/proc"
+	"github.com/devtun/devtun/internal/proc"
 )
 
 // patience bounds the wait for what must happen.

@@ -12,10 +12,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/devtun/devtun/disk"
 	"github.com/devtun/devtun/dns"
 	"github.com/devtun/devtun/dns/hostsfile"
-	"github.com/devtun/devtun/proc"
+	"github.com/devtun/devtun/internal/disk"
+	"github.com/devtun/devtun/internal/proc"
 )
 
 func TestClientAndServer(t *testing.T) {

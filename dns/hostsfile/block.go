@@ -9,7 +9,7 @@ import (
 
 	"github.com/txn2/txeh"
 
-	"github.com/devtun/devtun/proc"
+	"github.com/devtun/devtun/internal/proc"
 )
 
 // Words that begin the first and the last line of a block.

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/devtun/devtun/proc"
+	"github.com/devtun/devtun/internal/proc"
 )
 
 // Duplicate is another session that lives and gives names of ours too, on addresses of

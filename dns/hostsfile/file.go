@@ -11,10 +11,10 @@ import (
 	"sync"
 	"time"
 
-	"github.com/devtun/devtun/disk"
 	"github.com/devtun/devtun/dns/namecache"
-	"github.com/devtun/devtun/proc"
-	"github.com/devtun/devtun/statedir"
+	"github.com/devtun/devtun/internal/disk"
+	"github.com/devtun/devtun/internal/proc"
+	"github.com/devtun/devtun/internal/statedir"
 )
 
 // File is one session's hold on the hosts file. It is safe for concurrent use

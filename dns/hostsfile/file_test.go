@@ -11,8 +11,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/devtun/devtun/disk"
-	"github.com/devtun/devtun/proc"
+	"github.com/devtun/devtun/internal/disk"
+	"github.com/devtun/devtun/internal/proc"
 )
 
 func TestSetAndRemove(t *testing.T) {

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/devtun/devtun/disk"
+	"github.com/devtun/devtun/internal/disk"
 )
 
 // files is the file system, and what is done on it here.

@@ -13,7 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/devtun/devtun/dns/loopback"
-	"github.com/devtun/devtun/proc"
+	"github.com/devtun/devtun/internal/proc"
 )
 
 const fullOriginal = "127.0.0.1\tlocalhost\n::1 localhost # no newline"

@@ -16,7 +16,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/devtun/devtun/dns/loopback"
-	"github.com/devtun/devtun/proc"
+	"github.com/devtun/devtun/internal/proc"
 )
 
 // roleVariable makes the test binary play another process; see roles.

@@ -5,7 +5,7 @@ import (
 	"runtime"
 	"slices"
 
-	"github.com/devtun/devtun/proc"
+	"github.com/devtun/devtun/internal/proc"
 )
 
 // bom may stand at the start of a file, and must stay there.

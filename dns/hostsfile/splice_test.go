@@ -9,7 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/devtun/devtun/proc"
+	"github.com/devtun/devtun/internal/proc"
 )
 
 // foreignSamples are files as they are found, and worse.

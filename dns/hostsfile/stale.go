@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/devtun/devtun/statedir"
+	"github.com/devtun/devtun/internal/statedir"
 )
 
 // Stale reports whether there is anything in the hosts file or beside it that

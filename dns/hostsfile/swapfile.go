@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/devtun/devtun/disk"
+	"github.com/devtun/devtun/internal/disk"
 )
 
 // Files that lie beside the hosts file while it is replaced, and after a kill:

@@ -7,7 +7,7 @@ import (
 	"github.com/gofrs/flock"
 	"golang.org/x/sys/windows"
 
-	"github.com/devtun/devtun/statedir"
+	"github.com/devtun/devtun/internal/statedir"
 )
 
 // systemHosts asks the system where it lies: the environment is the user's.

@@ -10,8 +10,8 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/devtun/devtun/disk"
-	"github.com/devtun/devtun/pause"
+	"github.com/devtun/devtun/internal/disk"
+	"github.com/devtun/devtun/internal/pause"
 )
 
 // updateTimeout bounds one update. It needs two looks at the file while nobody else

@@ -7,8 +7,8 @@ import (
 	"slices"
 	"time"
 
-	"github.com/devtun/devtun/disk"
-	"github.com/devtun/devtun/pause"
+	"github.com/devtun/devtun/internal/disk"
+	"github.com/devtun/devtun/internal/pause"
 )
 
 // A fight: another program takes our lines out again each time they are put

@@ -10,9 +10,9 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/devtun/devtun/disk"
-	"github.com/devtun/devtun/proc"
-	"github.com/devtun/devtun/statedir"
+	"github.com/devtun/devtun/internal/disk"
+	"github.com/devtun/devtun/internal/proc"
+	"github.com/devtun/devtun/internal/statedir"
 )
 
 // Aliases are the loopback addresses that a session had to add to the system:

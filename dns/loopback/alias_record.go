@@ -8,8 +8,8 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/devtun/devtun/disk"
-	"github.com/devtun/devtun/proc"
+	"github.com/devtun/devtun/internal/disk"
+	"github.com/devtun/devtun/internal/proc"
 )
 
 // draftName is the file in the directory of records that is being written.

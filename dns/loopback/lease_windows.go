@@ -7,7 +7,7 @@ import (
 
 	"golang.org/x/sys/windows"
 
-	"github.com/devtun/devtun/statedir"
+	"github.com/devtun/devtun/internal/statedir"
 )
 
 // DefaultLeases is the lease file's path, one for all users of the machine.

@@ -9,9 +9,9 @@ import (
 	"sync"
 	"time"
 
-	"github.com/devtun/devtun/broadcast"
 	"github.com/devtun/devtun/intercept/wire"
-	"github.com/devtun/devtun/pause"
+	"github.com/devtun/devtun/internal/broadcast"
+	"github.com/devtun/devtun/internal/pause"
 )
 
 // Agent stands in for a workload. Make one with New and Run it once.

@@ -6,7 +6,7 @@ import (
 	"net"
 	"time"
 
-	"github.com/devtun/devtun/pause"
+	"github.com/devtun/devtun/internal/pause"
 	"github.com/devtun/devtun/tunnel/relay"
 )
 

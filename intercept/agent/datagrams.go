@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/devtun/devtun/pause"
+	"github.com/devtun/devtun/internal/pause"
 )
 
 const (

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/devtun/devtun/intercept/plan"
-	"github.com/devtun/devtun/pause"
+	"github.com/devtun/devtun/internal/pause"
 )
 
 const (

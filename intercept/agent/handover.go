@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/devtun/devtun/intercept/wire"
-	"github.com/devtun/devtun/pause"
+	"github.com/devtun/devtun/internal/pause"
 )
 
 // filesEvery is how often the files are looked at while somebody follows them.

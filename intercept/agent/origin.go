@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/devtun/devtun/pause"
+	"github.com/devtun/devtun/internal/pause"
 )
 
 const (

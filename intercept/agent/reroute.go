@@ -5,7 +5,7 @@ import (
 	"io"
 	"time"
 
-	"github.com/devtun/devtun/pause"
+	"github.com/devtun/devtun/internal/pause"
 )
 
 // A client that keeps its connection must not lose a request because the

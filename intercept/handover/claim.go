@@ -6,7 +6,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/devtun/devtun/disk"
+	"github.com/devtun/devtun/internal/disk"
 )
 
 // openFolder claims path for the files of volumes mounted at mounts, and makes it

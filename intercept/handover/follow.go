@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/devtun/devtun/intercept/wire"
-	"github.com/devtun/devtun/pause"
+	"github.com/devtun/devtun/internal/pause"
 )
 
 // Source is an agent's link, as *wire.Link is one.

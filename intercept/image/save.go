@@ -8,7 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/devtun/devtun/disk"
+	"github.com/devtun/devtun/internal/disk"
 )
 
 // Save writes images as Write does to a file, which appears whole or not at all.

@@ -14,7 +14,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/devtun/devtun/pause"
+	"github.com/devtun/devtun/internal/pause"
 )
 
 // Doer sends an HTTP request with the credentials it needs. *http.Client is one,

@@ -8,7 +8,7 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/devtun/devtun/pause"
+	"github.com/devtun/devtun/internal/pause"
 )
 
 // ErrRestored says that somebody has restored the intercept while it was being

@@ -25,7 +25,7 @@ func TestImports(t *testing.T) {
 		for _, spec := range file.Imports {
 			imported, err := strconv.Unquote(spec.Path.Value)
 			require.NoError(t, err)
-			if imported != "github.com/devtun/devtun/pause" {
+			if imported != "github.com/devtun/devtun/internal/pause" {
 				require.NotContains(t, imported, ".", name)
 			}
 		}

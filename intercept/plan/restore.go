@@ -8,7 +8,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/devtun/devtun/pause"
+	"github.com/devtun/devtun/internal/pause"
 )
 
 // Ref names an intercept.

@@ -7,7 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/devtun/devtun/broadcast"
+	"github.com/devtun/devtun/internal/broadcast"
 )
 
 const (

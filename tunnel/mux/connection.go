@@ -13,7 +13,7 @@ import (
 
 	"github.com/moby/spdystream/spdy"
 
-	"github.com/devtun/devtun/broadcast"
+	"github.com/devtun/devtun/internal/broadcast"
 )
 
 const (

@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/devtun/devtun/cmd/cli/status"
-	"github.com/devtun/devtun/pause"
+	"github.com/devtun/devtun/internal/pause"
 )
 
 const (

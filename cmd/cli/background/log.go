@@ -12,7 +12,7 @@ import (
 
 	"gopkg.in/natefinch/lumberjack.v2"
 
-	"github.com/devtun/devtun/lines"
+	"github.com/devtun/devtun/internal/lines"
 )
 
 // maxLog bounds a log file, in MiB. There are two: the other is the one before.

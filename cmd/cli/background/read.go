@@ -9,8 +9,8 @@ import (
 	"os"
 	"time"
 
-	"github.com/devtun/devtun/lines"
-	"github.com/devtun/devtun/pause"
+	"github.com/devtun/devtun/internal/lines"
+	"github.com/devtun/devtun/internal/pause"
 )
 
 // logEvery is how often a log that is followed is looked at.

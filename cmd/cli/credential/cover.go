@@ -10,7 +10,7 @@ import (
 
 	"golang.org/x/term"
 
-	"github.com/devtun/devtun/lines"
+	"github.com/devtun/devtun/internal/lines"
 )
 
 // Cover is what has the terminal, so that plugins do not: a table, or a command. They

@@ -11,7 +11,7 @@ import (
 	"k8s.io/client-go/transport"
 	"k8s.io/client-go/util/connrotation"
 
-	"github.com/devtun/devtun/pause"
+	"github.com/devtun/devtun/internal/pause"
 )
 
 const (

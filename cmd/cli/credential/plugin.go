@@ -25,7 +25,7 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd/api"
 
-	"github.com/devtun/devtun/lines"
+	"github.com/devtun/devtun/internal/lines"
 )
 
 const (

@@ -14,7 +14,7 @@ import (
 	"github.com/devtun/devtun/dns"
 	"github.com/devtun/devtun/dns/hostsfile"
 	"github.com/devtun/devtun/dns/loopback"
-	"github.com/devtun/devtun/proc"
+	"github.com/devtun/devtun/internal/proc"
 	"github.com/devtun/devtun/tunnel"
 	"github.com/devtun/devtun/tunnel/discovery"
 )

@@ -11,7 +11,7 @@ import (
 
 	"github.com/devtun/devtun/dns"
 	"github.com/devtun/devtun/dns/hostsfile"
-	"github.com/devtun/devtun/proc"
+	"github.com/devtun/devtun/internal/proc"
 )
 
 // machine is a dns.Machine that listens for real, keeps names to itself, and

@@ -9,7 +9,7 @@ import (
 	"strings"
 
 	"github.com/devtun/devtun/dns/hostsfile"
-	"github.com/devtun/devtun/proc"
+	"github.com/devtun/devtun/internal/proc"
 )
 
 // NamesLeftError is the end of forwards whose names could not be taken out of the

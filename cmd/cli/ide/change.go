@@ -8,7 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/devtun/devtun/disk"
+	"github.com/devtun/devtun/internal/disk"
 )
 
 // Change is one file to be written.

@@ -11,7 +11,7 @@ import (
 	"github.com/devtun/devtun/cmd/cli/ending"
 	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/intercept"
-	"github.com/devtun/devtun/pause"
+	"github.com/devtun/devtun/internal/pause"
 )
 
 // slowRestore is after how long it is said that the undo waits, and for what.

@@ -8,8 +8,8 @@ import (
 
 	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/intercept/handover"
-	"github.com/devtun/devtun/proc"
-	"github.com/devtun/devtun/statedir"
+	"github.com/devtun/devtun/internal/proc"
+	"github.com/devtun/devtun/internal/statedir"
 )
 
 // openHandover claims the files that environment and mounts are to be written to.

@@ -10,7 +10,7 @@ import (
 	"github.com/devtun/devtun/cmd/cli/kube"
 	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/intercept/plan"
-	"github.com/devtun/devtun/pause"
+	"github.com/devtun/devtun/internal/pause"
 )
 
 // Why an intercept is held no longer whose plan is gone, or what owns the rest. The

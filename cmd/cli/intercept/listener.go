@@ -5,7 +5,7 @@ import (
 	"net/netip"
 
 	"github.com/devtun/devtun/intercept"
-	"github.com/devtun/devtun/proc"
+	"github.com/devtun/devtun/internal/proc"
 )
 
 // maxCommandLine bounds what is shown of a process's command line, in characters.

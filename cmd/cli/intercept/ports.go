@@ -14,7 +14,7 @@ import (
 	"github.com/devtun/devtun/cmd/cli/background"
 	"github.com/devtun/devtun/cmd/cli/status"
 	"github.com/devtun/devtun/intercept"
-	"github.com/devtun/devtun/pause"
+	"github.com/devtun/devtun/internal/pause"
 )
 
 // A forward keeps a local process from its port: the kernel lets nobody listen on all

@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/devtun/devtun/lines"
+	"github.com/devtun/devtun/internal/lines"
 )
 
 const (

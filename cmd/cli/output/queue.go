@@ -11,7 +11,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/devtun/devtun/broadcast"
+	"github.com/devtun/devtun/internal/broadcast"
 )
 
 const (

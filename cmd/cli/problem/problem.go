@@ -18,9 +18,9 @@ import (
 	"github.com/devtun/devtun/cmd/cli/credential"
 	"github.com/devtun/devtun/cmd/cli/forwards"
 	"github.com/devtun/devtun/cmd/cli/run/command"
-	"github.com/devtun/devtun/disk"
 	"github.com/devtun/devtun/dns"
 	"github.com/devtun/devtun/dns/helper"
+	"github.com/devtun/devtun/internal/disk"
 )
 
 // ExitCode is what devtun's process ends with.

@@ -22,11 +22,11 @@ import (
 	"github.com/devtun/devtun/cmd/cli/credential"
 	"github.com/devtun/devtun/cmd/cli/forwards"
 	"github.com/devtun/devtun/cmd/cli/run/command"
-	"github.com/devtun/devtun/disk"
 	"github.com/devtun/devtun/dns"
 	"github.com/devtun/devtun/dns/helper"
 	"github.com/devtun/devtun/intercept/handover"
-	"github.com/devtun/devtun/proc"
+	"github.com/devtun/devtun/internal/disk"
+	"github.com/devtun/devtun/internal/proc"
 	"github.com/devtun/devtun/tunnel/discovery"
 )
 

@@ -8,8 +8,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/devtun/devtun/broadcast"
 	"github.com/devtun/devtun/cmd/cli/forwards"
+	"github.com/devtun/devtun/internal/broadcast"
 	"github.com/devtun/devtun/tunnel/discovery"
 )
 

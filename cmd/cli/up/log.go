@@ -6,7 +6,7 @@ import (
 
 	"github.com/devtun/devtun/cmd/cli/background"
 	"github.com/devtun/devtun/cmd/cli/output"
-	"github.com/devtun/devtun/lines"
+	"github.com/devtun/devtun/internal/lines"
 )
 
 // sessionLog takes what a session says: for its log file, for its terminal if it has one,

@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/devtun/devtun/cmd/cli/problem"
-	"github.com/devtun/devtun/proc"
+	"github.com/devtun/devtun/internal/proc"
 )
 
 // parentEvery is how often --ppid's process is looked at.

@@ -17,7 +17,7 @@ import (
 	"github.com/devtun/devtun/cmd/cli/selection"
 	"github.com/devtun/devtun/cmd/cli/status"
 	"github.com/devtun/devtun/dns/helper"
-	"github.com/devtun/devtun/proc"
+	"github.com/devtun/devtun/internal/proc"
 )
 
 // orderTimeout bounds how long a session waits for its first order.

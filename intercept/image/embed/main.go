@@ -13,8 +13,8 @@ import (
 	"os/signal"
 	"path/filepath"
 
-	"github.com/devtun/devtun/disk"
 	"github.com/devtun/devtun/intercept/image"
+	"github.com/devtun/devtun/internal/disk"
 )
 
 func main() {

@@ -7,7 +7,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/devtun/devtun/proc"
+	"github.com/devtun/devtun/internal/proc"
 )
 
 // stopTries bounds how often it is looked, every stopLook, whether a process has stopped.

@@ -10,7 +10,7 @@ import (
 	"syscall"
 
 	"github.com/devtun/devtun/dns/hostsfile"
-	"github.com/devtun/devtun/proc"
+	"github.com/devtun/devtun/internal/proc"
 )
 
 // PrivateHosts is a copy of the system's hosts file, for one program to see in

@@ -7,7 +7,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/devtun/devtun/proc"
+	"github.com/devtun/devtun/internal/proc"
 )
 
 // look is how often the keeper looks for processes that have appeared while it

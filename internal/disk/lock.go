@@ -9,8 +9,8 @@ import (
 
 	"github.com/gofrs/flock"
 
-	"github.com/devtun/devtun/pause"
-	"github.com/devtun/devtun/proc"
+	"github.com/devtun/devtun/internal/pause"
+	"github.com/devtun/devtun/internal/proc"
 )
 
 // lockTimeout bounds the wait for other devtun processes. They hold a lock for

@@ -7,7 +7,7 @@ import (
 	"os"
 	"time"
 
-	"github.com/devtun/devtun/pause"
+	"github.com/devtun/devtun/internal/pause"
 )
 
 // exclusiveTimeout bounds the wait for the others who have a file open that is to

@@ -12,7 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/devtun/devtun/proc/sockdiag"
+	"github.com/devtun/devtun/internal/proc/sockdiag"
 )
 
 // ListenerAt is the process that listens on addr or, which blocks addr just as well,

@@ -7,7 +7,7 @@ import (
 	"os"
 	"time"
 
-	"github.com/devtun/devtun/pause"
+	"github.com/devtun/devtun/internal/pause"
 )
 
 // pollInterval is how long to wait between two looks at a file that others may write or lock.
