@@ -34,8 +34,7 @@ func (l *agentLink) serve(ctx context.Context, link *wire.Link) (*wire.Link, err
 		case <-stuck:
 			if next := l.connectBeside(ctx, link, heard); next != nil {
 				link.Close()
-				_ = <-ended // it has been closed
-				return next, nil
+				return next, <-ended
 			}
 		}
 	}
