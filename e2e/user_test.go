@@ -166,13 +166,13 @@ func (u *user) run(program string, args ...string) (stdout, stderr string, code 
 }
 
 // runFor is run for a program that may take its time.
-func (u *user) runFor(patience time.Duration, program string, args ...string) (stdout, stderr string, code int) {
+func (u *user) runFor(testTimeout time.Duration, program string, args ...string) (stdout, stderr string, code int) {
 	u.t.Helper()
 	cmd := u.command(program, args...)
 	var out, complaint strings.Builder
 	cmd.Stdout, cmd.Stderr = &out, &complaint
 	require.NoError(u.t, cmd.Start())
-	late := time.AfterFunc(patience, func() { cmd.Process.Kill() })
+	late := time.AfterFunc(testTimeout, func() { cmd.Process.Kill() })
 	defer late.Stop()
 	cmd.Wait()
 	return out.String(), complaint.String(), cmd.ProcessState.ExitCode()

@@ -60,7 +60,7 @@ func TestAFailureIsToldOnceAndItsEndOnce(t *testing.T) {
 	}
 }
 
-// TestNothingReadyInTimeIsAFailure: so is that, but not that a client had no patience,
+// TestNothingReadyInTimeIsAFailure: so is that, but not that a client had no testTimeout,
 // nor that devtun ends.
 func TestNothingReadyInTimeIsAFailure(t *testing.T) {
 	t.Parallel()

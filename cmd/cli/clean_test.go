@@ -36,7 +36,7 @@ func leaveEnvFile(t *testing.T, path string) {
 	ledger.Owner = "pid=7 start=7 pidns=0 boot=another"
 	given, err := handover.Open(handover.Config{Ledger: ledger, Files: []handover.File{{Path: path}}})
 	require.NoError(t, err)
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
 	sources := make(chan handover.Source, 1)
 	sources <- source{[]string{"PASSWORD=secret"}}

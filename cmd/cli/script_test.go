@@ -54,9 +54,9 @@ const (
 	// foreign is a hosts file as somebody has left it.
 	foreign = "127.0.0.1\tlocalhost\r\n# mine\n\n10.0.0.1  db   db.example.org # no newline at the end"
 
-	// patience bounds the wait for what must happen, step is how often it is looked for.
-	patience = 20 * time.Second
-	step     = 10 * time.Millisecond
+	// testTimeout bounds the wait for what must happen, step is how often it is looked for.
+	testTimeout = 20 * time.Second
+	step        = 10 * time.Millisecond
 )
 
 // setUp makes the world of one script. Its context has a name of its own, so
@@ -175,7 +175,7 @@ func scriptOccupy(ts *testscript.TestScript, _ bool, args []string) {
 func scriptAwait(ts *testscript.TestScript, _ bool, args []string) {
 	pattern, err := regexp.Compile("(?m)" + args[1])
 	ts.Check(err)
-	late := time.After(patience)
+	late := time.After(testTimeout)
 	look := time.NewTicker(step)
 	defer look.Stop()
 	var text []byte

@@ -143,7 +143,7 @@ func TestDescriptorsAreNotTaken(t *testing.T) {
 		require.NoError(t, err)
 	}
 	require.NoError(t, write.Close())
-	require.NoError(t, read.SetReadDeadline(time.Now().Add(patience)))
+	require.NoError(t, read.SetReadDeadline(time.Now().Add(testTimeout)))
 	_, err = read.Read(make([]byte, 1))
 	require.ErrorIs(t, err, io.EOF, "somebody still has the pipe open")
 }

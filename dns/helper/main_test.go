@@ -24,8 +24,8 @@ import (
 	"github.com/devtun/devtun/internal/proc"
 )
 
-// patience bounds the wait for what must happen.
-const patience = 10 * time.Second
+// testTimeout bounds the wait for what must happen.
+const testTimeout = 10 * time.Second
 
 // roleVariable makes the test binary connect to the private socket whose path it holds.
 const roleVariable = "DEVTUN_HELPER_TEST_KNOCK"
@@ -151,7 +151,7 @@ func serve(t *testing.T, adjust ...func(*Server)) *served {
 		s.peer.Close()
 		select {
 		case <-s.ended:
-		case <-time.After(patience):
+		case <-time.After(testTimeout):
 			require.Fail(t, "the helper lives on without its peer")
 		}
 		cancel()
@@ -166,7 +166,7 @@ func (s *served) end(t *testing.T) error {
 	case err := <-s.ended:
 		s.ended <- err
 		return err
-	case <-time.After(patience):
+	case <-time.After(testTimeout):
 		require.FailNow(t, "the helper does not end")
 		return nil
 	}
@@ -180,7 +180,7 @@ func dialSocket(path string) string {
 		return err.Error()
 	}
 	defer conn.Close()
-	conn.SetReadDeadline(time.Now().Add(patience))
+	conn.SetReadDeadline(time.Now().Add(testTimeout))
 	text := make([]byte, 2)
 	n, _ := conn.Read(text)
 	return string(text[:n])

@@ -112,7 +112,7 @@ func TestLaunch(t *testing.T) {
 		"no line": {"head -c 100000 /dev/zero | tr '\\0' x", "it ended without a word: bufio: buffer full"},
 	} {
 		t.Run(about, func(t *testing.T) {
-			_, err := launch(t.Context(), patience, shell(c.script))
+			_, err := launch(t.Context(), testTimeout, shell(c.script))
 			require.EqualError(t, err, c.want)
 		})
 	}
@@ -127,10 +127,10 @@ func TestLaunch(t *testing.T) {
 		require.NoError(t, write.Close()) // its end, which a real one finds when nobody comes
 		require.Eventually(t, func() bool {
 			return errors.Is(hangs.Process.Signal(syscall.Signal(0)), os.ErrProcessDone)
-		}, patience, time.Millisecond)
+		}, testTimeout, time.Millisecond)
 	})
 	t.Run("it says where it is", func(t *testing.T) {
-		s, err := launch(t.Context(), patience, shell("echo devtun-helper 3 /run/x"))
+		s, err := launch(t.Context(), testTimeout, shell("echo devtun-helper 3 /run/x"))
 		require.NoError(t, err)
 		require.Equal(t, "/run/x", s.path)
 		<-s.ended

@@ -63,9 +63,9 @@ func mend(ctx context.Context, dir string, programs programs, progress io.Writer
 		fmt.Fprintln(progress, "the running cluster has lost its kubeconfig: making it anew")
 		return nil, nil
 	}
-	patience, cancel := context.WithTimeout(ctx, mendTimeout)
+	bounded, cancel := context.WithTimeout(ctx, mendTimeout)
 	defer cancel()
-	if err := c.serve(patience); err != nil {
+	if err := c.serve(bounded); err != nil {
 		if ctx.Err() != nil {
 			return nil, err
 		}

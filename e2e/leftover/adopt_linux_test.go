@@ -59,7 +59,7 @@ func adopt() error {
 	adopted := make(chan error, 1)
 	go func() { adopted <- Adopt(lasting) }()
 	endOther()
-	for deadline := time.Now().Add(patience); syscall.Kill(goes, 0) == nil; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(testTimeout); syscall.Kill(goes, 0) == nil; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			return errors.New("an orphan that has ended is still there")
 		}

@@ -30,8 +30,8 @@ const (
 	privateMode = "-leftover-private" // see private
 )
 
-// patience guards against hanging for ever.
-const patience = 30 * time.Second
+// testTimeout guards against hanging for ever.
+const testTimeout = 30 * time.Second
 
 func TestMain(m *testing.M) {
 	mode := ""
@@ -188,7 +188,7 @@ func TestProcess(t *testing.T) {
 			require.Contains(t, still, left[0], "it looks once, at least")
 
 			time.AfterFunc(10*time.Millisecond, end) // while Await is at it
-			ctx, cancel := context.WithTimeout(t.Context(), patience)
+			ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 			defer cancel()
 			left, err = run.Await(ctx, before)
 			require.NoError(t, err)
@@ -237,7 +237,7 @@ func TestFile(t *testing.T) {
 	for _, file := range files {
 		require.NoError(t, os.Remove(file))
 	}
-	ctx, cancel = context.WithTimeout(t.Context(), patience)
+	ctx, cancel = context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
 	left, err = run.Await(ctx, before)
 	require.NoError(t, err)
@@ -364,7 +364,7 @@ func private(dir string) error {
 	if err := removeLink("leftover0"); err != nil {
 		return fmt.Errorf("remove link: %w", err)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), testTimeout)
 	defer cancel()
 	left, err = run.Await(ctx, before)
 	if err == nil && len(left) > 0 {

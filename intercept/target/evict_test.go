@@ -144,7 +144,7 @@ func TestEvictWithinABudget(t *testing.T) {
 			stayed[0].Text)
 		require.Equal(t, "web-3", stayed[1].Object.Name)
 		require.Equal(t, "web-3", tr.asked[len(tr.asked)-1])
-		require.Equal(t, "web-2", tr.asked[len(tr.asked)-2], "once the patience is gone each is tried once")
+		require.Equal(t, "web-2", tr.asked[len(tr.asked)-2], "once the testTimeout is gone each is tried once")
 		require.Less(t, time.Since(tr.began), 2*budgetTimeout)
 	})
 }

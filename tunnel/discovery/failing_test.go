@@ -53,7 +53,7 @@ func told() (func(error), chan error) {
 // awaitTold waits until want is told, which may be nil.
 func awaitTold(t *testing.T, errs chan error, want error) {
 	t.Helper()
-	late := time.After(patience)
+	late := time.After(testTimeout)
 	for {
 		select {
 		case err := <-errs:
@@ -103,7 +103,7 @@ func TestFailingLaterKeepsWhatIsKnown(t *testing.T) {
 	awaitTold(t, errs, nil)
 	select {
 	case stream = <-client.streams:
-	case <-time.After(patience):
+	case <-time.After(testTimeout):
 		require.FailNow(t, "services are not watched again")
 	}
 	stream.Add(serviceFrom(t, "later", onePort))

@@ -14,8 +14,8 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const (
-	// patience bounds the wait for what must happen.
-	patience = 10 * time.Second
+	// testTimeout bounds the wait for what must happen.
+	testTimeout = 10 * time.Second
 
 	onePort = `{selector: {app: web}, ports: [{name: http, port: 80}]}`
 )
@@ -40,7 +40,7 @@ func follow(t *testing.T, watcher *Watcher) *watching {
 		cancel()
 		select {
 		case <-ended:
-		case <-time.After(patience):
+		case <-time.After(testTimeout):
 			t.Error("Run did not return when its context ended")
 		}
 	})
@@ -52,7 +52,7 @@ func (w *watching) next() Changes {
 	select {
 	case changes := <-w.changes:
 		return changes
-	case <-time.After(patience):
+	case <-time.After(testTimeout):
 		require.FailNow(w.t, "no changes were told")
 		return nil
 	}

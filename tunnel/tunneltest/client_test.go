@@ -21,8 +21,8 @@ import (
 	streamspdy "k8s.io/streaming/pkg/httpstream/spdy"
 )
 
-// patience bounds every wait of these tests.
-const patience = 10 * time.Second
+// testTimeout bounds every wait of these tests.
+const testTimeout = 10 * time.Second
 
 // startServer also checks that nothing is left behind. Its connections linger only
 // for a moment.
@@ -139,7 +139,7 @@ func requireClosed(t *testing.T, conn httpstream.Connection) {
 	t.Helper()
 	select {
 	case <-conn.CloseChan():
-	case <-time.After(patience):
+	case <-time.After(testTimeout):
 		t.Fatal("the connection is still open")
 	}
 }

@@ -123,7 +123,7 @@ func TestPodThatDoesNotReadBlocksItsSiblings(t *testing.T) {
 		standing := sent.Load() == last
 		last = sent.Load()
 		return standing
-	}, patience, 200*time.Millisecond)
+	}, testTimeout, 200*time.Millisecond)
 
 	answer := make(chan struct{})
 	go func() {

@@ -89,7 +89,7 @@ func TestDrop(t *testing.T) {
 		requireClosed(t, conn)
 		_, err := io.ReadAll(p.data)
 		require.NoError(t, err)
-		require.Eventually(t, func() bool { return srv.Stats().Connections == 0 }, patience, 10*time.Millisecond)
+		require.Eventually(t, func() bool { return srv.Stats().Connections == 0 }, testTimeout, 10*time.Millisecond)
 
 		again := connect(t, dial(t, srv, "demo", "back-0"))
 		openPair(t, again, 0, 8080).roundTrip(t, "after")
@@ -112,7 +112,7 @@ func dropWhileStreamsAreOpened(t *testing.T, times int) {
 		srv.Drop()   // with streams in every state
 		conn.Close() // says GOAWAY, into the void
 	}
-	require.Eventually(t, func() bool { return srv.Stats().Connections == 0 }, patience, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return srv.Stats().Connections == 0 }, testTimeout, 10*time.Millisecond)
 	openPair(t, connect(t, spdyDialer(t, srv, "demo", "back-0")), 0, 8080).roundTrip(t, "after")
 }
 
@@ -145,7 +145,7 @@ func TestHangAndResume(t *testing.T) {
 		select {
 		case got := <-answer:
 			require.Equal(t, "held", got)
-		case <-time.After(patience):
+		case <-time.After(testTimeout):
 			t.Fatal("the bytes held back did not come")
 		}
 	})
@@ -217,7 +217,7 @@ func TestDropFreesAStuckSender(t *testing.T) {
 	select {
 	case err := <-writing:
 		require.Error(t, err)
-	case <-time.After(patience):
+	case <-time.After(testTimeout):
 		t.Fatal("the sender stands for ever")
 	}
 }

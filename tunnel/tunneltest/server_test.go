@@ -37,7 +37,7 @@ func forwardPort(t *testing.T, s *Server, dial newDialer, pod string, port int) 
 	case <-ready:
 	case err := <-ended:
 		require.NoError(t, err)
-	case <-time.After(patience):
+	case <-time.After(testTimeout):
 		t.Fatal("the port-forward is not ready")
 	}
 	ports, err := forwarder.GetPorts()
@@ -85,7 +85,7 @@ func TestPortForwarderRefusedPort(t *testing.T) {
 	select {
 	case err := <-ended:
 		require.ErrorIs(t, err, clientportforward.ErrLostConnectionToPod, "and, sadly, everything else")
-	case <-time.After(patience):
+	case <-time.After(testTimeout):
 		t.Fatal("client-go's forwarder goes on")
 	}
 }
@@ -138,12 +138,12 @@ func TestManyStreamsAtOnce(t *testing.T) {
 			select {
 			case p := <-done:
 				require.NoError(t, p.data.Close())
-			case <-time.After(patience):
+			case <-time.After(testTimeout):
 				t.Fatal("a stream does not answer")
 			}
 		}
 		require.Equal(t, n, srv.Stats().Streams)
-		require.Eventually(t, func() bool { return srv.Stats().OpenStreams == 0 }, patience, 10*time.Millisecond)
+		require.Eventually(t, func() bool { return srv.Stats().OpenStreams == 0 }, testTimeout, 10*time.Millisecond)
 	})
 }
 

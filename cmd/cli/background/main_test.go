@@ -19,7 +19,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("gopkg.in/natefinch/lumberjack%2ev2.(*Logger).millRun"))
 }
 
-const patience = 10 * time.Second
+const testTimeout = 10 * time.Second
 
 // newDirectory is a directory of sessions, with a path that is short enough.
 func newDirectory(t *testing.T) Directory {
@@ -103,7 +103,7 @@ func serve(t *testing.T, h *holder) (d Directory, stop func()) {
 // within bounds a test's call.
 func within(t *testing.T) context.Context {
 	t.Helper()
-	ctx, cancel := context.WithTimeoutCause(t.Context(), patience, errors.New("the test has waited long enough"))
+	ctx, cancel := context.WithTimeoutCause(t.Context(), testTimeout, errors.New("the test has waited long enough"))
 	t.Cleanup(cancel)
 	return ctx
 }

@@ -164,7 +164,8 @@ func TestTheLogIsBoundedAndHasTheTime(t *testing.T) {
 	}
 	require.NoError(t, place.Close())
 	var logs []string
-	require.Eventually(t, func() bool { logs = d.rotatedLogs("shop"); return len(logs) == 1 }, patience, time.Millisecond)
+	require.Eventually(t, func() bool { logs = d.rotatedLogs("shop"); return len(logs) == 1 }, testTimeout,
+		time.Millisecond)
 	for _, path := range append(logs, d.path("shop", logSuffix)) {
 		info, err := os.Stat(path)
 		require.NoError(t, err)

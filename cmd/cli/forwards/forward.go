@@ -140,7 +140,7 @@ func (f *forward) serve(socket net.Listener, p port) *listener {
 			f.use.open.Add(-1)
 			f.all.tell(Event{Connection: &ConnectionEvent{Service: f.key, Pod: f.service.Pod, Port: p.local, Report: report}})
 		},
-		Failing: func(err error) { f.all.tell(Event{Warning: f.trouble(p.local, err)}) },
+		Failing: func(err error) { f.all.tell(Event{Warning: f.portWarning(p.local, err)}) },
 		Meter:   &f.use.meter,
 	}
 	l.stopped.Go(func() {
@@ -151,9 +151,9 @@ func (f *forward) serve(socket net.Listener, p port) *listener {
 	return l
 }
 
-// trouble is what is told once when connections to a port begin to find no pod that
+// portWarning is what is told once when connections to a port begin to find no pod that
 // takes them, and once, of no error, when that is over.
-func (f *forward) trouble(port int, err error) *WarningEvent {
+func (f *forward) portWarning(port int, err error) *WarningEvent {
 	at := fmt.Sprintf("%s port %d", f.label(), port)
 	if err == nil {
 		return &WarningEvent{Message: at + ": connections get through again", Over: true}

@@ -53,12 +53,12 @@ func (m *model) connections(room int) []string {
 	sums := fmt.Sprintf("%d open, %d in all, %s sent, %s received", r.use.Open, r.use.Total, size(float64(r.use.Sent)),
 		size(float64(r.use.Received)))
 	lines = append(lines, sums)
-	if r.trouble != "" {
+	if r.reason != "" {
 		style := plain
 		if r.amiss {
 			style = r.style
 		}
-		lines = append(lines, style.Render("last error: "+r.trouble))
+		lines = append(lines, style.Render("last error: "+r.reason))
 	}
 	if room >= 12 {
 		lines = append(lines, "")

@@ -36,12 +36,12 @@ func (r row) cells(selected bool) []cell {
 		cursor = "›"
 	}
 	pods, open := fmt.Sprint(r.pods), fmt.Sprint(r.use.Open)
-	trouble := dim
+	reasonStyle := dim
 	if r.amiss {
-		trouble = r.style
+		reasonStyle = r.style
 	}
 	if r.left {
-		return []cell{{cursor + r.mark, dim}, {r.name, dim}, {r.where, dim}, {}, {}, {}, {}, {}, {r.trouble, dim}}
+		return []cell{{cursor + r.mark, dim}, {r.name, dim}, {r.where, dim}, {}, {}, {}, {}, {}, {r.reason, dim}}
 	}
 	pod := plain
 	if r.mark != "●" {
@@ -49,7 +49,7 @@ func (r row) cells(selected bool) []cell {
 	}
 	return []cell{
 		{cursor + r.mark, r.style}, {r.name, plain}, {r.where, plain}, {r.ports, dim}, {pods, pod}, {open, plain},
-		{perSecond(r.rate.sent), plain}, {perSecond(r.rate.received), plain}, {r.trouble, trouble},
+		{perSecond(r.rate.sent), plain}, {perSecond(r.rate.received), plain}, {r.reason, reasonStyle},
 	}
 }
 

@@ -26,7 +26,7 @@ type row struct {
 	ports     string
 	use       status.Use
 	rate      rate
-	trouble   string // what is amiss with it, or was last
+	reason    string // what is amiss with it, or was last
 	amiss     bool   // it is
 	left      bool   // it is not forwarded
 	searched  string // what the filter looks at, in lower case
@@ -46,13 +46,13 @@ func rowsOf(s status.Snapshot, at time.Time) []row {
 	}
 	for n := range rows {
 		r := &rows[n]
-		if r.trouble == "" && r.use.LastError != "" {
-			r.trouble = r.use.LastError
+		if r.reason == "" && r.use.LastError != "" {
+			r.reason = r.use.LastError
 			if r.use.LastErrorAt != nil {
-				r.trouble = ago(at.Sub(*r.use.LastErrorAt)) + " " + r.trouble
+				r.reason = ago(at.Sub(*r.use.LastErrorAt)) + " " + r.reason
 			}
 		}
-		r.searched = strings.ToLower(strings.Join(append([]string{r.name, r.where, r.trouble}, r.detail...), "\n"))
+		r.searched = strings.ToLower(strings.Join(append([]string{r.name, r.where, r.reason}, r.detail...), "\n"))
 	}
 	return rows
 }
@@ -68,16 +68,16 @@ func serviceRow(s status.Service, namespace string) row {
 	switch s.State {
 	case "ready":
 		r.mark, r.style = "●", good
-		r.trouble = ""
+		r.reason = ""
 		if s.Reason != "" && s.LastError == "" {
-			r.trouble = s.Reason
+			r.reason = s.Reason
 		}
 	case "waiting":
-		r.mark, r.style, r.trouble, r.amiss = "○", middling, s.Reason, true
+		r.mark, r.style, r.reason, r.amiss = "○", middling, s.Reason, true
 	case "failed":
-		r.mark, r.style, r.trouble, r.amiss = "✗", bad, s.Reason, true
+		r.mark, r.style, r.reason, r.amiss = "✗", bad, s.Reason, true
 	default:
-		r.mark, r.style, r.where, r.trouble, r.left = "-", dim, s.State, s.Reason, true
+		r.mark, r.style, r.where, r.reason, r.left = "-", dim, s.State, s.Reason, true
 	}
 	if len(s.Names) > 0 {
 		r.detail = append(r.detail, "names  "+strings.Join(s.Names, " "))
@@ -112,14 +112,14 @@ func interceptRow(i status.Intercept, n int, namespace string) row {
 		r.where = "→ the origin"
 	}
 	if route.To != "developer" {
-		r.trouble = route.Reason
+		r.reason = route.Reason
 	}
 	switch i.State {
 	case status.Standing:
 	case status.Failed:
-		r.mark, r.style, r.trouble, r.amiss = "✗", bad, "it could not be restored", true
+		r.mark, r.style, r.reason, r.amiss = "✗", bad, "it could not be restored", true
 	default:
-		r.mark, r.style, r.where, r.trouble = "○", middling, i.State, ""
+		r.mark, r.style, r.where, r.reason = "○", middling, i.State, ""
 	}
 	return r
 }

@@ -20,7 +20,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-const patience = 10 * time.Second
+const testTimeout = 10 * time.Second
 
 // paper is a terminal that can be read while it is written.
 type paper struct {
@@ -57,7 +57,8 @@ func TestRun(t *testing.T) {
 	}()
 	shows := func(text string) {
 		t.Helper()
-		require.Eventually(t, func() bool { return strings.Contains(out.String(), text) }, patience, time.Millisecond, text)
+		require.Eventually(t, func() bool { return strings.Contains(out.String(), text) }, testTimeout, time.Millisecond,
+			text)
 	}
 	shows("no services")
 	tracker.Forward(forwards.Event{Service: &forwards.ServiceEvent{State: forwards.Ready,
@@ -158,7 +159,7 @@ func TestTheViewStepsAside(t *testing.T) {
 	go func() { ended <- Run(ctx, Config{Next: Follow(tracker), Turns: turns, In: keys, Out: &out}) }()
 	shows := func(text string) {
 		t.Helper()
-		require.Eventually(t, func() bool { return strings.Contains(out.String(), text) }, patience, time.Millisecond,
+		require.Eventually(t, func() bool { return strings.Contains(out.String(), text) }, testTimeout, time.Millisecond,
 			"%s in %q", text, &out)
 	}
 	shows("no services")

@@ -105,7 +105,7 @@ func TestInterceptRows(t *testing.T) {
 	} {
 		r := interceptRow(status.Intercept{State: c.state,
 			Routes: []status.Route{{Services: []string{"m:80"}, Local: "localhost:1", To: c.to, Reason: c.reason}}}, 0, "")
-		require.Equal(t, c.want, strings.TrimSpace(strings.Join([]string{r.mark, r.name, r.where, r.trouble}, " ")))
+		require.Equal(t, c.want, strings.TrimSpace(strings.Join([]string{r.mark, r.name, r.where, r.reason}, " ")))
 	}
 }
 

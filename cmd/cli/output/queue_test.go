@@ -15,9 +15,9 @@ import (
 )
 
 const (
-	// patience bounds the wait for what must happen, step is how often it is looked for.
-	patience = 20 * time.Second
-	step     = 10 * time.Millisecond
+	// testTimeout bounds the wait for what must happen, step is how often it is looked for.
+	testTimeout = 20 * time.Second
+	step        = 10 * time.Millisecond
 )
 
 // piped is a queue into a pipe.
@@ -86,7 +86,7 @@ func TestAReaderThatGoes(t *testing.T) {
 		require.ErrorIs(t, err, ErrNoReader)
 	}
 	p.flush()
-	require.Eventually(t, func() bool { return p.gone.Load() == 1 }, patience, step)
+	require.Eventually(t, func() bool { return p.gone.Load() == 1 }, testTimeout, step)
 }
 
 func TestAReaderThatGoesWhileItIsStalled(t *testing.T) {
@@ -94,7 +94,7 @@ func TestAReaderThatGoesWhileItIsStalled(t *testing.T) {
 	p.stuff(t)
 	require.NoError(t, p.read.Close())
 	p.flush()
-	require.Eventually(t, func() bool { return p.gone.Load() == 1 }, patience, step)
+	require.Eventually(t, func() bool { return p.gone.Load() == 1 }, testTimeout, step)
 	_, err := p.Write([]byte("x\n"))
 	require.ErrorIs(t, err, ErrNoReader)
 }

@@ -107,12 +107,12 @@ func (c *children) stop(name string, grace time.Duration) {
 		if child == nil {
 			return
 		}
-		patience := time.NewTimer(grace)
-		defer patience.Stop()
+		timeout := time.NewTimer(grace)
+		defer timeout.Stop()
 		select {
 		case <-child.ended:
 			return
-		case <-patience.C:
+		case <-timeout.C:
 		}
 	}
 	if child := c.signal(name, syscall.SIGKILL); child != nil {

@@ -26,7 +26,7 @@ import (
 	"github.com/devtun/devtun/e2e/testserver/echo"
 )
 
-const patience = 10 * time.Second
+const testTimeout = 10 * time.Second
 
 // start runs all services on ports of the kernel's choice and returns where
 // each is; they end with the test.
@@ -50,7 +50,7 @@ func dial(t *testing.T, addr string) *net.TCPConn {
 	conn, err := net.Dial("tcp", addr)
 	require.NoError(t, err)
 	t.Cleanup(func() { conn.Close() })
-	require.NoError(t, conn.SetDeadline(time.Now().Add(patience)))
+	require.NoError(t, conn.SetDeadline(time.Now().Add(testTimeout)))
 	return conn.(*net.TCPConn)
 }
 
@@ -185,7 +185,7 @@ func TestGRPC(t *testing.T) {
 	conn, err := grpc.NewClient(addr(9000), grpc.WithTransportCredentials(insecure.NewCredentials()))
 	require.NoError(t, err)
 	t.Cleanup(func() { conn.Close() })
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
 
 	answer, trailer, err := echo.Say(ctx, conn, []byte("hello"))
@@ -231,7 +231,7 @@ func TestWhatIsUnderWayEnds(t *testing.T) {
 			probe.Close()
 		}
 		return err != nil
-	}, patience, time.Millisecond, "the listener is still there")
+	}, testTimeout, time.Millisecond, "the listener is still there")
 
 	_, err = io.WriteString(conn, "llo")
 	require.NoError(t, err)
@@ -242,7 +242,7 @@ func TestWhatIsUnderWayEnds(t *testing.T) {
 	select {
 	case err := <-ended:
 		require.NoError(t, err)
-	case <-time.After(patience):
+	case <-time.After(testTimeout):
 		t.Fatal("it does not end")
 	}
 }
