@@ -64,9 +64,10 @@ func TestProcessOf(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, cat.Start())
 	defer func() { input.Close(); cat.Wait() }()
-	pid, ok := processOf("testserver-0", program)
-	require.True(t, ok)
-	require.Equal(t, cat.Process.Pid, pid)
+	require.Eventually(t, func() bool { // a process that has just begun has no environment yet
+		pid, ok := processOf("testserver-0", program)
+		return ok && pid == cat.Process.Pid
+	}, 10*time.Second, time.Millisecond)
 	_, ok = processOf("testserver-1", program)
 	require.False(t, ok)
 
