@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -21,6 +22,20 @@ func killHard(t *testing.T, pids ...int) {
 		require.Greater(t, pid, 1)
 		require.NoError(t, syscall.Kill(pid, syscall.SIGKILL))
 	}
+}
+
+// freeze stops a process, and returns when none of its threads runs any more.
+func freeze(t *testing.T, pid int) {
+	t.Helper()
+	require.NoError(t, syscall.Kill(pid, syscall.SIGSTOP))
+	require.Eventually(t, func() bool {
+		threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
+		return err == nil && len(threads) > 0 && !slices.ContainsFunc(threads, func(path string) bool {
+			stat, err := os.ReadFile(path) // proc_pid_stat(5): PID (NAME) STATE …
+			_, rest, _ := strings.Cut(string(stat), ") ")
+			return err == nil && !strings.HasPrefix(rest, "T")
+		})
+	}, endTimeout, time.Millisecond)
 }
 
 // forgotten waits for devtun's end after a kill.
@@ -130,7 +145,7 @@ func TestBothAreKilled(t *testing.T) {
 		d := u.forward("-n", n.name)
 		main, helper := d.main(), d.helper()
 		goOn := d.sudoGoesOn()
-		require.NoError(t, syscall.Kill(helper, syscall.SIGSTOP)) // so that it cannot clean up in between
+		freeze(t, helper) // so that it cannot clean up in between
 		killHard(t, main, helper)
 		goOn()
 		d.forgotten()
@@ -156,7 +171,7 @@ func TestTheMachineIsRebooted(t *testing.T) {
 	main, helper := d.main(), d.helper()
 	goOn := d.sudoGoesOn()
 	for _, pid := range []int{main, helper} { // the machine takes them by surprise
-		require.NoError(t, syscall.Kill(pid, syscall.SIGSTOP))
+		freeze(t, pid)
 	}
 	require.Equal(t, "nothing to clean\n", u.clean(), "a devtun that is stopped is not dead")
 
