@@ -13,5 +13,8 @@ func (p *Pool) Opening() (n int) {
 	return n
 }
 
+// Awaited reports that a connection has found no endpoint: it is held.
+func (e *Endpoints) Awaited() bool { return e.changed.Awaited() }
+
 // HasLeft is whether the program at the other end of a connection takes nothing more.
 var HasLeft = hasLeft

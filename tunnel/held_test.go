@@ -12,8 +12,8 @@ import (
 	"github.com/devtun/devtun/tunnel/tunneltest"
 )
 
-// holding is a forward without a pod yet, and a client that has asked it something
-// of so many bytes.
+// holding is a forward without a pod yet, and a client that is held, and has asked it
+// something of so many bytes.
 func holding(t *testing.T, size int) (server *tunneltest.Server, endpoints *tunnel.Endpoints, client *net.TCPConn,
 	reports <-chan tunnel.Report) {
 	t.Helper()
@@ -27,6 +27,7 @@ func holding(t *testing.T, size int) (server *tunneltest.Server, endpoints *tunn
 	require.NoError(t, conn.SetDeadline(time.Now().Add(10*time.Second)))
 	_, err = conn.Write(append(make([]byte, size), '\n'))
 	require.NoError(t, err)
+	require.Eventually(t, endpoints.Awaited, 10*time.Second, time.Millisecond)
 	return server, endpoints, conn.(*net.TCPConn), reports
 }
 

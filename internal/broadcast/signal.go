@@ -29,6 +29,13 @@ func (s *Signal) Wait() <-chan struct{} {
 	return s.next
 }
 
+// Awaited reports that somebody has asked for the next Notify.
+func (s *Signal) Awaited() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.next != nil
+}
+
 // Notify wakes all who wait.
 func (s *Signal) Notify() {
 	s.mu.Lock()

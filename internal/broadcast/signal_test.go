@@ -20,11 +20,14 @@ func closed(c <-chan struct{}) bool {
 func TestSignal(t *testing.T) {
 	var s Signal
 	s.Notify() // nobody waits
+	require.False(t, s.Awaited())
 	one, two := s.Wait(), s.Wait()
+	require.True(t, s.Awaited())
 	require.False(t, closed(one))
 	s.Notify()
 	require.True(t, closed(one))
 	require.True(t, closed(two))
+	require.False(t, s.Awaited())
 	next := s.Wait()
 	require.False(t, closed(next), "that is for the next change")
 	s.Notify()
