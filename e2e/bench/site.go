@@ -11,6 +11,7 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 
+	"github.com/devtun/devtun/e2e/cluster"
 	"github.com/devtun/devtun/e2e/testbed"
 )
 
@@ -32,16 +33,34 @@ func openSite(ctx context.Context, module string, progress io.Writer) (*site, er
 		return nil, err
 	}
 	s := &site{Bed: bed, leave: leave}
-	if s.kubectl, err = bed.Kubectl(); err == nil {
+	if err = s.level(); err == nil {
+		s.kubectl, err = bed.Kubectl()
+	}
+	if err == nil {
 		s.config, err = bed.Config()
 	}
 	if err == nil {
 		s.api, _, err = rest.DefaultServerUrlFor(s.config)
 	}
 	if err != nil {
-		return nil, errors.Join(err, leave())
+		return nil, errors.Join(err, s.leave())
 	}
 	return s, nil
+}
+
+// level takes from the local cluster the precedence that it has for tests, until the
+// site is left: devtun's end of a connection is measured as well.
+func (s *site) level() error {
+	if s.Cluster == "" {
+		return nil
+	}
+	local, err := cluster.Open(s.Cluster)
+	if err != nil {
+		return err
+	}
+	leave := s.leave
+	s.leave = func() error { return errors.Join(local.SetPrecedence(cluster.Precedence), leave()) }
+	return local.SetPrecedence(1)
 }
 
 // agentImage is that of an intercept's agent; "" where it is up to devtun, and the

@@ -22,11 +22,26 @@ import (
 // are in: in version 2 a cgroup with children may have no processes itself.
 const nodeCgroup = "node"
 
-// precedence is how many times the processor time of a single process the whole
+// Precedence is how many times the processor time of a single process the whole
 // cluster gets where there is not enough for all. It stands for other machines, on
 // which nothing that is built or tested on this one would slow it down: a control
 // plane that is seconds late fails tests of what is prompt.
-const precedence = 16
+const Precedence = 16
+
+// SetPrecedence gives the cluster another precedence. Who measures wants 1: both ends
+// of a connection are to have the same share of what there is.
+func (c *Cluster) SetPrecedence(times int) error {
+	roots, err := cgroupRoots()
+	if err != nil {
+		return fmt.Errorf("set the cluster's precedence: %w", err)
+	}
+	for _, root := range roots {
+		if err := setPrecedence(filepath.Join(root, c.state.cgroup()), times); err != nil {
+			return fmt.Errorf("set the cluster's precedence: %w", err)
+		}
+	}
+	return nil
+}
 
 // makeCgroups makes a cluster's cgroups and moves the process into them. Its
 // children will be born there, so nothing the node starts can be elsewhere, nor
@@ -51,7 +66,7 @@ func makeCgroups(name string, pid int) error {
 			}
 			parent = directory
 		}
-		if err := givePrecedence(filepath.Join(root, name)); err != nil {
+		if err := setPrecedence(filepath.Join(root, name), Precedence); err != nil {
 			return fmt.Errorf("make cgroups: %w", err)
 		}
 		procs := filepath.Join(parent, "cgroup.procs")
@@ -92,11 +107,11 @@ func inheritCPUSet(parent, child string) error {
 	return nil
 }
 
-// givePrecedence applies precedence to a cgroup, if it is of the hierarchy that has
+// setPrecedence gives a cgroup so much precedence, if it is of the hierarchy that has
 // the processor's controller.
-func givePrecedence(cgroup string) error {
+func setPrecedence(cgroup string, times int) error {
 	for file, ofOne := range map[string]int{"cpu.shares": 1024, "cpu.weight": 100} { // versions 1 and 2
-		err := os.WriteFile(filepath.Join(cgroup, file), []byte(strconv.Itoa(precedence*ofOne)), 0)
+		err := os.WriteFile(filepath.Join(cgroup, file), []byte(strconv.Itoa(times*ofOne)), 0)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrPermission) {
 			return err
 		}
