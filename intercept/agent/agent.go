@@ -1,17 +1,19 @@
 package agent
 
 import (
+	"cmp"
 	"context"
-	"fmt"
+	"errors"
 	"log/slog"
 	"net"
-	"strconv"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
-	"github.com/devtun/devtun/intercept/wire"
+	"github.com/devtun/devtun/intercept/claim"
+	"github.com/devtun/devtun/intercept/plan"
 	"github.com/devtun/devtun/internal/broadcast"
-	"github.com/devtun/devtun/internal/pause"
 )
 
 // Agent stands in for a workload. Make one with New and Run it once.
@@ -26,15 +28,9 @@ type Agent struct {
 	// go to the workload again.
 	Restore func(ctx context.Context, undone func()) error
 
-	// Touched is a word that changes while the developer uses any agent of the
-	// intercept, at least every plan.TouchEvery. The error is plan.ErrNone if the
-	// intercept no longer stands. Nil means that there are no other agents.
-	Touched func(context.Context) (string, error)
-
-	// Abandoned reports that the intercept is not to go on without this agent:
-	// somebody has deleted its plan, or, while no developer is there who would make
-	// them again, all agents. Nil means that it never is.
-	Abandoned func(ctx context.Context, present bool) (bool, error)
+	// Plan is what the agent knows of the stored plan and its claims. Nil means that
+	// there is none: links are for whatever claims they say.
+	Plan Plan
 
 	// Environ is handed over to the developer's side: KEY=VALUE.
 	Environ []string
@@ -58,13 +54,34 @@ type Agent struct {
 	counts  counts
 
 	mu           sync.Mutex
-	current      *developer
-	hadDeveloper bool             // a developer has been here
-	seen         time.Time        // when the developer's side was last there
-	draining     string           // why; empty if it is not
-	drained      time.Time        // since when it is
-	restored     bool             // or being restored
-	changed      broadcast.Signal // in where connections go
+	developers   map[string]*developer    // by claim, in no order
+	requests     map[string]*atomic.Int64 // by claim, of all that have been here
+	seen         map[string]time.Time     // by claim: when its developer was last there
+	ended        map[string]bool          // claims that stand no longer
+	hadDeveloper bool                     // one has been here
+	draining     string                   // why; empty if it is not
+	drained      time.Time                // since when it is
+	restored     bool                     // or being restored
+	changed      broadcast.Signal         // in where requests go
+}
+
+// Standing is what a stored plan has of claims.
+type Standing struct {
+	Claims []claim.Claim
+	// Touched is a word for each claim that changes while its developer uses any agent of
+	// the intercept, at least every plan.TouchEvery of its grace.
+	Touched map[string]string
+}
+
+// Plan is the stored plan, for an agent.
+type Plan interface {
+	// Claims are those that stand. The error is plan.ErrNone if the intercept no longer
+	// stands.
+	Claims(context.Context) (Standing, error)
+	// Leave takes a claim out whose developer is gone, and reports that it was the last.
+	Leave(ctx context.Context, id string) (last bool, err error)
+	// AgentsStand reports that the agents are to stay.
+	AgentsStand(context.Context) (bool, error)
 }
 
 // dialTimeout bounds one attempt to connect to an origin.
@@ -84,6 +101,10 @@ func New(config Config, log *slog.Logger) *Agent {
 		Linger:       3 * time.Second,
 		IdleAfter:    2 * time.Second,
 		clients:      newClients(),
+		developers:   make(map[string]*developer),
+		requests:     make(map[string]*atomic.Int64),
+		seen:         make(map[string]time.Time),
+		ended:        make(map[string]bool),
 	}
 }
 
@@ -96,10 +117,6 @@ func (a *Agent) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	a.mu.Lock()
-	a.seen = time.Now()
-	a.mu.Unlock()
-
 	work, stop := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer stop(nil)
 	var working sync.WaitGroup
@@ -110,8 +127,7 @@ func (a *Agent) Run(ctx context.Context) error {
 		working.Go(func() { a.resolve(work, origin) })
 	}
 	working.Go(func() { a.watchRoutes(work) })
-	working.Go(func() { a.watchGrace(work) })
-	working.Go(func() { a.moveClients(work) })
+	working.Go(func() { a.watchClaims(work) })
 	a.Log.Info("ready", "intercept", a.Config.Name, "mode", a.Config.Mode, "ports", len(a.Config.Ports))
 
 	<-ctx.Done()
@@ -128,15 +144,12 @@ func (a *Agent) Run(ctx context.Context) error {
 // restoreIfAbandoned undoes the intercept, when the agent is told to stop, if that is the end of
 // it: with the agents gone the Services would lead nowhere.
 func (a *Agent) restoreIfAbandoned(ctx context.Context) {
-	a.mu.Lock()
-	restored, present := a.restored, a.current != nil && a.current.link.Present()
-	a.mu.Unlock()
-	if restored || a.Restore == nil || a.Abandoned == nil {
+	if a.isRestored() || a.Restore == nil || a.Plan == nil {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, abandonedTimeout)
 	defer cancel()
-	abandoned, err := a.Abandoned(ctx, present)
+	abandoned, err := a.isAbandoned(ctx)
 	if err == nil && abandoned {
 		a.Log.Warn("restoring: the intercept was taken away")
 		err = a.Restore(ctx, func() {})
@@ -146,73 +159,22 @@ func (a *Agent) restoreIfAbandoned(ctx context.Context) {
 	}
 }
 
-// listen opens all listeners, the links' last: who reaches that finds the
-// others open. It returns what serves them.
-func (a *Agent) listen(ctx context.Context) ([]func(context.Context), error) {
-	var serve []func(context.Context)
-	var opened []interface{ Close() error }
-	fail := func(err error) ([]func(context.Context), error) {
-		for _, o := range opened {
-			_ = o.Close()
-		}
-		return nil, fmt.Errorf("listen: %w", err)
+// isAbandoned reports that the intercept is not to go on without this agent: somebody has
+// deleted its plan, or, while no developer is there who would make them again, all agents.
+func (a *Agent) isAbandoned(ctx context.Context) (bool, error) {
+	claims, err := a.Plan.Claims(ctx)
+	switch {
+	case errors.Is(err, plan.ErrNone):
+		return true, nil
+	case err != nil:
+		return false, err
+	case len(claims.Claims) == 0:
+		return true, nil
+	case a.isUsed():
+		return false, nil
 	}
-	for _, port := range a.Config.Ports {
-		address := net.JoinHostPort("", strconv.Itoa(port.Port))
-		if port.Protocol == UDP {
-			conn, err := a.ListenPacket(ctx, "udp", address)
-			if err != nil {
-				return fail(err)
-			}
-			opened = append(opened, conn)
-			serve = append(serve, func(ctx context.Context) { a.passDatagrams(ctx, port, conn) })
-			continue
-		}
-		listener, err := a.Listen(ctx, "tcp", address)
-		if err != nil {
-			return fail(err)
-		}
-		opened = append(opened, listener)
-		serve = append(serve, func(ctx context.Context) {
-			accept(ctx, listener, func(conn *net.TCPConn) { a.serve(ctx, port, conn) })
-		})
-	}
-	ready, err := a.Listen(ctx, "tcp", net.JoinHostPort("", strconv.Itoa(a.Config.ReadyPort)))
-	if err != nil {
-		return fail(err)
-	}
-	opened = append(opened, ready)
-	serve = append(serve, func(ctx context.Context) { a.serveReady(ctx, ready) })
-	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(a.Config.LinkPort))
-	links, err := a.Listen(ctx, "tcp", address)
-	if err != nil {
-		return fail(err)
-	}
-	return append(serve, func(ctx context.Context) {
-		accept(ctx, links, func(conn *net.TCPConn) { a.serveLink(ctx, conn) })
-	}), nil
-}
-
-// acceptPause is how long accepting rests after it failed: too many open files,
-// most likely.
-const acceptPause = 100 * time.Millisecond
-
-// accept serves each connection in a goroutine of its own until ctx ends; it
-// returns when all have ended, with the listener closed.
-func accept(ctx context.Context, listener net.Listener, serve func(*net.TCPConn)) {
-	var serving sync.WaitGroup
-	defer serving.Wait()
-	defer listener.Close()
-	defer context.AfterFunc(ctx, func() { listener.Close() })()
-	for {
-		conn, err := listener.Accept()
-		switch {
-		case err == nil:
-			serving.Go(func() { serve(conn.(*net.TCPConn)) })
-		case pause.Sleep(ctx, acceptPause) != nil:
-			return
-		}
-	}
+	stand, err := a.Plan.AgentsStand(ctx)
+	return !stand, err
 }
 
 // change makes a change and tells of it.
@@ -223,46 +185,42 @@ func (a *Agent) change(by func()) {
 	a.changed.Notify()
 }
 
-// routes says who gets a new connection to port: the developer, or, if nil, why
-// not.
-func (a *Agent) routes(port Port) (*developer, string) {
+func (a *Agent) isRestored() bool {
 	a.mu.Lock()
-	d, draining := a.current, a.draining
-	a.mu.Unlock()
-	switch {
-	case draining != "":
-		return nil, draining
-	case d == nil:
-		return nil, "no developer is connected"
-	}
-	if why := d.refusal(port.Port); why != "" {
-		return nil, why
-	}
-	return d, "the developer's side takes them"
+	defer a.mu.Unlock()
+	return a.restored
 }
 
-// status is how the agent stands, for whoever asks.
-func (a *Agent) status() wire.Status {
+// isUsed reports that some developer is there.
+func (a *Agent) isUsed() bool {
 	a.mu.Lock()
-	d := a.current
-	a.mu.Unlock()
-	status := wire.Status{Connected: d != nil && d.link.Present()}
-	for _, port := range a.Config.Ports {
-		if port.Protocol == TCP {
-			status.States = append(status.States, a.state(port))
+	defer a.mu.Unlock()
+	for _, d := range a.developers {
+		if d.link.Present() {
+			return true
 		}
 	}
-	return status
+	return false
 }
 
-// state is where a port's new connections go, as the developer's side is told.
-func (a *Agent) state(port Port) wire.State {
-	d, why := a.routes(port)
-	switch {
-	case d != nil:
-		return wire.State{Port: port.Port, To: wire.ToDeveloper, Why: why}
-	case port.Origin == "":
-		return wire.State{Port: port.Port, To: wire.Held, Why: why}
+// asked are the developers who claim a port, in the order in which they are asked: first
+// those who want some requests, the earlier ones first, and then who wants all. Call it
+// with mu held.
+func (a *Agent) asked(port int) []*developer {
+	var all []*developer
+	for _, d := range a.developers {
+		if d.claims(port) {
+			all = append(all, d)
+		}
 	}
-	return wire.State{Port: port.Port, To: wire.ToOrigin, Why: why}
+	slices.SortFunc(all, func(x, y *developer) int {
+		narrow := func(d *developer) int {
+			if d.claim.Rule.All() {
+				return 1
+			}
+			return 0
+		}
+		return cmp.Or(cmp.Compare(narrow(x), narrow(y)), cmp.Compare(x.claim.Order, y.claim.Order))
+	})
+	return all
 }

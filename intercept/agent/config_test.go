@@ -12,7 +12,7 @@ import (
 	"github.com/devtun/devtun/intercept/plan"
 )
 
-const goodConfig = `{"version":1,"name":"service-middle","identity":"4f1c","mode":"divert","sessionPort":9999,"readyPort":9998,"grace":"10m",
+const goodConfig = `{"version":2,"name":"service-middle","identity":"4f1c","mode":"divert","sessionPort":9999,"readyPort":9998,"grace":"10m",
 	"ports":[{"port":8080,"origin":"service-middle-origin.shop:80"},{"port":53,"protocol":"UDP","origin":"10.0.0.1:53"}],
 	"files":["/etc/shop"]}`
 
@@ -20,7 +20,7 @@ func TestConfig(t *testing.T) {
 	c, err := ParseConfig(goodConfig)
 	require.NoError(t, err)
 	require.Equal(t, Config{
-		Version: 1, Name: "service-middle", Identity: "4f1c", Mode: plan.Divert, LinkPort: 9999, ReadyPort: 9998,
+		Version: 2, Name: "service-middle", Identity: "4f1c", Mode: plan.Divert, LinkPort: 9999, ReadyPort: 9998,
 		Ports: []Port{{8080, TCP, "service-middle-origin.shop:80"}, {53, UDP, "10.0.0.1:53"}},
 		Files: []string{"/etc/shop"},
 		Grace: Duration(10 * time.Minute), Hold: Duration(DefaultHold), DrainTimeout: Duration(DefaultDrainTimeout),
@@ -34,7 +34,7 @@ func TestConfig(t *testing.T) {
 
 func TestConfigIsRefused(t *testing.T) {
 	for old, test := range map[string]struct{ new, complaint string }{
-		`"version":1`:             {`"version":2`, "it is for version 2, this agent speaks 1"},
+		`"version":2`:             {`"version":3`, "it is for version 3, this agent speaks 2"},
 		`"grace":"10m"`:           {`"grace":"ten"`, `invalid duration "ten"`},
 		`"mode":"divert"`:         {`"mode":"other"`, `mode "other" is neither divert nor replace`},
 		`"identity":"4f1c",`:      {``, "identity is missing"},

@@ -21,15 +21,8 @@ func (c *counts) change(by func(*wire.Counters)) {
 
 func (c *counts) developer() { c.change(func(n *wire.Counters) { n.ToDeveloper++ }) }
 func (c *counts) failed()    { c.change(func(n *wire.Counters) { n.Failed++ }) }
-
-func (c *counts) origin(fellBack bool) {
-	c.change(func(n *wire.Counters) {
-		n.ToOrigin++
-		if fellBack {
-			n.FellBack++
-		}
-	})
-}
+func (c *counts) origin()    { c.change(func(n *wire.Counters) { n.ToOrigin++ }) }
+func (c *counts) fellBack()  { c.change(func(n *wire.Counters) { n.FellBack++ }) }
 
 func (c *counts) ended(client *client) {
 	c.change(func(n *wire.Counters) {

@@ -3,38 +3,59 @@ package agent
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/devtun/devtun/intercept/claim"
 	"github.com/devtun/devtun/intercept/wire"
+	"github.com/devtun/devtun/tunnel/proxy"
 )
 
-const (
-	// ackTimeout is how long the developer's side may take to take a
-	// connection, beside two round trips, and maxAckTimeout is the most in all.
-	// They are for a local process that does not answer; a developer's side that
-	// is gone is noticed sooner.
-	ackTimeout    = 2 * time.Second
-	maxAckTimeout = 5 * time.Second
-)
-
-var (
-	errAway    = errors.New("the developer's side has fallen silent")
-	errTooLong = errors.New("the developer's side has not taken the connection in time")
-)
-
-// developer is the developer's side, for as long as a link lasts.
+// developer is a developer's side, with the claim that it holds, for as long as a link
+// lasts.
 type developer struct {
-	link *wire.Link
+	claim    claim.Claim
+	match    claim.Matcher
+	link     *wire.Link
+	counts   *counts
+	requests *atomic.Int64 // of the claim, whatever becomes of the link
 
 	mu     sync.Mutex
-	open   map[int]bool                       // ports that a local process listens for
-	offers map[*offer]context.CancelCauseFunc // connections that it has yet to take
+	open   map[int]bool    // ports that a local process listens for
+	offers map[*offer]bool // connections that it has yet to take
 }
 
-func newDeveloper(link *wire.Link) *developer {
-	return &developer{link: link, open: make(map[int]bool), offers: make(map[*offer]context.CancelCauseFunc)}
+// newDeveloper returns the developer who holds a claim by link. It fails if the claim's
+// rule is none.
+func newDeveloper(c claim.Claim, link *wire.Link, counts *counts, requests *atomic.Int64) (*developer, error) {
+	match, err := c.Rule.Compile()
+	if err != nil {
+		return nil, err
+	}
+	return &developer{
+		claim: c, match: match, link: link, counts: counts, requests: requests,
+		open: make(map[int]bool), offers: make(map[*offer]bool),
+	}, nil
+}
+
+// claims reports that the claim is about a port, and wants requests, not copies.
+func (d *developer) claims(port int) bool {
+	return !d.claim.Mirror && (len(d.claim.Ports) == 0 || slices.Contains(d.claim.Ports, port))
+}
+
+// takes reports that a request, or a whole connection, is one that the claim wants.
+func (d *developer) takes(r *proxy.Request) bool {
+	switch {
+	case d.claim.Rule.All():
+		return true
+	case r.Protocol == proxy.TLS && d.claim.TLS:
+		return true
+	case r.Whole():
+		return false
+	}
+	return d.match.Match(r.Method, r.Path(), r.Values)
 }
 
 // setOpen notes whether a local process listens for port.
@@ -44,8 +65,7 @@ func (d *developer) setOpen(port int, open bool) {
 	d.open[port] = open
 }
 
-// refusal says why port's connections cannot go to the developer; it is empty
-// if they can.
+// refusal says why port's requests cannot go to the developer; it is empty if they can.
 func (d *developer) refusal(port int) string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -58,77 +78,38 @@ func (d *developer) refusal(port int) string {
 	return ""
 }
 
-// takeBack takes back the connections that the developer's side has yet to take,
-// and those it has on which no answer has begun.
+var errAway = errors.New("the developer's side has fallen silent")
+
+// takeBack takes back the connections that the developer's side has yet to take.
 func (d *developer) takeBack() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	for o, cancel := range d.offers {
-		cancel(errAway)
-		if o.taken.Load() && o.from.client.detach(false) {
-			o.Abort()
-		}
+	for o := range d.offers {
+		o.giveUp(errAway)
 	}
 }
 
-// offer is a connection on its way to the developer. It is the far side of a
-// copy whose first read waits for the local process to take it.
-type offer struct {
-	*wire.Stream
-	from  rewindable
-	ctx   context.Context // bounds the wait
-	taken atomic.Bool
-	err   error // why it was not taken
+// developerOf is where a client's requests go that a developer takes.
+type developerOf struct {
+	*developer
+	port   int
+	client *client
 }
 
-// offer opens a stream for a client's connection. The caller must call done.
-func (d *developer) offer(ctx context.Context, port int, from rewindable) (o *offer, done func(), err error) {
-	timeout := min(ackTimeout+2*d.link.RoundTrip(), maxAckTimeout)
-	ctx, stop := context.WithTimeoutCause(ctx, timeout, errTooLong)
-	ctx, cancel := context.WithCancelCause(ctx)
-	o = &offer{from: from, ctx: ctx}
-	d.mu.Lock()
-	d.offers[o] = cancel
-	d.mu.Unlock()
-	done = func() {
-		d.mu.Lock()
-		delete(d.offers, o)
-		d.mu.Unlock()
-		cancel(nil)
-		stop()
-	}
-	o.Stream, err = d.link.Open(ctx, wire.Opening{
-		Kind:   wire.KindConnection,
-		Port:   port,
-		Client: from.client.RemoteAddr().String(),
-	})
-	return o, done, err
+// Dial offers the developer's side a connection.
+func (d developerOf) Dial(ctx context.Context) (proxy.Upstream, error) {
+	return d.offer(ctx, d.port, d.client)
 }
 
-func (o *offer) Read(p []byte) (int, error) {
-	if !o.taken.Load() {
-		if err := o.Accepted(o.ctx); err != nil {
-			o.err = err
-			return 0, err
-		}
-		o.taken.Store(true)
-		o.from.Bind()
-	}
-	return o.Stream.Read(p)
-}
+// KeepClient: a local process that ends a kept connection may just be restarted, of
+// which its client need not know.
+func (d developerOf) KeepClient() bool { return true }
 
-// Write is given up with the offer, even if the transport hangs: the client must
-// not hang with it.
-func (o *offer) Write(p []byte) (int, error) {
-	if o.taken.Load() {
-		return o.Stream.Write(p)
-	}
-	return o.TryWrite(p)
-}
-
-func (o *offer) CloseWrite() error {
-	if o.taken.Load() {
-		return o.Stream.CloseWrite()
-	}
-	return o.TryCloseWrite()
-}
+// Timeouts of an offer. They are for a local process that does not answer; a developer's
+// side that is gone is noticed sooner.
+const (
+	// ackTimeout is how long the developer's side may take to take a connection, beside
+	// two round trips, and maxAckTimeout is the most in all.
+	ackTimeout    = 2 * time.Second
+	maxAckTimeout = 5 * time.Second
+)

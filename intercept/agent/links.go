@@ -3,8 +3,10 @@ package agent
 import (
 	"context"
 	"net"
+	"sync/atomic"
 	"time"
 
+	"github.com/devtun/devtun/intercept/claim"
 	"github.com/devtun/devtun/intercept/wire"
 	"github.com/devtun/devtun/tunnel/relay"
 )
@@ -19,20 +21,17 @@ func (a *Agent) end() wire.End {
 func (a *Agent) serveLink(ctx context.Context, tcp *net.TCPConn) {
 	conn := relay.TCP{TCPConn: tcp}
 	defer conn.Close()
-	purpose, err := a.end().Receive(ctx, conn)
+	hello, err := a.end().Receive(ctx, conn)
 	if err != nil {
 		a.Log.Warn("link refused", "error", err)
 		return
 	}
-	if purpose == wire.ForStatus {
+	if hello.Purpose == wire.ForStatus {
 		_ = wire.TellStatus(ctx, conn, a.status()) // who asked has gone, at worst
 		return
 	}
-	if a.isRestored() {
-		_ = wire.Refuse(ctx, conn, &wire.Refusal{
-			Code: wire.Restored,
-			Text: "the agent has restored the workload, because no developer was there for too long",
-		})
+	if refusal := a.refusal(*hello.Claim); refusal != nil {
+		_ = wire.Refuse(ctx, conn, refusal)
 		return
 	}
 	link, err := a.end().Accept(ctx, conn)
@@ -40,53 +39,87 @@ func (a *Agent) serveLink(ctx context.Context, tcp *net.TCPConn) {
 		a.Log.Warn("link refused", "error", err)
 		return
 	}
-	a.run(ctx, link)
+	a.run(ctx, *hello.Claim, link)
 }
 
-// run serves a link, which takes the place of the one before: whoever
+// refusal says why no link is to be had for a claim; nil if one is.
+func (a *Agent) refusal(c claim.Claim) *wire.Refusal {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	switch _, err := c.Rule.Compile(); {
+	case a.restored:
+		return &wire.Refusal{Code: wire.Restored,
+			Text: "the agent has restored the workload, because no developer was there for too long"}
+	case a.ended[c.ID]:
+		return &wire.Refusal{Code: wire.Restored,
+			Text: "the agent has ended the claim, because its developer was not there for too long"}
+	case err != nil:
+		return &wire.Refusal{Code: wire.WrongClaim, Text: err.Error()}
+	}
+	return nil
+}
+
+// run serves a link, which takes the place of the one before of the same claim: whoever
 // connects again has given that up.
-func (a *Agent) run(ctx context.Context, link *wire.Link) {
-	d := newDeveloper(link)
+func (a *Agent) run(ctx context.Context, c claim.Claim, link *wire.Link) {
+	d, err := newDeveloper(c, link, &a.counts, a.requestsOf(c.ID))
+	if err != nil {
+		link.Close()
+		return
+	}
+	log := a.Log.With("claim", c.ID, "developer", c.User+"@"+c.Machine)
 	var before *developer
-	a.change(func() { before, a.current, a.hadDeveloper = a.current, d, true })
+	a.change(func() {
+		before = a.developers[c.ID]
+		a.developers[c.ID], a.hadDeveloper, a.seen[c.ID] = d, true, time.Now()
+	})
 	if before != nil {
 		before.link.Close()
 	}
-	a.Log.Info("developer connected")
+	log.Info("developer connected", "rule", c.Rule.String())
 	told := wire.Agent{
 		Port:  func(port int, open bool) { d.setOpen(port, open); a.change(func() {}) },
 		Drain: func() { a.drain("the intercept is ending") },
 	}
-	err := link.Run(ctx, wire.Handler{
+	err = link.Run(ctx, wire.Handler{
 		Message:  told.Message,
 		Presence: func(present bool) { a.present(d, present) },
 		Stream:   a.handOver,
 	})
 	a.change(func() {
-		if a.current == d {
-			a.current = nil
+		if a.developers[c.ID] == d {
+			delete(a.developers, c.ID)
 			if link.Heard() {
-				a.seen = time.Now()
+				a.seen[c.ID] = time.Now()
 			}
 		}
 	})
-	a.Log.Info("developer gone", "error", err)
+	log.Info("developer gone", "error", err)
 }
 
-// present notes that the developer's side has fallen silent, or is back.
-func (a *Agent) present(d *developer, present bool) {
-	if !present {
-		d.takeBack()
-	}
-	a.change(func() {
-		if a.current == d {
-			a.seen = time.Now()
-		}
-	})
-}
-
-func (a *Agent) isRestored() bool {
+// requestsOf counts a claim's requests.
+func (a *Agent) requestsOf(id string) *atomic.Int64 {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.restored
+	if a.requests[id] == nil {
+		a.requests[id] = new(atomic.Int64)
+	}
+	return a.requests[id]
+}
+
+// present notes that the developer's side has fallen silent, or is back. What it has yet
+// to take goes elsewhere, and so do requests that have no answer and can be repeated.
+func (a *Agent) present(d *developer, present bool) {
+	a.change(func() {
+		if a.developers[d.claim.ID] == d {
+			a.seen[d.claim.ID] = time.Now()
+		}
+	})
+	if present {
+		return
+	}
+	d.takeBack()
+	for _, c := range a.clients.all() {
+		c.conn.TakeBack(developerOf{d, c.port.Port, c})
+	}
 }

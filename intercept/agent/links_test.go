@@ -28,10 +28,7 @@ func TestAStoppedDeveloperIsAwayAndComesBack(t *testing.T) {
 	l.conn.pause()
 	require.Equal(t, "origin", w.who(), "opened just after")
 	w.requireRecalled()
-	w.eventually(func() bool {
-		d, why := w.agent.routes(Port{Port: port})
-		return d == nil && strings.Contains(why, "answer")
-	})
+	w.eventually(func() bool { return !w.toDeveloper() })
 	for range 20 {
 		require.Equal(t, "origin", w.who())
 	}
@@ -95,7 +92,7 @@ func TestOpenConnectionsOutliveAnAbsence(t *testing.T) {
 
 	l.conn.pause()
 	fmt.Fprint(client, "meanwhile ")
-	w.eventually(func() bool { d, _ := w.agent.routes(Port{Port: port}); return d == nil })
+	w.eventually(func() bool { return !w.toDeveloper() })
 	l.conn.resume()
 	fmt.Fprint(client, "after")
 	client.CloseWrite()
@@ -122,7 +119,7 @@ func TestAfterAnAbsenceStaleConnectionsAreDropped(t *testing.T) {
 	asking.Wait()
 	l.conn.trickle.Store(100) // the connections arrive well before the resets
 	l.conn.resume()
-	w.eventually(func() bool { d, _ := w.agent.routes(Port{Port: port}); return d != nil })
+	w.eventually(w.toDeveloper)
 	require.Equal(t, "local", w.who())
 	require.EqualValues(t, 1, local.taken.Load())
 }
@@ -214,34 +211,6 @@ func TestReplacedWorkload(t *testing.T) {
 		require.Contains(t, w.who(), "reset")
 		require.Empty(t, w.dialled)
 	})
-}
-
-func TestGrace(t *testing.T) {
-	t.Parallel()
-	restored := make(chan struct{}, 1)
-	attempts := 0
-	w := newWorld(t, greet("origin"), func(a *Agent) {
-		a.Config.Grace = Duration(300 * time.Millisecond)
-		a.Restore = func(context.Context, func()) error {
-			if attempts++; attempts == 1 {
-				return fmt.Errorf("the API server is away")
-			}
-			restored <- struct{}{}
-			return nil
-		}
-	})
-	l := w.connect(to(serve(t, greet("local"))))
-	require.Never(t, func() bool { return len(restored) > 0 }, 500*time.Millisecond, 10*time.Millisecond,
-		"a developer is there")
-	l.conn.pause() // as SIGKILL looks if no reset arrives
-	<-restored
-	l.conn.resume()
-	w.eventually(func() bool { return w.who() == "origin" })
-	_, err := wire.End{Name: "service-middle", Identity: "4f1c"}.Dial(t.Context(),
-		dialTCP(t, w.address("tcp", "127.0.0.1", linkPort)))
-	var refusal *wire.Refusal
-	require.ErrorAs(t, err, &refusal)
-	require.Equal(t, wire.Restored, refusal.Code)
 }
 
 func TestDatagrams(t *testing.T) {

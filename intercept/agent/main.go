@@ -83,18 +83,7 @@ func (a *Agent) restoreFromPod() error {
 		return fmt.Errorf("prepare to restore: %w", err)
 	}
 	ref := plan.Ref{Namespace: namespace, Name: a.Config.Name, Identity: a.Config.Identity}
-	a.Touched = func(ctx context.Context) (string, error) { return plan.LastTouch(ctx, client, ref) }
-	a.Abandoned = func(ctx context.Context, present bool) (bool, error) {
-		_, err := plan.LastTouch(ctx, client, ref)
-		if errors.Is(err, plan.ErrNone) {
-			return true, nil
-		}
-		if err != nil || present {
-			return false, err
-		}
-		stand, err := plan.AgentsStand(ctx, client, undo)
-		return !stand, err
-	}
+	a.Plan = storedPlan{client, ref, undo}
 	a.Restore = func(ctx context.Context, undone func()) error {
 		report, err := plan.Restorer{Client: client, Undone: undone, Inside: true}.RestoreAny(ctx, undo)
 		if report != nil {
@@ -105,6 +94,26 @@ func (a *Agent) restoreFromPod() error {
 		return err
 	}
 	return nil
+}
+
+// storedPlan is the plan in the cluster, with the pod's rights.
+type storedPlan struct {
+	client *plan.Client
+	ref    plan.Ref
+	undo   *plan.Plan
+}
+
+func (p storedPlan) Claims(ctx context.Context) (Standing, error) {
+	claims, _, touched, err := plan.Claims(ctx, p.client, p.ref)
+	return Standing{claims, touched}, err
+}
+
+func (p storedPlan) Leave(ctx context.Context, id string) (last bool, err error) {
+	return plan.Leave(ctx, p.client, p.ref, id)
+}
+
+func (p storedPlan) AgentsStand(ctx context.Context) (bool, error) {
+	return plan.AgentsStand(ctx, p.client, p.undo)
 }
 
 // lookUp returns the value of key in environ, the last one if there are several.

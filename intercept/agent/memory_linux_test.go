@@ -49,7 +49,7 @@ func TestTheAgentStaysSmall(t *testing.T) {
 	require.NoError(t, err)
 	agent := exec.Command(program)
 	agent.Env = append(os.Environ(), childVariable+"=agent", fmt.Sprintf(
-		`%s={"version":1,"name":"service-middle","identity":"4f1c","mode":"divert","grace":"0s","sessionPort":9999,"readyPort":9998,"ports":[{"port":8080,"origin":%q}]}`,
+		`%s={"version":2,"name":"service-middle","identity":"4f1c","mode":"divert","grace":"0s","sessionPort":9999,"readyPort":9998,"ports":[{"port":8080,"origin":%q}]}`,
 		ConfigVariable, origin.address))
 	agent.Stderr = os.Stderr
 	output, err := agent.StdoutPipe()
@@ -63,7 +63,8 @@ func TestTheAgentStaysSmall(t *testing.T) {
 	require.Less(t, idle, maxIdle)
 
 	local := serve(t, func(conn relay.TCP) { io.Copy(conn, conn); conn.CloseWrite() })
-	link, err := wire.End{Name: "service-middle", Identity: "4f1c"}.Dial(t.Context(), newPausable(dialTCP(t, links)))
+	all := everything()
+	link, err := wire.End{Name: "service-middle", Identity: "4f1c", Claim: &all}.Dial(t.Context(), newPausable(dialTCP(t, links)))
 	require.NoError(t, err)
 	var running sync.WaitGroup
 	developer := wire.Developer{Dial: func(ctx context.Context, _ int) (net.Conn, error) { return to(local)(ctx) }}

@@ -15,8 +15,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/devtun/devtun/intercept/claim"
 	"github.com/devtun/devtun/intercept/plan"
 	"github.com/devtun/devtun/intercept/wire"
+	"github.com/devtun/devtun/tunnel/proxy"
 	"github.com/devtun/devtun/tunnel/relay"
 )
 
@@ -127,6 +129,9 @@ func (w *world) listening(network, address string, at net.Addr) {
 	w.listeners[network+" "+address] = at.String()
 }
 
+// keptBytes is what is kept of a client's first bytes.
+const keptBytes = 64 << 10
+
 // address is where a listener of the agent's really is.
 func (w *world) address(network, host string, port int) string {
 	w.mu.Lock()
@@ -142,16 +147,29 @@ func (w *world) eventually(condition func() bool) {
 // allTaken reports that the agent knows all it has offered to have been taken.
 func (w *world) allTaken() bool {
 	w.agent.mu.Lock()
-	d := w.agent.current
-	w.agent.mu.Unlock()
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	for o := range d.offers {
-		if !o.taken.Load() {
+	defer w.agent.mu.Unlock()
+	for _, d := range w.agent.developers {
+		d.mu.Lock()
+		left := len(d.offers)
+		d.mu.Unlock()
+		if left > 0 {
 			return false
 		}
 	}
 	return true
+}
+
+// toDeveloper reports that what is no HTTP goes to a developer.
+func (w *world) toDeveloper() bool {
+	w.agent.mu.Lock()
+	defer w.agent.mu.Unlock()
+	r := &router{agent: w.agent, port: w.agent.Config.Ports[0]}
+	return r.claimant(&proxy.Request{Protocol: proxy.Other}) != nil
+}
+
+// everything is a claim that takes all.
+func everything() claim.Claim {
+	return claim.Claim{ID: "all", User: "ann", Machine: "laptop", Order: 1, Ports: []int{port}}
 }
 
 // client connects to the agent's port.
@@ -266,11 +284,17 @@ func (l *laptop) state() wire.State {
 // agent sends connections there.
 func (w *world) connect(dial func(context.Context) (net.Conn, error)) *laptop {
 	w.t.Helper()
+	return w.hold(everything(), dial)
+}
+
+// hold is connect for a claim.
+func (w *world) hold(c claim.Claim, dial func(context.Context) (net.Conn, error)) *laptop {
+	w.t.Helper()
 	ctx, cancel := context.WithTimeout(w.t.Context(), soon)
 	defer cancel()
 	l := &laptop{ended: make(chan struct{}), closed: make(chan wire.Report, 1000)}
 	l.conn = newPausable(dialTCP(w.t, w.address("tcp", "127.0.0.1", linkPort)))
-	link, err := wire.End{Name: "service-middle", Identity: "4f1c"}.Dial(ctx, l.conn)
+	link, err := wire.End{Name: "service-middle", Identity: "4f1c", Claim: &c}.Dial(ctx, l.conn)
 	require.NoError(w.t, err)
 	l.link = link
 	developer := &wire.Developer{

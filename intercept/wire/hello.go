@@ -8,11 +8,13 @@ import (
 	"io"
 	"log/slog"
 	"time"
+
+	"github.com/devtun/devtun/intercept/claim"
 )
 
 const (
 	// Version is that of the protocol; both ends must speak the same.
-	Version = 1
+	Version = 2
 
 	// magic opens every hello and every answer, so that neither end mistakes
 	// something else for the other.
@@ -44,6 +46,8 @@ type End struct {
 	Name     string       // of the intercept
 	Identity string       // the plan's random token
 	Log      *slog.Logger // for details of the protocol; nil drops them
+	// Claim is the developer's, at the developer's end; an agent's has none.
+	Claim *claim.Claim
 }
 
 // Hello is how the developer's side introduces itself.
@@ -52,6 +56,8 @@ type Hello struct {
 	Purpose  Purpose `json:"purpose"`
 	Name     string  `json:"name"`     // of the intercept
 	Identity string  `json:"identity"` // the plan's random token
+	// Claim is what a link is for; nil under another purpose.
+	Claim *claim.Claim `json:"claim,omitempty"`
 }
 
 // answer is what the agent says to a hello.
@@ -63,8 +69,15 @@ type answer struct {
 
 // Status is how an agent stands, for whoever lists intercepts.
 type Status struct {
-	Connected bool    `json:"connected"` // a developer's side is there, and heard
-	States    []State `json:"states"`    // of each TCP port
+	Claims []ClaimStatus `json:"claims"` // of those whose developers have been here
+}
+
+// ClaimStatus is how a claim stands with one agent.
+type ClaimStatus struct {
+	ID        string  `json:"id"`
+	Connected bool    `json:"connected"` // the developer's side is there, and heard
+	Requests  int64   `json:"requests"`  // that it got, connections that are no HTTP counted as one
+	States    []State `json:"states"`    // of each TCP port of the claim
 }
 
 // Code says why a hello was refused.
@@ -75,6 +88,7 @@ const (
 	WrongName     Code = "name"
 	WrongIdentity Code = "identity"
 	WrongPurpose  Code = "purpose"
+	WrongClaim    Code = "claim"
 	Restored      Code = "restored"
 )
 
@@ -121,6 +135,9 @@ func (e End) AskStatus(ctx context.Context, conn Transport) (Status, error) {
 // ask says hello and takes the answer. On error conn is closed.
 func (e End) ask(ctx context.Context, conn Transport, purpose Purpose) (reply answer, err error) {
 	hello := Hello{Version: Version, Purpose: purpose, Name: e.Name, Identity: e.Identity}
+	if purpose == ForLink {
+		hello.Claim = e.Claim
+	}
 	err = within(ctx, conn, func() error {
 		if err := writeFrame(conn, magic, hello); err != nil {
 			return err
@@ -145,10 +162,10 @@ func (e End) ask(ctx context.Context, conn Transport, purpose Purpose) (reply an
 	return reply, nil
 }
 
-// Receive takes the developer's hello from conn and tells what it asks for. One
+// Receive takes the developer's hello from conn. One
 // that does not fit is answered and returned as a *Refusal,
 // anything else as ErrNotDevtun; conn stays the caller's.
-func (e End) Receive(ctx context.Context, conn Transport) (Purpose, error) {
+func (e End) Receive(ctx context.Context, conn Transport) (Hello, error) {
 	var hello Hello
 	err := within(ctx, conn, func() error {
 		if err := readMagic(conn, ErrNotDevtun); err != nil {
@@ -157,15 +174,15 @@ func (e End) Receive(ctx context.Context, conn Transport) (Purpose, error) {
 		return readFrame(conn, &hello)
 	})
 	if err != nil {
-		return "", fmt.Errorf("receive hello: %w", err)
+		return Hello{}, fmt.Errorf("receive hello: %w", err)
 	}
 	if refusal := e.check(hello); refusal != nil {
 		if err := Refuse(ctx, conn, refusal); err != nil {
-			return "", err
+			return Hello{}, err
 		}
-		return "", fmt.Errorf("receive hello: %w", refusal)
+		return Hello{}, fmt.Errorf("receive hello: %w", refusal)
 	}
-	return hello.Purpose, nil
+	return hello, nil
 }
 
 // check compares the hello with what this agent stands for. The version comes
@@ -182,6 +199,8 @@ func (e End) check(h Hello) *Refusal {
 			Text: "the agent belongs to another intercept of the same name: the identity differs"}
 	case h.Purpose != ForLink && h.Purpose != ForStatus:
 		return &Refusal{Code: WrongPurpose, Text: fmt.Sprintf("the agent does not know the purpose %q", h.Purpose)}
+	case h.Purpose == ForLink && (h.Claim == nil || h.Claim.ID == ""):
+		return &Refusal{Code: WrongClaim, Text: "the link is for no claim"}
 	}
 	return nil
 }

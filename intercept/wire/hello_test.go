@@ -12,19 +12,20 @@ import (
 )
 
 func TestAHelloThatDoesNotFitIsTheSameErrorAtBothEnds(t *testing.T) {
-	good := Hello{Version: Version, Purpose: ForLink, Name: shop.Name, Identity: shop.Identity}
+	good := Hello{Version: Version, Purpose: ForLink, Name: shop.Name, Identity: shop.Identity, Claim: shop.Claim}
 	for _, test := range []struct {
 		change func(*Hello)
 		code   Code
 		text   string
 	}{
-		{func(h *Hello) { h.Version, h.Name = 2, "" }, WrongVersion, "the agent speaks version 1, this devtun speaks 2"},
+		{func(h *Hello) { h.Version, h.Name = 1, "" }, WrongVersion, "the agent speaks version 2, this devtun speaks 1"},
 		{func(h *Hello) { h.Name = "other" }, WrongName, `the agent belongs to intercept "service-middle", not to "other"`},
 		{func(h *Hello) { h.Identity = "4f1" }, WrongIdentity,
 			"the agent belongs to another intercept of the same name: the identity differs"},
 		{func(h *Hello) { h.Identity = "" }, WrongIdentity,
 			"the agent belongs to another intercept of the same name: the identity differs"},
 		{func(h *Hello) { h.Purpose = "fun" }, WrongPurpose, `the agent does not know the purpose "fun"`},
+		{func(h *Hello) { h.Claim = nil }, WrongClaim, "the link is for no claim"},
 	} {
 		a, b := connect(t)
 		hello := good
@@ -63,7 +64,7 @@ func TestDialBesideAnAgentOfAnotherVersion(t *testing.T) {
 	a, b := connect(t)
 	go writeFrame(b, magic, answer{Version: 7}) // and a welcome
 	_, err := shop.Dial(t.Context(), a)
-	require.ErrorContains(t, err, "the agent speaks version 7, this devtun speaks 1")
+	require.ErrorContains(t, err, "the agent speaks version 7, this devtun speaks 2")
 }
 
 func TestWhatIsNotTheOtherEnd(t *testing.T) {

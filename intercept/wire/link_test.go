@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"github.com/devtun/devtun/intercept/claim"
 	"github.com/devtun/devtun/tunnel/relay"
 )
 
@@ -24,7 +25,7 @@ const (
 	pollEvery = 5 * time.Millisecond
 )
 
-var shop = End{Name: "service-middle", Identity: "4f1c"}
+var shop = End{Name: "service-middle", Identity: "4f1c", Claim: &claim.Claim{ID: "7a"}}
 
 // connect returns the two ends of a TCP connection.
 func connect(t testing.TB) (a, b relay.TCP) {
@@ -47,8 +48,8 @@ func greet(t testing.TB, a, b Transport) (developer, agent *Link) {
 	defer cancel()
 	var greeting sync.WaitGroup
 	greeting.Go(func() {
-		purpose, err := shop.Receive(ctx, b)
-		if err == nil && purpose == ForLink {
+		hello, err := shop.Receive(ctx, b)
+		if err == nil && hello.Purpose == ForLink {
 			agent, _ = shop.Accept(ctx, b)
 		}
 	})

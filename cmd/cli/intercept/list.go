@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"text/tabwriter"
@@ -160,7 +161,7 @@ func connected(statuses []wire.Status) string {
 		return unknown
 	}
 	for _, status := range statuses {
-		if status.Connected {
+		if slices.ContainsFunc(status.Claims, func(c wire.ClaimStatus) bool { return c.Connected }) {
 			return "yes"
 		}
 	}
@@ -171,11 +172,13 @@ func connected(statuses []wire.Status) string {
 func trafficOf(statuses []wire.Status) wire.Side {
 	to := wire.Side("")
 	for _, status := range statuses {
-		for _, state := range status.States {
-			if to != "" && to != state.To {
-				return intercept.Both
+		for _, c := range status.Claims {
+			for _, state := range c.States {
+				if to != "" && to != state.To {
+					return intercept.Both
+				}
+				to = state.To
 			}
-			to = state.To
 		}
 	}
 	return to
