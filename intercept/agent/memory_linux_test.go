@@ -64,7 +64,8 @@ func TestTheAgentStaysSmall(t *testing.T) {
 
 	local := serve(t, func(conn relay.TCP) { io.Copy(conn, conn); conn.CloseWrite() })
 	all := everything()
-	link, err := wire.End{Name: "service-middle", Identity: "4f1c", Claim: &all}.Dial(t.Context(), newPausable(dialTCP(t, links)))
+	end := wire.End{Name: "service-middle", Identity: "4f1c", Claim: &all}
+	link, err := end.Dial(t.Context(), newPausable(dialTCP(t, links)))
 	require.NoError(t, err)
 	var running sync.WaitGroup
 	developer := wire.Developer{Dial: func(ctx context.Context, _ int) (net.Conn, error) { return to(local)(ctx) }}
