@@ -72,6 +72,7 @@ func (a *Agent) awaitLast(ctx context.Context) bool {
 		case err != nil:
 			a.Log.Warn("cannot see which claims stand", "error", err)
 			a.beginAnew(touches)
+			found = Standing{}
 		case len(found.Claims) == 0:
 			return true
 		default:

@@ -129,7 +129,7 @@ func TestAClaimWhoseDeveloperUsesAnotherAgent(t *testing.T) {
 		time.Sleep(grace - time.Nanosecond)
 		synctest.Wait()
 		require.Empty(t, s.ended(), "from the last touch")
-		time.Sleep(plan.TouchEvery(grace) + time.Second)
+		time.Sleep(plan.TouchEvery(grace) + 2*restorePause)
 		synctest.Wait()
 		require.True(t, restored.Load())
 	})
