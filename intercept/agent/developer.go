@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -19,6 +20,7 @@ type developer struct {
 	claim    claim.Claim
 	match    claim.Matcher
 	link     *wire.Link
+	log      *slog.Logger
 	counts   *counts
 	requests *atomic.Int64 // of the claim, whatever becomes of the link
 
@@ -29,13 +31,14 @@ type developer struct {
 
 // newDeveloper returns the developer who holds a claim by link. It fails if the claim's
 // rule is none.
-func newDeveloper(c claim.Claim, link *wire.Link, counts *counts, requests *atomic.Int64) (*developer, error) {
+func (a *Agent) newDeveloper(c claim.Claim, link *wire.Link) (*developer, error) {
 	match, err := c.Rule.Compile()
 	if err != nil {
 		return nil, err
 	}
 	return &developer{
-		claim: c, match: match, link: link, counts: counts, requests: requests,
+		claim: c, match: match, link: link, counts: &a.counts, requests: a.requestsOf(c.ID),
+		log:  a.Log.With("claim", c.ID, "developer", c.User+"@"+c.Machine),
 		open: make(map[int]bool), offers: make(map[*offer]bool),
 	}, nil
 }
