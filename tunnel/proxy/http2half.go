@@ -4,11 +4,13 @@ import "golang.org/x/net/http2/hpack"
 
 const (
 	// h2Window, in bytes, is what may be under way of a stream's direction that is not
-	// passed on; a fourth of it is given back at a time.
-	h2Window = 256 << 10
+	// passed on; of one that flows it grows to h2FlowWindow. A fourth of it is given back
+	// at a time.
+	h2Window     = 256 << 10
+	h2FlowWindow = 1 << 20
 	// h2ConnWindow, in bytes, is a connection's: given back at receipt, so that no
 	// stream stops another.
-	h2ConnWindow = 1 << 20
+	h2ConnWindow = 4 << 20
 	// h2Kept, in bytes, is how much of a request is kept to be said again.
 	h2Kept = 64 << 10
 )
@@ -24,6 +26,7 @@ type h2Half struct {
 	done         bool  // END_STREAM has been passed on, or the stream is over
 	credit       int64 // what from may still send
 	owed         int64 // has been passed on, and is to be given back to from
+	grown        int64 // how much more than h2Window
 	again        int64 // at the queue's begin: was given back when it was said before
 	window       int64 // what to takes
 	ready        bool  // stands in to.ready
@@ -82,6 +85,10 @@ func (h *h2Half) giveBack(n int64) {
 	h.owed += n
 	if h.owed < h2Window/4 || h.ended {
 		return
+	}
+	if h.queue.empty() && h.grown < h2FlowWindow-h2Window {
+		h.grown += h.owed
+		h.owed *= 2
 	}
 	h.credit += h.owed
 	_ = h.from.framer.WriteWindowUpdate(h.fromID, uint32(h.owed))

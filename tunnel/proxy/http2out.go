@@ -9,7 +9,7 @@ import (
 
 const (
 	// h2OutLimit, in bytes, is when DATA waits for what is to be written before it.
-	h2OutLimit = 64 << 10
+	h2OutLimit = 128 << 10
 	// h2MaxControl is how many frames that no window bounds may wait to be written:
 	// more are a flood, or somebody who does not read.
 	h2MaxControl = 10000
@@ -17,7 +17,7 @@ const (
 	h2FrameHead  = 9 // bytes (RFC 9113, section 4.1)
 )
 
-var h2Outs = sync.Pool{New: func() any { return new(make([]byte, 0, h2OutLimit+h2OutLimit/2)) }}
+var h2Outs = sync.Pool{New: func() any { return new(make([]byte, 0, 4<<10)) }}
 
 // h2Out are frames to be written, in order. The zero value is none.
 type h2Out struct {

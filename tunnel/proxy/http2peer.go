@@ -16,6 +16,7 @@ const (
 	h2InitialWindow  = 65535    // RFC 9113, section 6.9.2
 	h2MinFrame       = 16 << 10 // section 4.2
 	h2MaxFrame       = 64 << 10 // of DATA that is sent, however much a peer allows
+	h2MaxRead        = 1 << 20  // of a frame that is read: DATA in pieces, so that nothing is held for it
 	h2MaxStreams     = 250      // of a client at a time
 	h2InitialStreams = 100      // at an upstream that has not said how many it takes
 )
@@ -54,7 +55,7 @@ func newH2Peer(c *h2Conn, side h2Side, conn relay.Conn) *h2Peer {
 	p.encoder = hpack.NewEncoder(&p.block)
 	p.framer = http2.NewFramer(&p.out, &p.reader)
 	p.framer.SetReuseFrames()
-	p.framer.SetMaxReadFrameSize(h2MinFrame)
+	p.framer.SetMaxReadFrameSize(h2MaxRead)
 	p.framer.MaxHeaderListSize = h2MaxHeaderList
 	p.framer.ReadMetaHeaders = hpack.NewDecoder(h2TableSize, nil)
 	return p
@@ -63,6 +64,7 @@ func newH2Peer(c *h2Conn, side h2Side, conn relay.Conn) *h2Peer {
 // greet says what all connections begin with.
 func (p *h2Peer) greet(settings ...http2.Setting) {
 	settings = append(settings,
+		http2.Setting{ID: http2.SettingMaxFrameSize, Val: h2MaxRead},
 		http2.Setting{ID: http2.SettingInitialWindowSize, Val: h2Window},
 		http2.Setting{ID: http2.SettingMaxHeaderListSize, Val: h2MaxHeaderList})
 	p.sendSettings(settings...)

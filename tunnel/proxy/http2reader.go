@@ -9,7 +9,7 @@ const (
 	// h2SmallRead and h2LargeRead, in bytes, are what is read into: large while much
 	// comes, so that a connection that idles costs little.
 	h2SmallRead = 4 << 10
-	h2LargeRead = 32 << 10
+	h2LargeRead = 64 << 10
 )
 
 var (
