@@ -42,6 +42,12 @@ type h2Conn struct {
 	drains    bool // drain came before serve
 }
 
+// serveHTTP2 carries a connection whose client speaks HTTP/2; in is what it has said, and
+// says. If first is not nil, it has been dialled already.
+func (c *Conn) serveHTTP2(ctx context.Context, in io.Reader, to Destination, first Upstream) error {
+	return newH2Conn(c.client, c.router, c.options).serve(ctx, in, to, first)
+}
+
 func newH2Conn(client relay.Client, router Router, options Options) *h2Conn {
 	c := &h2Conn{
 		router: router, options: options, over: make(chan struct{}),

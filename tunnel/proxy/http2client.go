@@ -21,8 +21,8 @@ var h2DrainPing = [8]byte{'d', 'r', 'a', 'i', 'n'}
 type h2Client struct {
 	*h2Peer
 	client   relay.Client
-	last     uint32 // the highest stream that has begun
-	unknown  h2Late // streams whose end it may not know
+	last     uint32        // the highest stream that has begun
+	unknown  h2Late        // streams whose end it may not know
 	offered  bool          // extended CONNECT (RFC 8441)
 	known    chan struct{} // closed once the client knows that it drains; nil if it does not drain
 	draining bool          // and so begins no more streams

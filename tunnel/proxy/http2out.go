@@ -14,7 +14,7 @@ const (
 	// more are a flood, or somebody who does not read.
 	h2MaxControl = 10000
 	h2MaxOut     = 16 << 20 // bytes, likewise
-	h2FrameHead  = 9 // bytes (RFC 9113, section 4.1)
+	h2FrameHead  = 9        // bytes (RFC 9113, section 4.1)
 )
 
 var h2Outs = sync.Pool{New: func() any { return new(make([]byte, 0, 4<<10)) }}
@@ -79,7 +79,9 @@ func (o *h2Out) end(stream uint32) {
 	o.data = -1
 }
 
-func (o *h2Out) grows(stream uint32) bool { return o.frames != nil && o.data >= 0 && o.stream == stream }
+func (o *h2Out) grows(stream uint32) bool {
+	return o.frames != nil && o.data >= 0 && o.stream == stream
+}
 
 // length is that of the last frame, which is DATA.
 func (o *h2Out) length() int {

@@ -16,7 +16,7 @@ const (
 	h2InitialWindow  = 65535    // RFC 9113, section 6.9.2
 	h2MinFrame       = 16 << 10 // section 4.2
 	h2MaxFrame       = 64 << 10 // of DATA that is sent, however much a peer allows
-	h2MaxRead        = 1 << 20  // of a frame that is read: DATA in pieces, so that nothing is held for it
+	h2MaxRead        = h2Window // of a frame that is read: DATA in pieces, so that nothing is held for it
 	h2MaxStreams     = 250      // of a client at a time
 	h2InitialStreams = 100      // at an upstream that has not said how many it takes
 )
