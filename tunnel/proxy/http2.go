@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -9,8 +10,6 @@ import (
 	"time"
 
 	"golang.org/x/net/http2"
-
-	"github.com/devtun/devtun/tunnel/relay"
 )
 
 // h2Linger bounds how long who has been told the end may take to end as well, and how
@@ -25,14 +24,13 @@ const h2Linger = 2 * time.Second
 // Who reads a connection passes on what comes, into what is to be written to the other
 // one, or into the stream's queue. No reader waits for a stream.
 type h2Conn struct {
-	router  Router
-	options Options
-	work    sync.WaitGroup // all goroutines but the client's reader
+	*Conn
+	work sync.WaitGroup // all goroutines but the client's reader
 	// start runs something for the connection, whose end ends the context.
 	start func(func(context.Context))
 
 	mu        sync.Mutex
-	client    *h2Client
+	peer      *h2Client
 	streams   map[uint32]*h2Stream // by the client's numbers
 	upstreams map[Destination]*h2Upstream
 	all       map[*h2Upstream]struct{} // those too that take no more streams
@@ -42,25 +40,27 @@ type h2Conn struct {
 	drains    bool // drain came before serve
 }
 
-// serveHTTP2 carries a connection whose client speaks HTTP/2; in is what it has said, and
-// says. If first is not nil, it has been dialled already.
-func (c *Conn) serveHTTP2(ctx context.Context, in io.Reader, to Destination, first Upstream) error {
-	return newH2Conn(c.client, c.router, c.options).serve(ctx, in, to, first)
+// serveHTTP2 carries a connection whose client speaks HTTP/2.
+func (c *Conn) serveHTTP2(ctx context.Context, in *input, first *firstUpstream) error {
+	said := bytes.Clone(in.bytes())
+	in.giveBack()
+	h := newH2Conn(c)
+	c.carryBy(h)
+	return h.serve(ctx, io.MultiReader(bytes.NewReader(said), c.client), first)
 }
 
-func newH2Conn(client relay.Client, router Router, options Options) *h2Conn {
+func newH2Conn(conn *Conn) *h2Conn {
 	c := &h2Conn{
-		router: router, options: options, over: make(chan struct{}),
+		Conn: conn, over: make(chan struct{}),
 		streams:   make(map[uint32]*h2Stream),
 		upstreams: make(map[Destination]*h2Upstream), all: make(map[*h2Upstream]struct{}),
 	}
-	c.client = newH2Client(c, client)
+	c.peer = newH2Client(c, conn.client)
 	return c
 }
 
-// serve carries the connection; in is what the client has said, and says. If first is
-// not nil, it is a connection to a destination that has been dialled already.
-func (c *h2Conn) serve(ctx context.Context, in io.Reader, to Destination, first Upstream) error {
+// serve carries the connection; in is what the client has said, and says.
+func (c *h2Conn) serve(ctx context.Context, in io.Reader, first *firstUpstream) error {
 	outer := ctx
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -73,16 +73,16 @@ func (c *h2Conn) serve(ctx context.Context, in io.Reader, to Destination, first 
 	})
 	c.mu.Lock()
 	c.start = func(f func(context.Context)) { c.work.Go(func() { f(ctx) }) }
-	c.client.greet(http2.Setting{ID: http2.SettingMaxConcurrentStreams, Val: h2MaxStreams})
+	c.peer.greet(http2.Setting{ID: http2.SettingMaxConcurrentStreams, Val: h2MaxStreams})
 	if first != nil {
-		c.upstreams[to] = newH2Upstream(c, to, first)
+		c.upstreams[first.to] = newH2Upstream(c, first.to, first)
 	}
 	if c.drains {
-		c.client.drain()
+		c.peer.drain()
 	}
 	c.mu.Unlock()
 
-	c.client.run(in)
+	c.peer.run(in)
 	<-c.over
 	cancel()
 	if !stop() {
@@ -122,10 +122,10 @@ func (c *h2Conn) abort() {
 }
 
 func (c *h2Conn) abortAll() {
-	if c.client.writing || !c.client.h2Peer.broken { // else it has ended in good order
-		c.client.conn.Abort()
+	if c.peer.writing || !c.peer.h2Peer.broken { // else it has ended in good order
+		c.peer.conn.Abort()
 	}
-	c.client.h2Peer.broken = true
+	c.peer.h2Peer.broken = true
 	for u := range c.all {
 		u.broken = true
 		if u.conn != nil {
@@ -136,7 +136,7 @@ func (c *h2Conn) abortAll() {
 
 // deaf reports that nothing of what a peer says is heard any more.
 func (c *h2Conn) deaf(p *h2Peer) bool {
-	return c.ended || p == c.client.h2Peer && c.client.closing
+	return c.ended || p == c.peer.h2Peer && c.peer.closing
 }
 
 // inOrder are streams by their numbers.
@@ -193,8 +193,8 @@ func (c *h2Conn) quiet() {
 		return
 	}
 	switch {
-	case c.client.left, c.client.draining:
-		c.client.close(http2.ErrCodeNo, nil)
+	case c.peer.left, c.peer.draining:
+		c.peer.close(http2.ErrCodeNo, nil)
 	}
 }
 
@@ -206,7 +206,7 @@ func (c *h2Conn) drain() {
 	case c.start == nil:
 		c.drains = true
 	case !c.ended:
-		c.client.drain()
+		c.peer.drain()
 	}
 }
 

@@ -1,4 +1,4 @@
-package proxy
+package proxy_test
 
 import (
 	"bytes"
@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/net/http2"
 
+	"github.com/devtun/devtun/tunnel/proxy"
 	"github.com/devtun/devtun/tunnel/relay"
 )
 
@@ -30,7 +31,7 @@ type dialled struct {
 
 func (d dialled) Taken() <-chan struct{} { return d.taken }
 
-func (to serverAt) Dial(ctx context.Context) (Upstream, error) {
+func (to serverAt) Dial(ctx context.Context) (proxy.Upstream, error) {
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", string(to))
 	if err != nil {
 		return nil, err
@@ -39,22 +40,22 @@ func (to serverAt) Dial(ctx context.Context) (Upstream, error) {
 }
 
 // routerFunc is a Router that only finds requests.
-type routerFunc func(ctx context.Context, r *Request, refused []Destination) (Route, error)
+type routerFunc func(ctx context.Context, r *proxy.Request, refused []proxy.Destination) (proxy.Route, error)
 
-func (f routerFunc) Only() (Destination, bool) { return nil, false }
+func (f routerFunc) Only() (proxy.Destination, bool) { return nil, false }
 
-func (f routerFunc) Route(ctx context.Context, r *Request, refused []Destination) (Route, error) {
+func (f routerFunc) Route(ctx context.Context, r *proxy.Request, refused []proxy.Destination) (proxy.Route, error) {
 	return f(ctx, r, refused)
 }
 
-func to(d Destination) Router {
-	return routerFunc(func(context.Context, *Request, []Destination) (Route, error) { return Route{To: d}, nil })
+func to(d proxy.Destination) proxy.Router {
+	return &router{route: func(*proxy.Request) proxy.Route { return proxy.Route{To: d} }}
 }
 
 // byHeader sends requests to where their header "to" says.
-func byHeader(destinations map[string]Destination) Router {
-	return routerFunc(func(_ context.Context, r *Request, _ []Destination) (Route, error) {
-		return Route{To: destinations[append(r.Values("to"), "")[0]]}, nil
+func byHeader(destinations map[string]proxy.Destination) proxy.Router {
+	return routerFunc(func(_ context.Context, r *proxy.Request, _ []proxy.Destination) (proxy.Route, error) {
+		return proxy.Route{To: destinations[append(r.Values("to"), "")[0]]}, nil
 	})
 }
 
@@ -62,16 +63,21 @@ func byHeader(destinations map[string]Destination) Router {
 type engine struct {
 	address string
 	mu      sync.Mutex
-	conns   []*h2Conn
+	conns   []carriedConn
 }
 
-func (e *engine) last() *h2Conn {
+type carriedConn struct {
+	*proxy.Conn
+	ended chan struct{}
+}
+
+func (e *engine) last() carriedConn {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.conns[len(e.conns)-1]
 }
 
-func newEngine(t testing.TB, router Router, observer Observer) *engine {
+func newEngine(t testing.TB, router proxy.Router, observer proxy.Observer) *engine {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	e := &engine{address: listener.Addr().String()}
@@ -84,13 +90,14 @@ func newEngine(t testing.TB, router Router, observer Observer) *engine {
 				return
 			}
 			client := relay.TCP{TCPConn: accepted.(*net.TCPConn)}
-			conn := newH2Conn(client, router, Options{Observer: observer})
+			conn := carriedConn{proxy.New(client, router, proxy.Options{Observer: observer}), make(chan struct{})}
 			e.mu.Lock()
 			e.conns = append(e.conns, conn)
 			e.mu.Unlock()
 			work.Go(func() {
+				defer close(conn.ended)
 				defer client.Close()
-				_ = conn.serve(ctx, client, nil, nil)
+				_ = conn.Serve(ctx)
 			})
 		}
 	})
@@ -145,7 +152,7 @@ func fetch(t testing.TB, client *http.Client, method, header string, body []byte
 	return answer
 }
 
-func bodyOf(t testing.TB, answer *http.Response) string {
+func textOf(t testing.TB, answer *http.Response) string {
 	t.Helper()
 	body, err := io.ReadAll(answer.Body)
 	require.NoError(t, err)
@@ -157,7 +164,7 @@ func TestHTTP2CarriesBodiesAndTrailers(t *testing.T) {
 	for _, size := range []int{0, 1, 1000, 100_000, 3 << 20} {
 		body := bytes.Repeat([]byte("0123456789"), size/10+1)[:size]
 		answer := fetch(t, client, "POST", "", body)
-		require.Equal(t, string(body), bodyOf(t, answer), size)
+		require.Equal(t, string(body), textOf(t, answer), size)
 		require.Equal(t, fmt.Sprint(size), answer.Trailer.Get("Sum"))
 	}
 	require.Equal(t, "HEAD", fetch(t, client, "HEAD", "", nil).Header.Get("Method"))
@@ -167,15 +174,14 @@ func TestHTTP2SendsStreamsOfOneClientToSeveralDestinations(t *testing.T) {
 	says := func(name string) serverAt {
 		return h2cServer(t, func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, name) })
 	}
-	e := newEngine(t, byHeader(map[string]Destination{"": says("origin"), "a": says("A"), "b": says("B")}), nil)
+	e := newEngine(t, byHeader(map[string]proxy.Destination{"": says("origin"), "a": says("A"), "b": says("B")}), nil)
 	client := h2cClient(t, e.address)
 	for range 3 {
-		require.Equal(t, "A", bodyOf(t, fetch(t, client, "GET", "a", nil)))
-		require.Equal(t, "B", bodyOf(t, fetch(t, client, "GET", "b", nil)))
-		require.Equal(t, "origin", bodyOf(t, fetch(t, client, "GET", "", nil)))
+		require.Equal(t, "A", textOf(t, fetch(t, client, "GET", "a", nil)))
+		require.Equal(t, "B", textOf(t, fetch(t, client, "GET", "b", nil)))
+		require.Equal(t, "origin", textOf(t, fetch(t, client, "GET", "", nil)))
 	}
 	require.Len(t, e.conns, 1)
-	require.Len(t, e.conns[0].all, 3)
 }
 
 // TestNoHTTP2StreamStopsAnother: one whose reader reads nothing, in each direction.
@@ -195,7 +201,7 @@ func TestNoHTTP2StreamStopsAnother(t *testing.T) {
 			echo(w, r)
 		}
 	})
-	for name, destinations := range map[string]map[string]Destination{
+	for name, destinations := range map[string]map[string]proxy.Destination{
 		"of one destination":      {"": server, "other": server},
 		"of several destinations": {"": server, "other": h2cServer(t, echo)},
 	} {
@@ -224,7 +230,7 @@ func TestNoHTTP2StreamStopsAnother(t *testing.T) {
 			}()
 			body := bytes.Repeat([]byte("x"), 2<<20)
 			for range 10 {
-				require.Len(t, bodyOf(t, fetch(t, client, "POST", "other", body)), len(body))
+				require.Len(t, textOf(t, fetch(t, client, "POST", "other", body)), len(body))
 			}
 			stalled.Body.Close()
 			cancel()
@@ -240,11 +246,11 @@ func TestHTTP2CarriesOnAndMarks(t *testing.T) {
 		w.WriteHeader(http.StatusEarlyHints)
 		fmt.Fprint(w, r.Header["Baggage"], r.Header["X-Tester"])
 	})
-	router := routerFunc(func(context.Context, *Request, []Destination) (Route, error) {
-		return Route{
+	router := routerFunc(func(context.Context, *proxy.Request, []proxy.Destination) (proxy.Route, error) {
+		return proxy.Route{
 			To:    server,
-			Carry: []Carried{{Name: "Baggage", Value: "devtun=me", List: true}, {Name: "X-Tester", Value: "7"}},
-			Mark:  []Field{{Name: "Devtun", Value: "me@here"}},
+			Carry: []proxy.Carried{{Name: "Baggage", Value: "devtun=me", List: true}, {Name: "X-Tester", Value: "7"}},
+			Mark:  []proxy.Field{{Name: "Devtun", Value: "me@here"}},
 		}, nil
 	})
 	client := h2cClient(t, newEngine(t, router, nil).address)
@@ -253,7 +259,7 @@ func TestHTTP2CarriesOnAndMarks(t *testing.T) {
 		want    string
 	}{
 		{nil, "[devtun=me] [7]"},
-		{[]string{"a=1", "b=2"}, "[a=1 b=2,devtun=me] [7]"},
+		{[]string{"a=1", "b=2"}, "[a=1 b=2, devtun=me] [7]"},
 		{[]string{"devtun=me;p=1, b=2"}, "[devtun=me;p=1, b=2] [7]"},
 	} {
 		request, err := http.NewRequest("GET", "http://service/", nil)
@@ -261,7 +267,7 @@ func TestHTTP2CarriesOnAndMarks(t *testing.T) {
 		request.Header["Baggage"] = c.baggage
 		answer, err := client.Do(request)
 		require.NoError(t, err)
-		require.Equal(t, c.want, bodyOf(t, answer))
+		require.Equal(t, c.want, textOf(t, answer))
 		require.Equal(t, []string{"me@here"}, answer.Header["Devtun"])
 	}
 }
@@ -269,7 +275,7 @@ func TestHTTP2CarriesOnAndMarks(t *testing.T) {
 // notTaken is a destination that dials and then does not take.
 type notTaken struct{ *net.TCPListener }
 
-func (d notTaken) Dial(ctx context.Context) (Upstream, error) {
+func (d notTaken) Dial(ctx context.Context) (proxy.Upstream, error) {
 	up, err := serverAt(d.Addr().String()).Dial(ctx)
 	if err != nil {
 		return nil, err
@@ -288,23 +294,23 @@ func TestHTTP2SaysAgainWhatWasNotTaken(t *testing.T) {
 			return
 		}
 		defer conn.Close()
-		said := make([]byte, h2Kept)
+		said := make([]byte, 64<<10)
 		_, _ = io.ReadFull(conn, said)
 		heard <- string(said)
 	}()
 	refusing := notTaken{listener.(*net.TCPListener)}
 	server := h2cServer(t, echo)
-	router := routerFunc(func(_ context.Context, _ *Request, refused []Destination) (Route, error) {
-		if slices.Contains(refused, Destination(refusing)) {
-			return Route{To: server}, nil
+	router := routerFunc(func(_ context.Context, _ *proxy.Request, refused []proxy.Destination) (proxy.Route, error) {
+		if slices.Contains(refused, proxy.Destination(refusing)) {
+			return proxy.Route{To: server}, nil
 		}
-		return Route{To: refusing}, nil
+		return proxy.Route{To: refusing}, nil
 	})
 	client := h2cClient(t, newEngine(t, router, nil).address)
 	body := strings.Repeat("0123456789abcdef", 1<<16)
 	answer := fetch(t, client, "POST", "", []byte(body))
 	require.Contains(t, <-heard, body[:1000])
-	require.Equal(t, body, bodyOf(t, answer))
+	require.Equal(t, body, textOf(t, answer))
 }
 
 func TestHTTP2DrainLosesNothing(t *testing.T) {
@@ -330,8 +336,8 @@ func TestHTTP2DrainLosesNothing(t *testing.T) {
 	for range 5 {
 		fetch(t, client, "GET", "", nil)
 		conn := e.last()
-		conn.drain()
-		<-conn.over
+		conn.Drain()
+		<-conn.ended
 	}
 	asking.Wait()
 }

@@ -3,6 +3,7 @@ package proxy
 import (
 	"bytes"
 	"slices"
+	"strings"
 
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
@@ -14,11 +15,11 @@ func (u *h2Upstream) headers(f *http2.MetaHeadersFrame) error {
 	if s == nil {
 		return err
 	}
-	if u.c.client.out.floods() {
+	if u.c.peer.out.Floods() {
 		return http2.ConnectionError(http2.ErrCodeEnhanceYourCalm)
 	}
 	if s.final {
-		return s.answer.end(f)
+		return s.answer.takeTrailer(f)
 	}
 	status, ok := h2Status(f)
 	informational := status < 200
@@ -28,16 +29,16 @@ func (u *h2Upstream) headers(f *http2.MetaHeadersFrame) error {
 	s.answered, s.final = true, !informational
 	s.forget()
 	fields := slices.Clone(f.Fields)
-	if s.observation != nil {
-		s.observation.Answer(status, fieldsOf(fields))
+	if s.seen.Observation != nil {
+		s.seen.Answer(status, fieldsOf(fields))
 	}
 	if s.final {
 		for _, mark := range s.route.Mark {
-			fields = append(fields, hpack.HeaderField{Name: lower(mark.Name), Value: mark.Value})
+			fields = append(fields, hpack.HeaderField{Name: strings.ToLower(mark.Name), Value: mark.Value})
 		}
 	}
 	s.answer.ended = f.StreamEnded()
-	u.c.client.writeHeaders(s.id, fields, s.answer.ended)
+	u.c.peer.writeHeaders(s.id, fields, s.answer.ended)
 	if s.answer.ended {
 		s.answer.done = true
 		s.finished(&s.answer)
@@ -140,7 +141,7 @@ func (u *h2Upstream) setting(s http2.Setting) error {
 		u.most = s.Val
 	case http2.SettingEnableConnectProtocol:
 		if s.Val == 1 {
-			u.c.client.offer()
+			u.c.peer.offer()
 		}
 	}
 	return nil
@@ -153,7 +154,7 @@ func (u *h2Upstream) settled() {
 
 func (u *h2Upstream) owes() bool {
 	for _, s := range u.streams {
-		if !s.asked.queue.empty() || s.asked.ended && !s.asked.done {
+		if !s.asked.queue.Empty() || s.asked.ended && !s.asked.done {
 			return true
 		}
 	}

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"golang.org/x/net/http2"
-	"golang.org/x/net/http2/hpack"
 
 	"github.com/devtun/devtun/tunnel/relay"
 )
@@ -38,7 +37,7 @@ func newH2Client(c *h2Conn, conn relay.Client) *h2Client {
 
 // run reads the client to its end.
 func (c *h2Client) run(in io.Reader) {
-	c.reader.from = in
+	c.reader.From = in
 	err := c.readPreface()
 	if err == nil {
 		err = c.read()
@@ -63,11 +62,11 @@ func (c *h2Client) run(in io.Reader) {
 }
 
 func (c *h2Client) readPreface() error {
-	preface := make([]byte, len(http2.ClientPreface))
-	if _, err := io.ReadFull(&c.reader, preface); err != nil {
+	said := make([]byte, len(preface))
+	if _, err := io.ReadFull(&c.reader, said); err != nil {
 		return err
 	}
-	if string(preface) != http2.ClientPreface {
+	if string(said) != preface {
 		return http2.ConnectionError(http2.ErrCodeProtocol)
 	}
 	return nil
@@ -76,7 +75,7 @@ func (c *h2Client) readPreface() error {
 // leave passes the client's end of input on; what it has asked is answered still.
 func (c *h2Client) leave() {
 	c.left = true
-	if leaver, ok := c.client.(interface{ Left() bool }); ok && leaver.Left() {
+	if hasLeft(c.client) {
 		c.c.end(true)
 		return
 	}
@@ -152,7 +151,7 @@ func (c *h2Client) offer() {
 func (c *h2Client) headers(f *http2.MetaHeadersFrame) error {
 	id := f.StreamID
 	if s := c.c.streams[id]; s != nil {
-		return s.asked.end(f)
+		return s.asked.takeTrailer(f)
 	}
 	switch {
 	case c.late(id):
@@ -182,20 +181,6 @@ func (c *h2Client) headers(f *http2.MetaHeadersFrame) error {
 	return nil
 }
 
-// end takes a trailer.
-func (h *h2Half) end(f *http2.MetaHeadersFrame) error {
-	switch {
-	case h.ended: // section 5.1
-		return http2.StreamError{StreamID: f.StreamID, Code: http2.ErrCodeStreamClosed}
-	case !f.StreamEnded() || len(f.PseudoFields()) > 0 || f.Truncated: // section 8.1
-		return http2.StreamError{StreamID: f.StreamID, Code: http2.ErrCodeProtocol}
-	}
-	h.trailer = append([]hpack.HeaderField{}, f.Fields...)
-	h.ended = true
-	h.follow()
-	return nil
-}
-
 func (c *h2Client) reset(id uint32, code http2.ErrCode) error {
 	s, err := c.stream(id)
 	if s == nil {
@@ -204,7 +189,7 @@ func (c *h2Client) reset(id uint32, code http2.ErrCode) error {
 	u := s.up
 	s.leave(code)
 	s.drop(http2.StreamError{StreamID: id, Code: code})
-	if u != nil && u.out.floods() {
+	if u != nil && u.out.Floods() {
 		return http2.ConnectionError(http2.ErrCodeEnhanceYourCalm)
 	}
 	return nil

@@ -1,6 +1,11 @@
 package proxy
 
-import "golang.org/x/net/http2/hpack"
+import (
+	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
+
+	"github.com/devtun/devtun/tunnel/proxy/frames"
+)
 
 const (
 	// h2Window, in bytes, is what may be under way of a stream's direction that is not
@@ -18,10 +23,10 @@ const (
 // h2Half is one direction of a stream: what came from one side and goes to the other.
 type h2Half struct {
 	stream       *h2Stream
-	from, to     *h2Peer // to is nil until it is known
-	fromID, toID uint32  // the stream's, there
-	queue        h2Queue // has come, and waits for to's window
-	ended        bool    // END_STREAM has come
+	from, to     *h2Peer      // to is nil until it is known
+	fromID, toID uint32       // the stream's, there
+	queue        frames.Queue // has come, and waits for to's window
+	ended        bool         // END_STREAM has come
 	trailer      []hpack.HeaderField
 	done         bool  // END_STREAM has been passed on, or the stream is over
 	credit       int64 // what from may still send
@@ -46,7 +51,7 @@ func (h *h2Half) waits() bool {
 	if h.to == nil || h.done {
 		return false
 	}
-	if h.queue.empty() {
+	if h.queue.Empty() {
 		return h.ended
 	}
 	return h.room() > 0
@@ -57,10 +62,10 @@ func (h *h2Half) push(p []byte) {
 	if h.done {
 		return
 	}
-	if h.to != nil && h.queue.empty() && h.to.out.size() < h2OutLimit {
+	if h.to != nil && h.queue.Empty() && h.to.out.Size() < frames.Limit {
 		p = p[h.pass(p):]
 	}
-	h.queue.push(p)
+	h.queue.Push(p)
 }
 
 // pass passes on as much of p as may be, and says how much that is.
@@ -69,7 +74,7 @@ func (h *h2Half) pass(p []byte) int {
 	if len(p) == 0 {
 		return 0
 	}
-	h.to.out.push(h.toID, p, h.to.maxFrame)
+	h.to.out.Data(h.toID, p, h.to.maxFrame)
 	n := int64(len(p))
 	h.window -= n
 	h.to.window -= n
@@ -86,7 +91,7 @@ func (h *h2Half) giveBack(n int64) {
 	if h.owed < h2Window/4 || h.ended {
 		return
 	}
-	if h.queue.empty() && h.grown < h2FlowWindow-h2Window {
+	if h.queue.Empty() && h.grown < h2FlowWindow-h2Window {
 		h.grown += h.owed
 		h.owed *= 2
 	}
@@ -98,10 +103,10 @@ func (h *h2Half) giveBack(n int64) {
 
 // step passes on one frame's worth of the queue, or the end.
 func (h *h2Half) step() {
-	if !h.queue.empty() {
-		h.queue.pop(h.pass(h.queue.first()))
+	if !h.queue.Empty() {
+		h.queue.Pop(h.pass(h.queue.First()))
 	}
-	if h.queue.empty() && h.ended && !h.done {
+	if h.queue.Empty() && h.ended && !h.done {
 		h.finish()
 	}
 }
@@ -112,7 +117,7 @@ func (h *h2Half) finish() {
 	if h.trailer != nil {
 		h.to.writeHeaders(h.toID, h.trailer, true)
 	} else {
-		h.to.out.end(h.toID)
+		h.to.out.End(h.toID)
 	}
 	h.stream.finished(h)
 }
@@ -129,7 +134,7 @@ func (h *h2Half) follow() {
 	if h.to == nil {
 		return
 	}
-	if h.queue.empty() && h.ended && !h.done && h.to.out.size() < h2OutLimit {
+	if h.queue.Empty() && h.ended && !h.done && h.to.out.Size() < frames.Limit {
 		h.finish()
 	}
 	if h.waits() && !h.ready {
@@ -137,4 +142,18 @@ func (h *h2Half) follow() {
 		h.to.ready = append(h.to.ready, h)
 	}
 	h.to.wake()
+}
+
+// takeTrailer takes a trailer, which is the end.
+func (h *h2Half) takeTrailer(f *http2.MetaHeadersFrame) error {
+	switch {
+	case h.ended: // section 5.1
+		return http2.StreamError{StreamID: f.StreamID, Code: http2.ErrCodeStreamClosed}
+	case !f.StreamEnded() || len(f.PseudoFields()) > 0 || f.Truncated: // section 8.1
+		return http2.StreamError{StreamID: f.StreamID, Code: http2.ErrCodeProtocol}
+	}
+	h.trailer = append([]hpack.HeaderField{}, f.Fields...)
+	h.ended = true
+	h.follow()
+	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
 
+	"github.com/devtun/devtun/tunnel/proxy/frames"
 	"github.com/devtun/devtun/tunnel/relay"
 )
 
@@ -27,12 +28,12 @@ type h2Peer struct {
 	c       *h2Conn
 	side    h2Side
 	conn    relay.Conn // nil while it is being dialled
-	reader  h2Reader
+	reader  frames.Reader
 	framer  *http2.Framer
 	encoder *hpack.Encoder
 	block   bytes.Buffer // encoder's
 
-	out     h2Out
+	out     frames.Out
 	ready   []*h2Half // those that have something for this peer, in turn
 	writing bool      // a goroutine writes
 	ending  bool      // once all is written, the sending direction ends
@@ -50,7 +51,6 @@ func newH2Peer(c *h2Conn, side h2Side, conn relay.Conn) *h2Peer {
 	p := &h2Peer{
 		c: c, side: side, conn: conn,
 		maxFrame: h2MinFrame, initialWindow: h2InitialWindow, window: h2InitialWindow, credit: h2ConnWindow,
-		out: h2Out{data: -1},
 	}
 	p.encoder = hpack.NewEncoder(&p.block)
 	p.framer = http2.NewFramer(&p.out, &p.reader)
@@ -162,4 +162,68 @@ func (p *h2Peer) received(n int64) error {
 		p.wake()
 	}
 	return nil
+}
+
+// wake has what waits written. Whoever adds something for a peer calls it.
+func (p *h2Peer) wake() {
+	if p.broken {
+		p.out.Discard()
+		return
+	}
+	if p.writing || p.conn == nil || p.out.Size() == 0 && len(p.ready) == 0 && !p.ending {
+		return
+	}
+	p.writing = true
+	p.c.work.Go(p.write)
+}
+
+// write writes until there is nothing to be written any more. So a connection that
+// idles has no goroutine for it.
+func (p *h2Peer) write() {
+	p.c.mu.Lock()
+	defer p.c.mu.Unlock()
+	defer func() { p.writing = false }()
+	for !p.broken {
+		p.fill()
+		if p.out.Size() == 0 {
+			break
+		}
+		batch, giveBack := p.out.Take()
+		p.c.mu.Unlock()
+		_, err := p.conn.Write(batch)
+		giveBack()
+		p.c.mu.Lock()
+		if err != nil {
+			p.broken = true
+			p.side.unwritable()
+		}
+	}
+	if p.ending && !p.broken && !p.side.owes() {
+		p.broken = true
+		p.side.written()
+	}
+}
+
+// fill takes from those who have something, a frame of each in turn.
+func (p *h2Peer) fill() {
+	for len(p.ready) > 0 && p.out.Size() < frames.Limit {
+		h := p.ready[0]
+		p.ready[0] = nil
+		p.ready = p.ready[1:]
+		if h.to != p {
+			continue
+		}
+		h.ready = false
+		if !h.waits() {
+			continue
+		}
+		h.step()
+		if h.waits() {
+			h.ready = true
+			p.ready = append(p.ready, h)
+		}
+	}
+	if len(p.ready) == 0 {
+		p.ready = nil
+	}
 }

@@ -37,7 +37,7 @@ type h2Side interface {
 // read reads frames until the peer ends or says what it must not: an error that is a
 // http2.ConnectionError.
 func (p *h2Peer) read() error {
-	defer p.reader.giveBack()
+	defer p.reader.GiveBack()
 	for {
 		err := p.readFrame()
 		var stream http2.StreamError
@@ -75,7 +75,7 @@ func (p *h2Peer) readFrame() error {
 	if err != nil {
 		return err
 	}
-	if p.out.floods() {
+	if p.out.Floods() {
 		return http2.ConnectionError(http2.ErrCodeEnhanceYourCalm)
 	}
 	_, settings := frame.(*http2.SettingsFrame)
@@ -163,7 +163,7 @@ func (p *h2Peer) readData(head http2.FrameHeader) error {
 		return failed
 	}
 	for length > 0 {
-		piece, err := p.reader.next(length)
+		piece, err := p.reader.Next(length)
 		if err != nil {
 			return err
 		}
@@ -171,7 +171,7 @@ func (p *h2Peer) readData(head http2.FrameHeader) error {
 		p.pushData(h, piece)
 	}
 	for padding > 0 {
-		piece, err := p.reader.next(padding)
+		piece, err := p.reader.Next(padding)
 		if err != nil {
 			return err
 		}
@@ -187,7 +187,7 @@ func (p *h2Peer) take(n int) ([]byte, error) {
 	if n == 0 {
 		return nil, nil
 	}
-	return p.reader.next(n)
+	return p.reader.Next(n)
 }
 
 // beginData counts the frame and says whose it is; nil is nobody's any more. What is

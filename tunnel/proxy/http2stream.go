@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 	"slices"
+	"strconv"
 
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
@@ -30,7 +31,7 @@ type h2Stream struct {
 	route         Route
 	up            *h2Upstream // nil until it is known
 	upID          uint32      // 0 until up has taken it
-	observation   Observation // or nil
+	seen          *seen       // nil until it is known where it goes
 
 	kept     []byte        // what was said of the body
 	keeps    bool          // and it is all of that
@@ -44,8 +45,8 @@ type h2Stream struct {
 
 func newH2Stream(c *h2Conn, id uint32, request Request, fields []hpack.HeaderField, ended bool) *h2Stream {
 	s := &h2Stream{c: c, id: id, request: request, fields: fields, keeps: true}
-	s.asked = h2Half{stream: s, from: c.client.h2Peer, fromID: id, credit: h2Window, ended: ended}
-	s.answer = h2Half{stream: s, to: c.client.h2Peer, toID: id, window: c.client.initialWindow}
+	s.asked = h2Half{stream: s, from: c.peer.h2Peer, fromID: id, credit: h2Window, ended: ended}
+	s.answer = h2Half{stream: s, to: c.peer.h2Peer, toID: id, window: c.peer.initialWindow}
 	c.streams[id] = s
 	return s
 }
@@ -53,9 +54,7 @@ func newH2Stream(c *h2Conn, id uint32, request Request, fields []hpack.HeaderFie
 // goTo gives the stream to where it goes.
 func (s *h2Stream) goTo(route Route) {
 	s.route = route
-	if o := s.c.options.Observer; o != nil {
-		s.observation = o.Begin(&s.request, route.To)
-	}
+	s.seen = s.c.begin(&s.request, route.To)
 	s.c.upstream(route.To).take(s)
 }
 
@@ -64,7 +63,7 @@ func (s *h2Stream) opened() {
 	u := s.up
 	s.asked.to, s.asked.toID, s.asked.window = u.h2Peer, s.upID, u.initialWindow
 	s.answer.from, s.answer.fromID, s.answer.credit = u.h2Peer, s.upID, h2Window
-	end := s.asked.ended && s.asked.queue.empty() && s.asked.trailer == nil
+	end := s.asked.ended && s.asked.queue.Empty() && s.asked.trailer == nil
 	u.writeHeaders(s.upID, carryOn(s.fields, s.route.Carry), end)
 	if end {
 		s.asked.done = true
@@ -84,13 +83,13 @@ func (s *h2Stream) room() int64 {
 // passed is told what has been passed on.
 func (s *h2Stream) passed(h *h2Half, p []byte) {
 	if h == &s.answer {
-		if s.observation != nil {
-			s.observation.AnswerBody(p)
+		if s.seen.Observation != nil {
+			s.seen.AnswerBody(p)
 		}
 		return
 	}
-	if s.observation != nil {
-		s.observation.RequestBody(p)
+	if s.seen.Observation != nil {
+		s.seen.RequestBody(p)
 	}
 	if s.keeps && len(s.kept)+len(p) <= h2Kept {
 		s.kept = append(s.kept, p...)
@@ -104,11 +103,11 @@ func (s *h2Stream) forget() { s.keeps, s.kept = false, nil }
 
 // finished is told that a direction has been passed on to its end.
 func (s *h2Stream) finished(h *h2Half) {
-	if s.observation != nil {
+	if s.seen.Observation != nil {
 		if h == &s.asked {
-			s.observation.RequestEnd(fieldsOf(h.trailer))
+			s.seen.RequestEnd(fieldsOf(h.trailer))
 		} else {
-			s.observation.AnswerTrailer(fieldsOf(h.trailer))
+			s.seen.AnswerTrailer(fieldsOf(h.trailer))
 		}
 	}
 	switch {
@@ -123,7 +122,7 @@ func (s *h2Stream) finished(h *h2Half) {
 // the client is told so once it has the answer.
 func (s *h2Stream) stopAsking() {
 	s.unwanted, s.asked.done = true, true
-	s.asked.queue.clear()
+	s.asked.queue.Clear()
 	s.up.release(s)
 	if s.answer.done {
 		s.breakOff(http2.ErrCodeNo, nil)
@@ -142,8 +141,8 @@ func (s *h2Stream) breakOff(code http2.ErrCode, err error) {
 	if s.gone {
 		return
 	}
-	s.c.client.writeReset(s.id, code)
-	s.c.client.unknown.add(s.id)
+	s.c.peer.writeReset(s.id, code)
+	s.c.peer.unknown.add(s.id)
 	s.leave(http2.ErrCodeCancel)
 	s.drop(err)
 }
@@ -159,21 +158,16 @@ func (s *h2Stream) drop(err error) {
 		s.cancel()
 	}
 	s.asked.done, s.answer.done = true, true
-	s.asked.queue.clear()
-	s.answer.queue.clear()
+	s.asked.queue.Clear()
+	s.answer.queue.Clear()
 	s.forget()
-	s.observeEnd(err)
+	if s.seen != nil {
+		s.seen.end(err)
+	}
 	if s.up != nil {
 		s.up.release(s)
 	}
 	s.c.quiet()
-}
-
-func (s *h2Stream) observeEnd(err error) {
-	if s.observation != nil {
-		s.observation.End(err)
-		s.observation = nil
-	}
 }
 
 // repeatable reports that the stream may be repeated now that its upstream is lost: it
@@ -185,7 +179,7 @@ func (s *h2Stream) repeatable() bool {
 	case s.upID == 0 || !s.up.taken:
 		return true
 	}
-	bodiless := s.asked.ended && s.asked.trailer == nil && s.asked.queue.empty() && s.keeps && len(s.kept) == 0
+	bodiless := s.asked.ended && s.asked.trailer == nil && s.asked.queue.Empty() && s.keeps && len(s.kept) == 0
 	return bodiless && s.times == 0 && slices.Contains([]string{"GET", "HEAD", "OPTIONS", "TRACE"}, s.request.Method)
 }
 
@@ -198,10 +192,54 @@ func (s *h2Stream) again() {
 	s.up, s.asked.to = nil, nil
 	u.release(s)
 	s.upID = 0
-	s.observeEnd(errH2Repeated)
+	s.seen.end(errH2Repeated)
 	s.asked.done, s.asked.ready = false, false
-	s.asked.queue.unpop(s.kept)
+	s.asked.queue.Unpop(s.kept)
 	s.asked.again = int64(len(s.kept))
 	s.kept = nil
 	s.c.find(s)
+}
+
+// h2Request is the request of a header. It is not ok if the header is none of a request
+// (RFC 9113, section 8.3.1).
+func h2Request(f *http2.MetaHeadersFrame) (request Request, ok bool) {
+	request = Request{
+		Protocol:  HTTP2,
+		Method:    f.PseudoValue("method"),
+		Target:    f.PseudoValue("path"),
+		Authority: f.PseudoValue("authority"),
+		Scheme:    f.PseudoValue("scheme"),
+		Extended:  f.PseudoValue("protocol"),
+		Header:    fieldsOf(f.RegularFields()),
+	}
+	switch {
+	case request.Method == "CONNECT" && request.Extended == "":
+		ok = request.Target == "" && request.Scheme == "" && request.Authority != ""
+	case request.Method == "CONNECT": // RFC 8441, section 4
+		ok = true
+	default:
+		ok = request.Method != "" && request.Target != "" &&
+			(request.Scheme == "http" || request.Scheme == "https")
+	}
+	if hosts := request.Values("host"); request.Authority == "" && len(hosts) > 0 {
+		request.Authority = hosts[0]
+	}
+	return request, ok
+}
+
+// h2Status is an answer's status.
+func h2Status(f *http2.MetaHeadersFrame) (status int, ok bool) {
+	status, err := strconv.Atoi(f.PseudoValue("status"))
+	return status, err == nil && status >= 100 && status <= 999
+}
+
+// fieldsOf are a header's fields, without HTTP/2's own.
+func fieldsOf(fields []hpack.HeaderField) []Field {
+	var regular []Field
+	for _, f := range fields {
+		if !f.IsPseudo() {
+			regular = append(regular, Field{Name: f.Name, Value: f.Value, Sensitive: f.Sensitive})
+		}
+	}
+	return regular
 }

@@ -38,9 +38,9 @@ func newH2Upstream(c *h2Conn, to Destination, dialled Upstream) *h2Upstream {
 		finished: make(chan struct{}),
 	}
 	u.h2Peer = newH2Peer(c, u, nil)
-	u.out.add([]byte(http2.ClientPreface)...)
+	_, _ = u.out.Write([]byte(preface))
 	u.greet(http2.Setting{ID: http2.SettingEnablePush, Val: 0})
-	u.ending = c.client.left
+	u.ending = c.peer.left
 	c.all[u] = struct{}{}
 	c.start(func(ctx context.Context) { u.run(ctx, dialled) })
 	return u
@@ -72,7 +72,7 @@ func (u *h2Upstream) carry(conn Upstream) error {
 		u.c.mu.Unlock()
 		return context.Canceled
 	}
-	u.conn, u.reader.from = conn, conn
+	u.conn, u.reader.From = conn, conn
 	taken := conn.Taken()
 	u.taken = taken == nil
 	u.wake()
@@ -91,13 +91,9 @@ func (u *h2Upstream) carry(conn Upstream) error {
 	u.c.mu.Unlock()
 	defer close(u.finished)
 	err := u.read()
-	select {
-	case <-taken:
-		u.c.mu.Lock()
-		u.taken = true
-		u.c.mu.Unlock()
-	default:
-	}
+	u.c.mu.Lock()
+	defer u.c.mu.Unlock()
+	u.taken = u.taken || isTaken(conn)
 	return err
 }
 
@@ -141,7 +137,7 @@ func (u *h2Upstream) release(s *h2Stream) {
 }
 
 func (u *h2Upstream) openWaiting() {
-	for len(u.waiting) > 0 && len(u.streams) < int(u.most) && !u.retired && !u.c.ended && !u.c.client.closing {
+	for len(u.waiting) > 0 && len(u.streams) < int(u.most) && !u.retired && !u.c.ended && !u.c.peer.closing {
 		s := u.waiting[0]
 		u.waiting = u.waiting[1:]
 		u.open(s)
@@ -229,9 +225,9 @@ func (u *h2Upstream) lost(err error) {
 func (u *h2Upstream) endClient(orderly bool) {
 	switch {
 	case u.gone != nil:
-		u.c.client.close(u.gone.code, u.gone.debug)
+		u.c.peer.close(u.gone.code, u.gone.debug)
 	case orderly:
-		u.c.client.close(http2.ErrCodeNo, nil)
+		u.c.peer.close(http2.ErrCodeNo, nil)
 	default:
 		u.c.end(true)
 	}

@@ -1,4 +1,4 @@
-package proxy
+package frames
 
 import (
 	"encoding/binary"
@@ -8,51 +8,50 @@ import (
 )
 
 const (
-	// h2OutLimit, in bytes, is when DATA waits for what is to be written before it.
-	h2OutLimit = 128 << 10
-	// h2MaxControl is how many frames that no window bounds may wait to be written:
+	// Limit, in bytes, is when DATA waits for what is to be written before it.
+	Limit = 128 << 10
+	// maxControl is how many frames that no window bounds may wait to be written:
 	// more are a flood, or somebody who does not read.
-	h2MaxControl = 10000
-	h2MaxOut     = 16 << 20 // bytes, likewise
-	h2FrameHead  = 9        // bytes (RFC 9113, section 4.1)
+	maxControl = 10000
+	maxSize    = 16 << 20 // bytes, likewise
 )
 
-var h2Outs = sync.Pool{New: func() any { return new(make([]byte, 0, 4<<10)) }}
+var outs = sync.Pool{New: func() any { return new(make([]byte, 0, 4<<10)) }}
 
-// h2Out are frames to be written, in order. The zero value is none.
-type h2Out struct {
+// Out are frames to be written, in order. The zero value is none.
+type Out struct {
 	frames  *[]byte
 	data    int    // where the last frame begins, if it is DATA that may grow; or -1
 	stream  uint32 // whose DATA that is
 	control int    // how many frames are no DATA
 }
 
-func (o *h2Out) size() int {
+func (o *Out) Size() int {
 	if o.frames == nil {
 		return 0
 	}
 	return len(*o.frames)
 }
 
-func (o *h2Out) add(p ...byte) {
+func (o *Out) add(p ...byte) {
 	if o.frames == nil {
-		o.frames = h2Outs.Get().(*[]byte)
+		o.frames = outs.Get().(*[]byte)
 		o.data = -1
 	}
 	*o.frames = append(*o.frames, p...)
 }
 
 // Write is for the Framer: it gets one frame, which is no DATA.
-func (o *h2Out) Write(frame []byte) (int, error) {
+func (o *Out) Write(frame []byte) (int, error) {
 	o.add(frame...)
 	o.data = -1
 	o.control++
 	return len(frame), nil
 }
 
-// push adds DATA, to the last frame if that is the same stream's. A frame is at most
+// Data adds DATA, to the last frame if that is the same stream's. A frame is at most
 // limit bytes.
-func (o *h2Out) push(stream uint32, p []byte, limit int) {
+func (o *Out) Data(stream uint32, p []byte, limit int) {
 	for len(p) > 0 {
 		n := len(p)
 		if o.grows(stream) {
@@ -70,8 +69,8 @@ func (o *h2Out) push(stream uint32, p []byte, limit int) {
 	}
 }
 
-// end adds END_STREAM.
-func (o *h2Out) end(stream uint32) {
+// End adds END_STREAM.
+func (o *Out) End(stream uint32) {
 	if !o.grows(stream) {
 		o.begin(stream)
 	}
@@ -79,40 +78,40 @@ func (o *h2Out) end(stream uint32) {
 	o.data = -1
 }
 
-func (o *h2Out) grows(stream uint32) bool {
+func (o *Out) grows(stream uint32) bool {
 	return o.frames != nil && o.data >= 0 && o.stream == stream
 }
 
 // length is that of the last frame, which is DATA.
-func (o *h2Out) length() int {
+func (o *Out) length() int {
 	head := (*o.frames)[o.data:]
 	return int(head[0])<<16 | int(head[1])<<8 | int(head[2])
 }
 
-func (o *h2Out) begin(stream uint32) {
-	at := o.size()
+func (o *Out) begin(stream uint32) {
+	at := o.Size()
 	o.add(binary.BigEndian.AppendUint32([]byte{0, 0, 0, byte(http2.FrameData), 0}, stream)...)
 	o.data, o.stream = at, stream
 }
 
-// floods reports that more waits to be written than anybody has reason to ask for.
-func (o *h2Out) floods() bool { return o.control > h2MaxControl || o.size() > h2MaxOut }
+// Floods reports that more waits to be written than anybody has reason to ask for.
+func (o *Out) Floods() bool { return o.control > maxControl || o.Size() > maxSize }
 
-func (o *h2Out) discard() {
+func (o *Out) Discard() {
 	if o.frames != nil {
-		_, giveBack := o.take()
+		_, giveBack := o.Take()
 		giveBack()
 	}
 }
 
-// take takes all out; giveBack is for when it has been written.
-func (o *h2Out) take() (frames []byte, giveBack func()) {
+// Take takes all out; giveBack is for when it has been written.
+func (o *Out) Take() (frames []byte, giveBack func()) {
 	taken := o.frames
-	*o = h2Out{data: -1}
+	*o = Out{data: -1}
 	return *taken, func() {
-		if cap(*taken) <= 4*h2OutLimit {
+		if cap(*taken) <= 4*Limit {
 			*taken = (*taken)[:0]
-			h2Outs.Put(taken)
+			outs.Put(taken)
 		}
 	}
 }
