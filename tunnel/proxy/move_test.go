@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -341,8 +342,8 @@ func TestAContextEndsIt(t *testing.T) {
 			cancel(why)
 			require.ErrorIs(t, s.isOver(), why)
 			s.breaks()
-			_, err := io.Copy(io.Discard, server)
-			require.Error(t, err)
+			_, err := io.Copy(io.Discard, server) // in whichever way: it may still be dialled
+			require.NotErrorIs(t, err, os.ErrDeadlineExceeded)
 		})
 	}
 }
