@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"github.com/devtun/devtun/intercept/claim"
 	"github.com/devtun/devtun/intercept/plantest"
 )
 
@@ -109,6 +110,23 @@ func replace(identity string) *Plan {
 	return base(Replace, identity, changed(Object{"Deployment", "web"}, deployAt, "/spec/replicas", `3`, `0`))
 }
 
+// claimOf is somebody's: all that nobody else wants, or with a key what carries that.
+func claimOf(user, key string) claim.Claim {
+	c := claim.Claim{ID: "claim-of-" + user, User: user, Machine: user + "'s", Ports: []int{80},
+		Since: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
+	if key != "" {
+		c.Rule.Headers = []claim.Header{claim.Personal(key)}
+	}
+	return c
+}
+
+// ann is who begins, and bob and cid come later.
+var (
+	ann = claimOf("ann", "")
+	bob = claimOf("bob", "bob")
+	cid = claimOf("cid", "cid")
+)
+
 func newShop(t *testing.T) (*plantest.Server, *Client) {
 	server := plantest.New(t)
 	server.Apply(shop)
@@ -118,7 +136,7 @@ func newShop(t *testing.T) (*plantest.Server, *Client) {
 // started is an executor whose plan is swapped.
 func started(t *testing.T, client *Client, p *Plan) *Executor {
 	t.Helper()
-	e := NewExecutor(client, p)
+	e := NewExecutor(client, p, ann)
 	require.NoError(t, e.Prepare(t.Context()))
 	require.NoError(t, e.Swap(t.Context()))
 	return e
