@@ -3,8 +3,10 @@ package plan
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
+	"sync"
 	"testing"
 	"time"
 
@@ -180,4 +182,41 @@ func brief(t *testing.T) context.Context {
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	t.Cleanup(cancel)
 	return ctx
+}
+
+// arrive begins an intercept for a claim, or joins the one that stands, as devtun does.
+func arrive(ctx context.Context, client *Client, p *Plan, c claim.Claim) (*Executor, error) {
+	e := NewExecutor(client, p, c)
+	for {
+		err := e.Prepare(ctx)
+		if err == nil {
+			return e, e.Swap(ctx)
+		}
+		var standing *StandingError
+		if !errors.As(err, &standing) {
+			return e, err
+		}
+		there := Ref{Namespace: p.Namespace, Name: p.Name, Identity: standing.Plan.Identity}
+		theirs, joined, _, err := Join(ctx, client, there, c)
+		switch {
+		case errors.Is(err, ErrNone):
+		case errors.Is(err, ErrEnding):
+			if _, err := Restore(ctx, client, there); err != nil && !errors.Is(err, ErrNone) {
+				return e, err
+			}
+		case err != nil:
+			return e, err
+		default:
+			e = NewExecutor(client, theirs, joined)
+		}
+	}
+}
+
+// together does n things at once, and waits for them.
+func together(n int, do func(n int)) {
+	var doing sync.WaitGroup
+	for i := range n {
+		doing.Go(func() { do(i) })
+	}
+	doing.Wait()
 }
