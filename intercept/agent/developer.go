@@ -58,7 +58,16 @@ func (d *developer) takes(r *proxy.Request) bool {
 	case r.Whole():
 		return false
 	}
-	return d.match.Match(r.Method, r.Path(), r.Values)
+	return d.match.Match(r.Method, r.Path(), func(name string) []string { return values(r, name) })
+}
+
+// values are those of a header. HTTP/2 has the host elsewhere (RFC 9113, section 8.3.1).
+func values(r *proxy.Request, name string) []string {
+	found := r.Values(name)
+	if len(found) == 0 && name == "host" && r.Authority != "" {
+		return []string{r.Authority}
+	}
+	return found
 }
 
 // setOpen notes whether a local process listens for port.

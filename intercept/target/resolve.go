@@ -71,7 +71,7 @@ type namespaceObjects struct {
 	namespace string
 	services  []*corev1.Service
 	workloads []*Workload
-	plans     []*plan.Plan
+	plans     []plan.Held
 	orphans   []*plan.OrphanError // what still has what an intercept without a plan made of it
 }
 
@@ -109,8 +109,8 @@ func listAll(ctx context.Context, client kubernetes.Interface, namespace string)
 	}
 	for _, c := range stored.Items {
 		// One of another version is met again when the plan is stored.
-		if p, err := plan.Parse([]byte(c.Data[plan.Key])); err == nil {
-			s.plans = append(s.plans, p)
+		if held, err := plan.ParseHeld(c.Data); err == nil {
+			s.plans = append(s.plans, held)
 		}
 	}
 	for _, object := range carriers {
@@ -124,7 +124,7 @@ func (s *namespaceObjects) orphaned(object runtime.Object) {
 	found := object.(metav1.Object)
 	p := plan.Marked{Object: nameOf(object), Namespace: found.GetNamespace(), UID: string(found.GetUID()),
 		Labels: found.GetLabels(), Annotations: found.GetAnnotations()}.Undo()
-	if p == nil || slices.ContainsFunc(s.plans, func(other *plan.Plan) bool { return other.Identity == p.Identity }) {
+	if p == nil || slices.ContainsFunc(s.plans, func(other plan.Held) bool { return other.Identity == p.Identity }) {
 		return
 	}
 	if state, _, _, err := Examine(p, object); err == nil && state == plan.Standing {
@@ -160,9 +160,9 @@ func (s *namespaceObjects) standing(kind, name string) error {
 		workload := (kind == "" || kind == p.Workload.Kind) && p.Workload.Name == name
 		return service || workload
 	}
-	for _, p := range s.plans {
-		if has(p) {
-			return &plan.StandingError{Plan: p}
+	for _, held := range s.plans {
+		if has(held.Plan) {
+			return &plan.StandingError{Held: held}
 		}
 	}
 	for _, orphan := range s.orphans {

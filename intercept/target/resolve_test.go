@@ -117,7 +117,7 @@ func TestStanding(t *testing.T) {
 	server, client := newShop(t)
 	p, _ := planOf(t, client, "deploy/web", options(plan.Divert))
 	api := &plan.Client{Doer: server.Client(), Base: server.URL}
-	e := plan.NewExecutor(api, p)
+	e := plan.NewExecutor(api, p, ann)
 	require.NoError(t, e.Prepare(t.Context()))
 	require.NoError(t, e.Swap(t.Context()))
 	for _, name := range []string{"web", "svc/web-admin", "deploy/web"} {
