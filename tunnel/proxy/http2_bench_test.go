@@ -122,7 +122,7 @@ func BenchmarkHTTP2Idle(b *testing.B) {
 		runtime.GC()
 		runtime.GC()
 		runtime.ReadMemStats(&after)
-		return int64(after.HeapInuse+after.StackInuse) - int64(before.HeapInuse+before.StackInuse)
+		return int64(after.HeapAlloc+after.StackInuse) - int64(before.HeapAlloc+before.StackInuse)
 	}
 	straight := held(string(server))
 	through := held(newEngine(b, to(server), nil).address)
