@@ -8,7 +8,7 @@ import (
 const (
 	// smallRead and largeRead, in bytes, are what is read into: large while much
 	// comes, so that a connection that idles costs little.
-	smallRead = 4 << 10
+	smallRead = 2 << 10
 	largeRead = 64 << 10
 )
 
@@ -57,7 +57,7 @@ func (r *Reader) fill() error {
 	buffer := r.buffer()
 	n, err := r.From.Read(buffer)
 	r.unread = buffer[:n]
-	r.full = n >= smallRead
+	r.full = n == len(buffer) // there may be more: else who waits holds little
 	if n > 0 {
 		return nil // an error comes again
 	}
