@@ -75,6 +75,7 @@ func (x exchange) run(t *testing.T, say func(peer, string)) {
 		server.says(lastAnswer)
 		s.hears(lastAnswer)
 		s.CloseWrite()
+		next.Close() // at the client's end, as servers do: lest it be waited for
 	case pinned:
 		say(s.peer, nextAsks)
 		server.hears(nextAsks)
