@@ -209,11 +209,11 @@ func (h *http1) send(x *exchange, u *upstream, p []byte, all bool) {
 	if !taken {
 		x.kept = append(x.kept, p[:n]...)
 	}
-	h.write(x, u, p[:n])
-	h.in.take(n)
 	if !all && x.body.over() {
 		h.complete(x)
 	}
+	h.write(x, u, p[:n])
+	h.in.take(n)
 }
 
 // piece is how much of p is x's. If its coding is broken that is all that comes.
@@ -227,6 +227,8 @@ func (h *http1) piece(x *exchange, p []byte, told func([]byte)) int {
 	return n
 }
 
+// complete notes that x is sent, just before its last bytes are: the answer may come, and
+// its upstream end, before it could be noted after that.
 func (h *http1) complete(x *exchange) {
 	if x.seen.Observation != nil {
 		x.seen.RequestEnd(x.body.fields())

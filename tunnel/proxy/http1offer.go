@@ -59,11 +59,11 @@ func (h *http1) sendHead(x *exchange, u *upstream, carried []Carried) {
 		out = append(out, p[:n]...)
 		h.in.take(n)
 	}
-	if len(out) > 0 {
-		h.write(x, u, out)
-	}
 	if x.body.over() {
 		h.complete(x)
+	}
+	if len(out) > 0 {
+		h.write(x, u, out)
 	}
 }
 
