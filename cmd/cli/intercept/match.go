@@ -56,8 +56,8 @@ func (m Match) rule() (claim.Rule, error) {
 	return rule, nil
 }
 
-// equal reports that the same was typed.
-func (m Match) equal(other Match) bool {
+// Equal reports that the same was typed.
+func (m Match) Equal(other Match) bool {
 	return slices.Equal(m.Headers, other.Headers) && m.Path == other.Path &&
 		slices.Equal(m.Methods, other.Methods) && m.Personal == other.Personal
 }

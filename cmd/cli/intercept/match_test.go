@@ -27,8 +27,8 @@ func TestWhatIsTypedIsARule(t *testing.T) {
 		rule, err := c.typed.rule()
 		require.NoError(t, err, about)
 		require.Equal(t, c.rule, rule, about)
-		require.True(t, c.typed.equal(c.typed), about)
-		require.Equal(t, about == "nothing", c.typed.equal(Match{}), about)
+		require.True(t, c.typed.Equal(c.typed), about)
+		require.Equal(t, about == "nothing", c.typed.Equal(Match{}), about)
 	}
 }
 
