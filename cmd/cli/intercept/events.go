@@ -51,7 +51,8 @@ func (p *Events) Standing(mode plan.Mode, took time.Duration) {
 	}
 	p.Out.Write(output.Intercept{
 		State: output.Standing, Name: p.Target.Name(), Namespace: p.Target.Namespace, Mode: how,
-		Rule: p.Claim.Rule.String(), Workload: workload, Subject: workload, Seconds: output.Seconds(took), Ports: len(p.Locals),
+		Rule: p.Claim.Rule.String(), Workload: workload, Subject: workload, Seconds: output.Seconds(took),
+		Ports: len(p.Locals),
 	})
 }
 
