@@ -9,13 +9,14 @@ import (
 
 	"sigs.k8s.io/yaml"
 
+	"github.com/devtun/devtun/intercept/claim"
 	"github.com/devtun/devtun/intercept/plan"
 )
 
 // Render writes, as YAML documents with comments, all that a plan would create
-// and patch, in order, and then what would undo it.
-func Render(w io.Writer, p *plan.Plan) error {
-	store, err := p.Store()
+// and patch, in order, for whose claim is the first, and then what would undo it.
+func Render(w io.Writer, p *plan.Plan, c claim.Claim) error {
+	store, err := p.Store(c)
 	if err != nil {
 		return err
 	}

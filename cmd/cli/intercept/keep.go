@@ -59,15 +59,15 @@ func (h *hold) keepPlan(ctx context.Context) {
 		switch due := time.Since(touched) >= every; {
 		case linked && due:
 			err = within(ctx, kube.Timeout,
-				func(ctx context.Context) error { return plan.Touch(ctx, h.client, h.executor.Ref()) })
+				func(ctx context.Context) error { return plan.Touch(ctx, h.client, h.executor.Ref(), h.claim.ID) })
 			touched = time.Now()
 		case !linked:
 			err = within(ctx, kube.Timeout, func(ctx context.Context) error {
-				_, err := plan.LastTouch(ctx, h.client, h.executor.Ref())
+				_, err := plan.LastTouch(ctx, h.client, h.executor.Ref(), h.claim.ID)
 				return err
 			})
 		}
-		if errors.Is(err, plan.ErrNone) {
+		if plan.Gone(err) {
 			h.fail(errTakenAway)
 			return
 		}
@@ -118,7 +118,7 @@ func (h *hold) makeAgain(ctx context.Context, o plan.Object) {
 	err := within(ctx, swapTimeout, func(ctx context.Context) error { return h.executor.MakeAgain(ctx, o) })
 	switch {
 	case ctx.Err() != nil:
-	case errors.Is(err, plan.ErrRestored):
+	case plan.Gone(err):
 		h.fail(errTakenAway)
 	case err != nil:
 		h.fail(fmt.Errorf("somebody else has deleted %s, and it cannot be made again: %w", o, err))

@@ -28,7 +28,7 @@ type lister struct {
 
 // list lists the intercepts of a namespace, or of all; those without a plan as well.
 func (s *lister) list(ctx context.Context, namespace string) ([]*plan.Plan, error) {
-	plans, err := plan.List(ctx, s.client, namespace)
+	held, err := plan.List(ctx, s.client, namespace)
 	if kube.IsForbidden(err) {
 		return nil, err
 	}
@@ -37,6 +37,10 @@ func (s *lister) list(ctx context.Context, namespace string) ([]*plan.Plan, erro
 	defer s.mu.Unlock()
 	if s.orphans == nil {
 		s.orphans = make(map[string]bool)
+	}
+	var plans []*plan.Plan
+	for _, h := range held {
+		plans = append(plans, h.Plan)
 	}
 	for _, p := range orphans {
 		s.orphans[p.Identity] = true

@@ -13,6 +13,7 @@ import (
 	"github.com/devtun/devtun/cmd/cli/kube"
 	"github.com/devtun/devtun/cmd/cli/selection"
 	"github.com/devtun/devtun/intercept"
+	"github.com/devtun/devtun/intercept/claim"
 	"github.com/devtun/devtun/intercept/plan"
 	"github.com/devtun/devtun/intercept/target"
 	"github.com/devtun/devtun/intercept/wire"
@@ -25,6 +26,7 @@ type Planned struct {
 	cluster *kube.Cluster
 	Target  *target.Target
 	plan    *plan.Plan
+	claim   claim.Claim
 	client  *plan.Client
 	Locals  []intercept.Local
 }
@@ -94,8 +96,12 @@ func (i *Planned) compute(ctx context.Context, circumstances *target.Circumstanc
 		Image: i.options.agentImage(), PullPolicy: corev1.PullIfNotPresent,
 		Container: i.options.Container, Grace: i.options.Grace, MoveConnections: i.options.Move != "",
 	}
-	if i.plan, err = i.Target.Plan(circumstances, options); err != nil || i.options.dryRun {
+	if i.plan, err = i.Target.Plan(circumstances, options); err != nil {
 		return err
+	}
+	i.claim = i.everything()
+	if i.options.dryRun {
+		return nil
 	}
 	lost, err := i.checkRights(ctx, target.RightsOf(i.plan))
 	if err != nil {
@@ -121,13 +127,25 @@ func (i *Planned) compute(ctx context.Context, circumstances *target.Circumstanc
 	return nil
 }
 
-// grantsRestore reports that a right is one by which the agent gets its own.
+// grantsRestore reports that a right is one by which the agent gets its own, or one of
+// those: who lacks it may not grant it.
 func grantsRestore(right target.Right) bool {
-	return right.Resource == "serviceaccounts" || right.Resource == "roles" || right.Resource == "rolebindings"
+	return right.Resource == "configmaps" && right.Verb == "patch" ||
+		right.Resource == "serviceaccounts" || right.Resource == "roles" || right.Resource == "rolebindings"
 }
 
 // render prints the plan for --dry-run.
-func (i *Planned) render(out io.Writer) error { return target.Render(out, i.plan) }
+func (i *Planned) render(out io.Writer) error { return target.Render(out, i.plan, i.claim) }
+
+// everything is a claim on all that comes to the plan's ports.
+func (i *Planned) everything() claim.Claim {
+	c := claim.Claim{ID: claim.NewID(), User: i.plan.Owner.User, Machine: i.plan.Owner.Machine,
+		Since: i.plan.Owner.Since, Grace: claim.Duration(i.grace())}
+	for _, l := range i.Locals {
+		c.Ports = append(c.Ports, l.Port)
+	}
+	return c
+}
 
 // thisOwner is who asks for the intercept, for others to see.
 func thisOwner() plan.Owner {

@@ -94,7 +94,7 @@ func (i *Planned) Run(
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
 
-	executor := plan.NewExecutor(i.client, i.plan)
+	executor := plan.NewExecutor(i.client, i.plan, i.claim)
 	var draining sync.WaitGroup // until agents and local process have nothing left
 	executor.Undone = func() { i.drain(beside, agents, &draining) }
 	i.progress("preparing %s for %s", i.plan.Agent, i.plan.Workload)

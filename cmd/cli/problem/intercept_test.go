@@ -37,7 +37,7 @@ func TestDiagnoseIntercepts(t *testing.T) {
 		{"unknown, nothing", &target.UnknownError{Name: "x", Namespace: "demo"}, ExitNotFound,
 			"there are none in namespace demo"},
 		{"refused", &target.RefusedError{Text: "no", Hint: "do this"}, ExitRefused, "do this"},
-		{"standing", &plan.StandingError{Plan: standing}, ExitRefused,
+		{"standing", &plan.StandingError{Held: plan.Held{Plan: standing}}, ExitRefused,
 			"it is ann's; if nobody holds it any more: devtun restore web -n demo"},
 		{"name taken", &plan.ExistsError{Object: plan.Object{Kind: "Service", Name: "x"}}, ExitRefused,
 			"rename or delete it"},
