@@ -91,7 +91,8 @@ func TestCannotJoin(t *testing.T) {
 	again.ID = "another"
 	require.ErrorAs(t, join(again), &conflict)
 	require.Equal(t, "bob's", conflict.Other.Machine)
-	require.ErrorContains(t, conflict, "these requests are claimed already: header baggage with devtun=bob of bob on bob's")
+	require.ErrorContains(t, conflict,
+		"these requests are claimed already: header baggage with devtun=bob of bob on bob's")
 	require.ErrorAs(t, join(claimOf("eve", "")), &conflict)
 	require.Equal(t, "ann", conflict.Other.User)
 	invalid := cid
