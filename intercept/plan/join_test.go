@@ -51,9 +51,14 @@ func TestJoinAndLeave(t *testing.T) {
 	require.Empty(t, report.Undone)
 	require.False(t, called, "the agents go on")
 	require.True(t, swapped(server))
-	last, err := Leave(t.Context(), client, ref, theirs.ID)
+	third := NewExecutor(client, p, theirs)
+	require.NoError(t, third.Prepare(t.Context()))
+	require.NoError(t, third.Swap(t.Context()))
+	called, third.Undone = false, func() { called = true }
+	report, err = third.Restore(t.Context())
 	require.NoError(t, err)
-	require.False(t, last)
+	require.Equal(t, []claim.Claim{mine}, report.Others)
+	require.True(t, called)
 	_, _, touched, err = Claims(t.Context(), client, ref)
 	require.NoError(t, err)
 	require.Len(t, touched, 1)
@@ -86,7 +91,8 @@ func TestCannotJoin(t *testing.T) {
 	again.ID = "another"
 	require.ErrorAs(t, join(again), &conflict)
 	require.Equal(t, "bob's", conflict.Other.Machine)
-	require.ErrorContains(t, conflict, "these requests are claimed already: header baggage with devtun=bob of bob on bob's")
+	require.ErrorContains(t, conflict,
+		"these requests are claimed already: header baggage with devtun=bob of bob on bob's")
 	require.ErrorAs(t, join(claimOf("eve", "")), &conflict)
 	require.Equal(t, "ann", conflict.Other.User)
 	invalid := cid
