@@ -34,8 +34,8 @@ type Restorer struct {
 	Client *Client
 
 	// Undone, unless nil, is called once the swap is undone and before anything is
-	// removed, or once the claim has ended and others hold the intercept: what the agents
-	// still carry can be wound up now. It is not called where nothing was ever swapped.
+	// removed: what the agents still carry can be wound up now. It is not called where
+	// nothing was ever swapped, nor where others hold the intercept.
 	Undone func()
 
 	// Inside: the rights of this client are the plan's own, and go with its root.
@@ -159,9 +159,6 @@ func (e *Executor) Restore(ctx context.Context) (*Report, error) {
 		return &Report{Plan: e.plan}, err
 	}
 	if err == nil && !last {
-		if e.swapping && e.Undone != nil {
-			e.Undone()
-		}
 		return &Report{Plan: e.plan, Others: others}, nil
 	}
 	r := Restorer{Client: e.client, Undone: e.Undone, skipPropagation: !e.swapping}

@@ -56,6 +56,19 @@ func Render(w io.Writer, p *plan.Plan, c claim.Claim) error {
 	return err
 }
 
+// RenderJoin writes, as a YAML document with comments, the claim by which an intercept that
+// stands would be joined.
+func RenderJoin(w io.Writer, p *plan.Plan, c claim.Claim) error {
+	text, err := yaml.Marshal(c)
+	if err != nil {
+		return fmt.Errorf("write claim: %w", err)
+	}
+	_, err = fmt.Fprintf(w, "# Intercept of %s in namespace %s (%s): it stands.\n---\n"+
+		"# join: add this claim to the others, in ConfigMap %q, %s\n%s",
+		p.Workload, p.Namespace, p.Mode, plan.ObjectName(p.Name), plan.ClaimsKey, text)
+	return err
+}
+
 // document writes one request: an object as it is, anything else as a list of
 // what it does.
 func document(out *bytes.Buffer, what string, request plan.Request) error {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/intercept"
+	"github.com/devtun/devtun/intercept/claim"
 	"github.com/devtun/devtun/intercept/plan"
 	"github.com/devtun/devtun/intercept/target"
 )
@@ -16,6 +17,7 @@ type Events struct {
 	Audience
 	Target *target.Target
 	Locals []intercept.Local
+	Claim  claim.Claim
 }
 
 // Audience is who is told of an intercept.
@@ -43,10 +45,14 @@ func (p *Events) Warn(over bool, format string, args ...any) {
 
 // Standing says that the traffic comes.
 func (p *Events) Standing(mode plan.Mode, took time.Duration) {
-	workload := p.Target.Workload.Object.String()
+	workload, how := p.Target.Workload.Object.String(), string(mode)
+	if p.Claim.Mirror {
+		how = output.Mirror
+	}
 	p.Out.Write(output.Intercept{
-		State: output.Standing, Name: p.Target.Name(), Namespace: p.Target.Namespace, Mode: string(mode),
-		Workload: workload, Subject: workload, Seconds: output.Seconds(took), Ports: len(p.Locals),
+		State: output.Standing, Name: p.Target.Name(), Namespace: p.Target.Namespace, Mode: how,
+		Rule: p.Claim.Rule.String(), Workload: workload, Subject: workload, Seconds: output.Seconds(took),
+		Ports: len(p.Locals),
 	})
 }
 
@@ -56,8 +62,13 @@ func (p *Events) Ready(took time.Duration) {
 	p.Out.Write(output.Ready{ServiceCount: services, PortCount: ports, Seconds: output.Seconds(took)})
 }
 
-// TellRestored says that an intercept is over, and what was found changed by others.
+// TellRestored says that an intercept is over, and what was found changed by others; or
+// that only the claim on it is, and who holds it still.
 func TellRestored(out output.Writer, report *plan.Report) {
+	if len(report.Others) > 0 {
+		tellLeft(out, report.Plan, report.Others)
+		return
+	}
 	restored := output.Intercept{
 		State: output.Restored, Name: report.Plan.Name, Namespace: report.Plan.Namespace,
 		Subject: report.Plan.Workload.String(), Conflicts: []output.Conflict{},
@@ -70,6 +81,23 @@ func TellRestored(out output.Writer, report *plan.Report) {
 	out.Write(restored)
 }
 
+// tellLeft says that a claim on an intercept is over, and who holds it still.
+func tellLeft(out output.Writer, p *plan.Plan, others []claim.Claim) {
+	out.Write(output.Intercept{
+		State: output.Left, Name: p.Name, Namespace: p.Namespace, Subject: p.Workload.String(), Others: owners(others),
+	})
+}
+
+// owners are those of claims, each once.
+func owners(claims []claim.Claim) (names []string) {
+	for _, c := range claims {
+		if !slices.Contains(names, c.Owner()) {
+			names = append(names, c.Owner())
+		}
+	}
+	return names
+}
+
 // Event tells what happens to the session.
 func (p *Events) Event(e intercept.Event) {
 	switch {
@@ -78,7 +106,7 @@ func (p *Events) Event(e intercept.Event) {
 	case e.Traffic != nil:
 		p.Out.Write(output.Traffic{
 			Port: e.Traffic.Port, Services: p.services(e.Traffic.Port), To: string(e.Traffic.To), Reason: e.Traffic.Why,
-			Local: p.address(e.Traffic.Port),
+			Rule: p.Claim.Rule.String(), Local: p.address(e.Traffic.Port),
 		})
 	case e.Local != nil:
 		p.Out.Write(output.Local{

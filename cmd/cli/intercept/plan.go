@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/user"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -27,6 +26,7 @@ type Planned struct {
 	cluster *kube.Cluster
 	Target  *target.Target
 	plan    *plan.Plan
+	joins   bool // the plan is of an intercept that stands
 	claim   claim.Claim
 	client  *plan.Client
 	Locals  []intercept.Local
@@ -72,34 +72,55 @@ func (o *Options) PlanOn(ctx context.Context, cluster *kube.Cluster, told Audien
 	if i.Locals, err = o.locals(i.Target); err != nil {
 		return nil, err
 	}
-	circumstances, err := i.Target.Look(ctx, cluster.Client, o.mode(), target.Move(o.Move))
-	if err != nil {
+	i.claim = o.newClaim(i.Locals)
+	i.Events = &Events{Audience: told, Target: i.Target, Locals: i.Locals, Claim: i.claim}
+	if err := i.checkHTTP(); err != nil {
 		return nil, err
 	}
-	i.Events = &Events{Audience: told, Target: i.Target, Locals: i.Locals}
-	for _, note := range circumstances.Notes {
-		i.Events.Note(note.Text, note.Hint)
+	if err := i.compute(ctx, i.Target, i.Events.Note); err != nil {
+		return nil, err
 	}
 	if note, some := i.Target.Unbrought(o.Container); some && o.Files != "" {
 		i.Events.Note(note.Text, note.Hint)
 	}
-	return i, i.compute(ctx, circumstances)
+	return i, nil
 }
 
-// compute makes the plan, and checks that this user may carry it out. Without the
-// right to grant the agent its own, the agent has to do without.
-func (i *Planned) compute(ctx context.Context, circumstances *target.Circumstances) (err error) {
-	options := target.Options{
-		Mode: i.options.mode(), Owner: thisOwner(), Identity: rand.Text(), Version: wire.Version,
-		Image: i.options.agentImage(), PullPolicy: corev1.PullIfNotPresent,
-		Container: i.options.Container, Grace: i.options.Grace, MoveConnections: i.options.Move != "",
+// newClaim is this developer's, on what comes to the ports of locals.
+func (o *Options) newClaim(locals []intercept.Local) claim.Claim {
+	owner := thisOwner()
+	c := claim.Claim{
+		ID: claim.NewID(), User: owner.User, Machine: owner.Machine, Since: owner.Since, Rule: o.rule, TLS: o.TLS,
+		Mirror: o.Mirror, Mark: o.Mark, Grace: claim.Duration(o.grace()),
 	}
-	if i.plan, err = i.Target.Plan(circumstances, options); err != nil {
+	for _, l := range locals {
+		c.Ports = append(c.Ports, l.Port)
+	}
+	return c
+}
+
+// compute makes the plan, or takes that of the intercept which stands, and checks that
+// this user may carry it out. What is good to know is noted. Without the right to grant
+// the agent its own, the agent has to do without.
+func (i *Planned) compute(ctx context.Context, found *target.Target, note func(text, hint string)) error {
+	o := i.options
+	circumstances, err := found.Look(ctx, i.cluster.Client, o.mode(), target.Move(o.Move))
+	if err != nil {
 		return err
 	}
-	i.claim = i.everything()
-	if i.options.dryRun {
-		return nil
+	for _, n := range circumstances.Notes {
+		note(n.Text, n.Hint)
+	}
+	if i.joins = found.Standing != nil; i.joins {
+		return i.checkStanding(ctx, found.Standing)
+	}
+	options := target.Options{
+		Mode: o.mode(), Owner: thisOwner(), Identity: rand.Text(), Version: wire.Version,
+		Image: o.agentImage(), PullPolicy: corev1.PullIfNotPresent,
+		Container: o.Container, Grace: o.Grace, MoveConnections: o.Move != "",
+	}
+	if i.plan, err = found.Plan(circumstances, options); err != nil || o.dryRun {
+		return err
 	}
 	lost, err := i.checkRights(ctx, target.RightsOf(i.plan))
 	if err != nil {
@@ -108,13 +129,13 @@ func (i *Planned) compute(ctx context.Context, circumstances *target.Circumstanc
 	told := make(map[string]bool)
 	for _, right := range lost {
 		if !told[right.Without] {
-			i.Events.Note(fmt.Sprintf("without the right to %s: %s", right, right.Without),
-				fmt.Sprintf("'devtun rbac %s' prints the Role that has it", i.options.feature()))
+			note(fmt.Sprintf("without the right to %s: %s", right, right.Without),
+				fmt.Sprintf("'devtun rbac %s' prints the Role that has it", o.feature()))
 		}
 		told[right.Without] = true
 		if grantsRestore(right) && !options.NoRestore {
 			options.NoRestore = true
-			if i.plan, err = i.Target.Plan(circumstances, options); err != nil {
+			if i.plan, err = found.Plan(circumstances, options); err != nil {
 				return err
 			}
 			if _, err = i.checkRights(ctx, target.RightsOf(i.plan)); err != nil { // it is removed otherwise
@@ -125,6 +146,19 @@ func (i *Planned) compute(ctx context.Context, circumstances *target.Circumstanc
 	return nil
 }
 
+// checkStanding refuses to join an intercept where that cannot be. It takes its plan.
+func (i *Planned) checkStanding(ctx context.Context, standing *plan.Held) error {
+	i.plan = standing.Plan
+	if i.options.Replace {
+		return &plan.StandingError{Held: *standing}
+	}
+	if err := standing.Joinable(i.claim); err != nil || i.options.dryRun {
+		return i.advise(err)
+	}
+	_, err := i.checkRights(ctx, target.RightsOf(i.plan)) // who leaves last puts everything back
+	return err
+}
+
 // grantsRestore reports that a right is one by which the agent gets its own, or one of
 // those: who lacks it may not grant it.
 func grantsRestore(right target.Right) bool {
@@ -132,25 +166,17 @@ func grantsRestore(right target.Right) bool {
 		right.Resource == "serviceaccounts" || right.Resource == "roles" || right.Resource == "rolebindings"
 }
 
-// render prints the plan for --dry-run.
-func (i *Planned) render(out io.Writer) error { return target.Render(out, i.plan, i.claim) }
-
-// everything is a claim on all that comes to the plan's ports.
-func (i *Planned) everything() claim.Claim {
-	c := claim.Claim{ID: claim.NewID(), User: i.plan.Owner.User, Machine: i.plan.Owner.Machine,
-		Since: i.plan.Owner.Since, Grace: claim.Duration(i.grace())}
-	for _, l := range i.Locals {
-		c.Ports = append(c.Ports, l.Port)
+// render prints for --dry-run what would be done.
+func (i *Planned) render(out io.Writer) error {
+	if i.joins {
+		return target.RenderJoin(out, i.plan, i.claim)
 	}
-	return c
+	return target.Render(out, i.plan, i.claim)
 }
 
 // thisOwner is who asks for the intercept, for others to see.
 func thisOwner() plan.Owner {
-	owner := plan.Owner{Since: time.Now().UTC().Truncate(time.Second)}
-	if who, err := user.Current(); err == nil {
-		owner.User = who.Username
-	}
+	owner := plan.Owner{User: thisUser(), Since: time.Now().UTC().Truncate(time.Second)}
 	if machine, err := os.Hostname(); err == nil {
 		owner.Machine = machine
 	}

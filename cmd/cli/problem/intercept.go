@@ -38,10 +38,13 @@ func intercepts(err error) *Problem {
 	case errors.As(err, &refused):
 		return &Problem{Err: err, Code: ExitRefused, Hint: refused.Hint}
 	case errors.As(err, &standing):
-		p := standing.Plan
 		return &Problem{Err: err, Code: ExitRefused,
-			Hint: fmt.Sprintf("it is %s's; if nobody holds it any more: devtun restore %s -n %s", p.Owner.User, p.Name,
-				p.Namespace)}
+			Hint: fmt.Sprintf("if nobody needs it any more: devtun restore %s -n %s --all", standing.Name, standing.Namespace)}
+	case errors.Is(err, plan.ErrOlder):
+		return &Problem{Err: err, Code: ExitRefused,
+			Hint: "have it ended, and begun anew with this devtun: 'devtun list' shows whose it is"}
+	case errors.Is(err, plan.ErrRestored), errors.Is(err, plan.ErrEnded):
+		return &Problem{Err: err, Code: ExitRefused, Hint: "run the command again to intercept anew"}
 	case errors.As(err, &exists):
 		return &Problem{Err: err, Code: ExitRefused, Hint: "rename or delete it: devtun needs that name"}
 	case errors.As(err, &foreign):
