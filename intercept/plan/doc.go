@@ -19,7 +19,7 @@
 // test operations pin what they expect, so that nobody else's change is ever
 // overwritten; see [Step.Examine].
 //
-// The package needs the standard library only, and package pause, because the agent
-// links it.
+// The package needs the standard library only, and the packages claim and pause,
+// because the agent links it.
 // It starts no goroutines and keeps nothing between calls.
 package plan

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"time"
+
+	"github.com/devtun/devtun/intercept/claim"
 )
 
 // Version is of the plan's format. It grows when an older devtun could no longer
@@ -30,15 +32,7 @@ func (m Mode) DefaultGrace() time.Duration {
 }
 
 // Duration is a time.Duration in Go's notation ("30s").
-type Duration time.Duration
-
-func (d Duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d).String()), nil }
-
-func (d *Duration) UnmarshalText(text []byte) error {
-	parsed, err := time.ParseDuration(string(text))
-	*d = Duration(parsed)
-	return err
-}
+type Duration = claim.Duration
 
 // Plan is one intercept: all that is done, and how it is undone.
 type Plan struct {
