@@ -23,7 +23,11 @@ func (p *Port) requests() *Requests {
 	if p.Requests == nil {
 		return nil
 	}
-	return p.Requests()
+	r := p.Requests()
+	if r == nil || len(r.Carry) == 0 && r.Here == nil {
+		return nil
+	}
+	return r
 }
 
 // carryRequests carries a client's requests, each to where it goes, until the connection

@@ -35,7 +35,8 @@ type Forward struct {
 	AllNamespaces bool     `yaml:"allNamespaces,omitempty" json:"allNamespaces,omitempty"`
 	Selector      string   `yaml:"selector,omitempty" json:"selector,omitempty"`
 	Except        []string `yaml:"except,omitempty" json:"except,omitempty"`
-	Ports         []string `yaml:"ports,omitempty" json:"ports,omitempty"` // SERVICE:LOCAL:REMOTE
+	Ports         []string `yaml:"ports,omitempty" json:"ports,omitempty"`     // SERVICE:LOCAL:REMOTE
+	Headers       []string `yaml:"headers,omitempty" json:"headers,omitempty"` // NAME: VALUE
 	Hold          Duration `yaml:"hold,omitempty" json:"hold,omitempty"`
 	HostsFile     string   `yaml:"hostsFile,omitempty" json:"hostsFile,omitempty"` // path
 }

@@ -27,6 +27,8 @@ type Selection struct {
 	Named map[discovery.Key]bool
 	// except are those left out.
 	Except map[discovery.Key]bool
+	// Without are ports of services that are left out, by their numbers on this machine.
+	Without map[discovery.Key][]int
 	// labels is a label selector, "" for all.
 	Labels string
 	remaps []forwards.Remap
@@ -167,7 +169,7 @@ func (s *Selection) NoneForwarded() string {
 // Criteria is what a session is to know of the selection.
 func (s *Selection) Criteria() forwards.Selection {
 	return forwards.Selection{Wanted: s.wanted, Named: func(key discovery.Key) bool { return s.Named[key] },
-		Remaps: s.remaps}
+		Remaps: s.remaps, Without: func(key discovery.Key, local int) bool { return slices.Contains(s.Without[key], local) }}
 }
 
 // parse reads name, name.namespace or svc/name.
