@@ -80,6 +80,9 @@ pass for one.`,
 				return problem.Usage("give a duration such as 1m", "--grace %v is no time to come back in", o.Grace)
 			}
 			o.Name, o.command = args[0], args[at:]
+			if cmd.Flags().Changed("personal") && o.Match.Personal == "" {
+				return problem.Usage("give one, or write --personal alone for your name", "--personal= names no key")
+			}
 			if len(o.Forward.Kube.Namespaces) > 1 {
 				return problem.Usage("give one", "devtun intercept works in one --namespace")
 			}
@@ -100,6 +103,21 @@ pass for one.`,
 		"evict the workload's pods, so that connections that clients keep open come here as well; 'force': also a "+
 			"StatefulSet's, and a single one")
 	flags.Lookup("move-connections").NoOptDefVal = string(target.Evict)
+	flags.StringArrayVar(&o.Match.Headers, "header", nil,
+		"only requests with this header come here: NAME=VALUE, or 'NAME~REGEXP'; repeat it for those with several")
+	flags.StringVar(&o.Match.Path, "path", "",
+		"only requests whose path begins so, as in /api/, or matches a regular expression, as in '~^/v[12]/'")
+	flags.StringSliceVar(&o.Match.Methods, "method", nil, "only requests with one of these methods, as in POST,PUT")
+	flags.StringVar(&o.Match.Personal, "personal", "",
+		"only requests with the header 'baggage: devtun=KEY', which OpenTelemetry passes on by itself")
+	flags.Lookup("personal").NoOptDefVal = OwnName
+	flags.BoolVar(&o.TLS, "tls", false,
+		"TLS connections, in which requests cannot be told apart, come here whole (default: they go to the origin)")
+	flags.BoolVar(&o.Mark, "mark", false, "answers from here say so: Devtun: OWNER@MACHINE")
+	flags.BoolVar(&o.Mirror, "mirror", false,
+		"copies come here, and the origin answers: what the process here says is dropped")
+	flags.BoolVar(&o.NoCarry, "no-carry", false,
+		"do not put the --personal header, or those of --header, on what the process here sends into the cluster")
 	flags.DurationVar(&o.Grace, "grace", 0,
 		fmt.Sprintf(
 			"how long the agent waits for a devtun that is gone, before it restores; not 0s, with which any blink of the "+
