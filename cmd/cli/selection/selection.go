@@ -43,6 +43,7 @@ type Flags struct {
 	Labels     string   // -l
 	Except     []string
 	Ports      []string
+	Without    map[discovery.Key][]int // as in Selection
 
 	// homes are the namespaces of services named without one, see locate. One that
 	// is not in it is of the first namespace.
@@ -53,7 +54,7 @@ type Flags struct {
 // they name none.
 func New(flags Flags, contextNamespace string) (*Selection, error) {
 	s := &Selection{
-		Namespace: contextNamespace, Labels: flags.Labels, homes: flags.homes,
+		Namespace: contextNamespace, Labels: flags.Labels, Without: flags.Without, homes: flags.homes,
 		Named: make(map[discovery.Key]bool), Except: make(map[discovery.Key]bool),
 	}
 	if len(flags.Namespaces) > 0 {
