@@ -6,7 +6,6 @@ import (
 	"sync/atomic"
 
 	"github.com/devtun/devtun/tunnel/proxy"
-	"github.com/devtun/devtun/tunnel/relay"
 )
 
 // offeredBytes is how much is said to an endpoint that has said nothing: one that has so
@@ -17,9 +16,8 @@ const offeredBytes = keptBytes / 2
 // refuses it says so late: it has taken it once it says anything else.
 type endpointConn struct {
 	Conn
-	way      *way
-	endpoint Endpoint
-	heard    func() // called when it says something; maybe again
+	offer *offer
+	heard func() // called when it says something; maybe again
 
 	once    sync.Once
 	taken   chan struct{}
@@ -49,13 +47,10 @@ func (c *endpointConn) Read(p []byte) (int, error) {
 		c.heard()
 		c.take()
 	case refused(err) && !c.isTaken():
-		c.way.refused(c.endpoint, err)
+		_ = c.offer.fails(err)
 	default:
 		c.take()
-		if refused(err) {
-			c.way.port.notTaken(context.Background(), c.endpoint, err)
-		}
-		c.way.end(relay.Remote, err)
+		c.offer.ends(err)
 	}
 	return n, err
 }
@@ -73,14 +68,14 @@ func (c *endpointConn) Over() bool {
 	return ok && ender.Over()
 }
 
-// hereDestination is a process of this machine's.
-type hereDestination struct {
+// localDestination is a process of this machine's.
+type localDestination struct {
 	proxy.Destination
 	way *way
 }
 
 // Dial connects to the process.
-func (d hereDestination) Dial(ctx context.Context) (proxy.Upstream, error) {
+func (d localDestination) Dial(ctx context.Context) (proxy.Upstream, error) {
 	upstream, err := d.Destination.Dial(ctx)
 	if err != nil {
 		return nil, err
@@ -92,4 +87,4 @@ func (d hereDestination) Dial(ctx context.Context) (proxy.Upstream, error) {
 }
 
 // KeepClient says that clients stay when the process ends: it is being restarted.
-func (d hereDestination) KeepClient() bool { return true }
+func (d localDestination) KeepClient() bool { return true }

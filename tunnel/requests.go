@@ -2,7 +2,6 @@ package tunnel
 
 import (
 	"context"
-	"time"
 
 	"github.com/devtun/devtun/tunnel/proxy"
 	"github.com/devtun/devtun/tunnel/relay"
@@ -35,26 +34,17 @@ func (p *Port) requests() *Requests {
 func (p *Port) carryRequests(ctx context.Context, client *client, report *Report) relay.Ending {
 	w := &way{port: p, client: client}
 	local := &countedClient{localConn: client.conn, way: w, meter: p.Meter}
-	err := proxy.New(local, w, proxy.Options{Silence: p.silence()}).Serve(ctx)
+	err := proxy.New(local, w, proxy.Options{}).Serve(ctx)
+	var ending relay.Ending
+	ending, report.Endpoint, report.Here = w.report(err)
+	report.Traffic = local.traffic.Traffic()
 	if err != nil {
 		client.conn.Abort()
 	}
-	report.Traffic = local.traffic.Traffic()
-	report.Endpoint, report.Here = w.endpoint, w.here
-	if err != nil {
-		p.notTaken(ctx, w.endpoint, err)
-		return relay.Ending{By: relay.Remote, Err: err}
+	if err != nil || refused(ending.Err) {
+		p.notTaken(ctx, report.Endpoint, ending.Err)
 	}
-	return w.ending
-}
-
-// silence is how long it is waited for what a client says. If it goes to an endpoint
-// whatever that is, there is nothing to wait for: its endpoint is dialled meanwhile.
-func (p *Port) silence() time.Duration {
-	if r := p.requests(); r != nil && r.Here != nil {
-		return proxy.DefaultSilence
-	}
-	return time.Nanosecond
+	return ending
 }
 
 // countedClient is a client that is served by requests: what it says and hears is

@@ -15,168 +15,172 @@ import (
 	"github.com/devtun/devtun/tunnel/relay"
 )
 
-// leftEvery is how often a client that is held is looked after.
-const leftEvery = 250 * time.Millisecond
-
 // way is where one client's requests go: to an endpoint of the service, or to a process
 // of this machine's. It is the proxy.Router of the client's connection.
 type way struct {
 	port   *Port
 	client *client
 
-	dialing sync.Mutex // held while an endpoint is searched; of search and until
-	search  *search    // nil: none was refused since an endpoint took the connection
-	until   time.Time  // the search gives up then
+	searching sync.Mutex // held while an endpoint is searched, of search and until
+	search    *search    // the last one; nil: none yet
+	until     time.Time  // the search gives up then
 
-	mu       sync.Mutex   // of all below
-	attempt  int          // at an endpoint that takes the connection
-	refusal  *refusedBy   // that search is to know of
-	err      error        // why there is no endpoint
-	endpoint Endpoint     // that was tried last
-	here     bool         // a process of this machine's has been dialled
-	ended    bool         // ending is set
-	ending   relay.Ending // whose end came first
+	mu     sync.Mutex   // of all below
+	offer  *offer       // the last one; nil: none yet
+	failed []failed     // offers, that search is to know of
+	here   bool         // a process of this machine's has been dialled
+	left   bool         // the client was held, and has gone
+	ended  bool         // ending is set
+	ending relay.Ending // whose end came first
 }
 
-type refusedBy struct {
+// offer is an endpoint that is offered the client's connection, as a destination.
+type offer struct {
+	way      *way
+	endpoint Endpoint
+	held     bool // the client was, before
+	over     bool // it has not taken it, or has ended it since; way.mu is held
+}
+
+type failed struct {
 	endpoint Endpoint
 	err      error
 }
 
-// Only is what proxy.Router asks: it depends on what the client says.
-func (w *way) Only() (proxy.Destination, bool) { return nil, false }
+// Only is what proxy.Router asks: an endpoint, if there is one, as long as nothing is for
+// a process here.
+func (w *way) Only() (proxy.Destination, bool) {
+	if requests := w.port.requests(); requests != nil && requests.Here != nil {
+		return nil, false
+	}
+	endpoint, ready, _ := w.port.Endpoints.pick(nil)
+	if !ready {
+		return nil, false
+	}
+	return w.offerTo(endpoint, false), true
+}
 
 // Route says where a request goes now. An error is why no endpoint takes it.
-func (w *way) Route(_ context.Context, r *proxy.Request, refused []proxy.Destination) (route proxy.Route, err error) {
+func (w *way) Route(
+	ctx context.Context, r *proxy.Request, refused []proxy.Destination,
+) (route proxy.Route, err error) {
 	if requests := w.port.requests(); requests != nil {
 		if !r.Whole() {
 			route.Carry = requests.Carry
 		}
 		if requests.Here != nil {
-			to, ok := requests.Here(r)
-			if route.To = (hereDestination{to, w}); ok && !slices.Contains(refused, route.To) {
+			to, here := requests.Here(r)
+			if route.To = (localDestination{to, w}); here && !slices.Contains(refused, route.To) {
 				return route, nil
 			}
 		}
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	route.To = endpointDestination{w, w.attempt}
-	if slices.Contains(refused, route.To) {
-		if w.err != nil {
-			return proxy.Route{}, w.err
+	w.searching.Lock()
+	defer w.searching.Unlock()
+	offer := w.standing()
+	if offer == nil || slices.Contains(refused, proxy.Destination(offer)) {
+		if offer, err = w.find(ctx); err != nil {
+			return route, err
 		}
-		w.attempt++
-		route.To = endpointDestination{w, w.attempt}
 	}
+	route.To = offer
 	return route, nil
 }
 
-// endpointDestination is an endpoint of the service, whichever it is found to be when it
-// is dialled. After one that has refused the connection it is another destination.
-type endpointDestination struct {
-	way     *way
-	attempt int
+// standing is the offer that was made last, unless it is over.
+func (w *way) standing() *offer {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.offer == nil || w.offer.over {
+		return nil
+	}
+	return w.offer
 }
 
-// Dial connects to an endpoint: in turn, to the next one if that fails, and with none
-// ready it waits for one.
-func (d endpointDestination) Dial(ctx context.Context) (proxy.Upstream, error) {
-	w, p := d.way, d.way.port
-	w.dialing.Lock()
-	defer w.dialing.Unlock()
-	search := w.begin()
+// find searches an endpoint, and with none ready waits for one. Call it with searching
+// held.
+func (w *way) find(ctx context.Context) (*offer, error) {
+	w.mu.Lock()
+	if w.search == nil || len(w.failed) == 0 {
+		w.search, w.until = newSearch(pause.Until), time.Now().Add(w.port.Hold)
+	}
+	for _, f := range w.failed {
+		w.search.failed(f.endpoint, f.err)
+	}
+	w.failed = nil
+	w.mu.Unlock()
+
 	ctx, cancel := context.WithDeadlineCause(ctx, w.until, errHeld)
 	defer cancel()
-	for {
-		endpoint, err := search.next(ctx, p.Endpoints)
-		if err != nil {
-			return nil, w.giveUp(err)
-		}
-		heard := w.tries(endpoint)
-		conn, err := w.connect(ctx, endpoint, search.waited)
-		switch {
-		case err == nil:
-			return &endpointConn{Conn: conn, way: w, endpoint: endpoint, heard: heard, taken: make(chan struct{})}, nil
-		case errors.Is(err, errLeft):
-			return nil, w.giveUp(err)
-		}
-		search.failed(endpoint, err)
+	endpoint, err := w.search.next(ctx, w.port.Endpoints)
+	if w.search.waited && w.isLeft() {
+		return nil, errLeft
 	}
+	if err != nil {
+		return nil, err
+	}
+	return w.offerTo(endpoint, w.search.waited), nil
 }
 
-// begin is the search that goes on, or a new one. Call it with dialing held.
-func (w *way) begin() *search {
+// isLeft reports of a client that was held that it has gone.
+func (w *way) isLeft() bool {
+	left := w.client.abandoned()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.search == nil || w.refusal == nil {
-		w.search, w.until = newSearch(w.wait), time.Now().Add(w.port.Hold)
-	} else {
-		w.search.failed(w.refusal.endpoint, w.refusal.err)
-	}
-	w.refusal, w.err = nil, nil
-	if w.ending.By == relay.Remote {
+	w.left = w.left || left
+	return w.left
+}
+
+func (w *way) offerTo(endpoint Endpoint, held bool) *offer {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.offer = &offer{way: w, endpoint: endpoint, held: held}
+	if w.ended && w.ending.By == relay.Remote {
 		w.ended, w.ending = false, relay.Ending{} // that was another connection
 	}
-	return w.search
+	return w.offer
 }
 
-// tries notes that an endpoint is offered the connection. It returns what notes that it
-// has taken it.
-func (w *way) tries(endpoint Endpoint) (heard func()) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.endpoint = endpoint
-	return w.port.watchTaken()
-}
-
-// connect connects to an endpoint. It fails with errLeft if the client was held, and has
+// Dial connects to the endpoint. It fails with errLeft if the client was held, and has
 // gone.
-func (w *way) connect(ctx context.Context, endpoint Endpoint, held bool) (Conn, error) {
-	if held && w.client.abandoned() {
-		return nil, errLeft
+func (o *offer) Dial(ctx context.Context) (proxy.Upstream, error) {
+	p := o.way.port
+	ctx, cancel := context.WithTimeoutCause(ctx, p.Hold, errHeld)
+	defer cancel()
+	if o.held && o.way.isLeft() {
+		return nil, o.fails(errLeft)
 	}
-	conn, err := w.port.Dial(ctx, endpoint.Pod, endpoint.Port)
-	if err == nil && held && w.client.abandoned() {
+	heard := p.watchTaken()
+	conn, err := p.Dial(ctx, o.endpoint.Pod, o.endpoint.Port)
+	if err != nil {
+		return nil, o.fails(err)
+	}
+	if o.held && o.way.isLeft() {
 		conn.Close()
-		return nil, errLeft
+		return nil, o.fails(errLeft)
 	}
-	return conn, err
+	return &endpointConn{Conn: conn, offer: o, heard: heard, taken: make(chan struct{})}, nil
 }
 
-func (w *way) giveUp(err error) error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.err = err
+// fails notes that the endpoint has not taken the connection.
+func (o *offer) fails(err error) error {
+	o.way.mu.Lock()
+	defer o.way.mu.Unlock()
+	o.over = true
+	o.way.failed = append(o.way.failed, failed{o.endpoint, err})
 	return err
 }
 
-// wait is a waiter. The client is read by others: whether it has gone is looked at now
-// and then.
-func (w *way) wait(ctx context.Context, changed <-chan struct{}, most time.Duration) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	var looking sync.WaitGroup
-	defer looking.Wait()
-	defer cancel(nil)
-	looking.Go(func() {
-		for pause.Sleep(ctx, leftEvery) == nil {
-			if w.client.abandoned() {
-				cancel(errLeft)
-			}
-		}
-	})
-	return pause.Until(ctx, changed, most)
-}
-
-// refused notes that an endpoint has refused the connection, for the search to go on.
-func (w *way) refused(endpoint Endpoint, err error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.refusal = &refusedBy{endpoint, err}
+// ends notes that the endpoint has ended a connection that it had taken.
+func (o *offer) ends(err error) {
+	o.way.mu.Lock()
+	o.over = true
+	o.way.mu.Unlock()
+	o.way.end(relay.Remote, err)
 }
 
 // clientEnded notes that the client has ended its side, or broken off; nil is neither.
-// The engine interrupts its own reads, and aborts what it is to end.
+// Package proxy interrupts its own reads, and aborts what it is to end.
 func (w *way) clientEnded(err error) {
 	if err == nil || errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, net.ErrClosed) {
 		return
@@ -195,4 +199,21 @@ func (w *way) end(by relay.Side, err error) {
 		err = nil
 	}
 	w.ended, w.ending = true, relay.Ending{By: by, Err: err}
+}
+
+// report says what became of the client's connection, given what carrying it has ended
+// with.
+func (w *way) report(err error) (ending relay.Ending, last Endpoint, here bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.offer != nil {
+		last = w.offer.endpoint
+	}
+	switch {
+	case err != nil && w.left:
+		return relay.Ending{By: relay.Local, Err: errLeft}, last, w.here
+	case err != nil:
+		return relay.Ending{By: relay.Remote, Err: err}, last, w.here
+	}
+	return w.ending, last, w.here
 }

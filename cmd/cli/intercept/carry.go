@@ -48,8 +48,8 @@ func (h *hold) beginCarry() *carry.Intercept {
 			"write --header NAME=VALUE, or --no-carry if that is how it is meant")
 	}
 	if len(clashing) > 0 {
-		h.Events.Note(fmt.Sprintf("what is sent from here does not carry %s on: the session's intercepts have several values",
-			strings.Join(clashing, ", ")), "")
+		h.Events.Note(fmt.Sprintf("what is sent from here does not carry %s on: the session's intercepts give it "+
+			"several values", strings.Join(clashing, ", ")), "")
 	}
 	return i
 }
