@@ -28,7 +28,7 @@ type Project struct {
 }
 
 // Forward says which services are forwarded: all of the namespace if nothing is
-// said. Those that are intercepted are left out in any case.
+// said. Those whose requests all come here are left out in any case.
 type Forward struct {
 	Services      []string `yaml:"services,omitempty" json:"services,omitempty"`
 	Namespaces    []string `yaml:"namespaces,omitempty" json:"namespaces,omitempty"` // beside the project's
