@@ -8,8 +8,8 @@ import (
 	"io"
 )
 
-// maxFrame bounds, in bytes, the JSON of a frame.
-const maxFrame = 4 << 10
+// maxFrame bounds, in bytes, the JSON of a frame. A hello has a claim's rule.
+const maxFrame = 32 << 10
 
 // errTooLong refuses a frame of more than maxFrame bytes.
 var errTooLong = errors.New("frame too long")

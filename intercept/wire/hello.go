@@ -8,6 +8,8 @@ import (
 	"io"
 	"log/slog"
 	"time"
+
+	"github.com/devtun/devtun/intercept/claim"
 )
 
 const (
@@ -44,6 +46,8 @@ type End struct {
 	Name     string       // of the intercept
 	Identity string       // the plan's random token
 	Log      *slog.Logger // for details of the protocol; nil drops them
+	// Claim is the developer's, at the developer's end; an agent's has none.
+	Claim *claim.Claim
 }
 
 // Hello is how the developer's side introduces itself.
@@ -52,6 +56,8 @@ type Hello struct {
 	Purpose  Purpose `json:"purpose"`
 	Name     string  `json:"name"`     // of the intercept
 	Identity string  `json:"identity"` // the plan's random token
+	// Claim is what a link is for; nil under another purpose.
+	Claim *claim.Claim `json:"claim,omitempty"`
 }
 
 // answer is what the agent says to a hello.
@@ -65,6 +71,16 @@ type answer struct {
 type Status struct {
 	Connected bool    `json:"connected"` // a developer's side is there, and heard
 	States    []State `json:"states"`    // of each TCP port
+
+	Claims []ClaimStatus `json:"claims"` // of those whose developers have been here
+}
+
+// ClaimStatus is how a claim stands with one agent.
+type ClaimStatus struct {
+	ID        string  `json:"id"`
+	Connected bool    `json:"connected"` // the developer's side is there, and heard
+	Requests  int64   `json:"requests"`  // that it got, connections that are no HTTP counted as one
+	States    []State `json:"states"`    // of each TCP port of the claim
 }
 
 // Code says why a hello was refused.
@@ -121,6 +137,9 @@ func (e End) AskStatus(ctx context.Context, conn Transport) (Status, error) {
 // ask says hello and takes the answer. On error conn is closed.
 func (e End) ask(ctx context.Context, conn Transport, purpose Purpose) (reply answer, err error) {
 	hello := Hello{Version: Version, Purpose: purpose, Name: e.Name, Identity: e.Identity}
+	if purpose == ForLink {
+		hello.Claim = e.Claim
+	}
 	err = within(ctx, conn, func() error {
 		if err := writeFrame(conn, magic, hello); err != nil {
 			return err
