@@ -50,6 +50,9 @@ func (s *session) planIntercept(
 ) (*plannedIntercept, error) {
 	streams := s.log.streams()
 	options := w.options()
+	if err := options.Validate(); err != nil { // which completes them, too
+		return nil, err
+	}
 	options.Forward.Intercepts = &s.carry
 	p, err := options.PlanOn(ctx, cluster, intercept.Audience{
 		Out: console.NewWriter(streams, "", verbose), Verbose: verbose, InSession: true, Unattended: !streams.Terminal,
