@@ -1,0 +1,66 @@
+package proxy
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+)
+
+// carry returns the head of r with what it carries on: a member of a list at the end of
+// that header's last line, anything else as a line at the end of the head.
+func carry(r *Request, carried []Carried) []byte {
+	raw := r.Raw
+	for _, c := range carried {
+		values := r.Values(c.Name)
+		switch {
+		case len(values) == 0:
+			raw = slices.Insert(slices.Clone(raw), len(raw)-2, []byte(c.Name+": "+c.Value+"\r\n")...)
+		case c.List && !slices.ContainsFunc(values, c.isMember):
+			raw = appendMember(raw, c)
+		}
+	}
+	return raw
+}
+
+// isMember reports that a list has the member already.
+func (c Carried) isMember(list string) bool {
+	for member := range strings.SplitSeq(list, ",") {
+		if strings.Trim(member, " \t") == c.Value {
+			return true
+		}
+	}
+	return false
+}
+
+// appendMember appends to the last line of a list's header.
+func appendMember(raw []byte, c Carried) []byte {
+	at, empty := 0, false
+	for begin := emptyLines(raw); begin < len(raw); {
+		end := begin + bytes.Index(raw[begin:], []byte("\r\n"))
+		name, value, _ := bytes.Cut(raw[begin:end], []byte(":"))
+		if strings.EqualFold(string(name), c.Name) {
+			at, empty = end, len(bytes.Trim(value, " \t")) == 0
+		}
+		begin = end + 2
+	}
+	text := ", " + c.Value
+	if empty {
+		text = text[1:]
+	}
+	return slices.Insert(slices.Clone(raw), at, []byte(text)...)
+}
+
+// afterStatus returns an answer with lines directly after its status line.
+func afterStatus(answer []byte, lines string) []byte {
+	at := bytes.IndexByte(answer, '\n') + 1
+	return slices.Insert(slices.Clone(answer), at, []byte(lines)...)
+}
+
+// linesOf are fields as a head has them.
+func linesOf(fields []Field) string {
+	var b strings.Builder
+	for _, f := range fields {
+		b.WriteString(f.Name + ": " + f.Value + "\r\n")
+	}
+	return b.String()
+}
