@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"slices"
 	"strings"
+
+	"golang.org/x/net/http2/hpack"
 )
 
 // carry returns the head of r with what it carries on: a member of a list at the end of
@@ -25,6 +27,7 @@ func carry(r *Request, carried []Carried) []byte {
 // isMember reports that a list has the member already.
 func (c Carried) isMember(list string) bool {
 	for member := range strings.SplitSeq(list, ",") {
+		member, _, _ = strings.Cut(member, ";") // its properties
 		if strings.Trim(member, " \t") == c.Value {
 			return true
 		}
@@ -63,4 +66,29 @@ func linesOf(fields []Field) string {
 		b.WriteString(f.Name + ": " + f.Value + "\r\n")
 	}
 	return b.String()
+}
+
+// carryOn is carry for HTTP/2, whose names are in lower case.
+func carryOn(fields []hpack.HeaderField, carried []Carried) []hpack.HeaderField {
+	if len(carried) == 0 {
+		return fields
+	}
+	fields = append([]hpack.HeaderField{}, fields...)
+	for _, carry := range carried {
+		name, last, there := strings.ToLower(carry.Name), -1, false
+		for i, f := range fields {
+			if f.Name == name {
+				last = i
+				there = there || !carry.List || carry.isMember(f.Value)
+			}
+		}
+		switch {
+		case there:
+		case last >= 0:
+			fields[last].Value = strings.TrimPrefix(fields[last].Value+", "+carry.Value, ", ")
+		default:
+			fields = append(fields, hpack.HeaderField{Name: name, Value: carry.Value})
+		}
+	}
+	return fields
 }
