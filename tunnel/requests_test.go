@@ -3,6 +3,7 @@ package tunnel_test
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/net/http2"
 
 	"github.com/devtun/devtun/tunnel"
 	"github.com/devtun/devtun/tunnel/proxy"
@@ -183,7 +185,7 @@ func get(t *testing.T, client *http.Client, url string, header http.Header) stri
 
 // protocols are both kinds of requests.
 func protocols(t *testing.T, test func(t *testing.T, client *http.Client, proto string)) {
-	for proto, two := range map[string]bool{"HTTP/1.1": false} {
+	for proto, two := range map[string]bool{"HTTP/1.1": false, "HTTP/2.0": true} {
 		t.Run(proto, func(t *testing.T) { test(t, browser(t, two), proto) })
 	}
 }
@@ -341,4 +343,47 @@ func TestAPodThatRefusesRequests(t *testing.T) {
 		}
 		require.EqualValues(t, 6, asked.Load())
 	})
+}
+
+// TestACallOfGRPCs: both sides speak in turn, and the answer ends with trailers.
+func TestACallOfGRPCs(t *testing.T) {
+	server := tunneltest.NewServer(t)
+	server.Pod("default", "web-0").Serve(80, serveSite(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Trailer", "Grpc-Status")
+		w.Header().Set("Content-Type", r.Header.Get("Content-Type"))
+		http.NewResponseController(w).Flush()
+		in := bufio.NewReader(r.Body)
+		for line, err := in.ReadString('\n'); err == nil; line, err = in.ReadString('\n') {
+			fmt.Fprintf(w, "%s %s", r.Header.Get("Baggage"), line)
+			http.NewResponseController(w).Flush()
+		}
+		w.Header().Set("Grpc-Status", "0")
+	}).handle)
+	transport := &http2.Transport{AllowHTTP: true,
+		DialTLSContext: func(ctx context.Context, network, addr string, _ *tls.Config) (net.Conn, error) {
+			var dialer net.Dialer
+			return dialer.DialContext(ctx, network, addr)
+		}}
+	defer transport.CloseIdleConnections()
+	body, say := io.Pipe()
+	url := "http://" + overPod(t, server, carrying(ann)) + "/demo.Echo/Chat"
+	request, err := http.NewRequestWithContext(soon(t), http.MethodPost, url, body)
+	require.NoError(t, err)
+	request.Header.Set("Content-Type", "application/grpc")
+	request.Header.Set("TE", "trailers")
+	answer, err := transport.RoundTrip(request)
+	require.NoError(t, err)
+	defer answer.Body.Close()
+	require.Equal(t, "application/grpc", answer.Header.Get("Content-Type"))
+	hear := bufio.NewReader(answer.Body)
+	for i := range 5 {
+		fmt.Fprintf(say, "%d\n", i)
+		line, err := hear.ReadString('\n')
+		require.NoError(t, err)
+		require.Equal(t, fmt.Sprintf("devtun=ann %d\n", i), line)
+	}
+	require.NoError(t, say.Close())
+	_, err = hear.ReadString('\n')
+	require.ErrorIs(t, err, io.EOF)
+	require.Equal(t, "0", answer.Trailer.Get("Grpc-Status"))
 }
