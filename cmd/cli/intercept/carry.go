@@ -37,7 +37,7 @@ func (i *Planned) Left() (services []discovery.Key, ports map[discovery.Key][]in
 // them it cannot. The caller ends it.
 func (h *hold) beginCarry() *carry.Intercept {
 	o := h.options
-	if o.NoCarry {
+	if o.NoCarry || o.NoForward && !h.Events.InSession {
 		i, _ := o.Forward.Intercepts.Begin(nil)
 		return i
 	}
