@@ -72,7 +72,8 @@ func through(b *testing.B, serve func(net.Conn), run func(b *testing.B, conn net
 // of that takes.
 func BenchmarkSmallRequests(b *testing.B) {
 	request := []byte("GET /api/items?page=1 HTTP/1.1\r\nHost: service-middle\r\nUser-Agent: Go-http-client/1.1\r\n" +
-		"Accept: */*\r\nAccept-Encoding: gzip\r\ntraceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\r\n\r\n")
+		"Accept: */*\r\nAccept-Encoding: gzip\r\ntraceparent: " +
+		"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\r\n\r\n")
 	answer := []byte("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nDate: Mon, 30 Nov 2026 08:00:00 GMT\r\n" +
 		"Content-Length: 100\r\n\r\n" + strings.Repeat("x", 100))
 	through(b, func(conn net.Conn) {

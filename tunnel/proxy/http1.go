@@ -57,6 +57,7 @@ func (c *Conn) serveHTTP1(ctx context.Context, in *input, first *firstUpstream) 
 		<-ended
 		err = context.Cause(ctx)
 	}
+	h.end(err)
 	return err
 }
 

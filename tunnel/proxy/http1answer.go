@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"io"
 	"strings"
 )
 
@@ -47,7 +48,7 @@ func (h *http1) listen(u *upstream) {
 			more = n > 0
 		}
 		if err != nil {
-			h.end(u, b.bytes(), err)
+			h.passEndOf(u, b.bytes(), err)
 			return
 		}
 		if u.x == nil {
@@ -58,10 +59,13 @@ func (h *http1) listen(u *upstream) {
 
 func never(error) bool { return false }
 
-// end passes on the end of u, and what could not be understood before it.
-func (h *http1) end(u *upstream, rest []byte, err error) {
+// passEndOf passes on the end of u, and what could not be understood before it.
+func (h *http1) passEndOf(u *upstream, rest []byte, err error) {
 	if len(rest) > 0 {
 		h.tell(rest, nil)
+	}
+	if err == io.EOF && u.x != nil && u.body.step == endless {
+		h.endsWithServer(u.x)
 	}
 	pass, forgotten := h.ended(u, err)
 	switch {

@@ -50,7 +50,7 @@ const (
 	broken
 )
 
-// machine knows an HTTP/1 connection's state. Its fields are under mu, its methods lock it.
+// machine knows an HTTP/1 connection's state, under mu.
 type machine struct {
 	mu        sync.Mutex
 	state     state
@@ -63,13 +63,6 @@ type machine struct {
 	quietFrom time.Time // when the last answer was complete
 	attend    func()    // has the client's reader look at the state; called with mu held
 	pipelined func() bool
-}
-
-func (m *machine) look() (state, *exchange, *upstream) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.noticeTaken()
-	return m.state, m.x, m.at
 }
 
 // noticeTaken is the event taken. Nobody waits for it: it is noticed when it matters.
@@ -91,18 +84,6 @@ func (m *machine) asks(x *exchange) {
 	}
 }
 
-// find is an upstream of a destination's.
-func (m *machine) find(d Destination) *upstream {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for _, u := range m.upstreams {
-		if u.to == d {
-			return u
-		}
-	}
-	return nil
-}
-
 // give: the request is sent to u from here on, if that is still there.
 func (m *machine) give(u *upstream, x *exchange) bool {
 	m.mu.Lock()
@@ -119,13 +100,6 @@ func (m *machine) give(u *upstream, x *exchange) bool {
 	m.state, m.at, x.cut = offered, u, false
 	m.noticeTaken()
 	return true
-}
-
-// refuse: a destination could not be dialled.
-func (m *machine) refuse(d Destination) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.refused = append(m.refused, d)
 }
 
 // sent: x is, to its end.
@@ -153,13 +127,10 @@ func (m *machine) begun(u *upstream) *exchange {
 	defer m.mu.Unlock()
 	m.noticeTaken()
 	switch {
-	case u == m.at && (m.state == offered || m.state == asked):
-		m.state = answering
-		if m.x.raw {
-			m.state = whole
-		}
-	case u == m.at && (m.state == whole || m.state == answering): // more than the answer
+	case u == m.at && m.state < closing && (m.x.raw || m.state >= answering): // or more than the answer
 		m.pin()
+	case u == m.at && m.state < closing:
+		m.state = answering
 	case u == m.last && m.state == idle && !keepsClient(u.to):
 		m.x, m.at = &exchange{request: &Request{Protocol: HTTP1}, seen: &seen{}}, u
 		m.pin()
@@ -186,40 +157,6 @@ func (m *machine) pin() {
 	}
 }
 
-func (m *machine) isRaw(x *exchange) bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return x.raw
-}
-
-func (m *machine) isCut(x *exchange) bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return x.cut
-}
-
-// isLast: x is, as one of its heads says.
-func (m *machine) isLast(x *exchange) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	x.last = true
-}
-
-// announces: x's answer says that it is the last, if the client is to go elsewhere.
-func (m *machine) announces(x *exchange) bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	x.announced = m.draining && !x.last
-	return x.announced
-}
-
-// continues: the client was told to go on with its request.
-func (m *machine) continues(x *exchange) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	x.continued = true
-}
-
 // answered: x is, to its end.
 func (m *machine) answered(u *upstream, x *exchange) {
 	m.mu.Lock()
@@ -243,14 +180,7 @@ func (m *machine) settle() {
 	case x.last:
 		m.become(whole)
 	default:
-		x.seen.end(nil)
-		m.x, m.at, m.quietFrom = nil, nil, time.Now()
-		switch m.state = idle; {
-		case x.announced:
-			m.become(closing)
-		case m.draining || m.pipelined():
-			m.attend()
-		}
+		m.finish()
 	}
 }
 
@@ -358,13 +288,6 @@ func (m *machine) reroute(u *upstream) {
 	m.forget(u)
 	m.at = nil
 	m.become(routing)
-}
-
-func (m *machine) forget(u *upstream) {
-	m.upstreams = slices.DeleteFunc(m.upstreams, func(other *upstream) bool { return other == u })
-	if m.last == u {
-		m.last = nil
-	}
 }
 
 func (m *machine) become(s state) {

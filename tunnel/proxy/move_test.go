@@ -17,13 +17,19 @@ import (
 
 const ask = "POST / HTTP/1.1\r\nHost: here\r\nContent-Length: 3\r\n\r\nask"
 
-// answers is an exchange with a server that is there already.
+// asks is an exchange with a server that is there already.
 func (s *serving) asks(text string, server peer, answer string) {
+	s.t.Helper()
+	s.asksFor(text, server, answer, answer)
+}
+
+// asksFor is one whose answer arrives otherwise.
+func (s *serving) asksFor(text string, server peer, answer, arrives string) {
 	s.t.Helper()
 	s.says(text)
 	server.hears(text)
 	server.says(answer)
-	s.hears(answer)
+	s.hears(arrives)
 }
 
 // developer is a destination whose end is not its clients'.
