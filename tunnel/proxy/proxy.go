@@ -66,7 +66,10 @@ func (r *Request) Path() string {
 }
 
 // Destination is where requests go. Values are compared: equal ones are one
-// destination.
+// destination. One with a method KeepClient() bool that is true is a process that comes
+// and goes: where it ends a connection between two requests the client learns nothing,
+// and a request that it drops before a byte of the answer may be asked elsewhere even
+// if it is the connection's first.
 type Destination interface {
 	// Dial connects for one client. It does not wait for the far side to take the
 	// connection, if that takes a while: see Upstream.
