@@ -308,8 +308,10 @@ func TestWhatIsForAProcessHere(t *testing.T) {
 			return get(t, client, url+"/here", nil) == "web-0: "+proto+` /here ["devtun=ann"] []`
 		}, 10*time.Second, step)
 		require.Empty(t, reports, "all of that on one connection")
+		closed := time.Now()
 		client.CloseIdleConnections()
 		report := <-reports
+		require.Less(t, time.Since(closed), time.Second, "the runtime would keep the pod's side for that long")
 		require.True(t, report.Here)
 		require.Equal(t, "web-0", report.Endpoint.Pod.Name)
 		require.Equal(t, "client closed", report.Reason)
