@@ -83,9 +83,12 @@ func (a *Agent) restoreFromPod() error {
 		return fmt.Errorf("prepare to restore: %w", err)
 	}
 	ref := plan.Ref{Namespace: namespace, Name: a.Config.Name, Identity: a.Config.Identity}
-	a.Touched = func(ctx context.Context) (string, error) { return plan.LastTouch(ctx, client, ref) }
+	a.Touched = func(ctx context.Context) (string, error) {
+		_, _, touched, err := plan.Claims(ctx, client, ref)
+		return fmt.Sprint(touched), err
+	}
 	a.Abandoned = func(ctx context.Context, present bool) (bool, error) {
-		_, err := plan.LastTouch(ctx, client, ref)
+		_, _, _, err := plan.Claims(ctx, client, ref)
 		if errors.Is(err, plan.ErrNone) {
 			return true, nil
 		}
