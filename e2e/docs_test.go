@@ -38,6 +38,7 @@ func TestDocsReadme(t *testing.T)            { readPage(t, "README.md") }
 func TestDocsReachOneService(t *testing.T)   { readPage(t, "docs/reach-one-service.md") }
 func TestDocsRunOneServiceHere(t *testing.T) { readPage(t, "docs/run-one-service-here.md") }
 func TestDocsBeAService(t *testing.T)        { readPage(t, "docs/be-a-service.md") }
+func TestDocsShareAService(t *testing.T)     { readPage(t, "docs/share-a-service.md") }
 func TestDocsEvents(t *testing.T)            { readPage(t, "docs/events.md") }
 
 func readPage(t *testing.T, page string) {
