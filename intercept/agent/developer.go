@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/devtun/devtun/intercept/claim"
+	"github.com/devtun/devtun/intercept/look"
 	"github.com/devtun/devtun/intercept/wire"
 	"github.com/devtun/devtun/tunnel/proxy"
 )
@@ -21,6 +22,7 @@ type developer struct {
 	link     *wire.Link
 	counts   *counts
 	requests *atomic.Int64 // of the claim, whatever becomes of the link
+	mirror   *look.Mirror  // if the claim is one, else nil
 
 	mu     sync.Mutex
 	open   map[int]bool    // ports that a local process listens for
@@ -29,20 +31,29 @@ type developer struct {
 
 // newDeveloper returns the developer who holds a claim by link. It fails if the claim's
 // rule is none.
-func newDeveloper(c claim.Claim, link *wire.Link, counts *counts, requests *atomic.Int64) (*developer, error) {
+func newDeveloper(c claim.Claim, link *wire.Link, hub *look.Hub, counts *counts,
+	requests *atomic.Int64) (*developer, error) {
 	match, err := c.Rule.Compile()
 	if err != nil {
 		return nil, err
 	}
-	return &developer{
+	d := &developer{
 		claim: c, match: match, link: link, counts: counts, requests: requests,
 		open: make(map[int]bool), offers: make(map[*offer]bool),
-	}, nil
+	}
+	if c.Mirror {
+		isOpen := func(port int) bool { return d.refusal(port) == "" }
+		d.mirror = hub.NewMirror(c, link, isOpen, requests)
+	}
+	return d, nil
 }
 
 // claims reports that the claim is about a port, and wants requests, not copies.
-func (d *developer) claims(port int) bool {
-	return !d.claim.Mirror && (len(d.claim.Ports) == 0 || slices.Contains(d.claim.Ports, port))
+func (d *developer) claims(port int) bool { return !d.claim.Mirror && d.isAbout(port) }
+
+// isAbout reports that the claim is about a port, be it for copies.
+func (d *developer) isAbout(port int) bool {
+	return len(d.claim.Ports) == 0 || slices.Contains(d.claim.Ports, port)
 }
 
 // takes reports that a request, or a whole connection, is one that the claim wants.

@@ -62,7 +62,7 @@ func (a *Agent) refusal(c claim.Claim) *wire.Refusal {
 // run serves a link, which takes the place of the one before of the same claim: whoever
 // connects again has given that up.
 func (a *Agent) run(ctx context.Context, c claim.Claim, link *wire.Link) {
-	d, err := newDeveloper(c, link, &a.counts, a.requestsOf(c.ID))
+	d, err := newDeveloper(c, link, a.hub, &a.counts, a.requestsOf(c.ID))
 	if err != nil {
 		link.Close()
 		return
@@ -81,11 +81,19 @@ func (a *Agent) run(ctx context.Context, c claim.Claim, link *wire.Link) {
 		Port:  func(port int, open bool) { d.setOpen(port, open); a.change(func() {}) },
 		Drain: func() { a.drain("the intercept is ending") },
 	}
+	stopMirror := a.startMirror(ctx, d)
 	err = link.Run(ctx, wire.Handler{
 		Message:  told.Message,
 		Presence: func(present bool) { a.present(d, present) },
-		Stream:   a.handOver,
+		Stream: func(ctx context.Context, opening wire.Opening, stream *wire.Stream) {
+			if opening.Kind == wire.KindTap && opening.Tap != nil {
+				a.tap(ctx, d, *opening.Tap, stream)
+				return
+			}
+			a.handOver(ctx, opening, stream)
+		},
 	})
+	stopMirror()
 	a.change(func() {
 		if a.developers[c.ID] == d {
 			delete(a.developers, c.ID)
