@@ -57,9 +57,12 @@ func (i *Intercept) agents() (pods []rollout.Pod, err error) {
 	return pods, i.podsErr
 }
 
-// confirmed reports that an agent knows which local processes listen. Call it with mu
-// held.
+// confirmed reports that an agent knows which local processes listen: of a mirror, which
+// nothing waits for, it says nothing. Call it with mu held.
 func (i *Intercept) confirmed(l *agentLink) bool {
+	if i.config.Claim.Mirror {
+		return true
+	}
 	for _, local := range i.locals {
 		state, ok := l.states[local.Port]
 		if !ok || local.isOpen() != (state.To == wire.ToDeveloper) {
@@ -83,7 +86,8 @@ func (i *Intercept) AwaitTraffic(ctx context.Context) error {
 	return rollout.AwaitEndpoints(ctx, i.config.Client, p.Namespace, p.Services, isAgent)
 }
 
-// AwaitDeveloper waits until new connections to all ports go to the local process.
+// AwaitDeveloper waits until new requests to all ports, those that the claim is about, go
+// to the local process.
 func (i *Intercept) AwaitDeveloper(ctx context.Context) error {
 	return i.await(ctx, func() bool {
 		for _, l := range i.locals {

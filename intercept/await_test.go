@@ -180,7 +180,7 @@ func TestAwaitWithoutRights(t *testing.T) {
 			error) {
 			return true, nil, denied
 		})
-		s, err := New(Config{Client: w.client, Dial: w.dial, Plan: w.plan, Event: w.told.event})
+		s, err := New(Config{Client: w.client, Dial: w.dial, Plan: w.plan, Claim: newClaim(), Event: w.told.event})
 		require.NoError(t, err)
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error)
@@ -194,10 +194,8 @@ func TestAwaitWithoutRights(t *testing.T) {
 	t.Run("to reach pods", func(t *testing.T) {
 		w := newWorld(t, 1, agentDeployment(""))
 		w.addPod(w.pod("one"))
-		s, err := New(Config{Client: w.client, Plan: w.plan, Dial: func(context.Context, tunnel.Pod, int) (tunnel.Conn,
-			error) {
-			return nil, denied
-		}})
+		s, err := New(Config{Client: w.client, Plan: w.plan, Claim: newClaim(),
+			Dial: func(context.Context, tunnel.Pod, int) (tunnel.Conn, error) { return nil, denied }})
 		require.NoError(t, err)
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error)

@@ -1,7 +1,7 @@
 // Package intercept is the developer's end of an intercept: its links to the agents,
 // and the local process behind them.
 //
-//	i, err := intercept.New(intercept.Config{Client: c, Dial: pool.Dial, Plan: p, Local: …, Event: tell})
+//	i, err := intercept.New(intercept.Config{Client: c, Dial: pool.Dial, Plan: p, Claim: mine, Local: …})
 //	go i.Run(ctx)                 // links to agents, local process, events
 //	err = i.Await(ctx)            // agents ready and linked, local ports checked
 //	err = executor.Swap(ctx)      // package plan: the traffic comes
@@ -10,7 +10,7 @@
 //	go i.WatchOwn(standing, gone) // what others take away of what was made
 //	…
 //	report, err := plan.Restore(…)
-//	i.Drain(ctx)                  // let the agents wind up
+//	i.Drain(ctx)                  // let the agents wind up; or Leave, where others go on
 //	stop()                        // end Run's context
 //
 // An Intercept keeps a link to every agent pod (package wire's, in a connection to the

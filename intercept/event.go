@@ -51,8 +51,8 @@ const (
 	Elsewhere wire.Side = "elsewhere" // where somebody else has the Service lead
 )
 
-// TrafficEvent says where the new connections to a port of the agent's go, once
-// the first agent has said so. An agent that is not connected, or silent, counts
+// TrafficEvent says where the new requests to a port of the agent's go that the claim is
+// about, once the first agent has said so. An agent that is not connected, or silent, counts
 // for the origin; without one (the workload was replaced) it holds them. What others
 // do to the Services, the workload and the agents counts as well.
 type TrafficEvent struct {

@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 
+	"github.com/devtun/devtun/intercept/claim"
 	"github.com/devtun/devtun/intercept/objects"
 	"github.com/devtun/devtun/intercept/plan"
 	"github.com/devtun/devtun/intercept/rollout"
@@ -27,6 +28,9 @@ type Config struct {
 	// Dial connects to a port of a pod, on its loopback; tunnel.Pool.Dial does.
 	Dial func(ctx context.Context, pod tunnel.Pod, port int) (tunnel.Conn, error)
 	Plan *plan.Plan
+	// Claim is on the intercept, and this developer's: what it says of requests is what
+	// comes here.
+	Claim claim.Claim
 	// Local says where the local process listens. A TCP port of the agent that
 	// is not here stays with the origin.
 	Local []Local
@@ -53,6 +57,7 @@ type Intercept struct {
 
 	mu        sync.Mutex
 	err       error // what Run returns
+	left      bool  // Leave was called: nothing is to come here any more
 	agentPods map[string]*corev1.Pod
 	links     map[types.UID]*agentLink
 	podsErr   error                       // why pods cannot be watched
@@ -85,7 +90,7 @@ func New(config Config) (*Intercept, error) {
 	s := &Intercept{
 		config:    config,
 		agent:     spec,
-		end:       wire.End{Name: config.Plan.Name, Identity: config.Plan.Identity, Log: config.Log},
+		end:       wire.End{Name: config.Plan.Name, Identity: config.Plan.Identity, Log: config.Log, Claim: &config.Claim},
 		events:    newQueue(config.Event),
 		timing:    usualTiming,
 		ended:     make(chan struct{}),

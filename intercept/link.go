@@ -146,7 +146,7 @@ func (l *agentLink) attach(link *wire.Link) {
 	l.of.change(func() {
 		l.link, l.failed = link, nil
 		for _, local := range l.of.locals {
-			link.SetPort(local.Port, local.isOpen())
+			link.SetPort(local.Port, local.isOpen() && !l.of.left)
 		}
 		l.of.tell(Event{Link: &LinkEvent{Pod: l.pod.Name, State: Connected}})
 	})

@@ -117,7 +117,7 @@ func (i *Intercept) heard() *wire.Link {
 func (i *Intercept) localChanged(l *local, open bool) {
 	i.change(func() {
 		for _, link := range i.live() {
-			link.link.SetPort(l.Port, open)
+			link.link.SetPort(l.Port, open && !i.left)
 		}
 	})
 	i.tell(Event{Local: &LocalEvent{Port: l.Port, Address: l.Address, Open: open}})

@@ -1,6 +1,7 @@
 package intercept
 
 import (
+	"context"
 	"io"
 	"net"
 	"testing"
@@ -137,9 +138,18 @@ func TestAnotherIntercept(t *testing.T) {
 	require.Equal(t, wire.WrongIdentity, refusal.Code)
 }
 
-// Drain lets a request in flight finish.
+// Whoever ends, or leaves others behind, lets a request in flight finish.
 func TestDrain(t *testing.T) {
 	t.Parallel()
+	drain(t, (*Intercept).Drain)
+}
+
+func TestLeave(t *testing.T) {
+	t.Parallel()
+	drain(t, (*Intercept).Leave)
+}
+
+func drain(t *testing.T, by func(*Intercept, context.Context) error) {
 	w := newWorld(t, 1)
 	one := w.start("one")
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -158,7 +168,7 @@ func TestDrain(t *testing.T) {
 	require.NoError(t, err)
 
 	drained := make(chan error, 1)
-	go func() { drained <- s.Drain(t.Context()) }()
+	go func() { drained <- by(s, t.Context()) }()
 	w.eventually(func() bool { return w.told.traffic().To == wire.ToOrigin })
 	require.Empty(t, drained)
 	require.Equal(t, "origin", one.who())

@@ -93,7 +93,7 @@ func loseAPIConnection(t *testing.T, set func(*timing)) {
 		return far, nil
 	})
 	defer pool.Close()
-	s, err := New(Config{Client: w.client, Dial: pool.Dial, Plan: w.plan, Local: []Local{toLocal(t)},
+	s, err := New(Config{Client: w.client, Dial: pool.Dial, Plan: w.plan, Claim: newClaim(), Local: []Local{toLocal(t)},
 		Event: w.told.event})
 	require.NoError(t, err)
 	set(&s.timing)

@@ -24,6 +24,7 @@ import (
 	clienttesting "k8s.io/client-go/testing"
 
 	"github.com/devtun/devtun/intercept/agent"
+	"github.com/devtun/devtun/intercept/claim"
 	"github.com/devtun/devtun/intercept/plan"
 	"github.com/devtun/devtun/intercept/wire"
 	"github.com/devtun/devtun/tunnel"
@@ -183,7 +184,8 @@ func (w *world) dial(ctx context.Context, pod tunnel.Pod, port int) (tunnel.Conn
 // standing runs a standing until the test is over, and waits until it watches pods.
 func (w *world) standing(local ...Local) (*Intercept, *running) {
 	w.t.Helper()
-	s, err := New(Config{Client: w.client, Dial: w.dial, Plan: w.plan, Local: local, Event: w.told.event})
+	s, err := New(Config{Client: w.client, Dial: w.dial, Plan: w.plan, Claim: newClaim(), Local: local,
+		Event: w.told.event})
 	require.NoError(w.t, err)
 	s.timing.stuck, s.timing.attempt, s.timing.rollout.Poll = 300*time.Millisecond, 300*time.Millisecond,
 		20*time.Millisecond
@@ -196,6 +198,9 @@ func (w *world) standing(local ...Local) (*Intercept, *running) {
 	w.watches("pods", 1)
 	return s, r
 }
+
+// newClaim is one on all that comes to the agents' port.
+func newClaim() claim.Claim { return claim.Claim{ID: claim.NewID(), Ports: []int{port}} }
 
 // running is a standing's Run.
 type running struct {

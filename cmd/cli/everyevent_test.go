@@ -19,6 +19,7 @@ import (
 	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/problem"
 	link "github.com/devtun/devtun/intercept"
+	"github.com/devtun/devtun/intercept/claim"
 	"github.com/devtun/devtun/intercept/plan"
 	"github.com/devtun/devtun/intercept/target"
 	"github.com/devtun/devtun/intercept/wire"
@@ -93,6 +94,13 @@ func printEvery(streams output.Streams, format string, verbose bool) {
 	p.Event(link.Event{Link: &link.LinkEvent{Pod: "agent-a", State: link.Connected}})
 	p.Standing(plan.Divert, 2*time.Second)
 	p.Ready(2 * time.Second)
+	narrow := *p
+	narrow.Claim.Rule = claim.Rule{Headers: []claim.Header{claim.Personal("ann")}, Path: "/api/"}
+	narrow.Standing(plan.Divert, 2*time.Second)
+	narrow.Event(interceptScene[3])
+	narrow.Event(interceptScene[0])
+	narrow.Claim.Mirror = true
+	narrow.Standing(plan.Divert, 2*time.Second)
 	for _, event := range interceptScene {
 		p.Event(event)
 	}
@@ -103,6 +111,10 @@ func printEvery(streams output.Streams, format string, verbose bool) {
 	report.Conflicts = []plan.Conflict{changed, made}
 	intercept.TellRestored(p.Out, report)
 	p.Out.Write(console.End(errors.New("it broke")))
+}
+
+func TestEverythingIsCalledSoEverywhere(t *testing.T) {
+	require.Equal(t, output.Everything, claim.Rule{}.String())
 }
 
 func TestEveryEventIsToldAsItAlwaysWas(t *testing.T) {

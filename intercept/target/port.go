@@ -17,6 +17,7 @@ type Port struct {
 	Protocol   corev1.Protocol
 	Target     int    // the container's port
 	TargetName string // of the container's port, if the service leads to it by name
+	App        string // what is spoken there, as the service's appProtocol says; may be empty
 }
 
 // portsOf finds where a service's ports lead.
@@ -26,6 +27,9 @@ func portsOf(service *corev1.Service, template *corev1.PodTemplateSpec) ([]Port,
 		port := Port{
 			Service: service.Name, Name: p.Name, Number: int(p.Port), Protocol: cmp.Or(p.Protocol, corev1.ProtocolTCP),
 			Target: p.TargetPort.IntValue(),
+		}
+		if p.AppProtocol != nil {
+			port.App = *p.AppProtocol
 		}
 		switch {
 		case p.TargetPort.Type == intstr.String:

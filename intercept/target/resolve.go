@@ -1,6 +1,7 @@
 package target
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -23,6 +24,7 @@ type Target struct {
 	Services  []*corev1.Service // sorted by name; whose traffic the agent gets
 	Ports     []Port            // of the services, in their order
 	Notes     []Note            // what was left out, and why
+	Standing  *plan.Plan        // of the intercept that has all of it, to be joined; nil: none
 }
 
 // Name is the intercept's.
@@ -40,7 +42,7 @@ var kindsByPrefix = map[string]string{
 // Resolve finds what the user names: "svc/web" a service; "deploy/web", "sts/web"
 // a workload with all services that lead to it; "web" a service, or else a
 // workload. The error is a *NameError, an *UnknownError, a *RefusedError, or a
-// *plan.StandingError if it is intercepted already.
+// *plan.StandingError if it is intercepted already, and in a way that cannot be joined.
 func Resolve(ctx context.Context, client kubernetes.Interface, namespace, name string) (*Target, error) {
 	kind, name, err := ParseName(name)
 	if err != nil {
@@ -116,6 +118,9 @@ func listAll(ctx context.Context, client kubernetes.Interface, namespace string)
 	for _, object := range carriers {
 		s.orphaned(object)
 	}
+	for i, service := range s.services {
+		s.services[i] = s.before(service)
+	}
 	return s, nil
 }
 
@@ -133,9 +138,18 @@ func (s *namespaceObjects) orphaned(object runtime.Object) {
 }
 
 func (s *namespaceObjects) resolve(kind, name string) (*Target, error) {
-	if err := s.standing(kind, name); err != nil {
+	if err := s.orphan(kind, name); err != nil {
 		return nil, err
 	}
+	t, err := s.find(kind, name)
+	if err != nil {
+		return nil, cmp.Or(s.standing(kind, name), err)
+	}
+	return s.join(t)
+}
+
+// find finds what is named.
+func (s *namespaceObjects) find(kind, name string) (*Target, error) {
 	if kind == "" || kind == "Service" {
 		i := slices.IndexFunc(s.services, func(service *corev1.Service) bool { return service.Name == name })
 		if i >= 0 {
@@ -151,26 +165,6 @@ func (s *namespaceObjects) resolve(kind, name string) (*Target, error) {
 		}
 	}
 	return nil, s.unknown(kind, name)
-}
-
-// standing finds an intercept that has what is named, with a plan or without.
-func (s *namespaceObjects) standing(kind, name string) error {
-	has := func(p *plan.Plan) bool {
-		service := (kind == "" || kind == "Service") && slices.Contains(p.Services, name)
-		workload := (kind == "" || kind == p.Workload.Kind) && p.Workload.Name == name
-		return service || workload
-	}
-	for _, p := range s.plans {
-		if has(p) {
-			return &plan.StandingError{Plan: p}
-		}
-	}
-	for _, orphan := range s.orphans {
-		if has(orphan.Plan) {
-			return orphan
-		}
-	}
-	return nil
 }
 
 func (s *namespaceObjects) unknown(kind, name string) error {
@@ -229,7 +223,7 @@ func (s *namespaceObjects) ofService(service *corev1.Service) (*Target, error) {
 			"name one of them: devtun intercept "+names[0]+"; the requests of all of them come to you then",
 			"selects the pods of %d workloads: %s", len(names), strings.Join(names, ", "))
 	}
-	if err := s.standing(selected[0].Kind, selected[0].Name); err != nil {
+	if err := s.orphan(selected[0].Kind, selected[0].Name); err != nil {
 		return nil, err
 	}
 	t := &Target{Namespace: s.namespace, Workload: selected[0], Services: []*corev1.Service{service}}

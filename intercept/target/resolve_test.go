@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/devtun/devtun/intercept/plan"
+	"github.com/devtun/devtun/intercept/plantest"
 )
 
 func TestResolve(t *testing.T) {
@@ -52,13 +53,13 @@ func TestPorts(t *testing.T) {
 	found, err := Resolve(t.Context(), client, "shop", "deploy/web")
 	require.NoError(t, err)
 	require.Equal(t, []Port{
-		{"web", "http", 8080, "TCP", 80, "http"},
-		{"web", "clock", 123, "UDP", 8123, "clock"},
-		{"web-admin", "", 9901, "TCP", 9901, "admin"},
+		{"web", "http", 8080, "TCP", 80, "http", ""},
+		{"web", "clock", 123, "UDP", 8123, "clock", ""},
+		{"web-admin", "", 9901, "TCP", 9901, "admin", ""},
 	}, found.Ports)
 	found, err = Resolve(t.Context(), client, "shop", "store-pods")
 	require.NoError(t, err)
-	require.Equal(t, []Port{{"store-pods", "", 8080, "TCP", 8080, ""}}, found.Ports)
+	require.Equal(t, []Port{{"store-pods", "", 8080, "TCP", 8080, "", ""}}, found.Ports)
 }
 
 func TestRefused(t *testing.T) {
@@ -112,21 +113,61 @@ func TestNamespaceTerminating(t *testing.T) {
 	require.EqualError(t, err, `Namespace "shop" is being deleted`)
 }
 
-// TestStanding names the owner of an intercept, whatever of it is named.
+// stand has an intercept stand.
+func stand(t *testing.T, server *plantest.Server, p *plan.Plan) {
+	t.Helper()
+	e := plan.NewExecutor(&plan.Client{Doer: server.Client(), Base: server.URL}, p)
+	require.NoError(t, e.Prepare(t.Context()))
+	require.NoError(t, e.Swap(t.Context()))
+}
+
+// TestStanding finds the intercept that is to be joined, whatever of it is named, and the
+// Services as they were before it.
 func TestStanding(t *testing.T) {
 	server, client := newShop(t)
 	p, _ := planOf(t, client, "deploy/web", options(plan.Divert))
-	api := &plan.Client{Doer: server.Client(), Base: server.URL}
-	e := plan.NewExecutor(api, p)
-	require.NoError(t, e.Prepare(t.Context()))
-	require.NoError(t, e.Swap(t.Context()))
-	for _, name := range []string{"web", "svc/web-admin", "deploy/web"} {
-		_, err := Resolve(t.Context(), client, "shop", name)
-		var standing *plan.StandingError
-		require.ErrorAs(t, err, &standing, name)
-		require.Equal(t, "ann", standing.Plan.Owner.User)
+	var before []*Target
+	names := []string{"web", "svc/web-admin", "deploy/web"}
+	for _, name := range names {
+		found, err := Resolve(t.Context(), client, "shop", name)
+		require.NoError(t, err)
+		before = append(before, found)
+	}
+	stand(t, server, p)
+	for i, name := range names {
+		found, err := Resolve(t.Context(), client, "shop", name)
+		require.NoError(t, err)
+		require.Equal(t, p.Identity, found.Standing.Identity, name)
+		require.Equal(t, before[i].Ports, found.Ports, name)
+		require.Equal(t, before[i].Notes, found.Notes, name)
+		for n, service := range found.Services {
+			require.Equal(t, before[i].Services[n].Spec.Selector, service.Spec.Selector, name)
+		}
 	}
 	_, err := Resolve(t.Context(), client, "shop", "devtun-web")
 	var unknown *UnknownError
 	require.ErrorAs(t, err, &unknown, "devtun's own is not there for an intercept")
+}
+
+// TestStandingInTheWay names the owner of an intercept that cannot be joined.
+func TestStandingInTheWay(t *testing.T) {
+	for about, c := range map[string]struct {
+		standing, name string
+		mode           plan.Mode
+	}{
+		"the workload is replaced":              {"deploy/web", "web", plan.Replace},
+		"it has not all of the Services":        {"svc/web", "deploy/web", plan.Divert},
+		"it has another of the Services":        {"svc/web", "svc/web-admin", plan.Divert},
+		"it is of another workload, one shared": {"deploy/canary", "deploy/stable", plan.Divert},
+	} {
+		t.Run(about, func(t *testing.T) {
+			server, client := newShop(t)
+			p, _ := planOf(t, client, c.standing, options(c.mode))
+			stand(t, server, p)
+			_, err := Resolve(t.Context(), client, "shop", c.name)
+			var standing *plan.StandingError
+			require.ErrorAs(t, err, &standing)
+			require.Equal(t, "ann", standing.Plan.Owner.User)
+		})
+	}
 }

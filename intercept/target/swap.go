@@ -28,11 +28,13 @@ func (b *builder) swap() ([]plan.Step, error) {
 	return steps, nil
 }
 
+// selectorField is what a swap changes of a Service.
+const selectorField = "/spec/selector"
+
 // point is the step that has a Service select the agent's pods.
 func (b *builder) point(s *corev1.Service) (plan.Step, error) {
-	const field = "/spec/selector"
 	before, after := s.Spec.Selector, b.agentSelector(s)
-	do, undo, err := patches(places["Service"].object(b.Namespace, s.Name), field, before, after, nil)
+	do, undo, err := patches(places["Service"].object(b.Namespace, s.Name), selectorField, before, after, nil)
 	undo.Path = withFieldManager(undo.Path, managerOf(s.ObjectMeta, "f:spec", "f:selector"))
 	object := serviceObject(s.Name)
 	return plan.Step{What: fmt.Sprintf("point %s at the agent", object), Object: object, Do: do, Undo: &undo}, err

@@ -26,14 +26,20 @@ func New(streams output.Streams, start helper.Start) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "intercept WORKLOAD|SERVICE [-- COMMAND [ARGUMENT…]]",
 		Short: "Be a service of the cluster from this machine",
-		Long: `Take the place of a workload: connections that the cluster makes to its services
+		Long: `Take the place of a workload: requests that the cluster makes to its services
 arrive at a process on this machine, and everything else goes on as before.
 
 NAME is a service or else a workload; svc/NAME, deploy/NAME and sts/NAME say which.
 An agent pod is put in the way of the services' traffic and carries it here. The
-workload runs on, and gets every connection that the process here does not take:
+workload runs on, and gets every request that the process here does not take:
 while it does not listen, while it is restarted, when this machine is gone. With
 --replace the workload is scaled to zero instead, for what must not run twice.
+
+--header, --path and --method say which requests come here, those that match all of
+it; --personal is the header 'baggage: devtun=KEY', which OpenTelemetry passes on from
+service to service. So any number of developers share a workload, each with requests of
+their own, and one of them may have the remainder: 'devtun intercept' joins what stands,
+unless somebody has the same requests already. 'devtun list' shows who has which.
 
 The workload's pods are not touched: connections that clients keep open stay with
 them until the clients reconnect. --move-connections evicts the pods, one at a time,
@@ -44,7 +50,7 @@ it all the same.
 At the end, by Ctrl-C or with COMMAND, everything is put back; then connections that
 the process here still serves may end, for 30s or until a second Ctrl-C. If devtun is
 killed, 'devtun restore' puts back, from any machine, and after --grace the agent by
-itself.
+itself. While others share the workload, all of that concerns one's own requests only.
 
 The namespace's other services are forwarded meanwhile as 'devtun forward' does it,
 unless --no-forward says otherwise. Without a COMMAND a terminal shows the same table
@@ -58,6 +64,10 @@ pass for one.`,
 
   # it listens on another port here
   devtun intercept service-middle --port 3000:http
+
+  # only those requests that are made for me; colleagues and the cluster keep theirs
+  devtun intercept service-middle --header x-tester=7
+  devtun intercept service-middle --personal
 
   # with the environment and the mounted files of the container
   devtun intercept deploy/service-middle --env-file .env --files ./mounts
@@ -80,6 +90,9 @@ pass for one.`,
 				return problem.Usage("give a duration such as 1m", "--grace %v is no time to come back in", o.Grace)
 			}
 			o.Name, o.command = args[0], args[at:]
+			if cmd.Flags().Changed("personal") && o.Match.Personal == "" {
+				return problem.Usage("give one, or write --personal alone for your name", "--personal= names no key")
+			}
 			if len(o.Forward.Kube.Namespaces) > 1 {
 				return problem.Usage("give one", "devtun intercept works in one --namespace")
 			}
@@ -100,6 +113,21 @@ pass for one.`,
 		"evict the workload's pods, so that connections that clients keep open come here as well; 'force': also a "+
 			"StatefulSet's, and a single one")
 	flags.Lookup("move-connections").NoOptDefVal = string(target.Evict)
+	flags.StringArrayVar(&o.Match.Headers, "header", nil,
+		"only requests with this header come here: NAME=VALUE, or 'NAME~REGEXP'; repeat it for those that have several")
+	flags.StringVar(&o.Match.Path, "path", "",
+		"only requests whose path begins so, as in /api/, or matches a regular expression, as in '~^/v[12]/'")
+	flags.StringSliceVar(&o.Match.Methods, "method", nil, "only requests with one of these methods, as in POST,PUT")
+	flags.StringVar(&o.Match.Personal, "personal", "",
+		"only requests with the header 'baggage: devtun=KEY', which OpenTelemetry passes on by itself")
+	flags.Lookup("personal").NoOptDefVal = OwnName
+	flags.BoolVar(&o.TLS, "tls", false,
+		"take TLS connections whole, since requests in them cannot be told apart (default: they go to the origin)")
+	flags.BoolVar(&o.Mark, "mark", false, "have answers from here say so, by a header: 'Devtun: OWNER@MACHINE'")
+	flags.BoolVar(&o.Mirror, "mirror", false,
+		"get copies of requests: the origin answers, and what the process here says is dropped")
+	flags.BoolVar(&o.NoCarry, "no-carry", false,
+		"do not put the --personal header, or those of --header, on what the process here sends into the cluster")
 	flags.DurationVar(&o.Grace, "grace", 0,
 		fmt.Sprintf(
 			"how long the agent waits for a devtun that is gone, before it restores; not 0s, with which any blink of the "+

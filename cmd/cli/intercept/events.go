@@ -7,6 +7,7 @@ import (
 
 	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/intercept"
+	"github.com/devtun/devtun/intercept/claim"
 	"github.com/devtun/devtun/intercept/plan"
 	"github.com/devtun/devtun/intercept/target"
 )
@@ -16,6 +17,7 @@ type Events struct {
 	Audience
 	Target *target.Target
 	Locals []intercept.Local
+	Claim  claim.Claim
 }
 
 // Audience is who is told of an intercept.
@@ -43,10 +45,14 @@ func (p *Events) Warn(over bool, format string, args ...any) {
 
 // Standing says that the traffic comes.
 func (p *Events) Standing(mode plan.Mode, took time.Duration) {
-	workload := p.Target.Workload.Object.String()
+	workload, how := p.Target.Workload.Object.String(), string(mode)
+	if p.Claim.Mirror {
+		how = output.Mirror
+	}
 	p.Out.Write(output.Intercept{
-		State: output.Standing, Name: p.Target.Name(), Namespace: p.Target.Namespace, Mode: string(mode),
-		Workload: workload, Subject: workload, Seconds: output.Seconds(took), Ports: len(p.Locals),
+		State: output.Standing, Name: p.Target.Name(), Namespace: p.Target.Namespace, Mode: how,
+		Rule: p.Claim.Rule.String(), Workload: workload, Subject: workload, Seconds: output.Seconds(took),
+		Ports: len(p.Locals),
 	})
 }
 
@@ -78,7 +84,7 @@ func (p *Events) Event(e intercept.Event) {
 	case e.Traffic != nil:
 		p.Out.Write(output.Traffic{
 			Port: e.Traffic.Port, Services: p.services(e.Traffic.Port), To: string(e.Traffic.To), Reason: e.Traffic.Why,
-			Local: p.address(e.Traffic.Port),
+			Rule: p.Claim.Rule.String(), Local: p.address(e.Traffic.Port),
 		})
 	case e.Local != nil:
 		p.Out.Write(output.Local{

@@ -12,6 +12,7 @@ import (
 	"github.com/devtun/devtun/cmd/cli/image"
 	"github.com/devtun/devtun/cmd/cli/machine"
 	"github.com/devtun/devtun/cmd/cli/problem"
+	"github.com/devtun/devtun/intercept/claim"
 	"github.com/devtun/devtun/intercept/handover"
 	"github.com/devtun/devtun/intercept/plan"
 	"github.com/devtun/devtun/intercept/target"
@@ -26,6 +27,11 @@ type Options struct {
 	To        string   // host of the local process; "" is this machine
 	Replace   bool
 	Move      string        // a target.Move
+	Match     Match         // which requests are wanted
+	TLS       bool          // and TLS connections whole
+	Mark      bool          // answers say who gave them
+	Mirror    bool          // copies come here, and the origin answers
+	NoCarry   bool          // the header of Match does not travel on with what the process sends
 	Grace     time.Duration // 0: the mode's
 	Image     string
 	Container string
@@ -35,6 +41,7 @@ type Options struct {
 	Keep                        bool
 
 	NoForward bool
+	rule      claim.Rule // of Match, once Validate has been called
 	dryRun    bool
 	hosts     string // who sees their names: machine.Private or machine.System
 	style     console.Style
@@ -60,6 +67,9 @@ func (o *Options) Validate() error {
 	case move != target.Stay && o.Replace:
 		return problem.Usage("leave one of them out",
 			"--replace ends all connections with the pods: there is nothing for --move-connections")
+	}
+	if err := o.checkMatch(); err != nil {
+		return err
 	}
 	if o.EnvFormat != "" && o.EnvFile == "" {
 		return problem.Usage("add --env-file FILE", "--env-format is the format of --env-file")

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/user"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -75,6 +74,9 @@ func (o *Options) PlanOn(ctx context.Context, cluster *kube.Cluster, told Audien
 		return nil, err
 	}
 	i.Events = &Events{Audience: told, Target: i.Target, Locals: i.Locals}
+	if err := i.checkHTTP(); err != nil {
+		return nil, err
+	}
 	for _, note := range circumstances.Notes {
 		i.Events.Note(note.Text, note.Hint)
 	}
@@ -129,10 +131,7 @@ func (i *Planned) render(out io.Writer) error { return target.Render(out, i.plan
 
 // thisOwner is who asks for the intercept, for others to see.
 func thisOwner() plan.Owner {
-	owner := plan.Owner{Since: time.Now().UTC().Truncate(time.Second)}
-	if who, err := user.Current(); err == nil {
-		owner.User = who.Username
-	}
+	owner := plan.Owner{User: thisUser(), Since: time.Now().UTC().Truncate(time.Second)}
 	if machine, err := os.Hostname(); err == nil {
 		owner.Machine = machine
 	}

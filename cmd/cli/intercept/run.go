@@ -118,7 +118,8 @@ func (i *Planned) Run(
 // about is the intercept as its status has it, before anything has been done.
 func (i *Planned) about() status.Intercept {
 	about := status.Intercept{
-		Name: i.plan.Name, Namespace: i.plan.Namespace, Mode: string(i.plan.Mode), Routes: []status.Route{},
+		Name: i.plan.Name, Namespace: i.plan.Namespace, Mode: string(i.plan.Mode), Rule: i.options.rule.String(),
+		Routes:   []status.Route{},
 		Workload: strings.ToLower(i.plan.Workload.Kind) + "/" + i.plan.Workload.Name,
 	}
 	for _, l := range i.Locals {

@@ -144,10 +144,14 @@ type Connection struct {
 // Intercept tells how the intercept stands.
 type Intercept struct {
 	// `standing`: the traffic comes; `restored`: it is over, and the cluster as before
-	State     string     `json:"state"`
-	Name      string     `json:"name"` // the intercept's
-	Namespace string     `json:"namespace"`
-	Mode      string     `json:"mode,omitzero"`      // `divert` or `replace`; with `standing`
+	State     string `json:"state"`
+	Name      string `json:"name"` // the intercept's
+	Namespace string `json:"namespace"`
+	// `divert` or `replace`; `mirror`: copies come, and the origin answers; with `standing`
+	Mode string `json:"mode,omitzero"`
+	// which requests it is about, for people: `everything`, or as `header x-tester=7`; with
+	// `standing`
+	Rule      string     `json:"rule,omitzero"`
 	Workload  string     `json:"workload,omitzero"`  // as `Deployment "service-middle"`; with `standing`
 	Seconds   Seconds    `json:"seconds,omitzero"`   // since the start; with `standing`
 	Conflicts []Conflict `json:"conflicts,omitzero"` // what others have changed meanwhile, which stays; with `restored`
@@ -161,6 +165,13 @@ const (
 	Restored = "restored"
 )
 
+// Everything is the rule of an intercept that is about all requests, and Mirror the mode of
+// one that gets copies.
+const (
+	Everything = "everything"
+	Mirror     = "mirror"
+)
+
 // Conflict is what somebody else has changed of what an intercept had changed.
 type Conflict struct {
 	Expected json.RawMessage `json:"expected"`
@@ -169,7 +180,9 @@ type Conflict struct {
 	Object   string          `json:"object"`
 }
 
-// Traffic tells where the new connections to a port go from now on.
+// Traffic tells where the new requests to a port go from now on that the intercept is
+// about. All others, and what is no request, go to the origin, unless other developers
+// claim them.
 type Traffic struct {
 	Port     int      `json:"port"`     // the container's
 	Services []string `json:"services"` // the services' ports that lead there, as `service-middle:8080`
@@ -179,6 +192,7 @@ type Traffic struct {
 	// developer's side is back
 	To     string `json:"to"`
 	Reason string `json:"reason"` // why not to the developer
+	Rule   string `json:"rule"`   // which requests these are, as in `intercept`
 	Local  string `json:"-"`      // where the process here listens
 }
 

@@ -135,7 +135,14 @@ func (l *Lines) intercept(e Intercept) {
 		return
 	}
 	l.begun, l.stands = true, true
-	fmt.Fprintf(l.out, "intercepting: %s, %s in %s\n", e.Subject, Count(e.Ports, "port"), e.Seconds)
+	about := e.Subject + ", " + Count(e.Ports, "port")
+	switch {
+	case e.Mode == Mirror:
+		about += ", copies of " + e.Rule
+	case e.Rule != Everything:
+		about += ", " + e.Rule
+	}
+	fmt.Fprintf(l.out, "intercepting: %s in %s\n", about, e.Seconds)
 }
 
 // places are what lines call where traffic goes, if anything else than JSON does.
@@ -154,8 +161,11 @@ func (l *Lines) traffic(e Traffic) {
 		}
 	}
 	line := fmt.Sprintf("%s -> %s", strings.Join(e.Services, ", "), where)
-	if e.To != "developer" && e.Reason != "" {
+	switch {
+	case e.To != "developer" && e.Reason != "":
 		line += " (" + e.Reason + ")"
+	case e.To == "developer" && e.Rule != Everything:
+		line += " (" + e.Rule + ")"
 	}
 	if l.routes[e.Port] == line {
 		return // only how many agents say so has changed

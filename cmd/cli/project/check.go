@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/devtun/devtun/intercept/claim"
 )
 
 // Values that are one of a few words.
@@ -79,6 +81,12 @@ func (d *document) checkIntercept(p *Project, i int) error {
 		if port == "" || two && !isPort(local) {
 			return d.at(fmt.Sprintf("%s.ports[%d]", at, j), "write LOCAL:PORT, as in 3000:80 or 3000:http",
 				"%q does not say where a port goes", port)
+		}
+	}
+	for j, header := range c.Match.Headers {
+		if _, err := claim.ParseHeader(header); err != nil {
+			return d.at(fmt.Sprintf("%s.match.headers[%d]", at, j), "write NAME=VALUE or NAME~REGEXP, as in x-tester=7",
+				"%v", err)
 		}
 	}
 	if err := d.duration(at+".grace", c.Grace); err != nil {

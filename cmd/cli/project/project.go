@@ -49,6 +49,11 @@ type Intercept struct {
 	Replace   bool     `yaml:"replace,omitempty" json:"replace,omitempty"`
 	// MoveConnections is "evict" or "force".
 	MoveConnections string   `yaml:"moveConnections,omitempty" json:"moveConnections,omitempty"`
+	Match           Match    `yaml:"match,omitempty" json:"match,omitzero"`
+	TLS             bool     `yaml:"tls,omitempty" json:"tls,omitempty"`
+	Mark            bool     `yaml:"mark,omitempty" json:"mark,omitempty"`
+	Mirror          bool     `yaml:"mirror,omitempty" json:"mirror,omitempty"`
+	NoCarry         bool     `yaml:"noCarry,omitempty" json:"noCarry,omitempty"`
 	Grace           Duration `yaml:"grace,omitempty" json:"grace,omitempty"`
 	Container       string   `yaml:"container,omitempty" json:"container,omitempty"`
 	AgentImage      string   `yaml:"agentImage,omitempty" json:"agentImage,omitempty"`
@@ -57,6 +62,14 @@ type Intercept struct {
 	EnvFormat       string   `yaml:"envFormat,omitempty" json:"envFormat,omitempty"`
 	Files           string   `yaml:"files,omitempty" json:"files,omitempty"` // path of a folder
 	Keep            bool     `yaml:"keep,omitempty" json:"keep,omitempty"`
+}
+
+// Match is which requests come here: those that match all of it.
+type Match struct {
+	Headers  []string `yaml:"headers,omitempty" json:"headers,omitempty"`   // NAME=VALUE or NAME~REGEXP
+	Path     string   `yaml:"path,omitempty" json:"path,omitempty"`         // a prefix, or ~REGEXP
+	Methods  []string `yaml:"methods,omitempty" json:"methods,omitempty"`   // one of them
+	Personal string   `yaml:"personal,omitempty" json:"personal,omitempty"` // a key; true: the user's name
 }
 
 // Duration is one as Go writes them: 30s, 1m30s.

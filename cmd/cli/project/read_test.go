@@ -33,6 +33,15 @@ intercepts:
     ports: [3000:http, 9090]
     to: localhost
     replace: true
+    match:
+      headers: [x-tester=7, accept~json]
+      path: ~^/v[12]/
+      methods: [POST]
+      personal: true
+    tls: true
+    mark: true
+    mirror: true
+    noCarry: true
     grace: 1m30s
     container: app
     agentImage: devtun-agent:dev
@@ -58,6 +67,8 @@ func TestReadsAWholeFile(t *testing.T) {
 		},
 		Intercepts: []Intercept{{
 			Workload: "service-middle", Namespace: "demo", Ports: []string{"3000:http", "9090"}, To: "localhost", Replace: true,
+			Match: Match{Headers: []string{"x-tester=7", "accept~json"}, Path: "~^/v[12]/", Methods: []string{"POST"},
+				Personal: "true"}, TLS: true, Mark: true, Mirror: true, NoCarry: true,
 			Grace: "1m30s", Container: "app", AgentImage: "devtun-agent:dev", EnvFile: filepath.Join(folder, ".env"),
 			EnvJSON: filepath.Join(folder, "env.json"), EnvFormat: "dotenv", Files: filepath.Join(folder, "mounts"), Keep: true,
 		}},
@@ -95,6 +106,9 @@ func TestFaultsHaveAPlace(t *testing.T) {
 		{"a port", "forward:\n  ports:\n  - a:1:2\n  - a:99999:1", `f:4:5: "a:99999:1" does not move a port`},
 		{"a port of an intercept", "intercepts:\n- workload: a\n  ports: [x:80]",
 			`f:3:11: "x:80" does not say where a port goes`},
+		{"a header", "intercepts:\n- workload: a\n  match:\n    headers: [x-tester]",
+			`f:4:15: "x-tester" is neither NAME=VALUE nor NAME~REGEXP`},
+		{"an unknown key of match", "intercepts:\n- workload: a\n  match: {header: a}", `f:3:11: unknown key "header"`},
 		{"no workload", "intercepts:\n- ports: [1:1]", `f:2:3: an intercept wants a workload`},
 		{"an empty intercept", "intercepts:\n-\n", `f:2:3: an intercept wants a workload`},
 		{"a workload twice", "intercepts:\n- workload: a\n- workload: a", `f:3:13: a is intercepted twice`},

@@ -39,7 +39,10 @@ func validate(t *testing.T, schema *jsonschema.Schema, text []byte) error {
 // their order too.
 func TestSchemaHasEveryKey(t *testing.T) {
 	type part struct {
-		Properties           map[string]struct{ Description, Ref string }
+		Properties map[string]struct {
+			Description string
+			Ref         string `json:"$ref"`
+		}
 		AdditionalProperties *bool
 	}
 	var all struct {
@@ -49,7 +52,7 @@ func TestSchemaHasEveryKey(t *testing.T) {
 	require.NoError(t, json.Unmarshal(Schema, &all))
 	for kind, part := range map[reflect.Type]part{
 		reflect.TypeFor[Project](): all.part, reflect.TypeFor[Forward](): all.Defs["forward"],
-		reflect.TypeFor[Intercept](): all.Defs["intercept"],
+		reflect.TypeFor[Intercept](): all.Defs["intercept"], reflect.TypeFor[Match](): all.Defs["match"],
 	} {
 		var keys []string
 		for key := range part.Properties {
@@ -60,7 +63,7 @@ func TestSchemaHasEveryKey(t *testing.T) {
 		require.False(t, *part.AdditionalProperties, kind)
 	}
 	for key, property := range all.Defs["intercept"].Properties {
-		require.NotEmpty(t, property.Description, key)
+		require.NotEmpty(t, property.Description+property.Ref, key)
 	}
 }
 
@@ -75,6 +78,8 @@ func TestSchemaTellsWhatReadingTells(t *testing.T) {
 		"intercepts: [{workload: a, grace: -5s}]",
 		"forward: {ports: [a:1]}", "intercepts: [{ports: [1:1]}]", "intercepts: [{workload: a, ports: [x:80]}]",
 		"intercepts: [{workload: a, envFile: b, envFormat: toml}]",
+		"intercepts: [{workload: a, match: {headers: [x=1], personal: true}}]", "intercepts: [{workload: a, match: }]",
+		"intercepts: [{workload: a, match: {header: x=1}}]", "intercepts: [{workload: a, match: {headers: [x]}}]",
 	} {
 		_, read := Parse("f", []byte(text))
 		judged := validate(t, schema, []byte(text))

@@ -97,6 +97,7 @@ type Intercept struct {
 	Namespace string  `json:"namespace"`
 	Workload  string  `json:"workload"` // as "deployment/web"
 	Mode      string  `json:"mode"`
+	Rule      string  `json:"rule"`   // which requests it is about, for people
 	State     string  `json:"state"`  // "preparing", "standing", "restoring", "failed"
 	Agents    int     `json:"agents"` // that are connected
 	Routes    []Route `json:"routes"`

@@ -76,6 +76,8 @@ func TestAnInterceptThatDiffersInAnythingIsMadeAnew(t *testing.T) {
 		"image":      func(w *wantedIntercept) { w.settings.image = "devtun:2" },
 		"grace":      func(w *wantedIntercept) { w.settings.grace = time.Minute },
 		"mode":       func(w *wantedIntercept) { w.settings.replace = true },
+		"rule":       func(w *wantedIntercept) { w.match.Path = "/api/" },
+		"mark":       func(w *wantedIntercept) { w.settings.mark = true },
 		"env file":   func(w *wantedIntercept) { w.settings.envFile = "/env" },
 	} {
 		other := webIntercept(change)

@@ -73,6 +73,15 @@ what has failed. A project file, with all there is:
       namespace: demo
       ports: [3000:http]
       to: localhost
+      match:                      # which requests; all, if nothing is said
+        headers: [x-tester=7, accept~json]
+        path: /api/
+        methods: [POST, PUT]
+        personal: true            # baggage: devtun=KEY, of your name or of this one
+      tls: false
+      mark: false
+      mirror: false
+      noCarry: false
       replace: false
       moveConnections: evict
       grace: 1m

@@ -59,6 +59,7 @@ type forwardSettings struct {
 type wantedIntercept struct {
 	settings interceptSettings
 	ports    []string // LOCAL:PORT
+	match    intercept.Match
 }
 
 // interceptSettings are all of an intercept but for its ports.
@@ -68,7 +69,11 @@ type interceptSettings struct {
 	namespace string
 	to        string // host
 	replace   bool
-	move      string        // a target.Move
+	move      string // a target.Move
+	tls       bool
+	mark      bool
+	mirror    bool
+	noCarry   bool
 	grace     time.Duration // 0: the mode's
 	container string        // "": the one that listens
 	image     string
@@ -82,7 +87,7 @@ type interceptSettings struct {
 func (w wantedIntercept) key() string { return w.settings.namespace + "/" + w.settings.workload }
 
 func (w wantedIntercept) equal(other wantedIntercept) bool {
-	return w.settings == other.settings && slices.Equal(w.ports, other.ports)
+	return w.settings == other.settings && slices.Equal(w.ports, other.ports) && w.match.Equal(other.match)
 }
 
 // orderedKube is how the cluster of an order is reached, in the environment of who gave it.
@@ -149,14 +154,27 @@ func (w *wantedForwards) forward() *forward.Settings {
 
 func interceptOf(c project.Intercept, through reach, image string) wantedIntercept {
 	return wantedIntercept{
-		ports: c.Ports,
+		ports: c.Ports, match: matchOf(c.Match),
 		settings: interceptSettings{
 			reach: through, workload: c.Workload, namespace: cmp.Or(c.Namespace, through.namespace),
 			to: c.To, replace: c.Replace, move: c.MoveConnections, grace: c.Grace.Value(0),
+			tls: c.TLS, mark: c.Mark, mirror: c.Mirror, noCarry: c.NoCarry,
 			container: c.Container, image: image,
 			envFile: c.EnvFile, envJSON: c.EnvJSON, envFormat: c.EnvFormat, files: c.Files, keep: c.Keep,
 		},
 	}
+}
+
+// matchOf is which requests a project wants.
+func matchOf(m project.Match) intercept.Match {
+	match := intercept.Match{Headers: m.Headers, Path: m.Path, Methods: m.Methods, Personal: m.Personal}
+	switch m.Personal { // YAML's words
+	case "true":
+		match.Personal = intercept.OwnName
+	case "false":
+		match.Personal = ""
+	}
+	return match
 }
 
 // options are what 'devtun intercept' would be asked to do. The session forwards.
@@ -168,6 +186,7 @@ func (w wantedIntercept) options() *intercept.Options {
 			Domain:   forward.DefaultDomain, Transport: s.reach.transport,
 		},
 		Name: s.workload, Ports: w.ports, To: s.to, Replace: s.replace, Move: s.move, Grace: s.grace,
+		Match: w.match, TLS: s.tls, Mark: s.mark, Mirror: s.mirror, NoCarry: s.noCarry,
 		Image: s.image, Container: s.container,
 		EnvFile: s.envFile, EnvJSON: s.envJSON, EnvFormat: s.envFormat, Files: s.files, Keep: s.keep,
 		NoForward: true,

@@ -8,6 +8,7 @@ import (
 
 	"github.com/devtun/devtun/cmd/cli/background"
 	"github.com/devtun/devtun/cmd/cli/image"
+	"github.com/devtun/devtun/cmd/cli/intercept"
 	"github.com/devtun/devtun/cmd/cli/project"
 	"github.com/devtun/devtun/cmd/cli/selection"
 	"github.com/devtun/devtun/tunnel"
@@ -62,13 +63,18 @@ func TestAnOrderIsTranslatedOnce(t *testing.T) {
 				Intercepts: []project.Intercept{{
 					Workload: "deploy/web", Namespace: "far", Ports: []string{"3000:http"}, To: "it",
 					MoveConnections: "force", Grace: "1m", Container: "app", AgentImage: "mine:2",
+					Match: project.Match{Headers: []string{"x=1"}, Path: "/api/", Methods: []string{"POST"}, Personal: "true"},
+					TLS:   true, Mark: true, NoCarry: true,
 					EnvFile: "/env", EnvJSON: "/json", EnvFormat: "docker", Files: "/files", Keep: true,
 				}},
 			},
 			want: want{namespace: "shop", intercepts: []wantedIntercept{{
 				ports: []string{"3000:http"},
+				match: intercept.Match{Headers: []string{"x=1"}, Path: "/api/", Methods: []string{"POST"},
+					Personal: intercept.OwnName},
 				settings: interceptSettings{
 					reach: shop, workload: "deploy/web", namespace: "far", to: "it", move: "force",
+					tls: true, mark: true, noCarry: true,
 					grace: time.Minute, container: "app", image: "mine:2",
 					envFile: "/env", envJSON: "/json", envFormat: "docker", files: "/files", keep: true,
 				},
@@ -95,11 +101,13 @@ func TestAnOrderIsTranslatedOnce(t *testing.T) {
 
 func TestAnOrderThatCannotBe(t *testing.T) {
 	intercepts := []project.Intercept{{Workload: "web", AgentImage: "A B"}}
+	matching := []project.Intercept{{Workload: "web", Replace: true, Match: project.Match{Path: "/api/"}}}
 	for text, p := range map[string]project.Project{
 		`"a b" is not a --cluster-domain`:             {ClusterDomain: "a b"},
 		`unknown --transport "pigeon"`:                {Transport: "pigeon"},
 		`"A" is not a service name`:                   {Forward: project.Forward{Services: []string{"A"}}},
 		`intercept web: "A B" is no name of an image`: {Intercepts: intercepts},
+		"intercept web: with --replace there is no":   {Intercepts: matching},
 	} {
 		_, err := wantOf(background.Order{Project: &p}, destination{namespace: "default"})
 		require.ErrorContains(t, err, text)

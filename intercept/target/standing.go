@@ -1,0 +1,85 @@
+package target
+
+import (
+	"encoding/json"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/devtun/devtun/intercept/plan"
+)
+
+// before is a Service as it was before an intercept that stands has changed it, or else as
+// it is.
+func (s *namespaceObjects) before(service *corev1.Service) *corev1.Service {
+	for _, p := range s.plans {
+		for _, step := range p.Swap {
+			state, _, changed, err := Examine(&plan.Plan{Swap: []plan.Step{step}}, service)
+			if !changed || err != nil || state != plan.Standing || step.Undo == nil {
+				continue
+			}
+			var operations []struct {
+				Op, Path string
+				Value    json.RawMessage
+			}
+			if json.Unmarshal(step.Undo.Body, &operations) != nil {
+				continue
+			}
+			for _, o := range operations {
+				var selector map[string]string
+				if o.Op == "replace" && o.Path == selectorField && json.Unmarshal(o.Value, &selector) == nil {
+					service = service.DeepCopy()
+					service.Spec.Selector = selector
+				}
+			}
+		}
+	}
+	return service
+}
+
+// join finds the intercept that stands and has some of what the target has. One of the
+// workload's, with all of the target's Services, can be joined; any other is in the way.
+func (s *namespaceObjects) join(t *Target) (*Target, error) {
+	for _, p := range s.plans {
+		shared := 0
+		for _, service := range t.Services {
+			if slices.Contains(p.Services, service.Name) {
+				shared++
+			}
+		}
+		switch {
+		case p.Workload == t.Workload.Object && p.Mode == plan.Divert && shared == len(t.Services):
+			t.Standing = p
+		case p.Workload == t.Workload.Object || shared > 0:
+			return nil, &plan.StandingError{Plan: p}
+		}
+	}
+	return t, nil
+}
+
+// standing names an intercept that has what is named, but that the cluster no longer has.
+func (s *namespaceObjects) standing(kind, name string) error {
+	for _, p := range s.plans {
+		if concerns(p, kind, name) {
+			return &plan.StandingError{Plan: p}
+		}
+	}
+	return nil
+}
+
+// orphan finds an intercept without a plan that has what is named.
+func (s *namespaceObjects) orphan(kind, name string) error {
+	for _, orphan := range s.orphans {
+		if concerns(orphan.Plan, kind, name) {
+			return orphan
+		}
+	}
+	return nil
+}
+
+// concerns reports that an intercept has what is named.
+func concerns(p *plan.Plan, kind, name string) bool {
+	service := (kind == "" || kind == "Service") && slices.Contains(p.Services, name)
+	workload := (kind == "" || kind == p.Workload.Kind) && p.Workload.Name == name
+	return service || workload
+}
