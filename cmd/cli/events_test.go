@@ -114,6 +114,7 @@ func printedEvents(t *testing.T) (events []map[string]any) {
 	} {
 		p.Event(event)
 	}
+	p.Out.Write(p.Requested(requestScene[1], "front-5f9c"))
 	object := plan.Object{Kind: "Service", Name: "web"}
 	intercept.TellRestored(p.Out,
 		&plan.Report{Plan: &plan.Plan{Name: "web", Namespace: "demo"},
@@ -221,7 +222,7 @@ func TestTheEventsPageHasEveryValue(t *testing.T) {
 		{"intercept", "mode", []string{string(plan.Divert), string(plan.Replace), output.Mirror}},
 		{"traffic", "to",
 			[]string{string(wire.ToDeveloper), string(wire.ToOrigin), string(wire.Held), string(link.Both), string(link.Nobody),
-				string(link.Elsewhere)}},
+				string(link.Elsewhere), string(wire.ToMirror)}},
 		{"agent", "state", []string{string(link.Connected), string(link.Silent), string(link.Disconnected)}},
 	} {
 		about := documented[c.event][c.field].about

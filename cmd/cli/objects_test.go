@@ -19,7 +19,7 @@ func TestTheObjectsPageHasEveryField(t *testing.T) {
 		"session": status.Snapshot{}, "service": status.Service{}, "port": status.Port{}, "intercept": status.Intercept{},
 		"route": status.Route{},
 		"use":   status.Use{}, "connection": status.Connection{}, "listed": intercept.Listed{}, "workload": plan.Object{},
-		"owner": plan.Owner{},
+		"owner": plan.Owner{}, "request": status.Request{},
 	}
 	names := make(map[reflect.Type]string)
 	for name, value := range types {

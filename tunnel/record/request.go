@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/devtun/devtun/tunnel/proxy"
 )
@@ -41,15 +42,24 @@ type Field struct {
 }
 
 // What is what was asked for, in a few words: "GET /orders?id=3", or of a call
-// "/shop.Orders/Get".
+// "/shop.Orders/Get". It has nothing that would do something to a terminal.
 func (r *Request) What() string {
 	switch {
 	case r.Method == "":
 		return string(r.Protocol) + " connection"
 	case r.GRPC:
-		return r.Target
+		return printable(r.Target)
 	}
-	return r.Method + " " + r.Target
+	return printable(r.Method + " " + r.Target)
+}
+
+func printable(text string) string {
+	return strings.Map(func(c rune) rune {
+		if unicode.IsControl(c) {
+			return '?'
+		}
+		return c
+	}, text)
 }
 
 // Outcome is how it ended, in a few words: "200", or of a call "NOT_FOUND".

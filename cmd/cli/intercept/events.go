@@ -17,6 +17,7 @@ type Events struct {
 	Audience
 	Target *target.Target
 	Locals []intercept.Local
+	copies copies
 	Claim  claim.Claim
 }
 
@@ -87,11 +88,14 @@ func (p *Events) Event(e intercept.Event) {
 			Rule: p.Claim.Rule.String(), Local: p.address(e.Traffic.Port),
 		})
 	case e.Local != nil:
+		p.copies.setOpen(e.Local)
 		p.Out.Write(output.Local{
 			Port: e.Local.Port, Address: e.Local.Address, Open: e.Local.Open, Local: p.address(e.Local.Port),
 		})
 	case e.Link != nil:
 		p.Out.Write(output.Agent{Pod: e.Link.Pod, State: string(e.Link.State), Reason: e.Link.Reason})
+	case e.Counters != nil:
+		p.copies.counted(p, e.Counters)
 	case e.Change != nil:
 		p.change(e.Change)
 	case e.WatchError != nil:

@@ -72,12 +72,17 @@ func (i *Planned) Run(
 	pool := tunnel.NewPool(transport.Dial)
 	defer pool.Close()
 	tracked := tracker.Intercept(i.about())
+
+	// What runs beside ends with this, and only when all has been put back.
+	beside, end := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer end(nil)
 	agents, err := intercept.New(intercept.Config{
 		Client: i.cluster.Client, Dial: pool.Dial, Plan: i.plan, Local: i.Locals,
 		Event: func(event intercept.Event) {
 			tracked.Event(event)
 			i.Events.Event(event)
 		},
+		Tap: &wire.Tap{Own: true}, Request: i.requests(beside, tracked),
 	})
 	if err != nil {
 		tracked.Remove()
@@ -85,8 +90,6 @@ func (i *Planned) Run(
 	}
 	tracked.SetCounter(agents.Summary)
 
-	// What runs beside ends with this, and only when all has been put back.
-	beside, end := context.WithCancelCause(context.WithoutCancel(ctx))
 	var running sync.WaitGroup
 	defer running.Wait()
 	defer end(nil)

@@ -13,6 +13,7 @@ type Look struct {
 	Columns bool // services stand in columns
 	Colour  bool
 	Verbose bool // of agents, each word
+	Tap     bool // requests are the results
 }
 
 // Lines writes events as lines for people: results to one writer, the rest to another.
@@ -81,6 +82,8 @@ func (l *Lines) Write(event Event) {
 		l.agent(e)
 	case Intercepted:
 		l.intercepted(e)
+	case Request:
+		l.request(e)
 	}
 }
 
@@ -155,6 +158,8 @@ func (l *Lines) traffic(e Traffic) {
 		where = e.Local
 	case "both":
 		where = "the origin and " + e.Local
+	case "mirror":
+		where = "the origin, copies to " + e.Local
 	default:
 		if place := places[e.To]; place != "" {
 			where = place
@@ -162,9 +167,9 @@ func (l *Lines) traffic(e Traffic) {
 	}
 	line := fmt.Sprintf("%s -> %s", strings.Join(e.Services, ", "), where)
 	switch {
-	case e.To != "developer" && e.Reason != "":
+	case e.To != "developer" && e.To != "mirror" && e.Reason != "":
 		line += " (" + e.Reason + ")"
-	case e.To == "developer" && e.Rule != Everything:
+	case (e.To == "developer" || e.To == "mirror") && e.Rule != Everything:
 		line += " (" + e.Rule + ")"
 	}
 	if l.routes[e.Port] == line {

@@ -140,6 +140,11 @@ func (u *Use) ended(c Connection, err error) {
 	u.Recent = append([]Connection{c}, u.Recent[:min(len(u.Recent), RecentMax-1)]...)
 }
 
+// requested notes a request that has ended, likewise.
+func (u *Use) requested(r Request) {
+	u.Requests = append([]Request{r}, u.Requests[:min(len(u.Requests), RecentMax-1)]...)
+}
+
 // noteError notes an error.
 func (u *Use) noteError(message string) {
 	now := time.Now()
