@@ -54,7 +54,7 @@ func newStand(n *namespace, mode plan.Mode, grace time.Duration) *stand {
 	})
 	require.NoError(t, err)
 	s := &stand{namespace: n, target: found, plan: p, api: apiClient(t, restConfig(t))}
-	s.executor = plan.NewExecutor(s.api, p)
+	s.executor = plan.NewExecutor(s.api, p, everything(p))
 	require.NoError(t, s.executor.Prepare(t.Context()))
 	for _, step := range p.Prepare {
 		if step.Object.Kind == "Deployment" {
@@ -383,7 +383,7 @@ func TestAgentRestoresDivertedWorkload(t *testing.T) {
 	defer touching.Stop()
 	for range 8 { // twice the grace period
 		<-touching.C
-		require.NoError(t, plan.Touch(t.Context(), s.api, s.executor.Ref()))
+		require.NoError(t, plan.Touch(t.Context(), s.api, s.executor.Ref(), everything(s.plan).ID))
 	}
 	s.gone(grace + time.Minute)
 	l.until("restored", byOrigin)

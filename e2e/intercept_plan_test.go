@@ -25,6 +25,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
+	"github.com/devtun/devtun/intercept/claim"
 	"github.com/devtun/devtun/intercept/plan"
 	"github.com/devtun/devtun/intercept/target"
 )
@@ -190,7 +191,7 @@ func interceptPlanKilled(t *testing.T, step int) {
 			n.asBefore(objects, before, about)
 		}
 		begin := func(ctx context.Context, client *plan.Client) error {
-			e := plan.NewExecutor(client, p)
+			e := plan.NewExecutor(client, p, everything(p))
 			if err := e.Prepare(ctx); err != nil {
 				return err
 			}
@@ -232,7 +233,7 @@ func TestInterceptPlanRestricted(t *testing.T) {
 		"[{port: 80}]}")
 	api := apiClient(t, restConfig(t))
 	p := n.plan(n.client, planCase{"deploy/service-middle", plan.Divert}, "one")
-	e := plan.NewExecutor(api, p)
+	e := plan.NewExecutor(api, p, everything(p))
 	require.NoError(t, e.Prepare(t.Context()))
 	require.EventuallyWithT(t, func(c *assert.CollectT) {
 		pods, err := n.client.CoreV1().Pods(n.name).List(t.Context(), metav1.ListOptions{LabelSelector: plan.AgentLabel})
@@ -286,7 +287,7 @@ func TestInterceptPlanRights(t *testing.T) {
 		beforeSwap, err := n.objects(t.Context(), objects)
 		require.NoError(t, err)
 		for _, api := range []*plan.Client{apiClient(t, user), own} {
-			e := plan.NewExecutor(api, p)
+			e := plan.NewExecutor(api, p, everything(p))
 			require.NoError(t, e.Prepare(t.Context()), c)
 			require.NoError(t, e.Swap(t.Context()), c)
 			agent := apiClient(t, n.as(p.Agent))
@@ -339,4 +340,9 @@ func (n *namespace) as(account string) *rest.Config {
 		return false
 	}, 10*time.Second, 20*time.Millisecond)
 	return config
+}
+
+// everything is the claim of who begins an intercept, on all there is.
+func everything(p *plan.Plan) claim.Claim {
+	return claim.Claim{ID: p.Identity, User: p.Owner.User, Machine: p.Owner.Machine, Since: p.Owner.Since}
 }

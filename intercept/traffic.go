@@ -24,8 +24,8 @@ func (i *Intercept) here() wire.Side {
 	return wire.ToDeveloper
 }
 
-// withoutDeveloper is where connections go that no developer takes.
-func withoutDeveloper(mode plan.Mode) wire.Side {
+// WithoutDeveloper is where connections go that no developer takes.
+func WithoutDeveloper(mode plan.Mode) wire.Side {
 	if mode == plan.Replace {
 		return wire.Held
 	}
@@ -139,7 +139,7 @@ func (e ChangeEvent) String() string {
 // trafficByAgents is where a port's connections go, as far as the agents have said. Call it
 // with mu held.
 func (i *Intercept) trafficByAgents(port int) (now TrafficEvent, known bool) {
-	now = TrafficEvent{Port: port, To: withoutDeveloper(i.config.Plan.Mode), Why: "no agent is connected"}
+	now = TrafficEvent{Port: port, To: WithoutDeveloper(i.config.Plan.Mode), Why: "no agent is connected"}
 	uids := slices.Collect(maps.Keys(i.links))
 	slices.Sort(uids) // lest the reason change with the order
 	said := ""

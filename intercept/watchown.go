@@ -2,17 +2,20 @@ package intercept
 
 import (
 	"context"
+	"slices"
 	"sync"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 
+	"github.com/devtun/devtun/intercept/claim"
 	"github.com/devtun/devtun/intercept/objects"
 	"github.com/devtun/devtun/intercept/plan"
 )
 
-// WatchOwn calls gone, one call at a time, whenever the stored plan, the agents'
-// Deployment or a Service of the origin is not there, or no longer for long, until ctx
-// ends. Only what the plan needs to go on is watched. Call it after the swap, and end
+// WatchOwn calls gone, one call at a time, whenever the stored plan with the claim on it, the
+// agents' Deployment or a Service of the origin is not there, or no longer for long, until
+// ctx ends. Only what the plan needs to go on is watched. Call it after the swap, and end
 // ctx before the restore.
 func (i *Intercept) WatchOwn(ctx context.Context, gone func(plan.Object)) {
 	own := []plan.Object{{Kind: "ConfigMap", Name: plan.ObjectName(i.config.Plan.Name)}}
@@ -47,5 +50,17 @@ func (i *Intercept) owns(object any) bool {
 	if err != nil || found.GetDeletionTimestamp() != nil {
 		return false
 	}
+	if stored, is := object.(*corev1.ConfigMap); is && !i.holds(stored) {
+		return false
+	}
 	return found.GetAnnotations()[plan.IdentityAnnotation] == i.config.Plan.Identity
+}
+
+// holds reports that the claim is on the plan that a ConfigMap has. What cannot be read is
+// not taken for an end.
+func (i *Intercept) holds(stored *corev1.ConfigMap) bool {
+	h, err := plan.ParseHeld(stored.Data)
+	return err != nil || !h.Ending && slices.ContainsFunc(h.Claims, func(c claim.Claim) bool {
+		return c.ID == i.config.Claim.ID
+	})
 }

@@ -60,6 +60,9 @@ func refused(err error, code int) bool {
 	return errors.As(err, &status) && status.Code == code
 }
 
+// forbidden reports that this client may not do what it asked for.
+func forbidden(err error) bool { return refused(err, http.StatusForbidden) }
+
 // send carries out a request and returns the body of the answer. What may pass
 // (no connection, 429, 5xx) is tried again for as long as ctx lasts. A request
 // whose answer got lost is thus sent twice; all of a plan's requests bear that.

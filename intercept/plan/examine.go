@@ -92,8 +92,11 @@ func compact(value any) json.RawMessage {
 	return text
 }
 
-// unescape undoes what a JSON pointer (RFC 6901) does to a key.
-var unescape = strings.NewReplacer("~1", "/", "~0", "~")
+// escape is what a JSON pointer (RFC 6901) does to a key, and unescape undoes it.
+var (
+	escape   = strings.NewReplacer("~", "~0", "/", "~1")
+	unescape = strings.NewReplacer("~1", "/", "~0", "~")
+)
 
 // lookUp follows a JSON pointer, to nil where it leads nowhere.
 func lookUp(document any, pointer string) any {
@@ -132,7 +135,7 @@ func Find(ctx context.Context, client *Client, p *Plan) ([]Finding, error) {
 	var all []Finding
 	find := func(o Object, path string, examine func([]byte) (State, []Conflict, error)) error {
 		object, err := client.send(ctx, Request{Method: http.MethodGet, Path: path})
-		if refused(err, http.StatusForbidden) {
+		if forbidden(err) {
 			return nil
 		}
 		f := Finding{Object: o, Gone: refused(err, http.StatusNotFound)}

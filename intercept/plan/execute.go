@@ -2,12 +2,12 @@ package plan
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"strings"
 
+	"github.com/devtun/devtun/intercept/claim"
 	"github.com/devtun/devtun/internal/pause"
 )
 
@@ -28,8 +28,10 @@ type ForeignError struct{ Conflicts []Conflict }
 
 func (e *ForeignError) Error() string { return e.Conflicts[0].String() }
 
-// Executor carries out a new plan. When a method fails, or its process dies in
-// it, Restore brings everything back. An Executor is used by one goroutine.
+// Executor carries out a plan for the developer of a claim: a new plan, or one that
+// stands and was joined, of which it does what is not done yet. When a method fails, or
+// its process dies in it, Restore brings everything back, once nobody else holds the
+// intercept. An Executor is used by one goroutine.
 type Executor struct {
 	// Progress, unless nil, is told of every step that is done.
 	Progress func(Step)
@@ -39,14 +41,16 @@ type Executor struct {
 
 	client   *Client
 	plan     *Plan
+	claim    claim.Claim
 	uid      string // of the stored plan
 	root     string // UID of what owns all that was made
 	swapping bool   // something may have been swapped
 }
 
-// NewExecutor returns an executor. It sends nothing.
-func NewExecutor(client *Client, p *Plan) *Executor {
-	return &Executor{client: client, plan: p}
+// NewExecutor returns an executor of a new plan, with the first claim on it, or of what
+// Join has returned. It sends nothing.
+func NewExecutor(client *Client, p *Plan, c claim.Claim) *Executor {
+	return &Executor{client: client, plan: p, claim: c}
 }
 
 // Ref names the executor's intercept, and no other of the same name.
@@ -54,10 +58,12 @@ func (e *Executor) Ref() Ref {
 	return Ref{Namespace: e.plan.Namespace, Name: e.plan.Name, Identity: e.plan.Identity}
 }
 
-// Prepare stores the plan and creates what it lists. The traffic does not change.
-// The error is a *StandingError if another intercept of this name stands.
+// Prepare stores the plan and creates what it lists, unless somebody else has done that.
+// The traffic does not change. The error is a *StandingError if another intercept of this
+// name stands, which can be joined; and ErrRestored or ErrEnded as of Swap.
 func (e *Executor) Prepare(ctx context.Context) error {
-	if err := e.store(ctx); err != nil {
+	ready, err := e.store(ctx)
+	if ready || err != nil {
 		return err
 	}
 	for _, step := range e.plan.Prepare {
@@ -85,18 +91,20 @@ func (e *Executor) make(ctx context.Context, step Step) error {
 }
 
 // MakeAgain creates what Prepare has made and somebody has deleted since. The error
-// is ErrRestored if the plan is gone, or what owns all the rest.
+// is ErrRestored if the plan is gone, or what owns all the rest, and ErrEnded if the
+// claim is. Several may do it at once.
 func (e *Executor) MakeAgain(ctx context.Context, object Object) error {
-	if err := e.confirm(ctx); err != nil {
+	if _, err := e.confirm(ctx); err != nil {
 		return err
 	}
 	root, err := e.client.look(ctx, e.plan.Remove.Root.Path)
-	if refused(err, http.StatusNotFound) || err == nil && (root.UID != e.root || root.DeletionTimestamp != nil) {
+	if refused(err, http.StatusNotFound) || err == nil && !e.owns(root) {
 		return ErrRestored
 	}
 	if err != nil {
 		return fmt.Errorf("make %s again: %w", object, err)
 	}
+	e.root = root.UID
 	for _, step := range e.plan.Prepare {
 		if step.Object == object {
 			return e.make(ctx, step)
@@ -105,47 +113,64 @@ func (e *Executor) MakeAgain(ctx context.Context, object Object) error {
 	return fmt.Errorf("make %s again: the plan does not make it", object)
 }
 
+// owns reports that a root is the one that owns all that was made; who has joined knows
+// it by its identity only.
+func (e *Executor) owns(root metadata) bool {
+	return root.DeletionTimestamp == nil && root.Annotations[IdentityAnnotation] == e.plan.Identity &&
+		(e.root == "" || e.root == root.UID)
+}
+
 func (e *Executor) progress(step Step) {
 	if e.Progress != nil {
 		e.Progress(step)
 	}
 }
 
-func (e *Executor) store(ctx context.Context) error {
-	request, err := e.plan.Store()
+// store has the plan stored. It is ready if all that it lists is made and swapped, as
+// somebody else has noted.
+func (e *Executor) store(ctx context.Context) (ready bool, err error) {
+	request, err := e.plan.Store(e.claim)
 	if err != nil {
-		return err
+		return false, err
 	}
 	for {
+		p, found, err := load(ctx, e.client, Ref{Namespace: e.plan.Namespace, Name: e.plan.Name})
+		switch {
+		case errors.Is(err, ErrNone):
+		case err != nil && found.Metadata.Name != "" && !found.ours():
+			return false, &ExistsError{Object{Kind: "ConfigMap", Name: found.Metadata.Name}}
+		case err != nil:
+			return false, err
+		default:
+			return e.attach(p, found)
+		}
 		answer, err := e.client.send(ctx, request)
 		if err == nil {
-			var stored configMap
-			if err := json.Unmarshal(answer, &stored); err != nil {
-				return fmt.Errorf("store plan: %w", err)
-			}
-			e.uid = stored.Metadata.UID
-			return nil
+			created, err := read(answer)
+			e.uid = created.UID
+			return false, err
 		}
 		if !exists(err) {
-			return fmt.Errorf("store plan: %w", err)
+			return false, fmt.Errorf("store plan: %w", err)
 		}
-		standing, found, err := load(ctx, e.client, Ref{Namespace: e.plan.Namespace, Name: e.plan.Name})
-		switch {
-		case errors.Is(err, ErrNone): // gone just now
-			if err := pause.Sleep(ctx, firstPause); err != nil {
-				return fmt.Errorf("store plan: %w", err)
-			}
-			continue
-		case err != nil && found.Metadata.Name != "" && !found.ours():
-			return &ExistsError{Object{Kind: "ConfigMap", Name: found.Metadata.Name}}
-		case err != nil:
-			return err
-		case standing.Identity != e.plan.Identity:
-			return &StandingError{standing}
+		// Somebody else has been faster, or the last one is about to go.
+		if err := pause.Sleep(ctx, firstPause); err != nil {
+			return false, fmt.Errorf("store plan: %w", err)
 		}
-		e.uid = found.Metadata.UID // the answer to an earlier attempt got lost
-		return nil
 	}
+}
+
+// attach finds the executor's place in a plan that stands.
+func (e *Executor) attach(p *Plan, found configMap) (ready bool, err error) {
+	h, _, err := parseHolding(found.Data)
+	if err != nil {
+		return false, err
+	}
+	if p.Identity != e.plan.Identity {
+		return false, &StandingError{Held{p, h.Claims, h.Ending}}
+	}
+	e.uid = found.Metadata.UID
+	return h.Swapped, h.has(e.claim.ID)
 }
 
 // exists reports that a name was taken.

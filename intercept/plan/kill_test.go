@@ -37,7 +37,7 @@ func TestKilledAtEveryRequest(t *testing.T) {
 	for mode, newPlan := range plans {
 		t.Run(mode, func(t *testing.T) {
 			begin := func(ctx context.Context, client *Client) error {
-				e := NewExecutor(client, newPlan("one"))
+				e := NewExecutor(client, newPlan("one"), ann)
 				if err := e.Prepare(ctx); err != nil {
 					return err
 				}
@@ -101,7 +101,7 @@ func TestRestoreAtEveryRequest(t *testing.T) {
 	for mode, newPlan := range plans {
 		t.Run(mode, func(t *testing.T) {
 			interfere(t, func(t *testing.T, client, disturbed *Client) {
-				e := NewExecutor(disturbed, newPlan("one"))
+				e := NewExecutor(disturbed, newPlan("one"), ann)
 				err := e.Prepare(t.Context())
 				if err == nil {
 					err = e.Swap(t.Context())

@@ -3,14 +3,17 @@ package plan
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"github.com/devtun/devtun/intercept/claim"
 	"github.com/devtun/devtun/intercept/plantest"
 )
 
@@ -109,6 +112,23 @@ func replace(identity string) *Plan {
 	return base(Replace, identity, changed(Object{"Deployment", "web"}, deployAt, "/spec/replicas", `3`, `0`))
 }
 
+// claimOf is somebody's: all that nobody else wants, or with a key what carries that.
+func claimOf(user, key string) claim.Claim {
+	c := claim.Claim{ID: "claim-of-" + user, User: user, Machine: user + "'s", Ports: []int{80},
+		Since: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
+	if key != "" {
+		c.Rule.Headers = []claim.Header{claim.Personal(key)}
+	}
+	return c
+}
+
+// ann is who begins, and bob and cid come later.
+var (
+	ann = claimOf("ann", "")
+	bob = claimOf("bob", "bob")
+	cid = claimOf("cid", "cid")
+)
+
 func newShop(t *testing.T) (*plantest.Server, *Client) {
 	server := plantest.New(t)
 	server.Apply(shop)
@@ -118,7 +138,7 @@ func newShop(t *testing.T) (*plantest.Server, *Client) {
 // started is an executor whose plan is swapped.
 func started(t *testing.T, client *Client, p *Plan) *Executor {
 	t.Helper()
-	e := NewExecutor(client, p)
+	e := NewExecutor(client, p, ann)
 	require.NoError(t, e.Prepare(t.Context()))
 	require.NoError(t, e.Swap(t.Context()))
 	return e
@@ -162,4 +182,41 @@ func brief(t *testing.T) context.Context {
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	t.Cleanup(cancel)
 	return ctx
+}
+
+// arrive begins an intercept for a claim, or joins the one that stands, as devtun does.
+func arrive(ctx context.Context, client *Client, p *Plan, c claim.Claim) (*Executor, error) {
+	e := NewExecutor(client, p, c)
+	for {
+		err := e.Prepare(ctx)
+		if err == nil {
+			return e, e.Swap(ctx)
+		}
+		var standing *StandingError
+		if !errors.As(err, &standing) {
+			return e, err
+		}
+		there := Ref{Namespace: p.Namespace, Name: p.Name, Identity: standing.Plan.Identity}
+		theirs, joined, _, err := Join(ctx, client, there, c)
+		switch {
+		case errors.Is(err, ErrNone):
+		case errors.Is(err, ErrEnding):
+			if _, err := Restore(ctx, client, there); err != nil && !errors.Is(err, ErrNone) {
+				return e, err
+			}
+		case err != nil:
+			return e, err
+		default:
+			e = NewExecutor(client, theirs, joined)
+		}
+	}
+}
+
+// together does n things at once, and waits for them.
+func together(n int, do func(n int)) {
+	var doing sync.WaitGroup
+	for i := range n {
+		doing.Go(func() { do(i) })
+	}
+	doing.Wait()
 }

@@ -29,7 +29,7 @@ func Orphans(ctx context.Context, client *Client, namespace string) ([]*Plan, er
 	}
 	for _, c := range carriers {
 		answer, err := client.send(ctx, Request{Method: http.MethodGet, Path: fmt.Sprintf(c.collection, within)})
-		if refused(err, http.StatusForbidden) {
+		if forbidden(err) {
 			continue
 		}
 		if err != nil {
@@ -57,7 +57,7 @@ func Orphans(ctx context.Context, client *Client, namespace string) ([]*Plan, er
 	}
 	standing, err := List(ctx, client, namespace) // after them: one that begins meanwhile has its plan first
 	return slices.DeleteFunc(found, func(p *Plan) bool {
-		return slices.ContainsFunc(standing, func(other *Plan) bool { return other.Identity == p.Identity })
+		return slices.ContainsFunc(standing, func(other Held) bool { return other.Identity == p.Identity })
 	}), err
 }
 

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/devtun/devtun/intercept/claim"
 	"github.com/devtun/devtun/internal/pause"
 )
 
@@ -20,7 +21,9 @@ type Ref struct {
 
 // Report is what a restore did.
 type Report struct {
-	Plan   *Plan
+	Plan *Plan
+	// Others hold the intercept still: it has only been left.
+	Others []claim.Claim
 	Undone []Object // brought back just now
 	// Conflicts are what somebody else has changed meanwhile; it stays as it is.
 	Conflicts []Conflict
@@ -32,7 +35,7 @@ type Restorer struct {
 
 	// Undone, unless nil, is called once the swap is undone and before anything is
 	// removed: what the agents still carry can be wound up now. It is not called where
-	// nothing was ever swapped.
+	// nothing was ever swapped, nor where others hold the intercept.
 	Undone func()
 
 	// Inside: the rights of this client are the plan's own, and go with its root.
@@ -46,24 +49,41 @@ func Restore(ctx context.Context, client *Client, ref Ref) (*Report, error) {
 	return Restorer{Client: client}.Restore(ctx, ref)
 }
 
-// Restore undoes an intercept: every change first, then, once the cluster has
-// followed, all that it made and the plan itself. It may be repeated and may run
-// several times at once; whatever is as it was already is left alone. What
-// somebody else has changed meanwhile stays and is reported as a conflict; the
-// intercept ends all the same.
+// Restore undoes an intercept, whoever holds it: every change first, then, once the
+// cluster has followed, all that it made and the plan itself. Nobody joins it
+// meanwhile. It may be repeated and may run several times at once; whatever is as it
+// was already is left alone. What somebody else has changed meanwhile stays and is
+// reported as a conflict; the intercept ends all the same.
 //
 // An error means that something could not be undone or removed: the plan is still
 // there then, and Restore can be tried again. It is ErrNone if no intercept
 // stands, and an *UnsafeError if the plan asks for more than an undo.
 func (r Restorer) Restore(ctx context.Context, ref Ref) (*Report, error) {
-	p, stored, err := load(ctx, r.Client, ref)
+	p, uid, err := r.end(ctx, ref)
 	if err != nil {
 		return nil, err
 	}
-	if p.Namespace != ref.Namespace {
-		return nil, &UnsafeError{"to change another namespace"}
+	return r.restore(ctx, p, uid)
+}
+
+// end notes that an intercept is being restored, if this client may, and returns its plan
+// and the UID of what holds it.
+func (r Restorer) end(ctx context.Context, ref Ref) (p *Plan, uid string, err error) {
+	err = update(ctx, r.Client, ref, func(s *stored) ([]operation, error) {
+		if s.plan.Namespace != ref.Namespace {
+			return nil, &UnsafeError{"to change another namespace"}
+		}
+		p, uid = s.plan, s.Metadata.UID
+		if !s.known || s.Ending {
+			return nil, errUnchanged
+		}
+		s.Ending = true
+		return nil, nil
+	})
+	if p != nil && (forbidden(err) || errors.Is(err, ErrNone)) {
+		err = nil // it is undone all the same: somebody else may have stopped in the middle of it
 	}
-	return r.restore(ctx, p, stored.Metadata.UID)
+	return p, uid, err
 }
 
 // RestoreOrphan undoes an intercept whose stored plan is gone, as Restore does, with
@@ -81,7 +101,7 @@ func (r Restorer) restore(ctx context.Context, p *Plan, uid string) (*Report, er
 	if err := undoAll(ctx, r.Client, report); err != nil {
 		return report, err
 	}
-	if !r.skipPropagation {
+	if !r.skipPropagation || len(report.Undone) > 0 {
 		if r.Undone != nil {
 			r.Undone()
 		}
@@ -130,10 +150,17 @@ func (r Restorer) removePlan(ctx context.Context, p *Plan, uid string) error {
 	return nil
 }
 
-// Restore undoes the executor's own intercept. Unlike the function, it needs no
-// stored plan: what somebody has deleted is undone from memory. The error is ErrNone
-// if nothing was left to undo.
+// Restore ends the executor's own claim, and undoes the intercept unless others hold it:
+// the report says who. Unlike the function, it needs no stored plan: what somebody has
+// deleted is undone from memory. The error is ErrNone if nothing was left to undo.
 func (e *Executor) Restore(ctx context.Context) (*Report, error) {
+	last, others, err := leave(ctx, e.client, e.Ref(), e.claim.ID)
+	if err != nil && !errors.Is(err, ErrNone) {
+		return &Report{Plan: e.plan}, err
+	}
+	if err == nil && !last {
+		return &Report{Plan: e.plan, Others: others}, nil
+	}
 	r := Restorer{Client: e.client, Undone: e.Undone, skipPropagation: !e.swapping}
 	report, err := r.Restore(ctx, e.Ref())
 	if !errors.Is(err, ErrNone) || e.uid == "" {

@@ -8,7 +8,10 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
+
+	"github.com/devtun/devtun/intercept/claim"
 )
 
 // What stands, in the bodies of a plan's requests, for UIDs that are known only
@@ -24,12 +27,31 @@ const Key = "plan.json"
 // ErrNone says that no such intercept stands.
 var ErrNone = errors.New("no such intercept")
 
+// Held is an intercept that stands, and who holds it.
+type Held struct {
+	*Plan
+	Claims []claim.Claim // in the order of joining; none if an older devtun made it
+	Ending bool          // it is being restored
+}
+
 // StandingError says that another intercept of the same name stands.
-type StandingError struct{ Plan *Plan }
+type StandingError struct{ Held }
 
 func (e *StandingError) Error() string {
-	return fmt.Sprintf("%s is intercepted by %s on %s since %s",
-		e.Plan.Workload, e.Plan.Owner.User, e.Plan.Owner.Machine, e.Plan.Owner.Since.Local().Format(time.DateTime))
+	if len(e.Claims) == 0 {
+		return fmt.Sprintf("%s is intercepted by %s on %s since %s",
+			e.Workload, e.Owner.User, e.Owner.Machine, e.Owner.Since.Local().Format(time.DateTime))
+	}
+	var holders []string
+	for _, c := range e.Claims {
+		holders = append(holders, c.Owner()+" since "+c.Since.Local().Format(time.DateTime))
+	}
+	return fmt.Sprintf("%s is intercepted by %s", e.Workload, strings.Join(holders, ", and by "))
+}
+
+// standing is the error of who finds it instead of nothing.
+func (s *stored) standing() *StandingError {
+	return &StandingError{Held{s.plan, s.Claims, s.Ending}}
 }
 
 // configMap is the ConfigMap of a plan, as far as it matters here.
@@ -61,11 +83,16 @@ func Labels(intercept string) map[string]string {
 	return map[string]string{ManagedByLabel: ManagedBy, InterceptLabel: LabelValue(intercept)}
 }
 
-// Store is the request that stores the plan, the first of all.
-func (p *Plan) Store() (Request, error) {
+// Store is the request that stores the plan, the first of all, with the claim of who
+// begins the intercept.
+func (p *Plan) Store(c claim.Claim) (Request, error) {
 	text, err := json.MarshalIndent(p, "", "  ")
 	if err != nil {
 		return Request{}, fmt.Errorf("write plan: %w", err)
+	}
+	claims, err := json.Marshal(holding{Claims: []claim.Claim{c}})
+	if err != nil {
+		return Request{}, fmt.Errorf("write claims: %w", err)
 	}
 	body, err := json.Marshal(configMap{
 		APIVersion: "v1",
@@ -73,10 +100,10 @@ func (p *Plan) Store() (Request, error) {
 		Metadata: metadata{
 			Name: ObjectName(p.Name), Namespace: p.Namespace, Labels: Labels(p.Name),
 			Annotations: map[string]string{
-				TouchedAnnotation: formatTime(p.Owner.Since), IdentityAnnotation: p.Identity,
+				TouchedPrefix + c.ID: formatTime(c.Since), IdentityAnnotation: p.Identity,
 			},
 		},
-		Data: map[string]string{Key: string(text)},
+		Data: map[string]string{Key: string(text), ClaimsKey: string(claims)},
 	})
 	if err != nil {
 		return Request{}, fmt.Errorf("write plan: %w", err)
@@ -148,9 +175,19 @@ func load(ctx context.Context, client *Client, ref Ref) (*Plan, configMap, error
 	return p, stored, nil
 }
 
+// ParseHeld reads the ConfigMap of a plan. One of another version is a *VersionError.
+func ParseHeld(data map[string]string) (Held, error) {
+	p, err := Parse([]byte(data[Key]))
+	if err != nil {
+		return Held{}, err
+	}
+	h, _, err := parseHolding(data)
+	return Held{p, h.Claims, h.Ending}, err
+}
+
 // List returns the intercepts that stand in a namespace, "" for all, and an error that joins
 // what keeps others from being read.
-func List(ctx context.Context, client *Client, namespace string) ([]*Plan, error) {
+func List(ctx context.Context, client *Client, namespace string) ([]Held, error) {
 	answer, err := client.send(ctx, Request{Method: http.MethodGet,
 		Path: configMapsPath(namespace) + "?labelSelector=" + url.QueryEscape(InterceptLabel)})
 	if err != nil {
@@ -162,15 +199,15 @@ func List(ctx context.Context, client *Client, namespace string) ([]*Plan, error
 	if err := json.Unmarshal(answer, &list); err != nil {
 		return nil, fmt.Errorf("list intercepts: %w", err)
 	}
-	var plans []*Plan
+	var all []Held
 	var unreadable []error
 	for _, stored := range list.Items {
-		p, err := Parse([]byte(stored.Data[Key]))
+		held, err := ParseHeld(stored.Data)
 		if err != nil {
 			unreadable = append(unreadable, fmt.Errorf("ConfigMap %q: %w", stored.Metadata.Name, err))
 			continue
 		}
-		plans = append(plans, p)
+		all = append(all, held)
 	}
-	return plans, errors.Join(unreadable...)
+	return all, errors.Join(unreadable...)
 }

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,11 +23,14 @@ func (e *OrphanError) Error() string {
 	return fmt.Sprintf("%s still has what an intercept%s made of it, whose plan is gone", e.Object, by)
 }
 
-// Swap puts the agent in the traffic's way. The error is ErrRestored if the plan
-// has been removed meanwhile, and a *ForeignError or an *OrphanError if what is to
-// be changed is not what it was when the plan was computed.
+// Swap puts the agent in the traffic's way, unless somebody else has done so. The error
+// is ErrRestored if the plan has been removed meanwhile or is about to be, ErrEnded if the
+// claim has been, and a *ForeignError or an *OrphanError if what is to be changed is not
+// what it was when the plan was computed.
 func (e *Executor) Swap(ctx context.Context) error {
-	if err := e.confirm(ctx); err != nil {
+	ready, err := e.confirm(ctx)
+	e.swapping = ready
+	if ready || err != nil {
 		return err
 	}
 	for _, step := range e.plan.Swap {
@@ -39,10 +43,32 @@ func (e *Executor) Swap(ctx context.Context) error {
 	}
 	// A restore that had looked at an object just before it was swapped, and has
 	// removed the plan since, would leave it so.
-	err := e.confirm(ctx)
+	err = e.settle(ctx)
 	if errors.Is(err, ErrRestored) {
 		_, undone := e.Restore(ctx)
 		return errors.Join(err, undone)
+	}
+	return err
+}
+
+// settle notes that the swap is carried out, while the claim still stands. Without the
+// right to it, who joins does it once more.
+func (e *Executor) settle(ctx context.Context) error {
+	err := update(ctx, e.client, e.Ref(), func(s *stored) ([]operation, error) {
+		if s.Metadata.UID != e.uid {
+			return nil, ErrNone
+		}
+		if err := s.has(e.claim.ID); err != nil || s.Swapped {
+			return nil, cmp.Or(err, errUnchanged)
+		}
+		s.Swapped = true
+		return nil, nil
+	})
+	switch {
+	case errors.Is(err, ErrNone):
+		return ErrRestored
+	case forbidden(err):
+		return nil
 	}
 	return err
 }
@@ -51,17 +77,20 @@ func (e *Executor) Swap(ctx context.Context) error {
 func notMade(err error) bool {
 	var foreign *ForeignError
 	var orphan *OrphanError
-	return errors.As(err, &foreign) || errors.As(err, &orphan) || refused(err, http.StatusForbidden) ||
+	return errors.As(err, &foreign) || errors.As(err, &orphan) || forbidden(err) ||
 		refused(err, http.StatusNotFound)
 }
 
-// confirm checks that the plan is still stored.
-func (e *Executor) confirm(ctx context.Context) error {
-	_, stored, err := load(ctx, e.client, e.Ref())
-	if errors.Is(err, ErrNone) || err == nil && stored.Metadata.UID != e.uid {
-		return ErrRestored
+// confirm checks that the plan is still stored, and the claim with it.
+func (e *Executor) confirm(ctx context.Context) (ready bool, err error) {
+	s, err := loadStored(ctx, e.client, e.Ref())
+	switch {
+	case errors.Is(err, ErrNone) || err == nil && s.Metadata.UID != e.uid:
+		return false, ErrRestored
+	case err != nil:
+		return false, err
 	}
-	return err
+	return s.Swapped, s.has(e.claim.ID)
 }
 
 // change patches one object, and writes its undo on it in the same request.

@@ -11,23 +11,23 @@ import (
 
 func TestTouch(t *testing.T) {
 	server, client := newShop(t)
-	require.ErrorIs(t, Touch(t.Context(), client, ref), ErrNone)
-	_, err := LastTouch(t.Context(), client, ref)
+	require.ErrorIs(t, Touch(t.Context(), client, ref, ann.ID), ErrNone)
+	_, err := LastTouch(t.Context(), client, ref, ann.ID)
 	require.ErrorIs(t, err, ErrNone)
 	started(t, client, divert("one"))
 	mine := Ref{Namespace: "shop", Name: "web", Identity: "one"}
 	seen := make(map[string]bool)
 	for n := range 3 {
-		word, err := LastTouch(t.Context(), client, mine)
+		word, err := LastTouch(t.Context(), client, mine, ann.ID)
 		require.NoError(t, err)
 		seen[word] = true
 		require.Len(t, seen, n+1, "each touch makes another")
-		require.NoError(t, Touch(t.Context(), client, mine))
+		require.NoError(t, Touch(t.Context(), client, mine, ann.ID))
 	}
 	stored := server.Object(storedAt)
 	theirs := Ref{Namespace: "shop", Name: "web", Identity: "two"}
-	require.ErrorIs(t, Touch(t.Context(), client, theirs), ErrNone)
-	_, err = LastTouch(t.Context(), client, theirs)
+	require.ErrorIs(t, Touch(t.Context(), client, theirs, ann.ID), ErrNone)
+	_, err = LastTouch(t.Context(), client, theirs, ann.ID)
 	require.ErrorIs(t, err, ErrNone)
 	require.Equal(t, stored, server.Object(storedAt))
 }
@@ -46,7 +46,7 @@ func TestTouchOfTheNext(t *testing.T) {
 		}
 		return nil
 	}}}
-	require.ErrorIs(t, Touch(t.Context(), late, ref), ErrNone)
+	require.ErrorIs(t, Touch(t.Context(), late, ref, ann.ID), ErrNone)
 }
 
 // TestPropagation has everything stay for a while once the swap is undone.
@@ -83,7 +83,7 @@ func TestPropagation(t *testing.T) {
 		server.Collect()
 		p = divert(fmt.Sprint(n))
 		p.Propagation = Duration(time.Hour)
-		e = NewExecutor(client, p)
+		e = NewExecutor(client, p, ann)
 		e.Undone = func() { t.Error("nothing had been swapped") }
 		require.NoError(t, e.Prepare(t.Context()))
 		swap(e)

@@ -212,7 +212,7 @@ func TestCarriedOut(t *testing.T) {
 		p, _ := planOf(t, client, c.name, options(c.mode))
 		p.Propagation = 0 // there is no traffic
 		api := &plan.Client{Doer: server.Client(), Base: server.URL}
-		e := plan.NewExecutor(api, p)
+		e := plan.NewExecutor(api, p, ann)
 		require.NoError(t, e.Prepare(t.Context()))
 		require.NoError(t, e.Swap(t.Context()))
 		require.Equal(t, len(before)+1+len(p.Prepare), len(server.Objects()))

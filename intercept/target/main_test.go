@@ -13,6 +13,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
+	"github.com/devtun/devtun/intercept/claim"
 	"github.com/devtun/devtun/intercept/plan"
 	"github.com/devtun/devtun/intercept/plantest"
 )
@@ -120,6 +121,9 @@ func newShop(t *testing.T, documents ...string) (*plantest.Server, kubernetes.In
 	require.NoError(t, err)
 	return server, client
 }
+
+// ann is whose claim is the first.
+var ann = claim.Claim{ID: "a", User: "ann", Machine: "ann's"}
 
 func options(mode plan.Mode) Options {
 	return Options{

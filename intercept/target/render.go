@@ -9,13 +9,14 @@ import (
 
 	"sigs.k8s.io/yaml"
 
+	"github.com/devtun/devtun/intercept/claim"
 	"github.com/devtun/devtun/intercept/plan"
 )
 
 // Render writes, as YAML documents with comments, all that a plan would create
-// and patch, in order, and then what would undo it.
-func Render(w io.Writer, p *plan.Plan) error {
-	store, err := p.Store()
+// and patch, in order, for whose claim is the first, and then what would undo it.
+func Render(w io.Writer, p *plan.Plan, c claim.Claim) error {
+	store, err := p.Store(c)
 	if err != nil {
 		return err
 	}
@@ -52,6 +53,19 @@ func Render(w io.Writer, p *plan.Plan) error {
 		return err
 	}
 	_, err = w.Write(out.Bytes())
+	return err
+}
+
+// RenderJoin writes, as a YAML document with comments, the claim by which an intercept that
+// stands would be joined.
+func RenderJoin(w io.Writer, p *plan.Plan, c claim.Claim) error {
+	text, err := yaml.Marshal(c)
+	if err != nil {
+		return fmt.Errorf("write claim: %w", err)
+	}
+	_, err = fmt.Fprintf(w, "# Intercept of %s in namespace %s (%s): it stands.\n---\n"+
+		"# join: add this claim to the others, in ConfigMap %q, %s\n%s",
+		p.Workload, p.Namespace, p.Mode, plan.ObjectName(p.Name), plan.ClaimsKey, text)
 	return err
 }
 

@@ -24,7 +24,7 @@ type Target struct {
 	Services  []*corev1.Service // sorted by name; whose traffic the agent gets
 	Ports     []Port            // of the services, in their order
 	Notes     []Note            // what was left out, and why
-	Standing  *plan.Plan        // of the intercept that has all of it, to be joined; nil: none
+	Standing  *plan.Held        // the intercept that has all of it, to be joined; nil: none
 }
 
 // Name is the intercept's.
@@ -73,7 +73,7 @@ type namespaceObjects struct {
 	namespace string
 	services  []*corev1.Service
 	workloads []*Workload
-	plans     []*plan.Plan
+	plans     []plan.Held
 	orphans   []*plan.OrphanError // what still has what an intercept without a plan made of it
 }
 
@@ -111,8 +111,8 @@ func listAll(ctx context.Context, client kubernetes.Interface, namespace string)
 	}
 	for _, c := range stored.Items {
 		// One of another version is met again when the plan is stored.
-		if p, err := plan.Parse([]byte(c.Data[plan.Key])); err == nil {
-			s.plans = append(s.plans, p)
+		if held, err := plan.ParseHeld(c.Data); err == nil {
+			s.plans = append(s.plans, held)
 		}
 	}
 	for _, object := range carriers {
@@ -129,7 +129,7 @@ func (s *namespaceObjects) orphaned(object runtime.Object) {
 	found := object.(metav1.Object)
 	p := plan.Marked{Object: nameOf(object), Namespace: found.GetNamespace(), UID: string(found.GetUID()),
 		Labels: found.GetLabels(), Annotations: found.GetAnnotations()}.Undo()
-	if p == nil || slices.ContainsFunc(s.plans, func(other *plan.Plan) bool { return other.Identity == p.Identity }) {
+	if p == nil || slices.ContainsFunc(s.plans, func(other plan.Held) bool { return other.Identity == p.Identity }) {
 		return
 	}
 	if state, _, _, err := Examine(p, object); err == nil && state == plan.Standing {

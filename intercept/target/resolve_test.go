@@ -116,7 +116,7 @@ func TestNamespaceTerminating(t *testing.T) {
 // stand has an intercept stand.
 func stand(t *testing.T, server *plantest.Server, p *plan.Plan) {
 	t.Helper()
-	e := plan.NewExecutor(&plan.Client{Doer: server.Client(), Base: server.URL}, p)
+	e := plan.NewExecutor(&plan.Client{Doer: server.Client(), Base: server.URL}, p, ann)
 	require.NoError(t, e.Prepare(t.Context()))
 	require.NoError(t, e.Swap(t.Context()))
 }

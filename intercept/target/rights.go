@@ -53,7 +53,8 @@ const (
 // The prices of optional rights.
 const (
 	noSelfRestore = "the agent cannot restore by itself"
-	noTouch       = "an agent out of your reach may restore while you use another"
+	noClaims      = "the agent cannot restore by itself, and you cannot leave before those who join you"
+	noEnding      = "who joins an intercept while it is restored may be cut off"
 	noNotice      = "whether somebody else changes the workload is seen only in the end"
 	notSeen       = "what it would tell is not known"
 	noOrphans     = "an intercept whose plan somebody has deleted is not found"
@@ -92,7 +93,7 @@ func Rights(mode plan.Mode) []Right {
 	all := slices.Concat(reading, standing, []Right{
 		{Verb: "get", Resource: "configmaps"},
 		{Verb: "create", Resource: "configmaps"},
-		{Verb: "patch", Resource: "configmaps", Without: noTouch},
+		{Verb: "patch", Resource: "configmaps", Without: noClaims},
 		{Verb: "delete", Resource: "configmaps"},
 		{Verb: "watch", Resource: "configmaps", Without: noRemaking},
 		{Verb: "create", Group: apps, Resource: "deployments"},
@@ -146,6 +147,7 @@ func orphanRights() []Right {
 func RestoreRights() []Right {
 	return slices.Concat([]Right{
 		{Verb: "list", Resource: "configmaps"}, {Verb: "get", Resource: "configmaps"},
+		{Verb: "patch", Resource: "configmaps", Without: noEnding},
 		{Verb: "delete", Resource: "configmaps"},
 		{Verb: "get", Resource: "services"}, {Verb: "patch", Resource: "services"},
 	}, scaling(), removing, orphanRights())
@@ -178,7 +180,7 @@ func RightsOf(p *plan.Plan) []Right {
 	all = append(all,
 		Right{Verb: "create", Resource: "configmaps"},
 		Right{Verb: "get", Resource: "configmaps", Name: stored},
-		Right{Verb: "patch", Resource: "configmaps", Name: stored, Without: noTouch},
+		Right{Verb: "patch", Resource: "configmaps", Name: stored, Without: noClaims},
 		Right{Verb: "delete", Resource: "configmaps", Name: stored},
 		Right{Verb: "watch", Resource: "configmaps", Name: stored, Without: noRemaking},
 		Right{Verb: "watch", Group: apps, Resource: "deployments", Name: p.Agent, Without: noRemaking})
@@ -214,6 +216,16 @@ func RightsOf(p *plan.Plan) []Right {
 	return append(all, Right{Verb: "watch", Resource: "services"})
 }
 
+// JoinRights are what joining, holding and leaving an intercept that stands needs, by name
+// where a right can be so limited. What remains to be done of it, or to be undone by who
+// leaves last, needs RightsOf its plan.
+func JoinRights(p *plan.Plan) []Right {
+	stored := plan.ObjectName(p.Name)
+	return append(slices.Clone(standing),
+		Right{Verb: "get", Resource: "configmaps", Name: stored},
+		Right{Verb: "patch", Resource: "configmaps", Name: stored})
+}
+
 // rightOf is what a request needs.
 func rightOf(request plan.Request) Right {
 	path, _, _ := strings.Cut(request.Path, "?")
@@ -243,6 +255,7 @@ func (b *builder) undoRights() []Right {
 	own := plan.ObjectName(b.Name())
 	rights := []Right{
 		{Verb: "get", Resource: "configmaps", Name: own}, {Verb: "delete", Resource: "configmaps", Name: own},
+		{Verb: "patch", Resource: "configmaps", Name: own}, // to end the claim of who is gone
 		{Verb: "get", Resource: "serviceaccounts", Name: own}, {Verb: "delete", Resource: "serviceaccounts", Name: own},
 		{Verb: "get", Group: apps, Resource: "deployments", Name: own}, // is it there for good?
 	}

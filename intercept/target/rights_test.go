@@ -18,7 +18,7 @@ func TestRoleOfAgent(t *testing.T) {
 	p, _ := planOf(t, client, "deploy/web", options(plan.Divert))
 	require.Equal(t, []rbacv1.PolicyRule{
 		{APIGroups: []string{""}, Resources: []string{"configmaps"}, ResourceNames: []string{"devtun-web"},
-			Verbs: []string{"get", "delete"}},
+			Verbs: []string{"get", "delete", "patch"}},
 		{APIGroups: []string{""}, Resources: []string{"serviceaccounts"}, ResourceNames: []string{"devtun-web"},
 			Verbs: []string{"get", "delete"}},
 		{APIGroups: []string{"apps"}, Resources: []string{"deployments"}, ResourceNames: []string{"devtun-web"},
@@ -31,7 +31,7 @@ func TestRoleOfAgent(t *testing.T) {
 	p, _ = planOf(t, client, "store", options(plan.Replace))
 	require.Equal(t, []rbacv1.PolicyRule{
 		{APIGroups: []string{""}, Resources: []string{"configmaps"}, ResourceNames: []string{"devtun-store"},
-			Verbs: []string{"get", "delete"}},
+			Verbs: []string{"get", "delete", "patch"}},
 		{APIGroups: []string{""}, Resources: []string{"serviceaccounts"}, ResourceNames: []string{"devtun-store"},
 			Verbs: []string{"get", "delete"}},
 		{APIGroups: []string{"apps"}, Resources: []string{"deployments"}, ResourceNames: []string{"devtun-store"},
@@ -59,6 +59,10 @@ func TestRightsOfPlan(t *testing.T) {
 		require.Contains(t, names, map[plan.Mode]string{plan.Divert: "patch services web-admin",
 			plan.Replace: "patch deployments.apps web"}[mode])
 		require.Contains(t, names, "delete configmaps devtun-web")
+		for _, r := range JoinRights(p) { // whoever may begin may join
+			require.Contains(t, names, r.String())
+			require.True(t, r.Without == "" || r.Resource == "events")
+		}
 	}
 }
 
@@ -77,7 +81,7 @@ func TestRender(t *testing.T) {
 	_, client := newShop(t)
 	p, _ := planOf(t, client, "deploy/web", options(plan.Divert))
 	var out bytes.Buffer
-	require.NoError(t, Render(&out, p))
+	require.NoError(t, Render(&out, p, ann))
 	documents := strings.Split(out.String(), "\n---\n")
 	require.Len(t, documents, 1+1+len(p.Prepare)+2*len(p.Swap)+2)
 	for _, d := range documents {
@@ -88,13 +92,14 @@ func TestRender(t *testing.T) {
 		"/api/v1/namespaces/shop/services/web?fieldManager=devtun\n")
 	require.Contains(t, out.String(), "# restore: bring Service \"web\" back\n")
 	require.Contains(t, documents[1], "plan.json: |")
+	require.Contains(t, documents[1], `"user":"ann"`)
 	require.NotContains(t, out.String(), "evict")
 
 	o := options(plan.Divert)
 	o.MoveConnections = true
 	p, _ = planOf(t, client, "deploy/web", o)
 	out.Reset()
-	require.NoError(t, Render(&out, p))
+	require.NoError(t, Render(&out, p, ann))
 	require.Contains(t, out.String(),
 		"\n# then, while the local process answers: evict the pods of Deployment \"web\", one at a time")
 	require.Contains(t, out.String(), `"moveConnections": true`)

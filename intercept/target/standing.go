@@ -49,9 +49,9 @@ func (s *namespaceObjects) join(t *Target) (*Target, error) {
 		}
 		switch {
 		case p.Workload == t.Workload.Object && p.Mode == plan.Divert && shared == len(t.Services):
-			t.Standing = p
+			t.Standing = &p
 		case p.Workload == t.Workload.Object || shared > 0:
-			return nil, &plan.StandingError{Plan: p}
+			return nil, &plan.StandingError{Held: p}
 		}
 	}
 	return t, nil
@@ -60,8 +60,8 @@ func (s *namespaceObjects) join(t *Target) (*Target, error) {
 // standing names an intercept that has what is named, but that the cluster no longer has.
 func (s *namespaceObjects) standing(kind, name string) error {
 	for _, p := range s.plans {
-		if concerns(p, kind, name) {
-			return &plan.StandingError{Plan: p}
+		if concerns(p.Plan, kind, name) {
+			return &plan.StandingError{Held: p}
 		}
 	}
 	return nil

@@ -28,6 +28,8 @@ func (s stays) Drain(ctx context.Context) error {
 	return context.Cause(ctx)
 }
 
+func (s stays) Leave(ctx context.Context) error { return s.Drain(ctx) }
+
 // watched is a buffer that tells of what is written.
 type watched struct {
 	mu     sync.Mutex

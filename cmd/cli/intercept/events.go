@@ -63,8 +63,13 @@ func (p *Events) Ready(took time.Duration) {
 	p.Out.Write(output.Ready{ServiceCount: services, PortCount: ports, Seconds: output.Seconds(took)})
 }
 
-// TellRestored says that an intercept is over, and what was found changed by others.
+// TellRestored says that an intercept is over, and what was found changed by others; or
+// that only the claim on it is, and who holds it still.
 func TellRestored(out output.Writer, report *plan.Report) {
+	if len(report.Others) > 0 {
+		tellLeft(out, report.Plan, report.Others)
+		return
+	}
 	restored := output.Intercept{
 		State: output.Restored, Name: report.Plan.Name, Namespace: report.Plan.Namespace,
 		Subject: report.Plan.Workload.String(), Conflicts: []output.Conflict{},
@@ -75,6 +80,23 @@ func TellRestored(out output.Writer, report *plan.Report) {
 		restored.Conflicts = append(restored.Conflicts, conflict)
 	}
 	out.Write(restored)
+}
+
+// tellLeft says that a claim on an intercept is over, and who holds it still.
+func tellLeft(out output.Writer, p *plan.Plan, others []claim.Claim) {
+	out.Write(output.Intercept{
+		State: output.Left, Name: p.Name, Namespace: p.Namespace, Subject: p.Workload.String(), Others: owners(others),
+	})
+}
+
+// owners are those of claims, each once.
+func owners(claims []claim.Claim) (names []string) {
+	for _, c := range claims {
+		if !slices.Contains(names, c.Owner()) {
+			names = append(names, c.Owner())
+		}
+	}
+	return names
 }
 
 // Event tells what happens to the session.

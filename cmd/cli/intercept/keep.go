@@ -1,6 +1,7 @@
 package intercept
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,13 +14,15 @@ import (
 	"github.com/devtun/devtun/internal/pause"
 )
 
-// Why an intercept is held no longer whose plan is gone, or what owns the rest. The
-// first is found at once, and the others say what the restore has found.
+// Why an intercept is held no longer whose plan is gone, or what owns the rest, or the
+// claim on it. The first is found at once, and the others say what the restore has found.
 var (
 	errTakenAway = lostError{errors.New(
 		"the intercept no longer stands: somebody else has deleted its plan or its agents")}
 	errRestored = lostError{errors.New("the intercept no longer stands: " +
 		"it was restored by the agent, which had been without this devtun, or by somebody else")}
+	errEnded = lostError{errors.New("the claim on the intercept no longer stands: " +
+		"it was ended by the agent, which had been without this devtun, or by somebody else")}
 	errPutBack = lostError{fmt.Errorf("%w; devtun has put everything back", errTakenAway)}
 )
 
@@ -50,7 +53,7 @@ func explain(err error, undone bool, restored error) error {
 // restored the workload. With no agent in reach that is the likely reason, and
 // looked for soon.
 func (h *hold) keepPlan(ctx context.Context) {
-	every := plan.TouchEvery(h.grace())
+	every := plan.TouchEvery(h.options.grace())
 	look := time.NewTicker(min(every, planEvery))
 	defer look.Stop()
 	for touched := (time.Time{}); ; {
@@ -59,16 +62,13 @@ func (h *hold) keepPlan(ctx context.Context) {
 		switch due := time.Since(touched) >= every; {
 		case linked && due:
 			err = within(ctx, kube.Timeout,
-				func(ctx context.Context) error { return plan.Touch(ctx, h.client, h.executor.Ref()) })
+				func(ctx context.Context) error { return plan.Touch(ctx, h.client, h.executor.Ref(), h.claim.ID) })
 			touched = time.Now()
 		case !linked:
-			err = within(ctx, kube.Timeout, func(ctx context.Context) error {
-				_, err := plan.LastTouch(ctx, h.client, h.executor.Ref())
-				return err
-			})
+			err = h.stands(ctx)
 		}
-		if errors.Is(err, plan.ErrNone) {
-			h.fail(errTakenAway)
+		if lost := lostBy(err); lost != nil {
+			h.fail(lost)
 			return
 		}
 		select {
@@ -79,11 +79,32 @@ func (h *hold) keepPlan(ctx context.Context) {
 	}
 }
 
-func (i *Planned) grace() time.Duration {
-	if i.options.Grace > 0 {
-		return i.options.Grace
+// stands asks whether the intercept and the claim do. The errors are plan.LastTouch's.
+func (h *hold) stands(ctx context.Context) error {
+	return within(ctx, kube.Timeout, func(ctx context.Context) error {
+		_, err := plan.LastTouch(ctx, h.client, h.executor.Ref(), h.claim.ID)
+		return err
+	})
+}
+
+// lostBy is how an intercept has been lost, given what package plan says; nil if it has
+// not been.
+func lostBy(err error) error {
+	switch {
+	case errors.Is(err, plan.ErrNone), errors.Is(err, plan.ErrRestored):
+		return errTakenAway
+	case errors.Is(err, plan.ErrEnded):
+		return errEnded
 	}
-	return i.plan.Mode.DefaultGrace()
+	return nil
+}
+
+// grace is how long an agent waits for this devtun.
+func (o *Options) grace() time.Duration {
+	if o.Grace > 0 {
+		return o.Grace
+	}
+	return o.mode().DefaultGrace()
 }
 
 // keepOwn makes again what somebody has deleted of what the plan has made, and ends
@@ -103,8 +124,8 @@ func (h *hold) keepOwn(ctx context.Context) {
 	for {
 		select {
 		case o := <-gone:
-			if o.Kind == "ConfigMap" {
-				h.fail(errTakenAway)
+			if o.Kind == "ConfigMap" { // or the claim is not in it
+				h.fail(cmp.Or(lostBy(h.stands(ctx)), error(errTakenAway)))
 				return
 			}
 			h.makeAgain(ctx, o)
@@ -118,8 +139,8 @@ func (h *hold) makeAgain(ctx context.Context, o plan.Object) {
 	err := within(ctx, swapTimeout, func(ctx context.Context) error { return h.executor.MakeAgain(ctx, o) })
 	switch {
 	case ctx.Err() != nil:
-	case errors.Is(err, plan.ErrRestored):
-		h.fail(errTakenAway)
+	case lostBy(err) != nil:
+		h.fail(lostBy(err))
 	case err != nil:
 		h.fail(fmt.Errorf("somebody else has deleted %s, and it cannot be made again: %w", o, err))
 	default:

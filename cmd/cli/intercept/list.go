@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"text/tabwriter"
@@ -18,6 +19,7 @@ import (
 	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/intercept"
+	"github.com/devtun/devtun/intercept/claim"
 	"github.com/devtun/devtun/intercept/plan"
 	"github.com/devtun/devtun/intercept/wire"
 	"github.com/devtun/devtun/tunnel"
@@ -34,9 +36,10 @@ func NewList(streams output.Streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List the intercepts that stand",
-		Long: `List the intercepts that stand in a namespace, whoever holds them: by whom, on which
-machine, since when, in which mode, whether their devtun is connected, and where the
-traffic goes. The agents are asked for the last two; what they do not say is unknown.
+		Long: `List the intercepts that stand in a namespace, one line for each developer who holds
+one: who, on which machine, since when, which requests they have claimed, whether their
+devtun is connected, how many requests it got so far, and where they go. The agents are
+asked for the last three; what they do not say is unknown.
 What others have changed, deleted or put back since is noted, and so is an intercept
 whose plan somebody has deleted.
 
@@ -62,27 +65,44 @@ in those that may be looked in, and a note about the others.`,
 	return cmd
 }
 
-// Listed is an intercept, and how its agents stand.
+// Listed is a claim on an intercept, and how the agents stand to it.
 type Listed struct {
 	Name      string      `json:"name"`
 	Namespace string      `json:"namespace"`
 	Workload  plan.Object `json:"workload"`
 	Services  []string    `json:"services"`
 	Mode      plan.Mode   `json:"mode"`
+	Claim     string      `json:"claim"` // its ID; "" of an older devtun's
 	Owner     plan.Owner  `json:"owner"`
+	Rule      claim.Rule  `json:"rule"`
+	TLS       bool        `json:"tls"`
+	Mirror    bool        `json:"mirror"`
 	Connected string      `json:"connected"` // yes, no, unknown
+	Requests  int64       `json:"requests"`  // that came; 0 if that is unknown
 	Traffic   string      `json:"traffic"`   // developer, origin, held, both, nobody, elsewhere, unknown
 	Note      string      `json:"note"`      // what is not as the intercept wants it; may be empty
+}
+
+// rule is which requests are claimed, for people.
+func (l Listed) rule() string {
+	text := l.Rule.String()
+	if l.TLS {
+		text += ", and TLS"
+	}
+	if l.Mirror {
+		text = "copies of " + text
+	}
+	return text
 }
 
 func runList(ctx context.Context, flags *kube.Flags, all bool, output string, streams output.Streams) error {
 	list := listIn
 	if all {
-		list = func(ctx context.Context, flags *kube.Flags) (*lister, []*plan.Plan, error) {
+		list = func(ctx context.Context, flags *kube.Flags) (*lister, []plan.Held, error) {
 			return listAll(ctx, flags, streams)
 		}
 	}
-	s, plans, err := list(ctx, flags)
+	s, held, err := list(ctx, flags)
 	if s == nil {
 		return err
 	}
@@ -92,27 +112,17 @@ func runList(ctx context.Context, flags *kube.Flags, all bool, output string, st
 	}
 	pool := tunnel.NewPool(transport.Dial)
 	defer pool.Close()
-	rows := make([]Listed, len(plans))
+	of := make([][]Listed, len(held))
 	var asking sync.WaitGroup
-	for i, p := range plans {
+	for i, h := range held {
 		asking.Go(func() {
 			ctx, cancel := context.WithTimeout(ctx, askTimeout)
 			defer cancel()
-			statuses := intercept.Ask(ctx, s.cluster.Client, pool.Dial, p)
-			row := Listed{Name: p.Name, Namespace: p.Namespace, Workload: p.Workload, Services: p.Services, Mode: p.Mode,
-				Owner: p.Owner, Connected: connected(statuses)}
-			findings, err := plan.Find(ctx, s.client, p)
-			to, why := intercept.TrafficOf(p, trafficOf(statuses), findings)
-			row.Traffic, row.Note = cmp.Or(string(to), unknown), why
-			if s.orphans[p.Identity] {
-				row.Note = fmt.Sprintf("its plan is gone; put it back: devtun restore %s -n %s", p.Name, p.Namespace)
-			} else if err != nil && row.Note == "" {
-				row.Note = err.Error()
-			}
-			rows[i] = row
+			of[i] = s.rows(ctx, h, intercept.Ask(ctx, s.cluster.Client, pool.Dial, h.Plan))
 		})
 	}
 	asking.Wait()
+	rows := slices.Concat(of...)
 	if output == "json" {
 		encoder := json.NewEncoder(streams.Out)
 		for _, row := range rows {
@@ -137,7 +147,7 @@ func runList(ctx context.Context, flags *kube.Flags, all bool, output string, st
 	if all {
 		fmt.Fprint(table, "NAMESPACE\t")
 	}
-	fmt.Fprintln(table, "NAME\tSERVICES\tMODE\tOWNER\tMACHINE\tSINCE\tCONNECTED\tTRAFFIC\tNOTE")
+	fmt.Fprintln(table, "NAME\tSERVICES\tMODE\tOWNER\tMACHINE\tSINCE\tRULE\tCONNECTED\tREQUESTS\tTRAFFIC\tNOTE")
 	for _, row := range rows {
 		if all {
 			fmt.Fprintf(table, "%s\t", row.Namespace)
@@ -146,9 +156,13 @@ func runList(ctx context.Context, flags *kube.Flags, all bool, output string, st
 		if !row.Owner.Since.IsZero() {
 			since = row.Owner.Since.Local().Format(time.DateTime)
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", row.Name, cmp.Or(strings.Join(row.Services, ","), "-"),
-			row.Mode, cmp.Or(row.Owner.User, "-"), cmp.Or(row.Owner.Machine, "-"),
-			since, row.Connected, row.Traffic, cmp.Or(row.Note, "-"))
+		requests := "-"
+		if row.Connected != unknown {
+			requests = strconv.FormatInt(row.Requests, 10)
+		}
+		fmt.Fprintln(table, strings.Join([]string{row.Name, cmp.Or(strings.Join(row.Services, ","), "-"),
+			string(row.Mode), cmp.Or(row.Owner.User, "-"), cmp.Or(row.Owner.Machine, "-"), since, row.rule(),
+			row.Connected, requests, row.Traffic, cmp.Or(row.Note, "-")}, "\t"))
 	}
 	table.Flush()
 	return err
@@ -156,30 +170,58 @@ func runList(ctx context.Context, flags *kube.Flags, all bool, output string, st
 
 const unknown = "unknown"
 
-func connected(statuses []wire.Status) string {
-	if len(statuses) == 0 {
-		return unknown
+// rows are those of an intercept, given what its agents say.
+func (s *lister) rows(ctx context.Context, h plan.Held, statuses []wire.Status) (rows []Listed) {
+	findings, err := plan.Find(ctx, s.client, h.Plan)
+	claims := h.Claims
+	if len(claims) == 0 {
+		claims = []claim.Claim{{User: h.Owner.User, Machine: h.Owner.Machine, Since: h.Owner.Since}}
 	}
-	for _, status := range statuses {
-		if slices.ContainsFunc(status.Claims, func(c wire.ClaimStatus) bool { return c.Connected }) {
-			return "yes"
+	for _, c := range claims {
+		row := Listed{
+			Name: h.Name, Namespace: h.Namespace, Workload: h.Workload, Services: h.Services, Mode: h.Mode,
+			Claim: c.ID, Owner: plan.Owner{User: c.User, Machine: c.Machine, Since: c.Since},
+			Rule: c.Rule, TLS: c.TLS, Mirror: c.Mirror,
 		}
+		to, why := intercept.TrafficOf(h.Plan, row.ask(statuses), findings)
+		row.Traffic, row.Note = cmp.Or(string(to), unknown), why
+		switch {
+		case s.orphans[h.Identity]:
+			row.Note = fmt.Sprintf("its plan is gone; put it back: devtun restore %s -n %s", h.Name, h.Namespace)
+		case h.Ending && row.Note == "":
+			row.Note = "it is being restored"
+		case err != nil && row.Note == "":
+			row.Note = err.Error()
+		}
+		rows = append(rows, row)
 	}
-	return "no"
+	return rows
 }
 
-// trafficOf says where the traffic of all ports goes, by all agents; "" if none says.
-func trafficOf(statuses []wire.Status) wire.Side {
-	to := wire.Side("")
+// ask fills in what the agents say of the claim, and returns where they send its requests;
+// "" if none says.
+func (l *Listed) ask(statuses []wire.Status) (to wire.Side) {
+	l.Connected = unknown
+	if len(statuses) > 0 {
+		l.Connected, to = "no", intercept.WithoutDeveloper(l.Mode)
+	}
+	var states []wire.State
 	for _, status := range statuses {
 		for _, c := range status.Claims {
-			for _, state := range c.States {
-				if to != "" && to != state.To {
-					return intercept.Both
-				}
-				to = state.To
+			if c.ID != l.Claim {
+				continue
+			}
+			l.Requests += c.Requests
+			if c.Connected {
+				l.Connected, states = "yes", append(states, c.States...)
 			}
 		}
+	}
+	for i, state := range states {
+		if i > 0 && to != state.To {
+			return intercept.Both
+		}
+		to = state.To
 	}
 	return to
 }

@@ -27,8 +27,8 @@ type lister struct {
 }
 
 // list lists the intercepts of a namespace, or of all; those without a plan as well.
-func (s *lister) list(ctx context.Context, namespace string) ([]*plan.Plan, error) {
-	plans, err := plan.List(ctx, s.client, namespace)
+func (s *lister) list(ctx context.Context, namespace string) ([]plan.Held, error) {
+	all, err := plan.List(ctx, s.client, namespace)
 	if kube.IsForbidden(err) {
 		return nil, err
 	}
@@ -40,12 +40,13 @@ func (s *lister) list(ctx context.Context, namespace string) ([]*plan.Plan, erro
 	}
 	for _, p := range orphans {
 		s.orphans[p.Identity] = true
+		all = append(all, plan.Held{Plan: p})
 	}
-	return append(plans, orphans...), errors.Join(err, lost)
+	return all, errors.Join(err, lost)
 }
 
 // listIn lists the intercepts that stand in the namespace of flags.
-func listIn(ctx context.Context, flags *kube.Flags) (*lister, []*plan.Plan, error) {
+func listIn(ctx context.Context, flags *kube.Flags) (*lister, []plan.Held, error) {
 	cluster, err := flags.Connect()
 	if err != nil {
 		return nil, nil, err
@@ -75,7 +76,7 @@ func listIn(ctx context.Context, flags *kube.Flags) (*lister, []*plan.Plan, erro
 
 // listAll lists the intercepts of all namespaces, by namespace and name, or else of
 // those where this user may look, and notes what that leaves out.
-func listAll(ctx context.Context, flags *kube.Flags, streams output.Streams) (*lister, []*plan.Plan, error) {
+func listAll(ctx context.Context, flags *kube.Flags, streams output.Streams) (*lister, []plan.Held, error) {
 	cluster, err := flags.Connect()
 	if err != nil {
 		return nil, nil, err
@@ -90,7 +91,7 @@ func listAll(ctx context.Context, flags *kube.Flags, streams output.Streams) (*l
 	if kube.IsForbidden(err) {
 		plans, err = s.inEach(ctx, streams)
 	}
-	slices.SortFunc(plans, func(a, b *plan.Plan) int {
+	slices.SortFunc(plans, func(a, b plan.Held) int {
 		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
 	})
 	if plans == nil && err != nil {
@@ -100,7 +101,7 @@ func listAll(ctx context.Context, flags *kube.Flags, streams output.Streams) (*l
 }
 
 // inEach lists the intercepts of one namespace after the other.
-func (s *lister) inEach(ctx context.Context, streams output.Streams) (plans []*plan.Plan, err error) {
+func (s *lister) inEach(ctx context.Context, streams output.Streams) (plans []plan.Held, err error) {
 	namespaces, whole := s.cluster.Known(ctx)
 	var mu sync.Mutex
 	var unreadable []error

@@ -13,6 +13,7 @@ import (
 	"github.com/devtun/devtun/cmd/cli/kube"
 	"github.com/devtun/devtun/cmd/cli/selection"
 	"github.com/devtun/devtun/intercept"
+	"github.com/devtun/devtun/intercept/claim"
 	"github.com/devtun/devtun/intercept/plan"
 	"github.com/devtun/devtun/intercept/target"
 	"github.com/devtun/devtun/intercept/wire"
@@ -25,6 +26,8 @@ type Planned struct {
 	cluster *kube.Cluster
 	Target  *target.Target
 	plan    *plan.Plan
+	joins   bool // the plan is of an intercept that stands
+	claim   claim.Claim
 	client  *plan.Client
 	Locals  []intercept.Local
 }
@@ -69,32 +72,54 @@ func (o *Options) PlanOn(ctx context.Context, cluster *kube.Cluster, told Audien
 	if i.Locals, err = o.locals(i.Target); err != nil {
 		return nil, err
 	}
-	circumstances, err := i.Target.Look(ctx, cluster.Client, o.mode(), target.Move(o.Move))
-	if err != nil {
-		return nil, err
-	}
-	i.Events = &Events{Audience: told, Target: i.Target, Locals: i.Locals}
+	i.claim = o.newClaim(i.Locals)
+	i.Events = &Events{Audience: told, Target: i.Target, Locals: i.Locals, Claim: i.claim}
 	if err := i.checkHTTP(); err != nil {
 		return nil, err
 	}
-	for _, note := range circumstances.Notes {
-		i.Events.Note(note.Text, note.Hint)
+	if err := i.compute(ctx, i.Target, i.Events.Note); err != nil {
+		return nil, err
 	}
 	if note, some := i.Target.Unbrought(o.Container); some && o.Files != "" {
 		i.Events.Note(note.Text, note.Hint)
 	}
-	return i, i.compute(ctx, circumstances)
+	return i, nil
 }
 
-// compute makes the plan, and checks that this user may carry it out. Without the
-// right to grant the agent its own, the agent has to do without.
-func (i *Planned) compute(ctx context.Context, circumstances *target.Circumstances) (err error) {
-	options := target.Options{
-		Mode: i.options.mode(), Owner: thisOwner(), Identity: rand.Text(), Version: wire.Version,
-		Image: i.options.agentImage(), PullPolicy: corev1.PullIfNotPresent,
-		Container: i.options.Container, Grace: i.options.Grace, MoveConnections: i.options.Move != "",
+// newClaim is this developer's, on what comes to the ports of locals.
+func (o *Options) newClaim(locals []intercept.Local) claim.Claim {
+	owner := thisOwner()
+	c := claim.Claim{
+		ID: claim.NewID(), User: owner.User, Machine: owner.Machine, Since: owner.Since, Rule: o.rule, TLS: o.TLS,
+		Mirror: o.Mirror, Mark: o.Mark, Grace: claim.Duration(o.grace()),
 	}
-	if i.plan, err = i.Target.Plan(circumstances, options); err != nil || i.options.dryRun {
+	for _, l := range locals {
+		c.Ports = append(c.Ports, l.Port)
+	}
+	return c
+}
+
+// compute makes the plan, or takes that of the intercept which stands, and checks that
+// this user may carry it out. What is good to know is noted. Without the right to grant
+// the agent its own, the agent has to do without.
+func (i *Planned) compute(ctx context.Context, found *target.Target, note func(text, hint string)) error {
+	o := i.options
+	circumstances, err := found.Look(ctx, i.cluster.Client, o.mode(), target.Move(o.Move))
+	if err != nil {
+		return err
+	}
+	for _, n := range circumstances.Notes {
+		note(n.Text, n.Hint)
+	}
+	if i.joins = found.Standing != nil; i.joins {
+		return i.checkStanding(ctx, found.Standing)
+	}
+	options := target.Options{
+		Mode: o.mode(), Owner: thisOwner(), Identity: rand.Text(), Version: wire.Version,
+		Image: o.agentImage(), PullPolicy: corev1.PullIfNotPresent,
+		Container: o.Container, Grace: o.Grace, MoveConnections: o.Move != "",
+	}
+	if i.plan, err = found.Plan(circumstances, options); err != nil || o.dryRun {
 		return err
 	}
 	lost, err := i.checkRights(ctx, target.RightsOf(i.plan))
@@ -104,13 +129,13 @@ func (i *Planned) compute(ctx context.Context, circumstances *target.Circumstanc
 	told := make(map[string]bool)
 	for _, right := range lost {
 		if !told[right.Without] {
-			i.Events.Note(fmt.Sprintf("without the right to %s: %s", right, right.Without),
-				fmt.Sprintf("'devtun rbac %s' prints the Role that has it", i.options.feature()))
+			note(fmt.Sprintf("without the right to %s: %s", right, right.Without),
+				fmt.Sprintf("'devtun rbac %s' prints the Role that has it", o.feature()))
 		}
 		told[right.Without] = true
 		if grantsRestore(right) && !options.NoRestore {
 			options.NoRestore = true
-			if i.plan, err = i.Target.Plan(circumstances, options); err != nil {
+			if i.plan, err = found.Plan(circumstances, options); err != nil {
 				return err
 			}
 			if _, err = i.checkRights(ctx, target.RightsOf(i.plan)); err != nil { // it is removed otherwise
@@ -121,13 +146,33 @@ func (i *Planned) compute(ctx context.Context, circumstances *target.Circumstanc
 	return nil
 }
 
-// grantsRestore reports that a right is one by which the agent gets its own.
-func grantsRestore(right target.Right) bool {
-	return right.Resource == "serviceaccounts" || right.Resource == "roles" || right.Resource == "rolebindings"
+// checkStanding refuses to join an intercept where that cannot be. It takes its plan.
+func (i *Planned) checkStanding(ctx context.Context, standing *plan.Held) error {
+	i.plan = standing.Plan
+	if i.options.Replace {
+		return &plan.StandingError{Held: *standing}
+	}
+	if err := standing.Joinable(i.claim); err != nil || i.options.dryRun {
+		return err
+	}
+	_, err := i.checkRights(ctx, target.RightsOf(i.plan)) // who leaves last puts everything back
+	return err
 }
 
-// render prints the plan for --dry-run.
-func (i *Planned) render(out io.Writer) error { return target.Render(out, i.plan) }
+// grantsRestore reports that a right is one by which the agent gets its own, or one of
+// those: who lacks it may not grant it.
+func grantsRestore(right target.Right) bool {
+	return right.Resource == "configmaps" && right.Verb == "patch" ||
+		right.Resource == "serviceaccounts" || right.Resource == "roles" || right.Resource == "rolebindings"
+}
+
+// render prints for --dry-run what would be done.
+func (i *Planned) render(out io.Writer) error {
+	if i.joins {
+		return target.RenderJoin(out, i.plan, i.claim)
+	}
+	return target.Render(out, i.plan, i.claim)
+}
 
 // thisOwner is who asks for the intercept, for others to see.
 func thisOwner() plan.Owner {

@@ -15,6 +15,7 @@ import (
 	"github.com/devtun/devtun/cmd/cli/kube"
 	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/problem"
+	"github.com/devtun/devtun/intercept/claim"
 	"github.com/devtun/devtun/intercept/plan"
 )
 
@@ -30,20 +31,26 @@ type restoreOptions struct {
 func NewRestore(streams output.Streams) *cobra.Command {
 	o := &restoreOptions{}
 	cmd := &cobra.Command{
-		Use:   "restore [NAME | --all]",
-		Short: "Undo an intercept that nobody holds any more",
+		Use:   "restore [NAME] [--all]",
+		Short: "Undo an intercept that no devtun of yours holds any more",
 		Long: `Put back what an intercept has changed, as its plan in the cluster says, and remove
-all that it made: from any machine, and as any user with the rights. NAME is an
-intercept's, as 'devtun list' shows it. Without it the only one that stands is meant.
+all that it made. NAME is an intercept's, as 'devtun list' shows it. Without it the only
+one that stands is meant.
 
-What somebody else has changed meanwhile stays as it is, and is named. An intercept
-that a devtun still holds ends, and that devtun says so. One whose plan somebody has
+What you have claimed on this machine is taken out; if others share the intercept, it
+goes on for them, and the last one puts everything back. What others alone hold is left
+alone, unless --all says otherwise: then it ends whoever holds it, from any machine, and
+as any user with the rights; it is said who that was.
+
+What somebody else has changed meanwhile stays as it is, and is named. A devtun that
+still holds what is taken out ends, and says so. An intercept whose plan somebody has
 deleted is found by the undo that stands on each object that it changed.`,
 		Example: `  devtun list
   devtun restore service-middle
+  devtun restore service-middle --all
   devtun restore --all -n demo`,
 		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 1 || len(args) == 1 && o.all {
+			if len(args) > 1 {
 				return problem.Usage("write devtun restore NAME, or devtun restore --all",
 					"devtun restore wants one name, or --all")
 			}
@@ -59,15 +66,15 @@ deleted is found by the undo that stands on each object that it changed.`,
 	}
 	flags := cmd.Flags()
 	o.kube = kube.NewFlags(flags)
-	flags.BoolVar(&o.all, "all", false, "restore all intercepts of the namespace")
+	flags.BoolVar(&o.all, "all", false, "whoever holds it: restore all intercepts of the namespace, or all of NAME")
 	flags.StringVarP(&o.output, "output", "o", "", "'json' for events, one JSON object a line")
 	cmd.ValidArgsFunction = func(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
 		ctx, cancel := context.WithTimeout(cmd.Context(), arguments.CompletionTimeout)
 		defer cancel()
-		_, plans, _ := listIn(ctx, o.kube)
+		_, held, _ := listIn(ctx, o.kube)
 		var names []string
-		for _, p := range plans {
-			names = append(names, p.Name)
+		for _, h := range held {
+			names = append(names, h.Name)
 		}
 		return arguments.Matching(names, args, typed), cobra.ShellCompDirectiveNoFileComp
 	}
@@ -80,29 +87,30 @@ func runRestore(ctx context.Context, o *restoreOptions, streams output.Streams) 
 	}
 	out := console.NewWriter(streams, o.output, false)
 	defer func() { out.Write(console.End(err)) }()
-	s, plans, err := listIn(ctx, o.kube)
+	s, held, err := listIn(ctx, o.kube)
 	if s == nil {
 		return err
 	}
-	if err != nil && !o.all && !slices.ContainsFunc(plans, func(p *plan.Plan) bool { return p.Name == o.name }) {
+	everything := o.all && o.name == ""
+	if err != nil && !everything && !slices.ContainsFunc(held, func(h plan.Held) bool { return h.Name == o.name }) {
 		return err // what is meant may be what cannot be read
 	}
 	errs := []error{err}
-	if plans, err = o.selected(s.namespace, plans); err != nil {
+	if held, err = o.selected(s.namespace, held); err != nil {
 		return err
 	}
-	for _, p := range plans {
-		errs = append(errs, s.restore(ctx, p, out))
+	for _, h := range held {
+		errs = append(errs, s.end(ctx, h, o.all, out))
 	}
 	return errors.Join(errs...)
 }
 
 // selected are the plans that were asked for.
-func (o *restoreOptions) selected(namespace string, plans []*plan.Plan) ([]*plan.Plan, error) {
+func (o *restoreOptions) selected(namespace string, plans []plan.Held) ([]plan.Held, error) {
 	var names []string
 	for _, p := range plans {
 		if p.Name == o.name {
-			return []*plan.Plan{p}, nil
+			return []plan.Held{p}, nil
 		}
 		names = append(names, p.Name)
 	}
@@ -125,6 +133,58 @@ func (o *restoreOptions) selected(namespace string, plans []*plan.Plan) ([]*plan
 			Code: problem.ExitNotFound, Hint: "'devtun list -A' shows those of other namespaces"}
 	}
 	return plans, nil
+}
+
+// end ends one's own claims on an intercept, or all, and restores it with the last.
+func (s *lister) end(ctx context.Context, h plan.Held, all bool, out output.Writer) error {
+	own, others := ownOf(h.Claims)
+	if h.Ending || len(h.Claims) == 0 { // or made by a devtun that knows no claims
+		all = true
+	}
+	switch {
+	case all:
+		for _, c := range others {
+			out.Write(output.Note{Message: fmt.Sprintf("this ends what others hold of %s: %s", h.Name, c)})
+		}
+		return s.restore(ctx, h.Plan, out)
+	case len(own) == 0:
+		return &problem.Problem{
+			Err:  fmt.Errorf("%s is not yours: it is held by %s", h.Name, strings.Join(owners(others), ", ")),
+			Code: problem.ExitConflict,
+			Hint: fmt.Sprintf("if they do not need it any more: devtun restore %s -n %s --all", h.Name, h.Namespace)}
+	}
+	last := false
+	for _, c := range own {
+		err := within(ctx, RestoreTimeout, func(ctx context.Context) (err error) {
+			ref := plan.Ref{Namespace: h.Namespace, Name: h.Name, Identity: h.Identity}
+			last, err = plan.Leave(ctx, s.client, ref, c.ID)
+			return err
+		})
+		switch {
+		case errors.Is(err, plan.ErrNone): // gone just now, and perhaps not all of it
+			last = true
+		case err != nil:
+			return fmt.Errorf("restore %s: %w", h.Name, err)
+		}
+	}
+	if last {
+		return s.restore(ctx, h.Plan, out)
+	}
+	tellLeft(out, h.Plan, others)
+	return nil
+}
+
+// ownOf are those of claims that this user has made on this machine, and the others.
+func ownOf(claims []claim.Claim) (own, others []claim.Claim) {
+	me := thisOwner()
+	for _, c := range claims {
+		if c.User == me.User && c.Machine == me.Machine {
+			own = append(own, c)
+		} else {
+			others = append(others, c)
+		}
+	}
+	return own, others
 }
 
 func (s *lister) restore(ctx context.Context, p *plan.Plan, out output.Writer) error {

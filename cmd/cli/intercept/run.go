@@ -75,21 +75,6 @@ func (i *Planned) Run(
 
 	// What runs beside ends with this, and only when all has been put back.
 	beside, end := context.WithCancelCause(context.WithoutCancel(ctx))
-	defer end(nil)
-	agents, err := intercept.New(intercept.Config{
-		Client: i.cluster.Client, Dial: pool.Dial, Plan: i.plan, Local: i.Locals,
-		Event: func(event intercept.Event) {
-			tracked.Event(event)
-			i.Events.Event(event)
-		},
-		Tap: &wire.Tap{Own: true}, Request: i.requests(beside, tracked),
-	})
-	if err != nil {
-		tracked.Remove()
-		return err
-	}
-	tracked.SetCounter(agents.Summary)
-
 	var running sync.WaitGroup
 	defer running.Wait()
 	defer end(nil)
@@ -97,15 +82,26 @@ func (i *Planned) Run(
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
 
-	executor := plan.NewExecutor(i.client, i.plan)
 	var draining sync.WaitGroup // until agents and local process have nothing left
-	executor.Undone = func() { i.drain(beside, agents, &draining) }
-	i.progress("preparing %s for %s", i.plan.Agent, i.plan.Workload)
-	if err := within(ctx, swapTimeout, executor.Prepare); err != nil {
-		executor.Undone = nil
-		_, restored := i.restore(ctx, tracked, executor, &draining)
+	executor, err := i.enter(ctx)
+	if err != nil {
+		_, restored := i.restore(ctx, tracked, executor, nil, &draining)
 		return errors.Join(ending.UnlessEnded(ctx, err), restored)
 	}
+	agents, err := intercept.New(intercept.Config{
+		Client: i.cluster.Client, Dial: pool.Dial, Plan: i.plan, Claim: i.claim, Local: i.Locals,
+		Event: func(event intercept.Event) {
+			tracked.Event(event)
+			i.Events.Event(event)
+		},
+		Tap: &wire.Tap{Own: true}, Request: i.requests(beside, tracked),
+	})
+	if err != nil {
+		_, restored := i.restore(ctx, tracked, executor, nil, &draining)
+		return errors.Join(err, restored)
+	}
+	tracked.SetCounter(agents.Summary)
+	executor.Undone = func() { i.drain(beside, agents, &draining) }
 	running.Go(func() {
 		if err := agents.Run(beside); err != nil {
 			fail(fmt.Errorf("hold the intercept: %w", err))
@@ -114,7 +110,7 @@ func (i *Planned) Run(
 	h := &hold{Planned: i, tracker: tracker, tracked: tracked, agents: agents, given: given, executor: executor,
 		program: program, began: began, running: &running, fail: fail, ready: ready}
 	err = h.keep(ctx, beside, start)
-	undone, restored := i.restore(ctx, tracked, executor, &draining)
+	undone, restored := i.restore(ctx, tracked, executor, agents, &draining)
 	return errors.Join(explain(err, undone, restored), restored)
 }
 
@@ -142,17 +138,26 @@ func within(ctx context.Context, timeout time.Duration, step func(context.Contex
 
 func (i *Planned) progress(format string, args ...any) { i.Events.Progress(format, args...) }
 
-// restore puts everything back, and lets what is under way end. It has a time of
-// its own: the one that was to be spent is over. It returns whether it had to put
-// anything back.
+// restore ends the claim, and puts everything back unless others hold the intercept; what
+// is under way may end. It has a time of its own: the one that was to be spent is over. It
+// returns whether it had to put anything back. There is no executor, and there are no
+// agents, where it did not come to that.
 func (i *Planned) restore(
-	ctx context.Context, tracked *status.InterceptTracker, executor *plan.Executor, draining *sync.WaitGroup,
+	ctx context.Context, tracked *status.InterceptTracker, executor *plan.Executor, agents drainer,
+	draining *sync.WaitGroup,
 ) (undone bool, err error) {
 	tracked.SetState(status.Restoring)
 	if !i.Events.InSession { // others of a session go on
 		kube.Logins.End()
 	}
+	if executor == nil {
+		tracked.Remove()
+		return false, nil
+	}
 	ctx = context.WithoutCancel(ctx)
+	if agents != nil {
+		i.leave(ctx, agents)
+	}
 	var report *plan.Report
 	err = i.undo(ctx, slowRestore, func(ctx context.Context) (err error) {
 		report, err = executor.Restore(ctx)

@@ -157,6 +157,7 @@ type Intercept struct {
 	Workload  string     `json:"workload,omitzero"`  // as `Deployment "service-middle"`; with `standing`
 	Seconds   Seconds    `json:"seconds,omitzero"`   // since the start; with `standing`
 	Conflicts []Conflict `json:"conflicts,omitzero"` // what others have changed meanwhile, which stays; with `restored`
+	Others    []string   `json:"others,omitzero"`    // who hold it, as `ann on laptop`; with `left`
 	Subject   string     `json:"-"`                  // the workload, in each state
 	Ports     int        `json:"-"`                  // how many are intercepted; with standing
 }
@@ -165,6 +166,7 @@ type Intercept struct {
 const (
 	Standing = "standing"
 	Restored = "restored"
+	Left     = "left"
 )
 
 // Everything is the rule of an intercept that is about all requests, and Mirror the mode of

@@ -133,8 +133,12 @@ func ending(sent, received int64, took Seconds, reason, failure string) string {
 }
 
 func (l *Lines) intercept(e Intercept) {
-	if e.State == Restored {
+	switch e.State {
+	case Restored:
 		fmt.Fprintf(l.out, "restored: %s\n", e.Subject)
+		return
+	case Left:
+		fmt.Fprintf(l.out, "left: %s, which is held by %s\n", e.Subject, strings.Join(e.Others, ", "))
 		return
 	}
 	l.begun, l.stands = true, true

@@ -18,6 +18,7 @@ func intercepts(err error) *Problem {
 	var unknown *target.UnknownError
 	var refused *target.RefusedError
 	var standing *plan.StandingError
+	var conflict *plan.ConflictError
 	var exists *plan.ExistsError
 	var foreign *plan.ForeignError
 	var status *plan.StatusError
@@ -37,11 +38,17 @@ func intercepts(err error) *Problem {
 		return &Problem{Err: err, Code: ExitNotFound, Hint: hintUnknown(unknown)}
 	case errors.As(err, &refused):
 		return &Problem{Err: err, Code: ExitRefused, Hint: refused.Hint}
-	case errors.As(err, &standing):
-		p := standing.Plan
+	case errors.As(err, &conflict):
 		return &Problem{Err: err, Code: ExitRefused,
-			Hint: fmt.Sprintf("it is %s's; if nobody holds it any more: devtun restore %s -n %s", p.Owner.User, p.Name,
-				p.Namespace)}
+			Hint: "claim others, as with --personal; 'devtun list' shows who has which, and 'devtun restore' ends yours"}
+	case errors.As(err, &standing):
+		return &Problem{Err: err, Code: ExitRefused,
+			Hint: fmt.Sprintf("if nobody needs it any more: devtun restore %s -n %s --all", standing.Name, standing.Namespace)}
+	case errors.Is(err, plan.ErrOlder):
+		return &Problem{Err: err, Code: ExitRefused,
+			Hint: "have it ended, and begun anew with this devtun: 'devtun list' shows whose it is"}
+	case errors.Is(err, plan.ErrRestored), errors.Is(err, plan.ErrEnded):
+		return &Problem{Err: err, Code: ExitRefused, Hint: "run the command again to intercept anew"}
 	case errors.As(err, &exists):
 		return &Problem{Err: err, Code: ExitRefused, Hint: "rename or delete it: devtun needs that name"}
 	case errors.As(err, &foreign):

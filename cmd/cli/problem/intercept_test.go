@@ -22,7 +22,8 @@ func TestDiagnoseIntercepts(t *testing.T) {
 	status := func(code int, message string) error {
 		return &plan.StatusError{Method: "POST", Path: "/api/v1/namespaces/demo/configmaps", Code: code, Message: message}
 	}
-	standing := &plan.Plan{Name: "web", Namespace: "demo", Owner: plan.Owner{User: "ann", Machine: "laptop"}}
+	owner := plan.Owner{User: "ann", Machine: "laptop"}
+	standing := plan.Held{Plan: &plan.Plan{Name: "web", Namespace: "demo", Owner: owner}}
 	for _, c := range []struct {
 		about string
 		err   error
@@ -37,8 +38,14 @@ func TestDiagnoseIntercepts(t *testing.T) {
 		{"unknown, nothing", &target.UnknownError{Name: "x", Namespace: "demo"}, ExitNotFound,
 			"there are none in namespace demo"},
 		{"refused", &target.RefusedError{Text: "no", Hint: "do this"}, ExitRefused, "do this"},
-		{"standing", &plan.StandingError{Plan: standing}, ExitRefused,
-			"it is ann's; if nobody holds it any more: devtun restore web -n demo"},
+		{"standing", &plan.StandingError{Held: standing}, ExitRefused,
+			"if nobody needs it any more: devtun restore web -n demo --all"},
+		{"another mode", &plan.ModeError{Standing: &plan.StandingError{Held: standing}}, ExitRefused,
+			"if nobody needs it any more: devtun restore web -n demo --all"},
+		{"claimed", &plan.ConflictError{}, ExitRefused, "claim others, as with --personal"},
+		{"an older one", fmt.Errorf("join: %w", plan.ErrOlder), ExitRefused, "have it ended, and begun anew"},
+		{"ended", plan.ErrEnded, ExitRefused, "run the command again to intercept anew"},
+		{"restored meanwhile", plan.ErrRestored, ExitRefused, "run the command again to intercept anew"},
 		{"name taken", &plan.ExistsError{Object: plan.Object{Kind: "Service", Name: "x"}}, ExitRefused,
 			"rename or delete it"},
 		{"changed meanwhile", &plan.ForeignError{Conflicts: []plan.Conflict{{}}}, ExitRefused, "try again"},
