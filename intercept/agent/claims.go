@@ -23,6 +23,9 @@ const (
 	// a pod has 30 s to end in.
 	abandonedTimeout = 20 * time.Second
 
+	// leaveTimeout is how long who has left last may take to restore by itself.
+	leaveTimeout = 20 * time.Second
+
 	// lookTimeout bounds a look at the plan, and a change of it.
 	lookTimeout = 10 * time.Second
 )
@@ -62,6 +65,7 @@ func (a *Agent) watchClaims(ctx context.Context) {
 // no clock with another machine's.
 func (a *Agent) awaitLast(ctx context.Context) bool {
 	touches := make(map[string]string) // by claim, as last seen
+	var none time.Time                 // since when there is no claim
 	for {
 		found, err := a.look(ctx)
 		switch {
@@ -72,12 +76,19 @@ func (a *Agent) awaitLast(ctx context.Context) bool {
 		case err != nil:
 			a.Log.Warn("cannot see which claims stand", "error", err)
 			a.beginAnew(touches)
-		case len(found.Claims) == 0:
-			return true
+			found = Standing{}
 		default:
 			a.dropEnded(found.Claims)
 		}
 		next := plan.TouchEvery(time.Duration(a.Config.Grace))
+		switch {
+		case err != nil || len(found.Claims) > 0:
+			none = time.Time{}
+		case none.IsZero():
+			none, next = time.Now(), leaveTimeout
+		default:
+			return true
+		}
 		for _, c := range found.Claims {
 			if c.Grace == 0 { // for ever
 				continue

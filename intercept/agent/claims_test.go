@@ -109,7 +109,7 @@ func TestAClaimEndsAfterItsGrace(t *testing.T) {
 		synctest.Wait()
 		require.Equal(t, []string{"ann"}, s.ended())
 		require.False(t, restored.Load(), "another claim stands")
-		time.Sleep(12 * time.Minute)
+		time.Sleep(12*time.Minute + leaveTimeout)
 		synctest.Wait()
 		require.Equal(t, []string{"ann", "bob"}, s.ended())
 		require.True(t, restored.Load(), "that was the last")
@@ -129,7 +129,7 @@ func TestAClaimWhoseDeveloperUsesAnotherAgent(t *testing.T) {
 		time.Sleep(grace - time.Nanosecond)
 		synctest.Wait()
 		require.Empty(t, s.ended(), "from the last touch")
-		time.Sleep(plan.TouchEvery(grace) + time.Second)
+		time.Sleep(plan.TouchEvery(grace) + 2*restorePause + leaveTimeout)
 		synctest.Wait()
 		require.True(t, restored.Load())
 	})
@@ -162,29 +162,36 @@ func TestAClaimWithoutGraceStandsForEver(t *testing.T) {
 	})
 }
 
-func TestRestoresWhenNoClaimIsLeft(t *testing.T) {
-	for name, change := range map[string]func(*stored){
-		"the plan is gone":  func(s *stored) { s.err = plan.ErrNone },
-		"the last has left": func(s *stored) { clear(s.claims) },
-	} {
-		t.Run(name, func(t *testing.T) {
-			s, restored := newStored(), &atomic.Bool{}
-			change(s)
-			w := newWorld(t, greet("origin"), restoring(s, restored))
-			w.eventually(restored.Load)
-			w.eventually(w.agent.isDraining)
-			c := everything()
-			_, err := wire.End{Name: "service-middle", Identity: "4f1c", Claim: &c}.Dial(t.Context(),
-				dialTCP(t, w.address("tcp", "127.0.0.1", linkPort)))
-			var refusal *wire.Refusal
-			require.ErrorAs(t, err, &refusal)
-			require.Equal(t, wire.Restored, refusal.Code)
-		})
-	}
+func TestWhoLeavesLastMayRestore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, restored := newStored(), &atomic.Bool{}
+		watched(t, s, restored)
+		time.Sleep(leaveTimeout - time.Nanosecond)
+		synctest.Wait()
+		require.False(t, restored.Load())
+		time.Sleep(time.Second)
+		synctest.Wait()
+		require.True(t, restored.Load())
+	})
+}
+
+func TestRestoresWhenThePlanIsGone(t *testing.T) {
+	s, restored := newStored(), &atomic.Bool{}
+	s.err = plan.ErrNone
+	w := newWorld(t, greet("origin"), restoring(s, restored))
+	w.eventually(restored.Load)
+	w.eventually(w.agent.isDraining)
+	c := everything()
+	_, err := wire.End{Name: "service-middle", Identity: "4f1c", Claim: &c}.Dial(t.Context(),
+		dialTCP(t, w.address("tcp", "127.0.0.1", linkPort)))
+	var refusal *wire.Refusal
+	require.ErrorAs(t, err, &refusal)
+	require.Equal(t, wire.Restored, refusal.Code)
 }
 
 func TestRestoreIsTriedAgain(t *testing.T) {
 	s, restored, attempts := newStored(), &atomic.Bool{}, 0
+	s.err = plan.ErrNone
 	w := newWorld(t, greet("origin"), restoring(s, restored), func(a *Agent) {
 		restore := a.Restore
 		a.Restore = func(ctx context.Context, undone func()) error {
@@ -200,15 +207,16 @@ func TestRestoreIsTriedAgain(t *testing.T) {
 func TestAClaimWithADeveloperStands(t *testing.T) {
 	c := everything()
 	c.Grace = claim.Duration(200 * time.Millisecond)
-	s, restored := newStored(c), &atomic.Bool{}
+	s, restored := newStored(c, of("bob", 0)), &atomic.Bool{}
 	w := newWorld(t, greet("origin"), restoring(s, restored))
 	l := w.hold(c, to(serve(t, greet("local"))))
 	require.Never(t, func() bool { return len(s.ended()) > 0 }, 600*time.Millisecond, 10*time.Millisecond)
 	require.Equal(t, "local", w.who())
 	l.conn.pause() // as SIGKILL looks if no reset arrives
-	w.eventually(restored.Load)
+	w.eventually(func() bool { return len(s.ended()) > 0 })
 	l.conn.resume()
 	w.eventually(func() bool { return w.who() == "origin" })
+	require.False(t, restored.Load(), "another claim stands")
 }
 
 // TestAClaimThatOthersHaveEnded is no longer served.

@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -20,6 +21,7 @@ type developer struct {
 	claim    claim.Claim
 	match    claim.Matcher
 	link     *wire.Link
+	log      *slog.Logger
 	counts   *counts
 	requests *atomic.Int64 // of the claim, whatever becomes of the link
 	mirror   *look.Mirror  // if the claim is one, else nil
@@ -31,19 +33,19 @@ type developer struct {
 
 // newDeveloper returns the developer who holds a claim by link. It fails if the claim's
 // rule is none.
-func newDeveloper(c claim.Claim, link *wire.Link, hub *look.Hub, counts *counts,
-	requests *atomic.Int64) (*developer, error) {
+func (a *Agent) newDeveloper(c claim.Claim, link *wire.Link) (*developer, error) {
 	match, err := c.Rule.Compile()
 	if err != nil {
 		return nil, err
 	}
 	d := &developer{
-		claim: c, match: match, link: link, counts: counts, requests: requests,
+		claim: c, match: match, link: link, counts: &a.counts, requests: a.requestsOf(c.ID),
+		log:  a.Log.With("claim", c.ID, "developer", c.User+"@"+c.Machine),
 		open: make(map[int]bool), offers: make(map[*offer]bool),
 	}
 	if c.Mirror {
 		isOpen := func(port int) bool { return d.refusal(port) == "" }
-		d.mirror = hub.NewMirror(c, link, isOpen, requests)
+		d.mirror = a.hub.NewMirror(c, link, isOpen, d.requests)
 	}
 	return d, nil
 }
@@ -66,7 +68,16 @@ func (d *developer) takes(r *proxy.Request) bool {
 	case r.Whole():
 		return false
 	}
-	return d.match.Match(r.Method, r.Path(), r.Values)
+	return d.match.Match(r.Method, r.Path(), func(name string) []string { return values(r, name) })
+}
+
+// values are those of a header. HTTP/2 has the host elsewhere (RFC 9113, section 8.3.1).
+func values(r *proxy.Request, name string) []string {
+	found := r.Values(name)
+	if len(found) == 0 && name == "host" && r.Authority != "" {
+		return []string{r.Authority}
+	}
+	return found
 }
 
 // setOpen notes whether a local process listens for port.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/devtun/devtun/intercept/plan"
 	"github.com/devtun/devtun/intercept/wire"
+	"github.com/devtun/devtun/tunnel/proxy"
 	"github.com/devtun/devtun/tunnel/relay"
 )
 
@@ -155,7 +156,7 @@ func TestWindsUp(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				a := New(Config{Mode: test.mode, DrainTimeout: Duration(DefaultDrainTimeout)}, nil)
 				if test.stays {
-					a.clients.add(&client{})
+					a.clients.add(&client{conn: proxy.New(nil, nil, proxy.Options{})})
 				}
 				a.drain("a test")
 				began := time.Now()
@@ -164,7 +165,7 @@ func TestWindsUp(t *testing.T) {
 				for range test.comes {
 					select {
 					case <-time.After(time.Second):
-						c := &client{}
+						c := &client{conn: proxy.New(nil, nil, proxy.Options{})}
 						a.clients.add(c)
 						a.clients.remove(c)
 					case <-ended:

@@ -62,12 +62,11 @@ func (a *Agent) refusal(c claim.Claim) *wire.Refusal {
 // run serves a link, which takes the place of the one before of the same claim: whoever
 // connects again has given that up.
 func (a *Agent) run(ctx context.Context, c claim.Claim, link *wire.Link) {
-	d, err := newDeveloper(c, link, a.hub, &a.counts, a.requestsOf(c.ID))
+	d, err := a.newDeveloper(c, link)
 	if err != nil {
 		link.Close()
 		return
 	}
-	log := a.Log.With("claim", c.ID, "developer", c.User+"@"+c.Machine)
 	var before *developer
 	a.change(func() {
 		before = a.developers[c.ID]
@@ -76,7 +75,7 @@ func (a *Agent) run(ctx context.Context, c claim.Claim, link *wire.Link) {
 	if before != nil {
 		before.link.Close()
 	}
-	log.Info("developer connected", "rule", c.Rule.String())
+	d.log.Info("developer connected", "rule", c.Rule.String())
 	told := wire.Agent{
 		Port:  func(port int, open bool) { d.setOpen(port, open); a.change(func() {}) },
 		Drain: func() { a.drain("the intercept is ending") },
@@ -102,7 +101,7 @@ func (a *Agent) run(ctx context.Context, c claim.Claim, link *wire.Link) {
 			}
 		}
 	})
-	log.Info("developer gone", "error", err)
+	d.log.Info("developer gone", "error", err)
 }
 
 // requestsOf counts a claim's requests.

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"sync"
@@ -82,10 +83,8 @@ func (o *offer) await() error {
 	o.settle()
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	switch {
-	case o.err != nil:
-		return o.err
-	case err != nil:
+	if err = cmp.Or(o.err, err); err != nil {
+		o.from.log.Debug("developer did not take connection", "error", err)
 		return err
 	}
 	o.from.counts.developer()

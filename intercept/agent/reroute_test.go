@@ -75,7 +75,7 @@ func TestKeptConnectionsOutliveTheDeveloper(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w, l, local, origin := webs(t)
+			w, l, local, _ := webs(t)
 			for _, method := range []string{"GET", "POST"} {
 				k := w.keeper()
 				defer k.conn.Close()
@@ -84,7 +84,7 @@ func TestKeptConnectionsOutliveTheDeveloper(t *testing.T) {
 				defer func() { require.Equal(t, "origin", k.ask(method), method) }()
 			}
 			end(l, local)
-			w.eventually(func() bool { return origin.taken.Load() == 2 })
+			w.eventually(func() bool { return !w.toDeveloper() })
 		})
 	}
 }
@@ -136,13 +136,17 @@ func TestAFirstRequestThatIsDroppedIsAskedAgain(t *testing.T) {
 					l := w.connect(to(local))
 					k := w.keeper()
 					k.send(method)
-					asked <- true
+					w.eventually(func() bool { return local.taken.Load() == 1 && w.allTaken() })
 					if stops {
 						l.link.SetPort(port, false)
+						w.eventually(func() bool { return !w.toDeveloper() })
 					}
+					close(asked)
 					got, err := k.answer()
 					if !stops {
-						require.Error(t, err, "it means this connection")
+						require.Error(t, err, "it does it again")
+						times := map[string]int32{"GET": 2, "POST": 1}
+						require.Equal(t, times[method], local.taken.Load())
 						return
 					}
 					require.Equal(t, answer, got)
@@ -193,7 +197,7 @@ func TestALocalProcessEndsAKeptConnection(t *testing.T) {
 			}))
 	})
 	w := newWorld(t, greet("unused"))
-	w.connect(to(local))
+	l := w.connect(to(local))
 	asking := w.keeper()
 	require.Equal(t, "local", asking.ask("GET"))
 	mu.Lock()
@@ -202,7 +206,7 @@ func TestALocalProcessEndsAKeptConnection(t *testing.T) {
 		conn.CloseRead()
 	}
 	mu.Unlock()
-	w.eventually(func() bool { return local.taken.Load() == 1 })
+	<-l.closed // by the agent as well
 	require.Equal(t, "local", asking.ask("POST"), "on a new connection")
 	require.EqualValues(t, 2, local.taken.Load())
 }

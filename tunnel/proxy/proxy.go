@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/devtun/devtun/tunnel/relay"
@@ -65,7 +66,10 @@ func (r *Request) Path() string {
 }
 
 // Destination is where requests go. Values are compared: equal ones are one
-// destination.
+// destination. One with a method KeepClient() bool that is true is a process that comes
+// and goes: where it ends a connection between two requests the client learns nothing,
+// and a request that it drops before a byte of the answer may be asked elsewhere even
+// if it is the connection's first.
 type Destination interface {
 	// Dial connects for one client. It does not wait for the far side to take the
 	// connection, if that takes a while: see Upstream.
@@ -154,23 +158,55 @@ type Conn struct {
 	client  relay.Client
 	router  Router
 	options Options
+
+	mu       sync.Mutex
+	first    *firstUpstream // while the client has yet to say what it speaks
+	carrier  carrier        // after that
+	draining bool
 }
 
 // New returns a connection that Serve carries. Closing client stays with the caller.
 func New(client relay.Client, router Router, options Options) *Conn {
+	if options.Log == nil {
+		options.Log = slog.New(slog.DiscardHandler)
+	}
+	if options.Silence == 0 {
+		options.Silence = DefaultSilence
+	}
+	if options.IdleAfter == 0 {
+		options.IdleAfter = DefaultIdleAfter
+	}
 	return &Conn{client: client, router: router, options: options}
 }
 
 // Serve carries the connection until it has ended, and returns when nothing of it runs
 // any more. The error is why nobody took it, or ctx's cause; how an upstream or the
 // client broke off is passed on to the other, and no error.
-func (c *Conn) Serve(ctx context.Context) error { panic("not yet") }
+func (c *Conn) Serve(ctx context.Context) error { return c.serve(ctx) }
 
 // Drain has the client take another connection for what it asks next, without a request
 // being lost: HTTP/1 clients are told so with the next answer, HTTP/2 clients by a
 // GOAWAY, and idle ones are closed. What is carried whole stays.
-func (c *Conn) Drain() {}
+func (c *Conn) Drain() {
+	c.mu.Lock()
+	c.draining = true
+	by := c.carrier
+	c.mu.Unlock()
+	if by != nil {
+		by.drain()
+	}
+}
 
 // TakeBack says that a destination is not heard any more: what it was given goes
 // elsewhere where it may be repeated, and stays there otherwise.
-func (c *Conn) TakeBack(d Destination) {}
+func (c *Conn) TakeBack(d Destination) {
+	c.mu.Lock()
+	by, first := c.carrier, c.first
+	c.mu.Unlock()
+	switch {
+	case by != nil:
+		by.takeBack(d)
+	case first != nil && first.to == d:
+		first.takeBack()
+	}
+}

@@ -1,0 +1,138 @@
+package proxy_test
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/devtun/devtun/tunnel/proxy"
+	"github.com/devtun/devtun/tunnel/relay"
+)
+
+const (
+	nextAsks    = "GET /next HTTP/1.1\r\nHost: next\r\nX-Next: 1\r\n\r\n"
+	lastAnswer  = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+	nextAnswers = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nnext"
+)
+
+// TestExchangesAreByteForByte carries each exchange and the next request, which goes to
+// another destination if the connection is not pinned to the first one, and the one after
+// that, which goes back.
+func TestExchangesAreByteForByte(t *testing.T) {
+	t.Parallel()
+	require.GreaterOrEqual(t, len(exchanges), 60)
+	for _, x := range exchanges {
+		for name, say := range map[string]func(peer, string){
+			"whole": peer.says, "byte by byte": saysByByte,
+		} {
+			t.Run(x.name+"/"+name, func(t *testing.T) {
+				t.Parallel()
+				x.run(t, say)
+			})
+		}
+	}
+}
+
+func saysByByte(p peer, text string) {
+	for i := range len(text) {
+		p.says(text[i : i+1])
+	}
+}
+
+func (x exchange) run(t *testing.T, say func(peer, string)) {
+	first, second := newPlace(t), newPlace(t)
+	r := &router{to: []proxy.Destination{first}}
+	s := serve(t, r, proxy.Options{Silence: soon})
+	var server peer
+	for i, text := range x.turns {
+		switch {
+		case i%2 == 1:
+			say(server, text)
+			s.hears(text)
+		case i == 0:
+			say(s.peer, text)
+			server = first.accept(t)
+			server.hears(text)
+		default:
+			say(s.peer, text)
+			server.hears(text)
+		}
+	}
+	r.set(second)
+	switch x.then {
+	case keeps:
+		say(s.peer, nextAsks)
+		next := second.accept(t)
+		next.hears(nextAsks)
+		say(next, nextAnswers)
+		s.hears(nextAnswers)
+		r.set(first)
+		say(s.peer, x.turns[0]) // by the connection it has there
+		server.hears(x.turns[0])
+		server.says(lastAnswer)
+		s.hears(lastAnswer)
+		s.CloseWrite()
+	case pinned:
+		say(s.peer, nextAsks)
+		server.hears(nextAsks)
+		say(server, "anything")
+		s.hears("anything")
+		s.CloseWrite()
+		server.ends()
+	case closes:
+		server.CloseWrite()
+		s.ends()
+		s.Close()
+	}
+	server.Close()
+	require.NoError(t, s.isOver())
+	if x.then != keeps {
+		require.Zero(t, second.dialled.Load())
+	}
+	require.EqualValues(t, 1, first.dialled.Load())
+}
+
+// TestPipelinedRequestsEachGoTheirWay, and their answers come in order.
+func TestPipelinedRequestsEachGoTheirWay(t *testing.T) {
+	t.Parallel()
+	places := []*place{newPlace(t), newPlace(t), newPlace(t)}
+	r := &router{route: func(r *proxy.Request) proxy.Route {
+		return proxy.Route{To: places[r.Path()[1]-'0']}
+	}}
+	s := serve(t, r, proxy.Options{})
+	ask := func(n int) string {
+		return fmt.Sprintf("POST /%d?a=/b HTTP/1.1\r\nHost: here\r\nContent-Length: %d\r\n\r\n%s", n%3, n,
+			strings.Repeat("x", n))
+	}
+	const count = 9
+	go func() {
+		var all strings.Builder
+		for n := range count {
+			all.WriteString(ask(n))
+		}
+		io.WriteString(s, all.String())
+		s.CloseWrite()
+	}()
+	servers := make([]peer, 3)
+	for n := range count {
+		if n < 3 {
+			servers[n] = places[n].accept(t)
+		}
+		server := servers[n%3]
+		server.hears(ask(n))
+		answer := fmt.Sprintf("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n%d\r\n0\r\n\r\n", n)
+		server.says(answer)
+		s.hears(answer)
+	}
+	for _, server := range servers {
+		server.ends()
+		server.Close()
+	}
+	s.ends()
+	require.NoError(t, s.isOver())
+}
+
+var _ relay.Conn = peer{}.TCP

@@ -1,0 +1,116 @@
+package proxy
+
+import (
+	"errors"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/devtun/devtun/tunnel/relay"
+)
+
+// firstUpstream is an upstream that was dialled before the client has said anything. It is
+// listened to meanwhile; what it said then is read first.
+type firstUpstream struct {
+	Upstream
+	to    Destination
+	heard chan struct{} // closed when it has said something, or has ended
+	early []byte
+	err   error // that its first read ended with
+
+	mu      sync.Mutex
+	tell    func() // called then; nil: nobody is interested
+	dropped bool   // it was taken back
+}
+
+// listenTo reads from up once, in the background, until Read or drop waits for that.
+func listenTo(up Upstream, to Destination, tell func()) *firstUpstream {
+	f := &firstUpstream{Upstream: up, to: to, heard: make(chan struct{}), tell: tell}
+	go func() {
+		early := make([]byte, smallBuffer)
+		n, err := up.Read(early)
+		f.early, f.err = early[:n], err
+		close(f.heard)
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		if f.tell != nil {
+			f.tell()
+		}
+	}()
+	return f
+}
+
+// quiet has nobody told any more.
+func (f *firstUpstream) quiet() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.tell = nil
+}
+
+func (f *firstUpstream) hasSpoken() bool { return isClosed(f.heard) }
+
+// refused reports of an upstream that has ended that nobody had it.
+func (f *firstUpstream) refused() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.early) == 0 && (f.dropped || !isTaken(f.Upstream))
+}
+
+func (f *firstUpstream) takeBack() {
+	f.mu.Lock()
+	f.dropped = true
+	f.mu.Unlock()
+	f.Abort()
+}
+
+func (f *firstUpstream) Read(p []byte) (int, error) {
+	<-f.heard
+	if len(f.early) > 0 {
+		n := copy(p, f.early)
+		f.early = f.early[n:]
+		return n, nil
+	}
+	if f.err != nil {
+		return 0, f.err
+	}
+	return f.Upstream.Read(p)
+}
+
+// Over reports that the far side has ended both directions, where that is known.
+func (f *firstUpstream) Over() bool { return isOver(f.Upstream) }
+
+// drop ends one that is of no use.
+func (f *firstUpstream) drop() {
+	f.quiet()
+	f.Abort()
+	<-f.heard
+	f.Close()
+}
+
+// isTaken reports that a destination has taken an upstream.
+func isTaken(up Upstream) bool { return up.Taken() == nil || isClosed(up.Taken()) }
+
+func isClosed(done <-chan struct{}) bool {
+	select {
+	case <-done:
+		return true
+	default:
+		return false
+	}
+}
+
+func isOver(conn relay.Conn) bool {
+	o, ok := conn.(interface{ Over() bool })
+	return ok && o.Over()
+}
+
+// hasLeft reports of a client that has ended its side that nobody is there any more.
+func hasLeft(client relay.Client) bool {
+	l, ok := client.(interface{ Left() bool })
+	return ok && l.Left()
+}
+
+func isDeadline(err error) bool { return errors.Is(err, os.ErrDeadlineExceeded) }
+
+// past is a deadline that has elapsed: it wakes who reads.
+var past = time.Unix(1, 0)

@@ -1,0 +1,146 @@
+package proxy
+
+import (
+	"errors"
+	"io"
+	"slices"
+	"time"
+)
+
+// errBrokenOff is the end of an exchange that one side has broken off.
+var errBrokenOff = errors.New("the connection broke off")
+
+// exchange is a request and its answer.
+type exchange struct {
+	request *Request
+	head    head
+	body    body   // of the request
+	kept    []byte // of the body, until somebody has taken it
+	seen    *seen
+
+	// Under the machine's mu:
+	mark      []Field
+	sent      bool // to its end
+	cut       bool // no more of it can be sent
+	answered  bool // to its end
+	continued bool // it was told to continue
+	announced bool // the client was told that this is the last answer
+	last      bool // nothing is asked after it
+	raw       bool // it has no end of its own
+	repeated  bool
+}
+
+// mayRepeat reports that asking twice does no harm (RFC 9110, section 9.2.2).
+func (x *exchange) mayRepeat() bool {
+	safe := x.request.Method == "GET" || x.request.Method == "HEAD" ||
+		x.request.Method == "OPTIONS" || x.request.Method == "TRACE"
+	return safe && !x.head.chunked && x.head.length <= 0 && !x.raw && !x.repeated
+}
+
+// keepsClient reports that a destination's end is not its clients'.
+func keepsClient(d Destination) bool {
+	k, ok := d.(interface{ KeepClient() bool })
+	return ok && k.KeepClient()
+}
+
+// find is an upstream of a destination's.
+func (m *machine) find(d Destination) *upstream {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, u := range m.upstreams {
+		if u.to == d {
+			return u
+		}
+	}
+	return nil
+}
+
+func (m *machine) isRaw(x *exchange) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return x.raw
+}
+
+func (m *machine) isCut(x *exchange) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return x.cut
+}
+
+// isLast: x is, as one of its heads says.
+func (m *machine) isLast(x *exchange) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	x.last = true
+}
+
+// announces: x's answer says that it is the last, if the client is to go elsewhere.
+func (m *machine) announces(x *exchange) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	x.announced = m.draining && !x.last
+	return x.announced
+}
+
+// continues: the client was told to go on with its request.
+func (m *machine) continues(x *exchange) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	x.continued = true
+}
+
+func (m *machine) look() (state, *exchange, *upstream) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.noticeTaken()
+	return m.state, m.x, m.at
+}
+
+// refuse: a destination could not be dialled.
+func (m *machine) refuse(d Destination) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.refused = append(m.refused, d)
+}
+
+func (m *machine) forget(u *upstream) {
+	m.upstreams = slices.DeleteFunc(m.upstreams, func(other *upstream) bool { return other == u })
+	if m.last == u {
+		m.last = nil
+	}
+}
+
+// finish ends an exchange that is complete on both sides.
+func (m *machine) finish() {
+	x := m.x
+	x.seen.end(nil)
+	m.x, m.at, m.quietFrom = nil, nil, time.Now()
+	switch m.state = idle; {
+	case x.announced:
+		m.become(closing)
+	case m.draining || m.pipelined():
+		m.attend()
+	}
+}
+
+// endsWithServer: x's answer is complete, as it lasts until the server ends.
+func (m *machine) endsWithServer(x *exchange) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	x.answered = true
+}
+
+// end tells who looks on at an exchange that the connection's end has ended.
+func (m *machine) end(err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	switch {
+	case m.x == nil || m.x.seen == nil:
+		return
+	case err == nil && m.state == broken:
+		err = errBrokenOff
+	case err == nil && !m.x.answered && !m.x.raw:
+		err = io.ErrUnexpectedEOF
+	}
+	m.x.seen.end(err)
+}
