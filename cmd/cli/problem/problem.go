@@ -63,7 +63,7 @@ var ExitCodes = []struct {
 	{ExitInUse, "an address, a port or a session's name is in use on this machine"},
 	{ExitMachine, "the hosts file or handed-over files cannot be written, or a port needs more rights"},
 	{ExitRefused, "what was named cannot be intercepted, or its agent does not start"},
-	{ExitConflict, "restored, but for what somebody else has changed meanwhile; or not, since others hold it"},
+	{ExitConflict, "restored, but for what others have changed meanwhile; or not, as others hold it"},
 	{ExitNoSession, "status, logs, down: no session runs, or none of that name"},
 	{ExitNotExecutable, "run, intercept: the command cannot be executed"},
 	{ExitNoCommand, "run, intercept: there is no such command"},
