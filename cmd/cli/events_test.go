@@ -219,7 +219,7 @@ func TestTheEventsPageHasEveryValue(t *testing.T) {
 		{"service", "state",
 			[]string{string(forwards.Ready), string(forwards.Waiting), string(forwards.Skipped), string(forwards.Failed),
 				string(forwards.Gone)}},
-		{"intercept", "mode", []string{string(plan.Divert), string(plan.Replace), output.Mirror}},
+		{"intercept", "mode", []string{string(plan.Divert), string(plan.Replace), output.Mirror, output.Tap}},
 		{"traffic", "to",
 			[]string{string(wire.ToDeveloper), string(wire.ToOrigin), string(wire.Held), string(link.Both), string(link.Nobody),
 				string(link.Elsewhere), string(wire.ToMirror)}},

@@ -17,8 +17,9 @@ type Events struct {
 	Audience
 	Target *target.Target
 	Locals []intercept.Local
-	copies copies
 	Claim  claim.Claim
+	tap    bool // no process takes part
+	copies copies
 }
 
 // Audience is who is told of an intercept.
@@ -47,13 +48,16 @@ func (p *Events) Warn(over bool, format string, args ...any) {
 // Standing says that the traffic comes.
 func (p *Events) Standing(mode plan.Mode, took time.Duration) {
 	workload, how := p.Target.Workload.Object.String(), string(mode)
-	if p.Claim.Mirror {
+	switch {
+	case p.tap:
+		how = output.Tap
+	case p.Claim.Mirror:
 		how = output.Mirror
 	}
 	p.Out.Write(output.Intercept{
 		State: output.Standing, Name: p.Target.Name(), Namespace: p.Target.Namespace, Mode: how,
 		Rule: p.Claim.Rule.String(), Workload: workload, Subject: workload, Seconds: output.Seconds(took),
-		Ports: len(p.Locals),
+		Ports: max(len(p.Locals), len(p.Claim.Ports)),
 	})
 }
 

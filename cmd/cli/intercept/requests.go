@@ -12,6 +12,15 @@ import (
 	"github.com/devtun/devtun/intercept/wire"
 )
 
+// tap is of which requests the agents tell: of those that come here, or that are looked
+// at.
+func (i *Planned) tap() *wire.Tap {
+	if i.options.Tap == nil {
+		return &wire.Tap{Own: true}
+	}
+	return &wire.Tap{Rule: i.options.rule, Ports: i.claim.Ports, Options: *i.options.Tap}
+}
+
 // requests takes each request that comes here, or a copy of it, and has it shown.
 func (i *Planned) requests(ctx context.Context, tracked *status.InterceptTracker) func(string, wire.Record) {
 	names := callers.New(i.cluster.Client, i.Target.Namespace)
@@ -21,7 +30,7 @@ func (i *Planned) requests(ctx context.Context, tracked *status.InterceptTracker
 			Ended: time.Now(), Caller: cmp.Or(event.Caller, event.Client), What: event.What, Outcome: event.Outcome,
 			Seconds: r.Duration.Seconds(), By: event.By,
 		})
-		if i.Events.Verbose {
+		if i.Events.Verbose || i.Events.tap {
 			i.Events.Out.Write(event)
 		}
 	}

@@ -39,7 +39,7 @@ func (s Seconds) String() string { return Brief(time.Duration(s)) }
 
 // Starting is the first event.
 type Starting struct {
-	Command string `json:"command"` // `forward` or `intercept`
+	Command string `json:"command"` // `forward`, `intercept` or `tap`
 	Version int    `json:"version"` // of this contract
 }
 
@@ -149,7 +149,8 @@ type Intercept struct {
 	State     string `json:"state"`
 	Name      string `json:"name"` // the intercept's
 	Namespace string `json:"namespace"`
-	// `divert` or `replace`; `mirror`: copies come, and the origin answers; with `standing`
+	// `divert` or `replace`; `mirror`: copies come, and the origin answers; `tap`:
+	// requests are looked at; with `standing`
 	Mode string `json:"mode,omitzero"`
 	// which requests it is about, for people: `everything`, or as `header x-tester=7`; with
 	// `standing`
@@ -169,11 +170,12 @@ const (
 	Left     = "left"
 )
 
-// Everything is the rule of an intercept that is about all requests, and Mirror the mode of
-// one that gets copies.
+// Everything is the rule of an intercept that is about all requests, Mirror the mode of one
+// that gets copies, and Tap of one that is only told of requests.
 const (
 	Everything = "everything"
 	Mirror     = "mirror"
+	Tap        = "tap"
 )
 
 // Conflict is what somebody else has changed of what an intercept had changed.

@@ -133,12 +133,16 @@ func ending(sent, received int64, took Seconds, reason, failure string) string {
 }
 
 func (l *Lines) intercept(e Intercept) {
+	to, what := l.out, "intercepting"
+	if l.look.Tap {
+		to, what = l.err, "tapping" // requests are the results
+	}
 	switch e.State {
 	case Restored:
-		fmt.Fprintf(l.out, "restored: %s\n", e.Subject)
+		fmt.Fprintf(to, "restored: %s\n", e.Subject)
 		return
 	case Left:
-		fmt.Fprintf(l.out, "left: %s, which is held by %s\n", e.Subject, strings.Join(e.Others, ", "))
+		fmt.Fprintf(to, "left: %s, which is held by %s\n", e.Subject, strings.Join(e.Others, ", "))
 		return
 	}
 	l.begun, l.stands = true, true
@@ -149,7 +153,7 @@ func (l *Lines) intercept(e Intercept) {
 	case e.Rule != Everything:
 		about += ", " + e.Rule
 	}
-	fmt.Fprintf(l.out, "intercepting: %s in %s\n", about, e.Seconds)
+	fmt.Fprintf(to, "%s: %s in %s\n", what, about, e.Seconds)
 }
 
 // places are what lines call where traffic goes, if anything else than JSON does.
