@@ -80,4 +80,3 @@ func spoken(port target.Port) (word string, declared bool) {
 	}
 	return "", false
 }
-
