@@ -27,6 +27,10 @@
 //	     relay.Copy                 podConn.Read takes what is there, client.Write passes it on
 //	program
 //
+// A Port that has something to do with requests (Requests) has package proxy carry its
+// connections: way is the router, whose destinations are an endpoint (offer) and a process
+// of this machine's. All others go byte for byte as above.
+//
 // Until a pod has said something, relay.Rewindable keeps what the program said: a pod
 // that refuses the connection has seen nothing of it, and the next one gets all of it.
 // An end of input travels as such (CloseWrite); a failure aborts both sides. What the

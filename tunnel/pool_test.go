@@ -293,6 +293,9 @@ func forward(t *testing.T, pool *tunnel.Pool, endpoints *tunnel.Endpoints, hold 
 // servePort serves a port on loopback and returns its address.
 func servePort(t *testing.T, port *tunnel.Port) string {
 	t.Helper()
+	if byRequests(t) {
+		port.Requests = carrying(ann)
+	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(context.Background())

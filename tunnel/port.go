@@ -29,6 +29,10 @@ type Port struct {
 	Dial func(ctx context.Context, pod Pod, port int) (Conn, error)
 	// Hold bounds the wait for an endpoint that takes the connection.
 	Hold time.Duration
+	// Requests, unless nil, is asked for each connection, and while that has something
+	// to do for each request anew, what is done with requests. Nil is nothing: then
+	// the connection's bytes are carried as they are, to one endpoint.
+	Requests func() *Requests
 	// Opened and Closed, unless nil, are told of each connection; Closed also
 	// of those that never came through.
 	Opened func()
@@ -45,8 +49,9 @@ type Port struct {
 
 // Report tells what became of a connection.
 type Report struct {
-	Client   string // address of the client on this machine
-	Endpoint Endpoint
+	Client   string   // address of the client on this machine
+	Endpoint Endpoint // the last one tried
+	Here     bool     // requests went to a process of this machine's, see Requests
 	Traffic  Traffic
 	Duration time.Duration // to the last byte or the client's end; to the failure if it failed
 	Reason   string        // why it ended, in a few words
@@ -92,7 +97,11 @@ func (p *Port) serve(ctx context.Context, conn relay.TCP) {
 	began := time.Now()
 	report := Report{Client: conn.RemoteAddr().String()}
 	client := newClient(conn)
-	ending := p.carry(ctx, client, &report)
+	carry := p.carry
+	if p.requests() != nil {
+		carry = p.carryRequests
+	}
+	ending := carry(ctx, client, &report)
 	report.Duration = time.Since(began)
 	if until := client.conn.until(ending.By); ending.Err == nil && !until.IsZero() {
 		report.Duration = until.Sub(began)

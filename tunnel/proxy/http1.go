@@ -235,7 +235,8 @@ func (h *http1) write(x *exchange, u *upstream, p []byte) {
 	}
 }
 
-// close tells the client the end, and waits a little for its own and the upstreams'.
+// close tells the client the end, and waits a little for its own and the upstreams', but
+// for these no longer than there is a client.
 func (h *http1) close() {
 	h.passEnd()
 	h.mu.Lock()
@@ -248,6 +249,9 @@ func (h *http1) close() {
 	h.conn.client.SetReadDeadline(until)
 	for h.in.err == nil && h.in.fill() == nil {
 		h.in.take(len(h.in.bytes()))
+	}
+	if h.in.err == io.EOF && hasLeft(h.conn.client) { // nobody hears what they say
+		until = time.Time{}
 	}
 	timer := time.AfterFunc(time.Until(until), func() {
 		for _, u := range upstreams {

@@ -32,7 +32,8 @@ import (
 //	4  routing, once, if the request may be repeated and the upstream had answered
 //	   others, or its destination keeps its clients. Else closing or broken; one that
 //	   is only taken back stays.
-//	5  closing or, after a reset with the answer incomplete, broken.
+//	5  closing or, after a reset with the answer incomplete, broken. Once that is complete
+//	   it is forgotten if its destination keeps its clients.
 //	6  The end is passed on; broken after a reset.
 //
 // closing: the client is told the end, and what it says goes nowhere. broken: everything
@@ -171,6 +172,7 @@ func (m *machine) answered(u *upstream, x *exchange) {
 func (m *machine) settle() {
 	x := m.x
 	switch {
+	case m.state >= closing: // which is for good
 	case !x.answered:
 	case x.cut:
 		m.become(closing)
@@ -197,7 +199,8 @@ func (m *machine) ended(u *upstream, err error) (pass, forgotten bool) {
 	case m.state == closing || m.state == broken:
 	case !slices.Contains(m.upstreams, u):
 		return false, true
-	case u != m.at && (u != m.last || m.state != idle || keepsClient(u.to)):
+	case u != m.at && (u != m.last || m.state != idle || keepsClient(u.to)),
+		m.state == answering && m.x.answered && !m.x.last && keepsClient(u.to):
 		m.forget(u)
 		return false, true
 	case u != m.at:
@@ -210,13 +213,11 @@ func (m *machine) ended(u *upstream, err error) (pass, forgotten bool) {
 		m.x.repeated = true
 		m.reroute(u)
 		return false, true
-	case m.state == answering && m.x.answered:
-		m.become(closing)
 	case m.state == whole && like == closing && m.x.raw:
 		u.over = true
 		m.attend()
 		return true, false
-	case m.state == whole && m.x.answered:
+	case (m.state == answering || m.state == whole) && m.x.answered:
 		m.become(closing)
 	default:
 		m.become(like)

@@ -44,6 +44,7 @@ type h2Conn struct {
 func (c *Conn) serveHTTP2(ctx context.Context, in *input, first *firstUpstream) error {
 	said := bytes.Clone(in.bytes())
 	in.giveBack()
+	in.buffer = buffer{}
 	h := newH2Conn(c)
 	c.carryBy(h)
 	return h.serve(ctx, io.MultiReader(bytes.NewReader(said), c.client), first)

@@ -50,6 +50,7 @@ func (c *h2Client) run(in io.Reader) {
 		c.c.end(false)
 	case errors.As(err, &fault):
 		c.close(http2.ErrCode(fault), nil)
+		_ = c.client.SetReadDeadline(time.Now().Add(h2Linger)) // even if it takes nothing
 		c.c.mu.Unlock()
 		_, _ = io.Copy(io.Discard, in)
 		c.c.mu.Lock()

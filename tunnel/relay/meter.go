@@ -14,9 +14,14 @@ func (m *Meter) Traffic() Traffic {
 	return Traffic{Sent: m.sent.Load(), Received: m.received.Load()}
 }
 
+// Add counts what was carried otherwise than by Copy.
+func (m *Meter) Add(more Traffic) {
+	m.sent.Add(more.Sent)
+	m.received.Add(more.Received)
+}
+
 // TakeBack forgets traffic that was in vain, and is counted again when it is
 // repeated.
 func (m *Meter) TakeBack(vain Traffic) {
-	m.sent.Add(-vain.Sent)
-	m.received.Add(-vain.Received)
+	m.Add(Traffic{Sent: -vain.Sent, Received: -vain.Received})
 }

@@ -59,6 +59,9 @@ Start it as yourself. Writing the system's hosts file and listening on ports bel
   # without any rights: names in a file of your own, port 80 on 8080
   devtun forward service-front --port service-front:8080:80 --hosts-file ./hosts
 
+  # what you send is a colleague's test, all along the way
+  devtun forward --header 'baggage: devtun=KEY'
+
   # events for tools
   devtun forward -o json`,
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -48,8 +48,9 @@ func serviceEvent(e *forwards.ServiceEvent, namespace string) output.Service {
 func connectionEvent(c *forwards.ConnectionEvent, namespace string) output.Connection {
 	event := output.Connection{
 		Namespace: c.Service.Namespace, Service: c.Service.Name, Port: c.Port, Client: c.Client,
-		Pod: c.Endpoint.Pod.Name, PodPort: int(c.Endpoint.Port), Sent: c.Traffic.Sent, Received: c.Traffic.Received,
-		Seconds: output.Seconds(c.Duration), Reason: c.Reason, Label: Label(c.Service, namespace),
+		Pod: c.Endpoint.Pod.Name, PodPort: int(c.Endpoint.Port), Here: c.Here, Sent: c.Traffic.Sent,
+		Received: c.Traffic.Received,
+		Seconds:  output.Seconds(c.Duration), Reason: c.Reason, Label: Label(c.Service, namespace),
 	}
 	if c.Err != nil {
 		event.Error = c.Err.Error()

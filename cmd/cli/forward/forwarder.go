@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/devtun/devtun/cmd/cli/carry"
 	"github.com/devtun/devtun/cmd/cli/ending"
 	"github.com/devtun/devtun/cmd/cli/forwards"
 	"github.com/devtun/devtun/cmd/cli/kube"
@@ -55,6 +56,10 @@ func (s *Settings) Open(
 	cluster *kube.Cluster, selected *selection.Selection, hosts *hostsfile.File, machine *helper.Machine,
 	tell func(forwards.Event),
 ) (*Forwarder, error) {
+	stamps, err := carry.Parse(s.Headers)
+	if err != nil {
+		return nil, err
+	}
 	leases, err := loopback.OpenLeases(loopback.DefaultLeases())
 	if err != nil {
 		return nil, fmt.Errorf("open leases: %w", err)
@@ -75,8 +80,11 @@ func (s *Settings) Open(
 		Selection: wanted,
 		Dial:      f.pool.Dial,
 		Hold:      s.Hold,
-		Coming:    cluster.Login.Wanted,
-		Tell:      tell,
+		Requests: func(service discovery.Key, port int) *tunnel.Requests {
+			return s.Intercepts.Requests(stamps, service, port)
+		},
+		Coming: cluster.Login.Wanted,
+		Tell:   tell,
 	})
 	return f, nil
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/devtun/devtun/cmd/cli/carry"
 	"github.com/devtun/devtun/cmd/cli/ending"
 	"github.com/devtun/devtun/cmd/cli/forwards"
 	"github.com/devtun/devtun/cmd/cli/kube"
@@ -34,6 +35,10 @@ type Settings struct {
 	Hold      time.Duration
 	Transport string
 	Partly    bool // a service asked for may lack its low ports, if it has others
+	// Headers are what requests carry on into the cluster, each as "NAME: VALUE".
+	Headers []string
+	// Intercepts are the session's, whose headers they carry on as well; nil: none.
+	Intercepts *carry.Intercepts
 }
 
 // AddFlags adds what all commands have that forward the services that are asked
@@ -47,6 +52,9 @@ func (s *Settings) AddFlags(cmd *cobra.Command) {
 		"leave out this service, the one that runs here; repeat it for more")
 	flags.StringSliceVar(&s.Services.Ports, "port", nil,
 		"listen on another port: SERVICE:LOCAL:REMOTE; repeat it for more")
+	flags.StringArrayVar(&s.Headers, "header", nil,
+		"a header that requests carry into the cluster, 'NAME: VALUE': baggage is added to, others are set if absent; "+
+			"HTTP/1 and HTTP/2 without TLS; repeat it for more")
 	cmd.RegisterFlagCompletionFunc("except", s.Kube.CompleteServices(discovery.Forwardable))
 }
 
@@ -75,6 +83,9 @@ func (s *Settings) Validate() error {
 	}
 	if s.Hold < 0 {
 		return problem.Usage("give a duration such as 30s", "--hold %v is negative", s.Hold)
+	}
+	if _, err := carry.Parse(s.Headers); err != nil {
+		return problem.Usage("write NAME: VALUE, as in --header 'baggage: devtun=KEY'", "--header: %w", err)
 	}
 	if _, err := (dns.Naming{Domain: s.Domain}).Names(dns.Service{Namespace: "n", Name: "s"}); err != nil {
 		return problem.Usage("give a domain such as cluster.local", "%q is not a --cluster-domain", s.Domain)

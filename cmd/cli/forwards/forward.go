@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -38,6 +39,7 @@ type forward struct {
 // listener is one local port and where it leads.
 type listener struct {
 	port      port
+	remote    atomic.Int64 // the service's port
 	endpoints *tunnel.Endpoints
 	stop      context.CancelCauseFunc
 	stopped   sync.WaitGroup
@@ -78,6 +80,7 @@ func (f *forward) update(ctx context.Context, ports []port) {
 			f.listeners[p.local] = l
 		}
 		l.port = p
+		l.remote.Store(int64(p.remote))
 		l.endpoints.Set(p.endpoints, f.affinity)
 	}
 }
@@ -125,10 +128,12 @@ func (f *forward) move(ctx context.Context, port int) net.Listener {
 func (f *forward) serve(socket net.Listener, p port) *listener {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	l := &listener{port: p, endpoints: new(tunnel.Endpoints), stop: cancel}
+	l.remote.Store(int64(p.remote))
 	serving := &tunnel.Port{
 		Endpoints: l.endpoints,
 		Dial:      f.all.options.Dial,
 		Hold:      f.all.options.Hold,
+		Requests:  f.requests(l),
 		Opened: func() {
 			f.use.total.Add(1)
 			f.use.open.Add(1)
@@ -149,6 +154,21 @@ func (f *forward) serve(socket net.Listener, p port) *listener {
 		}
 	})
 	return l
+}
+
+// requests is what is done with the requests of a listener's connections. Who names one
+// pod of the service wants that one.
+func (f *forward) requests(l *listener) func() *tunnel.Requests {
+	if f.all.options.Requests == nil {
+		return nil
+	}
+	return func() *tunnel.Requests {
+		requests := f.all.options.Requests(f.key, int(l.remote.Load()))
+		if requests != nil && f.service.Pod != "" {
+			requests.Here = nil
+		}
+		return requests
+	}
 }
 
 // portWarning is what is told once when connections to a port begin to find no pod that

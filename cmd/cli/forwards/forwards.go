@@ -31,6 +31,10 @@ type Options struct {
 	Dial func(ctx context.Context, pod tunnel.Pod, port int) (tunnel.Conn, error)
 	// Hold bounds how long a connection waits for a ready pod.
 	Hold time.Duration
+	// Requests, unless nil, says what is done with the requests to a port of a service;
+	// nil is nothing. It is asked for each connection, and for the requests of one for
+	// which there was something.
+	Requests func(service discovery.Key, port int) *tunnel.Requests
 	// Coming, unless nil, is told of each connection that comes, before its Dial.
 	Coming func()
 	// Tell is told what happens. Calls may come from several goroutines.
@@ -46,6 +50,8 @@ type Selection struct {
 	Named func(discovery.Key) bool
 	// Remaps moves ports.
 	Remaps []Remap
+	// Without, unless nil, selects ports that are not listened on, by their local number.
+	Without func(service discovery.Key, local int) bool
 	// Partly lets a named service lack the ports that this process has no right to
 	// listen on, if it has any other.
 	Partly bool
@@ -242,6 +248,11 @@ func (s *Forwards) update(
 	standing := s.forwards[key]
 	s.forwards[key] = nil
 	for _, wanted := range targets(service, s.options.Selection.Remaps) {
+		ports := s.options.Selection.listened(key, wanted.ports)
+		if len(ports) == 0 && len(wanted.ports) > 0 {
+			continue
+		}
+		wanted.ports = ports
 		i := slices.IndexFunc(standing, func(f *forward) bool { return f.service == wanted.service })
 		var f *forward
 		if i >= 0 {

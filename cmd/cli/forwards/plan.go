@@ -62,6 +62,14 @@ func targets(service *discovery.Service, remaps []Remap) []target {
 	return wanted
 }
 
+// listened are those ports of a service that are listened on.
+func (s Selection) listened(service discovery.Key, ports []port) []port {
+	if s.Without == nil {
+		return ports
+	}
+	return slices.DeleteFunc(ports, func(p port) bool { return s.Without(service, p.local) })
+}
+
 // portsOf makes each port a listener, of those that want one number the one
 // that the user moved there.
 func portsOf(key discovery.Key, ports []discovery.Port, remaps []Remap) []port {

@@ -41,6 +41,8 @@ func (h *hold) keep(ctx, beside context.Context, start helper.Start) error {
 	if err := h.awaitHandover(ctx, beside); err != nil {
 		return ending.UnlessEnded(ctx, err)
 	}
+	carrying := h.beginCarry()
+	defer carrying.End()
 	names, err := h.reachOthers(ctx, beside, start)
 	if err != nil {
 		return ending.UnlessEnded(ctx, err)
@@ -52,6 +54,9 @@ func (h *hold) keep(ctx, beside context.Context, start helper.Start) error {
 	}
 	if err := h.agents.AwaitTraffic(ctx); err != nil {
 		return ending.UnlessEnded(ctx, err)
+	}
+	if err := h.comeHere(carrying); err != nil {
+		return err
 	}
 	h.tracked.SetState(status.Standing)
 	took := time.Since(h.began)

@@ -23,8 +23,9 @@ func (h *hold) reachOthers(ctx, beside context.Context, start helper.Start) (*ma
 	if err != nil {
 		return nil, err
 	}
-	o.Forward.Services.Except = nil
-	for _, service := range h.Target.Services {
+	services, ports := h.Left()
+	o.Forward.Services.Except, o.Forward.Services.Without = nil, ports
+	for _, service := range services {
 		o.Forward.Services.Except = append(o.Forward.Services.Except, service.Name)
 	}
 	ready := make(chan struct{})

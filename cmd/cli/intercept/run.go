@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/devtun/devtun/cmd/cli/carry"
 	"github.com/devtun/devtun/cmd/cli/ending"
 	"github.com/devtun/devtun/cmd/cli/kube"
 	"github.com/devtun/devtun/cmd/cli/output"
@@ -52,6 +53,9 @@ func (i *Planned) Run(
 ) error {
 	began := time.Now()
 	o := i.options
+	if o.Forward.Intercepts == nil {
+		o.Forward.Intercepts = new(carry.Intercepts)
+	}
 	var program *command.Command
 	if len(o.command) > 0 {
 		program = &command.Command{Args: o.command, Env: streams.Env, In: streams.In, Out: output.Underlying(streams.Out),

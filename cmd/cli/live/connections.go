@@ -96,8 +96,12 @@ func connectionCells(c status.Connection, now time.Time) []cell {
 			why += ": " + c.Error
 		}
 	}
+	pod := c.Pod
+	if pod == "" && c.Here {
+		pod = "here"
+	}
 	return []cell{
-		{ago(now.Sub(c.Ended)), dim}, {fmt.Sprint(c.Port), plain}, {c.Client, dim}, {c.Pod, plain},
+		{ago(now.Sub(c.Ended)), dim}, {fmt.Sprint(c.Port), plain}, {c.Client, dim}, {pod, plain},
 		{size(float64(c.Sent)), plain}, {size(float64(c.Received)), plain}, {took(c.Seconds), plain}, {why, style},
 	}
 }

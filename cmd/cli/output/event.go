@@ -129,12 +129,14 @@ type Port struct {
 type Connection struct {
 	Namespace string `json:"namespace"`
 	Service   string `json:"service"`
-	Port      int    `json:"port"`     // the service's
-	Client    string `json:"client"`   // its address on this machine
-	Pod       string `json:"pod"`      // where it went, `""` if nowhere
-	PodPort   int    `json:"podPort"`  // the port there
-	Sent      int64  `json:"sent"`     // bytes from the client
-	Received  int64  `json:"received"` // bytes to the client
+	Port      int    `json:"port"`    // the service's
+	Client    string `json:"client"`  // its address on this machine
+	Pod       string `json:"pod"`     // where it went, `""` if nowhere
+	PodPort   int    `json:"podPort"` // the port there
+	// requests of it went to the process of this session's that the service's come to
+	Here     bool  `json:"here,omitzero"`
+	Sent     int64 `json:"sent"`     // bytes from the client
+	Received int64 `json:"received"` // bytes to the client
 	// from its beginning to its last byte, or its client's end if that came later; to the
 	// failure if it failed
 	Seconds Seconds `json:"seconds"`

@@ -111,8 +111,13 @@ func (l *Lines) hint(hint string) {
 
 func (l *Lines) connection(e Connection) {
 	pod := "no pod"
-	if e.Pod != "" {
+	switch {
+	case e.Pod != "" && e.Here:
+		pod = fmt.Sprintf("%s:%d and the process here", e.Pod, e.PodPort)
+	case e.Pod != "":
 		pod = fmt.Sprintf("%s:%d", e.Pod, e.PodPort)
+	case e.Here:
+		pod = "the process here"
 	}
 	ending := ending(e.Sent, e.Received, e.Seconds, e.Reason, e.Error)
 	fmt.Fprintf(l.err, "connection %s:%d -> %s, %s\n", e.Label, e.Port, pod, ending)

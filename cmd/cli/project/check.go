@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/devtun/devtun/cmd/cli/carry"
 	"github.com/devtun/devtun/intercept/claim"
 )
 
@@ -63,11 +64,17 @@ func (d *document) checkForward(p *Project) error {
 			}
 		}
 	}
+	for i := range f.Headers {
+		if _, err := carry.Parse(f.Headers[:i+1]); err != nil {
+			return d.at(fmt.Sprintf("%s.headers[%d]", at, i), "write 'NAME: VALUE' in quotes, as in 'baggage: devtun=KEY'",
+				"%v", err)
+		}
+	}
 	return d.duration(at+".hold", f.Hold)
 }
 
 func (f Forward) empty() bool {
-	return len(f.Services)+len(f.Namespaces)+len(f.Except)+len(f.Ports) == 0 && !f.AllNamespaces &&
+	return len(f.Services)+len(f.Namespaces)+len(f.Except)+len(f.Ports)+len(f.Headers) == 0 && !f.AllNamespaces &&
 		f.Selector == "" && f.Hold == "" && f.HostsFile == ""
 }
 

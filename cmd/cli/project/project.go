@@ -28,14 +28,15 @@ type Project struct {
 }
 
 // Forward says which services are forwarded: all of the namespace if nothing is
-// said. Those that are intercepted are left out in any case.
+// said. Those whose requests all come here are left out in any case.
 type Forward struct {
 	Services      []string `yaml:"services,omitempty" json:"services,omitempty"`
 	Namespaces    []string `yaml:"namespaces,omitempty" json:"namespaces,omitempty"` // beside the project's
 	AllNamespaces bool     `yaml:"allNamespaces,omitempty" json:"allNamespaces,omitempty"`
 	Selector      string   `yaml:"selector,omitempty" json:"selector,omitempty"`
 	Except        []string `yaml:"except,omitempty" json:"except,omitempty"`
-	Ports         []string `yaml:"ports,omitempty" json:"ports,omitempty"` // SERVICE:LOCAL:REMOTE
+	Ports         []string `yaml:"ports,omitempty" json:"ports,omitempty"`     // SERVICE:LOCAL:REMOTE
+	Headers       []string `yaml:"headers,omitempty" json:"headers,omitempty"` // NAME: VALUE
 	Hold          Duration `yaml:"hold,omitempty" json:"hold,omitempty"`
 	HostsFile     string   `yaml:"hostsFile,omitempty" json:"hostsFile,omitempty"` // path
 }

@@ -25,6 +25,7 @@ forward:
   selector: ""
   except: [service-front]
   ports: [service-back:8080:80]
+  headers: ['baggage: devtun=ann']
   hold: 10s
   hostsFile: hosts
 intercepts:
@@ -63,7 +64,8 @@ func TestReadsAWholeFile(t *testing.T) {
 		ClusterDomain: "cluster.local", Transport: "auto",
 		Forward: Forward{
 			Services: []string{"service-back", "search.shop"}, Namespaces: []string{"shop"}, Except: []string{"service-front"},
-			Ports: []string{"service-back:8080:80"}, Hold: "10s", HostsFile: filepath.Join(folder, "hosts"),
+			Ports: []string{"service-back:8080:80"}, Headers: []string{"baggage: devtun=ann"}, Hold: "10s",
+			HostsFile: filepath.Join(folder, "hosts"),
 		},
 		Intercepts: []Intercept{{
 			Workload: "service-middle", Namespace: "demo", Ports: []string{"3000:http", "9090"}, To: "localhost", Replace: true,
@@ -104,6 +106,8 @@ func TestFaultsHaveAPlace(t *testing.T) {
 		{"no grace", "intercepts:\n- {workload: a, grace: 0s}", `f:2:24: "0s" is no time to come back in`},
 		{"a negative duration", "intercepts:\n- {workload: a, grace: -5s}", `f:2:24: "-5s" is not a duration`},
 		{"a port", "forward:\n  ports:\n  - a:1:2\n  - a:99999:1", `f:4:5: "a:99999:1" does not move a port`},
+		{"a header", "forward:\n  headers:\n  - 'x: 1'\n  - 'y=1'", `f:4:5: "y=1" is not NAME: VALUE`},
+		{"a header that is no text", "forward:\n  headers:\n  - x: 1", `f:3:6: a text is wanted here`},
 		{"a port of an intercept", "intercepts:\n- workload: a\n  ports: [x:80]",
 			`f:3:11: "x:80" does not say where a port goes`},
 		{"a header", "intercepts:\n- workload: a\n  match:\n    headers: [x-tester]",

@@ -76,6 +76,8 @@ func TestSchemaTellsWhatReadingTells(t *testing.T) {
 		"name: [a]",
 		"noForward: maybe", "[a]", "name: My Shop", "transport: ftp", "forward: {hold: 5x}",
 		"intercepts: [{workload: a, grace: -5s}]",
+		"forward: {headers: ['x: 1', 'baggage: devtun=ann']}", "forward: {headers: [{x: 1}]}", "forward: {headers: ['x=1']}",
+		"forward: {headers: ['x y: 1']}", "forward: {headers: ['x: ']}",
 		"forward: {ports: [a:1]}", "intercepts: [{ports: [1:1]}]", "intercepts: [{workload: a, ports: [x:80]}]",
 		"intercepts: [{workload: a, envFile: b, envFormat: toml}]",
 		"intercepts: [{workload: a, match: {headers: [x=1], personal: true}}]", "intercepts: [{workload: a, match: }]",

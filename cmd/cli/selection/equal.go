@@ -9,5 +9,6 @@ import (
 func (s *Selection) Equal(other *Selection) bool {
 	return s.Namespace == other.Namespace && s.Labels == other.Labels &&
 		slices.Equal(s.Namespaces, other.Namespaces) && slices.Equal(s.remaps, other.remaps) &&
-		maps.Equal(s.Named, other.Named) && maps.Equal(s.Except, other.Except)
+		maps.Equal(s.Named, other.Named) && maps.Equal(s.Except, other.Except) &&
+		maps.EqualFunc(s.Without, other.Without, slices.Equal)
 }

@@ -18,6 +18,7 @@ func TestSelectionsOfTheSameServices(t *testing.T) {
 		"Namespaces": func(s *Selection) { s.Namespaces = []string{"demo"} },
 		"Named":      func(s *Selection) { s.Named = map[discovery.Key]bool{web: true} },
 		"Except":     func(s *Selection) { s.Except = map[discovery.Key]bool{web: true} },
+		"Without":    func(s *Selection) { s.Without = map[discovery.Key][]int{web: {80}} },
 		"Labels":     func(s *Selection) { s.Labels = "tier=backend" },
 		"remaps":     func(s *Selection) { s.remaps = []forwards.Remap{{Service: web, Local: 8080, Remote: "80"}} },
 		"homes":      nil, // of the names, which have been read

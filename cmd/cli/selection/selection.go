@@ -27,6 +27,8 @@ type Selection struct {
 	Named map[discovery.Key]bool
 	// except are those left out.
 	Except map[discovery.Key]bool
+	// Without are ports of services that are left out, by their numbers on this machine.
+	Without map[discovery.Key][]int
 	// labels is a label selector, "" for all.
 	Labels string
 	remaps []forwards.Remap
@@ -41,6 +43,7 @@ type Flags struct {
 	Labels     string   // -l
 	Except     []string
 	Ports      []string
+	Without    map[discovery.Key][]int // as in Selection
 
 	// homes are the namespaces of services named without one, see locate. One that
 	// is not in it is of the first namespace.
@@ -51,7 +54,7 @@ type Flags struct {
 // they name none.
 func New(flags Flags, contextNamespace string) (*Selection, error) {
 	s := &Selection{
-		Namespace: contextNamespace, Labels: flags.Labels, homes: flags.homes,
+		Namespace: contextNamespace, Labels: flags.Labels, Without: flags.Without, homes: flags.homes,
 		Named: make(map[discovery.Key]bool), Except: make(map[discovery.Key]bool),
 	}
 	if len(flags.Namespaces) > 0 {
@@ -167,7 +170,7 @@ func (s *Selection) NoneForwarded() string {
 // Criteria is what a session is to know of the selection.
 func (s *Selection) Criteria() forwards.Selection {
 	return forwards.Selection{Wanted: s.wanted, Named: func(key discovery.Key) bool { return s.Named[key] },
-		Remaps: s.remaps}
+		Remaps: s.remaps, Without: func(key discovery.Key, local int) bool { return slices.Contains(s.Without[key], local) }}
 }
 
 // parse reads name, name.namespace or svc/name.

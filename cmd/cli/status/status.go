@@ -95,7 +95,8 @@ type Connection struct {
 	Ended    time.Time `json:"ended"`
 	Port     int       `json:"port"` // of the service; of the container for an intercept
 	Client   string    `json:"client"`
-	Pod      string    `json:"pod,omitempty"` // where it went, or came from
+	Pod      string    `json:"pod,omitempty"`  // where it went, or came from
+	Here     bool      `json:"here,omitempty"` // requests of it went to the process here
 	Sent     int64     `json:"sent"`
 	Received int64     `json:"received"`
 	Seconds  float64   `json:"seconds"`

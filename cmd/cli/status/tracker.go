@@ -124,8 +124,8 @@ func (t *Tracker) connection(e *forwards.ConnectionEvent) {
 		port = f.Ports[i].Port
 	}
 	f.ended(Connection{
-		Port: port, Client: e.Client, Pod: e.Endpoint.Pod.Name, Sent: e.Traffic.Sent, Received: e.Traffic.Received,
-		Seconds: e.Duration.Seconds(), Reason: e.Reason,
+		Port: port, Client: e.Client, Pod: e.Endpoint.Pod.Name, Here: e.Here, Sent: e.Traffic.Sent,
+		Received: e.Traffic.Received, Seconds: e.Duration.Seconds(), Reason: e.Reason,
 	}, e.Err)
 }
 

@@ -77,6 +77,7 @@ type recordedIntercept struct {
 	*record
 	name   string
 	local  string
+	ports  []int      // that the process here is to have; nil: it gets all requests
 	fail   error      // before it stands
 	gone   chan error // it is lost with this
 	refuse error      // to be restored
@@ -85,8 +86,12 @@ type recordedIntercept struct {
 func (i *recordedIntercept) workload() (namespace string, object plan.Object) {
 	return "demo", plan.Object{Kind: "Deployment", Name: i.name}
 }
-func (i *recordedIntercept) services() []discovery.Key {
-	return []discovery.Key{{Namespace: "demo", Name: i.name}}
+func (i *recordedIntercept) left() ([]discovery.Key, map[discovery.Key][]int) {
+	key := discovery.Key{Namespace: "demo", Name: i.name}
+	if i.ports != nil {
+		return nil, map[discovery.Key][]int{key: i.ports}
+	}
+	return []discovery.Key{key}, nil
 }
 func (i *recordedIntercept) locals() []string { return []string{i.local} }
 func (i *recordedIntercept) run(ctx context.Context, _ *status.Tracker, ready func()) error {
@@ -219,4 +224,20 @@ func TestAWaitThatEndsInARequest(t *testing.T) {
 	require.Equal(t, notReady, whyEnded(ctx, fmt.Errorf("get: %w", ctx.Err())))
 	require.Equal(t, away, whyEnded(ctx, away), "what could not be put back is told")
 	require.NoError(t, whyEnded(ctx, nil))
+}
+
+// TestWhatIsLeftOut: a service all of whose requests come here, and the ports of others
+// that the process here is to have, unless they were asked for by name.
+func TestWhatIsLeftOut(t *testing.T) {
+	s := newRecordedSession(t)
+	key := func(name string) discovery.Key { return discovery.Key{Namespace: "demo", Name: name} }
+	var planned []*plannedIntercept
+	for name, ports := range map[string][]int{"all": nil, "some": {8080}, "named": {8081}} {
+		planned = append(planned, &plannedIntercept{planned: &recordedIntercept{name: name, ports: ports}})
+	}
+	w := &wantedForwards{services: selection.Flags{Args: []string{"all", "named", "other"}, Namespaces: []string{"demo"}}}
+	wants, err := w.locate(t.Context(), nil, s.left(planned))
+	require.NoError(t, err)
+	require.Equal(t, map[discovery.Key]bool{key("named"): true, key("other"): true}, wants.selected.Named)
+	require.Equal(t, map[discovery.Key][]int{key("some"): {8080}}, wants.selected.Without)
 }

@@ -47,7 +47,7 @@ func (f *heldForwards) close() error {
 
 // forward has the services forwarded that are wanted, but for those that are intercepted.
 func (s *session) forward(ctx context.Context, cluster *kube.Cluster, w *want, planned []*plannedIntercept) error {
-	wants, err := w.forwards.locate(ctx, cluster, s.intercepted(planned))
+	wants, err := w.forwards.locate(ctx, cluster, s.left(planned))
 	if err != nil {
 		return err
 	}
@@ -76,11 +76,9 @@ func (s *session) forward(ctx context.Context, cluster *kube.Cluster, w *want, p
 	return nil
 }
 
-// locate finds the services that are wanted, but for those that are intercepted: a name of
-// those would lead back here. It is nil if nothing is left.
-func (w *wantedForwards) locate(
-	ctx context.Context, cluster *kube.Cluster, intercepted []discovery.Key,
-) (*selectedForwards, error) {
+// locate finds the services that are wanted, but for those that are left out. It is nil if
+// there are none.
+func (w *wantedForwards) locate(ctx context.Context, cluster *kube.Cluster, out leftOut) (*selectedForwards, error) {
 	if w == nil {
 		return nil, nil
 	}
@@ -93,22 +91,36 @@ func (w *wantedForwards) locate(
 		return nil, err
 	}
 	asked := len(selected.Named)
-	for _, key := range intercepted {
+	for _, key := range out.services {
 		delete(selected.Named, key)
 		selected.Except[key] = true
 	}
+	for key := range selected.Named { // who names it wants it whole
+		delete(out.ports, key)
+	}
+	selected.Without = out.ports
 	if asked > 0 && len(selected.Named) == 0 {
 		return nil, nil // without names all would be meant
 	}
 	return &selectedForwards{w.settings, selected}, nil
 }
 
-// intercepted are the services of all intercepts, those that are planned among them.
-func (s *session) intercepted(planned []*plannedIntercept) (keys []discovery.Key) {
+// leftOut are services that are not forwarded, and of others ports, by their numbers on
+// this machine.
+type leftOut struct {
+	services []discovery.Key
+	ports    map[discovery.Key][]int
+}
+
+// left is what is not forwarded because of intercepts, those that are planned among them.
+func (s *session) left(planned []*plannedIntercept) leftOut {
+	all := leftOut{ports: make(map[discovery.Key][]int)}
 	for _, p := range slices.Concat(s.plans(), planned) {
-		keys = append(keys, p.services()...)
+		services, ports := p.left()
+		all.services = append(all.services, services...)
+		maps.Copy(all.ports, ports)
 	}
-	return keys
+	return all
 }
 
 // plans are those of the intercepts that are held.
@@ -137,7 +149,9 @@ func (s *session) beginForwards(ctx context.Context, cluster *kube.Cluster, w *w
 			close(ready)
 		}
 	}
-	forwarder, err := s.openForwarder(w.forwards.forward(), cluster, wants.selected, s.machine, tell)
+	settings := w.forwards.forward()
+	settings.Intercepts = &s.carry
+	forwarder, err := s.openForwarder(settings, cluster, wants.selected, s.machine, tell)
 	if err != nil {
 		return err
 	}

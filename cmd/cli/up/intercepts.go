@@ -25,8 +25,9 @@ type plannedIntercept struct {
 type planned interface {
 	// workload is whose traffic is to come here.
 	workload() (namespace string, object plan.Object)
-	// services are those that lead to it.
-	services() []discovery.Key
+	// left are what is not forwarded meanwhile: services, and of others ports by their
+	// numbers on this machine.
+	left() (services []discovery.Key, ports map[discovery.Key][]int)
 	// locals are where the processes here are to listen, as host:port, those of this
 	// machine written in one way.
 	locals() []string
@@ -48,7 +49,12 @@ func (s *session) planIntercept(
 	ctx context.Context, cluster *kube.Cluster, w wantedIntercept, verbose bool,
 ) (*plannedIntercept, error) {
 	streams := s.log.streams()
-	p, err := w.options().PlanOn(ctx, cluster, intercept.Audience{
+	options := w.options()
+	if err := options.Validate(); err != nil { // which completes them, too
+		return nil, err
+	}
+	options.Forward.Intercepts = &s.carry
+	p, err := options.PlanOn(ctx, cluster, intercept.Audience{
 		Out: console.NewWriter(streams, "", verbose), Verbose: verbose, InSession: true, Unattended: !streams.Terminal,
 	})
 	if err != nil {
@@ -61,12 +67,7 @@ func (p planOf) workload() (namespace string, object plan.Object) {
 	return p.plan.Target.Namespace, p.plan.Target.Workload.Object
 }
 
-func (p planOf) services() (keys []discovery.Key) {
-	for _, service := range p.plan.Target.Services {
-		keys = append(keys, discovery.Key{Namespace: p.plan.Target.Namespace, Name: service.Name})
-	}
-	return keys
-}
+func (p planOf) left() ([]discovery.Key, map[discovery.Key][]int) { return p.plan.Left() }
 
 func (p planOf) locals() (addresses []string) {
 	for _, l := range p.plan.Locals {

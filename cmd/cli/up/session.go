@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/devtun/devtun/cmd/cli/background"
+	"github.com/devtun/devtun/cmd/cli/carry"
 	"github.com/devtun/devtun/cmd/cli/console"
 	"github.com/devtun/devtun/cmd/cli/forward"
 	"github.com/devtun/devtun/cmd/cli/forwards"
@@ -43,6 +44,7 @@ type session struct {
 	ordered    bool          // an order has been carried out
 	machine    *heldMachine
 	forwards   *heldForwards
+	carry      carry.Intercepts          // what the forwards are to know of the intercepts
 	intercepts map[string]*heldIntercept // by key
 
 	parent   chan proc.ID // whose end ends the session

@@ -66,6 +66,7 @@ what has failed. A project file, with all there is:
     selector: tier=backend
     except: [service-front]
     ports: [service-back:8080:80]
+    headers: ['baggage: devtun=KEY']
     hold: 30s
     hostsFile: ./hosts
   intercepts:

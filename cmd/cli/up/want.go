@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -53,6 +54,7 @@ type forwardSettings struct {
 	domain    string // of the cluster
 	hostsFile string // "": the system's
 	hold      time.Duration
+	headers   string // that requests carry on, one a line
 }
 
 // wantedIntercept is one intercept. One that differs in anything is made anew.
@@ -133,6 +135,7 @@ func forwardsOf(p *project.Project, through reach) *wantedForwards {
 		settings: forwardSettings{
 			reach: through, domain: cmp.Or(p.ClusterDomain, forward.DefaultDomain),
 			hostsFile: p.Forward.HostsFile, hold: p.Forward.Hold.Value(tunnel.DefaultHold),
+			headers: strings.Join(p.Forward.Headers, "\n"),
 		},
 		services: selection.Flags{
 			Args: p.Forward.Services, All: p.Forward.AllNamespaces, Labels: p.Forward.Selector,
@@ -147,9 +150,13 @@ func forwardsOf(p *project.Project, through reach) *wantedForwards {
 
 // forward is what 'devtun forward' would be asked to do.
 func (w *wantedForwards) forward() *forward.Settings {
-	return &forward.Settings{
+	s := &forward.Settings{
 		Services: w.services, Domain: w.settings.domain, Hold: w.settings.hold, Transport: w.settings.reach.transport,
 	}
+	if w.settings.headers != "" {
+		s.Headers = strings.Split(w.settings.headers, "\n")
+	}
+	return s
 }
 
 func interceptOf(c project.Intercept, through reach, image string) wantedIntercept {

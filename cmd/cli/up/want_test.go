@@ -37,10 +37,14 @@ func TestAnOrderIsTranslatedOnce(t *testing.T) {
 				Forward: project.Forward{
 					Services: []string{"web", "api.demo"}, Namespaces: []string{"demo"}, Except: []string{"db"},
 					Ports: []string{"web:8080:80"}, Hold: "3s", HostsFile: "/hosts",
+					Headers: []string{"x: 1", "baggage: devtun=ann"},
 				},
 			},
 			want: want{namespace: "shop", forwards: &wantedForwards{
-				settings: forwardSettings{reach: shop, domain: "it.local", hold: 3 * time.Second, hostsFile: "/hosts"},
+				settings: forwardSettings{
+					reach: shop, domain: "it.local", hold: 3 * time.Second, hostsFile: "/hosts",
+					headers: "x: 1\nbaggage: devtun=ann",
+				},
 				services: selection.Flags{
 					Args: []string{"web", "api.demo"}, Namespaces: []string{"shop", "demo"},
 					Except: []string{"db"}, Ports: []string{"web:8080:80"},

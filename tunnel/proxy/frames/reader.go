@@ -57,7 +57,7 @@ func (r *Reader) fill() error {
 	buffer := r.buffer()
 	n, err := r.From.Read(buffer)
 	r.unread = buffer[:n]
-	r.full = n >= smallRead
+	r.full = n == len(buffer) // there may be more: else who waits holds little
 	if n > 0 {
 		return nil // an error comes again
 	}

@@ -1,0 +1,63 @@
+package forwards
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/devtun/devtun/tunnel"
+	"github.com/devtun/devtun/tunnel/discovery"
+)
+
+// TestPortsThatAreLeftOut are not listened on, and what has no others is not forwarded.
+func TestPortsThatAreLeftOut(t *testing.T) {
+	w := newWorld(t)
+	everything := map[string]*discovery.Service{
+		"web": serviceOf(portOf(28080, "web-0"), portOf(28081, "web-0")), "db": serviceOf(portOf(28080, "db-0")),
+	}
+	require.NoError(t, w.apply(everything))
+	require.Equal(t, []string{"ready db 28080:28080", "ready web 28080:28080 28081:28081", "READY 2 services, 3 ports"},
+		w.take())
+	all := w.forwards.options.Selection
+	some := all
+	some.Without = func(_ discovery.Key, local int) bool { return local == 28080 }
+	require.NoError(t, w.choose(some, everything))
+	require.Equal(t, []string{"gone db 28080:28080", "ready web 28081:28081"}, w.take())
+	require.Equal(t, "web-0:28081", w.reach(address("web", 0), 28081))
+	w.refuses(address("web", 0), 28080)
+
+	some.Remaps = []Remap{{discovery.Key{Namespace: "demo", Name: "db"}, 28090, "28080"}}
+	require.NoError(t, w.choose(some, everything))
+	require.Equal(t, []string{"ready db 28090:28080"}, w.take(), "it is about the number here")
+	require.NoError(t, w.choose(all, everything))
+	require.Equal(t, "db-0:28080", w.reach(address("db", 0), 28080))
+}
+
+// TestRequestsAreAskedAfterByTheServicesPort, at each connection.
+func TestRequestsAreAskedAfterByTheServicesPort(t *testing.T) {
+	var mu sync.Mutex
+	var asked []string
+	web := discovery.Key{Namespace: "demo", Name: "web"}
+	w := newWorld(t, func(o *Options) {
+		o.Selection.Remaps = []Remap{{web, 28090, "28080"}}
+		o.Requests = func(service discovery.Key, port int) *tunnel.Requests {
+			mu.Lock()
+			defer mu.Unlock()
+			asked = append(asked, fmt.Sprintf("%s:%d", service.Name, port))
+			return nil
+		}
+	})
+	everything := map[string]*discovery.Service{"web": serviceOf(portOf(28080, "web-0"), portOf(28081, "web-0"))}
+	require.NoError(t, w.apply(everything))
+	w.reach(address("web", 0), 28090)
+	selection := w.forwards.options.Selection
+	selection.Remaps = []Remap{{web, 28090, "28081"}}
+	require.NoError(t, w.choose(selection, everything))
+	w.reach(address("web", 0), 28090)
+	mu.Lock()
+	defer mu.Unlock()
+	require.Equal(t, []string{"web:28080", "web:28081"}, slices.Compact(asked))
+}

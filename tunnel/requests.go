@@ -1,0 +1,84 @@
+package tunnel
+
+import (
+	"context"
+
+	"github.com/devtun/devtun/tunnel/proxy"
+	"github.com/devtun/devtun/tunnel/relay"
+)
+
+// Requests is what is done with the requests to a port, HTTP/1 and HTTP/2 without TLS.
+type Requests struct {
+	// Carry are headers that they carry on.
+	Carry []proxy.Carried
+	// Here, unless nil, is asked for each request (without Carry in it yet), and for
+	// each connection that is carried whole, whether it goes to a process of this
+	// machine's in place of an endpoint. If that does not take it, it goes to an endpoint.
+	Here func(*proxy.Request) (to proxy.Destination, here bool)
+}
+
+// requests is what is done with requests now, nil if nothing.
+func (p *Port) requests() *Requests {
+	if p.Requests == nil {
+		return nil
+	}
+	r := p.Requests()
+	if r == nil || len(r.Carry) == 0 && r.Here == nil {
+		return nil
+	}
+	return r
+}
+
+// carryRequests carries a client's requests, each to where it goes, until the connection
+// ends.
+func (p *Port) carryRequests(ctx context.Context, client *client, report *Report) relay.Ending {
+	w := &way{port: p, client: client}
+	local := &countedClient{localConn: client.conn, way: w, meter: p.Meter}
+	err := proxy.New(local, w, proxy.Options{}).Serve(ctx)
+	var ending relay.Ending
+	ending, report.Endpoint, report.Here = w.report(err)
+	report.Traffic = local.traffic.Traffic()
+	if err != nil {
+		client.conn.Abort()
+	}
+	if err != nil || refused(ending.Err) {
+		p.notTaken(ctx, report.Endpoint, ending.Err)
+	}
+	return ending
+}
+
+// countedClient is a client that is served by requests: what it says and hears is
+// counted, and its end is noted.
+type countedClient struct {
+	*localConn
+	way     *way
+	traffic Meter
+	meter   *Meter // of the port; nil: none
+}
+
+func (c *countedClient) Read(p []byte) (int, error) {
+	n, err := c.localConn.Read(p)
+	c.count(Traffic{Sent: int64(n)})
+	c.way.clientEnded(err)
+	return n, err
+}
+
+func (c *countedClient) Write(p []byte) (int, error) {
+	n, err := c.localConn.Write(p)
+	c.count(Traffic{Received: int64(n)})
+	c.way.clientEnded(err)
+	return n, err
+}
+
+func (c *countedClient) count(more Traffic) {
+	c.traffic.Add(more)
+	if c.meter != nil {
+		c.meter.Add(more)
+	}
+}
+
+// Left reports that the program takes nothing more, as far as that can be known.
+func (c *countedClient) Left() bool {
+	left, known := hasLeft(c.localConn)
+	return left && known
+}
