@@ -85,6 +85,8 @@ func (t *Tracker) Forward(event forwards.Event) {
 		t.change(func() { t.endpoints(event.Endpoints) })
 	case event.Connection != nil:
 		t.change(func() { t.connection(event.Connection) })
+	case event.Request != nil:
+		t.change(func() { t.request(event.Request) })
 	}
 }
 
@@ -127,6 +129,15 @@ func (t *Tracker) connection(e *forwards.ConnectionEvent) {
 		Port: port, Client: e.Client, Pod: e.Endpoint.Pod.Name, Here: e.Here, Sent: e.Traffic.Sent,
 		Received: e.Traffic.Received, Seconds: e.Duration.Seconds(), Reason: e.Reason,
 	}, e.Err)
+}
+
+func (t *Tracker) request(e *forwards.RequestEvent) {
+	if f := t.services[key{e.Service, e.Pod}]; f != nil {
+		f.requested(Request{
+			Ended: time.Now(), Caller: e.Client, What: e.What(), Outcome: e.Outcome(), Seconds: e.Duration.Seconds(),
+			By: cmp.Or(e.Endpoint, "here"),
+		})
+	}
 }
 
 // ended notes the end of a connection. Recent is made anew each time, so that
