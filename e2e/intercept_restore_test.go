@@ -393,9 +393,14 @@ func TestInterceptsOfOthers(t *testing.T) {
 			_, stderr, code := n.devtun("intercept", name, mode, "--no-forward")
 			message, hint := complained(t, stderr)
 			require.Equal(t, exitRefused, code, stderr)
-			require.Regexp(t, `^Deployment "service-middle" is intercepted by root on `+regexp.QuoteMeta(machine)+
-				` since 20\d\d-`, message)
-			require.Equal(t, "it is root's; if nobody holds it any more: devtun restore service-middle -n "+n.name, hint)
+			about, advice := `^these requests are claimed already: everything of root on `,
+				"they are yours; if no devtun holds them any more: devtun restore service-middle -n "+n.name
+			if mode == "--replace" {
+				about, advice = `^Deployment "service-middle" is intercepted by root on `,
+					"if nobody needs it any more: devtun restore service-middle -n "+n.name+" --all"
+			}
+			require.Regexp(t, about+regexp.QuoteMeta(machine)+` since 20\d\d-`, message)
+			require.Equal(t, advice, hint)
 		}
 	}
 	again, err := n.objects(t.Context(), objects)
@@ -412,11 +417,12 @@ func TestInterceptsOfOthers(t *testing.T) {
 	require.Zero(t, code)
 	lines := strings.Split(strings.TrimSpace(out), "\n")
 	require.Len(t, lines, 3, out)
-	require.Regexp(t, `^NAME +SERVICES +MODE +OWNER +MACHINE +SINCE +CONNECTED +TRAFFIC +NOTE$`, lines[0])
-	require.Regexp(t, `^service-back +service-back +replace +root +\S+ +20\d\d-\d\d-\d\d \d\d:\d\d:\d\d +yes +held +-$`,
+	require.Regexp(t, `^NAME +SERVICES +MODE +OWNER +MACHINE +SINCE +RULE +CONNECTED +REQUESTS +TRAFFIC +NOTE$`, lines[0])
+	require.Regexp(t, `^service-back +service-back +replace +root +\S+ +20\d\d-\d\d-\d\d \d\d:\d\d:\d\d +everything +yes +0 +held +-$`,
 		lines[1])
 	require.Regexp(t,
-		`^service-middle +service-middle +divert +root +\S+ +20\d\d-\d\d-\d\d \d\d:\d\d:\d\d +yes +origin +-$`, lines[2])
+		`^service-middle +service-middle +divert +root +\S+ +20\d\d-\d\d-\d\d \d\d:\d\d:\d\d +everything +yes +0 +origin +-$`,
+		lines[2])
 
 	second.dies()
 	require.Eventually(t, func() bool {

@@ -391,8 +391,8 @@ func TestUpAfterAKill(t *testing.T) {
 	f.ended()
 	_, complaint, code := f.run("up", "--detach")
 	require.Equal(t, 9, code, complaint)
-	require.Contains(t, complaint, "hint: it is root's; if nobody holds it any more: devtun restore service-middle -n "+
-		n.name)
+	require.Contains(t, complaint,
+		"hint: they are yours; if no devtun holds them any more: devtun restore service-middle -n "+n.name)
 	f.must("restore", "service-middle", "-n", n.name)
 	f.must("up", "--detach")
 	require.NotEqual(t, first, f.status().PID)

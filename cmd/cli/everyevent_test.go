@@ -130,6 +130,9 @@ func printEvery(streams output.Streams, format string, verbose bool) {
 	intercept.TellRestored(p.Out, report)
 	report.Conflicts = []plan.Conflict{changed, made}
 	intercept.TellRestored(p.Out, report)
+	report.Others = []claim.Claim{{User: "bob", Machine: "desk"}, {User: "cleo", Machine: "lap"},
+		{User: "bob", Machine: "desk"}}
+	intercept.TellRestored(p.Out, report)
 	p.Out.Write(console.End(errors.New("it broke")))
 }
 

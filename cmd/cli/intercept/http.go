@@ -1,6 +1,7 @@
 package intercept
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -60,8 +61,8 @@ func (i *Planned) checkHTTP() error {
 			": what is none goes to the origin", hint)
 	}
 	if len(encrypted) > 0 && !i.options.TLS && !i.options.Mirror {
-		i.Events.Note("what is encrypted cannot be told apart: TLS connections to "+strings.Join(encrypted, "; ")+
-			" go to the origin", "--tls has them come here, whole")
+		i.Events.Note(fmt.Sprintf("what is encrypted cannot be told apart: TLS connections to %s go to the origin",
+			strings.Join(encrypted, "; ")), "--tls has them come here, whole")
 	}
 	return nil
 }

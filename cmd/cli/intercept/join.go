@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/devtun/devtun/cmd/cli/kube"
+	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/intercept/claim"
 	"github.com/devtun/devtun/intercept/plan"
 	"github.com/devtun/devtun/intercept/target"
@@ -68,7 +69,7 @@ func (i *Planned) tryToEnter(ctx context.Context) (*plan.Executor, error) {
 	}
 	p, joined, open, err := plan.Join(ctx, i.client, i.ref(), i.claim)
 	if err != nil {
-		return nil, err
+		return nil, i.advise(err)
 	}
 	i.plan, i.claim = p, joined
 	i.progress("joining the intercept of %s, by %s", p.Workload, p.Agent)
@@ -78,6 +79,21 @@ func (i *Planned) tryToEnter(ctx context.Context) (*plan.Executor, error) {
 	}
 	executor := plan.NewExecutor(i.client, p, joined)
 	return executor, executor.Prepare(ctx)
+}
+
+// advise says what to do about somebody who has the same requests: they may be one's own,
+// of a devtun that was killed.
+func (i *Planned) advise(err error) error {
+	var conflict *plan.ConflictError
+	if !errors.As(err, &conflict) {
+		return err
+	}
+	hint := "claim others, as with --personal; 'devtun list' shows who has which"
+	if own, _ := ownOf([]claim.Claim{conflict.Other}); len(own) > 0 {
+		hint = fmt.Sprintf("they are yours; if no devtun holds them any more: devtun restore %s -n %s", i.plan.Name,
+			i.plan.Namespace)
+	}
+	return &problem.Problem{Err: conflict, Code: problem.ExitRefused, Hint: hint}
 }
 
 // ref names the intercept that the plan is of.

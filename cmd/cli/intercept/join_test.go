@@ -18,6 +18,7 @@ import (
 	"github.com/devtun/devtun/cmd/cli/console"
 	"github.com/devtun/devtun/cmd/cli/kube"
 	"github.com/devtun/devtun/cmd/cli/output"
+	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/cmd/cli/status"
 	"github.com/devtun/devtun/intercept/plan"
 	"github.com/devtun/devtun/intercept/plantest"
@@ -141,6 +142,9 @@ func TestDevelopersShareAWorkload(t *testing.T) {
 	var conflict *plan.ConflictError
 	require.ErrorAs(t, err, &conflict, "before anything is changed")
 	require.Contains(t, err.Error(), "header baggage with devtun=ann of ann on laptop since ")
+
+	require.Equal(t, problem.ExitRefused, problem.Of(err).Code)
+	require.Equal(t, "claim others, as with --personal; 'devtun list' shows who has which", problem.Of(err).Hint)
 
 	remainder, remainderExecutor := w.enters("dan", Match{})
 	require.Len(t, w.held().Claims, 3)
@@ -270,6 +274,9 @@ func TestOnesOwnIsRestoredAsAlways(t *testing.T) {
 	executor, err := mine.enter(t.Context())
 	require.NoError(t, err)
 	require.NoError(t, executor.Swap(t.Context()))
+	_, err = w.plans("cleo", Match{})
+	require.Equal(t, "they are yours; if no devtun holds them any more: devtun restore web -n shop", problem.Of(err).Hint,
+		"of a devtun that was killed")
 	var out bytes.Buffer
 	s := &lister{namespace: "shop", client: w.client}
 	told := console.NewWriter(output.Streams{Out: &out, Err: &out}, "", false)

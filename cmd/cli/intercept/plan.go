@@ -156,7 +156,7 @@ func (i *Planned) checkStanding(ctx context.Context, standing *plan.Held) error 
 		return &plan.StandingError{Held: *standing}
 	}
 	if err := standing.Joinable(i.claim); err != nil || i.options.dryRun {
-		return err
+		return i.advise(err)
 	}
 	_, err := i.checkRights(ctx, target.RightsOf(i.plan)) // who leaves last puts everything back
 	return err

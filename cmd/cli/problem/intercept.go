@@ -18,7 +18,6 @@ func intercepts(err error) *Problem {
 	var unknown *target.UnknownError
 	var refused *target.RefusedError
 	var standing *plan.StandingError
-	var conflict *plan.ConflictError
 	var exists *plan.ExistsError
 	var foreign *plan.ForeignError
 	var status *plan.StatusError
@@ -38,9 +37,6 @@ func intercepts(err error) *Problem {
 		return &Problem{Err: err, Code: ExitNotFound, Hint: hintUnknown(unknown)}
 	case errors.As(err, &refused):
 		return &Problem{Err: err, Code: ExitRefused, Hint: refused.Hint}
-	case errors.As(err, &conflict):
-		return &Problem{Err: err, Code: ExitRefused,
-			Hint: "claim others, as with --personal; 'devtun list' shows who has which, and 'devtun restore' ends yours"}
 	case errors.As(err, &standing):
 		return &Problem{Err: err, Code: ExitRefused,
 			Hint: fmt.Sprintf("if nobody needs it any more: devtun restore %s -n %s --all", standing.Name, standing.Namespace)}

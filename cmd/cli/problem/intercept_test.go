@@ -42,7 +42,6 @@ func TestDiagnoseIntercepts(t *testing.T) {
 			"if nobody needs it any more: devtun restore web -n demo --all"},
 		{"another mode", &plan.ModeError{Standing: &plan.StandingError{Held: standing}}, ExitRefused,
 			"if nobody needs it any more: devtun restore web -n demo --all"},
-		{"claimed", &plan.ConflictError{}, ExitRefused, "claim others, as with --personal"},
 		{"an older one", fmt.Errorf("join: %w", plan.ErrOlder), ExitRefused, "have it ended, and begun anew"},
 		{"ended", plan.ErrEnded, ExitRefused, "run the command again to intercept anew"},
 		{"restored meanwhile", plan.ErrRestored, ExitRefused, "run the command again to intercept anew"},
