@@ -5,7 +5,6 @@ import (
 	"sync"
 
 	"github.com/devtun/devtun/intercept/rollout"
-	"github.com/devtun/devtun/intercept/wire"
 )
 
 // Await waits until every agent is ready and connected, and has confirmed what it
@@ -57,15 +56,12 @@ func (i *Intercept) agents() (pods []rollout.Pod, err error) {
 	return pods, i.podsErr
 }
 
-// confirmed reports that an agent knows which local processes listen: of a mirror, which
-// nothing waits for, it says nothing. Call it with mu held.
+// confirmed reports that an agent knows which local processes listen. Call it with mu
+// held.
 func (i *Intercept) confirmed(l *agentLink) bool {
-	if i.config.Claim.Mirror {
-		return true
-	}
 	for _, local := range i.locals {
 		state, ok := l.states[local.Port]
-		if !ok || local.isOpen() != (state.To == wire.ToDeveloper) {
+		if !ok || local.isOpen() != (state.To == i.here()) {
 			return false
 		}
 	}
@@ -87,11 +83,11 @@ func (i *Intercept) AwaitTraffic(ctx context.Context) error {
 }
 
 // AwaitDeveloper waits until new requests to all ports, those that the claim is about, go
-// to the local process.
+// to the local process, or, with a mirror, copies of them.
 func (i *Intercept) AwaitDeveloper(ctx context.Context) error {
 	return i.await(ctx, func() bool {
 		for _, l := range i.locals {
-			if now, _ := i.traffic(l.Local); now.To != wire.ToDeveloper {
+			if now, _ := i.traffic(l.Local); now.To != i.here() {
 				return false
 			}
 		}

@@ -47,6 +47,8 @@ func (c *counter) summary() Summary {
 		all.Agents.Failed += one.Failed
 		all.Agents.Received += one.Received
 		all.Agents.Sent += one.Sent
+		all.Agents.Copied += one.Copied
+		all.Agents.Dropped += one.Dropped
 	}
 	return all
 }

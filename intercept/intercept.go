@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"sync"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 	"github.com/devtun/devtun/intercept/claim"
 	"github.com/devtun/devtun/intercept/objects"
 	"github.com/devtun/devtun/intercept/plan"
+	"github.com/devtun/devtun/intercept/replay"
 	"github.com/devtun/devtun/intercept/rollout"
 	"github.com/devtun/devtun/intercept/wire"
 	"github.com/devtun/devtun/internal/broadcast"
@@ -34,6 +36,12 @@ type Config struct {
 	// Local says where the local process listens. A TCP port of the agent that
 	// is not here stays with the origin.
 	Local []Local
+	// Tap is of which requests Request is told; nil is none.
+	Tap *wire.Tap
+	// Request is told of each of them once it has ended, by several goroutines. It may
+	// take its time: what the agents cannot keep meanwhile they drop, and count. Run
+	// returns only after the last call has.
+	Request func(pod string, r wire.Record)
 	// Event, unless nil, is told what happens, one call at a time, in order and
 	// from a goroutine of the intercept's own: it may take its time, and may call
 	// the intercept's methods. Run returns only after the last call has.
@@ -48,6 +56,7 @@ type Intercept struct {
 	agent  agentSpec
 	end    wire.End
 	locals []*local // by Config.Local
+	copies *replay.Replayer
 	events *queue
 	pods   *objects.Watcher
 	timing timing
@@ -112,6 +121,7 @@ func New(config Config) (*Intercept, error) {
 		}
 		s.locals = append(s.locals, watched)
 	}
+	s.copies = replay.New(func(ctx context.Context, port int) (net.Conn, error) { return s.connect(ctx, port) })
 	s.pods = s.watchPods()
 	return s, nil
 }
@@ -123,6 +133,7 @@ func (i *Intercept) Run(ctx context.Context) error {
 	telling := i.events.start()
 	defer telling.Wait()
 	defer i.events.close()
+	defer i.copies.Close()
 	group, ctx := errgroup.WithContext(ctx)
 	for _, l := range i.locals {
 		group.Go(func() error {

@@ -119,6 +119,7 @@ func (l *agentLink) setFailed(err error) {
 func (l *agentLink) developer(heard chan struct{}) *wire.Developer {
 	return &wire.Developer{
 		Dial:  l.of.dial,
+		Copy:  l.copy,
 		Meter: &l.of.count.meter,
 		State: func(state wire.State) {
 			l.of.change(func() { l.states[state.Port] = state })

@@ -111,6 +111,17 @@ func (l *local) connect(ctx context.Context) (*net.TCPConn, error) {
 
 // dial connects to the local process that stands for the agent's port.
 func (i *Intercept) dial(ctx context.Context, port int) (net.Conn, error) {
+	conn, err := i.connect(ctx, port)
+	if err != nil {
+		i.count.refused()
+		return nil, err
+	}
+	i.count.taken()
+	return countedConn{relay.TCP{TCPConn: conn}, sync.OnceFunc(i.count.left)}, nil
+}
+
+// connect is dial without counting. The error is a *refusedError.
+func (i *Intercept) connect(ctx context.Context, port int) (*net.TCPConn, error) {
 	l := i.local(port)
 	if l == nil {
 		return nil, &refusedError{fmt.Errorf("port %d is not intercepted", port)}
@@ -120,11 +131,9 @@ func (i *Intercept) dial(ctx context.Context, port int) (net.Conn, error) {
 		if ctx.Err() == nil {
 			l.refused(err)
 		}
-		i.count.refused()
 		return nil, &refusedError{err}
 	}
-	i.count.taken()
-	return countedConn{relay.TCP{TCPConn: conn}, sync.OnceFunc(i.count.left)}, nil
+	return conn, nil
 }
 
 // countedConn is a connection to the local process, counted until it is closed.

@@ -17,6 +17,7 @@ func (l *agentLink) serve(ctx context.Context, link *wire.Link) (*wire.Link, err
 	ended := make(chan error, 1)
 	l.attach(link)
 	defer l.detach()
+	defer l.tap(ctx, link)()
 	go func() {
 		ended <- l.developer(heard).Run(ctx, link)
 	}()

@@ -16,6 +16,14 @@ import (
 // been connected says first that it knows of no local process.
 const debounce = 100 * time.Millisecond
 
+// here is what an agent calls it that this developer's side gets what the claim wants.
+func (i *Intercept) here() wire.Side {
+	if i.config.Claim.Mirror {
+		return wire.ToMirror
+	}
+	return wire.ToDeveloper
+}
+
 // WithoutDeveloper is where connections go that no developer takes.
 func WithoutDeveloper(mode plan.Mode) wire.Side {
 	if mode == plan.Replace {
@@ -148,7 +156,7 @@ func (i *Intercept) trafficByAgents(port int) (now TrafficEvent, known bool) {
 			now.Why = "no developer is connected"
 		case !l.link.Present():
 			now.Why = "the agent is not heard"
-		case ok && state.To == wire.ToDeveloper:
+		case ok && state.To == i.here():
 			now.Developer++
 			said = state.Why
 		case ok:
@@ -157,7 +165,7 @@ func (i *Intercept) trafficByAgents(port int) (now TrafficEvent, known bool) {
 	}
 	switch {
 	case now.Developer > 0 && now.Developer == now.Agents:
-		now.To, now.Why = wire.ToDeveloper, said
+		now.To, now.Why = i.here(), said
 	case now.Developer > 0:
 		now.To = Both
 	}

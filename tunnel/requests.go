@@ -15,6 +15,19 @@ type Requests struct {
 	// each connection that is carried whole, whether it goes to a process of this
 	// machine's in place of an endpoint. If that does not take it, it goes to an endpoint.
 	Here func(*proxy.Request) (to proxy.Destination, here bool)
+	// Observer, unless nil, is who looks on at the requests of a client, by its address;
+	// EndpointOf tells where one goes.
+	Observer func(client string) proxy.Observer
+}
+
+// EndpointOf is the endpoint that a destination of an Observer's is; false is that it is a
+// process of this machine's.
+func EndpointOf(to proxy.Destination) (endpoint Endpoint, is bool) {
+	o, is := to.(*offer)
+	if !is {
+		return Endpoint{}, false
+	}
+	return o.endpoint, true
 }
 
 // requests is what is done with requests now, nil if nothing.
@@ -23,7 +36,7 @@ func (p *Port) requests() *Requests {
 		return nil
 	}
 	r := p.Requests()
-	if r == nil || len(r.Carry) == 0 && r.Here == nil {
+	if r == nil || len(r.Carry) == 0 && r.Here == nil && r.Observer == nil {
 		return nil
 	}
 	return r
@@ -34,7 +47,11 @@ func (p *Port) requests() *Requests {
 func (p *Port) carryRequests(ctx context.Context, client *client, report *Report) relay.Ending {
 	w := &way{port: p, client: client}
 	local := &countedClient{localConn: client.conn, way: w, meter: p.Meter}
-	err := proxy.New(local, w, proxy.Options{}).Serve(ctx)
+	var options proxy.Options
+	if r := p.requests(); r != nil && r.Observer != nil {
+		options.Observer = r.Observer(report.Client)
+	}
+	err := proxy.New(local, w, options).Serve(ctx)
 	var ending relay.Ending
 	ending, report.Endpoint, report.Here = w.report(err)
 	report.Traffic = local.traffic.Traffic()

@@ -76,8 +76,9 @@ func execute(ctx context.Context, args []string, streams output.Streams, queues 
 // suit has what a command writes treated as it needs.
 func suit(queues *output.Queues, cmd *cobra.Command) {
 	_, finishing := cmd.Annotations[ending.Finishes]
-	_, holding := cmd.Annotations[machine.Changes]
-	queues.Suit(finishing, holding)
+	_, changing := cmd.Annotations[machine.Changes]
+	_, holding := cmd.Annotations[ending.Holds]
+	queues.Suit(finishing, changing || holding)
 }
 
 // keep is the life of the process between `devtun run` and its command.

@@ -114,6 +114,7 @@ func printedEvents(t *testing.T) (events []map[string]any) {
 	} {
 		p.Event(event)
 	}
+	p.Out.Write(p.Requested(requestScene[1], "front-5f9c"))
 	object := plan.Object{Kind: "Service", Name: "web"}
 	intercept.TellRestored(p.Out,
 		&plan.Report{Plan: &plan.Plan{Name: "web", Namespace: "demo"},
@@ -218,10 +219,10 @@ func TestTheEventsPageHasEveryValue(t *testing.T) {
 		{"service", "state",
 			[]string{string(forwards.Ready), string(forwards.Waiting), string(forwards.Skipped), string(forwards.Failed),
 				string(forwards.Gone)}},
-		{"intercept", "mode", []string{string(plan.Divert), string(plan.Replace), output.Mirror}},
+		{"intercept", "mode", []string{string(plan.Divert), string(plan.Replace), output.Mirror, output.Tap}},
 		{"traffic", "to",
 			[]string{string(wire.ToDeveloper), string(wire.ToOrigin), string(wire.Held), string(link.Both), string(link.Nobody),
-				string(link.Elsewhere)}},
+				string(link.Elsewhere), string(wire.ToMirror)}},
 		{"agent", "state", []string{string(link.Connected), string(link.Silent), string(link.Disconnected)}},
 	} {
 		about := documented[c.event][c.field].about

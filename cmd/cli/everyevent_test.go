@@ -24,6 +24,8 @@ import (
 	"github.com/devtun/devtun/intercept/target"
 	"github.com/devtun/devtun/intercept/wire"
 	"github.com/devtun/devtun/tunnel"
+	"github.com/devtun/devtun/tunnel/proxy"
+	"github.com/devtun/devtun/tunnel/record"
 )
 
 // interceptScene is an intercept as its user sees it, once the traffic comes.
@@ -51,6 +53,19 @@ var interceptScene = []link.Event{
 		Traffic: tunnel.Traffic{Sent: 1, Received: 2}, Duration: 1234 * time.Millisecond, Reason: "client closed"}},
 	{Connection: &link.ConnectionEvent{Pod: "agent-b", Port: 9090, Client: "10.0.0.1:2",
 		Reason: "refused", Err: errors.New("connection refused")}},
+}
+
+// requestScene is what is told of requests.
+var requestScene = []wire.Record{
+	{Port: 8080, Client: "10.0.0.1:1", By: wire.Origin, Request: record.Request{
+		Time: time.Date(2026, 1, 2, 3, 4, 5, 0, time.Local), Protocol: proxy.HTTP1, Method: "GET", Target: "/orders?id=3",
+		Authority: "web",
+		Status:    200, Duration: 12 * time.Millisecond, Sent: 5}},
+	{Port: 8080, Client: "10.0.0.1:1", By: "ann@laptop", Dropped: 2, Request: record.Request{
+		Time: time.Date(2026, 1, 2, 3, 4, 5, 0, time.Local), Protocol: proxy.HTTP2, Method: "POST",
+		Target: "/shop.Orders/Get", Status: 200, GRPC: true,
+		GRPCCode: "5", RequestHeader: []record.Field{{Name: "te", Value: "trailers"}},
+		RequestBody: []byte("{\"a\": 1,\n\"b\": 2}"), AnswerBody: []byte{0, 1}}},
 }
 
 var (
@@ -104,6 +119,11 @@ func printEvery(streams output.Streams, format string, verbose bool) {
 	for _, event := range interceptScene {
 		p.Event(event)
 	}
+	for _, r := range requestScene {
+		if p.Verbose {
+			p.Out.Write(p.Requested(r, map[string]string{wire.Origin: "front-5f9c"}[r.By]))
+		}
+	}
 	p.Warn(false, "odd")
 	workload := plan.Object{Kind: "Deployment", Name: "web"}
 	report := &plan.Report{Plan: &plan.Plan{Name: "web", Namespace: "demo", Workload: workload}}
@@ -137,7 +157,7 @@ func TestEveryEventIsToldAsItAlwaysWas(t *testing.T) {
 			c.streams.Out, c.streams.Err = &out, &errs
 			printEvery(c.streams, c.format, c.verbose)
 			got := out.String() + "--- stderr\n" + errs.String()
-			got = regexp.MustCompile(`"time":"[^"]+"`).ReplaceAllString(got, `"time":"…"`)
+			got = regexp.MustCompile(`"(time|began)":"[^"]+"`).ReplaceAllString(got, `"$1":"…"`)
 			path := filepath.Join("testdata", "printer", c.golden)
 			if *update {
 				require.NoError(t, os.WriteFile(path, []byte(got), 0o644))

@@ -15,6 +15,7 @@ import (
 	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/cmd/cli/run"
 	"github.com/devtun/devtun/cmd/cli/sessions"
+	"github.com/devtun/devtun/cmd/cli/tap"
 	"github.com/devtun/devtun/cmd/cli/up"
 	"github.com/devtun/devtun/dns/helper"
 )
@@ -56,6 +57,7 @@ Exit codes:
 		sessions.NewLogs(streams),
 		run.New(streams, start),
 		intercept.New(streams, start),
+		tap.New(streams),
 		intercept.NewRestore(streams),
 		intercept.NewList(streams),
 		intercept.NewRBAC(streams),

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/devtun/devtun/intercept/claim"
+	"github.com/devtun/devtun/intercept/look"
 	"github.com/devtun/devtun/intercept/plan"
 	"github.com/devtun/devtun/internal/broadcast"
 )
@@ -52,6 +53,7 @@ type Agent struct {
 	resolve func(ctx context.Context, origin string) // its pods, before they are needed
 	clients *clients
 	counts  counts
+	hub     *look.Hub
 
 	mu           sync.Mutex
 	developers   map[string]*developer    // by claim, in no order
@@ -101,6 +103,7 @@ func New(config Config, log *slog.Logger) *Agent {
 		Linger:       3 * time.Second,
 		IdleAfter:    2 * time.Second,
 		clients:      newClients(),
+		hub:          look.NewHub(),
 		developers:   make(map[string]*developer),
 		requests:     make(map[string]*atomic.Int64),
 		seen:         make(map[string]time.Time),

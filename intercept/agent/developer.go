@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/devtun/devtun/intercept/claim"
+	"github.com/devtun/devtun/intercept/look"
 	"github.com/devtun/devtun/intercept/wire"
 	"github.com/devtun/devtun/tunnel/proxy"
 )
@@ -23,6 +24,7 @@ type developer struct {
 	log      *slog.Logger
 	counts   *counts
 	requests *atomic.Int64 // of the claim, whatever becomes of the link
+	mirror   *look.Mirror  // if the claim is one, else nil
 
 	mu     sync.Mutex
 	open   map[int]bool    // ports that a local process listens for
@@ -36,16 +38,24 @@ func (a *Agent) newDeveloper(c claim.Claim, link *wire.Link) (*developer, error)
 	if err != nil {
 		return nil, err
 	}
-	return &developer{
+	d := &developer{
 		claim: c, match: match, link: link, counts: &a.counts, requests: a.requestsOf(c.ID),
 		log:  a.Log.With("claim", c.ID, "developer", c.User+"@"+c.Machine),
 		open: make(map[int]bool), offers: make(map[*offer]bool),
-	}, nil
+	}
+	if c.Mirror {
+		isOpen := func(port int) bool { return d.refusal(port) == "" }
+		d.mirror = a.hub.NewMirror(c, link, isOpen, d.requests)
+	}
+	return d, nil
 }
 
 // claims reports that the claim is about a port, and wants requests, not copies.
-func (d *developer) claims(port int) bool {
-	return !d.claim.Mirror && (len(d.claim.Ports) == 0 || slices.Contains(d.claim.Ports, port))
+func (d *developer) claims(port int) bool { return !d.claim.Mirror && d.isAbout(port) }
+
+// isAbout reports that the claim is about a port, be it for copies.
+func (d *developer) isAbout(port int) bool {
+	return len(d.claim.Ports) == 0 || slices.Contains(d.claim.Ports, port)
 }
 
 // takes reports that a request, or a whole connection, is one that the claim wants.

@@ -80,11 +80,19 @@ func (a *Agent) run(ctx context.Context, c claim.Claim, link *wire.Link) {
 		Port:  func(port int, open bool) { a.setOpen(d, port, open) },
 		Drain: func() { a.drain("the intercept is ending") },
 	}
+	stopMirror := a.startMirror(ctx, d)
 	err = link.Run(ctx, wire.Handler{
 		Message:  told.Message,
 		Presence: func(present bool) { a.present(d, present) },
-		Stream:   a.handOver,
+		Stream: func(ctx context.Context, opening wire.Opening, stream *wire.Stream) {
+			if opening.Kind == wire.KindTap && opening.Tap != nil {
+				a.tap(ctx, d, *opening.Tap, stream)
+				return
+			}
+			a.handOver(ctx, opening, stream)
+		},
 	})
+	stopMirror()
 	a.change(func() {
 		if a.developers[c.ID] == d {
 			delete(a.developers, c.ID)

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/devtun/devtun/intercept/look"
 	"github.com/devtun/devtun/internal/pause"
 	"github.com/devtun/devtun/tunnel/proxy"
 )
@@ -121,10 +122,16 @@ func (r *router) route(to proxy.Destination) proxy.Route {
 	return route
 }
 
-// Begin counts a request.
-func (r *router) Begin(_ *proxy.Request, to proxy.Destination) proxy.Observation {
+// Begin counts a request, and has those look on who want to.
+func (r *router) Begin(request *proxy.Request, to proxy.Destination) proxy.Observation {
+	about := look.About{Port: r.port.Port}
 	if of, ok := to.(developerOf); ok {
 		of.developer.requests.Add(1)
+		about.By = &of.developer.claim
 	}
-	return nil
+	if r.agent.hub.Idle() {
+		return nil
+	}
+	about.Client = r.client.RemoteAddr().String()
+	return r.agent.hub.Begin(request, about)
 }

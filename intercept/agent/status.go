@@ -35,7 +35,7 @@ func (a *Agent) status() wire.Status {
 // states is where the requests of a developer's claim go, by port. Call it with mu held.
 func (a *Agent) states(d *developer) (states []wire.State) {
 	for _, port := range a.Config.Ports {
-		if port.Protocol == TCP && d.claims(port.Port) {
+		if port.Protocol == TCP && d.isAbout(port.Port) {
 			states = append(states, a.state(port, d))
 		}
 	}
@@ -49,6 +49,8 @@ func (a *Agent) state(port Port, d *developer) wire.State {
 		why = d.refusal(port.Port)
 	}
 	switch why = cmp.Or(a.draining, why); {
+	case why == "" && d.claim.Mirror:
+		return wire.State{Port: port.Port, To: wire.ToMirror, Why: "the developer's side gets copies"}
 	case why == "":
 		return wire.State{Port: port.Port, To: wire.ToDeveloper, Why: "the developer's side takes them"}
 	case port.Origin == "":
@@ -92,7 +94,7 @@ func (t *teller) tell() {
 	for id := range a.requests {
 		d := a.developers[id]
 		for _, port := range a.Config.Ports {
-			if port.Protocol == TCP && (d == nil || d.claims(port.Port)) {
+			if port.Protocol == TCP && (d == nil || d.isAbout(port.Port)) {
 				t.log(id, a.state(port, d))
 			}
 		}
@@ -128,6 +130,10 @@ func (t *teller) count() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, d := range a.developers {
+		now := now
+		if d.mirror != nil {
+			now.Copied, now.Dropped = d.mirror.Counts()
+		}
 		if t.counted[d] != now {
 			t.counted[d] = now
 			d.link.SendCounters(now)

@@ -17,6 +17,7 @@ import (
 
 	"github.com/devtun/devtun/intercept/claim"
 	"github.com/devtun/devtun/intercept/plan"
+	"github.com/devtun/devtun/intercept/replay"
 	"github.com/devtun/devtun/intercept/wire"
 	"github.com/devtun/devtun/tunnel/proxy"
 	"github.com/devtun/devtun/tunnel/relay"
@@ -266,8 +267,9 @@ type laptop struct {
 	ended  chan struct{}
 	closed chan wire.Report
 
-	mu     sync.Mutex
-	states []wire.State
+	mu       sync.Mutex
+	states   []wire.State
+	counters wire.Counters
 }
 
 // state is what the agent said last of the port.
@@ -297,7 +299,9 @@ func (w *world) hold(c claim.Claim, dial func(context.Context) (net.Conn, error)
 	link, err := wire.End{Name: "service-middle", Identity: "4f1c", Claim: &c}.Dial(ctx, l.conn)
 	require.NoError(w.t, err)
 	l.link = link
+	copies := replay.New(func(ctx context.Context, _ int) (net.Conn, error) { return dial(ctx) })
 	developer := &wire.Developer{
+		Copy: func(ctx context.Context, port int, stream *wire.Stream) error { return copies.Serve(ctx, port, stream) },
 		Dial: func(ctx context.Context, p int) (net.Conn, error) {
 			if p != port {
 				return nil, errors.New("unknown port")
@@ -308,6 +312,11 @@ func (w *world) hold(c claim.Claim, dial func(context.Context) (net.Conn, error)
 			l.mu.Lock()
 			defer l.mu.Unlock()
 			l.states = append(l.states, s)
+		},
+		Counters: func(c wire.Counters) {
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			l.counters = c
 		},
 		Closed: func(r wire.Report) {
 			select {
@@ -320,9 +329,13 @@ func (w *world) hold(c claim.Claim, dial func(context.Context) (net.Conn, error)
 		defer close(l.ended)
 		developer.Run(context.Background(), link)
 	}()
-	w.t.Cleanup(func() { l.conn.resume(); link.Close(); <-l.ended })
+	w.t.Cleanup(func() { l.conn.resume(); link.Close(); <-l.ended; copies.Close() })
 	link.SetPort(port, true)
-	w.eventually(func() bool { return l.state().To == wire.ToDeveloper })
+	here := wire.ToDeveloper
+	if c.Mirror {
+		here = wire.ToMirror
+	}
+	w.eventually(func() bool { return l.state().To == here })
 	return l
 }
 

@@ -18,6 +18,10 @@ type Developer struct {
 	// Dial connects to the local process that stands for the agent's port.
 	Dial func(ctx context.Context, port int) (net.Conn, error)
 
+	// Copy takes a copy of a request to the agent's port, of which package look reads the
+	// rest. Nil refuses all. The stream is closed afterwards.
+	Copy func(ctx context.Context, port int, stream *Stream) error
+
 	// State and Counters, unless nil, are told what the agent says. They must
 	// not wait.
 	State    func(State)
@@ -52,11 +56,14 @@ func (d *Developer) Run(ctx context.Context, link *Link) error {
 		Message:  d.message,
 		Presence: d.Presence,
 		Stream: func(ctx context.Context, opening Opening, stream *Stream) {
-			if opening.Kind != KindConnection {
+			switch {
+			case opening.Kind == KindConnection:
+				d.serve(ctx, link, opening, stream)
+			case opening.Kind == KindMirror && d.Copy != nil:
+				d.copy(ctx, opening, stream)
+			default:
 				stream.Refuse("devtun does not know streams of kind " + string(opening.Kind))
-				return
 			}
-			d.serve(ctx, link, opening, stream)
 		},
 	})
 }
@@ -81,6 +88,18 @@ func (d *Developer) serve(ctx context.Context, link *Link, opening Opening, stre
 	}
 }
 
+// copy takes one copy, and tells the agent whether it was taken.
+func (d *Developer) copy(ctx context.Context, opening Opening, stream *Stream) {
+	inner, stop := stream.within(ctx)
+	defer stop()
+	if err := d.Copy(inner, opening.Port, stream); err != nil {
+		stream.Refuse(err.Error())
+		return
+	}
+	_ = stream.CloseWrite() // or it has broken off, which the agent knows
+	stream.AwaitEnd(ctx)
+}
+
 func (d *Developer) carry(ctx context.Context, link *Link, opening Opening,
 	stream *Stream) (relay.Traffic, relay.Ending) {
 	if err := link.checkStale(ctx, stream); err != nil {
@@ -103,17 +122,25 @@ func (d *Developer) carry(ctx context.Context, link *Link, opening Opening,
 // dial connects to the local process unless the agent gives up first.
 func (d *Developer) dial(ctx context.Context, port int, stream *Stream) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	ctx, stop := stream.within(ctx)
+	defer stop()
+	return d.Dial(ctx, port)
+}
+
+// within returns a context that ends when the stream breaks off, too.
+func (st *Stream) within(ctx context.Context) (inner context.Context, stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
 	watched := make(chan struct{})
-	defer func() { cancel(); <-watched }()
 	go func() {
 		defer close(watched)
 		select {
-		case <-stream.Broken():
+		case <-st.Broken():
 			cancel()
 		case <-ctx.Done():
 		}
 	}()
-	return d.Dial(ctx, port)
+	return ctx, func() { cancel(); <-watched }
 }
 
 // asConn makes a net.Conn a relay.Conn. One that has no half-close is closed

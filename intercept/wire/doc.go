@@ -9,7 +9,9 @@
 //	      control stream: heartbeats, ports, states, resets (JSON lines, both ways)
 //	      ◀─ one stream for each of the cluster's connections: Opening,
 //	         the client's first bytes at once, answered by one byte
+//	      ◀─ one stream for each copy of a request, with a mirror
 //	      ── one stream for each hand-over: environment, files ─▶
+//	      ── one stream for each tap, answered by records ─▶
 //
 // Three things yamux does not give are made here.
 //

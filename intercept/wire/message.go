@@ -32,6 +32,8 @@ const (
 	ToDeveloper Side = "developer"
 	ToOrigin    Side = "origin"
 	Held        Side = "held" // without an origin: until the developer comes
+	// ToMirror is to the origin or another developer, with a copy for this one.
+	ToMirror Side = "mirror"
 )
 
 // State says where the new connections to a port go.
@@ -50,6 +52,8 @@ type Counters struct {
 	Failed      int   `json:"failed"`      // that nobody took
 	Received    int64 `json:"received"`    // bytes from clients, of connections that have ended
 	Sent        int64 `json:"sent"`        // bytes to clients, likewise
+	Copied      int   `json:"copied"`      // that this developer's side got a whole copy of
+	Dropped     int   `json:"dropped"`     // copies that it did not take, or not in time
 }
 
 // Kind says what a stream is for.
@@ -60,12 +64,15 @@ const (
 	KindConnection  Kind = "connection"  // from the agent: a client's connection
 	KindEnvironment Kind = "environment" // from the developer: hand over the environment
 	KindFiles       Kind = "files"       // from the developer: hand over the files
+	KindMirror      Kind = "mirror"      // from the agent: a copy of a request
+	KindTap         Kind = "tap"         // from the developer: tell of each request
 )
 
 // Opening is the first thing on every stream.
 type Opening struct {
 	Kind   Kind   `json:"kind"`
-	Port   int    `json:"port,omitempty"`   // KindConnection: the agent's port
-	Client string `json:"client,omitempty"` // KindConnection: the client's address
+	Port   int    `json:"port,omitempty"`   // KindConnection, KindMirror: the agent's port
+	Client string `json:"client,omitempty"` // likewise: the client's address
 	Unlike string `json:"unlike,omitempty"` // KindFiles: the Sum the developer has
+	Tap    *Tap   `json:"tap,omitempty"`    // KindTap: of which requests, and what
 }

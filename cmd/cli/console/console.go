@@ -28,7 +28,8 @@ func AddPlainFlag(flags *pflag.FlagSet, plain *bool) {
 
 // AddVerboseFlag adds what commands have that carry connections.
 func AddVerboseFlag(flags *pflag.FlagSet, verbose *bool) {
-	flags.BoolVarP(verbose, "verbose", "v", false, "tell of each connection: pod, bytes, duration, why it ended")
+	flags.BoolVarP(verbose, "verbose", "v", false,
+		"tell of each request: status, duration, who answered; and of each connection: pod, bytes, why it ended")
 }
 
 // Validate refuses an --output that there is not.

@@ -59,3 +59,7 @@ func Lasting(ctx context.Context) (context.Context, context.CancelFunc) {
 
 // Finishes marks commands that finish what they have begun when their reader goes.
 const Finishes = "finishes"
+
+// Holds marks commands that hold something in the cluster until their end, though nothing
+// on the machine.
+const Holds = "holds something"

@@ -107,6 +107,7 @@ func run(ctx context.Context, o *options, streams output.Streams, start helper.S
 	out.Write(output.Starting{Command: "forward", Version: output.Version})
 	console.WarnUnfound(out, lost)
 	console.WarnOfLogins(out)
+	o.settings.TellRequests = o.style.Verbose
 	tell := func(selected *selection.Selection, event forwards.Event) {
 		Tell(out, event, selected.Namespace, o.style.Verbose)
 		if event.Ready != nil {

@@ -1,6 +1,9 @@
 package forward
 
 import (
+	"cmp"
+	"fmt"
+
 	"github.com/devtun/devtun/cmd/cli/forwards"
 	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/selection"
@@ -15,6 +18,8 @@ func Tell(out output.Writer, event forwards.Event, namespace string, verbose boo
 		out.Write(serviceEvent(event.Service, namespace))
 	case event.Connection != nil && verbose:
 		out.Write(connectionEvent(event.Connection, namespace))
+	case event.Request != nil:
+		out.Write(requestEvent(event.Request, namespace))
 	case event.Warning != nil:
 		out.Write(output.Warning{Message: event.Warning.Message, Over: event.Warning.Over})
 	}
@@ -55,6 +60,13 @@ func connectionEvent(c *forwards.ConnectionEvent, namespace string) output.Conne
 	if c.Err != nil {
 		event.Error = c.Err.Error()
 	}
+	return event
+}
+
+func requestEvent(r *forwards.RequestEvent, namespace string) output.Request {
+	event := output.NewRequest(&r.Request)
+	event.Services, event.Client = []string{fmt.Sprintf("%s:%d", Label(r.Service, namespace), r.Port)}, r.Client
+	event.Caller, event.By = "here", cmp.Or(r.Endpoint, "here")
 	return event
 }
 

@@ -37,6 +37,8 @@ type Settings struct {
 	Partly    bool // a service asked for may lack its low ports, if it has others
 	// Headers are what requests carry on into the cluster, each as "NAME: VALUE".
 	Headers []string
+	// TellRequests has each request told, not only each connection.
+	TellRequests bool
 	// Intercepts are the session's, whose headers they carry on as well; nil: none.
 	Intercepts *carry.Intercepts
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/devtun/devtun/tunnel"
 	"github.com/devtun/devtun/tunnel/discovery"
+	"github.com/devtun/devtun/tunnel/record"
 )
 
 // State is how a service stands.
@@ -24,6 +25,7 @@ type Event struct {
 	Endpoints  *EndpointsEvent
 	Ready      *ReadyEvent
 	Connection *ConnectionEvent
+	Request    *RequestEvent
 	Warning    *WarningEvent
 }
 
@@ -67,6 +69,16 @@ type ConnectionEvent struct {
 	Pod     string // as in ServiceEvent
 	Port    int
 	tunnel.Report
+}
+
+// RequestEvent tells of a request that has ended, or of a connection that has none.
+type RequestEvent struct {
+	Service  discovery.Key
+	Pod      string // as in ServiceEvent
+	Port     int    // the service's
+	Client   string // address on this machine
+	Endpoint string // the pod that it went to, "" for a process of this machine's
+	record.Request
 }
 
 // WarningEvent tells of trouble that devtun deals with by itself.

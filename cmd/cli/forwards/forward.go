@@ -17,6 +17,7 @@ import (
 	"github.com/devtun/devtun/dns"
 	"github.com/devtun/devtun/tunnel"
 	"github.com/devtun/devtun/tunnel/discovery"
+	"github.com/devtun/devtun/tunnel/proxy"
 )
 
 // forward is an address and its listeners standing for one target.
@@ -159,13 +160,22 @@ func (f *forward) serve(socket net.Listener, p port) *listener {
 // requests is what is done with the requests of a listener's connections. Who names one
 // pod of the service wants that one.
 func (f *forward) requests(l *listener) func() *tunnel.Requests {
-	if f.all.options.Requests == nil {
+	options := f.all.options
+	if options.Requests == nil && !options.TellRequests {
 		return nil
 	}
-	return func() *tunnel.Requests {
-		requests := f.all.options.Requests(f.key, int(l.remote.Load()))
+	return func() (requests *tunnel.Requests) {
+		if options.Requests != nil {
+			requests = options.Requests(f.key, int(l.remote.Load()))
+		}
 		if requests != nil && f.service.Pod != "" {
 			requests.Here = nil
+		}
+		if options.TellRequests {
+			if requests == nil {
+				requests = new(tunnel.Requests)
+			}
+			requests.Observer = func(client string) proxy.Observer { return observer{f, l, client} }
 		}
 		return requests
 	}

@@ -35,6 +35,9 @@ type Options struct {
 	// nil is nothing. It is asked for each connection, and for the requests of one for
 	// which there was something.
 	Requests func(service discovery.Key, port int) *tunnel.Requests
+	// TellRequests has RequestEvents told: connections are carried request by request
+	// then.
+	TellRequests bool
 	// Coming, unless nil, is told of each connection that comes, before its Dial.
 	Coming func()
 	// Tell is told what happens. Calls may come from several goroutines.

@@ -1,7 +1,10 @@
 package forwards
 
 import (
+	"context"
 	"fmt"
+	"net/http/httptest"
+	"net/netip"
 	"slices"
 	"sync"
 	"testing"
@@ -60,4 +63,50 @@ func TestRequestsAreAskedAfterByTheServicesPort(t *testing.T) {
 	mu.Lock()
 	defer mu.Unlock()
 	require.Equal(t, []string{"web:28080", "web:28081"}, slices.Compact(asked))
+}
+
+// TestRequestsAreTold of a forward, and of connections that are none of HTTP's; without
+// TellRequests none is.
+func TestRequestsAreTold(t *testing.T) {
+	told := make(chan *RequestEvent, 10)
+	server := web(t, "web", nil)
+	var dial = dialTo(map[string]*httptest.Server{"web-0": server})
+	for _, tells := range []bool{true, false} {
+		w := newWorld(t, func(o *Options) {
+			tell := o.Tell
+			o.TellRequests = tells
+			o.Tell = func(e Event) {
+				if e.Request != nil {
+					told <- e.Request
+					return
+				}
+				tell(e)
+			}
+			echo := o.Dial
+			o.Dial = func(ctx context.Context, pod tunnel.Pod, port int) (tunnel.Conn, error) {
+				if pod.Name == "web-0" {
+					return dial(ctx, pod, port)
+				}
+				return echo(ctx, pod, port)
+			}
+		})
+		require.NoError(t, w.apply(map[string]*discovery.Service{
+			"web": serviceOf(portOf(28080, "web-0")), "db": serviceOf(portOf(28080, "db-0")),
+		}))
+		require.Equal(t, "web[]", fetch(netip.AddrPortFrom(address("web", 0), 28080).String(), nil))
+		require.Equal(t, "db-0:28080", w.reach(address("db", 0), 28080))
+		if !tells {
+			require.Empty(t, told)
+			return
+		}
+		r := <-told
+		require.Equal(t, "GET /", r.What())
+		require.Equal(t, "200", r.Outcome())
+		require.Equal(t, []any{"web", "web-0", 28080}, []any{r.Service.Name, r.Endpoint, r.Port})
+		require.Empty(t, r.RequestHeader)
+		r = <-told
+		require.Equal(t, "other connection", r.What())
+		require.Equal(t, "db-0", r.Endpoint)
+		require.NoError(t, w.forwards.Close(t.Context()))
+	}
 }

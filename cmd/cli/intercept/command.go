@@ -92,8 +92,8 @@ pass for one.`,
 				return problem.Usage("give a duration such as 1m", "--grace %v is no time to come back in", o.Grace)
 			}
 			o.Name, o.command = args[0], args[at:]
-			if cmd.Flags().Changed("personal") && o.Match.Personal == "" {
-				return problem.Usage("give one, or write --personal alone for your name", "--personal= names no key")
+			if err := o.Match.CheckFlags(cmd.Flags()); err != nil {
+				return err
 			}
 			if len(o.Forward.Kube.Namespaces) > 1 {
 				return problem.Usage("give one", "devtun intercept works in one --namespace")
@@ -115,14 +115,7 @@ pass for one.`,
 		"evict the workload's pods, so that connections that clients keep open come here as well; 'force': also a "+
 			"StatefulSet's, and a single one")
 	flags.Lookup("move-connections").NoOptDefVal = string(target.Evict)
-	flags.StringArrayVar(&o.Match.Headers, "header", nil,
-		"only requests with this header come here: NAME=VALUE, or 'NAME~REGEXP'; repeat it for those that have several")
-	flags.StringVar(&o.Match.Path, "path", "",
-		"only requests whose path begins so, as in /api/, or matches a regular expression, as in '~^/v[12]/'")
-	flags.StringSliceVar(&o.Match.Methods, "method", nil, "only requests with one of these methods, as in POST,PUT")
-	flags.StringVar(&o.Match.Personal, "personal", "",
-		"only requests with the header 'baggage: devtun=KEY', which OpenTelemetry passes on by itself")
-	flags.Lookup("personal").NoOptDefVal = OwnName
+	o.Match.AddFlags(flags)
 	flags.BoolVar(&o.TLS, "tls", false,
 		"take TLS connections whole, since requests in them cannot be told apart (default: they go to the origin)")
 	flags.BoolVar(&o.Mark, "mark", false, "have answers from here say so, by a header: 'Devtun: OWNER@MACHINE'")

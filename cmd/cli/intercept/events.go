@@ -18,6 +18,8 @@ type Events struct {
 	Target *target.Target
 	Locals []intercept.Local
 	Claim  claim.Claim
+	tap    bool // no process takes part
+	copies copies
 }
 
 // Audience is who is told of an intercept.
@@ -46,13 +48,16 @@ func (p *Events) Warn(over bool, format string, args ...any) {
 // Standing says that the traffic comes.
 func (p *Events) Standing(mode plan.Mode, took time.Duration) {
 	workload, how := p.Target.Workload.Object.String(), string(mode)
-	if p.Claim.Mirror {
+	switch {
+	case p.tap:
+		how = output.Tap
+	case p.Claim.Mirror:
 		how = output.Mirror
 	}
 	p.Out.Write(output.Intercept{
 		State: output.Standing, Name: p.Target.Name(), Namespace: p.Target.Namespace, Mode: how,
 		Rule: p.Claim.Rule.String(), Workload: workload, Subject: workload, Seconds: output.Seconds(took),
-		Ports: len(p.Locals),
+		Ports: max(len(p.Locals), len(p.Claim.Ports)),
 	})
 }
 
@@ -109,11 +114,14 @@ func (p *Events) Event(e intercept.Event) {
 			Rule: p.Claim.Rule.String(), Local: p.address(e.Traffic.Port),
 		})
 	case e.Local != nil:
+		p.copies.setOpen(e.Local)
 		p.Out.Write(output.Local{
 			Port: e.Local.Port, Address: e.Local.Address, Open: e.Local.Open, Local: p.address(e.Local.Port),
 		})
 	case e.Link != nil:
 		p.Out.Write(output.Agent{Pod: e.Link.Pod, State: string(e.Link.State), Reason: e.Link.Reason})
+	case e.Counters != nil:
+		p.copies.counted(p, e.Counters)
 	case e.Change != nil:
 		p.change(e.Change)
 	case e.WatchError != nil:

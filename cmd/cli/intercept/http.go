@@ -31,7 +31,7 @@ func (i *Planned) checkHTTP() error {
 	var ports, without, encrypted []string
 	certain := true
 	for _, port := range i.Target.Ports {
-		if port.Protocol != corev1.ProtocolTCP || !slices.Contains(i.claimed(), port.Target) {
+		if port.Protocol != corev1.ProtocolTCP || !slices.Contains(i.claim.Ports, port.Target) {
 			continue
 		}
 		word, declared := spoken(port)
@@ -49,7 +49,10 @@ func (i *Planned) checkHTTP() error {
 		}
 	}
 	if len(without) > 0 && len(without) == len(ports) {
-		const hint = "without --header, --path, --method and --personal all connections come here"
+		hint := "without --header, --path, --method and --personal all connections come here"
+		if i.options.Tap != nil {
+			hint = "without --header, --path, --method and --personal all connections are shown"
+		}
 		where := strings.Join(without, "; ")
 		if certain {
 			return problem.Usage(hint, "a rule is about HTTP requests, and there are none on %s", where)
@@ -77,12 +80,4 @@ func spoken(port target.Port) (word string, declared bool) {
 		}
 	}
 	return "", false
-}
-
-// claimed are the agent's ports that this is about.
-func (i *Planned) claimed() (ports []int) {
-	for _, l := range i.Locals {
-		ports = append(ports, l.Port)
-	}
-	return ports
 }

@@ -158,6 +158,9 @@ func (h *hold) keptNote() string {
 			"connections that clients keep open are moved once your process answers: the pods of %s are evicted, one at a time",
 			h.plan.Workload)
 	}
+	if h.options.Tap != nil {
+		return kept + "; what goes over them is not seen"
+	}
 	return kept + "; --move-connections moves them"
 }
 

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/spf13/pflag"
+
 	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/intercept/claim"
 )
@@ -18,6 +20,26 @@ type Match struct {
 	Path     string   // how it begins, or ~REGEXP
 	Methods  []string // one of them
 	Personal string   // the key of --personal, OwnName for the user's; "" is none
+}
+
+// AddFlags adds the flags that say which requests are wanted.
+func (m *Match) AddFlags(flags *pflag.FlagSet) {
+	flags.StringArrayVar(&m.Headers, "header", nil,
+		"only requests with this header: NAME=VALUE, or 'NAME~REGEXP'; repeat it for those that have several")
+	flags.StringVar(&m.Path, "path", "",
+		"only requests whose path begins so, as in /api/, or matches a regular expression, as in '~^/v[12]/'")
+	flags.StringSliceVar(&m.Methods, "method", nil, "only requests with one of these methods, as in POST,PUT")
+	flags.StringVar(&m.Personal, "personal", "",
+		"only requests with the header 'baggage: devtun=KEY', which OpenTelemetry passes on by itself")
+	flags.Lookup("personal").NoOptDefVal = OwnName
+}
+
+// CheckFlags refuses what cannot be told from the values alone.
+func (m *Match) CheckFlags(flags *pflag.FlagSet) error {
+	if flags.Changed("personal") && m.Personal == "" {
+		return problem.Usage("give one, or write --personal alone for your name", "--personal= names no key")
+	}
+	return nil
 }
 
 // rule is what was typed, as the agents have it.

@@ -16,21 +16,25 @@ import (
 	"github.com/devtun/devtun/intercept/handover"
 	"github.com/devtun/devtun/intercept/plan"
 	"github.com/devtun/devtun/intercept/target"
+	"github.com/devtun/devtun/tunnel/record"
 )
 
 // Options is what `devtun intercept` was asked to do.
 type Options struct {
 	Forward forward.Settings // of the namespace's services, beside the intercept
 
-	Name      string   // as typed
-	Ports     []string // LOCAL:PORT
-	To        string   // host of the local process; "" is this machine
-	Replace   bool
-	Move      string        // a target.Move
-	Match     Match         // which requests are wanted
-	TLS       bool          // and TLS connections whole
-	Mark      bool          // answers say who gave them
-	Mirror    bool          // copies come here, and the origin answers
+	Name    string   // as typed
+	Ports   []string // LOCAL:PORT
+	To      string   // host of the local process; "" is this machine
+	Replace bool
+	Move    string // a target.Move
+	Match   Match  // which requests are wanted
+	TLS     bool   // and TLS connections whole
+	Mark    bool   // answers say who gave them
+	Mirror  bool   // copies come here, and the origin answers
+	// Tap, unless nil, is what is told of each request that is wanted. No process takes
+	// part; Mirror is set then.
+	Tap       *record.Options
 	NoCarry   bool          // the header of Match does not travel on with what the process sends
 	Grace     time.Duration // 0: the mode's
 	Image     string
@@ -116,6 +120,8 @@ func (o *Options) mode() plan.Mode {
 // feature is what devtun rbac calls it.
 func (o *Options) feature() string {
 	switch {
+	case o.Tap != nil:
+		return "tap"
 	case o.Replace:
 		return "replace"
 	case o.Move != "":

@@ -73,7 +73,10 @@ func (o *Options) PlanOn(ctx context.Context, cluster *kube.Cluster, told Audien
 		return nil, err
 	}
 	i.claim = o.newClaim(i.Locals)
-	i.Events = &Events{Audience: told, Target: i.Target, Locals: i.Locals, Claim: i.claim}
+	if o.Tap != nil {
+		i.Locals = nil // only the ports were of interest
+	}
+	i.Events = &Events{Audience: told, Target: i.Target, Locals: i.Locals, Claim: i.claim, tap: o.Tap != nil}
 	if err := i.checkHTTP(); err != nil {
 		return nil, err
 	}

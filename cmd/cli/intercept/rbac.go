@@ -32,6 +32,7 @@ var features = []struct {
 	{"replace", "devtun intercept --replace", func() []target.Right {
 		return slices.Concat(Forwarding(), target.Rights(plan.Replace))
 	}},
+	{"tap", "devtun tap", func() []target.Right { return target.Rights(plan.Divert) }},
 	{"restore", "devtun restore", target.RestoreRights},
 	{"list", "devtun list", target.ListRights},
 }
@@ -61,6 +62,7 @@ namespace. devtun never needs a right beyond the namespaces it works in.
   intercept          devtun intercept
   move-connections   devtun intercept --move-connections
   replace            devtun intercept --replace
+  tap                devtun tap
   restore            devtun restore
   list               devtun list`,
 		Example: `  devtun rbac forward
@@ -68,7 +70,7 @@ namespace. devtun never needs a right beyond the namespaces it works in.
 		ValidArgs: names,
 		RunE: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return problem.Usage("name one or more of forward, intercept, move-connections, replace, restore, list",
+				return problem.Usage("name one or more of forward, intercept, move-connections, replace, tap, restore, list",
 					"devtun rbac wants a feature")
 			}
 			if namespace != "" && !selection.IsLabel(namespace) {

@@ -98,6 +98,7 @@ func (i *Planned) Run(
 			tracked.Event(event)
 			i.Events.Event(event)
 		},
+		Tap: i.tap(), Request: i.requests(beside, tracked),
 	})
 	if err != nil {
 		_, restored := i.restore(ctx, tracked, executor, nil, &draining)

@@ -64,6 +64,9 @@ func (m *model) connections(room int) []string {
 		lines = append(lines, "")
 	}
 
+	if len(r.use.Requests) > 0 && room >= 12 {
+		lines = append(append(lines, m.requests(r.use.Requests, (room-len(lines))/2)...), "")
+	}
 	columns := connectionColumns
 	if r.intercept {
 		columns = clientColumns

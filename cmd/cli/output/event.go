@@ -3,6 +3,8 @@ package output
 import (
 	"encoding/json"
 	"time"
+
+	"github.com/devtun/devtun/tunnel/record"
 )
 
 // Version is that of the contract about events, docs/events.md: adding to them leaves it
@@ -23,7 +25,7 @@ type Writer interface{ Write(Event) }
 var Events = []Event{
 	Starting{}, Ready{}, Note{}, Progress{}, Warning{}, Error{}, Stopped{},
 	Forwarding{}, Service{}, Connection{},
-	Intercept{}, Traffic{}, Local{}, Agent{}, Intercepted{},
+	Intercept{}, Traffic{}, Local{}, Agent{}, Intercepted{}, Request{},
 }
 
 // Seconds is a duration that is a number in JSON.
@@ -37,7 +39,7 @@ func (s Seconds) String() string { return Brief(time.Duration(s)) }
 
 // Starting is the first event.
 type Starting struct {
-	Command string `json:"command"` // `forward` or `intercept`
+	Command string `json:"command"` // `forward`, `intercept` or `tap`
 	Version int    `json:"version"` // of this contract
 }
 
@@ -149,7 +151,8 @@ type Intercept struct {
 	State     string `json:"state"`
 	Name      string `json:"name"` // the intercept's
 	Namespace string `json:"namespace"`
-	// `divert` or `replace`; `mirror`: copies come, and the origin answers; with `standing`
+	// `divert` or `replace`; `mirror`: copies come, and the origin answers; `tap`:
+	// requests are looked at; with `standing`
 	Mode string `json:"mode,omitzero"`
 	// which requests it is about, for people: `everything`, or as `header x-tester=7`; with
 	// `standing`
@@ -169,11 +172,12 @@ const (
 	Left     = "left"
 )
 
-// Everything is the rule of an intercept that is about all requests, and Mirror the mode of
-// one that gets copies.
+// Everything is the rule of an intercept that is about all requests, Mirror the mode of one
+// that gets copies, and Tap of one that is only told of requests.
 const (
 	Everything = "everything"
 	Mirror     = "mirror"
+	Tap        = "tap"
 )
 
 // Conflict is what somebody else has changed of what an intercept had changed.
@@ -193,7 +197,7 @@ type Traffic struct {
 	// `developer`: the process here; `origin`: the workload's own pods; `both`: its
 	// agents, or the Services that lead to it, differ; `nobody`: nobody answers;
 	// `elsewhere`: where somebody else has the Service lead; `held`: nowhere until the
-	// developer's side is back
+	// developer's side is back; `mirror`: copies come here, and others answer
 	To     string `json:"to"`
 	Reason string `json:"reason"` // why not to the developer
 	Rule   string `json:"rule"`   // which requests these are, as in `intercept`
@@ -230,6 +234,45 @@ type Intercepted struct {
 	Local    string   `json:"-"`        // where the process here listens
 }
 
+// Request means that a request has ended, or a connection that is none of HTTP's: one that
+// `devtun tap` looks at; or, only with `--verbose`, one of an intercept or through a forward.
+type Request struct {
+	Began     string   `json:"began"`     // when it began: RFC 3339
+	Services  []string `json:"services"`  // as in `traffic`, or the forwarded service's port likewise
+	Client    string   `json:"client"`    // the client's address
+	Caller    string   `json:"caller"`    // its pod's name, `""` if that is not known
+	Protocol  string   `json:"protocol"`  // `HTTP/1`, `HTTP/2`, `TLS` or `other`
+	Method    string   `json:"method"`    // `""` of a connection that is none of HTTP's
+	Target    string   `json:"target"`    // path and query; parameters of the query that look secret are `***`
+	Authority string   `json:"authority"` // the host that was asked for
+	GRPC      string   `json:"grpc"`      // the method of a call of gRPC's, else `""`
+	Status    int      `json:"status"`    // of the answer, 0 if there was none
+	// of a call of gRPC's, as `0`, else `""`
+	GRPCStatus string  `json:"grpcStatus"`
+	Seconds    Seconds `json:"seconds"`  // from its beginning to the end of the answer
+	Sent       int64   `json:"sent"`     // bytes of its body
+	Received   int64   `json:"received"` // bytes of the answer's
+	// who answered: `origin`, or a developer, as `ann@laptop`; of a forward, the pod
+	By      string `json:"by"`
+	Error   string `json:"error"`   // why it broke off, `""` if it did not
+	Dropped int    `json:"dropped"` // so many before it could not be told of
+
+	RequestHeader []Field `json:"requestHeader"` // with `devtun tap`; those that look secret are `***`
+	AnswerHeader  []Field `json:"answerHeader"`  // likewise
+	RequestBody   string  `json:"requestBody"`   // its beginning, in Base64, if `--bodies` asks for it
+	AnswerBody    string  `json:"answerBody"`    // likewise
+
+	Record  *record.Request `json:"-"`
+	What    string          `json:"-"` // what was asked for
+	Outcome string          `json:"-"` // and how it ended
+}
+
+// Field is one line of a header.
+type Field struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
+
 // Type implements Event, as do the others.
 func (Starting) Type() string    { return "starting" }
 func (Ready) Type() string       { return "ready" }
@@ -246,3 +289,4 @@ func (Traffic) Type() string     { return "traffic" }
 func (Local) Type() string       { return "local" }
 func (Agent) Type() string       { return "agent" }
 func (Intercepted) Type() string { return "intercepted" }
+func (Request) Type() string     { return "request" }

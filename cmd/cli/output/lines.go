@@ -13,6 +13,7 @@ type Look struct {
 	Columns bool // services stand in columns
 	Colour  bool
 	Verbose bool // of agents, each word
+	Tap     bool // requests are the results
 }
 
 // Lines writes events as lines for people: results to one writer, the rest to another.
@@ -81,6 +82,8 @@ func (l *Lines) Write(event Event) {
 		l.agent(e)
 	case Intercepted:
 		l.intercepted(e)
+	case Request:
+		l.request(e)
 	}
 }
 
@@ -135,12 +138,16 @@ func ending(sent, received int64, took Seconds, reason, failure string) string {
 }
 
 func (l *Lines) intercept(e Intercept) {
+	to, what := l.out, "intercepting"
+	if l.look.Tap {
+		to, what = l.err, "tapping" // requests are the results
+	}
 	switch e.State {
 	case Restored:
-		fmt.Fprintf(l.out, "restored: %s\n", e.Subject)
+		fmt.Fprintf(to, "restored: %s\n", e.Subject)
 		return
 	case Left:
-		fmt.Fprintf(l.out, "left: %s, which is held by %s\n", e.Subject, strings.Join(e.Others, ", "))
+		fmt.Fprintf(to, "left: %s, which is held by %s\n", e.Subject, strings.Join(e.Others, ", "))
 		return
 	}
 	l.begun, l.stands = true, true
@@ -151,7 +158,7 @@ func (l *Lines) intercept(e Intercept) {
 	case e.Rule != Everything:
 		about += ", " + e.Rule
 	}
-	fmt.Fprintf(l.out, "intercepting: %s in %s\n", about, e.Seconds)
+	fmt.Fprintf(to, "%s: %s in %s\n", what, about, e.Seconds)
 }
 
 // places are what lines call where traffic goes, if anything else than JSON does.
@@ -164,6 +171,8 @@ func (l *Lines) traffic(e Traffic) {
 		where = e.Local
 	case "both":
 		where = "the origin and " + e.Local
+	case "mirror":
+		where = "the origin, copies to " + e.Local
 	default:
 		if place := places[e.To]; place != "" {
 			where = place
@@ -171,9 +180,9 @@ func (l *Lines) traffic(e Traffic) {
 	}
 	line := fmt.Sprintf("%s -> %s", strings.Join(e.Services, ", "), where)
 	switch {
-	case e.To != "developer" && e.Reason != "":
+	case e.To != "developer" && e.To != "mirror" && e.Reason != "":
 		line += " (" + e.Reason + ")"
-	case e.To == "developer" && e.Rule != Everything:
+	case (e.To == "developer" || e.To == "mirror") && e.Rule != Everything:
 		line += " (" + e.Rule + ")"
 	}
 	if l.routes[e.Port] == line {

@@ -134,6 +134,7 @@ func run(ctx context.Context, o *options, streams output.Streams, start helper.S
 	out.Write(output.Starting{Command: "run"})
 	console.WarnUnfound(out, lost)
 	console.WarnOfLogins(out)
+	o.forward.TellRequests = o.verbose
 	forwarded := make(chan error, 1)
 	go func() {
 		forwarded <- o.forward.Run(forwarding, f.Tracker, watcher.Tell, names.Open)

@@ -60,6 +60,9 @@ func (i *InterceptTracker) Event(event intercept.Event) {
 	i.tracker.change(func() { i.event(event) })
 }
 
+// Request takes a request that has ended.
+func (i *InterceptTracker) Request(r Request) { i.tracker.change(func() { i.requested(r) }) }
+
 func (i *InterceptTracker) event(event intercept.Event) {
 	switch {
 	case event.Link != nil:

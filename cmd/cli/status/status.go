@@ -73,10 +73,22 @@ type Use struct {
 	LastError   string       `json:"lastError,omitempty"`
 	LastErrorAt *time.Time   `json:"lastErrorAt,omitempty"`
 	Recent      []Connection `json:"recent,omitempty"` // that have ended, newest first; at most RecentMax
+	// Requests are those that have ended, newest first; at most RecentMax.
+	Requests []Request `json:"requests,omitempty"`
 }
 
-// RecentMax bounds the connections that are remembered of each service.
+// RecentMax bounds the connections that are remembered of each service, and the requests.
 const RecentMax = 50
+
+// Request is one that has ended.
+type Request struct {
+	Ended   time.Time `json:"ended"`
+	Caller  string    `json:"caller"`  // its pod, or its address
+	What    string    `json:"what"`    // as "GET /orders"
+	Outcome string    `json:"outcome"` // as "200"
+	Seconds float64   `json:"seconds"`
+	By      string    `json:"by"` // who answered
+}
 
 // Connection is one that has ended.
 type Connection struct {

@@ -85,6 +85,8 @@ func (t *Tracker) Forward(event forwards.Event) {
 		t.change(func() { t.endpoints(event.Endpoints) })
 	case event.Connection != nil:
 		t.change(func() { t.connection(event.Connection) })
+	case event.Request != nil:
+		t.change(func() { t.request(event.Request) })
 	}
 }
 
@@ -129,6 +131,15 @@ func (t *Tracker) connection(e *forwards.ConnectionEvent) {
 	}, e.Err)
 }
 
+func (t *Tracker) request(e *forwards.RequestEvent) {
+	if f := t.services[key{e.Service, e.Pod}]; f != nil {
+		f.requested(Request{
+			Ended: time.Now(), Caller: e.Client, What: e.What(), Outcome: e.Outcome(), Seconds: e.Duration.Seconds(),
+			By: cmp.Or(e.Endpoint, "here"),
+		})
+	}
+}
+
 // ended notes the end of a connection. Recent is made anew each time, so that
 // snapshots may share it.
 func (u *Use) ended(c Connection, err error) {
@@ -138,6 +149,11 @@ func (u *Use) ended(c Connection, err error) {
 		u.noteError(fmt.Sprintf("%s: %v", c.Reason, err))
 	}
 	u.Recent = append([]Connection{c}, u.Recent[:min(len(u.Recent), RecentMax-1)]...)
+}
+
+// requested notes a request that has ended, likewise.
+func (u *Use) requested(r Request) {
+	u.Requests = append([]Request{r}, u.Requests[:min(len(u.Requests), RecentMax-1)]...)
 }
 
 // noteError notes an error.
