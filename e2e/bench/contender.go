@@ -15,6 +15,8 @@ const (
 	devtun  = "devtun"
 	kubectl = "kubectl"
 	direct  = "direct"
+	pipe    = "pipe"    // a pod that carries whole connections, as an agent that knows no requests
+	without = "without" // devtun, without what is measured
 )
 
 // The pod's ports, as e2e/testserver has them.
