@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/devtun/devtun/e2e/bench/process"
 )
 
 const (
@@ -76,11 +78,11 @@ func (w *workload) begin(local *local, first, memory *figure) trial {
 			}
 			peak := math.NaN()
 			err = whileOpen(ctx, started.contender, openConnections, openSize, func() error {
-				pid, ok := processOf(started.agent, agentCommand)
+				pid, ok := process.Of(started.agent, agentCommand)
 				if !ok {
 					return nil
 				}
-				bytes, err := peakMemory(pid)
+				bytes, err := process.PeakMemory(pid)
 				peak = float64(bytes) / mega
 				return err
 			})

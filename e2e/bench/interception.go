@@ -13,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
 
+	"github.com/devtun/devtun/e2e/bench/process"
 	"github.com/devtun/devtun/intercept/plan"
 )
 
@@ -45,13 +46,13 @@ func (w *workload) intercept(ctx context.Context, kubeconfig string, local *loca
 		}
 		args = append(args, "--port", own+":"+strconv.Itoa(port))
 	}
-	child, err := startChild(ctx, hearStanding, w.lab.site.Program("devtun"), args...)
+	child, err := process.Start(ctx, hearStanding, w.lab.site.Program("devtun"), args...)
 	if err != nil {
 		return nil, err
 	}
 	agent, err := w.agent(ctx)
 	if err != nil {
-		child.close()
+		child.Close()
 		return nil, err
 	}
 	c := straight(agent.Status.PodIP)
@@ -83,8 +84,8 @@ func (w *workload) agent(ctx context.Context) (*corev1.Pod, error) {
 // firstRequest returns once a request to wherever the workload's service leads is
 // answered by the local process.
 func (w *workload) firstRequest(ctx context.Context) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, readyTimeout,
-		fmt.Errorf("no request was intercepted within %v", readyTimeout))
+	ctx, cancel := context.WithTimeoutCause(ctx, process.ReadyTimeout,
+		fmt.Errorf("no request was intercepted within %v", process.ReadyTimeout))
 	defer cancel()
 	err := wait.PollUntilContextCancel(ctx, lookEvery, true, func(ctx context.Context) (bool, error) {
 		slices, err := w.lab.client.DiscoveryV1().EndpointSlices(w.namespace).List(ctx,

@@ -97,7 +97,7 @@ func start(ctx context.Context, l *lab, s *series) error {
 				return nil, err
 			}
 			defer started.close()
-			return []float64{started.child.ready.Seconds()}, nil
+			return []float64{started.child.Ready.Seconds()}, nil
 		},
 	}, &contender{name: devtun}, &contender{name: kubectl})
 }

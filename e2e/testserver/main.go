@@ -2,7 +2,7 @@
 // that serves, on ports of its own, every habit of a server that a tunnel has
 // to survive.
 //
-//	8080  HTTP/1.1, and HTTP/2 with prior knowledge: /who /ready /bytes?n=&seed= /hash /slow?d= /ws
+//	8080  HTTP/1.1 and h2c: /who /ready /bytes?n=&seed= /hash /slow?d= /ws
 //	9000  gRPC: the service of package echo, and health
 //	7000  TCP: echoes; at the end of input, the hash of what came
 //	7001  TCP: speaks first, "220 HOST ready", then echoes lines
@@ -14,7 +14,9 @@
 //	      hash and length; needs no half-close
 //
 // `testserver -pipe HOST` serves nothing itself: it carries each connection, whole, to
-// the same port of another one. `testserver env` prints its environment, NUL-separated, `testserver cat FILE` a
+// the same port of another one.
+//
+// `testserver env` prints its environment, NUL-separated, `testserver cat FILE` a
 // file, `testserver dial HOST:PORT` whether it can connect, and `testserver get URL`
 // what is answered, for kubectl exec.
 //

@@ -1,4 +1,4 @@
-package main
+package process
 
 import (
 	"context"
@@ -23,14 +23,14 @@ func TestParseCPU(t *testing.T) {
 }
 
 func TestOwnProcess(t *testing.T) {
-	resident, err := residentMemory(os.Getpid())
+	resident, err := ResidentMemory(os.Getpid())
 	require.NoError(t, err)
 	require.Greater(t, resident, int64(1<<20))
 	require.Less(t, resident, int64(1<<30))
 
-	_, err = cpuTime(os.Getpid())
+	_, err = CPUTime(os.Getpid())
 	require.NoError(t, err)
-	_, err = cpuTime(-1)
+	_, err = CPUTime(-1)
 	require.Error(t, err)
 }
 
@@ -40,7 +40,7 @@ func TestConnectionsAreCounted(t *testing.T) {
 	defer listener.Close()
 	address := netip.MustParseAddrPort(listener.Addr().String())
 	count := func() int {
-		n, err := connections(os.Getpid(), address)
+		n, err := Connections(os.Getpid(), address)
 		require.NoError(t, err)
 		return n
 	}
@@ -53,8 +53,8 @@ func TestConnectionsAreCounted(t *testing.T) {
 	}
 }
 
-func TestProcessOf(t *testing.T) {
-	_, ok := processOf("no-such-pod", agentCommand)
+func TestOf(t *testing.T) {
+	_, ok := Of("no-such-pod", "/devtun-agent")
 	require.False(t, ok)
 	program, err := exec.LookPath("cat")
 	require.NoError(t, err)
@@ -65,15 +65,15 @@ func TestProcessOf(t *testing.T) {
 	require.NoError(t, cat.Start())
 	defer func() { input.Close(); cat.Wait() }()
 	require.Eventually(t, func() bool { // a process that has just begun has no environment yet
-		pid, ok := processOf("testserver-0", program)
+		pid, ok := Of("testserver-0", program)
 		return ok && pid == cat.Process.Pid
 	}, 10*time.Second, time.Millisecond)
-	_, ok = processOf("testserver-1", program)
+	_, ok = Of("testserver-1", program)
 	require.False(t, ok)
 
-	resident, err := residentMemory(os.Getpid())
+	resident, err := ResidentMemory(os.Getpid())
 	require.NoError(t, err)
-	peak, err := peakMemory(os.Getpid()) // later: what is resident may have grown
+	peak, err := PeakMemory(os.Getpid()) // later: what is resident may have grown
 	require.NoError(t, err)
 	require.GreaterOrEqual(t, peak, resident)
 }
