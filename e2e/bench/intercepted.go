@@ -77,7 +77,7 @@ func (w *workload) begin(local *local, first, memory *figure) trial {
 				return nil, err
 			}
 			peak := math.NaN()
-			err = whileOpen(ctx, started.contender, openConnections, openSize, func() error {
+			err = whileOpen(ctx, started.contender, portEcho, openConnections, exchangeMuch, func() error {
 				pid, ok := process.Of(started.agent, agentCommand)
 				if !ok {
 					return nil
@@ -91,12 +91,13 @@ func (w *workload) begin(local *local, first, memory *figure) trial {
 	}
 }
 
-// whileOpen does something while connections are open, each of which has carried
-// so many bytes both ways.
-func whileOpen(ctx context.Context, c *contender, conns int, size int64, do func() error) error {
+// whileOpen does something while connections to a port are open, each of which has been
+// used.
+func whileOpen(ctx context.Context, c *contender, port, conns int, use func(context.Context, *contender, net.Conn) error,
+	do func() error) error {
 	var opened []net.Conn
 	for range conns {
-		conn, done, err := open(ctx, c, portEcho, transferTimeout)
+		conn, done, err := open(ctx, c, port, transferTimeout)
 		if err != nil {
 			return err
 		}
@@ -105,12 +106,33 @@ func whileOpen(ctx context.Context, c *contender, conns int, size int64, do func
 	}
 	var group errgroup.Group
 	for _, conn := range opened {
-		group.Go(func() error { return exchange(conn, size) })
+		group.Go(func() error { return use(ctx, c, conn) })
 	}
 	if err := group.Wait(); err != nil {
 		return err
 	}
 	return do()
+}
+
+// exchangeMuch uses a connection to the echo.
+func exchangeMuch(_ context.Context, _ *contender, conn net.Conn) error {
+	return exchange(conn, openSize)
+}
+
+// askMuch uses a connection for requests, with bodies and without.
+func askMuch(ctx context.Context, c *contender, conn net.Conn) error {
+	client := newHTTP1(conn)
+	for _, ask := range []func() error{
+		func() error { return who(ctx, client, c) },
+		func() error { return put(ctx, client, openSize, received(openSize)) },
+		func() error { return get(ctx, client, openSize) },
+		func() error { return who(ctx, client, c) },
+	} {
+		if err := ask(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // near measures connections, with the API server where it is.

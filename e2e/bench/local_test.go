@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"net"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -16,14 +17,43 @@ func TestLocal(t *testing.T) {
 	require.NoError(t, err)
 	defer local.close()
 	c := &contender{answer: localName, inverted: true, addresses: local.addresses}
+	transfers := map[string]transfer{
+		"into": intoCluster, "out": outOfCluster,
+		"put, HTTP/1.1": putting(dialHTTP1), "get, HTTP/1.1": getting(dialHTTP1),
+		"put, h2c": putting(dialH2C), "get, h2c": getting(dialH2C),
+	}
+	for name, move := range transfers {
+		t.Run(name, func(t *testing.T) {
+			_, err := move(t.Context(), c, size)
+			require.NoError(t, err)
+		})
+	}
 	for name, exchange := range map[string]func(context.Context) error{
-		"into": func(ctx context.Context) error { _, err := intoCluster(ctx, c, size); return err },
-		"out":  func(ctx context.Context) error { _, err := outOfCluster(ctx, c, size); return err },
 		"echo": func(ctx context.Context) error { return echo(ctx, c, size) },
 		"who":  func(ctx context.Context) error { _, err := requests(ctx, c, 20, 5); return err },
-		"open": func(ctx context.Context) error { return whileOpen(ctx, c, 10, size, func() error { return nil }) },
 	} {
 		t.Run(name, func(t *testing.T) { require.NoError(t, exchange(t.Context())) })
+	}
+	for name, dial := range map[string]dialer{"HTTP/1.1": dialHTTP1, "h2c": dialH2C} {
+		t.Run("kept, "+name, func(t *testing.T) {
+			values, err := keptRequests("kept", dial, 20, nil, nil).run(t.Context(), c)
+			require.NoError(t, err)
+			require.Len(t, values, 2)
+			require.GreaterOrEqual(t, values[1], values[0])
+		})
+	}
+	for name, test := range map[string]struct {
+		port int
+		use  func(context.Context, *contender, net.Conn) error
+	}{
+		"whole": {portEcho, exchangeMuch}, "HTTP/1.1": {portHTTP, askMuch},
+	} {
+		t.Run("open, "+name, func(t *testing.T) {
+			did := false
+			err := whileOpen(t.Context(), c, test.port, 10, test.use, func() error { did = true; return nil })
+			require.NoError(t, err)
+			require.True(t, did)
+		})
 	}
 }
 
