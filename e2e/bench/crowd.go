@@ -37,7 +37,7 @@ func (l *lab) gather(ctx context.Context, services int) (*crowd, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := l.startPod(ctx, namespace); err != nil {
+	if _, err := l.startPod(ctx, namespace, podName); err != nil {
 		return nil, err
 	}
 	group, groupCtx := errgroup.WithContext(ctx)

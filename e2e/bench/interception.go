@@ -34,19 +34,7 @@ type interception struct {
 
 // intercept starts `devtun intercept` for the workload and returns when it stands.
 func (w *workload) intercept(ctx context.Context, kubeconfig string, local *local) (*interception, error) {
-	args := []string{"intercept", "--kubeconfig", kubeconfig, "--namespace", w.namespace, serviceName, "--no-forward",
-		"--output", "json"}
-	if image := w.lab.site.agentImage(); image != "" {
-		args = append(args, "--agent-image", image)
-	}
-	for port, address := range local.addresses {
-		_, own, err := net.SplitHostPort(address)
-		if err != nil {
-			return nil, fmt.Errorf("start intercept: %w", err)
-		}
-		args = append(args, "--port", own+":"+strconv.Itoa(port))
-	}
-	child, err := process.Start(ctx, hearStanding, w.lab.site.Program("devtun"), args...)
+	child, err := w.startIntercept(ctx, kubeconfig, local.addresses)
 	if err != nil {
 		return nil, err
 	}
@@ -58,6 +46,25 @@ func (w *workload) intercept(ctx context.Context, kubeconfig string, local *loca
 	c := straight(agent.Status.PodIP)
 	c.name, c.answer, c.inverted, c.child = devtun, localName, true, child
 	return &interception{c, agent.Name}, nil
+}
+
+// startIntercept starts `devtun intercept` for the workload, with such flags, and returns
+// when it stands. The addresses are those of the local process, by the pod's port.
+func (w *workload) startIntercept(ctx context.Context, kubeconfig string, addresses map[int]string, flags ...string) (
+	*process.Child, error) {
+	args := []string{"intercept", "--kubeconfig", kubeconfig, "--namespace", w.namespace, serviceName, "--no-forward",
+		"--output", "json"}
+	if image := w.lab.site.agentImage(); image != "" {
+		args = append(args, "--agent-image", image)
+	}
+	for port, address := range addresses {
+		_, own, err := net.SplitHostPort(address)
+		if err != nil {
+			return nil, fmt.Errorf("start intercept: %w", err)
+		}
+		args = append(args, "--port", own+":"+strconv.Itoa(port))
+	}
+	return process.Start(ctx, hearStanding, w.lab.site.Program("devtun"), append(args, flags...)...)
 }
 
 // hearStanding reports whether an event is the word that the traffic comes.

@@ -66,9 +66,10 @@ func TestStanding(t *testing.T) {
 
 func TestChoose(t *testing.T) {
 	for _, test := range []struct{ args, want []string }{
-		{nil, []string{"forward", "intercept"}},
+		{nil, []string{"forward", "intercept", "agent"}},
 		{[]string{"forward"}, []string{"forward"}},
 		{[]string{"intercept"}, []string{"intercept"}},
+		{[]string{"agent"}, []string{"agent"}},
 	} {
 		chosen, err := choose(test.args)
 		require.NoError(t, err)

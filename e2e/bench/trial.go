@@ -28,12 +28,13 @@ type effort struct {
 	crowd    int           // connections many at a time, in each round
 	distant  int           // connections to a distant API server, in each round
 	pings    int           // on an open connection, in each round
+	requests int           // on a kept connection, in each round
 	services int           // of the large cluster
 }
 
 var (
-	fullEffort  = effort{"full", 5, 1200 * time.Millisecond, 300, 1000, 50, 300, 500}
-	quickEffort = effort{"quick", 2, 200 * time.Millisecond, 40, 100, 10, 50, 100}
+	fullEffort  = effort{"full", 5, 1200 * time.Millisecond, 300, 1000, 50, 300, 2000, 500}
+	quickEffort = effort{"quick", 2, 200 * time.Millisecond, 40, 100, 10, 50, 200, 100}
 )
 
 // series runs trials, one after the other, and keeps their figures.

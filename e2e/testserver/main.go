@@ -14,7 +14,7 @@
 //	      hash and length; needs no half-close
 //
 // `testserver -pipe HOST` serves nothing itself: it carries each connection, whole, to
-// the same port of another one.
+// the same port of another one. Either says "ready" once it listens.
 //
 // `testserver env` prints its environment, NUL-separated, `testserver cat FILE` a
 // file, `testserver dial HOST:PORT` whether it can connect, and `testserver get URL`
@@ -67,6 +67,7 @@ func main() {
 	}
 	ctx, stop := untilSignal(*drain)
 	defer stop()
+	fmt.Println("ready")
 	if *origin != "" {
 		err = server.Pipe(ctx, listeners, portOf(*origin))
 	} else {

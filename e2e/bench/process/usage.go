@@ -66,6 +66,15 @@ func memory(pid int, field string) (int64, error) {
 	return 0, fmt.Errorf("read memory of process %d: no %s", pid, field)
 }
 
+// ProgramSize is the size of a process's executable in bytes.
+func ProgramSize(pid int) (int64, error) {
+	program, err := os.Stat(fmt.Sprintf("/proc/%d/exe", pid))
+	if err != nil {
+		return 0, fmt.Errorf("look at the program: %w", err)
+	}
+	return program.Size(), nil
+}
+
 // Of finds the process of a container that runs a command without
 // arguments, by the name of its pod; ok is false where this machine does not show
 // it: it is another machine than the node, or not to be looked at.

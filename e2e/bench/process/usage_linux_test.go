@@ -2,10 +2,12 @@ package process
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"net/netip"
 	"os"
 	"os/exec"
+	"strings"
 	"testing"
 	"time"
 
@@ -30,8 +32,33 @@ func TestOwnProcess(t *testing.T) {
 
 	_, err = CPUTime(os.Getpid())
 	require.NoError(t, err)
+	own, err := os.Executable()
+	require.NoError(t, err)
+	program, err := os.Stat(own)
+	require.NoError(t, err)
+	size, err := ProgramSize(os.Getpid())
+	require.NoError(t, err)
+	require.Equal(t, program.Size(), size)
+	_, err = ProgramSize(-1)
+	require.Error(t, err)
+
 	_, err = CPUTime(-1)
 	require.Error(t, err)
+}
+
+func TestFreeze(t *testing.T) {
+	c, err := Start(t.Context(), func(string) bool { return true }, "sh", "-c", "echo ready; exec sleep 60")
+	require.NoError(t, err)
+	defer c.Close()
+	state := func() string {
+		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", c.PID))
+		require.NoError(t, err)
+		return strings.Fields(string(stat))[2]
+	}
+	require.NoError(t, c.Freeze())
+	require.Eventually(t, func() bool { return state() == "T" }, 10*time.Second, time.Millisecond)
+	require.NoError(t, c.Thaw())
+	require.Eventually(t, func() bool { return state() != "T" }, 10*time.Second, time.Millisecond)
 }
 
 func TestConnectionsAreCounted(t *testing.T) {
