@@ -8,6 +8,13 @@ import (
 	"github.com/devtun/devtun/e2e/bench/process"
 )
 
+const (
+	// agentRounds is how many times as many rounds as others the trials of an agent have,
+	// and mirrorRounds those of a mirror, which starts in each.
+	agentRounds  = 3
+	mirrorRounds = 2
+)
+
 // measureAgent measures what an agent costs those whose requests no rule matches: its
 // clients are on this machine and dial pods, as the cluster's do, and the origin answers
 // all of them. The pipe is what an agent was before it understood requests.
@@ -35,11 +42,12 @@ func measureAgent(ctx context.Context, l *lab, s *series) error {
 
 // beside measures an agent beside a pipe to the same origin, and a mirror beside none.
 func (w *workload) beside(ctx context.Context, s *series) error {
-	trials := agentTrials(s.effort)
-	mirrored := w.mirrored(s.effort.requests,
+	trials := often(agentRounds, agentTrials(s.effort)...)
+	mirrored := w.mirrored(2*s.effort.requests,
 		&figure{ID: "mirror_p50", Name: "GET while a mirror is stuck, p50", Unit: "ms"},
 		&figure{ID: "mirror_p99", Name: "GET while a mirror is stuck, p99", Unit: "ms",
 			goal: atMostTimesAdded(1.1, without, 0.2)})
+	mirrored.times = mirrorRounds
 	if !s.wantsAny(append(trials, mirrored)) {
 		return nil
 	}
@@ -65,6 +73,7 @@ func (w *workload) beside(ctx context.Context, s *series) error {
 
 // agentTrials are those of an agent, a pipe, and neither.
 func agentTrials(e effort) []trial {
+	turn := e.transfer / 2 // the rounds are many
 	return []trial{
 		keptRequests("GET on a kept connection, HTTP/1.1", dialHTTP1, e.requests,
 			&figure{ID: "http1_p50", Name: "GET, HTTP/1.1, p50", Unit: "ms", goal: atMostAdded(0.3, pipe)},
@@ -75,17 +84,17 @@ func agentTrials(e effort) []trial {
 		newConnections("GET on new connections, 1 at a time", e.serial, 1, nil,
 			&figure{ID: "connections_p50", Name: "GET on a new connection, p50", Unit: "ms"},
 			&figure{ID: "connections_p99", Name: "GET on a new connection, p99", Unit: "ms"}),
-		throughput("body of an answer, HTTP/1.1", e.transfer, getting(dialHTTP1),
+		throughput("body of an answer, HTTP/1.1", turn, getting(dialHTTP1),
 			&figure{ID: "http1_get", Name: "body of an answer, HTTP/1.1", Unit: "MB/s", goal: atLeastTimes(0.9, pipe)}, nil),
-		throughput("body of a request, HTTP/1.1", e.transfer, putting(dialHTTP1),
+		throughput("body of a request, HTTP/1.1", turn, putting(dialHTTP1),
 			&figure{ID: "http1_put", Name: "body of a request, HTTP/1.1", Unit: "MB/s", goal: atLeastTimes(0.9, pipe)}, nil),
-		throughput("body of an answer, h2c", e.transfer, getting(dialH2C),
+		throughput("body of an answer, h2c", turn, getting(dialH2C),
 			&figure{ID: "h2c_get", Name: "body of an answer, h2c", Unit: "MB/s"}, nil),
-		throughput("body of a request, h2c", e.transfer, putting(dialH2C),
+		throughput("body of a request, h2c", turn, putting(dialH2C),
 			&figure{ID: "h2c_put", Name: "body of a request, h2c", Unit: "MB/s"}, nil),
-		throughput("whole connection, out of the cluster", e.transfer, download,
+		throughput("whole connection, out of the cluster", turn, download,
 			&figure{ID: "whole_out", Name: "no HTTP, out of the cluster", Unit: "MB/s", goal: atLeastTimes(0.95, pipe)}, nil),
-		throughput("whole connection, into the cluster", e.transfer, upload,
+		throughput("whole connection, into the cluster", turn, upload,
 			&figure{ID: "whole_in", Name: "no HTTP, into the cluster", Unit: "MB/s", goal: atLeastTimes(0.95, pipe)}, nil),
 		roundTrip("round trip on a whole connection", e.pings,
 			&figure{ID: "whole_round_trip_p50", Name: "no HTTP, round trip, p50", Unit: "ms"}),

@@ -22,8 +22,12 @@ type report struct {
 // print writes the table.
 func (r report) print(to io.Writer) error {
 	m := r.Machine
-	fmt.Fprintf(to, "%s: %d cores, %s, %s, Kubernetes %s; medians of %d rounds\n\n",
-		m.Date.Format("2006-01-02"), m.Cores, m.Kernel, m.Go, m.Kubernetes, m.Rounds)
+	more := ""
+	if slices.ContainsFunc(r.Figures, func(f *figure) bool { return len(f.contenders[devtun]) > m.Rounds }) {
+		more = " or more"
+	}
+	fmt.Fprintf(to, "%s: %d cores, %s, %s, Kubernetes %s; medians of %d rounds%s\n\n",
+		m.Date.Format("2006-01-02"), m.Cores, m.Kernel, m.Go, m.Kubernetes, m.Rounds, more)
 	table := tabwriter.NewWriter(to, 0, 0, 2, ' ', tabwriter.AlignRight)
 	columns := []string{devtun}
 	for _, rival := range rivals {

@@ -54,11 +54,20 @@ func TestTableOfOtherRivals(t *testing.T) {
 	}
 	var out bytes.Buffer
 	require.NoError(t, r.print(&out))
+	require.Contains(t, out.String(), "medians of 3 rounds\n")
 	require.Contains(t, out.String(), `
                      devtun  pipe  without  ratio  direct           goal  met
             GET, ms    0.50  0.25               2    0.20  <= pipe + 0.3  yes
   with a mirror, ms       3              3      1                            
 `)
+}
+
+func TestMoreRoundsThanOthersHave(t *testing.T) {
+	r := testReport()
+	r.Figures[0].add(devtun, 300)
+	var out bytes.Buffer
+	require.NoError(t, r.print(&out))
+	require.Contains(t, out.String(), "medians of 3 rounds or more\n")
 }
 
 func TestQuickFiguresAreMarked(t *testing.T) {

@@ -13,10 +13,20 @@ import (
 type trial struct {
 	name    string
 	figures []*figure // nil for what nobody wants to know
+	times   int       // how many times as many rounds as others it has; 0 is 1
 	// warm, unless nil, runs once for each contender before anything counts.
 	warm func(context.Context, *contender) error
 	// run gives one value for each of figures; NaN where there is none.
 	run func(context.Context, *contender) ([]float64, error)
+}
+
+// often gives trials so many times as many rounds, for differences that are small beside
+// what disturbs a machine.
+func often(times int, trials ...trial) []trial {
+	for i := range trials {
+		trials[i].times = times
+	}
+	return trials
 }
 
 // effort is how much a series measures.
@@ -33,8 +43,8 @@ type effort struct {
 }
 
 var (
-	fullEffort  = effort{"full", 5, 1200 * time.Millisecond, 300, 1000, 50, 300, 2000, 500}
-	quickEffort = effort{"quick", 2, 200 * time.Millisecond, 40, 100, 10, 50, 200, 100}
+	fullEffort  = effort{"full", 5, 1200 * time.Millisecond, 300, 1000, 50, 300, 1000, 500}
+	quickEffort = effort{"quick", 2, 200 * time.Millisecond, 40, 100, 10, 50, 100, 100}
 )
 
 // series runs trials, one after the other, and keeps their figures.
@@ -66,7 +76,7 @@ func (s *series) measure(ctx context.Context, t trial, contenders ...*contender)
 			}
 		}
 	}
-	for round := range s.effort.rounds {
+	for round := range s.effort.rounds * max(t.times, 1) {
 		for _, c := range contenders {
 			values, err := t.run(ctx, c)
 			if err != nil {
