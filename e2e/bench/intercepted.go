@@ -91,10 +91,12 @@ func (w *workload) begin(local *local, first, memory *figure) trial {
 	}
 }
 
+// use has a connection carry bytes both ways.
+type use func(context.Context, *contender, net.Conn) error
+
 // whileOpen does something while connections to a port are open, each of which has been
 // used.
-func whileOpen(ctx context.Context, c *contender, port, conns int, use func(context.Context, *contender, net.Conn) error,
-	do func() error) error {
+func whileOpen(ctx context.Context, c *contender, port, conns int, each use, do func() error) error {
 	var opened []net.Conn
 	for range conns {
 		conn, done, err := open(ctx, c, port, transferTimeout)
@@ -106,7 +108,7 @@ func whileOpen(ctx context.Context, c *contender, port, conns int, use func(cont
 	}
 	var group errgroup.Group
 	for _, conn := range opened {
-		group.Go(func() error { return use(ctx, c, conn) })
+		group.Go(func() error { return each(ctx, c, conn) })
 	}
 	if err := group.Wait(); err != nil {
 		return err
@@ -149,7 +151,8 @@ func (w *workload) near(ctx context.Context, local *local, s *series) error {
 			&figure{ID: "connections_50_p50", Name: "time of each, p50", Unit: "ms"},
 			&figure{ID: "connections_50_p99", Name: "time of each, p99", Unit: "ms"}),
 		roundTrip("round trip on an intercepted connection", s.effort.pings,
-			&figure{ID: "round_trip_p50", Name: "round trip on an open connection, p50", Unit: "ms", goal: atMostAdded(1, direct)}),
+			&figure{ID: "round_trip_p50", Name: "round trip on an open connection, p50", Unit: "ms",
+				goal: atMostAdded(1, direct)}),
 	}
 	if !s.wantsAny(trials) {
 		return nil

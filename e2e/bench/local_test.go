@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"net"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -44,7 +43,7 @@ func TestLocal(t *testing.T) {
 	}
 	for name, test := range map[string]struct {
 		port int
-		use  func(context.Context, *contender, net.Conn) error
+		use  use
 	}{
 		"whole": {portEcho, exchangeMuch}, "HTTP/1.1": {portHTTP, askMuch},
 	} {
