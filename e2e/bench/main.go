@@ -2,7 +2,7 @@
 // on a real cluster, in turn with `kubectl port-forward`, or for the agent with a pipe,
 // and with connections straight to the pod.
 //
-//	go run -C e2e ./bench             # about fifteen minutes
+//	go run -C e2e ./bench             # about twenty minutes
 //	go run -C e2e ./bench agent       # one of the three
 //	go run -C e2e ./bench -quick      # three minutes, to try changes of the bench itself
 //
