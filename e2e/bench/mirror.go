@@ -104,6 +104,9 @@ func (w *workload) mirrored(n int, p50, p99 *figure) trial {
 					return nil, err
 				}
 			}
+			if err := pause(ctx, settle); err != nil { // of who has come, or has just left
+				return nil, err
+			}
 			return stuck(ctx, c, n)
 		},
 	}
