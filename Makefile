@@ -72,7 +72,7 @@ soak: agents ## run what waits for long or is repeated often: PART=1, 2, 3, RUNS
 
 ##@ measure
 
-bench: ## measure forward and intercept against kubectl port-forward and the pod itself
+bench: ## measure forward, intercept and its agent against kubectl port-forward, a pipe and the pod itself
 	$(call run,bench)
 
 ##@ keep

@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/devtun/devtun/e2e/bench/process"
 )
 
 // The contenders' names.
@@ -15,6 +17,8 @@ const (
 	devtun  = "devtun"
 	kubectl = "kubectl"
 	direct  = "direct"
+	pipe    = "pipe"    // a pod that carries whole connections, as an agent that knows no requests
+	without = "without" // devtun, without what is measured
 )
 
 // The pod's ports, as e2e/testserver has them.
@@ -34,12 +38,12 @@ type contender struct {
 	answer    string         // to /who, at the other end
 	inverted  bool           // the client is the cluster's side, the server this machine's
 	addresses map[int]string // where the pod's ports are reached
-	child     *child         // nil when no process is in the way
+	child     *process.Child // nil when no process is in the way
 }
 
 func (c *contender) close() {
 	if c.child != nil {
-		c.child.close()
+		c.child.Close()
 	}
 }
 
@@ -66,7 +70,7 @@ func straight(podIP string) *contender {
 func (l *lab) throughDevtun(ctx context.Context, kubeconfig, namespace, service string) (*contender, error) {
 	addresses := map[int]string{}
 	hear := func(line string) bool { return hearDevtun(line, service, addresses) }
-	child, err := startChild(ctx, hear, l.site.Program("devtun"), "forward", "--kubeconfig", kubeconfig,
+	child, err := process.Start(ctx, hear, l.site.Program("devtun"), "forward", "--kubeconfig", kubeconfig,
 		"--namespace", namespace, "--hosts-file", l.hostsFile, "--output", "json")
 	if err != nil {
 		return nil, err
@@ -102,7 +106,7 @@ func (l *lab) throughKubectl(ctx context.Context, kubeconfig string) (*contender
 	for _, port := range ports {
 		args = append(args, ":"+strconv.Itoa(port))
 	}
-	child, err := startChild(ctx, hear, l.site.kubectl, args...)
+	child, err := process.Start(ctx, hear, l.site.kubectl, args...)
 	if err != nil {
 		return nil, err
 	}

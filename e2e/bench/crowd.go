@@ -11,6 +11,8 @@ import (
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
+
+	"github.com/devtun/devtun/e2e/bench/process"
 )
 
 const (
@@ -35,7 +37,7 @@ func (l *lab) gather(ctx context.Context, services int) (*crowd, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := l.startPod(ctx, namespace); err != nil {
+	if _, err := l.startPod(ctx, namespace, podName); err != nil {
 		return nil, err
 	}
 	group, groupCtx := errgroup.WithContext(ctx)
@@ -83,19 +85,19 @@ func (c *crowd) footprint(ready, memory, open *figure) trial {
 			if err := pause(ctx, settle); err != nil {
 				return nil, err
 			}
-			resident, err := residentMemory(started.child.pid)
+			resident, err := process.ResidentMemory(started.child.PID)
 			if err != nil {
 				return nil, err
 			}
 			conns := math.NaN()
 			if api, ok := c.lab.site.apiAddress(); ok {
-				n, err := connections(started.child.pid, api)
+				n, err := process.Connections(started.child.PID, api)
 				if err != nil {
 					return nil, err
 				}
 				conns = float64(n)
 			}
-			return []float64{started.child.ready.Seconds(), float64(resident) / mega, conns}, nil
+			return []float64{started.child.Ready.Seconds(), float64(resident) / mega, conns}, nil
 		},
 	}
 }

@@ -31,25 +31,41 @@ func (v values) median() float64 {
 	return (sorted[half-1] + sorted[half]) / 2
 }
 
-// ratios are devtun's values divided by kubectl's of the same round.
+// rivals are those that devtun is told with, where they are measured: a figure has one
+// at most.
+var rivals = []string{kubectl, pipe, without}
+
+// has reports whether a contender was measured.
+func (f *figure) has(contender string) bool { return len(f.contenders[contender]) > 0 }
+
+// ratios are devtun's values divided by its rival's of the same round.
 func (f *figure) ratios() values {
-	ours, theirs := f.contenders[devtun], f.contenders[kubectl]
-	var ratios values
-	for i := range min(len(ours), len(theirs)) {
-		ratios = append(ratios, ours[i]/theirs[i])
+	for _, rival := range rivals {
+		if f.has(rival) {
+			return f.ratiosTo(rival)
+		}
 	}
-	return ratios
+	return nil
 }
 
-// added is what devtun's values are larger by than the direct ones of the same
-// round.
-func (f *figure) added() values {
-	ours, without := f.contenders[devtun], f.contenders[direct]
-	var added values
-	for i := range min(len(ours), len(without)) {
-		added = append(added, ours[i]-without[i])
+// ratiosTo are devtun's values divided by another contender's of the same round.
+func (f *figure) ratiosTo(other string) values {
+	return f.compare(other, func(ours, theirs float64) float64 { return ours / theirs })
+}
+
+// beyond is what devtun's values are larger by than so many times another contender's
+// of the same round.
+func (f *figure) beyond(factor float64, other string) values {
+	return f.compare(other, func(ours, theirs float64) float64 { return ours - factor*theirs })
+}
+
+// compare compares devtun's values with another contender's, round by round.
+func (f *figure) compare(other string, how func(ours, theirs float64) float64) (compared values) {
+	ours, theirs := f.contenders[devtun], f.contenders[other]
+	for i := range min(len(ours), len(theirs)) {
+		compared = append(compared, how(ours[i], theirs[i]))
 	}
-	return added
+	return compared
 }
 
 // add notes a contender's value; NaN, for what cannot be measured on it, is

@@ -47,12 +47,12 @@ func TestGoals(t *testing.T) {
 		kubectl float64
 		met     bool
 	}{
-		{"at least, reached", atLeastTimes(1.3), 130, 100, true},
-		{"at least, missed", atLeastTimes(1.3), 129, 100, false},
-		{"at most times, reached", atMostTimes(0.7), 70, 100, true},
-		{"at most times, missed", atMostTimes(0.7), 71, 100, false},
-		{"below, reached", belowKubectl(), 99, 100, true},
-		{"below, missed", belowKubectl(), 100, 100, false},
+		{"at least, reached", atLeastTimes(1.3, kubectl), 130, 100, true},
+		{"at least, missed", atLeastTimes(1.3, kubectl), 129, 100, false},
+		{"at most times, reached", atMostTimes(0.7, kubectl), 70, 100, true},
+		{"at most times, missed", atMostTimes(0.7, kubectl), 71, 100, false},
+		{"below, reached", below(kubectl), 99, 100, true},
+		{"below, missed", below(kubectl), 100, 100, false},
 		{"at most, reached", atMost(3), 3, 0, true},
 		{"at most, missed", atMost(3), 3.1, 0, false},
 		{"none, reached", atMost(0), 0, 0, true},
@@ -73,8 +73,10 @@ func TestGoals(t *testing.T) {
 	}{
 		{"at least, reached", atLeast(500), 500, true},
 		{"at least, missed", atLeast(500), 499, false},
-		{"at most added, reached", atMostAdded(1), 3, true},
-		{"at most added, missed", atMostAdded(1), 3.1, false},
+		{"at most added, reached", atMostAdded(1, direct), 3, true},
+		{"at most added, missed", atMostAdded(1, direct), 3.1, false},
+		{"at most times and added, reached", atMostTimesAdded(1.5, direct, 0.5), 3.5, true},
+		{"at most times and added, missed", atMostTimesAdded(1.5, direct, 0.5), 3.6, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			f := measured(test.devtun, 0)
@@ -83,15 +85,43 @@ func TestGoals(t *testing.T) {
 			require.Equal(t, test.met, f.met())
 		})
 	}
-	unmeasured := &figure{goal: atLeastTimes(1)}
+	unmeasured := &figure{goal: atLeastTimes(1, kubectl)}
 	require.False(t, unmeasured.met(), "nothing measured, nothing reached")
-	unmeasured.goal = atMostAdded(1)
+	unmeasured.goal = atMostAdded(1, direct)
 	require.False(t, unmeasured.met(), "nothing measured, nothing reached")
+}
+
+// What a goal compares is named in its text.
+func TestGoalsSayWhatTheyAre(t *testing.T) {
+	for want, goal := range map[string]*goal{
+		">= 0.90 x pipe":          atLeastTimes(0.9, pipe),
+		"<= 0.70 x kubectl":       atMostTimes(0.7, kubectl),
+		"< kubectl":               below(kubectl),
+		"<= pipe + 0.3":           atMostAdded(0.3, pipe),
+		"<= 1.10 x without + 0.2": atMostTimesAdded(1.1, without, 0.2),
+		"<= 128":                  atMost(128),
+		">= 500":                  atLeast(500),
+	} {
+		require.Equal(t, want, goal.text)
+	}
+}
+
+// Whichever rival a figure has is the one of its ratio.
+func TestRatioIsToTheRival(t *testing.T) {
+	for _, rival := range rivals {
+		f := measured(30, 0)
+		f.add(direct, 5)
+		f.add(rival, 10)
+		require.Equal(t, values{3}, f.ratios(), rival)
+	}
+	alone := measured(30, 0)
+	alone.add(direct, 5)
+	require.Empty(t, alone.ratios())
 }
 
 func TestFigureAsJSON(t *testing.T) {
 	f := measured(150, 100)
-	f.ID, f.Name, f.Unit, f.goal = "download_1", "download", "MB/s", atLeastTimes(1.3)
+	f.ID, f.Name, f.Unit, f.goal = "download_1", "download", "MB/s", atLeastTimes(1.3, kubectl)
 	text, err := json.Marshal(f)
 	require.NoError(t, err)
 	require.JSONEq(t, `{

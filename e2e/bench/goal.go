@@ -11,38 +11,49 @@ type goal struct {
 	met  func(*figure) bool
 }
 
-// atLeastTimes asks for a ratio to kubectl of at least factor.
-func atLeastTimes(factor float64) *goal {
-	return &goal{fmt.Sprintf(">= %.2f x kubectl", factor), func(f *figure) bool { return f.ratios().median() >= factor }}
+// atLeastTimes asks for a ratio to another contender of at least factor.
+func atLeastTimes(factor float64, other string) *goal {
+	return &goal{fmt.Sprintf(">= %.2f x %s", factor, other), func(f *figure) bool {
+		return f.ratiosTo(other).median() >= factor
+	}}
 }
 
-// atMostTimes asks for a ratio to kubectl of at most factor.
-func atMostTimes(factor float64) *goal {
-	return &goal{fmt.Sprintf("<= %.2f x kubectl", factor), func(f *figure) bool { return f.ratios().median() <= factor }}
+// atMostTimes asks for a ratio to another contender of at most factor.
+func atMostTimes(factor float64, other string) *goal {
+	return &goal{fmt.Sprintf("<= %.2f x %s", factor, other), func(f *figure) bool {
+		return f.ratiosTo(other).median() <= factor
+	}}
 }
 
-// belowKubectl asks for less than kubectl's value.
-func belowKubectl() *goal {
-	return &goal{"< kubectl", func(f *figure) bool { return f.ratios().median() < 1 }}
+// below asks for less than another contender's value.
+func below(other string) *goal {
+	return &goal{"< " + other, func(f *figure) bool { return f.ratiosTo(other).median() < 1 }}
 }
 
 // atMost asks for a value of at most limit.
 func atMost(limit float64) *goal {
-	text := "<= " + strconv.FormatFloat(limit, 'f', -1, 64)
-	return &goal{text, func(f *figure) bool { return f.contenders[devtun].median() <= limit }}
+	return &goal{"<= " + short(limit), func(f *figure) bool { return f.contenders[devtun].median() <= limit }}
 }
 
 // atLeast asks for a value of at least limit.
 func atLeast(limit float64) *goal {
-	text := ">= " + strconv.FormatFloat(limit, 'f', -1, 64)
-	return &goal{text, func(f *figure) bool { return f.contenders[devtun].median() >= limit }}
+	return &goal{">= " + short(limit), func(f *figure) bool { return f.contenders[devtun].median() >= limit }}
 }
 
-// atMostAdded asks for a value that is larger than the direct one of the same
-// round by at most limit.
-func atMostAdded(limit float64) *goal {
-	text := "<= direct + " + strconv.FormatFloat(limit, 'f', -1, 64)
-	return &goal{text, func(f *figure) bool { return f.added().median() <= limit }}
+// atMostAdded asks for a value that is larger than another contender's of the same round
+// by at most limit.
+func atMostAdded(limit float64, other string) *goal {
+	return &goal{fmt.Sprintf("<= %s + %s", other, short(limit)), func(f *figure) bool {
+		return f.beyond(1, other).median() <= limit
+	}}
+}
+
+// atMostTimesAdded asks for a value that is larger than so many times another contender's
+// of the same round by at most limit.
+func atMostTimesAdded(factor float64, other string, limit float64) *goal {
+	return &goal{fmt.Sprintf("<= %.2f x %s + %s", factor, other, short(limit)), func(f *figure) bool {
+		return f.beyond(factor, other).median() <= limit
+	}}
 }
 
 // notAbove asks for a value no larger than that of another figure.
@@ -51,3 +62,6 @@ func notAbove(other *figure, what string) *goal {
 		return f.contenders[devtun].median() <= other.contenders[devtun].median()
 	}}
 }
+
+// short writes a limit with the digits that it has.
+func short(limit float64) string { return strconv.FormatFloat(limit, 'f', -1, 64) }

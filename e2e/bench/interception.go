@@ -13,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
 
+	"github.com/devtun/devtun/e2e/bench/process"
 	"github.com/devtun/devtun/intercept/plan"
 )
 
@@ -33,30 +34,37 @@ type interception struct {
 
 // intercept starts `devtun intercept` for the workload and returns when it stands.
 func (w *workload) intercept(ctx context.Context, kubeconfig string, local *local) (*interception, error) {
+	child, err := w.startIntercept(ctx, kubeconfig, local.addresses)
+	if err != nil {
+		return nil, err
+	}
+	agent, err := w.agent(ctx)
+	if err != nil {
+		child.Close()
+		return nil, err
+	}
+	c := straight(agent.Status.PodIP)
+	c.name, c.answer, c.inverted, c.child = devtun, localName, true, child
+	return &interception{c, agent.Name}, nil
+}
+
+// startIntercept starts `devtun intercept` for the workload, with such flags, and returns
+// when it stands. The addresses are those of the local process, by the pod's port.
+func (w *workload) startIntercept(ctx context.Context, kubeconfig string, addresses map[int]string, flags ...string) (
+	*process.Child, error) {
 	args := []string{"intercept", "--kubeconfig", kubeconfig, "--namespace", w.namespace, serviceName, "--no-forward",
 		"--output", "json"}
 	if image := w.lab.site.agentImage(); image != "" {
 		args = append(args, "--agent-image", image)
 	}
-	for port, address := range local.addresses {
+	for port, address := range addresses {
 		_, own, err := net.SplitHostPort(address)
 		if err != nil {
 			return nil, fmt.Errorf("start intercept: %w", err)
 		}
 		args = append(args, "--port", own+":"+strconv.Itoa(port))
 	}
-	child, err := startChild(ctx, hearStanding, w.lab.site.Program("devtun"), args...)
-	if err != nil {
-		return nil, err
-	}
-	agent, err := w.agent(ctx)
-	if err != nil {
-		child.close()
-		return nil, err
-	}
-	c := straight(agent.Status.PodIP)
-	c.name, c.answer, c.inverted, c.child = devtun, localName, true, child
-	return &interception{c, agent.Name}, nil
+	return process.Start(ctx, hearStanding, w.lab.site.Program("devtun"), append(args, flags...)...)
 }
 
 // hearStanding reports whether an event is the word that the traffic comes.
@@ -83,8 +91,8 @@ func (w *workload) agent(ctx context.Context) (*corev1.Pod, error) {
 // firstRequest returns once a request to wherever the workload's service leads is
 // answered by the local process.
 func (w *workload) firstRequest(ctx context.Context) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, readyTimeout,
-		fmt.Errorf("no request was intercepted within %v", readyTimeout))
+	ctx, cancel := context.WithTimeoutCause(ctx, process.ReadyTimeout,
+		fmt.Errorf("no request was intercepted within %v", process.ReadyTimeout))
 	defer cancel()
 	err := wait.PollUntilContextCancel(ctx, lookEvery, true, func(ctx context.Context) (bool, error) {
 		slices, err := w.lab.client.DiscoveryV1().EndpointSlices(w.namespace).List(ctx,

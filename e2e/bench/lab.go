@@ -66,7 +66,7 @@ func openLab(ctx context.Context, site *site, progress *progress) (_ *lab, err e
 	if err := l.makeService(ctx, l.namespace, serviceName, ports); err != nil {
 		return nil, err
 	}
-	l.podIP, err = l.startPod(ctx, l.namespace)
+	l.podIP, err = l.startPod(ctx, l.namespace, podName)
 	return l, err
 }
 

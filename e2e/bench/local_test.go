@@ -16,14 +16,43 @@ func TestLocal(t *testing.T) {
 	require.NoError(t, err)
 	defer local.close()
 	c := &contender{answer: localName, inverted: true, addresses: local.addresses}
+	transfers := map[string]transfer{
+		"into": intoCluster, "out": outOfCluster,
+		"put, HTTP/1.1": putting(dialHTTP1), "get, HTTP/1.1": getting(dialHTTP1),
+		"put, h2c": putting(dialH2C), "get, h2c": getting(dialH2C),
+	}
+	for name, move := range transfers {
+		t.Run(name, func(t *testing.T) {
+			_, err := move(t.Context(), c, size)
+			require.NoError(t, err)
+		})
+	}
 	for name, exchange := range map[string]func(context.Context) error{
-		"into": func(ctx context.Context) error { _, err := intoCluster(ctx, c, size); return err },
-		"out":  func(ctx context.Context) error { _, err := outOfCluster(ctx, c, size); return err },
 		"echo": func(ctx context.Context) error { return echo(ctx, c, size) },
 		"who":  func(ctx context.Context) error { _, err := requests(ctx, c, 20, 5); return err },
-		"open": func(ctx context.Context) error { return whileOpen(ctx, c, 10, size, func() error { return nil }) },
 	} {
 		t.Run(name, func(t *testing.T) { require.NoError(t, exchange(t.Context())) })
+	}
+	for name, dial := range map[string]dialer{"HTTP/1.1": dialHTTP1, "h2c": dialH2C} {
+		t.Run("kept, "+name, func(t *testing.T) {
+			values, err := keptRequests("kept", dial, 20, nil, nil).run(t.Context(), c)
+			require.NoError(t, err)
+			require.Len(t, values, 2)
+			require.GreaterOrEqual(t, values[1], values[0])
+		})
+	}
+	for name, test := range map[string]struct {
+		port int
+		use  use
+	}{
+		"whole": {portEcho, exchangeMuch}, "HTTP/1.1": {portHTTP, askMuch},
+	} {
+		t.Run("open, "+name, func(t *testing.T) {
+			did := false
+			err := whileOpen(t.Context(), c, test.port, 10, test.use, func() error { did = true; return nil })
+			require.NoError(t, err)
+			require.True(t, did)
+		})
 	}
 }
 
@@ -36,9 +65,10 @@ func TestStanding(t *testing.T) {
 
 func TestChoose(t *testing.T) {
 	for _, test := range []struct{ args, want []string }{
-		{nil, []string{"forward", "intercept"}},
+		{nil, []string{"forward", "intercept", "agent"}},
 		{[]string{"forward"}, []string{"forward"}},
 		{[]string{"intercept"}, []string{"intercept"}},
+		{[]string{"agent"}, []string{"agent"}},
 	} {
 		chosen, err := choose(test.args)
 		require.NoError(t, err)

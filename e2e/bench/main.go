@@ -1,20 +1,22 @@
-// Command bench measures `devtun forward` and `devtun intercept` on a real
-// cluster, in turn with `kubectl port-forward` and with connections straight to
-// the pod.
+// Command bench measures `devtun forward`, `devtun intercept` and the intercept's agent
+// on a real cluster, in turn with `kubectl port-forward`, or for the agent with a pipe,
+// and with connections straight to the pod.
 //
-//	go run -C e2e ./bench             # about ten minutes
-//	go run -C e2e ./bench intercept   # one of the two
-//	go run -C e2e ./bench -quick      # two minutes, to try changes of the bench itself
+//	go run -C e2e ./bench             # about twenty minutes
+//	go run -C e2e ./bench agent       # one of the three
+//	go run -C e2e ./bench -quick      # three minutes, to try changes of the bench itself
 //
-// It prints tables and writes .bench/forward.json and .bench/intercept.json. The
-// cluster is the local one, which it brings up if need be, or that of
-// DEVTUN_KUBECONFIG.
+// It prints tables and writes .bench/forward.json, .bench/intercept.json and
+// .bench/agent.json. The cluster is the local one, which it brings up if need be, or
+// that of DEVTUN_KUBECONFIG.
 //
 //	site        the cluster, and devtun and the images built (package testbed)
 //	lab         what is measured there: namespaces, a pod, kubeconfigs
-//	contender   one way to the pod: devtun, kubectl, direct
+//	contender   one way to the pod: devtun, kubectl, pipe, direct
 //	workload    the pod as an intercept needs it, with a deployment
 //	local       the process on this machine that an intercept leads to
+//	team        an intercept that several share, none of whom wants what is asked
+//	mirror      an intercept that gets copies, whose process here is stopped
 //	trial       one measurement of one contender, which gives values of figures
 //	figure      what is told: the values of all rounds, medians, ratio, goal
 //
@@ -44,15 +46,15 @@ import (
 )
 
 // runTimeout bounds a run, the building of the cluster's programs excepted.
-const runTimeout = 20 * time.Minute
+const runTimeout = 30 * time.Minute
 
-// subject is a command of devtun that is measured, with a report of its own.
+// subject is what of devtun is measured, with a report of its own.
 type subject struct {
 	name    string
 	measure func(context.Context, *lab, *series) error
 }
 
-var subjects = []subject{{"forward", measureForward}, {"intercept", measureIntercept}}
+var subjects = []subject{{"forward", measureForward}, {"intercept", measureIntercept}, {"agent", measureAgent}}
 
 // choose picks the subject of that name; without a name, all.
 func choose(args []string) ([]subject, error) {
@@ -64,7 +66,7 @@ func choose(args []string) ([]subject, error) {
 			return subjects[i : i+1], nil
 		}
 	}
-	return nil, fmt.Errorf("measure %s: want forward, or intercept, or nothing for both", strings.Join(args, " "))
+	return nil, fmt.Errorf("measure %s: want forward, intercept or agent, or nothing for all", strings.Join(args, " "))
 }
 
 func main() {

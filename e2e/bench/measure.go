@@ -36,20 +36,20 @@ func near(ctx context.Context, l *lab, s *series) error {
 	}
 	for _, t := range []trial{
 		throughput("download, 1 connection", s.effort.transfer, download,
-			&figure{ID: "download_1", Name: "download, 1 connection", Unit: "MB/s", goal: atLeastTimes(1.3)},
+			&figure{ID: "download_1", Name: "download, 1 connection", Unit: "MB/s", goal: atLeastTimes(1.3, kubectl)},
 			&figure{ID: "download_1_cpu", Name: "its CPU time", Unit: "s/GB"}),
 		throughput("upload, 1 connection", s.effort.transfer, upload,
-			&figure{ID: "upload_1", Name: "upload, 1 connection", Unit: "MB/s", goal: atLeastTimes(1.3)}, nil),
+			&figure{ID: "upload_1", Name: "upload, 1 connection", Unit: "MB/s", goal: atLeastTimes(1.3, kubectl)}, nil),
 		throughput("download, 8 connections", s.effort.transfer, several(8, download),
-			&figure{ID: "download_8", Name: "download, 8 connections", Unit: "MB/s", goal: atLeastTimes(1.8)}, nil),
+			&figure{ID: "download_8", Name: "download, 8 connections", Unit: "MB/s", goal: atLeastTimes(1.8, kubectl)}, nil),
 		newConnections("new connections, 1 at a time", s.effort.serial, 1,
 			&figure{ID: "connections_1", Name: "new connections, 1 at a time", Unit: "1/s"},
 			&figure{ID: "connections_1_p50", Name: "time of each, p50", Unit: "ms"},
 			&figure{ID: "connections_1_p99", Name: "time of each, p99", Unit: "ms"}),
 		newConnections("new connections, 50 at a time", s.effort.crowd, 50,
-			&figure{ID: "connections_50", Name: "new connections, 50 at a time", Unit: "1/s", goal: atLeastTimes(1)},
+			&figure{ID: "connections_50", Name: "new connections, 50 at a time", Unit: "1/s", goal: atLeastTimes(1, kubectl)},
 			&figure{ID: "connections_50_p50", Name: "time of each, p50", Unit: "ms"},
-			&figure{ID: "connections_50_p99", Name: "time of each, p99", Unit: "ms", goal: belowKubectl()}),
+			&figure{ID: "connections_50_p99", Name: "time of each, p99", Unit: "ms", goal: below(kubectl)}),
 		roundTrip("round trip on an open connection", s.effort.pings,
 			&figure{ID: "round_trip_p50", Name: "round trip on an open connection, p50", Unit: "ms"}),
 	} {
@@ -65,7 +65,7 @@ func near(ctx context.Context, l *lab, s *series) error {
 func far(ctx context.Context, l *lab, s *series) error {
 	t := newConnections(fmt.Sprintf("new connections at %v", trip), s.effort.distant, 1, nil,
 		&figure{ID: "request_far_p50", Name: fmt.Sprintf("request at %v round trip, p50", trip), Unit: "ms",
-			goal: atMostTimes(0.7)},
+			goal: atMostTimes(0.7, kubectl)},
 		&figure{ID: "request_far_p99", Name: fmt.Sprintf("request at %v round trip, p99", trip), Unit: "ms"})
 	if !s.wants(t.name) {
 		return nil
@@ -97,7 +97,7 @@ func start(ctx context.Context, l *lab, s *series) error {
 				return nil, err
 			}
 			defer started.close()
-			return []float64{started.child.ready.Seconds()}, nil
+			return []float64{started.child.Ready.Seconds()}, nil
 		},
 	}, &contender{name: devtun}, &contender{name: kubectl})
 }

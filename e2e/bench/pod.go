@@ -23,12 +23,14 @@ const (
 	podTimeout = time.Minute
 )
 
-var podLabels = map[string]string{"app": podName}
+// podLabels are those of a pod of the test server's, by its name.
+func podLabels(name string) map[string]string { return map[string]string{"app": name} }
 
-// startPod starts the pod and returns its address once it is ready.
-func (l *lab) startPod(ctx context.Context, namespace string) (ip string, err error) {
+// startPod starts a pod of the test server's, with such arguments, and returns its
+// address once it is ready.
+func (l *lab) startPod(ctx context.Context, namespace, name string, args ...string) (ip string, err error) {
 	pods := l.client.CoreV1().Pods(namespace)
-	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: podName, Labels: podLabels}, Spec: podSpec()}
+	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: podLabels(name)}, Spec: podSpec(args...)}
 	// The namespace's service account, which every pod needs, takes a moment.
 	err = wait.PollUntilContextTimeout(ctx, pollEvery, podTimeout, true, func(ctx context.Context) (bool, error) {
 		_, err := pods.Create(ctx, pod, metav1.CreateOptions{})
@@ -40,28 +42,29 @@ func (l *lab) startPod(ctx context.Context, namespace string) (ip string, err er
 	if err != nil {
 		return "", fmt.Errorf("make pod: %w", err)
 	}
-	return l.awaitPod(ctx, namespace)
+	return l.awaitPod(ctx, namespace, name)
 }
 
 // podSpec is the pod's, whose host name is podName whatever its own is.
-func podSpec() corev1.PodSpec {
+func podSpec(args ...string) corev1.PodSpec {
 	seconds := int64(1)
 	return corev1.PodSpec{
 		Hostname:                      podName,
 		TerminationGracePeriodSeconds: &seconds,
 		Containers: []corev1.Container{{
-			Name: podName, Image: imageName, ImagePullPolicy: corev1.PullIfNotPresent,
+			Name: podName, Image: imageName, Args: args, ImagePullPolicy: corev1.PullIfNotPresent,
 			StartupProbe: &corev1.Probe{PeriodSeconds: 1, ProbeHandler: corev1.ProbeHandler{
 				HTTPGet: &corev1.HTTPGetAction{Path: "/ready", Port: intstr.FromInt32(portHTTP)}}},
 		}},
 	}
 }
 
-// awaitPod returns the address of the namespace's only pod once it is ready.
-func (l *lab) awaitPod(ctx context.Context, namespace string) (ip string, err error) {
+// awaitPod returns the address of the namespace's only pod of that name, or of that
+// deployment's, once it is ready.
+func (l *lab) awaitPod(ctx context.Context, namespace, name string) (ip string, err error) {
 	err = wait.PollUntilContextTimeout(ctx, pollEvery, podTimeout, true, func(ctx context.Context) (bool, error) {
 		pods, err := l.client.CoreV1().Pods(namespace).List(ctx,
-			metav1.ListOptions{LabelSelector: labels.FormatLabels(podLabels)})
+			metav1.ListOptions{LabelSelector: labels.FormatLabels(podLabels(name))})
 		if err != nil || len(pods.Items) == 0 {
 			return false, err
 		}
@@ -71,7 +74,7 @@ func (l *lab) awaitPod(ctx context.Context, namespace string) (ip string, err er
 	if err != nil {
 		return "", fmt.Errorf("wait for pod %s/%s: %w\nhint: is the image %s in the cluster? 'kubectl describe pod -n %s' "+
 			"tells",
-			namespace, podName, err, imageName, namespace)
+			namespace, name, err, imageName, namespace)
 	}
 	return ip, nil
 }
@@ -86,7 +89,7 @@ func isReady(pod *corev1.Pod) bool {
 func (l *lab) makeService(ctx context.Context, namespace, name string, ports []int) error {
 	service := &corev1.Service{
 		ObjectMeta: metav1.ObjectMeta{Name: name},
-		Spec:       corev1.ServiceSpec{Selector: podLabels},
+		Spec:       corev1.ServiceSpec{Selector: podLabels(podName)},
 	}
 	for _, port := range ports {
 		service.Spec.Ports = append(service.Spec.Ports,

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"strconv"
 	"strings"
 	"sync"
@@ -83,6 +84,18 @@ func answering(text string) func(net.Conn) {
 	}
 }
 
+// replying answers to one request, once it is there with its body.
+func replying(text string) func(net.Conn) {
+	return func(conn net.Conn) {
+		request, err := http.ReadRequest(bufio.NewReader(conn))
+		if err != nil {
+			return
+		}
+		io.Copy(io.Discard, request.Body)
+		io.WriteString(conn, text)
+	}
+}
+
 // mute takes all there is and closes when the client has given up.
 func mute(conn net.Conn) {
 	conn.(*net.TCPConn).CloseWrite()
@@ -105,6 +118,12 @@ func TestExchanges(t *testing.T) {
 		"upload":  func(ctx context.Context, c *contender) error { _, err := upload(ctx, c, size); return err },
 		"echo":    func(ctx context.Context, c *contender) error { return echo(ctx, c, size) },
 		"request": func(ctx context.Context, c *contender) error { _, err := requests(ctx, c, 20, 5); return err },
+		"put":     func(ctx context.Context, c *contender) error { _, err := putting(dialHTTP1)(ctx, c, size); return err },
+		"get":     func(ctx context.Context, c *contender) error { _, err := getting(dialHTTP1)(ctx, c, size); return err },
+		"kept": func(ctx context.Context, c *contender) error {
+			_, err := keptRequests("kept", dialHTTP1, 5, nil, nil).run(ctx, c)
+			return err
+		},
 		"ping": func(ctx context.Context, c *contender) error {
 			_, err := roundTrip("ping", 5, nil).run(ctx, c)
 			return err
@@ -133,6 +152,11 @@ func TestExchanges(t *testing.T) {
 		{"refused request", "request", portHTTP, answering("HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n"),
 			"wrong answer: 503"},
 		{"short answer", "request", portHTTP, answering(ok + "test"), "read answer"},
+		{"other answer to a body", "put", portHTTP, replying(ok + "other bytes"), `wrong answer: 200 OK: "other bytes"`},
+		{"no answer to a body", "put", portHTTP, mute, "read answer"},
+		{"wrong answer to one that is kept", "kept", portHTTP, replying(ok + "testserver?"), "wrong answer"},
+		{"short body", "get", portHTTP, replying(ok + "other bytes"), "wrong answer: 200 OK, 11 bytes of 1048576"},
+		{"cut body", "get", portHTTP, replying(ok + "cut"), "unexpected EOF"},
 		{"ping", "ping", portEcho, echoing(intact), ""},
 		{"changed ping", "ping", portEcho, echoing(flipped), "came back as"},
 	} {

@@ -7,7 +7,9 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 	"text/tabwriter"
 )
 
@@ -20,10 +22,20 @@ type report struct {
 // print writes the table.
 func (r report) print(to io.Writer) error {
 	m := r.Machine
-	fmt.Fprintf(to, "%s: %d cores, %s, %s, Kubernetes %s; medians of %d rounds\n\n",
-		m.Date.Format("2006-01-02"), m.Cores, m.Kernel, m.Go, m.Kubernetes, m.Rounds)
+	more := ""
+	if slices.ContainsFunc(r.Figures, func(f *figure) bool { return len(f.contenders[devtun]) > m.Rounds }) {
+		more = " or more"
+	}
+	fmt.Fprintf(to, "%s: %d cores, %s, %s, Kubernetes %s; medians of %d rounds%s\n\n",
+		m.Date.Format("2006-01-02"), m.Cores, m.Kernel, m.Go, m.Kubernetes, m.Rounds, more)
 	table := tabwriter.NewWriter(to, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(table, "\tdevtun\tkubectl\tratio\tdirect\tgoal\tmet\t")
+	columns := []string{devtun}
+	for _, rival := range rivals {
+		if slices.ContainsFunc(r.Figures, func(f *figure) bool { return f.has(rival) }) {
+			columns = append(columns, rival)
+		}
+	}
+	fmt.Fprintf(table, "\t%s\tratio\tdirect\tgoal\tmet\t\n", strings.Join(columns, "\t"))
 	missed := 0
 	for _, f := range r.Figures {
 		name := f.Name
@@ -38,9 +50,12 @@ func (r report) print(to io.Writer) error {
 				missed++
 			}
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t\n", name,
-			round(f.contenders[devtun].median()), round(f.contenders[kubectl].median()),
-			round(f.ratios().median()), round(f.contenders[direct].median()), goal, met)
+		cells := []string{name}
+		for _, contender := range columns {
+			cells = append(cells, round(f.contenders[contender].median()))
+		}
+		cells = append(cells, round(f.ratios().median()), round(f.contenders[direct].median()), goal, met)
+		fmt.Fprintln(table, strings.Join(cells, "\t")+"\t")
 	}
 	if err := table.Flush(); err != nil {
 		return fmt.Errorf("print table: %w", err)
@@ -100,12 +115,15 @@ func (f *figure) MarshalJSON() ([]byte, error) {
 		Unit    string   `json:"unit,omitempty"`
 		Devtun  *summary `json:"devtun,omitempty"`
 		Kubectl *summary `json:"kubectl,omitempty"`
+		Pipe    *summary `json:"pipe,omitempty"`
+		Without *summary `json:"without,omitempty"`
 		Direct  *summary `json:"direct,omitempty"`
-		Ratio   *summary `json:"ratio,omitempty"` // devtun to kubectl
+		Ratio   *summary `json:"ratio,omitempty"` // devtun to kubectl, pipe or without
 		Goal    *verdict `json:"goal,omitempty"`
 	}{
 		ID: f.ID, Name: f.Name, Unit: f.Unit,
 		Devtun: f.contenders[devtun].summary(), Kubectl: f.contenders[kubectl].summary(),
+		Pipe: f.contenders[pipe].summary(), Without: f.contenders[without].summary(),
 		Direct: f.contenders[direct].summary(), Ratio: f.ratios().summary(),
 	}
 	if f.goal != nil {

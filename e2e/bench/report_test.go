@@ -13,11 +13,11 @@ import (
 )
 
 func testReport() report {
-	download := &figure{ID: "download_1", Name: "download", Unit: "MB/s", goal: atLeastTimes(1.3),
+	download := &figure{ID: "download_1", Name: "download", Unit: "MB/s", goal: atLeastTimes(1.3, kubectl),
 		contenders: map[string]values{
 			devtun: {260, 300, 280}, kubectl: {200, 250, 200}, direct: {1450, 1400, 1500},
 		}}
-	upload := &figure{ID: "upload_1", Name: "upload", Unit: "MB/s", goal: atLeastTimes(1.3),
+	upload := &figure{ID: "upload_1", Name: "upload", Unit: "MB/s", goal: atLeastTimes(1.3, kubectl),
 		contenders: map[string]values{
 			devtun: {200}, kubectl: {200},
 		}}
@@ -41,6 +41,33 @@ func TestTable(t *testing.T) {
 
 goals missed: 1
 `, out.String())
+}
+
+// There is a column for whoever was measured.
+func TestTableOfOtherRivals(t *testing.T) {
+	r := testReport()
+	r.Figures = []*figure{
+		{Name: "GET", Unit: "ms", goal: atMostAdded(0.3, pipe), contenders: map[string]values{
+			devtun: {0.5}, pipe: {0.25}, direct: {0.2},
+		}},
+		{Name: "with a mirror", Unit: "ms", contenders: map[string]values{devtun: {3}, without: {3}}},
+	}
+	var out bytes.Buffer
+	require.NoError(t, r.print(&out))
+	require.Contains(t, out.String(), "medians of 3 rounds\n")
+	require.Contains(t, out.String(), `
+                     devtun  pipe  without  ratio  direct           goal  met
+            GET, ms    0.50  0.25               2    0.20  <= pipe + 0.3  yes
+  with a mirror, ms       3              3      1                            
+`)
+}
+
+func TestMoreRoundsThanOthersHave(t *testing.T) {
+	r := testReport()
+	r.Figures[0].add(devtun, 300)
+	var out bytes.Buffer
+	require.NoError(t, r.print(&out))
+	require.Contains(t, out.String(), "medians of 3 rounds or more\n")
 }
 
 func TestQuickFiguresAreMarked(t *testing.T) {

@@ -29,12 +29,8 @@ func request(ctx context.Context, c *contender) (time.Duration, error) {
 	if err != nil {
 		return 0, fmt.Errorf("read answer: %w", err)
 	}
-	body, err := io.ReadAll(answer.Body)
-	if err != nil {
-		return 0, fmt.Errorf("read answer: %w", err)
-	}
-	if answer.StatusCode != http.StatusOK || string(body) != c.answer+"\n" {
-		return 0, fmt.Errorf("wrong answer: %s: %q", answer.Status, body)
+	if err := expect(answer, c.answer+"\n"); err != nil {
+		return 0, err
 	}
 	done() // counts, too
 	return time.Since(began), nil
@@ -96,23 +92,21 @@ func roundTrip(name string, pings int, p50 *figure) trial {
 				return nil, err
 			}
 			defer done()
-			var took []float64
 			sent, back := []byte{0}, []byte{0}
-			for i := range pings {
-				sent[0] = byte(i)
-				began := time.Now()
+			took, err := timed(pings, func() error {
+				sent[0]++
 				if _, err := conn.Write(sent); err != nil {
-					return nil, err
+					return err
 				}
 				if _, err := io.ReadFull(conn, back); err != nil {
-					return nil, err
+					return err
 				}
 				if sent[0] != back[0] {
-					return nil, fmt.Errorf("byte %d came back as %d", sent[0], back[0])
+					return fmt.Errorf("byte %d came back as %d", sent[0], back[0])
 				}
-				took = append(took, milliseconds(time.Since(began)))
-			}
-			return []float64{percentile(took[min(1, len(took)-1):], 50)}, nil
+				return nil
+			})
+			return []float64{percentile(took, 50)}, err
 		},
 	}
 }

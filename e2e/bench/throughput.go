@@ -4,6 +4,8 @@ import (
 	"context"
 	"math"
 	"time"
+
+	"github.com/devtun/devtun/e2e/bench/process"
 )
 
 const (
@@ -55,7 +57,7 @@ func usedBy(c *contender) float64 {
 	if c.child == nil {
 		return math.NaN()
 	}
-	used, err := cpuTime(c.child.pid)
+	used, err := process.CPUTime(c.child.PID)
 	if err != nil {
 		return math.NaN()
 	}

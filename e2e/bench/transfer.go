@@ -61,7 +61,7 @@ func download(ctx context.Context, c *contender, n int64) (time.Duration, error)
 
 // upload gives zeros to the pod, which counts and hashes them.
 func upload(ctx context.Context, c *contender, n int64) (time.Duration, error) {
-	want := fmt.Sprintf("%s %d\n", hashOfZeros(n), n)
+	want := received(n)
 	began := time.Now()
 	conn, done, err := open(ctx, c, portReceive, transferTimeout)
 	if err != nil {
@@ -161,10 +161,11 @@ func (zeros) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func hashOfZeros(n int64) string {
+// received is what the pod answers to so many zeros: their hash and number.
+func received(n int64) string {
 	sum := sha256.New()
 	_, _ = io.CopyN(sum, zeros{}, n) // neither end can fail
-	return hex.EncodeToString(sum.Sum(nil))
+	return fmt.Sprintf("%x %d\n", sum.Sum(nil), n)
 }
 
 // onlyWriter hides ReadFrom, so that io.CopyBuffer uses its buffer.

@@ -13,10 +13,20 @@ import (
 type trial struct {
 	name    string
 	figures []*figure // nil for what nobody wants to know
+	times   int       // how many times as many rounds as others it has; 0 is 1
 	// warm, unless nil, runs once for each contender before anything counts.
 	warm func(context.Context, *contender) error
 	// run gives one value for each of figures; NaN where there is none.
 	run func(context.Context, *contender) ([]float64, error)
+}
+
+// often gives trials so many times as many rounds, for differences that are small beside
+// what disturbs a machine.
+func often(times int, trials ...trial) []trial {
+	for i := range trials {
+		trials[i].times = times
+	}
+	return trials
 }
 
 // effort is how much a series measures.
@@ -28,12 +38,13 @@ type effort struct {
 	crowd    int           // connections many at a time, in each round
 	distant  int           // connections to a distant API server, in each round
 	pings    int           // on an open connection, in each round
+	requests int           // on a kept connection, in each round
 	services int           // of the large cluster
 }
 
 var (
-	fullEffort  = effort{"full", 5, 1200 * time.Millisecond, 300, 1000, 50, 300, 500}
-	quickEffort = effort{"quick", 2, 200 * time.Millisecond, 40, 100, 10, 50, 100}
+	fullEffort  = effort{"full", 5, 1200 * time.Millisecond, 300, 1000, 50, 300, 1000, 500}
+	quickEffort = effort{"quick", 2, 200 * time.Millisecond, 40, 100, 10, 50, 100, 100}
 )
 
 // series runs trials, one after the other, and keeps their figures.
@@ -65,7 +76,7 @@ func (s *series) measure(ctx context.Context, t trial, contenders ...*contender)
 			}
 		}
 	}
-	for round := range s.effort.rounds {
+	for round := range s.effort.rounds * max(t.times, 1) {
 		for _, c := range contenders {
 			values, err := t.run(ctx, c)
 			if err != nil {

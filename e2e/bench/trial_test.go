@@ -31,6 +31,16 @@ func TestContendersTakeTurns(t *testing.T) {
 	require.Equal(t, []*figure{speed}, s.figures)
 }
 
+func TestMoreRounds(t *testing.T) {
+	s := &series{effort: effort{rounds: 2}, progress: newProgress(io.Discard)}
+	ran := 0
+	run := func(context.Context, *contender) ([]float64, error) { ran++; return nil, nil }
+	for _, more := range often(3, trial{name: "often", run: run}) {
+		require.NoError(t, s.measure(context.Background(), more, &contender{}))
+	}
+	require.Equal(t, 6, ran)
+}
+
 func TestFailureEndsTheSeries(t *testing.T) {
 	s := &series{effort: effort{rounds: 2}, progress: newProgress(io.Discard)}
 	broken := errors.New("broken")

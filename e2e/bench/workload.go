@@ -13,6 +13,7 @@ import (
 type workload struct {
 	lab       *lab
 	namespace string
+	podIP     string
 }
 
 // deploy makes a workload and waits until its pod is ready.
@@ -25,16 +26,17 @@ func (l *lab) deploy(ctx context.Context) (*workload, error) {
 		return nil, err
 	}
 	deployment := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Name: serviceName}}
-	deployment.Spec.Selector = &metav1.LabelSelector{MatchLabels: podLabels}
-	deployment.Spec.Template.Labels = podLabels
+	deployment.Spec.Selector = &metav1.LabelSelector{MatchLabels: podLabels(podName)}
+	deployment.Spec.Template.Labels = podLabels(podName)
 	deployment.Spec.Template.Spec = podSpec()
 	if _, err := l.client.AppsV1().Deployments(namespace).Create(ctx, deployment, metav1.CreateOptions{}); err != nil {
 		return nil, fmt.Errorf("make deployment: %w", err)
 	}
-	if _, err := l.awaitPod(ctx, namespace); err != nil {
+	ip, err := l.awaitPod(ctx, namespace, podName)
+	if err != nil {
 		return nil, err
 	}
-	return &workload{l, namespace}, nil
+	return &workload{l, namespace, ip}, nil
 }
 
 // contenders starts an intercept that leads to the local process, and kubectl's

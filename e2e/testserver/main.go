@@ -2,7 +2,7 @@
 // that serves, on ports of its own, every habit of a server that a tunnel has
 // to survive.
 //
-//	8080  HTTP: /who /ready /bytes?n=&seed= /hash /slow?d= /ws
+//	8080  HTTP/1.1 and h2c: /who /ready /bytes?n=&seed= /hash /slow?d= /ws
 //	9000  gRPC: the service of package echo, and health
 //	7000  TCP: echoes; at the end of input, the hash of what came
 //	7001  TCP: speaks first, "220 HOST ready", then echoes lines
@@ -12,6 +12,9 @@
 //	7005  TCP: reads to the end, then answers with hash and length
 //	7006  TCP: reads a line with a number, then that many bytes, then answers with
 //	      hash and length; needs no half-close
+//
+// `testserver -pipe HOST` serves nothing itself: it carries each connection, whole, to
+// the same port of another one. Either says "ready" once it listens.
 //
 // `testserver env` prints its environment, NUL-separated, `testserver cat FILE` a
 // file, `testserver dial HOST:PORT` whether it can connect, and `testserver get URL`
@@ -49,6 +52,7 @@ const getTimeout = 5 * time.Minute
 func main() {
 	drain := flag.Duration("drain", 2*time.Second, "how long to go on serving after SIGTERM")
 	host := flag.String("host", "", "address to listen on (default: all)")
+	origin := flag.String("pipe", "", "`HOST` to carry all connections to, instead of serving")
 	flag.Parse()
 	if flag.NArg() > 0 {
 		if err := show(flag.Args()); err != nil {
@@ -57,15 +61,26 @@ func main() {
 		return
 	}
 
-	listeners, err := server.Listen(func(port int) string { return net.JoinHostPort(*host, strconv.Itoa(port)) })
+	listeners, err := server.Listen(portOf(*host))
 	if err != nil {
 		log.Fatal(err)
 	}
 	ctx, stop := untilSignal(*drain)
 	defer stop()
-	if err := server.Serve(ctx, listeners); err != nil {
+	fmt.Println("ready")
+	if *origin != "" {
+		err = server.Pipe(ctx, listeners, portOf(*origin))
+	} else {
+		err = server.Serve(ctx, listeners)
+	}
+	if err != nil {
 		log.Fatal(err)
 	}
+}
+
+// portOf gives the address of a port of a host.
+func portOf(host string) func(port int) string {
+	return func(port int) string { return net.JoinHostPort(host, strconv.Itoa(port)) }
 }
 
 // show prints what kubectl exec asks for.

@@ -1,5 +1,6 @@
 // Package server is what command testserver serves: a service a port, each with a
-// habit of servers that a tunnel has to survive. The command's doc lists them.
+// habit of servers that a tunnel has to survive; or a pipe to one that does. The
+// command's doc lists them.
 package server
 
 import (
@@ -51,10 +52,15 @@ func Listen(addr func(port int) string) (map[int]net.Listener, error) {
 
 // Serve runs all services until ctx ends; the failure of one ends all.
 func Serve(ctx context.Context, listeners map[int]net.Listener) error {
+	return each(ctx, listeners, func(port int) service { return services[port] })
+}
+
+// each runs a service on each port, until ctx ends or one fails.
+func each(ctx context.Context, listeners map[int]net.Listener, of func(port int) service) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for port, listener := range listeners {
 		group.Go(func() error {
-			if err := services[port](ctx, listener); err != nil {
+			if err := of(port)(ctx, listener); err != nil {
 				return fmt.Errorf("serve port %d: %w", port, err)
 			}
 			return nil

@@ -33,11 +33,16 @@ const testTimeout = 10 * time.Second
 func start(t *testing.T) (addr func(port int) string) {
 	t.Cleanup(func() { goleak.VerifyNone(t) })
 	t.Cleanup(http.DefaultClient.CloseIdleConnections)
+	return run(t, Serve)
+}
+
+// run has the listeners served until the test ends, and returns where each is.
+func run(t *testing.T, serve func(context.Context, map[int]net.Listener) error) (addr func(port int) string) {
 	listeners, err := Listen(func(int) string { return "127.0.0.1:0" })
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	var group errgroup.Group
-	group.Go(func() error { return Serve(ctx, listeners) })
+	group.Go(func() error { return serve(ctx, listeners) })
 	t.Cleanup(func() {
 		http.DefaultClient.CloseIdleConnections()
 		cancel()

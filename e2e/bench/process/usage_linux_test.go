@@ -1,11 +1,13 @@
-package main
+package process
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"net/netip"
 	"os"
 	"os/exec"
+	"strings"
 	"testing"
 	"time"
 
@@ -23,15 +25,40 @@ func TestParseCPU(t *testing.T) {
 }
 
 func TestOwnProcess(t *testing.T) {
-	resident, err := residentMemory(os.Getpid())
+	resident, err := ResidentMemory(os.Getpid())
 	require.NoError(t, err)
 	require.Greater(t, resident, int64(1<<20))
 	require.Less(t, resident, int64(1<<30))
 
-	_, err = cpuTime(os.Getpid())
+	_, err = CPUTime(os.Getpid())
 	require.NoError(t, err)
-	_, err = cpuTime(-1)
+	own, err := os.Executable()
+	require.NoError(t, err)
+	program, err := os.Stat(own)
+	require.NoError(t, err)
+	size, err := ProgramSize(os.Getpid())
+	require.NoError(t, err)
+	require.Equal(t, program.Size(), size)
+	_, err = ProgramSize(-1)
 	require.Error(t, err)
+
+	_, err = CPUTime(-1)
+	require.Error(t, err)
+}
+
+func TestFreeze(t *testing.T) {
+	c, err := Start(t.Context(), func(string) bool { return true }, "sh", "-c", "echo ready; exec sleep 60")
+	require.NoError(t, err)
+	defer c.Close()
+	state := func() string {
+		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", c.PID))
+		require.NoError(t, err)
+		return strings.Fields(string(stat))[2]
+	}
+	require.NoError(t, c.Freeze())
+	require.Eventually(t, func() bool { return state() == "T" }, 10*time.Second, time.Millisecond)
+	require.NoError(t, c.Thaw())
+	require.Eventually(t, func() bool { return state() != "T" }, 10*time.Second, time.Millisecond)
 }
 
 func TestConnectionsAreCounted(t *testing.T) {
@@ -40,7 +67,7 @@ func TestConnectionsAreCounted(t *testing.T) {
 	defer listener.Close()
 	address := netip.MustParseAddrPort(listener.Addr().String())
 	count := func() int {
-		n, err := connections(os.Getpid(), address)
+		n, err := Connections(os.Getpid(), address)
 		require.NoError(t, err)
 		return n
 	}
@@ -53,8 +80,8 @@ func TestConnectionsAreCounted(t *testing.T) {
 	}
 }
 
-func TestProcessOf(t *testing.T) {
-	_, ok := processOf("no-such-pod", agentCommand)
+func TestOf(t *testing.T) {
+	_, ok := Of("no-such-pod", "/devtun-agent")
 	require.False(t, ok)
 	program, err := exec.LookPath("cat")
 	require.NoError(t, err)
@@ -65,15 +92,15 @@ func TestProcessOf(t *testing.T) {
 	require.NoError(t, cat.Start())
 	defer func() { input.Close(); cat.Wait() }()
 	require.Eventually(t, func() bool { // a process that has just begun has no environment yet
-		pid, ok := processOf("testserver-0", program)
+		pid, ok := Of("testserver-0", program)
 		return ok && pid == cat.Process.Pid
 	}, 10*time.Second, time.Millisecond)
-	_, ok = processOf("testserver-1", program)
+	_, ok = Of("testserver-1", program)
 	require.False(t, ok)
 
-	resident, err := residentMemory(os.Getpid())
+	resident, err := ResidentMemory(os.Getpid())
 	require.NoError(t, err)
-	peak, err := peakMemory(os.Getpid()) // later: what is resident may have grown
+	peak, err := PeakMemory(os.Getpid()) // later: what is resident may have grown
 	require.NoError(t, err)
 	require.GreaterOrEqual(t, peak, resident)
 }

@@ -1,4 +1,6 @@
-package main
+// Package process starts programs on this machine, and reads of /proc what processes
+// use.
+package process
 
 import (
 	"bufio"
@@ -14,8 +16,8 @@ import (
 )
 
 const (
-	// readyTimeout bounds the wait for a child's word that it is ready.
-	readyTimeout = 60 * time.Second
+	// ReadyTimeout bounds the wait for a child's word that it is ready.
+	ReadyTimeout = 60 * time.Second
 
 	// killDelay is what a child has to end after SIGTERM.
 	killDelay = 10 * time.Second
@@ -24,10 +26,10 @@ const (
 	maxComplaint = 8 << 10
 )
 
-// child is a process that was started here, which its owner closes.
-type child struct {
-	pid   int
-	ready time.Duration // from its start to its word that it is ready
+// Child is a process that was started here, which its owner closes.
+type Child struct {
+	PID   int
+	Ready time.Duration // from its start to its word that it is ready
 
 	cmd       *exec.Cmd
 	stop      context.CancelFunc
@@ -35,11 +37,11 @@ type child struct {
 	complaint *head
 }
 
-// startChild starts a program and returns once hear, which is given each line
+// Start starts a program and returns once hear, which is given each line
 // of its stdout, has returned true. It fails when the program ends before that.
-func startChild(ctx context.Context, hear func(line string) bool, program string, args ...string) (*child, error) {
-	life, stop := context.WithCancel(context.WithoutCancel(ctx)) // until close, which the owner promises
-	c := &child{stop: stop, complaint: &head{limit: maxComplaint}}
+func Start(ctx context.Context, hear func(line string) bool, program string, args ...string) (*Child, error) {
+	life, stop := context.WithCancel(context.WithoutCancel(ctx)) // until Close, which the owner promises
+	c := &Child{stop: stop, complaint: &head{limit: maxComplaint}}
 	c.cmd = exec.CommandContext(life, program, args...)
 	c.cmd.Cancel = func() error { return c.cmd.Process.Signal(syscall.SIGTERM) }
 	c.cmd.WaitDelay = killDelay
@@ -54,7 +56,7 @@ func startChild(ctx context.Context, hear func(line string) bool, program string
 		stop()
 		return nil, fmt.Errorf("start %s: %w", program, err)
 	}
-	c.pid = c.cmd.Process.Pid
+	c.PID = c.cmd.Process.Pid
 
 	ready, ended := make(chan time.Time, 1), make(chan struct{})
 	c.listening.Go(func() {
@@ -68,26 +70,26 @@ func startChild(ctx context.Context, hear func(line string) bool, program string
 			}
 		}
 	})
-	late := time.NewTimer(readyTimeout)
+	late := time.NewTimer(ReadyTimeout)
 	defer late.Stop()
 	select {
 	case at := <-ready:
-		c.ready = at.Sub(began)
+		c.Ready = at.Sub(began)
 		return c, nil
 	case <-ended:
 		err = errors.New("it ended")
 	case <-late.C:
-		err = fmt.Errorf("not ready after %v", readyTimeout)
+		err = fmt.Errorf("not ready after %v", ReadyTimeout)
 	case <-ctx.Done():
 		err = context.Cause(ctx)
 	}
-	c.close()
+	c.Close()
 	return nil, fmt.Errorf("start %s %s: %w: %s", program, strings.Join(args, " "), err, c.complaint)
 }
 
-// close ends the process and waits for it. How it ends is its own affair:
+// Close ends the process and waits for it. How it ends is its own affair:
 // kubectl, for one, calls SIGTERM a failure.
-func (c *child) close() {
+func (c *Child) Close() {
 	c.stop()
 	c.listening.Wait()
 	_ = c.cmd.Wait()

@@ -1,4 +1,4 @@
-package main
+package process
 
 import (
 	"bytes"
@@ -19,8 +19,8 @@ import (
 // at a hundredth of a second.
 const clockTick = 10 * time.Millisecond
 
-// cpuTime is what a process has used so far, in user and kernel.
-func cpuTime(pid int) (time.Duration, error) {
+// CPUTime is what a process has used so far, in user and kernel.
+func CPUTime(pid int) (time.Duration, error) {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		return 0, fmt.Errorf("read CPU time: %w", err)
@@ -46,11 +46,11 @@ func parseCPU(stat []byte) (time.Duration, error) {
 	return time.Duration(user+system) * clockTick, errors.Join(userErr, systemErr)
 }
 
-// residentMemory is a process's VmRSS in bytes.
-func residentMemory(pid int) (int64, error) { return memory(pid, "VmRSS") }
+// ResidentMemory is a process's VmRSS in bytes.
+func ResidentMemory(pid int) (int64, error) { return memory(pid, "VmRSS") }
 
-// peakMemory is the most that it has been, VmHWM.
-func peakMemory(pid int) (int64, error) { return memory(pid, "VmHWM") }
+// PeakMemory is the most that it has been, VmHWM.
+func PeakMemory(pid int) (int64, error) { return memory(pid, "VmHWM") }
 
 func memory(pid int, field string) (int64, error) {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
@@ -66,10 +66,19 @@ func memory(pid int, field string) (int64, error) {
 	return 0, fmt.Errorf("read memory of process %d: no %s", pid, field)
 }
 
-// processOf finds the process of a container that runs a command without
+// ProgramSize is the size of a process's executable in bytes.
+func ProgramSize(pid int) (int64, error) {
+	program, err := os.Stat(fmt.Sprintf("/proc/%d/exe", pid))
+	if err != nil {
+		return 0, fmt.Errorf("look at the program: %w", err)
+	}
+	return program.Size(), nil
+}
+
+// Of finds the process of a container that runs a command without
 // arguments, by the name of its pod; ok is false where this machine does not show
 // it: it is another machine than the node, or not to be looked at.
-func processOf(pod, command string) (pid int, ok bool) {
+func Of(pod, command string) (pid int, ok bool) {
 	entries, _ := filepath.Glob("/proc/[0-9]*")
 	for _, entry := range entries {
 		// A process may end meanwhile: then it is not the one.
@@ -86,8 +95,8 @@ func processOf(pod, command string) (pid int, ok bool) {
 	return 0, false
 }
 
-// connections is how many TCP connections a process has to an IPv4 address.
-func connections(pid int, to netip.AddrPort) (int, error) {
+// Connections is how many TCP connections a process has to an IPv4 address.
+func Connections(pid int, to netip.AddrPort) (int, error) {
 	table, err := os.ReadFile(fmt.Sprintf("/proc/%d/net/tcp", pid))
 	if err != nil {
 		return 0, fmt.Errorf("count connections: %w", err)

@@ -1,0 +1,33 @@
+package server
+
+import (
+	"context"
+	"net"
+	"time"
+
+	"github.com/devtun/devtun/tunnel/relay"
+)
+
+// originTimeout bounds the dial of an origin.
+const originTimeout = 5 * time.Second
+
+// Pipe carries the connections of the listeners to an origin, whole and unread, until
+// ctx ends: the address of each port there is what origin gives.
+func Pipe(ctx context.Context, listeners map[int]net.Listener, origin func(port int) string) error {
+	return each(ctx, listeners, func(port int) service { return tcp(carryTo(origin(port))) })
+}
+
+// carryTo carries a connection to an address; one that cannot be carried is reset.
+func carryTo(address string) handler {
+	dialer := net.Dialer{Timeout: originTimeout}
+	return func(ctx context.Context, conn *net.TCPConn) {
+		client := relay.TCP{TCPConn: conn}
+		dialled, err := dialer.DialContext(ctx, "tcp", address)
+		if err != nil {
+			client.Abort()
+			return
+		}
+		defer dialled.Close()
+		relay.CopyLean(ctx, client, relay.TCP{TCPConn: dialled.(*net.TCPConn)})
+	}
+}
