@@ -21,6 +21,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/health/grpc_health_v1"
+	testgrpc "google.golang.org/grpc/interop/grpc_testing"
 
 	"github.com/devtun/devtun/e2e/testserver/content"
 	"github.com/devtun/devtun/e2e/testserver/echo"
@@ -166,6 +167,22 @@ func TestHTTP(t *testing.T) {
 	}
 }
 
+// TestHTTP2WithoutTLS has the client know beforehand that the server speaks it.
+func TestHTTP2WithoutTLS(t *testing.T) {
+	addr := start(t)
+	var protocols http.Protocols
+	protocols.SetUnencryptedHTTP2(true)
+	transport := &http.Transport{Protocols: &protocols}
+	defer transport.CloseIdleConnections()
+	resp, err := (&http.Client{Transport: transport, Timeout: testTimeout}).Get("http://" + addr(8080) + "/who")
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	require.Equal(t, 2, resp.ProtoMajor)
+	text, err := io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	require.Equal(t, hostname()+"\n", string(text))
+}
+
 func TestWebSocket(t *testing.T) {
 	addr := start(t)
 	conn, _, err := websocket.DefaultDialer.DialContext(t.Context(), "ws://"+addr(8080)+"/ws", nil)
@@ -210,6 +227,9 @@ func TestGRPC(t *testing.T) {
 	state, err := grpc_health_v1.NewHealthClient(conn).Check(ctx, &grpc_health_v1.HealthCheckRequest{})
 	require.NoError(t, err)
 	require.Equal(t, grpc_health_v1.HealthCheckResponse_SERVING, state.Status)
+
+	_, err = testgrpc.NewTestServiceClient(conn).EmptyCall(ctx, &testgrpc.Empty{})
+	require.NoError(t, err)
 }
 
 func TestWhatIsUnderWayEnds(t *testing.T) {
