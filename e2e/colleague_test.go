@@ -63,31 +63,26 @@ func (p *namedProcess) flags() []string {
 // what is wrong.
 type colleague struct {
 	*devtun
-	key string
+	key   string
+	flags []string // of devtun, beside those that all have
+	user  *user    // who runs it; nil is root
 	history
 }
 
-// expects makes a colleague, and no devtun yet.
-func (n *namespace) expects(key string) *colleague {
-	c := &colleague{key: key}
-	c.from(time.Time{}, origins)
-	return c
-}
-
-// personal is the rule of a key's requests.
-func personal(key string) string { return "--personal=" + key }
-
-// interceptWebAs is a `devtun intercept web` for whatever answers that name, not started.
-func (n *namespace) interceptWebAs(name string, args ...string) *exec.Cmd {
-	n.t.Helper()
-	all := []string{"intercept", "web", "--kubeconfig", kubeconfig(), "-n", n.name, "-o", "json", "--no-forward"}
-	return exec.Command(devtunPath(), append(append(all, newNamedProcess(n.t, name).flags()...), args...)...)
+// expects makes a colleague who is to get the requests with a key, and no devtun yet.
+func expects(key string, flags ...string) *colleague {
+	return &colleague{key: key, flags: append(flags, "--personal="+key)}
 }
 
 // begins starts devtun.
-func (c *colleague) begins(n *namespace, args ...string) {
+func (c *colleague) begins(n *namespace) {
 	n.t.Helper()
-	cmd := n.interceptWebAs(c.key, append([]string{personal(c.key)}, args...)...)
+	args := append([]string{"intercept", "web", "-n", n.name, "-o", "json", "--no-forward"},
+		append(newNamedProcess(n.t, c.key).flags(), c.flags...)...)
+	cmd := exec.Command(devtunPath(), append(args, "--kubeconfig", kubeconfig())...)
+	if c.user != nil {
+		cmd = c.user.command(devtunPath(), args...)
+	}
 	c.from(time.Now(), eithers)
 	c.devtun = launch(n.t, cmd)
 }
@@ -96,8 +91,8 @@ func (c *colleague) begins(n *namespace, args ...string) {
 func standing(e event) bool { return e.Type == "intercept" && e.State == "standing" }
 
 // joins starts devtun, and returns once it stands.
-func (c *colleague) joins(n *namespace, args ...string) error {
-	c.begins(n, args...)
+func (c *colleague) joins(n *namespace) error {
+	c.begins(n)
 	return c.arrives()
 }
 

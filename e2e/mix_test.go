@@ -8,9 +8,11 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -172,6 +174,14 @@ func (m *mix) ask(ctx context.Context, protocol string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.all = append(m.all, q)
+}
+
+// passes waits until requests that began later than at have ended.
+func (m *mix) passes(t *testing.T, at time.Time) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		return slices.ContainsFunc(m.asked(), func(q question) bool { return q.from.After(at) })
+	}, time.Until(at)+time.Minute, pollEvery)
 }
 
 // asked are all requests so far that have ended.

@@ -43,12 +43,12 @@ func newTeam(n *namespace, seats int) *team {
 func (m *team) joins(seat, round int) (*colleague, error) {
 	m.starting <- struct{}{}
 	defer func() { <-m.starting }()
-	c := m.expects(fmt.Sprintf("dev-%d-%d", seat, round))
+	c := expects(fmt.Sprintf("dev-%d-%d", seat, round), teamGrace)
 	m.mu.Lock()
 	m.seats[seat], m.members[c.key] = c.key, c
 	m.mu.Unlock()
 	m.counted("joined")
-	return c, c.joins(m.namespace, teamGrace)
+	return c, c.joins(m.namespace)
 }
 
 func (m *team) counted(what string) {
