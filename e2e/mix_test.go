@@ -57,12 +57,13 @@ func (n *namespace) reach(ctx context.Context, service string, port int) (net.Co
 }
 
 // reachRPC is reach for a gRPC client of service web.
-func (n *namespace) reachRPC() *grpc.ClientConn {
+func (n *namespace) reachRPC(options ...grpc.DialOption) *grpc.ClientConn {
 	n.t.Helper()
-	conn, err := grpc.NewClient("passthrough:///web", grpc.WithTransportCredentials(insecure.NewCredentials()),
+	conn, err := grpc.NewClient("passthrough:///web", append(options,
+		grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
 			return n.reach(ctx, "web", rpcPort)
-		}))
+		}))...)
 	require.NoError(n.t, err)
 	n.t.Cleanup(func() { conn.Close() })
 	return conn
