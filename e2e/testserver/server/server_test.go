@@ -167,22 +167,6 @@ func TestHTTP(t *testing.T) {
 	}
 }
 
-// TestHTTP2WithoutTLS has the client know beforehand that the server speaks it.
-func TestHTTP2WithoutTLS(t *testing.T) {
-	addr := start(t)
-	var protocols http.Protocols
-	protocols.SetUnencryptedHTTP2(true)
-	transport := &http.Transport{Protocols: &protocols}
-	defer transport.CloseIdleConnections()
-	resp, err := (&http.Client{Transport: transport, Timeout: testTimeout}).Get("http://" + addr(8080) + "/who")
-	require.NoError(t, err)
-	defer resp.Body.Close()
-	require.Equal(t, 2, resp.ProtoMajor)
-	text, err := io.ReadAll(resp.Body)
-	require.NoError(t, err)
-	require.Equal(t, hostname()+"\n", string(text))
-}
-
 func TestWebSocket(t *testing.T) {
 	addr := start(t)
 	conn, _, err := websocket.DefaultDialer.DialContext(t.Context(), "ws://"+addr(8080)+"/ws", nil)
