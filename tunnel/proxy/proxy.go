@@ -164,7 +164,7 @@ func New(client relay.Client, router Router, options Options) *Conn {
 // Serve carries the connection until it has ended, and returns when nothing of it runs
 // any more. The error is why nobody took it, or ctx's cause; how an upstream or the
 // client broke off is passed on to the other, and no error.
-func (c *Conn) Serve(ctx context.Context) error { panic("not yet") }
+func (c *Conn) Serve(ctx context.Context) error { return c.serveHTTP2(ctx, c.client, nil, nil) }
 
 // Drain has the client take another connection for what it asks next, without a request
 // being lost: HTTP/1 clients are told so with the next answer, HTTP/2 clients by a
