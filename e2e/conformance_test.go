@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"os"
+	"strconv"
 	"testing"
 	"time"
 
@@ -13,6 +15,8 @@ import (
 	"google.golang.org/grpc/grpclog"
 	"google.golang.org/grpc/interop"
 	testgrpc "google.golang.org/grpc/interop/grpc_testing"
+
+	"github.com/devtun/devtun/e2e/conformance"
 )
 
 // interopCases are those of gRPC's interop suite that are about the protocol, by the
@@ -97,4 +101,20 @@ func TestConformanceThroughAnIntercept(t *testing.T) {
 	require.GreaterOrEqual(t, local.calls.Load(), int64(len(interopCases)-3),
 		"all but those of methods that are not there, and one that need not arrive")
 	d.stop()
+}
+
+// TestH2specThroughAnIntercept: an agent that carries HTTP/2 to the origin is to h2spec
+// what the origin is, with a rule or without.
+func TestH2specThroughAnIntercept(t *testing.T) {
+	n := newNamespace(t).testserver("web", 1)
+	straight := net.JoinHostPort(n.pods("web")[0].Status.PodIP, strconv.Itoa(webPort))
+	want := conformance.H2spec(t, straight)
+	for about, rule := range map[string][]string{"with a rule": {localRule}, "everything": nil} {
+		t.Run(about, func(t *testing.T) {
+			d, _, at := n.interceptWeb(rule...)
+			conformance.RequireSame(t, straight, want, conformance.H2spec(t, at(80)))
+			d.stop()
+			n.noAgents()
+		})
+	}
 }
