@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"strings"
 	"sync"
@@ -75,6 +77,45 @@ func TestOneLeavesWhileAnotherJoins(t *testing.T) {
 	n.asTraced(before)
 	n.noAgents()
 	l.onlyTheOrigin("one came, one went")
+}
+
+// TestJoiningKilledAtRequests has devtun die of each of its changes, while it joins and
+// leaves what somebody else holds. They notice nothing.
+func TestJoiningKilledAtRequests(t *testing.T) {
+	n := newNamespace(t).testserver("web", 1)
+	before := n.trace()
+	l := n.loaderOf("http://web/who", "http://web/who")
+	bob := expects("bob")
+	bob.user = newUser(t, noRule)
+	require.NoError(t, bob.joins(n))
+	reaper := newReaper(t)
+	args := append([]string{"intercept", "web", "-n", n.name, "--no-forward", "--personal=ann"},
+		newNamedProcess(t, "ann").flags()...)
+	for k := 1; ; k++ {
+		d := reaper.launch(k, args...)
+		if d.stands() {
+			n.answered("bob", "bob")
+			d.cmd.Process.Signal(os.Interrupt) // it may die first: it also changes things while it stands
+		}
+		code, complaint := d.ends()
+		cause := reaper.cause()
+		if cause == "" {
+			require.Zero(t, code, complaint)
+			require.Greater(t, k, 2, "it was killed when it had joined, and when it had left")
+			break
+		}
+		t.Logf("killed after change %d, %s", k, cause)
+		_, complaint, code = n.devtun("restore", "web")
+		require.Contains(t, []int{0, exitConflict}, code, complaint) // exitConflict: all that stands is bob's
+		require.Len(t, n.claims(t), 1)
+		n.answered("bob", "bob")
+		n.answered("ann", originSays)
+	}
+	n.answered("bob", "bob")
+	require.NoError(t, bob.leaves())
+	n.asTraced(before)
+	n.noAgents()
+	l.onlyTheOrigin("somebody was killed beside another")
 }
 
 // TestADeveloperIsBlackHoled: what is sent there is not refused, it is not heard of again.
@@ -149,6 +190,22 @@ func (n *namespace) claims(t require.TestingT) map[string]claimed {
 	return rows
 }
 
+// mark is what an answer says of who gave it.
+func (n *namespace) mark(set func(*http.Protocols), key string) string {
+	n.t.Helper()
+	ctx, cancel := context.WithTimeout(n.t.Context(), loaderTimeout)
+	defer cancel()
+	request, err := webRequest(ctx, key)
+	require.NoError(n.t, err)
+	answer, err := n.webClient(set, true).RoundTrip(request)
+	require.NoError(n.t, err)
+	defer answer.Body.Close()
+	said, err := io.ReadAll(answer.Body)
+	require.NoError(n.t, err)
+	require.Equal(n.t, key+"\n", string(said))
+	return strings.Join(answer.Header.Values("Devtun"), ",")
+}
+
 // TestClaimsAreListedAndTakenOut by three people: two with a rule, and one who takes the
 // remainder.
 func TestClaimsAreListedAndTakenOut(t *testing.T) {
@@ -156,7 +213,7 @@ func TestClaimsAreListedAndTakenOut(t *testing.T) {
 	before := n.trace()
 	machine, err := os.Hostname()
 	require.NoError(t, err)
-	ann, bob, carol := expects("ann"), expects("bob"), &colleague{key: "carol"}
+	ann, bob, carol := expects("ann", "--mark"), expects("bob"), &colleague{key: "carol"}
 	bob.user, carol.user = newUser(t, noRule), newUser(t, noRule)
 	for _, c := range []*colleague{ann, bob, carol} {
 		require.NoError(t, c.joins(n))
@@ -184,6 +241,11 @@ func TestClaimsAreListedAndTakenOut(t *testing.T) {
 	require.Len(t, lines, 4, table)
 	for _, column := range []string{"OWNER", "MACHINE", "RULE", "CONNECTED", "REQUESTS", "TRAFFIC"} {
 		require.Contains(t, lines[0], column)
+	}
+
+	for _, set := range []func(*http.Protocols){http1, http2} {
+		require.Equal(t, "root@"+machine, n.mark(set, "ann"))
+		require.Empty(t, n.mark(set, "bob"), "nobody has asked for it")
 	}
 
 	// refused has a claim of somebody's be in the way of another.

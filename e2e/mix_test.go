@@ -75,10 +75,9 @@ type asker func(ctx context.Context, key string) (said string, err error)
 // baggage is the header that --personal is about, among others' members.
 func baggage(key string) string { return "region=north,devtun=" + key + ";by=test" }
 
-// askHTTP asks over HTTP/1 on connections that are kept, over HTTP/2 on one that all
-// share, or, fresh, on a new one each time. The requests have a body that cannot be had
-// again: the client does not try again by itself what was lost.
-func (n *namespace) askHTTP(set func(*http.Protocols), fresh bool) asker {
+// webClient asks over HTTP/1 on connections that are kept, over HTTP/2 on one that all
+// share, or, fresh, on a new one each time.
+func (n *namespace) webClient(set func(*http.Protocols), fresh bool) *http.Transport {
 	var protocols http.Protocols
 	set(&protocols)
 	transport := &http.Transport{
@@ -86,17 +85,34 @@ func (n *namespace) askHTTP(set func(*http.Protocols), fresh bool) asker {
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return n.reach(ctx, "web", webPort) },
 	}
 	n.t.Cleanup(transport.CloseIdleConnections)
+	return transport
+}
+
+// webRequest has a body that cannot be had again: the client does not try again by itself
+// what was lost.
+func webRequest(ctx context.Context, key string) (*http.Request, error) {
+	const body = "ask"
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://web/who",
+		io.NopCloser(strings.NewReader(body)))
+	if err != nil {
+		return nil, err
+	}
+	request.ContentLength = int64(len(body))
+	if key != "" {
+		request.Header.Set("Baggage", baggage(key))
+	}
+	return request, nil
+}
+
+// askHTTP asks as webClient does.
+func (n *namespace) askHTTP(set func(*http.Protocols), fresh bool) asker {
+	client := n.webClient(set, fresh)
 	return func(ctx context.Context, key string) (string, error) {
-		request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://web/who",
-			io.NopCloser(strings.NewReader("ask")))
+		request, err := webRequest(ctx, key)
 		if err != nil {
 			return "", err
 		}
-		request.ContentLength = int64(len("ask"))
-		if key != "" {
-			request.Header.Set("Baggage", baggage(key))
-		}
-		response, err := transport.RoundTrip(request)
+		response, err := client.RoundTrip(request)
 		if err != nil {
 			return "", err
 		}

@@ -1,6 +1,52 @@
 package e2e
 
-import "testing"
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// echoPort is a port of the tests' server that sends everything back.
+const echoPort = 7000
+
+// TestTLSGoesWhole: beside a rule to the origin, or, if asked for, to the developer.
+func TestTLSGoesWhole(t *testing.T) {
+	n := newNamespace(t).testserver("web", 1)
+	local := httptest.NewTLSServer(http.NotFoundHandler())
+	defer local.Close()
+	_, port, err := net.SplitHostPort(local.Listener.Addr().String())
+	require.NoError(t, err)
+	shake := func() error {
+		ctx, cancel := context.WithTimeout(t.Context(), loaderTimeout)
+		defer cancel()
+		conn, err := n.reach(ctx, "web", echoPort)
+		require.NoError(t, err)
+		defer conn.Close()
+		return tls.Client(conn, &tls.Config{InsecureSkipVerify: true}).HandshakeContext(ctx)
+	}
+	for flag, here := range map[string]bool{"--tls=false": false, "--tls": true} {
+		t.Run(flag, func(t *testing.T) {
+			d := n.intercepts(kubeconfig(), "web", "--personal=ann", flag, fmt.Sprintf("--port=%s:%d", port, echoPort))
+			d.await("traffic to the developer", time.Minute,
+				func(e event) bool { return e.Type == "traffic" && e.Port == echoPort && e.To == "developer" })
+			if err := shake(); here {
+				require.NoError(t, err)
+			} else { // the client hears what it has said, which is no server's word
+				require.Error(t, err)
+				require.NotErrorIs(t, err, context.DeadlineExceeded)
+			}
+			d.stop()
+			n.noAgents()
+		})
+	}
+}
 
 // TestRulesThatCannotBe are refused before anything is made.
 func TestRulesThatCannotBe(t *testing.T) {
