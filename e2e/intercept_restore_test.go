@@ -389,13 +389,17 @@ func TestInterceptsOfOthers(t *testing.T) {
 	machine, err := os.Hostname()
 	require.NoError(t, err)
 	for _, name := range []string{"service-middle", "svc/service-middle", "deploy/service-middle"} {
-		for _, mode := range []string{"--replace", "--replace=false"} {
+		for mode, c := range map[string]struct{ message, hint string }{
+			"--replace": {`^Deployment "service-middle" is intercepted by `,
+				"if nobody needs it any more: devtun restore service-middle -n " + n.name + " --all"},
+			"--replace=false": {"^these requests are claimed already: everything of ",
+				"claim other requests, as with --personal"},
+		} {
 			_, stderr, code := n.devtun("intercept", name, mode, "--no-forward")
 			message, hint := complained(t, stderr)
 			require.Equal(t, exitRefused, code, stderr)
-			require.Regexp(t, `^Deployment "service-middle" is intercepted by root on `+regexp.QuoteMeta(machine)+
-				` since 20\d\d-`, message)
-			require.Equal(t, "it is root's; if nobody holds it any more: devtun restore service-middle -n "+n.name, hint)
+			require.Regexp(t, c.message+`root on `+regexp.QuoteMeta(machine)+` since 20\d\d-`, message)
+			require.Contains(t, hint, c.hint)
 		}
 	}
 	again, err := n.objects(t.Context(), objects)
@@ -412,11 +416,11 @@ func TestInterceptsOfOthers(t *testing.T) {
 	require.Zero(t, code)
 	lines := strings.Split(strings.TrimSpace(out), "\n")
 	require.Len(t, lines, 3, out)
-	require.Regexp(t, `^NAME +SERVICES +MODE +OWNER +MACHINE +SINCE +CONNECTED +TRAFFIC +NOTE$`, lines[0])
-	require.Regexp(t, `^service-back +service-back +replace +root +\S+ +20\d\d-\d\d-\d\d \d\d:\d\d:\d\d +yes +held +-$`,
+	require.Regexp(t, `^NAME +SERVICES +MODE +OWNER +MACHINE +SINCE +RULE +CONNECTED +REQUESTS +TRAFFIC +NOTE$`, lines[0])
+	require.Regexp(t, `^service-back +service-back +replace +root +\S+ +20\d\d-\d\d-\d\d \d\d:\d\d:\d\d +everything +yes +\d+ +held +-$`,
 		lines[1])
 	require.Regexp(t,
-		`^service-middle +service-middle +divert +root +\S+ +20\d\d-\d\d-\d\d \d\d:\d\d:\d\d +yes +origin +-$`, lines[2])
+		`^service-middle +service-middle +divert +root +\S+ +20\d\d-\d\d-\d\d \d\d:\d\d:\d\d +everything +yes +\d+ +origin +-$`, lines[2])
 
 	second.dies()
 	require.Eventually(t, func() bool {
