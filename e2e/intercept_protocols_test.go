@@ -57,7 +57,7 @@ func (n *namespace) interceptWeb(args ...string) (d *devtun, pod corev1.Pod, at 
 	args = append([]string{"intercept", "web", "--kubeconfig", kubeconfig(), "-n", n.name, "-o", "json", "--no-forward"},
 		args...)
 	d = launch(n.t, exec.Command(devtunPath(), args...))
-	d.await("the intercept", time.Minute, func(e event) bool { return e.Type == "intercept" && e.State == "standing" })
+	d.await("the intercept", time.Minute, standing)
 	pods, err := n.client.CoreV1().Pods(n.name).List(n.t.Context(), metav1.ListOptions{LabelSelector: plan.AgentLabel})
 	require.NoError(n.t, err)
 	require.NotEmpty(n.t, pods.Items)

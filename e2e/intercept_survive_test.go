@@ -62,7 +62,7 @@ func newSurvivor(n *namespace, kubeconfig string, args ...string) *survivor {
 		"intercept", "service-middle", "--kubeconfig", kubeconfig, "-n", n.name, "-o", "json", "--no-forward",
 		"--move-connections=force", "--port", s.local.port() + ":8080",
 	}, args...)...))
-	s.devtun.await("intercept", time.Minute, func(e event) bool { return e.Type == "intercept" && e.State == "standing" })
+	s.devtun.await("intercept", time.Minute, standing)
 	s.toDeveloper()
 	require.Zero(n.t, s.load.lost("the swap"))
 	return s

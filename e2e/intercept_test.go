@@ -24,7 +24,7 @@ import (
 func (n *namespace) intercept(args ...string) *devtun {
 	n.t.Helper()
 	d := launch(n.t, n.interceptCommand(args...))
-	d.await("the intercept", time.Minute, func(e event) bool { return e.Type == "intercept" && e.State == "standing" })
+	d.await("the intercept", time.Minute, standing)
 	return d
 }
 

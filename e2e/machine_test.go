@@ -40,8 +40,8 @@ type event struct {
 	Type, State, Namespace, Service, Pod, Address, Reason, Message, To string
 	Names                                                              []string
 	Ports                                                              []struct{ Local, Port int }
-	Pods, ServiceCount, PortCount                                      int
-	Over                                                               bool
+	Port, Pods, ServiceCount, PortCount                                int
+	Over, Open                                                         bool
 	Sent, Received                                                     int64
 }
 
@@ -130,23 +130,31 @@ func (d *devtun) follow(out io.Reader) {
 // await returns the first event that fits, of those there were or are to come.
 func (d *devtun) await(what string, timeout time.Duration, fits func(event) bool) event {
 	d.t.Helper()
+	e, err := d.hears(0, timeout, fits)
+	require.NoError(d.t, err, what)
+	return e
+}
+
+// hears returns the first event after a mark that fits, or says why there is none. Any
+// goroutine may call it.
+func (d *devtun) hears(mark int, timeout time.Duration, fits func(event) bool) (event, error) {
 	late := time.After(timeout)
-	seen := 0
 	for {
 		d.mu.Lock()
 		events, news := d.events, d.news
 		d.mu.Unlock()
-		for ; seen < len(events); seen++ {
-			if fits(events[seen]) {
-				return events[seen]
+		for ; mark < len(events); mark++ {
+			if fits(events[mark]) {
+				return events[mark], nil
 			}
 		}
 		select {
 		case <-news:
 		case <-d.exited:
-			require.FailNow(d.t, "devtun ended", "while waiting for %s: %v", what, d.err)
+			return event{}, fmt.Errorf("devtun ended: %v", d.err)
 		case <-late:
-			require.FailNow(d.t, "no "+what, "%d events, the last: %+v", len(events), events[max(0, len(events)-3):])
+			return event{}, fmt.Errorf("nothing within %v in %d events, the last: %+v", timeout, len(events),
+				events[max(0, len(events)-3):])
 		}
 	}
 }

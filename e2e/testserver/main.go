@@ -4,6 +4,7 @@
 //
 //	8080  HTTP/1.1 and h2c: /who /ready /bytes?n=&seed= /hash /slow?d= /ws
 //	9000  gRPC: the service of package echo, and health
+//	      and the one of gRPC's interop suite
 //	7000  TCP: echoes; at the end of input, the hash of what came
 //	7001  TCP: speaks first, "220 HOST ready", then echoes lines
 //	7002  TCP: reads a line, then resets the connection

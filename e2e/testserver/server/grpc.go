@@ -8,6 +8,8 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/health"
 	"google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/interop"
+	testgrpc "google.golang.org/grpc/interop/grpc_testing"
 
 	"github.com/devtun/devtun/e2e/testserver/echo"
 )
@@ -16,6 +18,7 @@ func serveGRPC(ctx context.Context, listener net.Listener) error {
 	server := grpc.NewServer()
 	echo.Register(server, hostname())
 	grpc_health_v1.RegisterHealthServer(server, health.NewServer())
+	testgrpc.RegisterTestServiceServer(server, interop.NewTestServer())
 
 	stopped := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {

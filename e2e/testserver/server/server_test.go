@@ -21,6 +21,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/health/grpc_health_v1"
+	testgrpc "google.golang.org/grpc/interop/grpc_testing"
 
 	"github.com/devtun/devtun/e2e/testserver/content"
 	"github.com/devtun/devtun/e2e/testserver/echo"
@@ -215,6 +216,9 @@ func TestGRPC(t *testing.T) {
 	state, err := grpc_health_v1.NewHealthClient(conn).Check(ctx, &grpc_health_v1.HealthCheckRequest{})
 	require.NoError(t, err)
 	require.Equal(t, grpc_health_v1.HealthCheckResponse_SERVING, state.Status)
+
+	_, err = testgrpc.NewTestServiceClient(conn).EmptyCall(ctx, &testgrpc.Empty{})
+	require.NoError(t, err)
 }
 
 func TestWhatIsUnderWayEnds(t *testing.T) {

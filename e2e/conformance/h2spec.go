@@ -1,0 +1,93 @@
+package conformance
+
+import (
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"github.com/summerwind/h2spec/config"
+	"github.com/summerwind/h2spec/generic"
+	"github.com/summerwind/h2spec/hpack"
+	h2spec "github.com/summerwind/h2spec/http2"
+	"github.com/summerwind/h2spec/spec"
+)
+
+// TestingT is a test, as far as these need one.
+type TestingT interface {
+	require.TestingT
+	Helper()
+}
+
+// Verdicts are what h2spec says of a server, by number and title of its cases.
+type Verdicts map[string]string
+
+// H2spec runs all cases of h2spec on the server at an address.
+func H2spec(t TestingT, address string) Verdicts {
+	t.Helper()
+	said := verdicts(t, address)
+	require.Greater(t, len(said), 140)
+	return said
+}
+
+// RequireSame wants what was got on the way to a server to be what is said of it straight,
+// at an address. Of a few cases it depends on who is first what comes of them: such a
+// verdict is to be the server's, too, sooner or later.
+func RequireSame(t TestingT, straight string, want, got Verdicts) {
+	t.Helper()
+	require.Len(t, got, len(want))
+	for title, verdict := range got {
+		if verdict != want[title] {
+			requireEver(t, straight, title, verdict)
+		}
+	}
+}
+
+func requireEver(t TestingT, straight, title, verdict string) {
+	t.Helper()
+	number, _, _ := strings.Cut(title, " ")
+	for range 30 {
+		if verdicts(t, straight, number)[title] == verdict {
+			return
+		}
+	}
+	require.Fail(t, "not as straight", "%s: %s", title, verdict)
+}
+
+// verdicts are those of all cases, or of some sections.
+func verdicts(t TestingT, address string, sections ...string) Verdicts {
+	t.Helper()
+	host, port, err := net.SplitHostPort(address)
+	require.NoError(t, err)
+	number, err := strconv.Atoi(port)
+	require.NoError(t, err)
+	said := make(Verdicts)
+	for _, group := range []*spec.TestGroup{generic.Spec(), h2spec.Spec(), hpack.Spec()} {
+		group.Test(&config.Config{
+			Host: host, Port: number, Sections: sections, Path: "/", Strict: true, Timeout: time.Second, MaxHeaderLen: 4000,
+		})
+		collect(said, group)
+	}
+	return said
+}
+
+func collect(said Verdicts, group *spec.TestGroup) {
+	for i, test := range append(group.Tests, group.StrictTests...) {
+		if test.Result == nil {
+			continue
+		}
+		verdict := "passed"
+		switch {
+		case test.Result.Skipped:
+			verdict = "skipped"
+		case test.Result.Failed:
+			verdict = "failed"
+		}
+		said[fmt.Sprintf("%s/%d %s", group.ID(), i+1, test.Desc)] = verdict
+	}
+	for _, below := range group.Groups {
+		collect(said, below)
+	}
+}
