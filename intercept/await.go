@@ -87,10 +87,16 @@ func (i *Intercept) AwaitTraffic(ctx context.Context) error {
 }
 
 // AwaitDeveloper waits until new requests to all ports, those that the claim is about, go
-// to the local process.
+// to the local process; for a mirror, until that listens.
 func (i *Intercept) AwaitDeveloper(ctx context.Context) error {
 	return i.await(ctx, func() bool {
 		for _, l := range i.locals {
+			if i.config.Claim.Mirror {
+				if !l.isOpen() {
+					return false
+				}
+				continue
+			}
 			if now, _ := i.traffic(l.Local); now.To != wire.ToDeveloper {
 				return false
 			}

@@ -184,8 +184,13 @@ func (w *world) dial(ctx context.Context, pod tunnel.Pod, port int) (tunnel.Conn
 // standing runs a standing until the test is over, and waits until it watches pods.
 func (w *world) standing(local ...Local) (*Intercept, *running) {
 	w.t.Helper()
-	s, err := New(Config{Client: w.client, Dial: w.dial, Plan: w.plan, Claim: newClaim(), Local: local,
-		Event: w.told.event})
+	return w.standingOf(newClaim(), local...)
+}
+
+// standingOf is one with a claim.
+func (w *world) standingOf(c claim.Claim, local ...Local) (*Intercept, *running) {
+	w.t.Helper()
+	s, err := New(Config{Client: w.client, Dial: w.dial, Plan: w.plan, Claim: c, Local: local, Event: w.told.event})
 	require.NoError(w.t, err)
 	s.timing.stuck, s.timing.attempt, s.timing.rollout.Poll = 300*time.Millisecond, 300*time.Millisecond,
 		20*time.Millisecond
