@@ -20,6 +20,7 @@ import (
 
 	"github.com/devtun/devtun/e2e/loader/record"
 	"github.com/devtun/devtun/intercept/agent"
+	"github.com/devtun/devtun/intercept/claim"
 	"github.com/devtun/devtun/intercept/plan"
 	"github.com/devtun/devtun/intercept/target"
 	"github.com/devtun/devtun/intercept/wire"
@@ -37,6 +38,7 @@ type stand struct {
 	api      *plan.Client
 	executor *plan.Executor
 	config   agent.Config
+	claim    claim.Claim
 }
 
 // newStand computes the plan for service-middle and carries out what changes
@@ -53,8 +55,9 @@ func newStand(n *namespace, mode plan.Mode, grace time.Duration) *stand {
 		Grace: grace, Owner: plan.Owner{User: "ann", Machine: "here", Since: time.Now()},
 	})
 	require.NoError(t, err)
-	s := &stand{namespace: n, target: found, plan: p, api: apiClient(t, restConfig(t))}
-	s.executor = plan.NewExecutor(s.api, p, everything(p))
+	s := &stand{namespace: n, target: found, plan: p, api: apiClient(t, restConfig(t)), claim: everything(p)}
+	s.claim.Grace = claim.Duration(grace)
+	s.executor = plan.NewExecutor(s.api, p, s.claim)
 	require.NoError(t, s.executor.Prepare(t.Context()))
 	for _, step := range p.Prepare {
 		if step.Object.Kind == "Deployment" {
@@ -164,7 +167,7 @@ func (s *stand) session(ctx context.Context, pool *tunnel.Pool, pod string, side
 	if err != nil {
 		return err
 	}
-	session, err := wire.End{Name: s.config.Name, Identity: s.config.Identity}.Dial(dialCtx, conn)
+	session, err := wire.End{Name: s.config.Name, Identity: s.config.Identity, Claim: &s.claim}.Dial(dialCtx, conn)
 	if err != nil {
 		return err
 	}

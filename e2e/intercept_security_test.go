@@ -18,6 +18,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/devtun/devtun/intercept/agent"
+	"github.com/devtun/devtun/intercept/claim"
 	"github.com/devtun/devtun/intercept/wire"
 	"github.com/devtun/devtun/tunnel"
 )
@@ -215,7 +216,8 @@ func TestTheAgentDialsNothingButTheOrigin(t *testing.T) {
 	})
 
 	t.Run("who has the identity", func(t *testing.T) {
-		session, err := s.session(wire.End{Name: s.config.Name, Identity: s.config.Identity})
+		own := claim.Claim{ID: claim.NewID(), User: "stranger", Machine: "elsewhere"}
+		session, err := s.session(wire.End{Name: s.config.Name, Identity: s.config.Identity, Claim: &own})
 		require.NoError(t, err)
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 		ended := make(chan error, 1)

@@ -48,6 +48,16 @@ func specOf(p *plan.Plan) (agentSpec, error) {
 	return agentSpec{}, fmt.Errorf("read plan's agent: %w", errNoAgent)
 }
 
+// ContainerOf is the container whose environment and files an intercept's agents have; ""
+// if its plan does not say.
+func ContainerOf(p *plan.Plan) string {
+	spec, err := specOf(p)
+	if err != nil {
+		return ""
+	}
+	return spec.container
+}
+
 func specOfDeployment(d *appsv1.Deployment) (agentSpec, error) {
 	spec := agentSpec{replicas: 1}
 	if d.Spec.Replicas != nil {

@@ -11,7 +11,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/devtun/devtun/intercept/claim"
-	"github.com/devtun/devtun/intercept/wire"
 )
 
 // answers serves HTTP: name to every request, to one for /slow only once slow is closed.
@@ -53,9 +52,6 @@ func (a *testAgent) asks(path, key string) string {
 // gone at once, and nobody else notices.
 func TestATeam(t *testing.T) {
 	t.Parallel()
-	if wire.Version < 2 {
-		t.Skip("this agent knows of one developer only")
-	}
 	w := newWorld(t, 1)
 	w.origin = answers(t, "origin", nil)
 	w.plan = newPlan(t, 1, w.config("4f1c"))

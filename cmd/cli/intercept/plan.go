@@ -11,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/devtun/devtun/cmd/cli/kube"
+	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/cmd/cli/selection"
 	"github.com/devtun/devtun/intercept"
 	"github.com/devtun/devtun/intercept/claim"
@@ -157,6 +158,11 @@ func (i *Planned) checkStanding(ctx context.Context, standing *plan.Held) error 
 	}
 	if err := standing.Joinable(i.claim); err != nil || i.options.dryRun {
 		return i.advise(err)
+	}
+	of := intercept.ContainerOf(i.plan)
+	if i.options.Container != "" && of != "" && i.options.Container != of && !standing.Ending {
+		return problem.Usage("leave --container out, or wait until the others have left",
+			"the intercept that stands has the environment and files of container %q, not of %q", of, i.options.Container)
 	}
 	_, err := i.checkRights(ctx, target.RightsOf(i.plan)) // who leaves last puts everything back
 	return err
