@@ -64,7 +64,7 @@ func TestDrainTellsTheClientWithTheNextAnswer(t *testing.T) {
 // TestDrainClosesIdleConnections, after a while.
 func TestDrainClosesIdleConnections(t *testing.T) {
 	t.Parallel()
-	s, server := answersOnce(t, proxy.Options{IdleAfter: 4 * quiet})
+	s, server := answersOnce(t, proxy.Options{IdleAfter: 20 * quiet})
 	s.conn.Drain()
 	began := time.Now()
 	s.isSilent()

@@ -194,11 +194,11 @@ func (h *http1) passEnd() {
 // send sends as much of p as is x's.
 func (h *http1) send(x *exchange, u *upstream, p []byte, all bool) {
 	taken := isTaken(u)
-	if taken {
-		x.kept = nil
-	} else if p = p[:min(len(p), keptBytes-len(x.kept))]; len(p) == 0 {
-		h.pause(u)
-		return
+	if !taken {
+		if p = p[:min(len(p), keptBytes-len(x.kept))]; len(p) == 0 {
+			h.pause(u)
+			return
+		}
 	}
 	n, told := len(p), x.seen.request()
 	if !all {
@@ -206,14 +206,23 @@ func (h *http1) send(x *exchange, u *upstream, p []byte, all bool) {
 	} else if told != nil {
 		told(p)
 	}
-	if !taken {
-		x.kept = append(x.kept, p[:n]...)
-	}
+	h.keep(x, p[:n], taken)
 	if !all && x.body.over() {
 		h.complete(x)
 	}
 	h.write(x, u, p[:n])
 	h.in.take(n)
+}
+
+// keep keeps what is sent of a body until somebody has taken the request, and after that
+// as long as it is small, and asking twice would do no harm.
+func (h *http1) keep(x *exchange, p []byte, taken bool) {
+	if !taken || x.isSafe() && !x.lost && len(x.kept)+len(p) <= keptSafe {
+		x.kept = append(x.kept, p...)
+		return
+	}
+	x.kept = nil
+	h.loses(x)
 }
 
 // piece is how much of p is x's. If its coding is broken that is all that comes.

@@ -15,12 +15,13 @@ type exchange struct {
 	request *Request
 	head    head
 	body    body   // of the request
-	kept    []byte // of the body, until somebody has taken it
+	kept    []byte // of the body, see http1.keep
 	seen    *seen
 
 	// Under the machine's mu:
 	mark      []Field
 	sent      bool // to its end
+	lost      bool // some of it is not kept any more
 	cut       bool // no more of it can be sent
 	answered  bool // to its end
 	continued bool // it was told to continue
@@ -30,17 +31,31 @@ type exchange struct {
 	repeated  bool
 }
 
-// mayRepeat reports that asking twice does no harm (RFC 9110, section 9.2.2).
-func (x *exchange) mayRepeat() bool {
-	safe := x.request.Method == "GET" || x.request.Method == "HEAD" ||
+// keptSafe, in bytes, is the most of a body with which a request is asked anew that has
+// been taken. Few of those that may be have any.
+const keptSafe = 16 << 10
+
+// isSafe reports that the request only reads (RFC 9110, section 9.2.1).
+func (x *exchange) isSafe() bool {
+	return x.request.Method == "GET" || x.request.Method == "HEAD" ||
 		x.request.Method == "OPTIONS" || x.request.Method == "TRACE"
-	return safe && !x.head.chunked && x.head.length <= 0 && !x.raw && !x.repeated
 }
+
+// mayRepeat reports that asking twice does no harm (RFC 9110, section 9.2.2), and that
+// all that was said is known.
+func (x *exchange) mayRepeat() bool { return x.isSafe() && !x.lost && !x.raw && !x.repeated }
 
 // keepsClient reports that a destination's end is not its clients'.
 func keepsClient(d Destination) bool {
 	k, ok := d.(interface{ KeepClient() bool })
 	return ok && k.KeepClient()
+}
+
+// loses: some of x's body has been sent that is not kept.
+func (m *machine) loses(x *exchange) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	x.lost = true
 }
 
 // find is an upstream of a destination's.

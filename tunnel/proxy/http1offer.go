@@ -53,9 +53,7 @@ func (h *http1) sendHead(x *exchange, u *upstream, carried []Carried) {
 	if p := h.in.bytes(); !x.request.Whole() && len(x.kept) == 0 && len(p) > 0 && !x.body.over() {
 		p = p[:min(len(p), pieceSize)]
 		n := h.piece(x, p, x.seen.request())
-		if !isTaken(u) {
-			x.kept = append(x.kept, p[:n]...)
-		}
+		h.keep(x, p[:n], isTaken(u))
 		out = append(out, p[:n]...)
 		h.in.take(n)
 	}

@@ -160,7 +160,9 @@ func TestARequestThatIsDroppedIsAskedAgain(t *testing.T) {
 	}{
 		{"a kept connection's get", get, true, false, true},
 		{"a kept connection's post", ask, true, false, false},
-		{"a get with a body", "GET / HTTP/1.1\r\nContent-Length: 2\r\n\r\nhi", true, false, false},
+		{"a get with a body", "GET / HTTP/1.1\r\nContent-Length: 2\r\n\r\nhi", true, false, true},
+		{"a get with a large body", "GET / HTTP/1.1\r\nContent-Length: 20000\r\n\r\n" + strings.Repeat("x", 20000),
+			true, false, false},
 		{"half a get", get[:20], true, false, false},
 		{"a get in 1.0", "GET / HTTP/1.0\r\n\r\n", true, false, true},
 		{"what is malformed", "GET / HTTP/1.1\r\nA : b\r\n\r\n", true, false, false},
