@@ -77,7 +77,7 @@ func (a *Agent) run(ctx context.Context, c claim.Claim, link *wire.Link) {
 	}
 	d.log.Info("developer connected", "rule", c.Rule.String())
 	told := wire.Agent{
-		Port:  func(port int, open bool) { d.setOpen(port, open); a.change(func() {}) },
+		Port:  func(port int, open bool) { a.setOpen(d, port, open) },
 		Drain: func() { a.drain("the intercept is ending") },
 	}
 	stopMirror := a.startMirror(ctx, d)
@@ -102,6 +102,21 @@ func (a *Agent) run(ctx context.Context, c claim.Claim, link *wire.Link) {
 		}
 	})
 	d.log.Info("developer gone", "error", err)
+}
+
+// setOpen notes whether a local process listens for a port. If it does not, connections
+// to it that are idle are of no use.
+func (a *Agent) setOpen(d *developer, port int, open bool) {
+	d.setOpen(port, open)
+	a.change(func() {})
+	if open {
+		return
+	}
+	for _, c := range a.clients.all() {
+		if c.port.Port == port {
+			c.conn.Release(developerOf{d, port, c})
+		}
+	}
 }
 
 // requestsOf counts a claim's requests.

@@ -69,6 +69,12 @@ func (h *http1) takeBack(d Destination) {
 	}
 }
 
+func (h *http1) release(d Destination) {
+	for _, u := range h.released(d) {
+		u.Abort()
+	}
+}
+
 // abort breaks everything off, and releases who waits.
 func (h *http1) abort() {
 	upstreams := h.broke()

@@ -12,6 +12,7 @@ type upstream struct {
 	told     bool // the end of what the client says; the client's reader's
 	answered bool // something; under the machine's mu, like over
 	over     bool // it has ended its side of a connection that is whole
+	released bool // it gets nothing more
 
 	// Its reader's:
 	x      *exchange // that is being answered; nil between two answers

@@ -110,9 +110,30 @@ func (m *machine) forget(u *upstream) {
 	}
 }
 
+// released: d gets nothing more. Those that are returned are idle, and to be aborted.
+func (m *machine) released(d Destination) (abort []*upstream) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, u := range slices.Clone(m.upstreams) {
+		switch {
+		case u.to != d:
+		case u == m.at:
+			u.released = true
+		default:
+			m.forget(u)
+			abort = append(abort, u)
+		}
+	}
+	return abort
+}
+
 // finish ends an exchange that is complete on both sides.
 func (m *machine) finish() {
 	x := m.x
+	if m.at.released {
+		m.forget(m.at)
+		m.at.Abort()
+	}
 	x.seen.end(nil)
 	m.x, m.at, m.quietFrom = nil, nil, time.Now()
 	switch m.state = idle; {

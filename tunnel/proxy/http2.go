@@ -226,3 +226,13 @@ func (c *h2Conn) takeBack(d Destination) {
 		u.quiet()
 	}
 }
+
+// release gives a destination no more streams.
+func (c *h2Conn) release(d Destination) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if u := c.upstreams[d]; u != nil && !c.ended {
+		u.retire()
+		u.quiet()
+	}
+}

@@ -211,7 +211,7 @@ func (u *h2Upstream) lost(err error) {
 	if len(stuck) == 0 {
 		return
 	}
-	if len(stuck) == len(u.c.streams) { // the client has nothing else: as without us
+	if len(stuck) == len(u.c.streams) && !keepsClient(u.to) { // the client has nothing else: as without us
 		u.endClient(orderly(err))
 		return
 	}

@@ -74,6 +74,35 @@ func TestAKeptConnectionOutlivesTheDeveloper(t *testing.T) {
 	}
 }
 
+// TestADestinationIsReleased: what is idle ends now, what is under way when it is done.
+func TestADestinationIsReleased(t *testing.T) {
+	t.Parallel()
+	local, origin := developer(t), newPlace(t)
+	r := &router{to: []proxy.Destination{local}}
+	s := serve(t, r, proxy.Options{})
+	s.says(ask)
+	server := local.accept(t)
+	server.hears(ask)
+	server.says(hello)
+	s.hears(hello)
+	s.conn.Release(local)
+	server.breaks()
+	s.says(ask)
+	server = local.accept(t)
+	server.hears(ask)
+	s.conn.Release(local)
+	server.isSilent()
+	server.says(hello)
+	s.hears(hello)
+	server.breaks()
+	r.set(origin)
+	s.says(ask)
+	other := origin.accept(t)
+	other.hears(ask)
+	other.says(hello)
+	s.hears(hello)
+}
+
 // TestTheOriginsEndIsTheClients, in the same way, if it has answered last.
 func TestTheOriginsEndIsTheClients(t *testing.T) {
 	t.Parallel()

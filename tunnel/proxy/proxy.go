@@ -197,6 +197,20 @@ func (c *Conn) Drain() {
 	}
 }
 
+// Release says that a destination is to get nothing more: connections to it that are
+// idle end now, and the others once they are.
+func (c *Conn) Release(d Destination) {
+	c.mu.Lock()
+	by, first := c.carrier, c.first
+	c.mu.Unlock()
+	switch {
+	case by != nil:
+		by.release(d)
+	case first != nil && first.to == d:
+		first.takeBack()
+	}
+}
+
 // TakeBack says that a destination is not heard any more: what it was given goes
 // elsewhere where it may be repeated, and stays there otherwise.
 func (c *Conn) TakeBack(d Destination) {

@@ -14,6 +14,7 @@ var errLeft = errors.New("the client has gone while it was held")
 type carrier interface {
 	drain()
 	takeBack(d Destination)
+	release(d Destination)
 }
 
 // opening is a client's connection before that.

@@ -33,6 +33,9 @@ func (w *wholeClient) CloseRead() error {
 
 func (w *wholeClient) drain() {}
 
+// release: it goes whole to one destination, or to none.
+func (w *wholeClient) release(Destination) {}
+
 // takeBack has an attempt fail that was not taken.
 func (w *wholeClient) takeBack(d Destination) {
 	w.mu.Lock()
