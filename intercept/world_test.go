@@ -187,6 +187,12 @@ func (w *world) standing(local ...Local) (*Intercept, *running) {
 	return w.standingAs(func(*Config) {}, local...)
 }
 
+// standingOf is one with a claim.
+func (w *world) standingOf(c claim.Claim, local ...Local) (*Intercept, *running) {
+	w.t.Helper()
+	return w.standingAs(func(config *Config) { config.Claim = c }, local...)
+}
+
 // standingAs is standing with more to its configuration.
 func (w *world) standingAs(change func(*Config), local ...Local) (*Intercept, *running) {
 	w.t.Helper()
