@@ -163,6 +163,7 @@ func TestHTTP2FloodsEndTheConnection(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			p := newPlace(t)
 			e := newEngine(t, to(p), nil)
 			client := rawClient(t, e)

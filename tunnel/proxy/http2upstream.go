@@ -121,11 +121,14 @@ func (u *h2Upstream) take(s *h2Stream) {
 func (u *h2Upstream) open(s *h2Stream) {
 	s.upID = u.next
 	u.next += 2
-	if u.next > math.MaxInt32 {
-		u.retire()
-	}
 	u.streams[s.upID] = s
 	s.opened()
+	if u.next > math.MaxInt32 { // section 5.1.1
+		u.retire()
+		for _, s := range slices.Clone(u.waiting) {
+			s.again()
+		}
+	}
 }
 
 // release is told that a stream is over here, or waits no more.

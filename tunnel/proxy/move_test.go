@@ -266,15 +266,14 @@ func TestARequestThatIsNotTakenGoesElsewhere(t *testing.T) {
 	t.Parallel()
 	large := strings.Repeat("0123456789", 30_000)
 	for name, text := range map[string]string{
-		"a get":          get,
-		"a post":         ask,
-		"a large post":   post + "Content-Length: 300000\r\n\r\n" + large,
-		"in chunks":      post + "Transfer-Encoding: chunked\r\n\r\n493E0\r\n" + large + "\r\n0\r\nA: b\r\n\r\n",
-		"the last one":   "POST / HTTP/1.1\r\nConnection: close\r\nContent-Length: 1\r\n\r\nx",
-		"malformed":      "POST / HTTP/1.1\r\nA : b\r\n\r\n" + large,
-		"another's":      "\x00\x01" + large,
-		"TLS":            "\x16\x03\x01\x02\x00\x01" + large,
-		"with a preface": "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + large,
+		"a get":        get,
+		"a post":       ask,
+		"a large post": post + "Content-Length: 300000\r\n\r\n" + large,
+		"in chunks":    post + "Transfer-Encoding: chunked\r\n\r\n493E0\r\n" + large + "\r\n0\r\nA: b\r\n\r\n",
+		"the last one": "POST / HTTP/1.1\r\nConnection: close\r\nContent-Length: 1\r\n\r\nx",
+		"malformed":    "POST / HTTP/1.1\r\nA : b\r\n\r\n" + large,
+		"another's":    "\x00\x01" + large,
+		"TLS":          "\x16\x03\x01\x02\x00\x01" + large,
 	} {
 		for how, refuse := range map[string]func(*serving, *place, *pending){
 			"refused":    func(_ *serving, _ *place, up *pending) { close(up.refused) },

@@ -8,7 +8,7 @@ import (
 const (
 	// smallRead and largeRead, in bytes, are what is read into: large while much
 	// comes, so that a connection that idles costs little.
-	smallRead = 4 << 10
+	smallRead = 2 << 10
 	largeRead = 64 << 10
 )
 
