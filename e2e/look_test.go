@@ -110,7 +110,8 @@ func TestMirror(t *testing.T) {
 	_, port, _ := net.SplitHostPort(listener.Addr().String())
 	d := n.intercept("--no-forward", "--mirror", "--port", port+":8080")
 	ask := func() string {
-		answer, err := n.client.CoreV1().Services(n.name).ProxyGet("http", "service-front", "80", "/", nil).DoRaw(t.Context())
+		answer, err := n.client.CoreV1().Services(n.name).ProxyGet("http", "service-front", "80", "/",
+			nil).DoRaw(t.Context())
 		require.NoError(t, err)
 		require.NotContains(t, string(answer), developerSays, "the origin answers")
 		return string(answer)

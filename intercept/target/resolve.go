@@ -24,7 +24,9 @@ type Target struct {
 	Services  []*corev1.Service // sorted by name; whose traffic the agent gets
 	Ports     []Port            // of the services, in their order
 	Notes     []Note            // what was left out, and why
-	Standing  *plan.Held        // the intercept that has all of it, to be joined; nil: none
+	// Standing is the intercept that has all of it, to be joined; or some of it, and is being
+	// restored, to be waited for; nil: none.
+	Standing *plan.Held
 }
 
 // Name is the intercept's.

@@ -38,7 +38,8 @@ func (s *namespaceObjects) before(service *corev1.Service) *corev1.Service {
 }
 
 // join finds the intercept that stands and has some of what the target has. One of the
-// workload's, with all of the target's Services, can be joined; any other is in the way.
+// workload's, with all of the target's Services, can be joined; any other is in the way,
+// unless it is being restored: then it soon is not.
 func (s *namespaceObjects) join(t *Target) (*Target, error) {
 	for _, p := range s.plans {
 		shared := 0
@@ -47,10 +48,11 @@ func (s *namespaceObjects) join(t *Target) (*Target, error) {
 				shared++
 			}
 		}
+		concerned := p.Workload == t.Workload.Object || shared > 0
 		switch {
-		case p.Workload == t.Workload.Object && p.Mode == plan.Divert && shared == len(t.Services):
+		case concerned && p.Ending, p.Workload == t.Workload.Object && p.Mode == plan.Divert && shared == len(t.Services):
 			t.Standing = &p
-		case p.Workload == t.Workload.Object || shared > 0:
+		case concerned:
 			return nil, &plan.StandingError{Held: p}
 		}
 	}

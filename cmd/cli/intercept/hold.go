@@ -77,7 +77,7 @@ func (h *hold) keep(ctx, beside context.Context, start helper.Start) error {
 	if h.plan.Mode == plan.Divert {
 		h.Events.Note(h.keptNote(), "")
 	}
-	if h.plan.MoveConnections {
+	if h.options.Move != "" {
 		watchers.Go(func() { h.moveConnections(watching) })
 	}
 	if h.program == nil {

@@ -30,7 +30,7 @@ const shop = `
 ---
 {apiVersion: v1, kind: Service, metadata: {name: web}, spec: {selector: {app: web}, ports: [{name: http, port: 80, targetPort: 8080}]}}
 ---
-{apiVersion: apps/v1, kind: Deployment, metadata: {name: web}, spec: {selector: {matchLabels: {app: web}}, template: {metadata: {labels: {app: web}}, spec: {containers: [{name: main, image: a}]}}}}
+{apiVersion: apps/v1, kind: Deployment, metadata: {name: web}, spec: {replicas: 1, selector: {matchLabels: {app: web}}, template: {metadata: {labels: {app: web}}, spec: {containers: [{name: main, image: a}]}}}}
 `
 
 // allowed is a way to an API server that everybody may do everything at.
@@ -72,15 +72,20 @@ type developer struct {
 // plans has somebody plan an intercept.
 func (w *team) plans(user string, match Match) (*developer, error) {
 	w.Helper()
-	o := &Options{Name: "web", Match: match}
+	return w.plansWith(user, &Options{Name: "web", Match: match})
+}
+
+func (w *team) plansWith(user string, o *Options) (*developer, error) {
+	w.Helper()
 	require.NoError(w, o.checkMatch())
 	config := &rest.Config{Host: w.server.URL, QPS: -1}
 	client, err := kubernetes.NewForConfigAndClient(config,
 		&http.Client{Transport: allowed{w.server.Client().Transport}})
 	require.NoError(w, err)
 	d := &developer{&Planned{options: o, client: w.client, cluster: &kube.Cluster{Client: client}}, w, new(bytes.Buffer)}
-	d.Target, err = target.Resolve(w.Context(), client, "shop", o.Name)
-	require.NoError(w, err)
+	if d.Target, err = target.Resolve(w.Context(), client, "shop", o.Name); err != nil {
+		return nil, err
+	}
 	d.Locals, err = o.locals(d.Target)
 	require.NoError(w, err)
 	d.claim = o.newClaim(d.Locals)
@@ -207,6 +212,27 @@ func TestAnInterceptThatEndsIsBegunAnew(t *testing.T) {
 	bob, bobExecutor := w.enters("bob", Match{})
 	require.NotEqual(t, ann.plan.Identity, bob.plan.Identity)
 	require.Equal(t, []string{"bob on laptop"}, owners(w.held().Claims))
+	bob.leaves(bobExecutor)
+	w.asBefore()
+}
+
+// TestAReplacedWorkloadIsWaitedFor while it is brought back.
+func TestAReplacedWorkloadIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	w := newTeam(t)
+	ann, err := w.plansWith("ann", &Options{Name: "web", Replace: true})
+	require.NoError(t, err)
+	executor, err := ann.enter(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, executor.Swap(t.Context()))
+	_, err = w.plans("bob", Match{Personal: "bob"})
+	var standing *plan.StandingError
+	require.ErrorAs(t, err, &standing)
+
+	_, err = plan.Leave(t.Context(), w.client, executor.Ref(), ann.claim.ID)
+	require.NoError(t, err)
+	bob, bobExecutor := w.enters("bob", Match{Personal: "bob"})
+	require.Equal(t, plan.Divert, bob.plan.Mode)
 	bob.leaves(bobExecutor)
 	w.asBefore()
 }

@@ -153,7 +153,7 @@ const kept = "connections that clients keep open stay with the workload until th
 
 // keptNote tells what becomes of connections that clients keep open.
 func (h *hold) keptNote() string {
-	if h.plan.MoveConnections {
+	if h.options.Move != "" {
 		return fmt.Sprintf(
 			"connections that clients keep open are moved once your process answers: the pods of %s are evicted, one at a time",
 			h.plan.Workload)

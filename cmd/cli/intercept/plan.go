@@ -155,7 +155,7 @@ func (i *Planned) compute(ctx context.Context, found *target.Target, note func(t
 // checkStanding refuses to join an intercept where that cannot be. It takes its plan.
 func (i *Planned) checkStanding(ctx context.Context, standing *plan.Held) error {
 	i.plan = standing.Plan
-	if i.options.Replace {
+	if i.options.Replace && !standing.Ending {
 		return &plan.StandingError{Held: *standing}
 	}
 	if err := standing.Joinable(i.claim); err != nil || i.options.dryRun {

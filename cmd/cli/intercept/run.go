@@ -121,9 +121,9 @@ func (i *Planned) Run(
 // about is the intercept as its status has it, before anything has been done.
 func (i *Planned) about() status.Intercept {
 	about := status.Intercept{
-		Name: i.plan.Name, Namespace: i.plan.Namespace, Mode: string(i.plan.Mode), Rule: i.options.rule.String(),
-		Routes:   []status.Route{},
-		Workload: strings.ToLower(i.plan.Workload.Kind) + "/" + i.plan.Workload.Name,
+		Name: i.Target.Name(), Namespace: i.Target.Namespace, Mode: string(i.options.mode()),
+		Rule: i.options.rule.String(), Routes: []status.Route{},
+		Workload: strings.ToLower(i.Target.Workload.Kind) + "/" + i.Target.Workload.Name,
 	}
 	for _, l := range i.Locals {
 		about.Routes = append(about.Routes, status.Route{
