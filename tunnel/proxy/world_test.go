@@ -3,6 +3,7 @@ package proxy_test
 import (
 	"context"
 	"errors"
+	"flag"
 	"io"
 	"net"
 	"os"
@@ -19,7 +20,11 @@ import (
 	"github.com/devtun/devtun/tunnel/relay"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	flag.Parse()
+	flag.Set("test.parallel", "64") // these wait, mostly
+	goleak.VerifyTestMain(m)
+}
 
 const (
 	// soon bounds what is expected to happen; quiet is long enough for what is not.

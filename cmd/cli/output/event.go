@@ -134,7 +134,7 @@ type Connection struct {
 	Pod       string `json:"pod"`     // where it went, `""` if nowhere
 	PodPort   int    `json:"podPort"` // the port there
 	// requests of it went to the process of this session's that the service's come to
-	Here     bool  `json:"here,omitzero"`
+	Here     bool  `json:"here"`
 	Sent     int64 `json:"sent"`     // bytes from the client
 	Received int64 `json:"received"` // bytes to the client
 	// from its beginning to its last byte, or its client's end if that came later; to the
