@@ -10,6 +10,7 @@ import (
 	"github.com/devtun/devtun/cmd/cli/status"
 	"github.com/devtun/devtun/intercept"
 	"github.com/devtun/devtun/intercept/wire"
+	"github.com/devtun/devtun/tunnel/record"
 )
 
 // tap is of which requests the agents tell: of those that come here, or that are looked
@@ -40,7 +41,7 @@ func (i *Planned) requests(ctx context.Context, tracked *status.InterceptTracker
 func (p *Events) Requested(r wire.Record, caller string) output.Request {
 	event := output.NewRequest(&r.Request)
 	event.Services, event.Client, event.Caller = p.services(r.Port), r.Client, caller
-	event.By, event.Dropped = r.By, r.Dropped
+	event.By, event.Dropped = record.Printable(r.By), r.Dropped
 	return event
 }
 
