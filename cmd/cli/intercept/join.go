@@ -68,7 +68,10 @@ func (i *Planned) tryToEnter(ctx context.Context) (*plan.Executor, error) {
 		return executor, executor.Prepare(ctx)
 	}
 	p, joined, open, err := plan.Join(ctx, i.client, i.ref(), i.claim)
-	if err != nil {
+	switch {
+	case err != nil && ctx.Err() != nil: // it may have joined all the same
+		return plan.NewExecutor(i.client, i.plan, i.claim), err
+	case err != nil:
 		return nil, i.advise(err)
 	}
 	i.plan, i.claim = p, joined
