@@ -116,6 +116,11 @@ func printEvery(streams output.Streams, format string, verbose bool) {
 	narrow.Event(interceptScene[0])
 	narrow.Claim.Mirror = true
 	narrow.Standing(plan.Divert, 2*time.Second)
+	narrow.Event(link.Event{Traffic: &link.TrafficEvent{Port: 8080, To: wire.ToMirror, Why: "it listens"}})
+	for _, c := range []wire.Counters{{Copied: 1}, {Copied: 2, Dropped: 3}, {Copied: 2, Dropped: 4},
+		{Copied: 5, Dropped: 4}} {
+		narrow.Event(link.Event{Counters: &link.CountersEvent{Pod: "agent-a", Counters: c}})
+	}
 	for _, event := range interceptScene {
 		p.Event(event)
 	}

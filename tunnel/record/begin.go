@@ -23,6 +23,7 @@ type observation struct {
 
 	mu     sync.Mutex // body and answer come at the same time
 	record Request
+	ended  bool
 }
 
 // Begin looks on at a request, and calls done with what there is to say once it has
@@ -46,7 +47,7 @@ func (o *observation) fields(fields []proxy.Field) []Field {
 	for _, f := range fields {
 		size += len(f.Name) + len(f.Value)
 	}
-	if !o.options.Headers || size == 0 || !o.keep(size) {
+	if o.ended || !o.options.Headers || size == 0 || !o.keep(size) {
 		return nil
 	}
 	return maskFields(fields, o.options.Secrets)
@@ -55,7 +56,7 @@ func (o *observation) fields(fields []proxy.Field) []Field {
 // body is what is kept of a body that goes on with p.
 func (o *observation) body(kept, p []byte) []byte {
 	p = p[:min(len(p), o.options.Bodies-len(kept))]
-	if len(p) == 0 || !o.keep(len(p)) {
+	if o.ended || len(p) == 0 || !o.keep(len(p)) {
 		return kept
 	}
 	return append(kept, p...)
@@ -108,6 +109,10 @@ func (o *observation) code(fields []proxy.Field) string {
 func (o *observation) End(err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if o.ended {
+		return
+	}
+	o.ended = true
 	o.record.Duration = time.Since(o.record.Time)
 	if err != nil {
 		o.record.Error = err.Error()

@@ -35,6 +35,7 @@ func TestRecord(t *testing.T) {
 	}
 	got := recorded(r, Options{}, nil, answered)
 	require.Equal(t, "GET /orders?id=3", got.What())
+	require.Equal(t, "GET /?[31m", (&Request{Method: "GET", Target: "/\x1b[31m"}).What())
 	require.Equal(t, "201", got.Outcome())
 	require.EqualValues(t, 3, got.Received)
 	require.EqualValues(t, 11, got.Sent)
@@ -57,6 +58,18 @@ func TestRecord(t *testing.T) {
 	require.Empty(t, got.AnswerHeader, "there was no room for it")
 	require.Empty(t, got.AnswerBody)
 	require.Equal(t, "201", got.Outcome())
+}
+
+// TestNothingIsKeptAfterTheEnd of what others still had to say.
+func TestNothingIsKeptAfterTheEnd(t *testing.T) {
+	ends, kept := 0, 0
+	keep := func(n int) bool { kept += n; return true }
+	o := Begin(get("/"), Options{Bodies: 100}, keep, func(Request) { ends++ })
+	o.RequestBody([]byte("abc"))
+	o.End(nil)
+	o.AnswerBody([]byte("late"))
+	o.End(errors.New("late"))
+	require.Equal(t, []int{1, 3}, []int{ends, kept})
 }
 
 func TestCalls(t *testing.T) {

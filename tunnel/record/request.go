@@ -48,12 +48,13 @@ func (r *Request) What() string {
 	case r.Method == "":
 		return string(r.Protocol) + " connection"
 	case r.GRPC:
-		return printable(r.Target)
+		return Printable(r.Target)
 	}
-	return printable(r.Method + " " + r.Target)
+	return Printable(r.Method + " " + r.Target)
 }
 
-func printable(text string) string {
+// Printable is text from elsewhere without what would do something to a terminal.
+func Printable(text string) string {
 	return strings.Map(func(c rune) rune {
 		if unicode.IsControl(c) {
 			return '?'

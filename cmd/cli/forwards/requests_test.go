@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -99,14 +100,15 @@ func TestRequestsAreTold(t *testing.T) {
 			require.Empty(t, told)
 			return
 		}
-		r := <-told
+		got := []*RequestEvent{<-told, <-told}
+		slices.SortFunc(got, func(a, b *RequestEvent) int { return strings.Compare(a.Endpoint, b.Endpoint) })
+		require.Equal(t, "other connection", got[0].What())
+		require.Equal(t, "db-0", got[0].Endpoint)
+		r := got[1]
 		require.Equal(t, "GET /", r.What())
 		require.Equal(t, "200", r.Outcome())
 		require.Equal(t, []any{"web", "web-0", 28080}, []any{r.Service.Name, r.Endpoint, r.Port})
 		require.Empty(t, r.RequestHeader)
-		r = <-told
-		require.Equal(t, "other connection", r.What())
-		require.Equal(t, "db-0", r.Endpoint)
 		require.NoError(t, w.forwards.Close(t.Context()))
 	}
 }

@@ -81,6 +81,9 @@ func (o *Options) PlanOn(ctx context.Context, cluster *kube.Cluster, told Audien
 	if err := i.checkHTTP(); err != nil {
 		return nil, err
 	}
+	if o.Mirror && o.Tap == nil {
+		i.Events.Note("all requests are answered as before: copies come here, and what is answered to those is dropped", "")
+	}
 	if err := i.compute(ctx, i.Target, i.Events.Note); err != nil {
 		return nil, err
 	}

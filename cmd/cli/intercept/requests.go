@@ -10,6 +10,7 @@ import (
 	"github.com/devtun/devtun/cmd/cli/status"
 	"github.com/devtun/devtun/intercept"
 	"github.com/devtun/devtun/intercept/wire"
+	"github.com/devtun/devtun/tunnel/record"
 )
 
 // tap is of which requests the agents tell: of those that come here, or that are looked
@@ -40,14 +41,14 @@ func (i *Planned) requests(ctx context.Context, tracked *status.InterceptTracker
 func (p *Events) Requested(r wire.Record, caller string) output.Request {
 	event := output.NewRequest(&r.Request)
 	event.Services, event.Client, event.Caller = p.services(r.Port), r.Client, caller
-	event.By, event.Dropped = r.By, r.Dropped
+	event.By, event.Dropped = record.Printable(r.By), r.Dropped
 	return event
 }
 
 // copies knows whether a mirror's copies are dropped. Its zero value is ready to use.
 type copies struct {
 	closed  map[int]bool // ports that no local process listens for: of that it is told otherwise
-	dropped map[string]int
+	before  map[string]wire.Counters
 	failing bool
 }
 
@@ -63,19 +64,18 @@ func (c *copies) setOpen(e *intercept.LocalEvent) {
 
 // counted tells when copies begin to be dropped, and when they are taken again.
 func (c *copies) counted(p *Events, e *intercept.CountersEvent) {
-	if c.dropped == nil {
-		c.dropped = make(map[string]int)
+	if c.before == nil {
+		c.before = make(map[string]wire.Counters)
 	}
-	more := e.Dropped - c.dropped[e.Pod]
-	c.dropped[e.Pod] = e.Dropped
-	switch {
-	case len(c.closed) > 0 || more < 0:
-	case more > 0 && !c.failing:
+	before := c.before[e.Pod]
+	c.before[e.Pod] = e.Counters
+	switch dropped := e.Dropped > before.Dropped; {
+	case len(c.closed) > 0:
+	case dropped && !c.failing:
 		c.failing = true
 		p.Warn(false, "copies are dropped: the local process does not take them in time; nobody in the cluster waits for it")
-	case more == 0 && c.failing && e.Copied > 0:
+	case !dropped && c.failing && e.Copied > before.Copied:
 		c.failing = false
-		p.Warn(true, "the local process takes copies again; %s had been dropped",
-			output.Count(e.Dropped, "request"))
+		p.Warn(true, "the local process takes copies again; %s had none", output.Count(e.Dropped, "request"))
 	}
 }

@@ -46,6 +46,28 @@ func TestItFits(t *testing.T) {
 	}
 }
 
+// TestRequests are above the connections on the page of a row.
+func TestRequests(t *testing.T) {
+	s := snapshot()
+	s.Intercepts[0].Requests = []status.Request{
+		{Ended: noon.Add(-2 * time.Second), Caller: "front-5f9c", What: "GET /orders", Outcome: "200", Seconds: 0.012,
+			By: "ann@laptop"},
+		{Ended: noon.Add(-time.Minute), Caller: "front-5f9c", What: "/shop.Orders/Get", Outcome: "NOT_FOUND",
+			By: "ann@laptop"},
+	}
+	for _, size := range [][2]int{{100, 24}, {100, 14}, {40, 24}} {
+		m := seen(s, size[0], size[1])
+		press(m, "x/middle", "enter", "enter")
+		text := strings.Join(screen(t, m), "\n")
+		require.Contains(t, text, "GET /orders")
+		require.Contains(t, text, "200")
+		if size[1] == 24 {
+			require.Contains(t, text, "NOT_FOUND")
+			require.Contains(t, text, "no connection has ended yet")
+		}
+	}
+}
+
 func TestAtEightyColumnsAllThatMattersIsThere(t *testing.T) {
 	s := snapshot()
 	s.Services[3].Service = "a-service-with-a-long-name"

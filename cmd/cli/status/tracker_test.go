@@ -15,6 +15,7 @@ import (
 	"github.com/devtun/devtun/intercept/wire"
 	"github.com/devtun/devtun/tunnel"
 	"github.com/devtun/devtun/tunnel/discovery"
+	"github.com/devtun/devtun/tunnel/record"
 )
 
 var web = discovery.Key{Namespace: "demo", Name: "web"}
@@ -54,6 +55,13 @@ func TestAForwardFromItsStartToItsEnd(t *testing.T) {
 		{Namespace: "demo", Service: "web", State: "ready", Address: "127.9.8.7", Names: []string{"web", "web.demo"},
 			Ports: []Port{{Local: 8080, Port: 80, Name: "http"}}, Pods: 2, Endpoints: []string{"web-0", "web-1"}},
 	}, now.Services, "by name")
+
+	tracker.Forward(forwards.Event{Request: &forwards.RequestEvent{Service: web, Port: 80, Client: "127.0.0.1:1",
+		Endpoint: "web-0", Request: record.Request{Method: "GET", Target: "/", Status: 204, Duration: time.Second}}})
+	requests := tracker.Snapshot().Services[1].Requests
+	require.Len(t, requests, 1)
+	requests[0].Ended = time.Time{}
+	require.Equal(t, Request{Caller: "127.0.0.1:1", What: "GET /", Outcome: "204", Seconds: 1, By: "web-0"}, requests[0])
 
 	tracker.Forward(ended(1, errors.New("reset")))
 	tracker.Forward(ended(2, nil))

@@ -120,7 +120,7 @@ what has failed. A project file, with all there is:
 	flags.StringVar(&o.envFile, "env-file", "",
 		"write the environment of the intercepted container to this file, whatever the project file says")
 	flags.IntVar(&o.parent, "ppid", 0, "end the session when the process with this number ends")
-	flags.BoolVarP(&o.verbose, "verbose", "v", false, "tell of each connection: pod, bytes, duration, why it ended")
+	console.AddVerboseFlag(flags, &o.verbose)
 	console.AddPlainFlag(flags, &o.plain)
 	kubectls := pflag.NewFlagSet("", pflag.ContinueOnError)
 	o.kube = kube.NewFlags(kubectls)
