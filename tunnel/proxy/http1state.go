@@ -61,7 +61,7 @@ type machine struct {
 	upstreams []*upstream   // that may be asked, or are to be closed
 	refused   []Destination // that have not taken it
 	draining  bool
-	quietFrom time.Time // when the last answer was complete
+	quietFrom time.Time // when the last answer was complete, or the client was to go elsewhere
 	attend    func()    // has the client's reader look at the state; called with mu held
 	pipelined func() bool
 }
@@ -251,7 +251,7 @@ func (m *machine) takenBack(d Destination) (abort []*upstream) {
 func (m *machine) drains() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.draining = true
+	m.draining, m.quietFrom = true, time.Now()
 	m.attend()
 }
 

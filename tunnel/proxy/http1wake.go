@@ -59,7 +59,25 @@ func (h *http1) read() {
 	h.reading = false
 	elapsed := err != nil && isDeadline(err) && !h.interrupted && !deadline.IsZero()
 	h.mu.Unlock()
-	if elapsed {
+	if elapsed && h.isSilent() {
 		h.quiet()
 	}
+}
+
+// lastLook is how long a client is listened to once more before it counts as idle.
+const lastLook = time.Millisecond
+
+// isSilent looks once more whether the client has said something: on a busy machine it is
+// noticed late that the time is over.
+func (h *http1) isSilent() bool {
+	h.mu.Lock()
+	h.deadline = time.Now().Add(lastLook)
+	h.conn.client.SetReadDeadline(h.deadline)
+	h.reading = true
+	h.mu.Unlock()
+	err := h.in.fill()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.reading = false
+	return err != nil && isDeadline(err) && !h.interrupted
 }
