@@ -67,7 +67,7 @@ func runExchange(t *testing.T, x proxytest.Exchange, say func(peer, string)) {
 			server.hears(text)
 		}
 	}
-	require.Equal(t, x.Then == proxytest.Raw, r.first().Method == "", "whether it can be told what is asked")
+	require.Equal(t, x.Then == proxytest.Raw, r.first().Whole(), "whether it can be told what is asked")
 	r.set(second)
 	switch x.Then {
 	case proxytest.Keeps:
