@@ -4,14 +4,20 @@ import (
 	"bufio"
 	"io"
 	"net"
+	"os"
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
-// endTimeout bounds what is expected of an end of a connection.
-const endTimeout = 10 * time.Second
+const (
+	// endTimeout bounds what is expected of an end of a connection; quiet is long enough
+	// for what is not.
+	endTimeout = 10 * time.Second
+	quiet      = 50 * time.Millisecond
+)
 
 // end is one end of a connection in a test's hands.
 type end struct {
@@ -48,6 +54,22 @@ func accept(t testing.TB, listener net.Listener) *end {
 			return e
 		}
 		conn.Close()
+	}
+}
+
+// saysNoMore: nobody has come there who said something. It may be called by any goroutine.
+func saysNoMore(t testing.TB, listener net.Listener) {
+	t.Helper()
+	assert.NoError(t, listener.(*net.TCPListener).SetDeadline(time.Now().Add(quiet)))
+	for {
+		conn, err := listener.Accept()
+		if err != nil {
+			assert.ErrorIs(t, err, os.ErrDeadlineExceeded)
+			return
+		}
+		said, _ := io.ReadAll(conn) // whose client is gone
+		conn.Close()
+		assert.Empty(t, string(said))
 	}
 }
 

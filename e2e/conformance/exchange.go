@@ -62,6 +62,8 @@ func Exchanges(t *testing.T, lanes []Lane) {
 					return // what comes out of this lane may be what is left of it
 				}
 			}
+			saysNoMore(t, lane.Origin)
+			saysNoMore(t, lane.Local)
 		})
 	}
 	all.Wait()
