@@ -131,9 +131,9 @@ func (n *namespace) manifests(files ...string) *namespace {
 	return n
 }
 
-// testserver runs the tests' server behind a service with all of its ports, and
-// waits until its pods are ready.
-func (n *namespace) testserver(name string, replicas int32) *namespace {
+// testserver runs the tests' server, with such arguments, behind a service with all of its
+// ports, and waits until its pods are ready.
+func (n *namespace) testserver(name string, replicas int32, args ...string) *namespace {
 	n.t.Helper()
 	n.changes()
 	labels := map[string]string{"app": name}
@@ -148,7 +148,8 @@ func (n *namespace) testserver(name string, replicas int32) *namespace {
 				Spec: corev1.PodSpec{
 					TerminationGracePeriodSeconds: &grace,
 					Containers: []corev1.Container{{
-						Name: "server", Image: "devtun.test/testserver:dev", ImagePullPolicy: corev1.PullIfNotPresent,
+						Name: "server", Image: "devtun.test/testserver:dev", Args: args,
+						ImagePullPolicy: corev1.PullIfNotPresent,
 						ReadinessProbe: &corev1.Probe{PeriodSeconds: 1, ProbeHandler: corev1.ProbeHandler{
 							HTTPGet: &corev1.HTTPGetAction{Path: "/ready", Port: intstr.FromInt32(8080)},
 						}},

@@ -1,4 +1,5 @@
-// Package conformance has what others test HTTP/2 and gRPC by say whether a request that
-// package proxy carries arrives as it would straight: its tests need no cluster. H2spec and
-// RequireSame are for those that have one.
+// Package conformance says of a way that requests are carried on whether they arrive as they
+// would straight: what others test HTTP/2 and gRPC by, and exchanges of HTTP/1, byte for
+// byte. Its own tests need no cluster; H2spec, RequireSame and Exchanges are also for those
+// that have one.
 package conformance

@@ -9,10 +9,16 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/devtun/devtun/tunnel/proxy"
+	"github.com/devtun/devtun/tunnel/proxy/proxytest"
 	"github.com/devtun/devtun/tunnel/relay"
 )
 
 const (
+	get         = "GET / HTTP/1.1\r\nHost: here\r\n\r\n"
+	post        = "POST / HTTP/1.1\r\nHost: here\r\n"
+	ok          = "HTTP/1.1 200 OK\r\n"
+	empty       = ok + "Content-Length: 0\r\n\r\n"
+	hello       = ok + "Content-Length: 5\r\n\r\nhello"
 	nextAsks    = "GET /next HTTP/1.1\r\nHost: next\r\nX-Next: 1\r\n\r\n"
 	lastAnswer  = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 	nextAnswers = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nnext"
@@ -23,14 +29,14 @@ const (
 // that, which goes back.
 func TestExchangesAreByteForByte(t *testing.T) {
 	t.Parallel()
-	require.GreaterOrEqual(t, len(exchanges), 60)
-	for _, x := range exchanges {
+	require.GreaterOrEqual(t, len(proxytest.Exchanges), 60)
+	for _, x := range proxytest.Exchanges {
 		for name, say := range map[string]func(peer, string){
 			"whole": peer.says, "byte by byte": saysByByte,
 		} {
-			t.Run(x.name+"/"+name, func(t *testing.T) {
+			t.Run(x.Name+"/"+name, func(t *testing.T) {
 				t.Parallel()
-				x.run(t, say)
+				runExchange(t, x, say)
 			})
 		}
 	}
@@ -46,12 +52,12 @@ func saysByByte(p peer, text string) {
 	}
 }
 
-func (x exchange) run(t *testing.T, say func(peer, string)) {
+func runExchange(t *testing.T, x proxytest.Exchange, say func(peer, string)) {
 	first, second := newPlace(t), newPlace(t)
 	r := &router{to: []proxy.Destination{first}}
 	s := serve(t, r, proxy.Options{Silence: soon})
 	var server peer
-	for i, text := range x.turns {
+	for i, text := range x.Turns {
 		switch {
 		case i%2 == 1:
 			say(server, text)
@@ -65,36 +71,37 @@ func (x exchange) run(t *testing.T, say func(peer, string)) {
 			server.hears(text)
 		}
 	}
+	require.Equal(t, x.Then == proxytest.Raw, r.first().Whole(), "whether it can be told what is asked")
 	r.set(second)
-	switch x.then {
-	case keeps:
+	switch x.Then {
+	case proxytest.Keeps:
 		say(s.peer, nextAsks)
 		next := second.accept(t)
 		next.hears(nextAsks)
 		say(next, nextAnswers)
 		s.hears(nextAnswers)
 		r.set(first)
-		say(s.peer, x.turns[0]) // by the connection it has there
-		server.hears(x.turns[0])
+		say(s.peer, x.Turns[0]) // by the connection it has there
+		server.hears(x.Turns[0])
 		server.says(lastAnswer)
 		s.hears(lastAnswer)
 		s.CloseWrite()
 		next.Close() // at the client's end, as servers do: lest it be waited for
-	case pinned:
+	case proxytest.Pinned, proxytest.Raw:
 		say(s.peer, nextAsks)
 		server.hears(nextAsks)
 		say(server, "anything")
 		s.hears("anything")
 		s.CloseWrite()
 		server.ends()
-	case closes:
+	case proxytest.Closes:
 		server.CloseWrite()
 		s.ends()
 		s.Close()
 	}
 	server.Close()
 	require.NoError(t, s.isOver())
-	if x.then != keeps {
+	if x.Then != proxytest.Keeps {
 		require.Zero(t, second.dialled.Load())
 	}
 	require.EqualValues(t, 1, first.dialled.Load())

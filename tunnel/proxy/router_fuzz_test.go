@@ -11,14 +11,15 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/devtun/devtun/tunnel/proxy"
+	"github.com/devtun/devtun/tunnel/proxy/proxytest"
 )
 
 // FuzzRouter: what comes out at all destinations together is what went in, request by
 // request, each at one of them; so a connection that is pinned is never split.
 func FuzzRouter(f *testing.F) {
-	for _, x := range exchanges {
-		f.Add([]byte(x.turns[0]+nextAsks+ask), uint16(7))
-		f.Add([]byte(ask+x.turns[0]+nextAsks), uint16(1000))
+	for _, x := range proxytest.Exchanges {
+		f.Add([]byte(x.Turns[0]+nextAsks+ask), uint16(7))
+		f.Add([]byte(ask+x.Turns[0]+nextAsks), uint16(1000))
 	}
 	f.Fuzz(func(t *testing.T, said []byte, cut uint16) {
 		if len(said) > 100_000 || bytes.HasPrefix(bytes.TrimLeft(said, "\r\n"), []byte("PRI")) {

@@ -155,6 +155,13 @@ func (r *router) set(to ...proxy.Destination) {
 	r.to = to
 }
 
+// first is what it was asked first.
+func (r *router) first() *proxy.Request {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.asked[0]
+}
+
 // peer is one end of a connection in a test's hands.
 type peer struct {
 	t testing.TB
