@@ -28,6 +28,7 @@ import (
 	"github.com/devtun/devtun/intercept/claim"
 	"github.com/devtun/devtun/intercept/plan"
 	"github.com/devtun/devtun/intercept/target"
+	"github.com/devtun/devtun/intercept/wire"
 )
 
 // The tests of this file carry plans out on a real API server. The agent's image
@@ -75,8 +76,9 @@ func (n *namespace) plan(client kubernetes.Interface, c planCase, identity strin
 	circumstances, err := found.Look(n.t.Context(), client, c.mode, target.Stay)
 	require.NoError(n.t, err)
 	p, err := found.Plan(circumstances, target.Options{
-		Mode: c.mode, Identity: identity, Version: 1, Image: "devtun.test/no-such-agent:dev", PullPolicy: corev1.PullNever,
-		Grace: time.Minute, Owner: plan.Owner{User: "ann", Machine: "here", Since: time.Now()},
+		Mode: c.mode, Identity: identity, Version: wire.Version, Image: "devtun.test/no-such-agent:dev",
+		PullPolicy: corev1.PullNever,
+		Grace:      time.Minute, Owner: plan.Owner{User: "ann", Machine: "here", Since: time.Now()},
 	})
 	require.NoError(n.t, err)
 	p.Propagation = 0 // there is no traffic

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/devtun/devtun/intercept/agent"
+	"github.com/devtun/devtun/intercept/claim"
 	"github.com/devtun/devtun/intercept/plan"
 	"github.com/devtun/devtun/intercept/wire"
 	"github.com/devtun/devtun/tunnel/relay"
@@ -64,7 +65,8 @@ func (p pod) connect(t *testing.T) (link *wire.Link, lose func()) {
 	conn, err := net.Dial("tcp", p.links)
 	require.NoError(t, err)
 	transport := relay.TCP{TCPConn: conn.(*net.TCPConn)}
-	link, err = wire.End{Name: "service-middle", Identity: "4f1c"}.Dial(ctx, transport)
+	end := wire.End{Name: "service-middle", Identity: "4f1c", Claim: &claim.Claim{ID: "all"}}
+	link, err = end.Dial(ctx, transport)
 	require.NoError(t, err)
 	var running sync.WaitGroup
 	running.Go(func() { (&wire.Developer{}).Run(context.Background(), link) })

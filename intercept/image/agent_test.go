@@ -19,7 +19,7 @@ import (
 )
 
 // maxSize is the most, in bytes, that the agent's binary may have.
-const maxSize = 8_000_000
+const maxSize = 10_000_000
 
 // module is this module's directory, whether or not the tests are compiled with
 // -trimpath: an agent compiled for them is of this source.

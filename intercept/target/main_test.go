@@ -127,7 +127,7 @@ var ann = claim.Claim{ID: "a", User: "ann", Machine: "ann's"}
 
 func options(mode plan.Mode) Options {
 	return Options{
-		Mode: mode, Identity: "one", Version: 1, Image: "registry.example/agent:1", Grace: time.Minute,
+		Mode: mode, Identity: "one", Version: 2, Image: "registry.example/agent:1", Grace: time.Minute,
 		Owner: plan.Owner{User: "ann", Machine: "ann's", Since: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)},
 	}
 }
