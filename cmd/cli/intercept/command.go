@@ -56,10 +56,10 @@ The namespace's other services are forwarded meanwhile as 'devtun forward' does 
 unless --no-forward says otherwise. With a rule the workload's own are forwarded, too,
 but for a port that the process here listens on: requests from here that match come
 here directly. Without a COMMAND a terminal shows the same table as there, with where
-each port's traffic goes. A COMMAND runs with the container's environment over its own,
-but for PATH, HOME, HOSTNAME and what else describes a machine; --env-file has the same. What it says of the pod itself (its name, with the
-ordinal in a StatefulSet, and its addresses) is the agent's: two processes should not
-pass for one.`,
+each port's traffic goes. A COMMAND runs with the container's environment over its
+own, but for PATH, HOME, HOSTNAME and what else describes a machine; --env-file has
+the same. What it says of the pod itself (its name, with the ordinal in a StatefulSet,
+and its addresses) is the agent's: two processes should not pass for one.`,
 		Example: `  # requests to service-middle arrive at the process that listens here
   devtun intercept service-middle
 
