@@ -3,7 +3,6 @@ package tunnel_test
 import (
 	"bufio"
 	"context"
-	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -15,7 +14,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"golang.org/x/net/http2"
 
 	"github.com/devtun/devtun/tunnel"
 	"github.com/devtun/devtun/tunnel/proxy"
@@ -367,11 +365,9 @@ func TestACallOfGRPCs(t *testing.T) {
 		}
 		w.Header().Set("Grpc-Status", "0")
 	}).handle)
-	transport := &http2.Transport{AllowHTTP: true,
-		DialTLSContext: func(ctx context.Context, network, addr string, _ *tls.Config) (net.Conn, error) {
-			var dialer net.Dialer
-			return dialer.DialContext(ctx, network, addr)
-		}}
+	var protocols http.Protocols
+	protocols.SetUnencryptedHTTP2(true)
+	transport := &http.Transport{Protocols: &protocols}
 	defer transport.CloseIdleConnections()
 	body, say := io.Pipe()
 	url := "http://" + overPod(t, server, carrying(ann)) + "/demo.Echo/Chat"

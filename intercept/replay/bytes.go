@@ -29,7 +29,11 @@ func (r *Replayer) sendBytes(ctx context.Context, port int, copied *look.Reader)
 	}
 	bounded := &quiet{Conn: conn}
 	answered := make(chan error, 1)
-	defer func() { conn.Close(); _ = <-answered }()
+	defer func() {
+		conn.Close()
+		for range answered { // until it has ended
+		}
+	}()
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
 	go func() {
 		defer close(answered)

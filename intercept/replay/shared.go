@@ -2,7 +2,6 @@ package replay
 
 import (
 	"context"
-	"crypto/tls"
 	"io"
 	"net"
 	"net/http"
@@ -11,20 +10,20 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/net/http2"
-
 	"github.com/devtun/devtun/intercept/look"
 )
 
 // shared sends HTTP/2 requests, by connections that they share.
-type shared struct{ transport *http2.Transport }
+type shared struct{ transport *http.Transport }
 
 // newShared has the transport dial the agent's port that a URL's host is.
 func newShared(dial Dial) shared {
-	return shared{&http2.Transport{
-		AllowHTTP:          true, // with prior knowledge
+	var protocols http.Protocols
+	protocols.SetUnencryptedHTTP2(true) // with prior knowledge
+	return shared{&http.Transport{
+		Protocols:          &protocols,
 		DisableCompression: true, // it would add a header
-		DialTLSContext: func(ctx context.Context, _, address string, _ *tls.Config) (net.Conn, error) {
+		DialContext: func(ctx context.Context, _, address string) (net.Conn, error) {
 			_, port, err := net.SplitHostPort(address)
 			if err != nil {
 				return nil, err

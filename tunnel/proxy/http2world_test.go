@@ -1,3 +1,5 @@
+//lint:file-ignore SA1019 net/http's transport opens several connections, of which some stay silent
+
 package proxy_test
 
 import (
