@@ -4,6 +4,9 @@ package e2e
 
 import "testing"
 
-func TestSoakH2specThroughAnInterceptOfEverything(t *testing.T) { h2specThroughAnIntercept(t) }
+func TestSoakH2specThroughAnIntercept(t *testing.T) {
+	t.Run("with a rule", func(t *testing.T) { h2specThroughAnIntercept(t, localRule) })
+	t.Run("of everything", func(t *testing.T) { h2specThroughAnIntercept(t) })
+}
 
 func TestSoakGRPCFollowsTheLocalProcess(t *testing.T) { followsTheLocalProcess(t, nil) }

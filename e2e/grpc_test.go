@@ -93,7 +93,10 @@ const comings = 20
 
 // TestGRPCFollowsTheLocalProcess: a client that is never idle, on a connection that is
 // never closed, is answered here as soon as the process listens, by the origin as soon as
-// it has stopped, and always.
+// it has stopped, and always. On a busy machine a link may fall silent for a moment, and
+// the origin answer.
+//
+//e2e:alone
 func TestGRPCFollowsTheLocalProcess(t *testing.T) { followsTheLocalProcess(t, []string{localRule}) }
 
 func followsTheLocalProcess(t *testing.T, rule []string) {

@@ -23,7 +23,8 @@ func TestH2specSaysTheSame(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			RequireSame(t, string(one), want, H2spec(t, carried(t, to)))
+			way := carried(t, to)
+			RequireSame(t, string(one), way, want, H2spec(t, way))
 		})
 	}
 }
