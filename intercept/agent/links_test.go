@@ -194,7 +194,7 @@ func TestReplacedWorkload(t *testing.T) {
 		client := w.client()
 		_, err := client.Write([]byte("POST / HTTP/1.1\r\n\r\n"))
 		require.NoError(t, err)
-		w.eventually(func() bool { return w.agent.clients.count() == 1 })
+		w.eventually(func() bool { return strings.Contains(w.log.String(), "connection held") })
 		require.NoError(t, client.Close())
 		var asked atomic.Int64
 		local := serve(t, greet("local"))

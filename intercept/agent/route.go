@@ -68,6 +68,9 @@ func (r *router) Route(ctx context.Context, request *proxy.Request, refused []pr
 		case draining || r.port.Origin != "":
 			return proxy.Route{}, errNobody // its client finds the workload when it tries again
 		}
+		if !waited {
+			a.Log.Debug("connection held: there is no developer", "port", r.port.Port)
+		}
 		again := pause.Forever
 		if len(refused) > 0 {
 			again, refused = backoff.Next(), nil // who has refused is asked again, a little later

@@ -92,7 +92,12 @@ func TestSomebodyWhoConnectsBringsOneAttempt(t *testing.T) {
 	require.Equal(t, 2, w.runs(), "the server takes no more what it has taken")
 	w.requireFailure(client, "exit code 1")
 	require.Equal(t, 2, w.runs())
-	require.Len(t, w.told(), 1)
+	var told []Notice
+	require.Eventually(t, func() bool {
+		told = append(told, w.told()...)
+		return len(told) > 0
+	}, time.Minute, time.Millisecond, "it is told beside")
+	require.Len(t, told, 1)
 
 	var all sync.WaitGroup
 	for range 10 {
@@ -125,7 +130,7 @@ func TestSomebodyWhoConnectsBringsOneAttempt(t *testing.T) {
 	login.Wanted()
 	w.requireOK(client)
 	require.Equal(t, 6, w.runs())
-	told := w.told()
+	told = w.told()
 	require.Len(t, told, 1)
 	require.NoError(t, told[0].Err)
 }
