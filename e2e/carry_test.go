@@ -19,7 +19,7 @@ func uninstrumented(t *testing.T) (port string) {
 	t.Helper()
 	client := &http.Client{Transport: &http.Transport{}, Timeout: loaderTimeout}
 	return serves(t, func(w http.ResponseWriter, r *http.Request) {
-		answer, err := client.Get("http://service-back:8080/")
+		answer, err := client.Get("http://service-back/")
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusBadGateway)
 			return
@@ -48,7 +48,7 @@ func TestTheHeaderTravels(t *testing.T) {
 	back := serves(t, func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintf(w, "back of a colleague, for %s", r.Header.Get("Baggage"))
 	})
-	colleague := n.intercepts(kubeconfig(), "service-back", "--personal=ann", "--port", back+":8080")
+	colleague := n.intercepts(kubeconfig(), "service-back", "--personal=ann", "--port", back+":80")
 	ask := func(baggage string) string {
 		ctx, cancel := context.WithTimeout(t.Context(), loaderTimeout)
 		defer cancel()
@@ -90,7 +90,7 @@ func TestTheHeaderTravels(t *testing.T) {
 	d.stop()
 
 	run := func(args ...string) string {
-		out, stderr, code := n.devtun("run", append(args, "--", "curl", "-s", "http://service-back:8080/")...)
+		out, stderr, code := n.devtun("run", append(args, "--", "curl", "-s", "http://service-back/")...)
 		require.Zero(t, code, stderr)
 		return out
 	}
