@@ -61,7 +61,7 @@ func TestOneLeavesWhileAnotherJoins(t *testing.T) {
 	l := n.loaderOf("http://web/who", "http://web/who")
 	one := expects("dev-0")
 	require.NoError(t, one.joins(n))
-	for round := range 5 {
+	for round := range 3 {
 		another := expects(fmt.Sprintf("dev-%d", round+1))
 		another.begins(n)
 		require.NoError(t, together(another.arrives, func() error {
