@@ -49,6 +49,13 @@ func (f *firstUpstream) quiet() {
 
 func (f *firstUpstream) hasSpoken() bool { return isClosed(f.heard) }
 
+// speaksHTTP2 reports that it has begun with a SETTINGS frame, as servers of HTTP/2 may
+// without waiting for the client's preface (RFC 9113, section 3.4). gRPC's do.
+func (f *firstUpstream) speaksHTTP2() bool {
+	const length, header = 3, "\x04\x00\x00\x00\x00\x00" // type, no flags, stream 0
+	return len(f.early) >= length+len(header) && string(f.early[length:length+len(header)]) == header
+}
+
 // refused reports of an upstream that has ended that nobody had it.
 func (f *firstUpstream) refused() bool {
 	f.mu.Lock()

@@ -67,6 +67,9 @@ func (o *opening) protocol(ctx context.Context) (Protocol, error) {
 			return protocol, nil
 		case o.first != nil && o.first.hasSpoken():
 			if !o.first.refused() {
+				if o.first.speaksHTTP2() && o.listen(prefaceTimeout) {
+					continue
+				}
 				return Other, nil
 			}
 			o.refuse()
@@ -100,6 +103,16 @@ func (o *opening) read(deadline time.Time) error {
 		return nil
 	}
 	return o.in.fill()
+}
+
+// prefaceTimeout is how long a client's preface may take that is on its way.
+const prefaceTimeout = 2 * time.Second
+
+// listen waits for what the client says next, whatever the first upstream does.
+func (o *opening) listen(timeout time.Duration) bool {
+	o.first.quiet()
+	o.client.SetReadDeadline(time.Now().Add(timeout))
+	return o.in.fill() == nil
 }
 
 // dialNext has the first upstream be one of where a silent client goes.

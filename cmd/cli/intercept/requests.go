@@ -14,9 +14,12 @@ import (
 )
 
 // tap is of which requests the agents tell: of those that come here, or that are looked
-// at.
+// at. Of a mirror's they do so only with --verbose: others wait for the answers.
 func (i *Planned) tap() *wire.Tap {
-	if i.options.Tap == nil {
+	switch {
+	case i.options.Tap == nil && i.options.Mirror && !i.Events.Verbose:
+		return nil
+	case i.options.Tap == nil:
 		return &wire.Tap{Own: true}
 	}
 	return &wire.Tap{Rule: i.options.rule, Ports: i.claim.Ports, Options: *i.options.Tap}
