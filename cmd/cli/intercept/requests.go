@@ -73,7 +73,7 @@ func (c *copies) counted(p *Events, e *intercept.CountersEvent) {
 	before := c.before[e.Pod]
 	c.before[e.Pod] = e.Counters
 	switch dropped := e.Dropped > before.Dropped; {
-	case len(c.closed) > 0:
+	case len(c.closed) > 0, p.tap: // a tap wants none
 	case dropped && !c.failing:
 		c.failing = true
 		p.Warn(false, "copies are dropped: the local process does not take them in time; nobody in the cluster waits for it")
