@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/devtun/devtun/intercept/claim"
@@ -67,6 +68,7 @@ func (a *Agent) awaitLast(ctx context.Context) bool {
 	touches := make(map[string]string) // by claim, as last seen
 	var none time.Time                 // since when there is no claim
 	for {
+		before := a.known()
 		found, err := a.look(ctx)
 		switch {
 		case ctx.Err() != nil:
@@ -78,7 +80,7 @@ func (a *Agent) awaitLast(ctx context.Context) bool {
 			a.beginAnew(touches)
 			found = Standing{}
 		default:
-			a.dropEnded(found.Claims)
+			a.dropEnded(before, found.Claims)
 		}
 		next := plan.TouchEvery(time.Duration(a.Config.Grace))
 		switch {
@@ -131,15 +133,24 @@ func (a *Agent) endClaim(ctx context.Context, c claim.Claim) {
 	}
 }
 
-// dropEnded lets go of the claims that stand no longer: others have ended them.
-func (a *Agent) dropEnded(standing []claim.Claim) {
-	stands := make(map[string]bool)
-	for _, c := range standing {
-		stands[c.ID] = true
+// known are the claims that have been here and are not known to have ended.
+func (a *Agent) known() (ids []string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for id := range a.requests {
+		if !a.ended[id] {
+			ids = append(ids, id)
+		}
 	}
+	return ids
+}
+
+// dropEnded lets go of those of the known claims that stand no longer: others have ended
+// them. One that has come since it was looked is not among them: it may have joined since.
+func (a *Agent) dropEnded(known []string, standing []claim.Claim) {
 	a.change(func() {
-		for id := range a.requests {
-			if stands[id] || a.ended[id] {
+		for _, id := range known {
+			if slices.ContainsFunc(standing, func(c claim.Claim) bool { return c.ID == id }) {
 				continue
 			}
 			a.ended[id] = true

@@ -232,3 +232,15 @@ func TestAClaimThatOthersHaveEnded(t *testing.T) {
 	<-l.ended
 	require.False(t, restored.Load())
 }
+
+// TestAClaimThatJoinsWhileItIsLooked is not taken for one that has ended.
+func TestAClaimThatJoinsWhileItIsLooked(t *testing.T) {
+	w := newWorld(t, greet("origin"))
+	before := w.agent.known()
+	require.Empty(t, before)
+	w.hold(everything(), to(serve(t, greet("local"))))
+	w.agent.dropEnded(before, nil) // what was read before it had joined
+	require.Equal(t, "local", w.who())
+	w.agent.dropEnded(w.agent.known(), nil)
+	w.eventually(func() bool { return w.who() == "origin" })
+}
