@@ -297,6 +297,10 @@ func (r *reader) public(lines []string) (all []string) {
 	return all
 }
 
+// generated begins what a pod's name has of letters that Kubernetes generates: those of
+// its template, which are up to ten, and its own (k8s.io/apimachinery's rand.SafeEncodeString).
+const generated = `-[b-df-hj-np-tv-xz24-9]`
+
 // alike is what may differ between what a page shows and what is printed.
 var alike = []struct {
 	differs *regexp.Regexp
@@ -304,7 +308,7 @@ var alike = []struct {
 }{
 	{regexp.MustCompile(`\b127\.\d+\.\d+\.\d+\b`), "ADDRESS"},
 	{regexp.MustCompile(`\b10\.\d+\.\d+\.\d+(:\d+)?\b`), "ADDRESS"},
-	{regexp.MustCompile(`\b([a-z]+(?:-[a-z]+)*)-[a-z0-9]{8,10}-[a-z0-9]{5}\b`), "$1-POD"},
+	{regexp.MustCompile(`\b([a-z]+(?:-[a-z]+)*)` + generated + `{1,10}` + generated + `{5}\b`), "$1-POD"},
 	{regexp.MustCompile(`\b\d\d:\d\d:\d\d\.\d{3}\b`), "TIME"},
 	{regexp.MustCompile(`\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?Z?`), "TIME"},
 	{regexp.MustCompile(`\b(\d+m)?\d+(\.\d+)?(µs|ms|s)\b`), "DURATION"},

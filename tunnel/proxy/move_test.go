@@ -64,6 +64,7 @@ func TestAKeptConnectionOutlivesTheDeveloper(t *testing.T) {
 			s.asks(get, server, hello)
 			local.listener.Close()
 			end(s, local, server)
+			local.isClosed(t)
 			s.isSilent()
 			s.says(ask)
 			server = origin.accept(t)

@@ -40,13 +40,14 @@ type place struct {
 	keeps    bool
 	dialled  atomic.Int32
 	taking   func(relay.TCP) proxy.Upstream // nil: it has taken what it accepts
+	closed   chan struct{}                  // has a value for each of its upstreams that was closed
 }
 
 func newPlace(t testing.TB) *place {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	t.Cleanup(func() { listener.Close() })
-	return &place{listener: listener}
+	return &place{listener: listener, closed: make(chan struct{}, 1024)}
 }
 
 func (p *place) KeepClient() bool { return p.keeps }
@@ -61,7 +62,7 @@ func (p *place) Dial(ctx context.Context) (proxy.Upstream, error) {
 	if p.taking != nil {
 		return p.taking(tcp), nil
 	}
-	return direct{tcp}, nil
+	return direct{tcp, p.closed}, nil
 }
 
 // accept is the server's end of the next connection.
@@ -75,7 +76,28 @@ func (p *place) accept(t testing.TB) peer {
 	return peer{t, relay.TCP{TCPConn: conn.(*net.TCPConn)}}
 }
 
-type direct struct{ relay.TCP }
+// isClosed: one more of its upstreams was, as the connection knows that it has ended.
+func (p *place) isClosed(t testing.TB) {
+	t.Helper()
+	select {
+	case <-p.closed:
+	case <-time.After(soon):
+		require.Fail(t, "no upstream was closed")
+	}
+}
+
+type direct struct {
+	relay.TCP
+	closed chan<- struct{}
+}
+
+func (d direct) Close() error {
+	select {
+	case d.closed <- struct{}{}:
+	default:
+	}
+	return d.TCP.Close()
+}
 
 func (direct) Taken() <-chan struct{} { return nil }
 
