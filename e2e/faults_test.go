@@ -121,7 +121,7 @@ func survive(t *testing.T, f fault) {
 // The user has no more rights than needed: an API server that has just started
 // does not know of them at first.
 //
-//e2e:alone
+//e2e:disturbs
 func TestAPIServerMayGoAway(t *testing.T) {
 	n := newNamespace(t).testserver("web", 1)
 	local := disturbedCluster(t)

@@ -392,7 +392,7 @@ func (s *survivor) listed() (rows []struct{ Name, Connected, Traffic string }) {
 // TestInterceptSurvivesTheCluster restarts what the way of the traffic does not
 // need, but devtun's own does.
 //
-//e2e:alone
+//e2e:disturbs
 func TestInterceptSurvivesTheCluster(t *testing.T) {
 	n := newNamespace(t).chain()
 	local := disturbedCluster(t)

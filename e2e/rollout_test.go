@@ -65,7 +65,7 @@ func TestScaleToZeroAndBackUnderLoad(t *testing.T) {
 	})
 }
 
-//e2e:alone
+//e2e:disturbs
 func TestAPIServerRestart(t *testing.T) {
 	n := newNamespace(t).testserver("web", 1)
 	local := disturbedCluster(t)

@@ -13,5 +13,10 @@
 //
 //	//e2e:alone
 //
-// disturbs the cluster or measures it, and runs after all others, by itself.
+// measures, and runs after all others, by itself; one whose comment says
+//
+//	//e2e:disturbs
+//
+// stops parts of the cluster, and runs before all others, by itself as well, but for
+// the unit tests.
 package main

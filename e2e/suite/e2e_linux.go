@@ -53,9 +53,16 @@ type run struct {
 	pattern string // for -test.run
 }
 
-// all runs tests, so many at a time, those that took long the last time first, and
-// then those that are to be alone.
-func (e *runner) all(ctx context.Context, runs []run, machines int) {
+// all runs tests: those that disturb the cluster, one by one; then, once calm returns, so
+// many at a time, those that took long the last time first; and then those that are to
+// be alone.
+func (e *runner) all(ctx context.Context, runs []run, machines int, calm func()) {
+	for _, one := range runs {
+		if one.disturbs {
+			e.one(ctx, one, 1)
+		}
+	}
+	calm()
 	took := loadTimes()
 	slices.SortStableFunc(runs, func(a, b run) int { return int(took[b.name] - took[a.name]) })
 	queue := make(chan run)
@@ -68,7 +75,7 @@ func (e *runner) all(ctx context.Context, runs []run, machines int) {
 		})
 	}
 	for _, one := range runs {
-		if !one.alone {
+		if !one.alone && !one.disturbs {
 			queue <- one
 		}
 	}
@@ -104,7 +111,7 @@ func (e *runner) one(ctx context.Context, one run, number int) {
 	defer stop()
 	began := time.Now()
 	err := e.bed.Run(ctx, testbed.Machine{Home: filepath.Join(e.scratch, fmt.Sprint("m", number)), Number: number,
-		Alone: one.alone}, cmd)
+		Alone: one.alone || one.disturbs}, cmd)
 	result := result{test: one.name, took: time.Since(began), output: out.String()}
 	ran := bytes.Contains(out.Bytes(), []byte("\n--- PASS: "+one.name)) ||
 		bytes.HasPrefix(out.Bytes(), []byte("--- PASS: "+one.name))

@@ -75,7 +75,7 @@ func (o *options) run(ctx context.Context, what []string) (ok bool, err error) {
 	return r.close(), nil
 }
 
-// onBed runs what needs a cluster. Unit tests run while it starts.
+// onBed runs what needs a cluster. Unit tests run while it starts, and is disturbed.
 func (o *options) onBed(ctx context.Context, r *record, what string) (err error) {
 	scratch, err := os.MkdirTemp(testbed.Scratch, "devtun-e2e-")
 	if err != nil {
@@ -91,10 +91,11 @@ func (o *options) onBed(ctx context.Context, r *record, what string) (err error)
 		return err
 	}
 	var leave func() error
-	var both sync.WaitGroup
+	var both, units sync.WaitGroup
 	if what == "test" {
-		both.Go(func() { o.unit(ctx, r) })
+		units.Go(func() { o.unit(ctx, r) })
 	}
+	defer units.Wait()
 	both.Go(func() {
 		r.during("cluster and programs", func() (err error) {
 			setUp, cancel := context.WithTimeout(ctx, setUpTimeout)
@@ -105,14 +106,15 @@ func (o *options) onBed(ctx context.Context, r *record, what string) (err error)
 	})
 	both.Go(func() { r.fail(o.compile(ctx, e.binary)) })
 	both.Wait()
-	standing := e.bed != nil && len(r.errs) == 0
+	standing := e.bed != nil && !r.broken()
 	if what == "soak" { // its end-to-end tests wait, mostly
 		both.Go(func() { o.soakUnits(ctx, r, part) })
 	}
 	if standing {
-		r.during("end-to-end tests", func() error { return o.endToEnd(ctx, e, what, part) })
+		r.during("end-to-end tests", func() error { return o.endToEnd(ctx, e, what, part, units.Wait) })
 	}
 	both.Wait()
+	units.Wait()
 	if leave != nil {
 		r.during("clean up", leave)
 	}
@@ -124,8 +126,8 @@ func (o *options) onBed(ctx context.Context, r *record, what string) (err error)
 const setUpTimeout = 30 * time.Minute
 
 // endToEnd runs the end-to-end tests of the soak, or the others, and beside them
-// those of the cluster itself.
-func (o *options) endToEnd(ctx context.Context, e *runner, what string, part int) error {
+// those of the cluster itself; calm returns when nothing else runs any more.
+func (o *options) endToEnd(ctx context.Context, e *runner, what string, part int, calm func()) error {
 	tests, err := testsIn(o.e2e())
 	if err != nil {
 		return err
@@ -141,14 +143,17 @@ func (o *options) endToEnd(ctx context.Context, e *runner, what string, part int
 		return err
 	}
 	var beside sync.WaitGroup
-	if what != "soak" && o.pattern == "" && e.bed.Cluster != "" {
-		beside.Go(func() { e.fail(o.clusterTests(ctx, e.record)) })
+	defer beside.Wait()
+	then := func() {
+		calm()
+		if what != "soak" && o.pattern == "" && e.bed.Cluster != "" {
+			beside.Go(func() { e.fail(o.clusterTests(ctx, e.record)) })
+		}
 	}
 	machines := o.machines
 	if e.bed.Cluster == "" {
 		machines = 1 // which has this machine's network
 	}
-	e.all(ctx, runs, machines)
-	beside.Wait()
+	e.all(ctx, runs, machines, then)
 	return nil
 }

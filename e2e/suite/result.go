@@ -109,6 +109,13 @@ func (r *record) fail(err error) {
 	r.print("FAIL %v", err)
 }
 
+// broken reports that there was one.
+func (r *record) broken() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.errs) > 0
+}
+
 // during runs a phase.
 func (r *record) during(name string, do func() error) {
 	r.say("%s", name)

@@ -24,7 +24,8 @@ func write(t *testing.T, files map[string]string) (folder string) {
 func TestTestsAreFoundInTheSource(t *testing.T) {
 	root := write(t, map[string]string{
 		"a/a_test.go": "package a\n\n// TestOne says.\n//\n//e2e:alone\nfunc TestOne(t *testing.T) {}\n\nfunc " +
-			"TestMain(m *testing.M) {}\nfunc Testify() {}\nfunc helper() {}\n",
+			"TestMain(m *testing.M) {}\nfunc Testify() {}\nfunc helper() {}\n\n" +
+			"//e2e:disturbs\nfunc TestZero(t *testing.T) {}\n",
 		"a/b_soak_test.go": "//go:build soak\n\npackage a\n\nfunc TestSoakTwo(t *testing.T) {}\nfunc FuzzThree(f " +
 			"*testing.F) {}\nfunc (s suite) TestNone() {}\n",
 		"a/a.go":                  "package a\n\nfunc TestFour() {}\n",
@@ -35,7 +36,8 @@ func TestTestsAreFoundInTheSource(t *testing.T) {
 	})
 	found, err := testsIn(filepath.Join(root, "a"))
 	require.NoError(t, err)
-	require.Equal(t, []test{{"TestOne", true}, {"TestSoakTwo", false}, {"FuzzThree", false}}, found)
+	require.Equal(t, []test{{name: "TestOne", alone: true}, {name: "TestZero", disturbs: true},
+		{name: "TestSoakTwo"}, {name: "FuzzThree"}}, found)
 	soak, err := packagesWith(root, test.soak)
 	require.NoError(t, err)
 	require.Equal(t, map[string][]string{"./a": {"TestSoakTwo"}}, soak)
@@ -58,7 +60,7 @@ func TestThePartsOfTheSoakAreAllOfIt(t *testing.T) {
 }
 
 func TestAPatternNamesTestsOrPartsOfOne(t *testing.T) {
-	tests := []test{{"TestOne", false}, {"TestTwo", true}}
+	tests := []test{{name: "TestOne"}, {name: "TestTwo"}}
 	for pattern, want := range map[string][]run{
 		"":          {{tests[0], "^TestOne$"}, {tests[1], "^TestTwo$"}},
 		"Two":       {{tests[1], "^TestTwo$"}},

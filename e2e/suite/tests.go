@@ -18,8 +18,10 @@ const soakPrefix = "TestSoak"
 
 // test is a function of a test file.
 type test struct {
-	name  string
-	alone bool // by its comment
+	name string
+	// By its comment, see the package's:
+	alone    bool
+	disturbs bool
 }
 
 func (t test) soak() bool { return strings.HasPrefix(t.name, soakPrefix) }
@@ -41,9 +43,10 @@ func testsIn(dir string) (found []test, err error) {
 			if !ok || f.Recv != nil || !isTest.MatchString(f.Name.Name) || f.Name.Name == "TestMain" {
 				continue
 			}
-			alone := f.Doc != nil && slices.ContainsFunc(f.Doc.List,
-				func(c *ast.Comment) bool { return c.Text == "//e2e:alone" })
-			found = append(found, test{f.Name.Name, alone})
+			says := func(text string) bool {
+				return f.Doc != nil && slices.ContainsFunc(f.Doc.List, func(c *ast.Comment) bool { return c.Text == text })
+			}
+			found = append(found, test{f.Name.Name, says("//e2e:alone"), says("//e2e:disturbs")})
 		}
 	}
 	return found, nil
