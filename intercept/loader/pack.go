@@ -21,19 +21,13 @@ var ErrDamaged = errors.New("the program's parts are damaged")
 
 // Pack makes of a program what the loader unpacks: the program's size, and one block of
 // LZ4 (github.com/lz4/lz4, doc/lz4_Block_format.md). The same program gives the same bytes.
-func Pack(program []byte) ([]byte, error) { return pack(program, lz4.Level9) }
-
-// PackFast is Pack in a tenth of the time, for a program that is used once; the result
-// is larger.
-func PackFast(program []byte) ([]byte, error) { return pack(program, lz4.Level1) }
-
-func pack(program []byte, level lz4.CompressionLevel) ([]byte, error) {
+func Pack(program []byte) ([]byte, error) {
 	if len(program) == 0 || len(program) > maxProgram {
 		return nil, fmt.Errorf("pack program: it has %d bytes, not 1 to %d", len(program), maxProgram)
 	}
 	packed := make([]byte, sizeLength+lz4.CompressBlockBound(len(program)))
 	binary.LittleEndian.PutUint64(packed, uint64(len(program)))
-	size, err := lz4.CompressBlockHC(program, packed[sizeLength:], level, nil, nil)
+	size, err := lz4.CompressBlockHC(program, packed[sizeLength:], lz4.Level9, nil, nil)
 	if err != nil {
 		return nil, fmt.Errorf("pack program: %w", err)
 	}

@@ -16,9 +16,9 @@ import (
 )
 
 const (
-	// MaxPart is the most, in bytes, that a part has: a ConfigMap takes 1 MiB with its
-	// names.
-	MaxPart = 1_000_000
+	// MaxPart is the most, in bytes, that a part has: somewhat less than the 1 MiB that a
+	// ConfigMap takes.
+	MaxPart = 1_040_000
 
 	// hashLength, in hexadecimal digits, is enough for versions of one program.
 	hashLength = 12
