@@ -73,9 +73,11 @@ func Agent(ctx context.Context, version string, platforms ...v1.Platform) (v1.Im
 	return agentOf(version, func(arch string) ([]byte, error) { return Program(ctx, arch) }, platforms)
 }
 
-// agentOf is Agent, of these packed programs.
-func agentOf(version string, packed func(arch string) ([]byte, error), platforms []v1.Platform) (v1.ImageIndex,
-	error) {
+// programs give the agent for an architecture, packed.
+type programs func(arch string) ([]byte, error)
+
+// agentOf is Agent, of these programs.
+func agentOf(version string, packed programs, platforms []v1.Platform) (v1.ImageIndex, error) {
 	layers := make([]Layer, 0, len(platforms))
 	for _, platform := range platforms {
 		if !slices.ContainsFunc(Platforms(), platform.Equals) {
@@ -95,7 +97,7 @@ func agentOf(version string, packed func(arch string) ([]byte, error), platforms
 }
 
 // agentLayer is the layer of an agent, which is the same however it was packed.
-func agentLayer(packed func(arch string) ([]byte, error), arch string) ([]byte, error) {
+func agentLayer(packed programs, arch string) ([]byte, error) {
 	content, err := packed(arch)
 	if err != nil {
 		return nil, err

@@ -32,6 +32,8 @@ const (
 	page = 0x10000
 	// headers is the size of what stands before the code.
 	headers = 64 + 2*56
+	// maxDirectory is the longest path of a directory: the code has 256 bytes for a part's.
+	maxDirectory = 240
 )
 
 // machines has the code for each architecture.
@@ -46,8 +48,11 @@ var machines = map[string]struct {
 // ELF is the loader for an architecture, as Go calls it, to be executed.
 func ELF(arch string) ([]byte, error) { return build(arch, Directory) }
 
-// build is ELF with the parts in a directory, whose path has 240 bytes at most.
+// build is ELF with the parts in a directory.
 func build(arch, directory string) ([]byte, error) {
+	if len(directory) > maxDirectory {
+		return nil, fmt.Errorf("make loader: %s is too long", directory)
+	}
 	of, found := machines[arch]
 	if !found {
 		return nil, fmt.Errorf("make loader: there is none for %s", arch)
