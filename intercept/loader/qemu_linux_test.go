@@ -18,7 +18,7 @@ import (
 )
 
 // qemu emulates arm64, but for execveat, of which version 7.2 says that there is none.
-// (`make unit` installs it: Debian's qemu-user-static.)
+// So the last step is the test's.
 const qemu = "qemu-aarch64-static"
 
 func init() {
@@ -31,7 +31,7 @@ func init() {
 		p := &emulated{cmd: exec.Command(qemu, append([]string{"-g", socket}, argv...)...)}
 		p.cmd.Env, p.cmd.Stderr = env, stderr
 		if err := p.cmd.Start(); err != nil {
-			return nil, err
+			return nil, fmt.Errorf("install Debian's qemu-user-static, or what else has it: %w", err)
 		}
 		if err := p.connect(socket, filepath.Dir(argv[0])); err != nil {
 			p.end()
