@@ -269,3 +269,30 @@ func see(t *testing.T, cmd *exec.Cmd, env []string) (s seen) {
 	require.Equal(t, "/", s.Dir)
 	return s
 }
+
+// TestInAnImageFromScratch has nothing but the loader and the parts, and a user without
+// rights.
+func TestInAnImageFromScratch(t *testing.T) {
+	program, err := seenPrograms[runtime.GOARCH]()
+	require.NoError(t, err)
+	packed, err := Pack(program)
+	require.NoError(t, err)
+	elf, err := ELF(runtime.GOARCH)
+	require.NoError(t, err)
+	root := t.TempDir()
+	p := place{arch: runtime.GOARCH, dir: filepath.Join(root, Directory)}
+	require.NoError(t, os.Mkdir(p.dir, 0o700))
+	p.hold(t, packed, 1000, 2000)
+	require.NoError(t, os.WriteFile(filepath.Join(p.dir, Name), elf, 0o500))
+
+	start := exec.Command(Directory+"/"+Name, "a")
+	start.SysProcAttr = &syscall.SysProcAttr{
+		Cloneflags:  syscall.CLONE_NEWUSER,
+		UidMappings: []syscall.SysProcIDMap{{ContainerID: 65532, HostID: os.Getuid(), Size: 1}},
+		GidMappings: []syscall.SysProcIDMap{{ContainerID: 65532, HostID: os.Getgid(), Size: 1}},
+		Chroot:      root,
+	}
+	got := see(t, start, []string{"A=1"})
+	require.Equal(t, []string{Directory + "/" + Name, "a"}, got.Args)
+	require.Equal(t, []string{"A=1"}, got.Env)
+}
