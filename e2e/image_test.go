@@ -33,15 +33,21 @@ func makeImage(t *testing.T, args ...string) string {
 	return strings.TrimSpace(string(out))
 }
 
-// requireRuns starts a pod of the agent's image where Pod Security "restricted"
-// is enforced, by the image's own user and entry point. Without a configuration
-// the agent says so and ends.
+// unconfigured is what the agent says without a configuration, and ends.
+const unconfigured = "devtun-agent: read DEVTUN_AGENT_CONFIG: it is not set"
+
+// requireRuns starts a pod of the agent's image, by the image's own user and entry point.
 func requireRuns(t *testing.T, reference string, pull corev1.PullPolicy) {
 	t.Helper()
 	n := newNamespace(t)
-	kubectl(t, "label", "namespace", n.name, "pod-security.kubernetes.io/enforce=restricted")
+	said, _ := n.runRestricted(podWithoutRights(reference, pull))
+	require.Contains(t, said, unconfigured)
+}
+
+// podWithoutRights is a pod that Pod Security "restricted" lets in.
+func podWithoutRights(image string, pull corev1.PullPolicy) *corev1.Pod {
 	yes, no := true, false
-	_, err := n.client.CoreV1().Pods(n.name).Create(t.Context(), &corev1.Pod{
+	return &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{Name: "agent"},
 		Spec: corev1.PodSpec{
 			RestartPolicy: corev1.RestartPolicyNever,
@@ -49,23 +55,33 @@ func requireRuns(t *testing.T, reference string, pull corev1.PullPolicy) {
 				RunAsNonRoot: &yes, SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
 			},
 			Containers: []corev1.Container{{
-				Name: "agent", Image: reference, ImagePullPolicy: pull,
+				Name: "agent", Image: image, ImagePullPolicy: pull,
 				SecurityContext: &corev1.SecurityContext{
 					AllowPrivilegeEscalation: &no, ReadOnlyRootFilesystem: &yes,
 					Capabilities: &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
 				},
 			}},
 		},
-	}, metav1.CreateOptions{})
+	}
+}
+
+// runRestricted runs a pod to its end, a failure, where "restricted" is enforced: what it
+// has said, and its exit code.
+func (n *namespace) runRestricted(pod *corev1.Pod) (said string, code int32) {
+	t := n.t
+	t.Helper()
+	kubectl(t, "label", "--overwrite", "namespace", n.name, "pod-security.kubernetes.io/enforce=restricted")
+	_, err := n.client.CoreV1().Pods(n.name).Create(t.Context(), pod, metav1.CreateOptions{})
 	require.NoError(t, err)
 	require.EventuallyWithT(t, func(c *assert.CollectT) {
-		pod, err := n.client.CoreV1().Pods(n.name).Get(t.Context(), "agent", metav1.GetOptions{})
+		var err error
+		pod, err = n.client.CoreV1().Pods(n.name).Get(t.Context(), pod.Name, metav1.GetOptions{})
 		assert.NoError(c, err)
 		assert.Equal(c, corev1.PodFailed, pod.Status.Phase, "%v", pod.Status.ContainerStatuses)
 	}, time.Minute, pollEvery)
-	text, err := n.client.CoreV1().Pods(n.name).GetLogs("agent", &corev1.PodLogOptions{}).DoRaw(t.Context())
+	text, err := n.client.CoreV1().Pods(n.name).GetLogs(pod.Name, &corev1.PodLogOptions{}).DoRaw(t.Context())
 	require.NoError(t, err)
-	require.Contains(t, string(text), "devtun-agent: read DEVTUN_AGENT_CONFIG: it is not set")
+	return string(text), pod.Status.ContainerStatuses[0].State.Terminated.ExitCode
 }
 
 func TestASavedAgentRuns(t *testing.T) {

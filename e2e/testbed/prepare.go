@@ -45,6 +45,7 @@ var clients = map[string]string{
 	"curl": "curl", "python3": "python3-minimal", "sudo": "sudo", "setcap": "libcap2-bin", "useradd": "passwd",
 	"gcc":     "build-essential", // for the race detector
 	"nsenter": "util-linux", "setpriv": "util-linux", "ip": "iproute2",
+	"qemu-aarch64-static": "qemu-user-static", // for the loader of the other architecture
 }
 
 // Install installs what the tests of this project use, and this machine lacks: what
@@ -201,7 +202,7 @@ func (b *Bed) build(ctx context.Context, module string) error {
 // load packs the images and puts them into the cluster, unless it has them.
 func (b *Bed) load(ctx context.Context, module string, local *cluster.Cluster, progress io.Writer) error {
 	out := filepath.Join(module, outputs)
-	files, err := filepath.Glob(filepath.Join(module, "intercept", "image", "agents", "*.tar.gz"))
+	files, err := filepath.Glob(filepath.Join(module, "intercept", "image", "agents", "*.lz4"))
 	if err != nil {
 		return err
 	}

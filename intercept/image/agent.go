@@ -10,6 +10,8 @@ import (
 	"slices"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/devtun/devtun/intercept/loader"
 )
 
 const (
@@ -47,15 +49,15 @@ func DefaultTag() string { return contentTag(embedded) }
 // Embedded reports whether this devtun has the agent in it.
 func Embedded() bool { return DefaultTag() != unembedded }
 
-// contentTag stands for the layers in files, or for none.
+// contentTag stands for the programs in files, or for none.
 func contentTag(files fs.FS) string {
 	sum := sha256.New()
 	for _, platform := range Platforms() {
-		layer, err := fs.ReadFile(files, layerFile(platform.Architecture))
+		packed, err := fs.ReadFile(files, programFile(platform.Architecture))
 		if err != nil {
 			return unembedded
 		}
-		sum.Write(layer)
+		sum.Write(packed)
 	}
 	return hex.EncodeToString(sum.Sum(nil))[:tagLength]
 }
@@ -68,23 +70,24 @@ func Platforms() []v1.Platform {
 // Agent is the agent's image for some of Platforms, labelled with devtun's
 // version. Its error is ErrNoAgent where there is none to be had.
 func Agent(ctx context.Context, version string, platforms ...v1.Platform) (v1.ImageIndex, error) {
-	return agentOf(version, func(arch string) ([]byte, error) {
-		return agentLayer(ctx, embedded, source(), arch)
-	}, platforms)
+	return agentOf(version, func(arch string) ([]byte, error) { return Program(ctx, arch) }, platforms)
 }
 
-// agentOf is Agent, of these layers.
-func agentOf(version string, layer func(arch string) ([]byte, error), platforms []v1.Platform) (v1.ImageIndex, error) {
+// programs give the agent for an architecture, packed.
+type programs func(arch string) ([]byte, error)
+
+// agentOf is Agent, of these programs.
+func agentOf(version string, packed programs, platforms []v1.Platform) (v1.ImageIndex, error) {
 	layers := make([]Layer, 0, len(platforms))
 	for _, platform := range platforms {
 		if !slices.ContainsFunc(Platforms(), platform.Equals) {
 			return nil, fmt.Errorf("build agent's image: there is no agent for %s", platform)
 		}
-		packed, err := layer(platform.Architecture)
+		layer, err := agentLayer(packed, platform.Architecture)
 		if err != nil {
 			return nil, fmt.Errorf("build agent's image: %w", err)
 		}
-		layers = append(layers, Layer{Platform: platform, Packed: packed})
+		layers = append(layers, Layer{Platform: platform, Packed: layer})
 	}
 	return New(program, map[string]string{
 		"org.opencontainers.image.title":       program,
@@ -93,15 +96,38 @@ func agentOf(version string, layer func(arch string) ([]byte, error), platforms 
 	}, layers...)
 }
 
-// agentLayer is the embedded layer, or one of an agent compiled now, from the
-// module in directory dir.
-func agentLayer(ctx context.Context, files fs.FS, dir, arch string) ([]byte, error) {
-	layer, err := fs.ReadFile(files, layerFile(arch))
-	if err == nil {
-		return layer, nil
+// agentLayer is the layer of an agent, which is the same however it was packed.
+func agentLayer(packed programs, arch string) ([]byte, error) {
+	content, err := packed(arch)
+	if err != nil {
+		return nil, err
 	}
-	return compileAgent(ctx, dir, arch)
+	unpacked, err := loader.Unpack(content)
+	if err != nil {
+		return nil, err
+	}
+	return Pack(program, unpacked)
 }
 
-// layerFile is where an agent's layer is embedded.
-func layerFile(arch string) string { return "agents/" + arch + ".tar.gz" }
+// Program is the agent for an architecture, packed as the loader takes it
+// (loader.Pack). Its error is ErrNoAgent where there is none to be had.
+func Program(ctx context.Context, arch string) ([]byte, error) {
+	return programOf(ctx, embedded, source(), arch)
+}
+
+// programOf is the embedded program, or one that is compiled now, from the module in
+// directory dir.
+func programOf(ctx context.Context, files fs.FS, dir, arch string) ([]byte, error) {
+	packed, err := fs.ReadFile(files, programFile(arch))
+	if err == nil {
+		return packed, nil
+	}
+	binary, err := compileAgent(ctx, dir, arch)
+	if err != nil {
+		return nil, err
+	}
+	return loader.Pack(binary)
+}
+
+// programFile is where an agent's program is embedded.
+func programFile(arch string) string { return "agents/" + arch + ".lz4" }

@@ -16,6 +16,8 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 	"github.com/stretchr/testify/require"
+
+	"github.com/devtun/devtun/intercept/loader"
 )
 
 // maxSize is the most, in bytes, that the agent's binary may have.
@@ -25,21 +27,21 @@ const maxSize = 10_000_000
 // -trimpath: an agent compiled for them is of this source.
 const module = "../.."
 
-// layer is the agent's layer as this devtun has it, embedded or compiled, which
-// the tests have done once for all.
-var layer = func() func(arch string) ([]byte, error) {
+// packed is the agent as this devtun has it, embedded or compiled, which the tests have
+// done once for all.
+var packed = func() func(arch string) ([]byte, error) {
 	made := make(map[string]func() ([]byte, error))
 	for _, platform := range Platforms() {
 		arch := platform.Architecture
 		made[arch] = sync.OnceValues(func() ([]byte, error) {
-			return agentLayer(context.Background(), embedded, module, arch)
+			return programOf(context.Background(), embedded, module, arch)
 		})
 	}
 	return func(arch string) ([]byte, error) { return made[arch]() }
 }()
 
 func TestAgent(t *testing.T) {
-	index, err := agentOf("v1.2.3", layer, Platforms())
+	index, err := agentOf("v1.2.3", packed, Platforms())
 	require.NoError(t, err)
 	kind, err := index.MediaType()
 	require.NoError(t, err)
@@ -80,14 +82,17 @@ func TestAgent(t *testing.T) {
 func requireSameAgain(t *testing.T, platforms ...v1.Platform) {
 	t.Helper()
 	for _, platform := range platforms {
-		had, err := layer(platform.Architecture)
+		content, err := packed(platform.Architecture)
+		require.NoError(t, err)
+		had, err := loader.Unpack(content)
 		require.NoError(t, err)
 		compiled, err := compileAgent(t.Context(), module, platform.Architecture)
 		require.NoError(t, err)
 		require.True(t, bytes.Equal(had, compiled), "%s is of another source: run make agents", platform)
-		one, err := agentOf("v1.2.3", layer, []v1.Platform{platform})
+		one, err := agentOf("v1.2.3", packed, []v1.Platform{platform})
 		require.NoError(t, err)
-		another, err := agentOf("v1.2.3", func(string) ([]byte, error) { return compiled, nil }, []v1.Platform{platform})
+		another, err := agentOf("v1.2.3", func(string) ([]byte, error) { return loader.Pack(compiled) },
+			[]v1.Platform{platform})
 		require.NoError(t, err)
 		require.Equal(t, digest(t, one), digest(t, another))
 	}
@@ -101,7 +106,7 @@ func TestAgentForSomePlatforms(t *testing.T) {
 	asked := ""
 	index, err := agentOf("v1.2.3", func(arch string) ([]byte, error) {
 		asked += arch
-		return Pack(program, nil)
+		return loader.Pack([]byte("program"))
 	}, Platforms()[1:])
 	require.NoError(t, err)
 	require.Equal(t, "arm64", asked, "no other is made")
@@ -124,28 +129,28 @@ func TestTheSourceIsWhereItWasCompiled(t *testing.T) {
 }
 
 func TestWithoutItsSourceThereIsNoAgent(t *testing.T) {
-	_, err := agentLayer(t.Context(), fstest.MapFS{}, "", "amd64")
+	_, err := programOf(t.Context(), fstest.MapFS{}, "", "amd64")
 	require.ErrorIs(t, err, ErrNoAgent)
 }
 
 func TestWithoutGoThereIsNoAgent(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
-	_, err := agentLayer(t.Context(), fstest.MapFS{}, module, "amd64")
+	_, err := programOf(t.Context(), fstest.MapFS{}, module, "amd64")
 	require.ErrorIs(t, err, ErrNoAgent)
 }
 
-// embeddedAs has the layers as make embeds them.
+// embeddedAs has the programs as make embeds them.
 func embeddedAs(amd64, arm64 string) fstest.MapFS {
 	return fstest.MapFS{
-		"agents/amd64.tar.gz": {Data: []byte(amd64)},
-		"agents/arm64.tar.gz": {Data: []byte(arm64)},
+		"agents/amd64.lz4": {Data: []byte(amd64)},
+		"agents/arm64.lz4": {Data: []byte(arm64)},
 	}
 }
 
 func TestTheEmbeddedAgentComesFirst(t *testing.T) {
-	layer, err := agentLayer(t.Context(), embeddedAs("a", "b"), "", "arm64")
+	packed, err := programOf(t.Context(), embeddedAs("a", "b"), "", "arm64")
 	require.NoError(t, err)
-	require.Equal(t, "b", string(layer))
+	require.Equal(t, "b", string(packed))
 }
 
 func TestAnotherAgentHasAnotherTag(t *testing.T) {

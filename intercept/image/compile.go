@@ -46,7 +46,7 @@ func Compile(ctx context.Context, dir, pkg, arch string) ([]byte, error) {
 	return binary, nil
 }
 
-// CompileAgent makes the agent's layer from the source of this devtun. Its error
+// CompileAgent makes the agent's program from the source of this devtun. Its error
 // is ErrNoAgent where the source or the go command is missing.
 func CompileAgent(ctx context.Context, arch string) ([]byte, error) {
 	return compileAgent(ctx, source(), arch)
@@ -60,11 +60,7 @@ func compileAgent(ctx context.Context, dir, arch string) ([]byte, error) {
 	if _, err := exec.LookPath("go"); err != nil {
 		return nil, fmt.Errorf("%w, and there is no go command to compile it: %w", ErrNoAgent, err)
 	}
-	binary, err := Compile(ctx, dir, "./cmd/"+program, arch)
-	if err != nil {
-		return nil, err
-	}
-	return Pack(program, binary)
+	return Compile(ctx, dir, "./cmd/"+program, arch)
 }
 
 // source is the directory of the module that this program was compiled from, as

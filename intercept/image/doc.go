@@ -9,7 +9,8 @@
 // single file, the program, which runs as a user without rights. The same source
 // and the same Go give the same digest.
 //
-// The agent's layers are embedded in devtun when it is built with the tag
-// embed_agent (`make build`). A devtun without them compiles the agent with the
-// go command from the source that it was built from itself, if both are at hand.
+// The agent's programs, packed for intercept/loader, are embedded in devtun when it is
+// built with the tag embed_agent (`make build`); an image's layer is made of one when
+// it is asked for. A devtun without them compiles the agent with the go command from the
+// source that it was built from itself, if both are at hand.
 package image

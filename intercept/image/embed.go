@@ -4,7 +4,7 @@ package image
 
 import "embed"
 
-// embedded holds the agent's layers, which `make build` makes.
+// embedded holds the agent's programs, which `make build` makes.
 //
-//go:embed agents/amd64.tar.gz agents/arm64.tar.gz
+//go:embed agents/amd64.lz4 agents/arm64.lz4
 var embedded embed.FS

@@ -1,4 +1,4 @@
-// Command embed compiles the agent into the files that devtun embeds when it is
+// Command embed compiles and packs the agent into the files that devtun embeds when it is
 // built with the tag embed_agent:
 //
 //	go run ./intercept/image/embed -o intercept/image/agents
@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 
 	"github.com/devtun/devtun/intercept/image"
+	"github.com/devtun/devtun/intercept/loader"
 	"github.com/devtun/devtun/internal/disk"
 )
 
@@ -28,17 +29,21 @@ func main() {
 	}
 }
 
-// write writes a layer a platform.
+// write writes a program a platform.
 func write(ctx context.Context, dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
 	for _, platform := range image.Platforms() {
-		layer, err := image.CompileAgent(ctx, platform.Architecture)
+		program, err := image.CompileAgent(ctx, platform.Architecture)
 		if err != nil {
 			return err
 		}
-		if err := replace(filepath.Join(dir, platform.Architecture+".tar.gz"), layer); err != nil {
+		packed, err := loader.Pack(program)
+		if err != nil {
+			return err
+		}
+		if err := replace(filepath.Join(dir, platform.Architecture+".lz4"), packed); err != nil {
 			return err
 		}
 	}
