@@ -17,7 +17,8 @@
 // API server, with the one that undoes it. Before anything else it is stored in
 // a ConfigMap, so whoever finds that ConfigMap can restore: the CLI, the agent,
 // a devtun on another machine, several of them at once. What the plan creates is
-// owned by its root and goes with that. The claims stand in the same ConfigMap, and
+// owned by its root and goes with that; but for the agent's program, which all plans of
+// a namespace share, in ConfigMaps that their roots own together. The claims stand in the same ConfigMap, and
 // change by compare-and-swap. Who takes the last one out notes in the same request that
 // the intercept is ending: nobody joins it from then on, and whoever sees it may
 // restore. What the plan changes, it changes by JSON Patches (RFC 6902) whose

@@ -36,6 +36,11 @@ type Executor struct {
 	// Progress, unless nil, is told of every step that is done.
 	Progress func(Step)
 
+	// Program is a part of the agent's program, by the name of its ConfigMap, whose
+	// binary data it returns, or an *UnknownProgramError. It may be nil where the plan
+	// has none, and where none has to be made.
+	Program func(ctx context.Context, name string) (map[string][]byte, error)
+
 	// Undone is the Restorer's, for Restore.
 	Undone func()
 
@@ -71,6 +76,11 @@ func (e *Executor) Prepare(ctx context.Context) error {
 			return err
 		}
 		e.progress(step)
+		if step.Object == e.plan.Root && len(e.plan.Program) > 0 {
+			if _, err := e.bring(ctx); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }
@@ -94,6 +104,19 @@ func (e *Executor) make(ctx context.Context, step Step) error {
 // is ErrRestored if the plan is gone, or what owns all the rest, and ErrEnded if the
 // claim is. Several may do it at once.
 func (e *Executor) MakeAgain(ctx context.Context, object Object) error {
+	if err := e.findRoot(ctx); err != nil {
+		return fmt.Errorf("make %s again: %w", object, err)
+	}
+	for _, step := range e.plan.Prepare {
+		if step.Object == object {
+			return e.make(ctx, step)
+		}
+	}
+	return fmt.Errorf("make %s again: the plan does not make it", object)
+}
+
+// findRoot finds what owns all that was made, while the plan and the claim stand.
+func (e *Executor) findRoot(ctx context.Context) error {
 	if _, err := e.confirm(ctx); err != nil {
 		return err
 	}
@@ -101,16 +124,10 @@ func (e *Executor) MakeAgain(ctx context.Context, object Object) error {
 	if refused(err, http.StatusNotFound) || err == nil && !e.owns(root) {
 		return ErrRestored
 	}
-	if err != nil {
-		return fmt.Errorf("make %s again: %w", object, err)
+	if err == nil {
+		e.root = root.UID
 	}
-	e.root = root.UID
-	for _, step := range e.plan.Prepare {
-		if step.Object == object {
-			return e.make(ctx, step)
-		}
-	}
-	return fmt.Errorf("make %s again: the plan does not make it", object)
+	return err
 }
 
 // owns reports that a root is the one that owns all that was made; who has joined knows
@@ -218,7 +235,7 @@ func (e *Executor) create(ctx context.Context, step Step) (uid string, err error
 
 // look returns an object's metadata.
 func (c *Client) look(ctx context.Context, path string) (metadata, error) {
-	answer, err := c.send(ctx, Request{Method: http.MethodGet, Path: path})
+	answer, err := c.send(ctx, Request{Method: http.MethodGet, Path: path, accept: partialMetadata})
 	if err != nil {
 		return metadata{}, err
 	}

@@ -20,7 +20,7 @@ func selector(server *plantest.Server, path string) any {
 func TestSwapAndRestore(t *testing.T) {
 	server, client := newShop(t)
 	before := server.Objects()
-	e := NewExecutor(client, divert("one"), ann)
+	e := newExecutor(client, divert("one"), ann)
 	var done []string
 	e.Progress = func(step Step) { done = append(done, step.Object.Name) }
 
@@ -68,7 +68,7 @@ func TestSecondIntercept(t *testing.T) {
 	server, client := newShop(t)
 	first := started(t, client, divert("one"))
 	standing := server.Objects()
-	second := NewExecutor(client, divert("two"), ann)
+	second := newExecutor(client, divert("two"), ann)
 	err := second.Prepare(t.Context())
 	var refusal *StandingError
 	require.ErrorAs(t, err, &refusal)
@@ -100,7 +100,7 @@ func TestNameTaken(t *testing.T) {
 		server, client := newShop(t)
 		server.Apply(fmt.Sprintf(`{apiVersion: v1, kind: %s, metadata: {name: %s}}`, kind, name))
 		before := server.Objects()
-		e := NewExecutor(client, divert("one"), ann)
+		e := newExecutor(client, divert("one"), ann)
 		err := e.Prepare(t.Context())
 		var taken *ExistsError
 		require.ErrorAs(t, err, &taken)
@@ -140,7 +140,7 @@ func TestAnswersLost(t *testing.T) {
 
 func TestForeignChangeBeforeSwap(t *testing.T) {
 	server, client := newShop(t)
-	e := NewExecutor(client, divert("one"), ann)
+	e := newExecutor(client, divert("one"), ann)
 	require.NoError(t, e.Prepare(t.Context()))
 	server.Apply(`{apiVersion: v1, kind: Service, metadata: {name: web-admin}, spec: {selector: {app: other}}}`)
 	theirs := selector(server, adminPath)

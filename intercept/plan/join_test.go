@@ -30,7 +30,7 @@ func TestJoinAndLeave(t *testing.T) {
 	require.Equal(t, []claim.Claim{mine}, open)
 
 	standing := server.Objects()
-	second := NewExecutor(client, p, mine)
+	second := newExecutor(client, p, mine)
 	require.NoError(t, second.Prepare(t.Context()))
 	require.NoError(t, second.Swap(t.Context()))
 	require.Equal(t, standing, server.Objects(), "all is there already")
@@ -51,7 +51,7 @@ func TestJoinAndLeave(t *testing.T) {
 	require.Empty(t, report.Undone)
 	require.False(t, called, "the agents go on")
 	require.True(t, swapped(server))
-	third := NewExecutor(client, p, theirs)
+	third := newExecutor(client, p, theirs)
 	require.NoError(t, third.Prepare(t.Context()))
 	require.NoError(t, third.Swap(t.Context()))
 	third.Undone = func() { called = true }
@@ -230,7 +230,7 @@ func TestJoinedBeforeItStands(t *testing.T) {
 	before := server.Objects()
 	p := divert("one")
 	p.Propagation = Duration(50 * time.Millisecond)
-	first := NewExecutor(client, p, ann)
+	first := newExecutor(client, p, ann)
 	require.NoError(t, first.Prepare(t.Context()))
 	second, err := arrive(t.Context(), client, divert("two"), bob)
 	require.NoError(t, err)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -16,9 +17,9 @@ import (
 // once it has taken effect.
 func doomed(client *Client, n int, sent bool) (*Client, context.Context, context.CancelFunc) {
 	ctx, die := context.WithCancel(context.Background())
-	seen := 0
+	var seen atomic.Int64
 	end := func(*http.Request) error {
-		if seen++; seen == n {
+		if seen.Add(1) == int64(n) {
 			die()
 			return errors.New("killed")
 		}
@@ -37,7 +38,7 @@ func TestKilledAtEveryRequest(t *testing.T) {
 	for mode, newPlan := range plans {
 		t.Run(mode, func(t *testing.T) {
 			begin := func(ctx context.Context, client *Client) error {
-				e := NewExecutor(client, newPlan("one"), ann)
+				e := newExecutor(client, newPlan("one"), ann)
 				if err := e.Prepare(ctx); err != nil {
 					return err
 				}
@@ -101,7 +102,7 @@ func TestRestoreAtEveryRequest(t *testing.T) {
 	for mode, newPlan := range plans {
 		t.Run(mode, func(t *testing.T) {
 			interfere(t, func(t *testing.T, client, disturbed *Client) {
-				e := NewExecutor(disturbed, newPlan("one"), ann)
+				e := newExecutor(disturbed, newPlan("one"), ann)
 				err := e.Prepare(t.Context())
 				if err == nil {
 					err = e.Swap(t.Context())

@@ -61,6 +61,7 @@ func base(mode Mode, identity string, swap ...Step) *Plan {
 		Owner:    Owner{User: "ann", Machine: "ann's", Since: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)},
 		Identity: identity, Agent: "devtun-web",
 		Root: Object{"ServiceAccount", "devtun-web"}, Swap: swap, Remove: Remove(rootAt, "shop", "web"),
+		Program: []string{"devtun-agent-0", "devtun-agent-1"},
 	}
 	undo, err := p.Undo(swap...)
 	if err != nil {
@@ -135,10 +136,19 @@ func newShop(t *testing.T) (*plantest.Server, *Client) {
 	return server, &Client{Doer: server.Client(), Base: server.URL}
 }
 
+// newExecutor has the agent's program at hand.
+func newExecutor(client *Client, p *Plan, c claim.Claim) *Executor {
+	e := NewExecutor(client, p, c)
+	e.Program = func(_ context.Context, name string) (map[string][]byte, error) {
+		return map[string][]byte{"0": []byte("of " + name)}, nil
+	}
+	return e
+}
+
 // started is an executor whose plan is swapped.
 func started(t *testing.T, client *Client, p *Plan) *Executor {
 	t.Helper()
-	e := NewExecutor(client, p, ann)
+	e := newExecutor(client, p, ann)
 	require.NoError(t, e.Prepare(t.Context()))
 	require.NoError(t, e.Swap(t.Context()))
 	return e
@@ -186,7 +196,7 @@ func brief(t *testing.T) context.Context {
 
 // arrive begins an intercept for a claim, or joins the one that stands, as devtun does.
 func arrive(ctx context.Context, client *Client, p *Plan, c claim.Claim) (*Executor, error) {
-	e := NewExecutor(client, p, c)
+	e := newExecutor(client, p, c)
 	for {
 		err := e.Prepare(ctx)
 		if err == nil {
@@ -207,7 +217,7 @@ func arrive(ctx context.Context, client *Client, p *Plan, c claim.Claim) (*Execu
 		case err != nil:
 			return e, err
 		default:
-			e = NewExecutor(client, theirs, joined)
+			e = newExecutor(client, theirs, joined)
 		}
 	}
 }

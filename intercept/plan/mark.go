@@ -23,7 +23,7 @@ const IdentityAnnotation = "devtun.dev/identity"
 // line of JSON.
 func (p *Plan) Undo(steps ...Step) (string, error) {
 	reduced := *p
-	reduced.Prepare, reduced.Swap = nil, steps
+	reduced.Program, reduced.Prepare, reduced.Swap = nil, nil, steps
 	text, err := json.Marshal(&reduced)
 	if err != nil {
 		return "", fmt.Errorf("write undo: %w", err)

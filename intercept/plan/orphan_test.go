@@ -73,7 +73,7 @@ func TestOrphans(t *testing.T) {
 func TestOrphanOfWhatWasMade(t *testing.T) {
 	server, client := newShop(t)
 	before := server.Objects()
-	e := NewExecutor(client, divert("one"), ann)
+	e := newExecutor(client, divert("one"), ann)
 	require.NoError(t, e.Prepare(t.Context()))
 	server.Delete(storedAt)
 	found, err := Orphans(t.Context(), client, "shop")
@@ -94,7 +94,7 @@ func TestNextInterceptOfAnOrphan(t *testing.T) {
 	before := server.Objects()
 	started(t, client, divert("one"))
 	server.Delete(storedAt)
-	second := NewExecutor(client, divert("two"), ann)
+	second := newExecutor(client, divert("two"), ann)
 	require.NoError(t, second.Prepare(t.Context()))
 	err := second.Swap(t.Context())
 	var orphan *OrphanError

@@ -57,6 +57,10 @@ type Plan struct {
 	// cluster's nodes learn a little late where a Service leads.
 	Propagation Duration `json:"settle,omitempty"`
 
+	// Program names the ConfigMaps in which the agent's program comes; none if the agent's
+	// image has it. All plans of the namespace share them, and their roots own them.
+	Program []string `json:"program,omitempty"`
+
 	Prepare []Step  `json:"prepare,omitempty"` // creates; undone by Remove
 	Swap    []Step  `json:"swap"`              // changes what is the user's; each has an Undo
 	Remove  Removal `json:"remove"`
@@ -97,6 +101,8 @@ type Request struct {
 	Path        string          `json:"path"` // with the query, if any
 	ContentType string          `json:"contentType,omitempty"`
 	Body        json.RawMessage `json:"body,omitempty"`
+
+	accept string // as the header has it; "" is JSON
 }
 
 // The content types of requests.

@@ -70,9 +70,15 @@ type metadata struct {
 	DeletionTimestamp *time.Time        `json:"deletionTimestamp,omitempty"`
 	Labels            map[string]string `json:"labels,omitempty"`
 	Annotations       map[string]string `json:"annotations,omitempty"`
-	OwnerReferences   []struct {
-		UID string `json:"uid"`
-	} `json:"ownerReferences,omitempty"`
+	OwnerReferences   []owner           `json:"ownerReferences,omitempty"`
+}
+
+// owner is a reference to one: with the last of them an object goes.
+type owner struct {
+	APIVersion string `json:"apiVersion"`
+	Kind       string `json:"kind"`
+	Name       string `json:"name"`
+	UID        string `json:"uid"`
 }
 
 // ours reports that it is there for an intercept, whichever.

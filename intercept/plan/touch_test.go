@@ -83,7 +83,7 @@ func TestPropagation(t *testing.T) {
 		server.Collect()
 		p = divert(fmt.Sprint(n))
 		p.Propagation = Duration(time.Hour)
-		e = NewExecutor(client, p, ann)
+		e = newExecutor(client, p, ann)
 		e.Undone = func() { t.Error("nothing had been swapped") }
 		require.NoError(t, e.Prepare(t.Context()))
 		swap(e)

@@ -44,6 +44,7 @@ type kind struct {
 
 var kinds = []kind{
 	{"/api/v1", "namespaces", "Namespace", true},
+	{"/api/v1", "nodes", "Node", true},
 	{"/api/v1", "configmaps", "ConfigMap", false},
 	{"/api/v1", "services", "Service", false},
 	{"/api/v1", "serviceaccounts", "ServiceAccount", false},

@@ -2,6 +2,7 @@ package plantest
 
 import (
 	"maps"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -19,14 +20,14 @@ func (s *Server) put(at string, object Object) {
 	s.look(at)
 }
 
-// look finds out whether an object has lost its owner.
+// look finds out whether an object has lost its last owner.
 func (s *Server) look(at string) {
 	owners, _ := s.objects[at].metadata()["ownerReferences"].([]any)
 	if len(owners) == 0 {
 		return
 	}
 	for _, object := range s.objects {
-		if object.metadata()["uid"] == owners[0].(map[string]any)["uid"] {
+		if slices.ContainsFunc(owners, func(o any) bool { return o.(map[string]any)["uid"] == object.metadata()["uid"] }) {
 			return
 		}
 	}
