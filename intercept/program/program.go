@@ -59,7 +59,7 @@ func New(arch string, packed []byte) (*Program, error) {
 		size := min(room, len(packed))
 		data[loader.PartName(i)] = packed[:size:size]
 		packed = packed[size:]
-		p.parts = append(p.parts, Part{Name: fmt.Sprintf("devtun-agent-%s-%s-%d", arch, hash, i), Data: data})
+		p.parts = append(p.parts, Part{Name: fmt.Sprintf(namePrefix+"%s-%s-%d", arch, hash, i), Data: data})
 		data, room = make(map[string][]byte), MaxPart
 	}
 	return p, nil

@@ -103,6 +103,9 @@ func (b *builder) pod() (*corev1.PodSpec, error) {
 			},
 		}},
 	}
+	if len(b.Program) > 0 {
+		b.bringProgram(pod)
+	}
 	if restores {
 		pod.ServiceAccountName = plan.ObjectName(b.Name())
 	}

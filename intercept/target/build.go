@@ -26,8 +26,12 @@ type Options struct {
 	Owner    plan.Owner
 	Identity string // random
 	Version  int    // of what devtun and the agent speak
-	Image    string // the agent's
-	// PullPolicy of the image; "" is the cluster's default.
+	// Program names the ConfigMaps in which the agent's program comes, for Architecture. It
+	// runs in the image of the workload's own container then. None: Image has it.
+	Program      []string
+	Architecture string
+	Image        string // of the agent, without Program
+	// PullPolicy of Image; "" is the cluster's default.
 	PullPolicy corev1.PullPolicy
 	// Container whose environment and files are wanted; "" for the obvious one.
 	Container string
@@ -63,7 +67,7 @@ func (t *Target) Plan(c *Circumstances, o Options) (*plan.Plan, error) {
 	p := &plan.Plan{
 		Version: plan.Version, Name: t.Name(), Namespace: t.Namespace, Workload: t.Workload.Object, Mode: o.Mode,
 		Owner: o.Owner, Identity: o.Identity, Agent: plan.ObjectName(t.Name()), Root: b.root(),
-		MoveConnections: o.MoveConnections,
+		MoveConnections: o.MoveConnections, Program: o.Program,
 	}
 	p.Remove = plan.Remove(places[p.Root.Kind].object(t.Namespace, p.Root.Name), t.Namespace, t.Name())
 	if o.Mode == plan.Divert {

@@ -27,6 +27,9 @@ type Circumstances struct {
 	basics   []protocolPort // where something restricts what the agent may connect to
 	quotas   []corev1.ResourceQuota
 	limits   []corev1.LimitRange
+
+	architectures []string
+	pullSecrets   []corev1.LocalObjectReference
 }
 
 // Look finds the circumstances. What may not be listed is left out and noted. The
@@ -40,6 +43,9 @@ func (t *Target) Look(ctx context.Context, client kubernetes.Interface, mode pla
 		return nil, err
 	}
 	c := &Circumstances{Notes: append([]Note(nil), t.Notes...)}
+	if err := t.lookAtPods(ctx, client, c); err != nil {
+		return nil, err
+	}
 	if mode == plan.Replace && !t.Workload.scalable() {
 		return nil, refuse(NotReplaced, t.Workload.Object,
 			"leave --replace out: its pods run on, and the requests come to you", "cannot be scaled to zero")

@@ -49,6 +49,7 @@ const (
 	Autoscaled    Reason = "Autoscaled"    // an autoscaler would undo it at once
 	IsAgent       Reason = "IsAgent"       // it is devtun's own
 	NotMoved      Reason = "NotMoved"      // evicting its pods would hurt
+	NoSuchSystem  Reason = "NoSuchSystem"  // the agent is not made for its nodes
 	GivesNames    Reason = "GivesNames"    // the service gives its pods their names
 )
 

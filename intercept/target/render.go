@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"sigs.k8s.io/yaml"
 
@@ -35,6 +36,10 @@ func Render(w io.Writer, p *plan.Plan, c claim.Claim) error {
 	render("prepare: store this plan", store)
 	for _, step := range p.Prepare {
 		render("prepare: "+step.What, step.Do)
+		if step.Object == p.Root && len(p.Program) > 0 {
+			fmt.Fprintf(&out, "---\n# prepare: create ConfigMaps %s, immutable, with the agent's program,\n"+
+				"# where they do not stand already, and add %s to their owners\n", strings.Join(p.Program, ", "), p.Root)
+		}
 	}
 	for _, step := range p.Swap {
 		render("swap: "+step.What, step.Do)

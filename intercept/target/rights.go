@@ -59,6 +59,7 @@ const (
 	notSeen       = "what it would tell is not known"
 	noOrphans     = "an intercept whose plan somebody has deleted is not found"
 	noRemaking    = "what somebody deletes of the intercept's own is not made again at once"
+	noSharing     = "an intercept beside others of this devtun fails: they share the agent's program"
 )
 
 // reading is what is needed to find a target and its circumstances.
@@ -184,6 +185,10 @@ func RightsOf(p *plan.Plan) []Right {
 		Right{Verb: "delete", Resource: "configmaps", Name: stored},
 		Right{Verb: "watch", Resource: "configmaps", Name: stored, Without: noRemaking},
 		Right{Verb: "watch", Group: apps, Resource: "deployments", Name: p.Agent, Without: noRemaking})
+	for _, part := range p.Program {
+		all = append(all, Right{Verb: "get", Resource: "configmaps", Name: part, Without: noSharing},
+			Right{Verb: "patch", Resource: "configmaps", Name: part, Without: noSharing})
+	}
 	root := rightOf(p.Remove.Root)
 	if root.Resource == "serviceaccounts" {
 		root.Without = noSelfRestore
