@@ -29,6 +29,7 @@ func (i *Intercept) Await(ctx context.Context) error {
 	agents := rollout.Rollout{
 		Client: i.config.Client, Namespace: i.config.Plan.Namespace, Deployment: i.config.Plan.Agent,
 		Container: i.agent.container, Image: i.agent.image, Replicas: i.agent.replicas,
+		Program: len(i.config.Plan.Program) > 0, Guessed: i.config.Guessed,
 		Pods: i.agents, Changed: i.changed.Wait, Timing: i.timing.rollout,
 		Progress: func(message string) { i.tell(Event{Progress: &ProgressEvent{Message: message}}) },
 	}

@@ -30,6 +30,9 @@ type Config struct {
 	// Dial connects to a port of a pod, on its loopback; tunnel.Pool.Dial does.
 	Dial func(ctx context.Context, pod tunnel.Pod, port int) (tunnel.Conn, error)
 	Plan *plan.Plan
+	// Guessed: the architecture that Plan chooses for the agents is a guess, so that Await
+	// does not wait for a node that it fits.
+	Guessed bool
 	// Claim is on the intercept, and this developer's: what it says of requests is what
 	// comes here.
 	Claim claim.Claim

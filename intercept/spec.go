@@ -58,6 +58,15 @@ func ContainerOf(p *plan.Plan) string {
 	return spec.container
 }
 
+// ImageOf is the image that an intercept's agents run in; "" if its plan does not say.
+func ImageOf(p *plan.Plan) string {
+	spec, err := specOf(p)
+	if err != nil {
+		return ""
+	}
+	return spec.image
+}
+
 func specOfDeployment(d *appsv1.Deployment) (agentSpec, error) {
 	spec := agentSpec{replicas: 1}
 	if d.Spec.Replicas != nil {

@@ -61,7 +61,7 @@ func (w *deploymentWatch) askDeployment(ctx context.Context) {
 	var found diagnosis
 	switch {
 	case err == nil:
-		found = diagnoseDeployment(d)
+		found = w.of.diagnoseDeployment(d)
 	case apierrors.IsNotFound(err):
 		found.failure = &AgentError{Reason: Removed, Message: err.Error()}
 	case apierrors.IsForbidden(err):

@@ -52,7 +52,8 @@ func (r *Rollout) diagnoseStatus(pod *corev1.Pod) diagnosis {
 		if condition.Type == corev1.PodScheduled && condition.Status == corev1.ConditionFalse {
 			hint := "make room: the agent's pod goes where the workload's nodeSelector, node affinity and tolerations let it"
 			found := fails(Unschedulable, pod, hint, condition.Message)
-			found.passing = true
+			found.failure.Architecture = strings.Contains(condition.Message, "node affinity/selector")
+			found.passing = !r.Guessed || !found.failure.Architecture
 			return found
 		}
 	}
@@ -69,21 +70,59 @@ func (r *Rollout) diagnoseContainer(pod *corev1.Pod, status corev1.ContainerStat
 	}
 	switch {
 	case waiting != nil && pullReasons[waiting.Reason]:
-		hint := fmt.Sprintf("put the image where the cluster finds it (devtun image push %s), or name another with "+
-			"--agent-image", r.Image)
-		return fails(ImagePull, pod, hint, r.Image+": "+cmp.Or(waiting.Message, waiting.Reason))
+		found := fails(ImagePull, pod, r.hintPull(), r.Image+": "+cmp.Or(waiting.Message, waiting.Reason))
+		found.failure.Architecture = otherPlatform(waiting.Message)
+		return found
 	case waiting != nil && createReasons[waiting.Reason]:
 		found := fails(Container, pod, r.hintContainer(waiting.Reason), cmp.Or(waiting.Message, waiting.Reason))
+		found.failure.Architecture = otherPlatform(waiting.Message)
 		found.passing = slow(waiting.Message)
 		return found
 	case last != nil && (last.ExitCode != 0 || waiting != nil && waiting.Reason == crashLoop):
-		return fails(Crash, pod, "", crashed(last))
+		found := fails(Crash, pod, r.hintCrash(), crashed(last))
+		found.failure.Architecture = otherPlatform(last.Message)
+		return found
 	case waiting != nil && waiting.Reason == crashLoop:
-		return fails(Crash, pod, "", cmp.Or(waiting.Message, waiting.Reason))
+		return fails(Crash, pod, r.hintCrash(), cmp.Or(waiting.Message, waiting.Reason))
 	case waiting != nil && waiting.Message != "":
 		return diagnosis{state: waiting.Message}
 	}
 	return diagnosis{}
+}
+
+// otherPlatform reports that an image, or a program, is of another architecture than the
+// node: the words are containerd's, CRI-O's and Docker's for images, and the kernel's.
+func otherPlatform(message string) bool {
+	for _, words := range []string{"no match for platform", "no image found in manifest list for architecture",
+		"no matching manifest for", "exec format error"} {
+		if strings.Contains(message, words) {
+			return true
+		}
+	}
+	return false
+}
+
+// ownImage is the hint where something does not let the agent's program run that comes
+// with the plan.
+const ownImage = "an image of its own may be let: 'devtun image push REGISTRY/NAME' makes one, and " +
+	"--agent-image names it"
+
+// hintPull tells what an image that is not to be had may want.
+func (r *Rollout) hintPull() string {
+	if r.Program {
+		return "the agent runs in the image of the workload's own container: can the workload itself start a pod now? " +
+			"--agent-image names another"
+	}
+	return fmt.Sprintf("put the image where the cluster finds it (devtun image push %s), or name another with "+
+		"--agent-image", r.Image)
+}
+
+// hintCrash tells what an agent that ends may want; "" if nothing is known.
+func (r *Rollout) hintCrash() string {
+	if r.Program {
+		return ownImage
+	}
+	return ""
 }
 
 // slow: the kubelet calls it an error, and tries again, when a runtime under load has
@@ -96,6 +135,9 @@ func slow(message string) bool {
 func (r *Rollout) hintContainer(reason string) string {
 	if reason == "CreateContainerConfigError" {
 		return "the agent has the environment and volumes of the workload's container, and they must be there"
+	}
+	if r.Program {
+		return ownImage
 	}
 	return fmt.Sprintf("is %s devtun's agent? 'devtun image push' makes one, and --agent-image names it", r.Image)
 }
@@ -117,7 +159,7 @@ func fails(reason Reason, pod *corev1.Pod, hint, message string) diagnosis {
 }
 
 // diagnoseDeployment says whether the agent's pods are refused.
-func diagnoseDeployment(d *appsv1.Deployment) diagnosis {
+func (r *Rollout) diagnoseDeployment(d *appsv1.Deployment) diagnosis {
 	for _, condition := range d.Status.Conditions {
 		if condition.Type != appsv1.DeploymentReplicaFailure || condition.Status != corev1.ConditionTrue {
 			continue
@@ -136,6 +178,8 @@ func diagnoseDeployment(d *appsv1.Deployment) diagnosis {
 		if strings.Contains(message, "PodSecurity") {
 			hint = "devtun's agent passes Pod Security \"restricted\": what is named comes from the workload's own volumes " +
 				"or ports"
+		} else if r.Program {
+			hint += "; " + ownImage
 		}
 		return diagnosis{failure: &AgentError{Reason: Admission, Message: message, Hint: hint}}
 	}

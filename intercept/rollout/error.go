@@ -23,6 +23,8 @@ type AgentError struct {
 	Message string // what the cluster says
 	Hint    string // what to do about it; may be empty
 	Log     string // the last lines of a crashed agent's log; may be empty
+	// Architecture: the agent's program is made for another one than its nodes or its image.
+	Architecture bool
 }
 
 func (e *AgentError) Error() string {

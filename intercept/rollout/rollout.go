@@ -33,7 +33,11 @@ type Rollout struct {
 	Deployment string
 	Container  string // the agent's, in each pod
 	Image      string // of that, for hints
-	Replicas   int    // so many pods must be usable
+	Program    bool   // the agent's program comes with the plan, not in Image
+	// Guessed: the architecture of the agent's program is. That no node takes the pods for
+	// it is a failure at once.
+	Guessed  bool
+	Replicas int // so many pods must be usable
 
 	// Pods are the agents' pods as they are now, and why they cannot be watched, if so.
 	Pods func() ([]Pod, error)
