@@ -127,7 +127,8 @@ and its addresses) is the agent's: two processes should not pass for one.`,
 			"how long the agent waits for a devtun that is gone, before it restores; not 0s, with which any blink of the "+
 				"network would restore (default: %v, %v with --replace)", plan.Divert.DefaultGrace(), plan.Replace.DefaultGrace()))
 	flags.StringVar(&o.Image, "agent-image", "",
-		"the agent's image (default: $"+image.Variable+", or else what 'devtun image save' makes)")
+		"an image that has the agent, as 'devtun image push' makes it (default: $"+image.Variable+
+			", or else none: its program comes with the plan, and runs in the workload's own image)")
 	flags.StringVar(&o.Container, "container", "",
 		"container whose environment and files are wanted (default: the one that listens)")
 	flags.StringVar(&o.EnvFile, "env-file", "",

@@ -63,14 +63,14 @@ func (i *Planned) tryToEnter(ctx context.Context) (*plan.Executor, error) {
 	ctx, cancel := context.WithTimeout(ctx, swapTimeout)
 	defer cancel()
 	if !i.joins {
-		i.progress("preparing %s for %s", i.plan.Agent, i.plan.Workload)
-		executor := plan.NewExecutor(i.client, i.plan, i.claim)
+		i.progress("preparing %s for %s: %s", i.plan.Agent, i.plan.Workload, i.howItComes())
+		executor := i.newExecutor(i.plan, i.claim)
 		return executor, executor.Prepare(ctx)
 	}
 	p, joined, open, err := plan.Join(ctx, i.client, i.ref(), i.claim)
 	switch {
 	case err != nil && ctx.Err() != nil: // it may have joined all the same
-		return plan.NewExecutor(i.client, i.plan, i.claim), err
+		return i.newExecutor(i.plan, i.claim), err
 	case err != nil:
 		return nil, i.advise(err)
 	}
@@ -80,7 +80,7 @@ func (i *Planned) tryToEnter(ctx context.Context) (*plan.Executor, error) {
 		i.Events.Note(fmt.Sprintf("some requests may be both yours and those of %s: they go to %s, who was here first",
 			other, other.Owner()), "")
 	}
-	executor := plan.NewExecutor(i.client, p, joined)
+	executor := i.newExecutor(p, joined)
 	return executor, executor.Prepare(ctx)
 }
 

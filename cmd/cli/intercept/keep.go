@@ -121,8 +121,12 @@ func (h *hold) keepOwn(ctx context.Context) {
 			}
 		})
 	})
+	program := time.NewTicker(h.keepProgramEvery())
+	defer program.Stop()
 	for {
 		select {
+		case <-program.C:
+			h.keepProgram(ctx)
 		case o := <-gone:
 			if o.Kind == "ConfigMap" { // or the claim is not in it
 				h.fail(cmp.Or(lostBy(h.stands(ctx)), error(errTakenAway)))

@@ -97,7 +97,7 @@ func (o *Options) Validate() error {
 	if err := machine.CheckHosts(o.hosts); err != nil {
 		return err
 	}
-	if _, err := name.ParseReference(o.agentImage()); err != nil {
+	if _, err := name.ParseReference(o.agentImage()); o.agentImage() != "" && err != nil {
 		return problem.Usage("write REGISTRY/NAME:TAG, as 'devtun image push' prints it", "%q is no name of an image",
 			o.agentImage())
 	}
@@ -130,5 +130,5 @@ func (o *Options) feature() string {
 	return "intercept"
 }
 
-// agentImage is the reference of the agent's image.
+// agentImage is the reference of the agent's image; "" if its program comes with the plan.
 func (o *Options) agentImage() string { return image.Reference(o.Image, o.Forward.Kube.Getenv) }

@@ -6,9 +6,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"time"
-
-	corev1 "k8s.io/api/core/v1"
 
 	"github.com/devtun/devtun/cmd/cli/kube"
 	"github.com/devtun/devtun/cmd/cli/problem"
@@ -16,6 +15,7 @@ import (
 	"github.com/devtun/devtun/intercept"
 	"github.com/devtun/devtun/intercept/claim"
 	"github.com/devtun/devtun/intercept/plan"
+	"github.com/devtun/devtun/intercept/program"
 	"github.com/devtun/devtun/intercept/target"
 	"github.com/devtun/devtun/intercept/wire"
 )
@@ -31,6 +31,9 @@ type Planned struct {
 	claim   claim.Claim
 	client  *plan.Client
 	Locals  []intercept.Local
+	program *program.Program // the agents', if it comes with the plan
+	tried   []string         // architectures, of which the last is the plan's
+	guessed bool             // it is, and there are more
 }
 
 // Plan finds what is to be intercepted, and computes what that takes. It changes
@@ -123,8 +126,10 @@ func (i *Planned) compute(ctx context.Context, found *target.Target, note func(t
 	}
 	options := target.Options{
 		Mode: o.mode(), Owner: thisOwner(), Identity: rand.Text(), Version: wire.Version,
-		Image: o.agentImage(), PullPolicy: corev1.PullIfNotPresent,
 		Container: o.Container, Grace: o.Grace, MoveConnections: o.Move != "",
+	}
+	if err := i.chooseProgram(ctx, circumstances, &options); err != nil {
+		return err
 	}
 	if i.plan, err = found.Plan(circumstances, options); err != nil || o.dryRun {
 		return err
@@ -140,7 +145,7 @@ func (i *Planned) compute(ctx context.Context, found *target.Target, note func(t
 				fmt.Sprintf("'devtun rbac %s' prints the Role that has it", o.feature()))
 		}
 		told[right.Without] = true
-		if grantsRestore(right) && !options.NoRestore {
+		if i.grantsRestore(right) && !options.NoRestore {
 			options.NoRestore = true
 			if i.plan, err = found.Plan(circumstances, options); err != nil {
 				return err
@@ -173,8 +178,8 @@ func (i *Planned) checkStanding(ctx context.Context, standing *plan.Held) error 
 
 // grantsRestore reports that a right is one by which the agent gets its own, or one of
 // those: who lacks it may not grant it.
-func grantsRestore(right target.Right) bool {
-	return right.Resource == "configmaps" && right.Verb == "patch" ||
+func (i *Planned) grantsRestore(right target.Right) bool {
+	return right.Resource == "configmaps" && right.Verb == "patch" && !slices.Contains(i.plan.Program, right.Name) ||
 		right.Resource == "serviceaccounts" || right.Resource == "roles" || right.Resource == "rolebindings"
 }
 

@@ -40,7 +40,7 @@ const (
 	DrainTimeout = 30 * time.Second
 )
 
-// Run carries the plan out and holds the intercept until ctx ends, which is no
+// hold carries the plan out and holds the intercept until ctx ends, which is no
 // error, its command ends, or it cannot be held any longer. Then everything is put
 // back, whatever has happened.
 //
@@ -48,7 +48,7 @@ const (
 // files are here, the namespace's services are in reach, and only then is the
 // traffic swapped. At the end the traffic goes back first, and what is under way
 // may end. The tracker knows of all of it, and ready is called when the traffic comes.
-func (i *Planned) Run(
+func (i *Planned) hold(
 	ctx context.Context, tracker *status.Tracker, streams output.Streams, start helper.Start, ready func(),
 ) error {
 	began := time.Now()
@@ -93,7 +93,7 @@ func (i *Planned) Run(
 		return errors.Join(ending.UnlessEnded(ctx, err), restored)
 	}
 	agents, err := intercept.New(intercept.Config{
-		Client: i.cluster.Client, Dial: pool.Dial, Plan: i.plan, Claim: i.claim, Local: i.Locals,
+		Client: i.cluster.Client, Dial: pool.Dial, Plan: i.plan, Guessed: i.guessed, Claim: i.claim, Local: i.Locals,
 		Event: func(event intercept.Event) {
 			tracked.Event(event)
 			i.Events.Event(event)

@@ -22,6 +22,7 @@ func intercepts(err error) *Problem {
 	var foreign *plan.ForeignError
 	var status *plan.StatusError
 	var version *plan.VersionError
+	var another *plan.UnknownProgramError
 	var agent *rollout.AgentError
 	var refusal *wire.Refusal
 	var theirs *handover.ForeignError
@@ -40,7 +41,7 @@ func intercepts(err error) *Problem {
 	case errors.As(err, &standing):
 		return &Problem{Err: err, Code: ExitRefused,
 			Hint: fmt.Sprintf("if nobody needs it any more: devtun restore %s -n %s --all", standing.Name, standing.Namespace)}
-	case errors.Is(err, plan.ErrOlder):
+	case errors.Is(err, plan.ErrOlder), errors.As(err, &another):
 		return &Problem{Err: err, Code: ExitRefused,
 			Hint: "have it ended, and begun anew with this devtun: 'devtun list' shows whose it is"}
 	case errors.Is(err, plan.ErrRestored), errors.Is(err, plan.ErrEnded):
