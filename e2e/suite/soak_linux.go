@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -113,9 +114,13 @@ func (o *options) soakUnits(ctx context.Context, r *record, part int) {
 // fail when a time is over (go.dev/issue/75804).
 const fuzzCount = "50000x"
 
+// slowFuzz are targets that start a process for each input, and get so many.
+var slowFuzz = map[string]string{"FuzzLoader": "3000x"}
+
 // fuzz gives a target random inputs.
 func (r *record) fuzz(ctx context.Context, target placed) error {
-	args := []string{"-trimpath", "-run", "^$", "-fuzz", "^" + target.name + "$", "-fuzztime", fuzzCount,
+	count := cmp.Or(slowFuzz[target.name], fuzzCount)
+	args := []string{"-trimpath", "-run", "^$", "-fuzz", "^" + target.name + "$", "-fuzztime", count,
 		"-fuzzminimizetime", "10x", "-parallel", "2", "."}
 	return r.goTest(ctx, target.dir, args...)
 }
