@@ -4,7 +4,10 @@ import (
 	"context"
 	"io"
 	"os"
+	"slices"
 	"time"
+
+	"github.com/devtun/devtun/cmd/cli/run/view"
 )
 
 // Command is a program to run.
@@ -14,12 +17,16 @@ type Command struct {
 	// Hosts is the file that the program is to see as the system's hosts file.
 	// Empty: the system's own. Linux only.
 	Hosts string
+	// Files are seen in their places, where that can be, and their directory is in the
+	// environment (view.FilesVariable). Without mounts: none. Linux only.
+	Files view.Files
 	// In, Out and Err are the program's streams. Files are handed to it as they
 	// are, so that a terminal stays one. A nil one is the null device.
 	In       io.Reader
 	Out, Err io.Writer
 	// Say, unless nil, is told what the user should know: that a program which goes on
-	// after it was asked to end is waited for, and that it is killed.
+	// after it was asked to end is waited for, and that it is killed; which of the
+	// files are not in their places.
 	Say func(text string)
 	// Grace is how long the program may take to end when ctx has ended. 0 means
 	// 10 s.
@@ -68,10 +75,14 @@ func (c *Command) Run(ctx context.Context) (code int, err error) {
 }
 
 func (c *Command) env() []string {
-	if c.Env == nil {
-		return os.Environ()
+	environ := c.Env
+	if environ == nil {
+		environ = os.Environ()
 	}
-	return c.Env
+	if c.Files.Dir != "" {
+		environ = append(slices.Clip(environ), view.FilesVariable+"="+c.Files.Dir)
+	}
+	return environ
 }
 
 func (c *Command) grace() time.Duration {
