@@ -34,6 +34,7 @@ type Handover struct {
 	config Config
 	files  []*envFile
 	folder *folder
+	tree   *tree
 	ready  chan struct{} // closed once everything has come for the first time
 	sum    string        // of the files that are there
 	told   string        // the error that was last told
@@ -67,6 +68,12 @@ func Open(config Config) (*Handover, error) {
 	}
 	return h, nil
 }
+
+// Show has the files of a container's mounts, absolute paths, in an empty directory of the
+// caller's as well, below it by their paths: each as it is mounted in a pod, and followed as
+// there (see tree). Each mount is there by Ready, a volume without files as an empty
+// directory. It is to be called before Follow.
+func (h *Handover) Show(dir string, mounts []string) { h.tree = newTree(dir, mounts) }
 
 // Ready is closed once the environment, and the files if they are wanted, have
 // come for the first time and are on disk.
