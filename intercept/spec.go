@@ -21,7 +21,8 @@ type agentSpec struct {
 	ports     []int  // TCP
 	image     string // for hints
 	container string
-	selector  string // of its pods
+	mounts    []string // that are handed over
+	selector  string   // of its pods
 }
 
 func (a agentSpec) listens(port int) bool { return slices.Contains(a.ports, port) }
@@ -58,6 +59,16 @@ func ContainerOf(p *plan.Plan) string {
 	return spec.container
 }
 
+// MountsOf are the paths at which the container of an intercept has the files that its agents
+// hand over; none if its plan does not say.
+func MountsOf(p *plan.Plan) []string {
+	spec, err := specOf(p)
+	if err != nil {
+		return nil
+	}
+	return spec.mounts
+}
+
 func specOfDeployment(d *appsv1.Deployment) (agentSpec, error) {
 	spec := agentSpec{replicas: 1}
 	if d.Spec.Replicas != nil {
@@ -74,6 +85,7 @@ func specOfDeployment(d *appsv1.Deployment) (agentSpec, error) {
 			return agentSpec{}, err
 		}
 		spec.linkPort, spec.image, spec.container = config.LinkPort, container.Image, container.Name
+		spec.mounts = config.Files
 		for _, port := range config.Ports {
 			if port.Protocol == agent.TCP {
 				spec.ports = append(spec.ports, port.Port)

@@ -54,7 +54,8 @@ func TestFilesOfAMountWithinAnotherComeOnce(t *testing.T) {
 		v.put("..1", map[string]string{"key": "of " + v.path})
 	}
 	var names []string
-	require.NoError(t, walkFiles([]string{inner.path, outer.path, beside.path + "/"}, func(name string, _ fs.FileInfo) error {
+	paths := []string{inner.path, outer.path, beside.path + "/"}
+	require.NoError(t, walkFiles(paths, func(name string, _ fs.FileInfo) error {
 		names = append(names, name)
 		return nil
 	}))

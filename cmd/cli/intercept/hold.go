@@ -24,6 +24,7 @@ type hold struct {
 	tracked  *status.InterceptTracker
 	agents   *intercept.Intercept
 	given    *handover.Handover
+	private  *command.PrivateDir // for files in their places; nil: none
 	executor *plan.Executor
 	program  *command.Command // nil: none
 	began    time.Time
