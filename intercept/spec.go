@@ -22,6 +22,7 @@ type agentSpec struct {
 	image     string // for hints
 	container string
 	mounts    []string // that are handed over
+	named     []string // variables of the container that the manifest names
 	selector  string   // of its pods
 }
 
@@ -69,6 +70,16 @@ func MountsOf(p *plan.Plan) []string {
 	return spec.mounts
 }
 
+// NamedOf are the variables that the manifest of an intercept's container names; none if its
+// plan does not say. Those of envFrom are not known.
+func NamedOf(p *plan.Plan) []string {
+	spec, err := specOf(p)
+	if err != nil {
+		return nil
+	}
+	return spec.named
+}
+
 func specOfDeployment(d *appsv1.Deployment) (agentSpec, error) {
 	spec := agentSpec{replicas: 1}
 	if d.Spec.Replicas != nil {
@@ -86,6 +97,11 @@ func specOfDeployment(d *appsv1.Deployment) (agentSpec, error) {
 		}
 		spec.linkPort, spec.image, spec.container = config.LinkPort, container.Image, container.Name
 		spec.mounts = config.Files
+		for _, v := range container.Env {
+			if v.Name != agent.ConfigVariable {
+				spec.named = append(spec.named, v.Name)
+			}
+		}
 		for _, port := range config.Ports {
 			if port.Protocol == agent.TCP {
 				spec.ports = append(spec.ports, port.Port)

@@ -24,7 +24,7 @@ func (i *Planned) openHandover() (*handover.Handover, error) {
 		return nil, err
 	}
 	config := handover.Config{
-		Folder: o.Files, Keep: o.Keep,
+		Folder: o.Files, Keep: o.Keep, Named: intercept.NamedOf(i.plan),
 		Notice: func(text string) { i.Events.Note(text, "") },
 		Ledger: ledger,
 	}

@@ -86,7 +86,7 @@ func (h *hold) keep(ctx, beside context.Context, start helper.Start) error {
 		return ending.UnlessEnded(ctx, nil)
 	}
 	h.program.Hosts = names.File()
-	h.program.Env = handover.Command(h.program.Env, h.given.Environment())
+	h.program.Env = h.given.Command(h.program.Env)
 	return h.command(ctx)
 }
 
