@@ -50,8 +50,8 @@ items:
         - {name: both, projected: {sources: [{configMap: {name: settings, items: [{key: COLOUR, path: deep/colour}]}}, {downwardAPI: {items: [{path: tier, fieldRef: {fieldPath: "metadata.labels['tier']"}}]}}]}}
 `
 
-// reader is a command that reads its files at their own paths, and waits for a change.
-const reader = `
+// placeReader is a command that reads its files at their own paths, and waits for a change.
+const placeReader = `
 cd /devtun-shop && cat settings/COLOUR; echo; settings/run.sh
 cat settings.old/colour /etc/devtun-shop/password /etc/ssl/deep/colour /etc/ssl/tier; echo
 test -s /etc/passwd && test -d /usr && test -e /etc/hosts && echo all else
@@ -71,7 +71,7 @@ func TestTheCommandSeesTheFilesInTheirPlaces(t *testing.T) {
 	for name, command := range map[string]func(string, ...string) *exec.Cmd{"root": exec.Command, "user": u.command} {
 		t.Run(name, func(t *testing.T) {
 			kubectl(t, "patch", "configmap", "-n", n.name, "settings", "-p", `{"data":{"COLOUR":"blue"}}`)
-			cmd := command(devtunPath(), "intercept", "web", "-n", n.name, "--no-forward", "--", "sh", "-c", reader)
+			cmd := command(devtunPath(), "intercept", "web", "-n", n.name, "--no-forward", "--", "sh", "-c", placeReader)
 			if name == "root" {
 				cmd.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig(), "TMPDIR="+t.TempDir())
 				cmd.Dir = t.TempDir()
