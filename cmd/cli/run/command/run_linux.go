@@ -34,7 +34,7 @@ func (c *Command) run(ctx context.Context, path string) (int, error) {
 	if forbids := new(ForbiddenError); errors.As(forbidden(why, unviewed.user), &forbids) {
 		why = fmt.Errorf("forbidden by %s: %w", forbids.By, why)
 	}
-	c.say(fmt.Sprintf("the container's files are not in their places, but below $%s: %v", view.FilesVariable, why))
+	c.say(fmt.Sprintf("the container's files are not in their places, but below $DEVTUN_FILES: %v", why))
 	plain := *c
 	plain.Files.Mounts = nil
 	return plain.keep(ctx, path)
@@ -176,7 +176,7 @@ func (k *keeperProcess) outcome(name string, err error, pass []os.Signal) (int, 
 // tellUnshown says which files are not in their places.
 func (c *Command) tellUnshown(unshown []view.Unshown) {
 	for _, u := range unshown {
-		c.say(fmt.Sprintf("%s is not in its place, but below $%s: %s", u.Mount, view.FilesVariable, u.Why))
+		c.say(fmt.Sprintf("%s is not in its place, but below $DEVTUN_FILES: %s", u.Mount, u.Why))
 	}
 }
 
