@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/devtun/devtun/cmd/cli/run/view"
@@ -18,7 +19,8 @@ type Command struct {
 	// Empty: the system's own. Linux only.
 	Hosts string
 	// Files are seen in their places, where that can be, and their directory is in the
-	// environment (view.FilesVariable). Without mounts: none. Linux only.
+	// environment (view.FilesVariable). If this process is killed, they are removed. Without
+	// mounts: none. Linux only.
 	Files view.Files
 	// In, Out and Err are the program's streams. Files are handed to it as they
 	// are, so that a terminal stays one. A nil one is the null device.
@@ -80,7 +82,9 @@ func (c *Command) env() []string {
 		environ = os.Environ()
 	}
 	if c.Files.Dir != "" {
-		environ = append(slices.Clip(environ), view.FilesVariable+"="+c.Files.Dir)
+		const set = view.FilesVariable + "="
+		environ = slices.DeleteFunc(slices.Clone(environ), func(v string) bool { return strings.HasPrefix(v, set) })
+		environ = append(environ, set+c.Files.Dir)
 	}
 	return environ
 }

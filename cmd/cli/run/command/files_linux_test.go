@@ -1,9 +1,11 @@
 package command
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
@@ -30,6 +32,26 @@ func TestFilesAreInTheirPlaces(t *testing.T) {
 	r.expect(noRights)
 	require.Equal(t, 5, r.code())
 	require.NoDirExists(t, mount)
+}
+
+// TestFilesGoWithAKilledDevtun has them removed although nobody is left to close them.
+func TestFilesGoWithAKilledDevtun(t *testing.T) {
+	for _, mount := range []string{"/etc/devtun-command-test", "/devtun-command-test"} {
+		dir, arg := handedFiles(t, mount)
+		if os.Geteuid() == 0 {
+			require.NoError(t, filepath.WalkDir(dir, func(path string, _ os.DirEntry, err error) error {
+				return errors.Join(err, os.Chown(path, 65534, 65534))
+			}))
+		}
+		r := newRunner(t, arg, "sh", "-c", "cat "+mount+"/config; exec sleep 1000")
+		r.asNobody().start()
+		r.expect("here")
+		require.NoError(t, r.Process.Kill())
+		require.Eventually(t, func() bool {
+			left, err := os.ReadDir(dir)
+			return errors.Is(err, os.ErrNotExist) || err == nil && len(left) == 0
+		}, 15*time.Second, 5*time.Millisecond)
+	}
 }
 
 // TestFilesElsewhere has the program run although they cannot be in their places.

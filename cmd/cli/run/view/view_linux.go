@@ -65,18 +65,18 @@ func (v *View) Enter() (*Shown, error) {
 
 // build makes what p has placed.
 func (v *View) build(s *Shown, p *placer) error {
-	current, err := os.Getwd()
-	if err != nil && len(p.parents()) > 0 {
-		return fmt.Errorf("find the current directory: %w", err)
-	}
+	current, lost := os.Getwd()         // it may have been removed
 	defer unix.Umask(unix.Umask(0o022)) // everybody may go where a mount is
 	for _, dir := range p.parents() {
-		places := p.below(dir)
-		if err := v.rebuild(s, dir, places); err != nil {
+		places, err := p.below(dir), lost
+		if err == nil {
+			err = v.rebuild(s, dir, places)
+		}
+		if err != nil {
 			p.giveUp(places, err)
 		}
 	}
-	if len(p.parents()) > 0 {
+	if len(p.parents()) > 0 && lost == nil {
 		// What was the current directory may be covered by itself.
 		if err := os.Chdir(current); err != nil {
 			return fmt.Errorf("return to the current directory: %w", err)
