@@ -59,11 +59,11 @@ here directly. Without a COMMAND a terminal shows the same table as there, with 
 each port's traffic goes. A COMMAND runs with the container's environment over its
 own, but for PATH, HOME, HOSTNAME and what else describes a machine; --env-file has
 the same. What it says of the pod itself (its name, with the ordinal in a StatefulSet,
-and its addresses) is the agent's: two processes should not pass for one. On Linux the
-container's ConfigMaps, Secrets and downward files are at the container's own paths for it,
-and for nobody else, and are kept up to date; $DEVTUN_FILES is a folder with all of them.
-That needs no rights. It takes a user and mount namespace, as for 'devtun run'; where
-that or a path cannot be had, devtun says so, and COMMAND runs all the same.`,
+and its addresses) is the agent's: two processes should not pass for one. On Linux
+it alone sees the container's ConfigMaps, Secrets and downward files at the container's
+own paths, kept up to date; $DEVTUN_FILES is a folder with all of them. That needs no
+rights, but a user and mount namespace, as in 'devtun run'; where that or a path cannot
+be had, devtun says so, and COMMAND runs all the same.`,
 		Example: `  # requests to service-middle arrive at the process that listens here
   devtun intercept service-middle
 
