@@ -101,7 +101,7 @@ func TestTheCommandSeesTheFilesInTheirPlaces(t *testing.T) {
 			require.False(t, lines.Scan())
 			require.NoError(t, cmd.Wait(), complaint.String())
 			require.Contains(t, complaint.String(),
-				"/tmp/devtun-shop is not in its place, but below $DEVTUN_FILES: /tmp/devtun-shop is not there, and /tmp, "+
+				"note: /tmp/devtun-shop is not in its place, but below $DEVTUN_FILES: /tmp/devtun-shop is not there, and /tmp, "+
 					"everybody's, has to stay open for writing")
 			left, err := filepath.Glob(u.path("tmp/devtun-run,*"))
 			require.NoError(t, err)

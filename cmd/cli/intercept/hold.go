@@ -94,6 +94,7 @@ func (h *hold) keep(ctx, beside context.Context, start helper.Start) error {
 func (h *hold) command(ctx context.Context) error {
 	running, end := ending.Lasting(ctx)
 	defer end()
+	h.program.Note = func(text string) { h.Events.Note(text, "") }
 	h.program.Say = func(text string) { h.progress("%s", text) }
 	defer kube.Logins.Cover(ctx, credential.Cover{Said: h.program.Err})() // the terminal is the command's
 	code, err := h.program.Run(running)

@@ -22,13 +22,15 @@ type Command struct {
 	// environment (view.FilesVariable). If this process is killed, they are removed. Without
 	// mounts: none. Linux only.
 	Files view.Files
+	// Note, unless nil, is told which of the files are not in their places, before the
+	// program runs or soon after.
+	Note func(text string)
 	// In, Out and Err are the program's streams. Files are handed to it as they
 	// are, so that a terminal stays one. A nil one is the null device.
 	In       io.Reader
 	Out, Err io.Writer
 	// Say, unless nil, is told what the user should know: that a program which goes on
-	// after it was asked to end is waited for, and that it is killed; which of the
-	// files are not in their places.
+	// after it was asked to end is waited for, and that it is killed.
 	Say func(text string)
 	// Grace is how long the program may take to end when ctx has ended. 0 means
 	// 10 s.

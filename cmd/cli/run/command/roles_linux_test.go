@@ -53,7 +53,7 @@ func briefRole(args []string) int { return runWith(args, 50*time.Millisecond) }
 func runWith(args []string, rest time.Duration) int {
 	c := Command{Args: args[1:], Hosts: args[0], In: os.Stdin, Out: os.Stdout, Err: os.Stderr, RestGrace: rest}
 	if dir, mount, ok := strings.Cut(args[0], "::"); ok {
-		c.Say = func(text string) { fmt.Println(text) }
+		c.Note = func(text string) { fmt.Println(text) }
 		c.Hosts, c.Files = "", view.Files{Dir: dir, Mounts: []string{mount}}
 	}
 	code, err := c.Run(context.Background())

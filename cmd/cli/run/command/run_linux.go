@@ -34,7 +34,7 @@ func (c *Command) run(ctx context.Context, path string) (int, error) {
 	if forbids := new(ForbiddenError); errors.As(forbidden(why, unviewed.user), &forbids) {
 		why = fmt.Errorf("forbidden by %s: %w", forbids.By, why)
 	}
-	c.say(fmt.Sprintf("the container's files are not in their places, but below $DEVTUN_FILES: %v", why))
+	c.note(fmt.Sprintf("the container's files are not in their places, but below $DEVTUN_FILES: %v", why))
 	plain := *c
 	plain.Files.Mounts = nil
 	return plain.keep(ctx, path)
@@ -176,7 +176,13 @@ func (k *keeperProcess) outcome(name string, err error, pass []os.Signal) (int, 
 // tellUnshown says which files are not in their places.
 func (c *Command) tellUnshown(unshown []view.Unshown) {
 	for _, u := range unshown {
-		c.say(fmt.Sprintf("%s is not in its place, but below $DEVTUN_FILES: %s", u.Mount, u.Why))
+		c.note(fmt.Sprintf("%s is not in its place, but below $DEVTUN_FILES: %s", u.Mount, u.Why))
+	}
+}
+
+func (c *Command) note(text string) {
+	if c.Note != nil {
+		c.Note(text)
 	}
 }
 
