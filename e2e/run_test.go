@@ -210,7 +210,7 @@ func TestTheCommandAndItsChildrenEnd(t *testing.T) {
 		})
 	}
 	require.Len(t, u.privateFiles(), 1, "the killed devtun's")
-	require.Regexp(t, `^removed the hosts file that a 'devtun run' had for its command: \S+/devtun-run,\S+\n$`, u.clean())
+	require.Regexp(t, `^removed the files that a devtun that has ended had for its command: \S+/devtun-run,\S+\n$`, u.clean())
 	require.Empty(t, u.privateFiles())
 }
 

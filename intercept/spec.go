@@ -21,7 +21,9 @@ type agentSpec struct {
 	ports     []int  // TCP
 	image     string // for hints
 	container string
-	selector  string // of its pods
+	mounts    []string // that are handed over
+	named     []string // variables of the container that the manifest names
+	selector  string   // of its pods
 }
 
 func (a agentSpec) listens(port int) bool { return slices.Contains(a.ports, port) }
@@ -67,6 +69,26 @@ func ImageOf(p *plan.Plan) string {
 	return spec.image
 }
 
+// MountsOf are the paths at which the container of an intercept has the files that its agents
+// hand over; none if its plan does not say.
+func MountsOf(p *plan.Plan) []string {
+	spec, err := specOf(p)
+	if err != nil {
+		return nil
+	}
+	return spec.mounts
+}
+
+// NamedOf are the variables that the manifest of an intercept's container names; none if its
+// plan does not say. Those of envFrom are not known.
+func NamedOf(p *plan.Plan) []string {
+	spec, err := specOf(p)
+	if err != nil {
+		return nil
+	}
+	return spec.named
+}
+
 func specOfDeployment(d *appsv1.Deployment) (agentSpec, error) {
 	spec := agentSpec{replicas: 1}
 	if d.Spec.Replicas != nil {
@@ -83,6 +105,12 @@ func specOfDeployment(d *appsv1.Deployment) (agentSpec, error) {
 			return agentSpec{}, err
 		}
 		spec.linkPort, spec.image, spec.container = config.LinkPort, container.Image, container.Name
+		spec.mounts = config.Files
+		for _, v := range container.Env {
+			if v.Name != agent.ConfigVariable {
+				spec.named = append(spec.named, v.Name)
+			}
+		}
 		for _, port := range config.Ports {
 			if port.Protocol == agent.TCP {
 				spec.ports = append(spec.ports, port.Port)

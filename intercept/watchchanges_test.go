@@ -27,7 +27,8 @@ spec:
     metadata: {labels: {app: web}}
     spec:
       containers:
-      - {name: main, ports: [{name: http, containerPort: 8080}, {containerPort: 8123, protocol: UDP}], env: [{name: A, value: $(B)}]}
+      - {name: main, ports: [{name: http, containerPort: 8080}, {containerPort: 8123, protocol: UDP}], env: [{name: A, value: $(B)}], volumeMounts: [{name: config, mountPath: /etc/web}]}
+      volumes: [{name: config, configMap: {name: web}}]
 `
 	service = `
 metadata: {name: web, namespace: demo, uid: uid-service}
@@ -61,6 +62,7 @@ func TestSpecOfARealPlan(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, agentSpec{
 		replicas: 2, linkPort: spec.linkPort, ports: []int{8080}, image: "registry.example/agent:1", container: "main",
+		mounts: []string{"/etc/web"}, named: []string{"A"},
 		selector: plan.AgentLabel + "=" + plan.AgentID("web", "4f1c"),
 	}, spec)
 	require.NotZero(t, spec.linkPort)

@@ -83,11 +83,12 @@ func cleanMachine(ctx context.Context, hostsFile string, start helper.Start) (di
 	return append(did, removed...), errors.Join(err, aerr)
 }
 
-// cleanPrivate removes the hosts files that killed 'devtun run' had for their commands.
+// cleanPrivate removes the hosts files and files of containers that a killed devtun had for
+// its command.
 func cleanPrivate() (did []string, err error) {
 	removed, err := command.CleanPrivate()
 	for _, dir := range removed {
-		did = append(did, "removed the hosts file that a 'devtun run' had for its command: "+dir)
+		did = append(did, "removed the files that a devtun that has ended had for its command: "+dir)
 	}
 	return did, err
 }

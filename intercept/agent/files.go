@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/devtun/devtun/intercept/wire"
@@ -19,14 +20,22 @@ import (
 // walkFiles visits the regular files at and under paths, in a fixed order, links
 // resolved. A mounted volume's files are links into a hidden folder that the
 // kubelet exchanges as a whole; what is hidden that way ("..") is left out. A
-// path that does not exist (an optional volume) has no files.
+// path that does not exist (an optional volume) has no files, and one under another
+// comes with that.
 func walkFiles(paths []string, visit func(name string, info fs.FileInfo) error) error {
 	for _, path := range paths {
+		if slices.ContainsFunc(paths, func(outer string) bool { return isUnder(path, outer) }) {
+			continue
+		}
 		if err := walk(filepath.Clean(path), visit, 0); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func isUnder(path, outer string) bool {
+	return strings.HasPrefix(filepath.Clean(path), strings.TrimSuffix(filepath.Clean(outer), "/")+"/")
 }
 
 // maxDepth bounds how deep folders go: a link may lead to one above it.

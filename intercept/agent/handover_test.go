@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"context"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"testing"
@@ -41,6 +42,24 @@ func (v volume) put(name string, content map[string]string) {
 	}
 	require.NoError(v.t, os.Symlink(name, filepath.Join(v.path, "..data_tmp")))
 	require.NoError(v.t, os.Rename(filepath.Join(v.path, "..data_tmp"), filepath.Join(v.path, "..data")))
+}
+
+func TestFilesOfAMountWithinAnotherComeOnce(t *testing.T) {
+	t.Parallel()
+	outer := volume{t, filepath.Join(t.TempDir(), "app")}
+	inner := volume{t, filepath.Join(outer.path, "tls")}
+	beside := volume{t, outer.path + "s"}
+	for _, v := range []volume{outer, inner, beside} {
+		require.NoError(t, os.Mkdir(v.path, 0o755))
+		v.put("..1", map[string]string{"key": "of " + v.path})
+	}
+	var names []string
+	paths := []string{inner.path, outer.path, beside.path + "/"}
+	require.NoError(t, walkFiles(paths, func(name string, _ fs.FileInfo) error {
+		names = append(names, name)
+		return nil
+	}))
+	require.ElementsMatch(t, []string{outer.path + "/key", inner.path + "/key", beside.path + "/key"}, names)
 }
 
 func TestFilesAreHandedOverAndFollowed(t *testing.T) {

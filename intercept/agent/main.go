@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"os/signal"
 	"runtime/debug"
 	"strings"
@@ -18,6 +19,17 @@ import (
 // memoryLimit, in bytes, is where the garbage collector stops to be idle: below
 // what 500 busy connections may cost.
 const memoryLimit = 96 << 20
+
+// stopSignals end the agent. It runs in an image that may name any of them as its
+// STOPSIGNAL, which is what the kubelet then sends in SIGTERM's place: nginx's QUIT,
+// PostgreSQL's INT, httpd's WINCH, systemd's RTMIN+3. The numbers are Linux's.
+var stopSignals = []os.Signal{
+	syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGHUP,
+	syscall.Signal(10), // USR1
+	syscall.Signal(12), // USR2
+	syscall.Signal(28), // WINCH
+	syscall.Signal(37), // RTMIN+3
+}
 
 const usage = `usage: devtun-agent
 
@@ -55,7 +67,7 @@ func mainWith(args, environ []string, stderr io.Writer, set func(*Agent)) int {
 
 func run(config Config, environ []string, stderr io.Writer, set func(*Agent)) error {
 	debug.SetMemoryLimit(memoryLimit)
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	ctx, stop := signal.NotifyContext(context.Background(), stopSignals...)
 	defer stop()
 	a := New(config, slog.New(slog.NewTextHandler(stderr, nil)))
 	a.Environ = environ

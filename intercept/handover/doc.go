@@ -16,8 +16,8 @@
 // replaced by the next and removed by Clean. Until then its secrets stay on disk.
 //
 // Env files have what Command would set: of the agent's environment what does not
-// describe a machine (PATH, HOME, HOSTNAME and their like). What the target's image
-// sets is not among it, and the pod's name and addresses are the agent's.
+// describe a machine (PATH, HOME, HOSTNAME and their like), nor an image (JAVA_HOME and its
+// like, unless the manifest has it). The pod's name and addresses are the agent's.
 // Files are 0600 and directories 0700 whatever they are in the container; they
 // lie under the folder by their path there. Windows has no such modes: there
 // the directory's access list counts.

@@ -24,15 +24,23 @@ const (
 )
 
 // stream is an archive on its way. It remembers that the way failed, which says
-// nothing of this machine.
+// nothing of this machine, and the files' modes in the container.
 type stream struct {
 	*tar.Reader
-	err error
+	err   error
+	modes map[string]fs.FileMode
+}
+
+func newStream(archive *tar.Reader) *stream {
+	return &stream{Reader: archive, modes: make(map[string]fs.FileMode)}
 }
 
 func (s *stream) Next() (*tar.Header, error) {
 	header, err := s.Reader.Next()
 	s.remember(err)
+	if err == nil {
+		s.modes[header.Name] = header.FileInfo().Mode().Perm()
+	}
 	return header, err
 }
 

@@ -1,7 +1,6 @@
 package handover
 
 import (
-	"archive/tar"
 	"errors"
 	"io/fs"
 	"os"
@@ -69,8 +68,7 @@ func (f *folder) foreign() (found string, err error) {
 // receive takes an archive's files, beside those that are there, and returns
 // their sums. They are of no effect before swapIn, so what comes incomplete is
 // simply not swapped in. A *localError is this machine's, or what no agent sends.
-func (f *folder) receive(archive *tar.Reader) (files map[string]string, err error) {
-	coming := &stream{Reader: archive}
+func (f *folder) receive(coming *stream) (files map[string]string, err error) {
 	err = f.withRoot(func(root *os.Root) error {
 		if _, err := f.sweep(root); err != nil {
 			return err

@@ -45,7 +45,7 @@ func archiveWith(t testing.TB, headers []*tar.Header, content func(*tar.Header) 
 // bring has the folder take files.
 func bring(t testing.TB, f *folder, files map[string]string) (moved []string) {
 	t.Helper()
-	received, err := f.receive(archiveOf(t, files))
+	received, err := f.receive(newStream(archiveOf(t, files)))
 	require.NoError(t, err)
 	moved, err = f.swapIn(received)
 	require.NoError(t, err)
@@ -193,7 +193,7 @@ func TestNextSessionCleansAnyStepOfAChange(t *testing.T) {
 			put(t, filepath.Join(f.record.Path, arriving, "etc/config/a"), "hal")
 		},
 		"received": func(t *testing.T, f *folder) {
-			_, err := f.receive(archiveOf(t, after))
+			_, err := f.receive(newStream(archiveOf(t, after)))
 			require.NoError(t, err)
 		},
 		"before the first unit": func(t *testing.T, f *folder) { f.swapUnitsIn(t, after, "etc/app.conf") },
@@ -229,7 +229,7 @@ func TestNextSessionCleansAnyStepOfAChange(t *testing.T) {
 
 // swapUnitsIn does what swapIn does, and stops before unit.
 func (f *folder) swapUnitsIn(t *testing.T, files map[string]string, unit string) {
-	received, err := f.receive(archiveOf(t, files))
+	received, err := f.receive(newStream(archiveOf(t, files)))
 	require.NoError(t, err)
 	require.NoError(t, f.announce(received))
 	root, err := os.OpenRoot(f.record.Path)
@@ -330,7 +330,8 @@ func TestHostileArchives(t *testing.T) {
 			f, err := openFolder(ledger(t.TempDir(), "me"), path, nil)
 			require.NoError(t, err)
 			bring(t, f, map[string]string{"etc/a": "1"})
-			_, err = f.receive(archiveWith(t, headers, func(h *tar.Header) string { return strings.Repeat("x", int(h.Size)) }))
+			_, err = f.receive(newStream(archiveWith(t, headers,
+				func(h *tar.Header) string { return strings.Repeat("x", int(h.Size)) })))
 			var local *localError
 			require.ErrorAs(t, err, &local)
 			requireContent(t, filepath.Join(path, "etc/a"), "1")
@@ -347,7 +348,7 @@ func TestTruncatedArchiveIsTheSessionsFault(t *testing.T) {
 	w := tar.NewWriter(&out)
 	require.NoError(t, w.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: "a", Size: 1000}))
 	w.Write([]byte("half"))
-	_, err = f.receive(tar.NewReader(&out))
+	_, err = f.receive(newStream(tar.NewReader(&out)))
 	require.ErrorIs(t, err, io.ErrUnexpectedEOF)
 	var local *localError
 	require.NotErrorAs(t, err, &local)

@@ -4,6 +4,8 @@ import (
 	"archive/tar"
 	"context"
 	"errors"
+	"io/fs"
+	"path/filepath"
 	"slices"
 	"sync"
 	"time"
@@ -100,7 +102,7 @@ func (h *Handover) take(ctx context.Context, link Source) error {
 	if err := h.takeEnvironment(ctx, link); err != nil {
 		return err
 	}
-	for h.folder != nil {
+	for h.folder != nil || h.tree != nil {
 		if err := h.takeFiles(ctx, link); err != nil {
 			return err
 		}
@@ -117,7 +119,7 @@ func (h *Handover) takeEnvironment(ctx context.Context, link Source) error {
 	if err != nil || slices.Equal(environment, h.Environment()) {
 		return err
 	}
-	variables := portable(environment) // as for a command: who reads the file runs here
+	variables := portable(environment, h.config.Named) // as for a command: who reads the file runs here
 	for i, file := range h.files {
 		content, gaps := h.config.Files[i].Format.Encode(variables)
 		if err := file.write(content); err != nil {
@@ -134,13 +136,42 @@ func (h *Handover) takeEnvironment(ctx context.Context, link Source) error {
 func (h *Handover) takeFiles(ctx context.Context, link Source) error {
 	var about wire.Files
 	var files map[string]string
+	var coming *stream
 	err := link.ReadFiles(ctx, h.sum, func(f wire.Files, archive *tar.Reader) (err error) {
-		about = f
-		files, err = h.folder.receive(archive)
+		about, coming = f, newStream(archive)
+		if h.folder != nil {
+			files, err = h.folder.receive(coming)
+		} else {
+			files, err = h.tree.receive(coming)
+		}
 		return err
 	})
+	if err == nil {
+		err = h.put(files, coming.modes)
+	}
 	if err != nil {
 		return err
+	}
+	h.sum = about.Sum
+	if about.Unreadable > 0 {
+		h.notice("the agent may not read %d of the container's files, among them %s", about.Unreadable, about.First)
+	}
+	return nil
+}
+
+// put has files that were received in their places.
+func (h *Handover) put(files map[string]string, modes map[string]fs.FileMode) error {
+	if h.tree != nil {
+		from := h.tree.dir
+		if h.folder != nil {
+			from = h.folder.record.Path
+		}
+		if err := h.tree.put(filepath.Join(from, arriving), files, modes); err != nil {
+			return &localError{err}
+		}
+	}
+	if h.folder == nil {
+		return nil
 	}
 	moved, err := h.folder.swapIn(files)
 	for _, name := range moved {
@@ -148,10 +179,6 @@ func (h *Handover) takeFiles(ctx context.Context, link Source) error {
 	}
 	if err != nil {
 		return &localError{err}
-	}
-	h.sum = about.Sum
-	if about.Unreadable > 0 {
-		h.notice("the agent may not read %d of the container's files, among them %s", about.Unreadable, about.First)
 	}
 	return nil
 }

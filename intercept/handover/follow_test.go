@@ -101,15 +101,20 @@ type following struct {
 
 func follow(t *testing.T, config Config) *following {
 	t.Helper()
+	h, err := Open(config)
+	require.NoError(t, err)
+	return followed(t, h)
+}
+
+func followed(t *testing.T, h *Handover) *following {
+	t.Helper()
 	var mu sync.Mutex
 	var notices []string
-	config.Notice = func(text string) {
+	h.config.Notice = func(text string) {
 		mu.Lock()
 		defer mu.Unlock()
 		notices = append(notices, text)
 	}
-	h, err := Open(config)
-	require.NoError(t, err)
 	f := &following{Handover: h, links: make(chan Source), notices: func() []string {
 		mu.Lock()
 		defer mu.Unlock()

@@ -204,3 +204,16 @@ func TestCommandKeepsTheMachinesOwn(t *testing.T) {
 		"PATH=/here"},
 		Command(own, container))
 }
+
+func TestCommandKeepsItsOwnRunTime(t *testing.T) {
+	own := []string{"JAVA_HOME=/usr/lib/jvm", "LANG=de_DE.UTF-8", "LC_TIME=C"}
+	container := []string{"JAVA_HOME=/opt/java", "JAVA_OPTS=-Xmx1g", "LANG=C.UTF-8", "LC_ALL=C", "BUNDLE_APP_CONFIG=/b",
+		"NODE_PATH=/modules", "NODE_ENV=production", "SSL_CERT_FILE=/certs.pem", "LD_PRELOAD=/x.so", "TZ=UTC",
+		"GOGC=50", "PYTHONUNBUFFERED=1", "npm_config_prefix=/npm", "PATH=/there"}
+	require.Equal(t, []string{"GOGC=50", "JAVA_HOME=/usr/lib/jvm", "JAVA_OPTS=-Xmx1g", "LANG=de_DE.UTF-8", "LC_TIME=C",
+		"NODE_ENV=production", "PYTHONUNBUFFERED=1", "TZ=UTC"}, Command(own, container))
+	require.Equal(t, []string{"GOGC=50", "JAVA_HOME=/opt/java", "JAVA_OPTS=-Xmx1g", "LANG=de_DE.UTF-8", "LC_ALL=C",
+		"LC_TIME=C", "NODE_ENV=production", "NODE_PATH=/modules", "PYTHONUNBUFFERED=1", "TZ=UTC"},
+		Command(own, container, "JAVA_HOME", "LC_ALL", "NODE_PATH", "LD_PRELOAD", "PATH"),
+		"what the manifest names, but for the machine's")
+}

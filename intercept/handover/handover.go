@@ -21,7 +21,10 @@ type Config struct {
 	// Mounts are the absolute paths of the container's mounts. What is mounted at
 	// one of them changes as a whole; without them it is the outermost directory.
 	Mounts []string
-	Keep   bool // leave everything at the end
+	// Named are the variables that the manifest names: what else describes an image is
+	// left out.
+	Named []string
+	Keep  bool // leave everything at the end
 	// Notice is told what the user should know: variables that a file does not
 	// carry, files that cannot be read, files that were left. Nil drops it. It
 	// must not wait.
@@ -34,6 +37,7 @@ type Handover struct {
 	config Config
 	files  []*envFile
 	folder *folder
+	tree   *tree
 	ready  chan struct{} // closed once everything has come for the first time
 	sum    string        // of the files that are there
 	told   string        // the error that was last told
@@ -68,9 +72,21 @@ func Open(config Config) (*Handover, error) {
 	return h, nil
 }
 
+// Show has the files of a container's mounts, absolute paths, in an empty directory of the
+// caller's as well, below it by their paths: each as it is mounted in a pod, and followed as
+// there (see tree). Each mount is there by Ready, a volume without files as an empty
+// directory. It is to be called before Follow.
+func (h *Handover) Show(dir string, mounts []string) { h.tree = newTree(dir, mounts) }
+
 // Ready is closed once the environment, and the files if they are wanted, have
 // come for the first time and are on disk.
 func (h *Handover) Ready() <-chan struct{} { return h.ready }
+
+// Command is the environment for a command on this machine, own being this process's. It is
+// to be called once Ready.
+func (h *Handover) Command(own []string) []string {
+	return Command(own, h.Environment(), h.config.Named...)
+}
 
 // Environment is what came last, NAME=VALUE; nil before Ready.
 func (h *Handover) Environment() []string {

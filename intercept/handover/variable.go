@@ -30,33 +30,25 @@ func Variables(environ []string) []Variable {
 	return variables
 }
 
-// machines are the variables that describe the machine, the user and the
-// terminal that a process runs under. A container's would lead a local process
-// to paths, programs and libraries that are not here.
-var machines = map[string]bool{
-	"PATH": true, "HOME": true, "PWD": true, "OLDPWD": true, "SHLVL": true, "_": true,
-	"TERM": true, "SHELL": true, "USER": true, "LOGNAME": true, "HOSTNAME": true,
-	"TMPDIR": true, "TMP": true, "TEMP": true, "IFS": true,
-	"LD_LIBRARY_PATH": true, "LD_PRELOAD": true, "LD_AUDIT": true,
-	"DYLD_LIBRARY_PATH": true, "DYLD_INSERT_LIBRARIES": true,
-}
-
 // portable are the variables of a container that mean on this machine what they mean
-// there.
-func portable(environ []string) []Variable {
-	return slices.DeleteFunc(Variables(environ), func(v Variable) bool { return machines[compared(v.Name)] })
+// there, and those of an image that are named.
+func portable(environ, named []string) []Variable {
+	return slices.DeleteFunc(Variables(environ), func(v Variable) bool {
+		return machines.has(v.Name) || images.has(v.Name) && !slices.Contains(named, v.Name)
+	})
 }
 
 // Command is the environment for a command on this machine: own, and over it
-// the container's, apart from the variables that describe a machine. Service
-// links and KUBERNETES_SERVICE_HOST are the container's: software looks there to
-// learn that it runs in a cluster, which is what it should think.
-func Command(own, container []string) []string {
+// the container's, apart from the variables that describe a machine, and those that
+// describe an image unless they are named. Service links and KUBERNETES_SERVICE_HOST are the
+// container's: software looks there to learn that it runs in a cluster, which is what it
+// should think.
+func Command(own, container []string, named ...string) []string {
 	merged := make(map[string]Variable) // by the name as this system compares it
 	for _, v := range Variables(own) {
 		merged[compared(v.Name)] = v
 	}
-	for _, v := range portable(container) {
+	for _, v := range portable(container, named) {
 		merged[compared(v.Name)] = v
 	}
 	environ := make([]string, 0, len(merged))

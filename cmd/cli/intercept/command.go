@@ -59,7 +59,11 @@ here directly. Without a COMMAND a terminal shows the same table as there, with 
 each port's traffic goes. A COMMAND runs with the container's environment over its
 own, but for PATH, HOME, HOSTNAME and what else describes a machine; --env-file has
 the same. What it says of the pod itself (its name, with the ordinal in a StatefulSet,
-and its addresses) is the agent's: two processes should not pass for one.`,
+and its addresses) is the agent's: two processes should not pass for one. On Linux
+it alone sees the container's ConfigMaps, Secrets and downward files at the container's
+own paths, kept up to date; $DEVTUN_FILES is a folder with all of them. That needs no
+rights, but a user and mount namespace, as in 'devtun run'; where that or a path cannot
+be had, devtun says so, and COMMAND runs all the same.`,
 		Example: `  # requests to service-middle arrive at the process that listens here
   devtun intercept service-middle
 
@@ -140,6 +144,8 @@ and its addresses) is the agent's: two processes should not pass for one.`,
 	flags.StringVar(&o.Files, "files", "",
 		"write the container's mounted ConfigMaps, Secrets and downward files below this directory; what is mounted "+
 			"besides (tokens, emptyDir, hostPath, claims) is named")
+	flags.BoolVar(&o.NoMounts, "no-mounts", false,
+		"do not have COMMAND see the container's files at the container's own paths (Linux)")
 	flags.BoolVar(&o.Keep, "keep", false, "keep what --env-file, --env-json and --files have written")
 	flags.BoolVar(&o.NoForward, "no-forward", false, "do not forward the namespace's other services")
 	flags.StringVar(&o.hosts, "hosts", "",

@@ -4,9 +4,13 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"runtime"
 	"time"
 
 	"github.com/devtun/devtun/cmd/cli/problem"
+	"github.com/devtun/devtun/cmd/cli/run/command"
+	"github.com/devtun/devtun/cmd/cli/run/view"
+	"github.com/devtun/devtun/intercept"
 	"github.com/devtun/devtun/intercept/handover"
 	"github.com/devtun/devtun/internal/proc"
 	"github.com/devtun/devtun/internal/statedir"
@@ -20,7 +24,7 @@ func (i *Planned) openHandover() (*handover.Handover, error) {
 		return nil, err
 	}
 	config := handover.Config{
-		Folder: o.Files, Keep: o.Keep,
+		Folder: o.Files, Keep: o.Keep, Named: intercept.NamedOf(i.plan),
 		Notice: func(text string) { i.Events.Note(text, "") },
 		Ledger: ledger,
 	}
@@ -31,6 +35,18 @@ func (i *Planned) openHandover() (*handover.Handover, error) {
 		config.Files = append(config.Files, handover.File{Path: o.EnvJSON, Format: handover.JSON})
 	}
 	return handover.Open(config)
+}
+
+// openPrivate makes a directory for the files that the command is to see in their places;
+// nil if it is to see none. The caller closes it.
+func (i *Planned) openPrivate() (*command.PrivateDir, error) {
+	if len(i.options.command) == 0 || i.options.NoMounts || runtime.GOOS != "linux" {
+		return nil, nil
+	}
+	if _, err := command.CleanPrivate(); err != nil { // the next one cleans up
+		return nil, err
+	}
+	return command.NewPrivateDir()
 }
 
 // HandoverLedger is where what was handed over is noted, for this process.
@@ -54,6 +70,10 @@ func HandoverLedger() (ledger handover.Ledger, err error) {
 func (h *hold) awaitHandover(ctx, beside context.Context) error {
 	if h.options.EnvFile == "" && h.options.EnvJSON == "" && h.options.Files == "" && h.program == nil {
 		return nil
+	}
+	if mounts := intercept.MountsOf(h.plan); h.private != nil && len(mounts) > 0 {
+		h.program.Files = view.Files{Dir: h.private.Path(), Mounts: mounts}
+		h.given.Show(h.private.Path(), mounts)
 	}
 	sources := make(chan handover.Source)
 	h.running.Go(func() {

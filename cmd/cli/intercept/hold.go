@@ -24,6 +24,7 @@ type hold struct {
 	tracked  *status.InterceptTracker
 	agents   *intercept.Intercept
 	given    *handover.Handover
+	private  *command.PrivateDir // for files in their places; nil: none
 	executor *plan.Executor
 	program  *command.Command // nil: none
 	began    time.Time
@@ -85,7 +86,7 @@ func (h *hold) keep(ctx, beside context.Context, start helper.Start) error {
 		return ending.UnlessEnded(ctx, nil)
 	}
 	h.program.Hosts = names.File()
-	h.program.Env = handover.Command(h.program.Env, h.given.Environment())
+	h.program.Env = h.given.Command(h.program.Env)
 	return h.command(ctx)
 }
 
@@ -93,6 +94,7 @@ func (h *hold) keep(ctx, beside context.Context, start helper.Start) error {
 func (h *hold) command(ctx context.Context) error {
 	running, end := ending.Lasting(ctx)
 	defer end()
+	h.program.Note = func(text string) { h.Events.Note(text, "") }
 	h.program.Say = func(text string) { h.progress("%s", text) }
 	defer kube.Logins.Cover(ctx, credential.Cover{Said: h.program.Err})() // the terminal is the command's
 	code, err := h.program.Run(running)

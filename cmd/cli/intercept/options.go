@@ -43,6 +43,7 @@ type Options struct {
 	EnvFile, EnvJSON, EnvFormat string
 	Files                       string
 	Keep                        bool
+	NoMounts                    bool // the files are not in their places for the command
 
 	NoForward bool
 	rule      claim.Rule // of Match, once Validate has been called
@@ -93,6 +94,10 @@ func (o *Options) Validate() error {
 	if o.hosts == machine.Private && len(o.command) == 0 {
 		return problem.Usage("add -- COMMAND, or leave it out",
 			"--hosts private gives the names to a command, and there is none")
+	}
+	if o.NoMounts && len(o.command) == 0 {
+		return problem.Usage("add -- COMMAND, or leave it out",
+			"--no-mounts is about what a command sees, and there is none")
 	}
 	if err := machine.CheckHosts(o.hosts); err != nil {
 		return err

@@ -69,6 +69,13 @@ func (i *Planned) hold(
 		return err
 	}
 	defer func() { _ = given.Close() }() // what stays, the next devtun removes
+	private, err := i.openPrivate()
+	if err != nil {
+		return err
+	}
+	if private != nil {
+		defer func() { _ = private.Close() }() // likewise
+	}
 	transport, err := i.cluster.Transport(tunnel.Mode(o.Forward.Transport))
 	if err != nil {
 		return err
@@ -111,8 +118,8 @@ func (i *Planned) hold(
 			fail(fmt.Errorf("hold the intercept: %w", err))
 		}
 	})
-	h := &hold{Planned: i, tracker: tracker, tracked: tracked, agents: agents, given: given, executor: executor,
-		program: program, began: began, running: &running, fail: fail, ready: ready}
+	h := &hold{Planned: i, tracker: tracker, tracked: tracked, agents: agents, given: given, private: private,
+		executor: executor, program: program, began: began, running: &running, fail: fail, ready: ready}
 	err = h.keep(ctx, beside, start)
 	undone, restored := i.restore(ctx, tracked, executor, agents, &draining)
 	return errors.Join(explain(err, undone, restored), restored)

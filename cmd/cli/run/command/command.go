@@ -4,7 +4,11 @@ import (
 	"context"
 	"io"
 	"os"
+	"slices"
+	"strings"
 	"time"
+
+	"github.com/devtun/devtun/cmd/cli/run/view"
 )
 
 // Command is a program to run.
@@ -14,6 +18,13 @@ type Command struct {
 	// Hosts is the file that the program is to see as the system's hosts file.
 	// Empty: the system's own. Linux only.
 	Hosts string
+	// Files are seen in their places, where that can be, and their directory is in the
+	// environment (view.FilesVariable). If this process is killed, they are removed. Without
+	// mounts: none. Linux only.
+	Files view.Files
+	// Note, unless nil, is told which of the files are not in their places, before the
+	// program runs or soon after.
+	Note func(text string)
 	// In, Out and Err are the program's streams. Files are handed to it as they
 	// are, so that a terminal stays one. A nil one is the null device.
 	In       io.Reader
@@ -68,10 +79,16 @@ func (c *Command) Run(ctx context.Context) (code int, err error) {
 }
 
 func (c *Command) env() []string {
-	if c.Env == nil {
-		return os.Environ()
+	environ := c.Env
+	if environ == nil {
+		environ = os.Environ()
 	}
-	return c.Env
+	if c.Files.Dir != "" {
+		const set = view.FilesVariable + "="
+		environ = slices.DeleteFunc(slices.Clone(environ), func(v string) bool { return strings.HasPrefix(v, set) })
+		environ = append(environ, set+c.Files.Dir)
+	}
+	return environ
 }
 
 func (c *Command) grace() time.Duration {

@@ -21,7 +21,7 @@
 //   - devtun's death, however it comes, is the end of the socket, and the keeper
 //     ends the program and its children then (rest_linux.go),
 //   - the keeper can hold the right to mount that the program must not have
-//     (view_linux.go).
+//     (package view): for the hosts file, and for files at paths of their own.
 //
 // All three stay in the process group that devtun was started in, so that the
 // terminal and the shell treat them as the one job that they are. That lets the

@@ -9,6 +9,15 @@ import (
 	"syscall"
 )
 
+// viewError is that a program could not be given a view of its own. user: that took a user
+// namespace.
+type viewError struct {
+	err  error
+	user bool
+}
+
+func (e *viewError) Error() string { return e.err.Error() }
+
 // forbidden makes a *ForbiddenError of an error that says that namespaces or
 // mounts are not allowed. user: a user namespace was asked for.
 func forbidden(err error, user bool) error {

@@ -12,6 +12,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+
+	"github.com/devtun/devtun/cmd/cli/run/view"
 )
 
 func TestForbidder(t *testing.T) {
@@ -59,7 +61,7 @@ func TestNamespacesForbidden(t *testing.T) {
 }
 
 func TestWatchesForbidden(t *testing.T) {
-	r := limited(t, "max_inotify_instances", privateFile(t), "cat", systemHosts)
+	r := limited(t, "max_inotify_instances", privateFile(t), "cat", view.SystemHosts)
 	r.SysProcAttr.AmbientCaps = []uintptr{unix.CAP_SYS_RESOURCE, unix.CAP_SYS_ADMIN}
 	r.start()
 	r.expect("127.1.2.3 api.shop")

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/devtun/devtun/cmd/cli/run/view"
 )
 
 // Keeper is the first argument of this executable when it is to call Keep with
@@ -29,8 +31,8 @@ type keeper struct {
 	orders <-chan order   // what devtun passes on; closed when it is gone
 	group  chan os.Signal // what this process gets
 	seen   map[os.Signal][]time.Time
-	ends   chan os.Signal  // SIGCHLD
-	moved  <-chan struct{} // the hosts file may have been replaced
+	ends   chan os.Signal // SIGCHLD
+	shown  *view.Shown
 }
 
 // Keep is the keeper's whole life: it starts the program, passes signals on, and
@@ -74,19 +76,38 @@ func Keep(args []string) error {
 			orders <- order{syscall.Signal(number), time.Now()}
 		}
 	}()
-	_ = newSender(conn).send(k.run()) // if it fails, nobody is there to read it
+	parent := os.Getppid()
+	devtun := newSender(conn)
+	err = k.show()
+	_ = devtun.send(begun{k.shown.Unshown}) // if it fails, nobody is there to read it
+	_ = devtun.send(k.run(err))             // likewise
+	if os.Getppid() != parent && k.Files.Dir != "" {
+		return os.RemoveAll(k.Files.Dir) // devtun was killed, and cannot
+	}
 	return nil
 }
 
-func (k *keeper) run() report {
+// show gives this process, and so the program, its view.
+func (k *keeper) show() (err error) {
+	k.shown = new(view.Shown)
+	if k.Hosts == "" && len(k.Files.Mounts) == 0 {
+		return nil
+	}
+	v := view.View{Hosts: k.Hosts, Files: k.Files, Program: k.Path, User: k.User}
+	shown, err := v.Enter()
+	if err == nil {
+		k.shown = shown
+	}
+	return err
+}
+
+// run runs the program, unless its view has failed.
+func (k *keeper) run(shown error) report {
+	if shown != nil {
+		return failure(failedToShow, shown)
+	}
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		return failure(failedToStart, os.NewSyscallError("prctl", err))
-	}
-	if k.Hosts != "" {
-		var err error
-		if k.moved, err = show(k.Hosts, k.User); err != nil {
-			return failure(failedToShow, err)
-		}
 	}
 	if err := k.start(); err != nil {
 		return failure(failedToStart, err)
@@ -139,8 +160,8 @@ func (k *keeper) await() {
 		case <-lost:
 			k.code = killedBy(syscall.SIGKILL)
 			return
-		case <-k.moved:
-			_ = cover(k.Hosts) // if there is no file to cover now, its return is another move
+		case <-k.shown.Moved:
+			k.shown.Renew()
 		}
 	}
 }

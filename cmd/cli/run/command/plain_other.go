@@ -10,8 +10,8 @@ import (
 
 // plain is the program as a child of this process.
 func (c *Command) plain(path string) (*exec.Cmd, error) {
-	if c.Hosts != "" {
-		return nil, fmt.Errorf("give the program a hosts file of its own: %w", errors.ErrUnsupported)
+	if c.Hosts != "" || len(c.Files.Mounts) > 0 {
+		return nil, fmt.Errorf("give the program a view of its own: %w", errors.ErrUnsupported)
 	}
 	return &exec.Cmd{
 		Path: path, Args: c.Args, Env: c.env(),

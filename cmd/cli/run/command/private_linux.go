@@ -9,16 +9,15 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/devtun/devtun/cmd/cli/run/view"
 	"github.com/devtun/devtun/dns/hostsfile"
 	"github.com/devtun/devtun/internal/proc"
 )
 
-// PrivateHosts is a copy of the system's hosts file, for one program to see in
-// its place, without the names of any devtun: they may be another cluster's. It is in
-// a directory that nobody else may enter and that tells its owner, this process. Later
-// changes of the system's file are not in it.
-type PrivateHosts struct {
-	dir string
+// PrivateDir is a directory for what one program sees, which nobody else may enter. Its
+// name tells its owner, this process.
+type PrivateDir struct {
+	path string
 }
 
 // privatePrefix begins the directories' names; after it come the owner's words
@@ -27,17 +26,44 @@ const privatePrefix = "devtun-run,"
 
 var toName, fromName = strings.NewReplacer(" ", ","), strings.NewReplacer(",", " ")
 
-// NewPrivateHosts makes the copy. The caller closes it.
-func NewPrivateHosts() (*PrivateHosts, error) {
+// NewPrivateDir makes one, empty. The caller closes it.
+func NewPrivateDir() (*PrivateDir, error) {
 	owner, err := proc.Self()
 	if err != nil {
 		return nil, err
 	}
-	content, err := hostsfile.Foreign(systemHosts)
+	path, err := os.MkdirTemp(privateDirs()[0], privatePrefix+toName.Replace(owner.String())+",")
+	if err != nil {
+		return nil, fmt.Errorf("make private directory: %w", err)
+	}
+	return &PrivateDir{path}, nil
+}
+
+// Path is the directory.
+func (p *PrivateDir) Path() string { return p.path }
+
+// Close removes it with all that it has.
+func (p *PrivateDir) Close() error {
+	if err := os.RemoveAll(p.path); err != nil {
+		return fmt.Errorf("remove private directory: %w", err)
+	}
+	return nil
+}
+
+// PrivateHosts is a copy of the system's hosts file, for one program to see in
+// its place, without the names of any devtun: they may be another cluster's. It is in
+// a directory of its own. Later changes of the system's file are not in it.
+type PrivateHosts struct {
+	dir *PrivateDir
+}
+
+// NewPrivateHosts makes the copy. The caller closes it.
+func NewPrivateHosts() (*PrivateHosts, error) {
+	content, err := hostsfile.Foreign(view.SystemHosts)
 	if err != nil {
 		return nil, fmt.Errorf("copy hosts file: %w", err)
 	}
-	dir, err := os.MkdirTemp(privateDirs()[0], privatePrefix+toName.Replace(owner.String())+",")
+	dir, err := NewPrivateDir()
 	if err != nil {
 		return nil, fmt.Errorf("copy hosts file: %w", err)
 	}
@@ -53,18 +79,13 @@ func NewPrivateHosts() (*PrivateHosts, error) {
 }
 
 // Path is the file, which its writer must overwrite and never replace.
-func (p *PrivateHosts) Path() string { return filepath.Join(p.dir, "hosts") }
+func (p *PrivateHosts) Path() string { return filepath.Join(p.dir.Path(), "hosts") }
 
 // Close removes the copy.
-func (p *PrivateHosts) Close() error {
-	if err := os.RemoveAll(p.dir); err != nil {
-		return fmt.Errorf("remove private hosts file: %w", err)
-	}
-	return nil
-}
+func (p *PrivateHosts) Close() error { return p.dir.Close() }
 
-// CleanPrivate removes the copies of this user's processes that have died, and
-// returns their directories.
+// CleanPrivate removes the private directories of this user's processes that have died,
+// and returns their paths.
 func CleanPrivate() (removed []string, err error) {
 	for _, dir := range privateDirs() {
 		stale, ferr := cleanPrivate(dir)
@@ -72,7 +93,7 @@ func CleanPrivate() (removed []string, err error) {
 		err = errors.Join(err, ferr)
 	}
 	if err != nil {
-		return removed, fmt.Errorf("clean private hosts files: %w", err)
+		return removed, fmt.Errorf("clean private directories: %w", err)
 	}
 	return removed, nil
 }
@@ -108,7 +129,7 @@ func cleanPrivate(dir string) (removed []string, err error) {
 	return removed, err
 }
 
-// privateDirs are where copies may be, the best place first.
+// privateDirs are where they may be, the best place first.
 func privateDirs() []string {
 	dirs := []string{os.TempDir()}
 	runtime := os.Getenv("XDG_RUNTIME_DIR")

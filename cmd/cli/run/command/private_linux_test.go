@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/devtun/devtun/cmd/cli/run/view"
 	"github.com/devtun/devtun/internal/proc"
 )
 
@@ -37,7 +38,7 @@ func TestPrivateHosts(t *testing.T) {
 	require.Equal(t, os.FileMode(0o644), file.Mode())
 	content, err := os.ReadFile(p.Path())
 	require.NoError(t, err)
-	system, err := os.ReadFile(systemHosts)
+	system, err := os.ReadFile(view.SystemHosts)
 	require.NoError(t, err)
 	require.Equal(t, string(system), string(content))
 

@@ -4,6 +4,18 @@ package command
 
 import "errors"
 
+// PrivateDir is for Linux.
+type PrivateDir struct{}
+
+// NewPrivateDir returns errors.ErrUnsupported.
+func NewPrivateDir() (*PrivateDir, error) { return nil, errors.ErrUnsupported }
+
+// Path is empty.
+func (*PrivateDir) Path() string { return "" }
+
+// Close does nothing.
+func (*PrivateDir) Close() error { return nil }
+
 // PrivateHosts is for Linux.
 type PrivateHosts struct{}
 

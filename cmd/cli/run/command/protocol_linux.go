@@ -6,6 +6,8 @@ import (
 	"net"
 	"syscall"
 	"time"
+
+	"github.com/devtun/devtun/cmd/cli/run/view"
 )
 
 // The socket between devtun and its keeper carries gob values, which keep
@@ -13,16 +15,23 @@ import (
 //
 //	devtun -> keeper: a job, then the number of each signal to pass on; the end
 //	                  of the stream, by whatever cause, ends the program
-//	keeper -> devtun: one report, when all is over
+//	keeper -> devtun: one begun, before the program is started, and one report, when
+//	                  all is over
 type job struct {
 	Path      string
 	Args, Env []string
 	Grace     time.Duration
 	RestGrace time.Duration
 	Hosts     string
+	Files     view.Files
 	// User: the keeper is in a user namespace of its own, and what rights it has
 	// there are not the program's.
 	User bool
+}
+
+// begun is how the program begins.
+type begun struct {
+	Unshown []view.Unshown
 }
 
 type report struct {

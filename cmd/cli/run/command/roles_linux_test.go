@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/devtun/devtun/cmd/cli/run/view"
 )
 
 var roles map[string]role
@@ -41,7 +43,8 @@ func selfPath(t *testing.T) string {
 	return path
 }
 
-// runRole runs the program of args with the file args[0] as its hosts file.
+// runRole runs the program of args with the file args[0] as its hosts file, or with the
+// files of DIR, of which MOUNT is shown, if that is DIR::MOUNT.
 func runRole(args []string) int { return runWith(args, 0) }
 
 // briefRole is a runRole that soon kills what the program has left.
@@ -49,6 +52,10 @@ func briefRole(args []string) int { return runWith(args, 50*time.Millisecond) }
 
 func runWith(args []string, rest time.Duration) int {
 	c := Command{Args: args[1:], Hosts: args[0], In: os.Stdin, Out: os.Stdout, Err: os.Stderr, RestGrace: rest}
+	if dir, mount, ok := strings.Cut(args[0], "::"); ok {
+		c.Note = func(text string) { fmt.Println(text) }
+		c.Hosts, c.Files = "", view.Files{Dir: dir, Mounts: []string{mount}}
+	}
 	code, err := c.Run(context.Background())
 	var forbidden *ForbiddenError
 	if errors.As(err, &forbidden) {

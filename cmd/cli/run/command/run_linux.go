@@ -15,9 +15,36 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/devtun/devtun/cmd/cli/run/view"
 )
 
+// run has the program run in a view of its own, or, where no more than the files would be
+// in that and it is forbidden, without.
 func (c *Command) run(ctx context.Context, path string) (int, error) {
+	code, err := c.keep(ctx, path)
+	var unviewed *viewError
+	switch {
+	case !errors.As(err, &unviewed):
+		return code, err
+	case c.Hosts != "":
+		return 0, forbidden(unviewed.err, unviewed.user)
+	}
+	why := unviewed.err
+	if forbids := new(ForbiddenError); errors.As(forbidden(why, unviewed.user), &forbids) {
+		why = fmt.Errorf("forbidden by %s: %w", forbids.By, why)
+	}
+	c.note(fmt.Sprintf("the container's files are not in their places, but below $DEVTUN_FILES: %v", why))
+	plain := *c
+	plain.Files.Mounts = nil
+	return plain.keep(ctx, path)
+}
+
+// viewed reports whether the program is to have a view of its own.
+func (c *Command) viewed() bool { return c.Hosts != "" || len(c.Files.Mounts) > 0 }
+
+// keep has a keeper run the program. A *viewError says that it was not started.
+func (c *Command) keep(ctx context.Context, path string) (int, error) {
 	signals := make(chan os.Signal, 16)
 	pass := passedOn()
 	signal.Notify(signals, pass...)
@@ -46,7 +73,14 @@ func (c *Command) run(ctx context.Context, path string) (int, error) {
 			overdue = time.After(c.grace() + c.restGrace() + 3*killGrace)
 		case <-overdue:
 			k.process.Process.Kill() // somebody has stopped it
+		case begun := <-k.begun:
+			c.tellUnshown(begun.Unshown)
 		case err := <-ended:
+			select {
+			case begun := <-k.begun:
+				c.tellUnshown(begun.Unshown)
+			default:
+			}
 			return k.outcome(c.Args[0], err, pass)
 		}
 	}
@@ -57,6 +91,7 @@ type keeperProcess struct {
 	sender
 	process *exec.Cmd
 	user    bool // see job.User
+	begun   chan begun
 	report  report
 }
 
@@ -67,7 +102,7 @@ func (c *Command) startKeeper(path string) (*keeperProcess, error) {
 		return nil, fmt.Errorf("start keeper: %w", err)
 	}
 	defer far.Close()
-	k := &keeperProcess{sender: newSender(near)}
+	k := &keeperProcess{sender: newSender(near), begun: make(chan begun, 1)}
 	files, number, err := inherit(far)
 	if err == nil {
 		k.process = &exec.Cmd{
@@ -75,8 +110,8 @@ func (c *Command) startKeeper(path string) (*keeperProcess, error) {
 			Stdin: c.In, Stdout: c.Out, Stderr: c.Err, ExtraFiles: files,
 			WaitDelay: killGrace, // where In is no file, the copying may never end
 		}
-		if c.Hosts != "" {
-			k.process.SysProcAttr, k.user = ownMounts()
+		if c.viewed() {
+			k.process.SysProcAttr, k.user = view.Attributes()
 		}
 		err = k.process.Start()
 		for _, file := range files {
@@ -86,21 +121,27 @@ func (c *Command) startKeeper(path string) (*keeperProcess, error) {
 	if err != nil {
 		near.Close()
 		err = fmt.Errorf("start keeper: %w", err)
-		if c.Hosts != "" {
-			err = forbidden(err, k.user)
+		if c.viewed() {
+			err = &viewError{err, k.user}
 		}
 		return nil, err
 	}
 	_ = k.send(job{ // if it fails, the keeper has ended
 		Path: path, Args: c.Args, Env: c.env(), Grace: c.grace(), RestGrace: c.restGrace(),
-		Hosts: c.Hosts, User: k.user,
+		Hosts: c.Hosts, Files: c.Files, User: k.user,
 	})
 	return k, nil
 }
 
 // wait waits for the report and for the keeper's end.
 func (k *keeperProcess) wait() error {
-	err := gob.NewDecoder(k.conn).Decode(&k.report)
+	decoder := gob.NewDecoder(k.conn)
+	var b begun
+	err := decoder.Decode(&b)
+	if err == nil {
+		k.begun <- b
+		err = decoder.Decode(&k.report)
+	}
 	if ended := k.process.Wait(); err != nil && ended != nil {
 		err = ended
 	}
@@ -121,7 +162,7 @@ func (k *keeperProcess) outcome(name string, err error, pass []os.Signal) (int, 
 	}
 	switch k.report.Failed {
 	case failedToShow:
-		return 0, forbidden(k.report.err(), k.user)
+		return 0, &viewError{k.report.err(), k.user}
 	case failedToStart:
 		failure := &StartError{Name: name, Err: k.report.err()}
 		return failure.Code(), failure
@@ -130,6 +171,19 @@ func (k *keeperProcess) outcome(name string, err error, pass []os.Signal) (int, 
 		return k.report.Code, &LeftError{k.report.Left}
 	}
 	return k.report.Code, nil
+}
+
+// tellUnshown says which files are not in their places.
+func (c *Command) tellUnshown(unshown []view.Unshown) {
+	for _, u := range unshown {
+		c.note(fmt.Sprintf("%s is not in its place, but below $DEVTUN_FILES: %s", u.Mount, u.Why))
+	}
+}
+
+func (c *Command) note(text string) {
+	if c.Note != nil {
+		c.Note(text)
+	}
 }
 
 func socketPair() (near *net.UnixConn, far *os.File, err error) {

@@ -11,6 +11,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+
+	"github.com/devtun/devtun/cmd/cli/run/view"
 )
 
 const privateContent = "127.1.2.3 api.shop\n"
@@ -38,7 +40,7 @@ const noRights = "CapInh: 0000000000000000 CapPrm: 0000000000000000 CapEff: 0000
 	"0000000000000000 NoNewPrivs: 0 "
 
 func TestPrivateView(t *testing.T) {
-	before, err := os.ReadFile(systemHosts)
+	before, err := os.ReadFile(view.SystemHosts)
 	require.NoError(t, err)
 	hosts := privateFile(t)
 	for _, who := range []string{"nobody", "this user"} {
@@ -75,7 +77,7 @@ func TestPrivateView(t *testing.T) {
 			require.Zero(t, r.code())
 		})
 	}
-	after, err := os.ReadFile(systemHosts)
+	after, err := os.ReadFile(view.SystemHosts)
 	require.NoError(t, err)
 	require.Equal(t, string(before), string(after))
 }
