@@ -22,6 +22,7 @@ import (
 
 	"github.com/devtun/devtun/e2e/cluster"
 	"github.com/devtun/devtun/e2e/cluster/build"
+	"github.com/devtun/devtun/e2e/cluster/debian"
 	"github.com/devtun/devtun/e2e/image"
 )
 
@@ -50,7 +51,7 @@ var clients = map[string]string{
 // Install installs what the tests of this project use, and this machine lacks: what
 // a local cluster needs only if there is to be one.
 func Install(ctx context.Context, local bool, progress io.Writer) error {
-	if err := cluster.Install(ctx, clients, progress); err != nil || !local {
+	if err := debian.Install(ctx, clients, progress); err != nil || !local {
 		return err
 	}
 	return cluster.InstallNeeded(ctx, progress)
@@ -98,6 +99,10 @@ func Prepare(ctx context.Context, o Options) (bed *Bed, leave func() error, err 
 	if err := os.Chmod(bed.Programs, 0o755); err != nil { // other users start them too
 		return nil, nil, errors.Join(err, leave())
 	}
+	shape, err := cluster.ShapeFromEnv()
+	if err != nil {
+		return nil, nil, errors.Join(err, leave())
+	}
 	group, groupCtx := errgroup.WithContext(ctx)
 	var local *cluster.Cluster
 	if bed.Kubeconfig != "" {
@@ -113,7 +118,8 @@ func Prepare(ctx context.Context, o Options) (bed *Bed, leave func() error, err 
 			}
 		}
 		group.Go(func() (err error) {
-			local, err = cluster.Up(groupCtx, cluster.Options{Dir: bed.Cluster, Module: module, Progress: o.Progress})
+			local, err = cluster.Up(groupCtx, cluster.Options{Dir: bed.Cluster, Module: module, Shape: shape,
+				Progress: o.Progress})
 			return err
 		})
 	}
