@@ -11,11 +11,11 @@ SUITE := $(call run,suite)
 IMAGES := devtun.test/service-front:dev=./examples/service-front \
 	devtun.test/service-middle:dev=./examples/service-middle \
 	devtun.test/service-back:dev=./examples/service-back
-# What the local cluster is like, for ctl and suite; CLUSTER_PROXY and CLUSTER_KUBERNETES too.
+# What the local cluster is like, for ctl and suite; CLUSTER_PROXY, CLUSTER_POLICIES, CLUSTER_KUBERNETES too.
 export CLUSTER_NODES ?= $(NODES)
 # The agent, compiled, where devtun embeds it.
 AGENTS := intercept/image/agents
-MODULES := . e2e packaging tools e2e/cluster/kubernetes e2e/cluster/coredns e2e/delve
+MODULES := . e2e packaging tools e2e/cluster/kubernetes e2e/cluster/coredns e2e/cluster/policies e2e/delve
 # What those are built with besides.
 MODFILES := e2e/cluster/kubernetes/1.34.mod
 # Where errcheck has nothing to find.
@@ -50,7 +50,7 @@ dist: ## build archives and Debian packages of this commit into dist/, for all s
 demo: build ## set everything up and show a working session
 	examples/demo.sh
 
-cluster-up: ## bring up the local cluster and write .cluster/kubeconfig; NODES=n, CLUSTER_PROXY=iptables, CLUSTER_KUBERNETES=1.34
+cluster-up: ## bring up the local cluster and write .cluster/kubeconfig; NODES=n, CLUSTER_POLICIES=1 and more (CONTRIBUTING.md)
 	$(CTL) up
 
 cluster-down: ## end the local cluster and remove all it made

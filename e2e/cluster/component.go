@@ -27,17 +27,21 @@ const (
 	Kubelet           Component = "kubelet"
 	KubeProxy         Component = "kube-proxy"
 	CoreDNS           Component = "coredns"
+	Policies          Component = "policies"
 )
 
-// Components lists those of the node, what others need first. The first node has them
-// all, others those that are not the control plane's.
+// Components lists those of the node, what others need first. The first node has the
+// control plane's besides those that each has.
 func (n Node) Components() []Component {
-	all := []Component{Etcd, Containerd, APIServer, ControllerManager, Scheduler, Kubelet, KubeProxy, CoreDNS}
-	return slices.DeleteFunc(all, func(c Component) bool { return n.number > 1 && !c.everywhere() })
+	all := []Component{Etcd, Containerd, APIServer, ControllerManager, Scheduler, Kubelet, KubeProxy, CoreDNS, Policies}
+	recipes := n.recipes()
+	return slices.DeleteFunc(all, func(c Component) bool { return recipes[c].args == nil })
 }
 
 // everywhere tells whether each node has one of the component's kind.
-func (c Component) everywhere() bool { return c == Containerd || c == Kubelet || c == KubeProxy }
+func (c Component) everywhere() bool { return slices.Contains(onEachNode, c) }
+
+var onEachNode = []Component{Containerd, Kubelet, KubeProxy, Policies}
 
 // recipe is how a component is run.
 type recipe struct {
@@ -81,6 +85,18 @@ func (n Node) recipes() map[Component]recipe {
 			},
 			healthy: n.answers("http://127.0.0.1:10256/healthz"),
 		},
+	}
+	if n.c.state.Shape.Policies {
+		recipes[Policies] = recipe{
+			needs: []Component{APIServer, Kubelet}, // it asks for the node
+			args: []string{"policies",
+				"-kubeconfig=" + etcFile("policies.kubeconfig"),
+				"-node=" + n.Name(),
+				"-services=" + layout.services().String(),
+				"-health=127.0.0.1:20244",
+			},
+			healthy: n.answers("http://127.0.0.1:20244/"),
+		}
 	}
 	if n.number == 1 {
 		maps.Copy(recipes, n.controlPlane())

@@ -65,9 +65,9 @@ func TestKubernetesVersionsAreTheModules(t *testing.T) {
 
 func TestShape(t *testing.T) {
 	require.NoError(t, defaultShape.check())
-	require.Equal(t, Shape{2, "nftables", "1.34"}, Shape{Nodes: 2, Kubernetes: "1.34"}.or(defaultShape))
+	require.Equal(t, Shape{2, "nftables", "1.34", false}, Shape{Nodes: 2, Kubernetes: "1.34"}.or(defaultShape))
 	for name, value := range map[string]string{
-		"CLUSTER_NODES": "5", "CLUSTER_PROXY": "ipvs", "CLUSTER_KUBERNETES": "1.1",
+		"CLUSTER_NODES": "5", "CLUSTER_POLICIES": "some", "CLUSTER_PROXY": "ipvs", "CLUSTER_KUBERNETES": "1.1",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Setenv(name, value)

@@ -50,6 +50,7 @@ func agents(number int) map[string]pki.Subject {
 	return map[string]pki.Subject{
 		"etc/kubelet.kubeconfig":    {Name: "system:node:" + nodeName(number), Groups: []string{"system:nodes"}},
 		"etc/kube-proxy.kubeconfig": {Name: "system:kube-proxy"},
+		"etc/policies.kubeconfig":   {Name: "policies", Groups: []string{admins}}, // as coredns
 	}
 }
 

@@ -23,6 +23,7 @@ var needed = map[string]string{
 	"nft":                     "nftables",
 	"iptables":                "iptables",
 	"conntrack":               "conntrack",
+	"ipset":                   "ipset",
 	"ip":                      "iproute2",
 	"nsenter":                 "util-linux",
 	"modprobe":                "kmod",
@@ -50,12 +51,12 @@ var releases = map[string]release{
 }
 
 // programs are the files that the cluster's own programs were built to. Their paths
-// hold a hash of their sources.
-type programs struct{ Kubernetes, CoreDNS, Init, Pause string }
+// hold a hash of their sources. Policies is "" where none are enforced.
+type programs struct{ Kubernetes, CoreDNS, Init, Pause, Policies string }
 
-// buildPrograms builds what the cache does not hold.
-func buildPrograms(ctx context.Context, module, kubernetes string, progress io.Writer) (programs, error) {
-	release := releases[kubernetes]
+// buildPrograms builds what a cluster of the shape needs and the cache does not hold.
+func buildPrograms(ctx context.Context, module string, shape Shape, progress io.Writer) (programs, error) {
+	release := releases[shape.Kubernetes]
 	const home = "e2e/cluster"
 	const version = "-X k8s.io/component-base/version."
 	var p programs
@@ -85,9 +86,18 @@ func buildPrograms(ctx context.Context, module, kubernetes string, progress io.W
 			Directory: path.Join(home, "kubernetes"),
 			ModFile:   release.modFile,
 			LinkFlags: version + "gitVersion=" + release.version + " " +
-				version + "gitMajor=1 " + version + "gitMinor=" + strings.TrimPrefix(kubernetes, "1."),
+				version + "gitMajor=1 " + version + "gitMinor=" + strings.TrimPrefix(shape.Kubernetes, "1."),
+		}},
+		{&p.Policies, build.Program{
+			Name:      "policies",
+			Title:     "kube-router's policy controller",
+			Cost:      "about 2 minutes",
+			Directory: path.Join(home, "policies"),
 		}},
 	} {
+		if step.path == &p.Policies && !shape.Policies {
+			continue
+		}
 		file, err := step.program.Build(ctx, module, progress)
 		if err != nil {
 			return programs{}, err
@@ -100,7 +110,7 @@ func buildPrograms(ctx context.Context, module, kubernetes string, progress io.W
 // inNode maps the names under the node's /run/bin to the files behind them. The
 // Kubernetes programs are one file, which knows by its name which one to be.
 func (p programs) inNode() map[string]string {
-	return map[string]string{
+	files := map[string]string{
 		"kube-apiserver":          p.Kubernetes,
 		"kube-controller-manager": p.Kubernetes,
 		"kube-scheduler":          p.Kubernetes,
@@ -108,4 +118,8 @@ func (p programs) inNode() map[string]string {
 		"kube-proxy":              p.Kubernetes,
 		"coredns":                 p.CoreDNS,
 	}
+	if p.Policies != "" {
+		files["policies"] = p.Policies
+	}
+	return files
 }

@@ -21,15 +21,23 @@ type Shape struct {
 	Proxy string
 	// Kubernetes is the version: 1.35, the default, or 1.34.
 	Kubernetes string
+	// Policies has NetworkPolicies enforced. They are not otherwise.
+	Policies bool
 }
 
 // defaultShape is that of a cluster of which nothing is said.
 var defaultShape = Shape{Nodes: 1, Proxy: "nftables", Kubernetes: "1.35"}
 
 // ShapeFromEnv is the shape that the environment asks for: CLUSTER_NODES,
-// CLUSTER_PROXY and CLUSTER_KUBERNETES, by the names of the fields.
+// CLUSTER_PROXY, CLUSTER_KUBERNETES and CLUSTER_POLICIES, by the names of the fields.
 func ShapeFromEnv() (Shape, error) {
 	s := Shape{Proxy: os.Getenv("CLUSTER_PROXY"), Kubernetes: os.Getenv("CLUSTER_KUBERNETES")}
+	if policies := os.Getenv("CLUSTER_POLICIES"); policies != "" {
+		var err error
+		if s.Policies, err = strconv.ParseBool(policies); err != nil {
+			return Shape{}, fmt.Errorf("read CLUSTER_POLICIES: %w", err)
+		}
+	}
 	if nodes := os.Getenv("CLUSTER_NODES"); nodes != "" {
 		var err error
 		if s.Nodes, err = strconv.Atoi(nodes); err != nil {
@@ -50,6 +58,7 @@ func (s Shape) or(other Shape) Shape {
 	if s.Kubernetes == "" {
 		s.Kubernetes = other.Kubernetes
 	}
+	s.Policies = s.Policies || other.Policies
 	return s
 }
 

@@ -38,7 +38,7 @@ func up(ctx context.Context, dir string, options Options) (*Cluster, error) {
 	if err := shape.check(); err != nil {
 		return nil, err
 	}
-	programs, err := buildPrograms(ctx, module, shape.Kubernetes, options.Progress)
+	programs, err := buildPrograms(ctx, module, shape, options.Progress)
 	if err != nil {
 		return nil, err
 	}

@@ -38,7 +38,8 @@ const usage = `usage: ctl [-dir DIRECTORY] COMMAND
   node start NODE    start it again and wait until it takes pods
 
 What it is like: CLUSTER_NODES=1 to 4, CLUSTER_PROXY=nftables or iptables,
-CLUSTER_KUBERNETES=1.35 or 1.34. What is not said stays as it is.
+CLUSTER_KUBERNETES=1.35 or 1.34, CLUSTER_POLICIES=1 to have NetworkPolicies enforced.
+What is not said stays as it is.
 `
 
 func main() {
