@@ -22,6 +22,7 @@ func configuration(s state, number int, snapshotter string) map[string][]byte {
 	if number == 1 {
 		files["etc/Corefile"] = fmt.Appendf(nil, corefile, n.node(1), clusterDomain, node.Home)
 	}
+	files["etc/kubelet.yaml"] = append(files["etc/kubelet.yaml"], releases[s.Shape.Kubernetes].kubelet...)
 	if s.Shape.Nodes > 1 {
 		files["etc/kubelet.yaml"] = append(files["etc/kubelet.yaml"], livelyKubelet...)
 	}
@@ -103,12 +104,14 @@ evictionHard:
   nodefs.inodesFree: 0%%
   imagefs.available: 0%%
   imagefs.inodesFree: 0%%
-# An image that was loaded may be used though the same one was also pulled by another
-# name: otherwise the kubelet asks a registry for it, which there is none.
-imagePullCredentialsVerificationPolicy: NeverVerify
 imageGCHighThresholdPercent: 100
 imageGCLowThresholdPercent: 99
 logging: {verbosity: 1}
+`
+
+// looseKubelet lets an image that was loaded be used though the same one was also pulled
+// by another name: otherwise the kubelet asks a registry for it, which there is none.
+const looseKubelet = `imagePullCredentialsVerificationPolicy: NeverVerify
 `
 
 // livelyKubelet has a kubelet tell every second that its node lives, and every two

@@ -40,14 +40,14 @@ func InstallNeeded(ctx context.Context, progress io.Writer) error {
 	return nil
 }
 
-// release is a version of Kubernetes, and the file that names it and what it is built
-// with, in place of go.mod.
-type release struct{ version, modFile string }
+// release is a version of Kubernetes, the file that names it and what it is built with,
+// in place of go.mod, and what its kubelet's configuration has besides.
+type release struct{ version, modFile, kubelet string }
 
 // releases are those that can be chosen.
 var releases = map[string]release{
-	"1.35": {"v1.35.4", ""},
-	"1.34": {"v1.34.4", "1.34.mod"},
+	"1.35": {"v1.35.4", "", looseKubelet},
+	"1.34": {"v1.34.4", "1.34.mod", ""}, // the kubelet does not ask such things by itself
 }
 
 // programs are the files that the cluster's own programs were built to. Their paths
