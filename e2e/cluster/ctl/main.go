@@ -28,7 +28,7 @@ const usage = `usage: ctl [-dir DIRECTORY] COMMAND
   up                 make the cluster, or mend it, and wait until it is ready
   down               end it and remove everything it made
   status             tell what runs
-  load TAR           put the images of a tarball into it
+  load TAR [NODE]    put the images of a tarball into it, on all nodes or one
   kubectl ARGS…      run its kubectl against it
   stop COMPONENT     end one of its components
   start COMPONENT    start it again and wait until it is healthy
@@ -94,6 +94,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return status(ctx, c, stdout)
 	case command == "load" && len(args) == 1:
 		return c.Load(ctx, args[0])
+	case command == "load" && len(args) == 2:
+		n, err := c.Node(args[1])
+		if err != nil {
+			return err
+		}
+		return n.Load(ctx, args[0])
 	case command == "stop" && len(args) == 1:
 		return c.Stop(ctx, cluster.Component(args[0]))
 	case command == "start" && len(args) == 1:
