@@ -60,6 +60,13 @@ func up(ctx context.Context, dir string, options Options) (*Cluster, error) {
 	return c, nil
 }
 
+// Build builds what a cluster of a shape runs, so that Up need not. The arguments are
+// those of Options.
+func Build(ctx context.Context, module string, shape Shape, progress io.Writer) error {
+	_, err := buildPrograms(ctx, module, shape.or(defaultShape), progress)
+	return err
+}
+
 // mend brings the directory's cluster back to health as it is. It returns nil if
 // only a new one will do.
 func mend(ctx context.Context, dir string, shape Shape, programs programs, progress io.Writer) (*Cluster, error) {

@@ -117,6 +117,11 @@ func Prepare(ctx context.Context, o Options) (bed *Bed, leave func() error, err 
 				return errors.Join(os.RemoveAll(bed.Programs), cluster.Down(context.WithoutCancel(ctx), bed.Cluster))
 			}
 		}
+		stay := leave
+		leave = func() error { // of a test that was killed
+			return errors.Join(cluster.Down(context.WithoutCancel(ctx), apartIn(module)), stay())
+		}
+		group.Go(func() error { return cluster.Build(groupCtx, module, apartShape(shape), o.Progress) })
 		group.Go(func() (err error) {
 			local, err = cluster.Up(groupCtx, cluster.Options{Dir: bed.Cluster, Module: module, Shape: shape,
 				Progress: o.Progress})
@@ -166,6 +171,14 @@ func removeNamespaces(ctx context.Context, kubeconfig, label string) error {
 // outputs is where compiled programs are kept, below the module: what has not
 // changed need not be linked again.
 const outputs = "bin/e2e"
+
+// examplesFile is the archive with the images of examples and tests, below the module.
+const examplesFile = outputs + "/images.tar"
+
+func exists(file string) bool {
+	_, err := os.Stat(file)
+	return err == nil
+}
 
 // build compiles what has changed, and copies what tests start to where every user
 // of the machine may start it.
@@ -223,17 +236,17 @@ func (b *Bed) load(ctx context.Context, module string, local *cluster.Cluster, p
 	if b.Images, err = hashOf(files); err != nil {
 		return err
 	}
+	examples := filepath.Join(module, examplesFile)
 	// What a cluster has got is noted beside it, and goes with it.
 	note, loaded := filepath.Join(local.Dir(), "var", "images-of-tests"),
 		fmt.Sprintf("%s in %d: ", b.Images, local.NodePID())
 	if said, err := os.ReadFile(note); err == nil {
-		if agent, same := strings.CutPrefix(string(said), loaded); same {
+		if agent, same := strings.CutPrefix(string(said), loaded); same && exists(examples) {
 			b.Agent = agent
 			return nil
 		}
 	}
 	fmt.Fprintln(progress, "loading the images of examples and tests")
-	examples := filepath.Join(out, "images.tar")
 	if err := image.Save(ctx, examples, specs...); err != nil {
 		return err
 	}
