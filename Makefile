@@ -11,9 +11,13 @@ SUITE := $(call run,suite)
 IMAGES := devtun.test/service-front:dev=./examples/service-front \
 	devtun.test/service-middle:dev=./examples/service-middle \
 	devtun.test/service-back:dev=./examples/service-back
+# What the local cluster is like, for ctl and suite; CLUSTER_PROXY, CLUSTER_POLICIES, CLUSTER_KUBERNETES too.
+export CLUSTER_NODES ?= $(NODES)
 # The agent, compiled, where devtun embeds it.
 AGENTS := intercept/image/agents
-MODULES := . e2e packaging tools e2e/cluster/kubernetes e2e/cluster/coredns e2e/delve
+MODULES := . e2e packaging tools e2e/cluster/kubernetes e2e/cluster/coredns e2e/cluster/policies e2e/delve
+# What those are built with besides.
+MODFILES := e2e/cluster/kubernetes/1.34.mod
 # Where errcheck has nothing to find.
 ERRCHECKED := . e2e packaging
 ERRCHECK = $(CURDIR)/bin/tools/errcheck -exclude $(CURDIR)/tools/errcheck.txt -ignoretests -tags e2e,soak
@@ -46,7 +50,7 @@ dist: ## build archives and Debian packages of this commit into dist/, for all s
 demo: build ## set everything up and show a working session
 	examples/demo.sh
 
-cluster-up: ## bring up the local cluster and write .cluster/kubeconfig
+cluster-up: ## bring up the local cluster and write .cluster/kubeconfig; NODES=n, CLUSTER_POLICIES=1 and more (CONTRIBUTING.md)
 	$(CTL) up
 
 cluster-down: ## end the local cluster and remove all it made
@@ -80,6 +84,7 @@ bench: ## measure forward, intercept and its agent against kubectl port-forward,
 verify: errcheck ## check format, vet, staticcheck, errcheck, tidiness, the reference, and that other systems compile
 	@files=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$files" || { echo "gofmt would change: $$files" >&2; exit 1; }
 	@for m in $(MODULES); do (cd $$m && go mod tidy -diff) || exit 1; done
+	@for f in $(MODFILES); do (cd $$(dirname $$f) && go mod tidy -diff -modfile=$$(basename $$f)) || exit 1; done
 	go vet -tags soak ./...
 	go vet -C e2e -tags e2e,soak ./...
 	go vet -C packaging ./...
@@ -102,3 +107,4 @@ docs: ## write the command reference, and tables and schema of events, anew from
 
 tidy: ## have go.mod and go.sum of all modules say what is needed
 	for m in $(MODULES); do (cd $$m && go mod tidy) || exit 1; done
+	for f in $(MODFILES); do (cd $$(dirname $$f) && go mod tidy -modfile=$$(basename $$f)) || exit 1; done

@@ -56,7 +56,13 @@ type survivor struct {
 // newSurvivor has the developer answer all.
 func newSurvivor(n *namespace, kubeconfig string, args ...string) *survivor {
 	n.t.Helper()
-	s := &survivor{namespace: n, load: n.loader(), local: newFickleProcess(n.t)}
+	return survivorUnder(n, n.loader(), kubeconfig, args...)
+}
+
+// survivorUnder is newSurvivor under a load that there is.
+func survivorUnder(n *namespace, load *traffic, kubeconfig string, args ...string) *survivor {
+	n.t.Helper()
+	s := &survivor{namespace: n, load: load, local: newFickleProcess(n.t)}
 	s.local.start()
 	s.devtun = launch(n.t, exec.Command(devtunPath(), append([]string{
 		"intercept", "service-middle", "--kubeconfig", kubeconfig, "-n", n.name, "-o", "json", "--no-forward",

@@ -52,21 +52,33 @@ func requireUsable(ctx context.Context, t *testing.T, dir string) {
 	require.Fail(t, "the node says nothing about being ready")
 }
 
-// runPause runs the pod "pause", of the one image that every cluster has, and
-// returns its address.
-func runPause(ctx context.Context, t *testing.T, api kubernetes.Interface) netip.Addr {
-	t.Helper()
-	pods := api.CoreV1().Pods("default")
-	_, err := pods.Create(ctx, &corev1.Pod{
+// pauseImage is the one image that every cluster has.
+const pauseImage = "devtun.test/pause:1"
+
+// pauseOf is the pod "pause", of an image that is there.
+func pauseOf(image string) *corev1.Pod {
+	return &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{Name: "pause"},
 		Spec: corev1.PodSpec{Containers: []corev1.Container{{
-			Name: "pause", Image: "devtun.test/pause:1", ImagePullPolicy: corev1.PullNever,
+			Name: "pause", Image: image, ImagePullPolicy: corev1.PullNever,
 		}}},
-	}, metav1.CreateOptions{})
+	}
+}
+
+// runPod runs a pod and returns its address.
+func runPod(ctx context.Context, t *testing.T, api kubernetes.Interface, pod *corev1.Pod) netip.Addr {
+	t.Helper()
+	_, err := api.CoreV1().Pods("default").Create(ctx, pod, metav1.CreateOptions{})
 	require.NoError(t, err)
+	return awaitPod(ctx, t, api, pod.Name)
+}
+
+// awaitPod waits until the pod runs and returns its address.
+func awaitPod(ctx context.Context, t *testing.T, api kubernetes.Interface, name string) netip.Addr {
+	t.Helper()
 	var address netip.Addr
 	require.Eventually(t, func() bool {
-		pod, err := pods.Get(ctx, "pause", metav1.GetOptions{})
+		pod, err := api.CoreV1().Pods("default").Get(ctx, name, metav1.GetOptions{})
 		if err != nil || pod.Status.Phase != corev1.PodRunning {
 			return false
 		}
@@ -78,7 +90,7 @@ func runPause(ctx context.Context, t *testing.T, api kubernetes.Interface) netip
 
 func running(ctx context.Context, t *testing.T, c *cluster.Cluster) map[cluster.Component]bool {
 	t.Helper()
-	running, err := c.Running(ctx)
+	running, err := c.Nodes()[0].Running(ctx)
 	require.NoError(t, err)
 	return running
 }

@@ -14,13 +14,13 @@ import (
 )
 
 // A cluster has one cgroup, of its own name, in every hierarchy of the machine:
-// the kubelet's pods lie in it, and beside them, in "node", the node's processes.
-// Machines differ: version 2 is one hierarchy, version 1 one for each controller,
-// "hybrid" both.
+// the first kubelet's pods lie in it, beside them, in "node", its node's processes,
+// and below it there is one of the same kind for each further node. Machines differ:
+// version 2 is one hierarchy, version 1 one for each controller, "hybrid" both.
 
-// nodeCgroup is the part of the cluster's cgroup that the node's own processes
-// are in: in version 2 a cgroup with children may have no processes itself.
-const nodeCgroup = "node"
+// ownCgroup is the part of a node's cgroup that the node's own processes are in: in
+// version 2 a cgroup with children may have no processes itself.
+const ownCgroup = "node"
 
 // Precedence is how many times the processor time of a single process the whole
 // cluster gets where there is not enough for all. It stands for other machines, on
@@ -43,7 +43,7 @@ func (c *Cluster) SetPrecedence(times int) error {
 	return nil
 }
 
-// makeCgroups makes a cluster's cgroups and moves the process into them. Its
+// makeCgroups makes a node's cgroups and moves the process into them. Its
 // children will be born there, so nothing the node starts can be elsewhere, nor
 // end with the session it was started from.
 func makeCgroups(name string, pid int) error {
@@ -51,12 +51,13 @@ func makeCgroups(name string, pid int) error {
 	if err != nil {
 		return fmt.Errorf("make cgroups: %w", err)
 	}
-	if len(roots) == 1 {
-		passControllers(roots[0])
-	}
+	above := strings.Split(name, "/")
 	for _, root := range roots {
 		parent := root
-		for _, child := range []string{name, nodeCgroup} {
+		for _, child := range append(above, ownCgroup) {
+			if len(roots) == 1 && child != ownCgroup {
+				passControllers(parent)
+			}
 			directory := filepath.Join(parent, child)
 			if err := os.Mkdir(directory, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
 				return fmt.Errorf("make cgroups: %w", err)
@@ -66,7 +67,7 @@ func makeCgroups(name string, pid int) error {
 			}
 			parent = directory
 		}
-		if err := setPrecedence(filepath.Join(root, name), Precedence); err != nil {
+		if err := setPrecedence(filepath.Join(root, above[0]), Precedence); err != nil {
 			return fmt.Errorf("make cgroups: %w", err)
 		}
 		procs := filepath.Join(parent, "cgroup.procs")
@@ -77,12 +78,12 @@ func makeCgroups(name string, pid int) error {
 	return nil
 }
 
-// passControllers lets the children of a version 2 root have the controllers that
+// passControllers lets the children of a version 2 cgroup have the controllers that
 // the kubelet insists on. Most machines do so anyway; it is not undone, since
 // others may have come to rely on it. Where it fails, the kubelet will say so.
-func passControllers(root string) {
+func passControllers(cgroup string) {
 	for _, controller := range []string{"cpu", "cpuset", "memory", "hugetlb", "pids"} {
-		_ = os.WriteFile(filepath.Join(root, "cgroup.subtree_control"), []byte("+"+controller), 0)
+		_ = os.WriteFile(filepath.Join(cgroup, "cgroup.subtree_control"), []byte("+"+controller), 0)
 	}
 }
 

@@ -1,7 +1,7 @@
-// Package cluster runs a real single-node Kubernetes on this machine, without
-// Docker: API server, controller manager, scheduler, kubelet, kube-proxy, etcd,
-// containerd and CoreDNS, as ordinary processes on a node with namespaces of its
-// own (package node).
+// Package cluster runs a real Kubernetes on this machine, without Docker: API server,
+// controller manager, scheduler, kubelet, kube-proxy, etcd, containerd and CoreDNS, as
+// ordinary processes on a node with namespaces of its own (package node), or on
+// several (Shape), which can be cut off, killed and started again (Node).
 //
 //	c, err := cluster.Up(ctx, cluster.Options{Dir: ".cluster", Progress: os.Stderr})
 //	…                                     // use c.Kubeconfig(), c.Load(ctx, "image.tar")
@@ -17,6 +17,7 @@
 //	state.json   what runs, and what must be undone on the host
 //	pki/ etc/    credentials and configuration of the components
 //	var/         the node's /var: etcd's data, images, pods
+//	nodes/       the same four of each further node
 //
 // On the host there are, besides: one network link with routes to the node and
 // to the pods (not to services), one cgroup in each hierarchy, and the built
@@ -55,6 +56,9 @@ type Options struct {
 	// Module is the directory of the devtun module, whose sources the programs
 	// are built from. Empty means the one that the process runs in.
 	Module string
+	// Shape is what it is like. A cluster of another shape that runs in the directory
+	// is made anew.
+	Shape Shape
 	// Progress hears of what takes long, in lines; nil means nobody does.
 	Progress io.Writer
 }
@@ -67,7 +71,7 @@ type Cluster struct {
 }
 
 // Up makes the cluster of a directory, or starts again what has died of it, and
-// returns when the node is Ready and cluster DNS answers. The cluster outlives
+// returns when the nodes are Ready and cluster DNS answers. The cluster outlives
 // the process.
 func Up(ctx context.Context, options Options) (*Cluster, error) {
 	if err := supported(); err != nil {
@@ -105,7 +109,7 @@ func Open(dir string) (*Cluster, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open cluster: %w", err)
 	}
-	if !nodeLives(dir, s.PID) {
+	if !nodeLives(dir, s.PIDs[0]) {
 		return nil, fmt.Errorf("open cluster: none is running in %s\nhint: make cluster-up", dir)
 	}
 	return &Cluster{dir: dir, state: s}, nil
@@ -144,14 +148,14 @@ func (c *Cluster) Kubeconfig() string { return filepath.Join(c.dir, "kubeconfig"
 // the kubeconfig by itself.
 func (c *Cluster) Kubectl() string { return filepath.Join(c.dir, "bin", "kubectl") }
 
-// NodeAddress is the node's address, reachable from this machine only. The API
+// NodeAddress is the first node's address, reachable from this machine only. The API
 // server listens on its port 6443.
-func (c *Cluster) NodeAddress() netip.Addr { return c.state.network().node() }
+func (c *Cluster) NodeAddress() netip.Addr { return c.first().Address() }
 
 // PodCIDR is where the pods' addresses come from. This machine has a route to
 // them, so that a pod can be reached directly.
 func (c *Cluster) PodCIDR() netip.Prefix { return c.state.network().pods() }
 
-// NodePID is the host's process id of the node's PID 1, whose death is the
+// NodePID is the host's process id of the first node's PID 1, whose death is the
 // cluster's end. "nsenter -a -t PID" enters the node.
-func (c *Cluster) NodePID() int { return c.state.PID }
+func (c *Cluster) NodePID() int { return c.first().PID() }

@@ -9,17 +9,24 @@ import (
 // clusterDomain is what names of services end with.
 const clusterDomain = "cluster.local"
 
-// configuration is what the components read when they start, as files by their
-// paths in the cluster's directory. The paths within are those of the node.
-func configuration(s state, snapshotter string) map[string][]byte {
+// configuration is what the components of the node of a number read when they start,
+// as files by their paths in the node's home. The paths within are those of the node.
+func configuration(s state, number int, snapshotter string) map[string][]byte {
 	n := s.network()
-	return map[string][]byte{
+	files := map[string][]byte{
 		"etc/containerd.toml":     fmt.Appendf(nil, containerdConfig, pauseImage, snapshotter, cniDirectory, node.Home),
-		"etc/cni/devtun.conflist": fmt.Appendf(nil, cniConfig, n.pods()),
-		"etc/kubelet.yaml":        fmt.Appendf(nil, kubeletConfig, node.Home, n.dns(), clusterDomain, s.cgroup()),
+		"etc/cni/devtun.conflist": fmt.Appendf(nil, cniConfig, n.podsOf(number)),
+		"etc/kubelet.yaml":        fmt.Appendf(nil, kubeletConfig, node.Home, n.dns(), clusterDomain, s.nodeCgroup(number)),
 		"etc/resolv.conf":         fmt.Appendf(nil, "nameserver %s\n", n.dns()),
-		"etc/Corefile":            fmt.Appendf(nil, corefile, n.node(), clusterDomain, node.Home),
 	}
+	if number == 1 {
+		files["etc/Corefile"] = fmt.Appendf(nil, corefile, n.node(1), clusterDomain, node.Home)
+	}
+	files["etc/kubelet.yaml"] = append(files["etc/kubelet.yaml"], releases[s.Shape.Kubernetes].kubelet...)
+	if s.Shape.Nodes > 1 {
+		files["etc/kubelet.yaml"] = append(files["etc/kubelet.yaml"], livelyKubelet...)
+	}
+	return files
 }
 
 // restrict_oom_score_adj: without CAP_SYS_RESOURCE no pod would start otherwise.
@@ -97,12 +104,20 @@ evictionHard:
   nodefs.inodesFree: 0%%
   imagefs.available: 0%%
   imagefs.inodesFree: 0%%
-# An image that was loaded may be used though the same one was also pulled by another
-# name: otherwise the kubelet asks a registry for it, which there is none.
-imagePullCredentialsVerificationPolicy: NeverVerify
 imageGCHighThresholdPercent: 100
 imageGCLowThresholdPercent: 99
 logging: {verbosity: 1}
+`
+
+// looseKubelet lets an image that was loaded be used though the same one was also pulled
+// by another name: otherwise the kubelet asks a registry for it, which there is none.
+const looseKubelet = `imagePullCredentialsVerificationPolicy: NeverVerify
+`
+
+// livelyKubelet has a kubelet tell every second that its node lives, and every two
+// how it is.
+const livelyKubelet = `nodeLeaseDurationSeconds: 4
+nodeStatusUpdateFrequency: 2s
 `
 
 const corefile = `.:53 {

@@ -2,8 +2,10 @@ package cluster
 
 import (
 	"fmt"
+	"maps"
 	"net"
 	"net/netip"
+	"path"
 
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
@@ -11,25 +13,21 @@ import (
 	"github.com/devtun/devtun/e2e/cluster/pki"
 )
 
-// nodeName is the node's name in the cluster, and its host name.
-const nodeName = "devtun"
-
 // admins is the group that may do everything.
 const admins = "system:masters"
 
-// servers and clients are whom the cluster's authority vouches for. The first
-// have files in pki/, the others a kubeconfig.
+// servers and clients are whom the cluster's authority vouches for on the first node,
+// kubelets on each. The first have files in pki/, the others a kubeconfig.
 func servers(n network) map[string]pki.Subject {
 	loopback := netip.AddrFrom4([4]byte{127, 0, 0, 1})
 	return map[string]pki.Subject{
-		"apiserver": {
+		"pki/apiserver": {
 			Name: "kube-apiserver",
-			Names: []string{"localhost", nodeName, "kubernetes", "kubernetes.default",
+			Names: []string{"localhost", nodeName(1), "kubernetes", "kubernetes.default",
 				"kubernetes.default.svc", "kubernetes.default.svc." + clusterDomain},
-			Addresses: []netip.Addr{n.node(), n.api(), loopback},
+			Addresses: []netip.Addr{n.node(1), n.api(), loopback},
 		},
-		"apiserver-kubelet-client": {Name: "kube-apiserver-kubelet-client", Groups: []string{admins}},
-		"kubelet":                  {Name: nodeName, Names: []string{nodeName}, Addresses: []netip.Addr{n.node(), loopback}},
+		"pki/apiserver-kubelet-client": {Name: "kube-apiserver-kubelet-client", Groups: []string{admins}},
 	}
 }
 
@@ -37,15 +35,28 @@ var clients = map[string]pki.Subject{
 	"kubeconfig":                        {Name: "devtun-admin", Groups: []string{admins}},
 	"etc/controller-manager.kubeconfig": {Name: "system:kube-controller-manager"},
 	"etc/scheduler.kubeconfig":          {Name: "system:kube-scheduler"},
-	"etc/kubelet.kubeconfig":            {Name: "system:node:" + nodeName, Groups: []string{"system:nodes"}},
-	"etc/kube-proxy.kubeconfig":         {Name: "system:kube-proxy"},
 	// Its rights would otherwise have to be created before it starts.
 	"etc/coredns.kubeconfig": {Name: "coredns", Groups: []string{admins}},
 }
 
-// credentials issues everything that proves who is who, as files by their paths
-// in the cluster's directory.
-func credentials(n network) (map[string][]byte, error) {
+// kubelet is the server that the node of a number has.
+func kubelet(n network, number int) pki.Subject {
+	return pki.Subject{Name: nodeName(number), Names: []string{nodeName(number)},
+		Addresses: []netip.Addr{n.node(number), netip.AddrFrom4([4]byte{127, 0, 0, 1})}}
+}
+
+// agents are the clients that the node of a number has.
+func agents(number int) map[string]pki.Subject {
+	return map[string]pki.Subject{
+		"etc/kubelet.kubeconfig":    {Name: "system:node:" + nodeName(number), Groups: []string{"system:nodes"}},
+		"etc/kube-proxy.kubeconfig": {Name: "system:kube-proxy"},
+		"etc/policies.kubeconfig":   {Name: "policies", Groups: []string{admins}}, // as coredns
+	}
+}
+
+// credentials issues everything that proves who is who on so many nodes, as files by
+// their paths in the cluster's directory.
+func credentials(n network, nodes int) (map[string][]byte, error) {
 	authority, err := pki.New("devtun")
 	if err != nil {
 		return nil, err
@@ -55,23 +66,31 @@ func credentials(n network) (map[string][]byte, error) {
 		return nil, err
 	}
 	files := map[string][]byte{
-		"pki/ca.crt":              authority.Certificate(),
 		"pki/service-account.key": private,
 		"pki/service-account.pub": public,
 	}
-	for name, subject := range servers(n) {
-		pair, err := authority.Issue(subject)
-		if err != nil {
-			return nil, err
+	serving, calling := servers(n), maps.Clone(clients)
+	for number := 1; number <= nodes; number++ {
+		home := homeOf(number)
+		files[path.Join(home, "pki/ca.crt")] = authority.Certificate()
+		serving[path.Join(home, "pki/kubelet")] = kubelet(n, number)
+		for file, subject := range agents(number) {
+			calling[path.Join(home, file)] = subject
 		}
-		files["pki/"+name+".crt"], files["pki/"+name+".key"] = pair.Certificate, pair.Key
 	}
-	for path, subject := range clients {
+	for file, subject := range serving {
 		pair, err := authority.Issue(subject)
 		if err != nil {
 			return nil, err
 		}
-		if files[path], err = kubeconfig(n, authority.Certificate(), subject.Name, pair); err != nil {
+		files[file+".crt"], files[file+".key"] = pair.Certificate, pair.Key
+	}
+	for file, subject := range calling {
+		pair, err := authority.Issue(subject)
+		if err != nil {
+			return nil, err
+		}
+		if files[file], err = kubeconfig(n, authority.Certificate(), subject.Name, pair); err != nil {
 			return nil, err
 		}
 	}
@@ -83,7 +102,7 @@ func kubeconfig(n network, authority []byte, user string, pair pki.Pair) ([]byte
 	const name = "devtun"
 	config := clientcmdapi.NewConfig()
 	config.Clusters[name] = &clientcmdapi.Cluster{
-		Server:                   "https://" + net.JoinHostPort(n.node().String(), "6443"),
+		Server:                   "https://" + net.JoinHostPort(n.node(1).String(), "6443"),
 		CertificateAuthorityData: authority,
 	}
 	config.AuthInfos[user] = &clientcmdapi.AuthInfo{

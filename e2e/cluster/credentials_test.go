@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"maps"
 	"net/netip"
 	"testing"
 
@@ -12,17 +13,24 @@ import (
 )
 
 func TestCredentials(t *testing.T) {
-	n := network{netip.MustParsePrefix("10.200.48.0/20")}
-	files, err := credentials(n)
+	n := network{netip.MustParsePrefix("10.200.64.0/19")}
+	files, err := credentials(n, 2)
 	require.NoError(t, err)
 	roots := x509.NewCertPool()
 	require.True(t, roots.AppendCertsFromPEM(files["pki/ca.crt"]))
 
-	for path, subject := range clients {
+	require.Equal(t, files["pki/ca.crt"], files["nodes/2/pki/ca.crt"])
+
+	calling := maps.Clone(clients)
+	maps.Copy(calling, agents(1))
+	for path, subject := range agents(2) {
+		calling["nodes/2/"+path] = subject
+	}
+	for path, subject := range calling {
 		t.Run(path, func(t *testing.T) {
 			config, err := clientcmd.RESTConfigFromKubeConfig(files[path])
 			require.NoError(t, err)
-			require.Equal(t, "https://10.200.48.2:6443", config.Host)
+			require.Equal(t, "https://10.200.64.2:6443", config.Host)
 			require.Equal(t, files["pki/ca.crt"], config.CAData)
 			certificate := parse(t, config.CertData, config.KeyData)
 			_, err = certificate.Verify(x509.VerifyOptions{
@@ -33,11 +41,12 @@ func TestCredentials(t *testing.T) {
 		})
 	}
 	for name, host := range map[string]string{
-		"apiserver": "10.200.56.1", // what pods use
-		"kubelet":   "10.200.48.2", // what the API server uses
+		"pki/apiserver":       "10.200.72.1", // what pods use
+		"pki/kubelet":         "10.200.64.2", // what the API server uses
+		"nodes/2/pki/kubelet": "10.200.64.6",
 	} {
 		t.Run(name, func(t *testing.T) {
-			certificate := parse(t, files["pki/"+name+".crt"], files["pki/"+name+".key"])
+			certificate := parse(t, files[name+".crt"], files[name+".key"])
 			_, err := certificate.Verify(x509.VerifyOptions{
 				Roots: roots, DNSName: host, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}})
 			require.NoError(t, err)

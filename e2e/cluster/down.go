@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 )
 
 // tearDown ends what runs of a directory's cluster and removes all of it but the
@@ -20,8 +21,10 @@ func tearDown(ctx context.Context, dir string) error {
 	if moved(dir, s) {
 		owners = append(owners, s)
 	}
-	if err := killNode(ctx, dir, s.PID); err != nil {
-		return err
+	for i, pid := range slices.Backward(s.PIDs[:]) {
+		if err := killNode(ctx, filepath.Join(dir, homeOf(i+1)), pid); err != nil {
+			return err
+		}
 	}
 	for _, s := range owners {
 		if err := removeCgroups(ctx, s.cgroup()); err != nil {
@@ -47,7 +50,7 @@ func moved(dir string, s state) bool {
 		return false
 	}
 	_, err := os.Stat(s.Dir)
-	return errors.Is(err, fs.ErrNotExist) || nodeLives(dir, s.PID)
+	return errors.Is(err, fs.ErrNotExist) || nodeLives(dir, s.PIDs[0])
 }
 
 // destroy is Down, with the directory locked.

@@ -3,6 +3,7 @@
 package cluster_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io/fs"
@@ -12,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -52,6 +54,21 @@ func footprintOf(t *testing.T, c *cluster.Cluster) footprint {
 		delete(f.spaces, space)
 	}
 	return f
+}
+
+// requireGone takes the cluster down and checks that nothing is left of it.
+func requireGone(ctx context.Context, t *testing.T, c *cluster.Cluster) {
+	t.Helper()
+	f := footprintOf(t, c)
+	require.NotEmpty(t, f.traces(t))
+	require.NoError(t, cluster.Down(ctx, c.Dir()))
+	// Init takes a moment to reap the nodes' PID 1.
+	var left []string
+	require.Eventually(t, func() bool {
+		left = f.traces(t)
+		return len(left) == 0
+	}, 5*time.Second, 20*time.Millisecond, "%q", &left)
+	require.NoDirExists(t, c.Dir())
 }
 
 // traces lists what there is of the cluster on the machine.
@@ -164,7 +181,7 @@ func stateOf(t *testing.T, dir string) map[string]any {
 func setNodePID(t *testing.T, dir string, pid int) {
 	t.Helper()
 	state := stateOf(t, dir)
-	state["PID"] = pid
+	state["PIDs"].([]any)[0] = pid
 	data, err := json.Marshal(state)
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "state.json"), data, 0o600))

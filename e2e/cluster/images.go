@@ -14,14 +14,26 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
+	"golang.org/x/sync/errgroup"
 )
 
 // Load puts the images of a tarball, as "docker save" or an OCI layout packs
-// them, into the cluster, under the names that the tarball gives them.
+// them, on all nodes that live, under the names that the tarball gives them.
 func (c *Cluster) Load(ctx context.Context, file string) error {
+	group, ctx := errgroup.WithContext(ctx)
+	for _, n := range c.Nodes() {
+		if n.lives() {
+			group.Go(func() error { return n.Load(ctx, file) })
+		}
+	}
+	return group.Wait()
+}
+
+// Load is Cluster.Load for one node alone.
+func (n Node) Load(ctx context.Context, file string) error {
 	// ctr reads the file here and hands it to containerd there.
-	if _, err := c.ctr(ctx, "images", "import", file); err != nil {
-		return fmt.Errorf("load images: %w", err)
+	if _, err := n.ctr(ctx, "images", "import", file); err != nil {
+		return fmt.Errorf("load images on %s: %w", n.Name(), err)
 	}
 	return nil
 }

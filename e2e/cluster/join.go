@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/netip"
 	"strconv"
+
+	"github.com/devtun/devtun/e2e/cluster/debian"
 )
 
 // MaxJoined is how many network namespaces may be joined to a cluster at a time.
@@ -20,7 +22,7 @@ func (c *Cluster) Join(ctx context.Context, pid, number int) error {
 		return fmt.Errorf("join cluster: number %d: want 1 to %d", number, MaxJoined)
 	}
 	n, device := c.state.network(), "joined"+strconv.Itoa(number)
-	inside, outside := "--net=/proc/"+strconv.Itoa(c.NodePID())+"/ns/net", "--net=/proc/"+strconv.Itoa(pid)+"/ns/net"
+	inside, outside := netOf(c.NodePID()), netOf(pid)
 	// A namespace that has ended gives its link up in the kernel's own time.
 	_ = within(ctx, inside, "link", "delete", device)
 	node, joined := n.joint(number)
@@ -34,7 +36,7 @@ func (c *Cluster) Join(ctx context.Context, pid, number int) error {
 		{outside, []string{"link", "set", "lo", "up"}},
 		{outside, []string{"address", "add", netip.PrefixFrom(joined, linkBits).String(), "dev", "eth0"}},
 		{outside, []string{"link", "set", "eth0", "up"}},
-		{outside, []string{"route", "add", n.node().String(), "via", node.String()}},
+		{outside, []string{"route", "add", n.node(1).String(), "via", node.String()}},
 		{outside, []string{"route", "add", n.pods().String(), "via", node.String()}},
 	} {
 		if err := within(ctx, step.where, step.args...); err != nil {
@@ -44,16 +46,24 @@ func (c *Cluster) Join(ctx context.Context, pid, number int) error {
 	return nil
 }
 
+// netOf names the network namespace of a process to within.
+func netOf(pid int) string { return "--net=/proc/" + strconv.Itoa(pid) + "/ns/net" }
+
 // within runs ip in another network namespace.
 func within(ctx context.Context, space string, args ...string) error {
-	nsenter, err := lookProgram("nsenter")
+	return runWithin(ctx, space, "ip", args...)
+}
+
+// runWithin runs a program in another network namespace.
+func runWithin(ctx context.Context, space, program string, args ...string) error {
+	nsenter, err := debian.Look("nsenter")
 	if err != nil {
 		return err
 	}
-	program, err := lookProgram("ip")
+	path, err := debian.Look(program)
 	if err != nil {
 		return err
 	}
-	_, err = output(ctx, nsenter, append([]string{space, program}, args...)...)
+	_, err = output(ctx, nsenter, append([]string{space, path}, args...)...)
 	return err
 }

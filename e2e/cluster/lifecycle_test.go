@@ -4,7 +4,6 @@ package cluster_test
 
 import (
 	"context"
-	"net"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -32,18 +31,13 @@ func TestLifecycle(t *testing.T) {
 		return c
 	}
 	defer func() { require.NoError(t, cluster.Down(context.Background(), dir)) }()
-	up(t)
+	first := up(t).Nodes()[0]
 
 	t.Run("a pod runs and is reached directly", func(t *testing.T) {
 		c, api := open(t, dir)
-		pod := runPause(ctx, t, api)
+		pod := runPod(ctx, t, api, pauseOf(pauseImage))
 		require.True(t, c.PodCIDR().Contains(pod))
-		// Nothing listens there: being refused is the pod's own answer.
-		conn, err := net.DialTimeout("tcp", net.JoinHostPort(pod.String(), "80"), 5*time.Second)
-		if err == nil {
-			conn.Close()
-		}
-		require.ErrorIs(t, err, syscall.ECONNREFUSED)
+		requireReached(t, pod)
 	})
 
 	t.Run("up again is quick and changes nothing", func(t *testing.T) {
@@ -52,7 +46,7 @@ func TestLifecycle(t *testing.T) {
 		require.Equal(t, before.NodePID(), after.NodePID())
 	})
 
-	for _, component := range cluster.Components() {
+	for _, component := range first.Components() {
 		t.Run("up mends a killed "+string(component), func(t *testing.T) {
 			before, _ := open(t, dir)
 			require.NoError(t, before.Kill(ctx, component))
@@ -81,7 +75,7 @@ func TestLifecycle(t *testing.T) {
 		require.NoError(t, c.Kill(ctx, cluster.APIServer))
 		require.NoError(t, c.Refresh(ctx))
 		alive := running(ctx, t, c)
-		for _, component := range cluster.Components() {
+		for _, component := range c.Nodes()[0].Components() {
 			require.True(t, alive[component], component)
 		}
 		_, err := api.CoreV1().Pods("default").Get(ctx, "pause", metav1.GetOptions{})
@@ -138,7 +132,7 @@ func TestLifecycle(t *testing.T) {
 		require.ErrorContains(t, err, "none is running")
 		require.NoError(t, cluster.Down(ctx, copied))
 		alive := running(ctx, t, c)
-		for _, component := range cluster.Components() {
+		for _, component := range c.Nodes()[0].Components() {
 			require.True(t, alive[component], component)
 		}
 		requireUsable(ctx, t, dir)
@@ -155,18 +149,9 @@ func TestLifecycle(t *testing.T) {
 
 	t.Run("down leaves the machine as it was", func(t *testing.T) {
 		c, api := open(t, dir)
-		runPause(ctx, t, api)
-		f := footprintOf(t, c)
-		require.NotEmpty(t, f.traces(t))
-		require.NoError(t, cluster.Down(ctx, dir))
-		// Init takes a moment to reap the node's PID 1.
-		var left []string
-		require.Eventually(t, func() bool {
-			left = f.traces(t)
-			return len(left) == 0
-		}, 5*time.Second, 20*time.Millisecond, "%q", &left)
+		runPod(ctx, t, api, pauseOf(pauseImage))
+		requireGone(ctx, t, c)
 		require.Equal(t, tables, hostTables(t))
-		require.NoDirExists(t, dir)
 		require.NoError(t, cluster.Down(ctx, dir), "down already")
 		require.NoDirExists(t, dir)
 	})

@@ -9,24 +9,29 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"github.com/devtun/devtun/e2e/cluster/debian"
 )
 
 // pool is where clusters take their addresses from: the upper quarter of 10/8.
 var pool = netip.MustParsePrefix("10.192.0.0/10")
 
 // blockBits is the prefix length of one cluster's share of the pool.
-const blockBits = 20
+const blockBits = 19
 
-// network is a cluster's addressing: one block of 4096 addresses, in which
+// network is a cluster's addressing: one block of 8192 addresses, in which
 //
-//	.0.0/30  is the link: .0.1 the host's end, .0.2 the node
+//	.0.0/24  are the links to nodes, /30 each: .0.1 the host's end, .0.2 the first
+//	         node; .0.5 the first node's end, .0.6 the second node; and so on
 //	.1.0/24  are links to network namespaces that have joined, /30 each
-//	.2.0/23  are the pods
 //	.8.0/21  are the services: .8.1 the API server, .8.10 DNS
+//	.16.0/20 are the pods: .16.0/22 the first node's, .20.0/22 the second's, and so on
 type network struct{ block netip.Prefix }
 
-func (n network) host() netip.Addr { return n.at(0, 1) }
-func (n network) node() netip.Addr { return n.at(0, 2) }
+// node is the address of the node of a number, gateway the other end of its link.
+func (n network) node(number int) netip.Addr    { return n.at(0, byte(4*number-2)) }
+func (n network) gateway(number int) netip.Addr { return n.at(0, byte(4*number-3)) }
+func (n network) links() netip.Prefix           { return netip.PrefixFrom(n.at(0, 0), 23) }
 
 // joint are the ends of the link to the network namespace of a number: the node's
 // and the other.
@@ -34,12 +39,33 @@ func (n network) joint(number int) (node, joined netip.Addr) {
 	return n.at(1, byte(4*number+1)), n.at(1, byte(4*number+2))
 }
 
-func (n network) pods() netip.Prefix     { return netip.PrefixFrom(n.at(2, 0), 23) }
 func (n network) services() netip.Prefix { return netip.PrefixFrom(n.at(8, 0), 21) }
 func (n network) api() netip.Addr        { return n.at(8, 1) }
 func (n network) dns() netip.Addr        { return n.at(8, 10) }
+func (n network) pods() netip.Prefix     { return netip.PrefixFrom(n.at(16, 0), 20) }
 
-// linkBits is the prefix length of the link between host and node.
+// podsOf are the pods of the node of a number.
+func (n network) podsOf(number int) netip.Prefix {
+	return netip.PrefixFrom(n.at(byte(12+4*number), 0), 22)
+}
+
+// beyond is what the node of a number has routes to by its gateway. Services need
+// some route, because a socket's destination is looked up before kube-proxy's rules
+// translate it. The first node's others are at the far ends of other links.
+func (n network) beyond(number int) []netip.Prefix {
+	if number == 1 {
+		return []netip.Prefix{n.services()}
+	}
+	routed := []netip.Prefix{n.links(), n.services()}
+	for other := 1; other <= MaxNodes; other++ {
+		if other != number {
+			routed = append(routed, n.podsOf(other))
+		}
+	}
+	return routed
+}
+
+// linkBits is the prefix length of a link.
 const linkBits = 30
 
 func (n network) at(third, fourth byte) netip.Addr {
@@ -57,7 +83,7 @@ func freeBlock(id string, taken []netip.Prefix) (netip.Prefix, error) {
 	for i := range uint32(count) {
 		number := (start + i) % count
 		b := pool.Addr().As4()
-		address := netip.AddrFrom4([4]byte{b[0], b[1] + byte(number>>4), byte(number << 4), 0})
+		address := netip.AddrFrom4([4]byte{b[0], b[1] + byte(number>>3), byte(number << 5), 0})
 		block := netip.PrefixFrom(address, blockBits)
 		if !overlapsAny(block, taken) {
 			return block, nil
@@ -106,7 +132,7 @@ func routed(ctx context.Context) ([]netip.Prefix, error) {
 
 // ip runs the command of that name and returns its output.
 func ip(ctx context.Context, args ...string) ([]byte, error) {
-	program, err := lookProgram("ip")
+	program, err := debian.Look("ip")
 	if err != nil {
 		return nil, err
 	}

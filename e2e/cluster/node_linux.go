@@ -16,6 +16,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/devtun/devtun/e2e/cluster/debian"
 	"github.com/devtun/devtun/e2e/cluster/node"
 )
 
@@ -80,7 +81,7 @@ func launch(ctx context.Context, program string, input, ready, log *os.File) (pi
 	cmd.Dir = "/"
 	// Nothing of the caller's environment: no proxy, no kubeconfig.
 	// Components collect garbage rarely: it is processors that a test machine lacks.
-	cmd.Env = []string{"PATH=/run/bin:" + searchPath, "HOME=/root", "GOGC=400"}
+	cmd.Env = []string{"PATH=/run/bin:" + debian.SearchPath, "HOME=/root", "GOGC=400"}
 	cmd.Stdin = input
 	cmd.ExtraFiles = []*os.File{ready, log}
 	var complaint strings.Builder

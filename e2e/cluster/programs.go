@@ -2,22 +2,61 @@ package cluster
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
+	"fmt"
 	"io"
 	"path"
+	"strings"
 
 	"github.com/devtun/devtun/e2e/cluster/build"
+	"github.com/devtun/devtun/e2e/cluster/debian"
 )
 
-// kubernetesVersion is that of the nested module's k8s.io/kubernetes.
-const kubernetesVersion = "v1.35.4"
+// needed maps what the node runs besides our own programs to the Debian package
+// that has it. Elsewhere, programs of any origin will do.
+var needed = map[string]string{
+	"etcd":                    "etcd-server",
+	"containerd":              "containerd",
+	"ctr":                     "containerd",
+	"runc":                    "runc",
+	cniDirectory + "/ptp":     "containernetworking-plugins",
+	cniDirectory + "/portmap": "containernetworking-plugins",
+	"nft":                     "nftables",
+	"iptables":                "iptables",
+	"conntrack":               "conntrack",
+	"ipset":                   "ipset",
+	"ip":                      "iproute2",
+	"nsenter":                 "util-linux",
+	"modprobe":                "kmod",
+}
 
-// programs are the files that the cluster's own programs were built to.
-type programs struct{ kubernetes, coredns, init, pause string }
+// cniDirectory is where Debian keeps the CNI plugins.
+const cniDirectory = "/usr/lib/cni"
 
-// buildPrograms builds what the cache does not hold.
-func buildPrograms(ctx context.Context, module string, progress io.Writer) (programs, error) {
+// InstallNeeded installs what a cluster needs of Debian, as Up does.
+func InstallNeeded(ctx context.Context, progress io.Writer) error {
+	if err := debian.Install(ctx, needed, progress); err != nil {
+		return fmt.Errorf("%w\nhint: %s", err, wayOut)
+	}
+	return nil
+}
+
+// release is a version of Kubernetes, the file that names it and what it is built with,
+// in place of go.mod, and what its kubelet's configuration has besides.
+type release struct{ version, modFile, kubelet string }
+
+// releases are those that can be chosen.
+var releases = map[string]release{
+	"1.35": {"v1.35.4", "", looseKubelet},
+	"1.34": {"v1.34.4", "1.34.mod", ""}, // the kubelet does not ask such things by itself
+}
+
+// programs are the files that the cluster's own programs were built to. Their paths
+// hold a hash of their sources. Policies is "" where none are enforced.
+type programs struct{ Kubernetes, CoreDNS, Init, Pause, Policies string }
+
+// buildPrograms builds what a cluster of the shape needs and the cache does not hold.
+func buildPrograms(ctx context.Context, module string, shape Shape, progress io.Writer) (programs, error) {
+	release := releases[shape.Kubernetes]
 	const home = "e2e/cluster"
 	const version = "-X k8s.io/component-base/version."
 	var p programs
@@ -25,30 +64,40 @@ func buildPrograms(ctx context.Context, module string, progress io.Writer) (prog
 		path    *string
 		program build.Program
 	}{
-		{&p.init, build.Program{
+		{&p.Init, build.Program{
 			Name:      "init",
 			Directory: path.Join(home, "node", "init"),
 			Sources:   []string{path.Join(home, "node")},
 		}},
-		{&p.pause, build.Program{
+		{&p.Pause, build.Program{
 			Name:      "pause",
 			Directory: path.Join(home, "pause"),
 		}},
-		{&p.coredns, build.Program{
+		{&p.CoreDNS, build.Program{
 			Name:      "coredns",
 			Title:     "CoreDNS",
 			Cost:      "about 1 minute",
 			Directory: path.Join(home, "coredns"),
 		}},
-		{&p.kubernetes, build.Program{
+		{&p.Kubernetes, build.Program{
 			Name:      "kubernetes",
-			Title:     "Kubernetes " + kubernetesVersion,
+			Title:     "Kubernetes " + release.version,
 			Cost:      "about 6 minutes",
 			Directory: path.Join(home, "kubernetes"),
-			LinkFlags: version + "gitVersion=" + kubernetesVersion + " " +
-				version + "gitMajor=1 " + version + "gitMinor=35",
+			ModFile:   release.modFile,
+			LinkFlags: version + "gitVersion=" + release.version + " " +
+				version + "gitMajor=1 " + version + "gitMinor=" + strings.TrimPrefix(shape.Kubernetes, "1."),
+		}},
+		{&p.Policies, build.Program{
+			Name:      "policies",
+			Title:     "kube-router's policy controller",
+			Cost:      "about 2 minutes",
+			Directory: path.Join(home, "policies"),
 		}},
 	} {
+		if step.path == &p.Policies && !shape.Policies {
+			continue
+		}
 		file, err := step.program.Build(ctx, module, progress)
 		if err != nil {
 			return programs{}, err
@@ -58,22 +107,19 @@ func buildPrograms(ctx context.Context, module string, progress io.Writer) (prog
 	return p, nil
 }
 
-// key changes when any of the programs does: their paths hold a hash of their
-// sources.
-func (p programs) key() string {
-	sum := sha256.Sum256([]byte(p.kubernetes + "\n" + p.coredns + "\n" + p.init + "\n" + p.pause))
-	return hex.EncodeToString(sum[:8])
-}
-
 // inNode maps the names under the node's /run/bin to the files behind them. The
 // Kubernetes programs are one file, which knows by its name which one to be.
 func (p programs) inNode() map[string]string {
-	return map[string]string{
-		"kube-apiserver":          p.kubernetes,
-		"kube-controller-manager": p.kubernetes,
-		"kube-scheduler":          p.kubernetes,
-		"kubelet":                 p.kubernetes,
-		"kube-proxy":              p.kubernetes,
-		"coredns":                 p.coredns,
+	files := map[string]string{
+		"kube-apiserver":          p.Kubernetes,
+		"kube-controller-manager": p.Kubernetes,
+		"kube-scheduler":          p.Kubernetes,
+		"kubelet":                 p.Kubernetes,
+		"kube-proxy":              p.Kubernetes,
+		"coredns":                 p.CoreDNS,
 	}
+	if p.Policies != "" {
+		files["policies"] = p.Policies
+	}
+	return files
 }

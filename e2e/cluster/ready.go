@@ -18,23 +18,30 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 )
 
-// awaitReady makes what the API needs to know of cluster DNS and waits until the
-// cluster can be used: a pod would be scheduled, run, and find services by name.
-func (c *Cluster) awaitReady(ctx context.Context) error {
+// step is something that will succeed after a while.
+type step struct {
+	what string
+	try  func(context.Context) error
+}
+
+// awaitReady makes what the API needs to know of cluster DNS and waits until the nodes
+// can be used: a pod would be scheduled there, run, and find services by name.
+func (c *Cluster) awaitReady(ctx context.Context, nodes []Node) error {
 	client, done, err := c.client()
 	if err != nil {
 		return err
 	}
 	defer done()
-	for _, step := range []struct {
-		what string
-		try  func(context.Context) error
-	}{
+	steps := []step{
 		{"publish cluster DNS", func(ctx context.Context) error { return c.publishDNS(ctx, client) }},
-		{"wait for the node", func(ctx context.Context) error { return nodeReady(ctx, client) }},
 		{"wait for the default service account", func(ctx context.Context) error { return accountReady(ctx, client) }},
-		{"wait for cluster DNS", c.dnsAnswers},
-	} {
+	}
+	for _, n := range nodes {
+		steps = append(steps,
+			step{"wait for node " + n.Name(), func(ctx context.Context) error { return n.ready(ctx, client) }},
+			step{"wait for cluster DNS on " + n.Name(), n.dnsAnswers})
+	}
+	for _, step := range steps {
 		ctx, cancel := context.WithTimeout(ctx, startTimeout)
 		err := poll(ctx, step.try)
 		cancel()
@@ -64,9 +71,9 @@ func (c *Cluster) client() (client kubernetes.Interface, done func(), err error)
 	return client, func() { utilnet.CloseIdleConnectionsFor(transport.Transport) }, nil
 }
 
-// nodeReady succeeds once pods are scheduled to the node.
-func nodeReady(ctx context.Context, client kubernetes.Interface) error {
-	node, err := client.CoreV1().Nodes().Get(ctx, nodeName, metav1.GetOptions{})
+// ready succeeds once pods are scheduled to the node.
+func (n Node) ready(ctx context.Context, client kubernetes.Interface) error {
+	node, err := client.CoreV1().Nodes().Get(ctx, n.Name(), metav1.GetOptions{})
 	if err != nil {
 		return err
 	}
@@ -114,7 +121,7 @@ func (c *Cluster) publishDNS(ctx context.Context, client kubernetes.Interface) e
 			},
 		},
 		AddressType: discoveryv1.AddressTypeIPv4,
-		Endpoints:   []discoveryv1.Endpoint{{Addresses: []string{n.node().String()}}},
+		Endpoints:   []discoveryv1.Endpoint{{Addresses: []string{n.node(1).String()}}},
 	}
 	for _, port := range service.Spec.Ports {
 		slice.Ports = append(slice.Ports, discoveryv1.EndpointPort{
@@ -136,23 +143,23 @@ func (c *Cluster) publishDNS(ctx context.Context, client kubernetes.Interface) e
 	return nil
 }
 
-// dnsAnswers asks for the API server's name as a pod would: at the DNS service's
-// address, which kube-proxy's rules lead to CoreDNS.
-func (c *Cluster) dnsAnswers(ctx context.Context) error {
+// dnsAnswers asks for the API server's name as a pod on the node would: at the DNS
+// service's address, which kube-proxy's rules lead to CoreDNS.
+func (n Node) dnsAnswers(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
-	n := c.state.network()
+	layout := n.c.state.network()
 	resolver := net.Resolver{
 		PreferGo: true,
 		Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
-			return c.dial(ctx, network, net.JoinHostPort(n.dns().String(), "53"))
+			return n.dial(ctx, network, net.JoinHostPort(layout.dns().String(), "53"))
 		},
 	}
 	addresses, err := resolver.LookupHost(ctx, "kubernetes.default.svc."+clusterDomain+".")
 	if err != nil {
 		return err
 	}
-	if !slices.Contains(addresses, n.api().String()) {
+	if !slices.Contains(addresses, layout.api().String()) {
 		return fmt.Errorf("the API server's name leads to %v", addresses)
 	}
 	return nil

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -25,28 +26,25 @@ const (
 	shownLines = 12
 )
 
-// Start starts a component that was stopped or has died and waits until it is
-// healthy. To start one that runs is no error.
+// Start starts a component of the first node that was stopped or has died and waits
+// until it is healthy. To start one that runs is no error.
 func (c *Cluster) Start(ctx context.Context, component Component) error {
-	recipe, found := c.recipes()[component]
+	recipe, found := c.first().recipes()[component]
 	if !found {
 		return fmt.Errorf("start %s: no such component", component)
 	}
-	if err := c.start(ctx, component, recipe); err != nil {
-		return fmt.Errorf("start %s: %w", component, err)
-	}
-	return nil
+	return c.first().start(ctx, component, recipe)
 }
 
-// Stop asks a component to end and waits until it has; one that does not within
+// Stop asks a component of the first node to end and waits until it has; one that does not within
 // three seconds is killed. It stays ended until Start or Up.
 func (c *Cluster) Stop(ctx context.Context, component Component) error {
-	return c.end(ctx, component, stopGrace)
+	return c.first().end(ctx, component, stopGrace)
 }
 
 // Kill ends a component at once, as a crash would: SIGKILL.
 func (c *Cluster) Kill(ctx context.Context, component Component) error {
-	return c.end(ctx, component, 0)
+	return c.first().end(ctx, component, 0)
 }
 
 // Refresh ends all that watches the API server, starts it again with whatever
@@ -58,25 +56,36 @@ func (c *Cluster) Kill(ctx context.Context, component Component) error {
 // at a time: pods may come up while kube-proxy does not hear of their endpoints
 // for a minute more. Started anew, they know at once.
 func (c *Cluster) Refresh(ctx context.Context) error {
-	for _, component := range []Component{ControllerManager, Scheduler, Kubelet, KubeProxy, CoreDNS} {
-		if err := c.Kill(ctx, component); err != nil {
-			return err
+	for _, n := range c.Nodes() {
+		if !n.lives() {
+			continue
+		}
+		for component, recipe := range n.recipes() {
+			if !slices.Contains(recipe.needs, APIServer) {
+				continue
+			}
+			if err := n.end(ctx, component, 0); err != nil {
+				return err
+			}
 		}
 	}
-	return c.serve(ctx)
+	return c.serve(ctx, c.Nodes())
 }
 
-func (c *Cluster) end(ctx context.Context, component Component, grace time.Duration) error {
+func (n Node) end(ctx context.Context, component Component, grace time.Duration) error {
 	request := node.StopRequest{Name: string(component), Grace: grace}
-	if err := c.node().Stop(ctx, request); err != nil {
-		return fmt.Errorf("stop %s: %w", component, err)
+	if err := n.client().Stop(ctx, request); err != nil {
+		return fmt.Errorf("stop %s on %s: %w", component, n.Name(), err)
 	}
 	return nil
 }
 
-// Running tells which components run, whatever their health.
-func (c *Cluster) Running(ctx context.Context) (map[Component]bool, error) {
-	processes, err := c.node().Processes(ctx)
+// Running tells which components of the node run, whatever their health.
+func (n Node) Running(ctx context.Context) (map[Component]bool, error) {
+	if !n.lives() {
+		return nil, nil
+	}
+	processes, err := n.client().Processes(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("list components: %w", err)
 	}
@@ -87,30 +96,45 @@ func (c *Cluster) Running(ctx context.Context) (map[Component]bool, error) {
 	return running, nil
 }
 
-// startAll starts every component that does not run, each as soon as those it
-// needs are healthy, and waits until all are healthy.
-func (c *Cluster) startAll(ctx context.Context) error {
-	recipes := c.recipes()
-	healthy := map[Component]chan struct{}{}
-	for component := range recipes {
-		healthy[component] = make(chan struct{})
+// startAll starts every component that does not run on the nodes, each as soon as
+// those it needs are healthy, and waits until all are healthy. Those needed of the
+// first node, where that is not among the nodes, are healthy already.
+func startAll(ctx context.Context, nodes []Node) error {
+	type place struct {
+		node int
+		Component
+	}
+	healthy := map[place]chan struct{}{}
+	for _, n := range nodes {
+		for component := range n.recipes() {
+			healthy[place{n.number, component}] = make(chan struct{})
+		}
 	}
 	group, ctx := errgroup.WithContext(ctx)
-	for component, recipe := range recipes {
-		group.Go(func() error {
-			for _, need := range recipe.needs {
-				select {
-				case <-healthy[need]:
-				case <-ctx.Done():
-					return context.Cause(ctx)
+	for _, n := range nodes {
+		for component, recipe := range n.recipes() {
+			group.Go(func() error {
+				for _, need := range recipe.needs {
+					needed := place{n.number, need}
+					if !need.everywhere() {
+						needed.node = 1
+					}
+					if healthy[needed] == nil {
+						continue
+					}
+					select {
+					case <-healthy[needed]:
+					case <-ctx.Done():
+						return context.Cause(ctx)
+					}
 				}
-			}
-			if err := c.start(ctx, component, recipe); err != nil {
-				return fmt.Errorf("start %s: %w", component, err)
-			}
-			close(healthy[component])
-			return nil
-		})
+				if err := n.start(ctx, component, recipe); err != nil {
+					return err
+				}
+				close(healthy[place{n.number, component}])
+				return nil
+			})
+		}
 	}
 	return group.Wait()
 }
@@ -118,15 +142,22 @@ func (c *Cluster) startAll(ctx context.Context) error {
 // errDied is the end of waiting for a component's health.
 var errDied = errors.New("it died")
 
-func (c *Cluster) start(ctx context.Context, component Component, recipe recipe) error {
+func (n Node) start(ctx context.Context, component Component, recipe recipe) error {
+	if err := n.tryStart(ctx, component, recipe); err != nil {
+		return fmt.Errorf("start %s on %s: %w", component, n.Name(), err)
+	}
+	return nil
+}
+
+func (n Node) tryStart(ctx context.Context, component Component, recipe recipe) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	processes, err := c.node().Processes(ctx)
+	processes, err := n.client().Processes(ctx)
 	if err != nil {
 		return err
 	}
 	if !processes[string(component)].Running {
-		err := c.node().Start(ctx, node.Command{
+		err := n.client().Start(ctx, node.Command{
 			Name: string(component),
 			Args: recipe.args,
 			Log:  path.Join(node.Home, "log", string(component)+".log"),
@@ -142,7 +173,7 @@ func (c *Cluster) start(ctx context.Context, component Component, recipe recipe)
 		if err == nil {
 			return nil
 		}
-		processes, lookErr := c.node().Processes(ctx)
+		processes, lookErr := n.client().Processes(ctx)
 		if lookErr != nil {
 			return lookErr
 		}
@@ -153,22 +184,20 @@ func (c *Cluster) start(ctx context.Context, component Component, recipe recipe)
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("%w\n%s", err, c.logEnd(component))
+		return fmt.Errorf("%w\n%s", err, n.logEnd(component))
 	}
 	return nil
 }
 
 // logEnd is what a component said last, with the place to read more.
-func (c *Cluster) logEnd(component Component) string {
-	file := filepath.Join(c.dir, "log", string(component)+".log")
+func (n Node) logEnd(component Component) string {
+	file := filepath.Join(n.home(), "log", string(component)+".log")
 	text, err := os.ReadFile(file)
 	if err != nil {
 		return err.Error()
 	}
 	return fmt.Sprintf("the end of %s:\n%s", file, lastLines(text, shownLines))
 }
-
-func (c *Cluster) node() node.Client { return node.Client{PID: c.state.PID} }
 
 // lastLines is the end of a text, in lines.
 func lastLines(text []byte, count int) string {

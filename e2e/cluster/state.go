@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"net/netip"
 	"os"
+	"path"
 	"path/filepath"
 )
 
@@ -21,10 +22,11 @@ type state struct {
 	Dir string
 	// Block holds the cluster's addresses.
 	Block netip.Prefix
-	// PID is that of the node's PID 1, as the host counts; 0 before there is one.
-	PID int
-	// Build names the programs the node runs.
-	Build string
+	Shape Shape
+	// PIDs are those of each node's PID 1, as the host counts; 0 before there is one.
+	PIDs [MaxNodes]int
+	// Programs are what the nodes run.
+	Programs programs
 }
 
 func (s state) network() network { return network{s.Block} }
@@ -32,8 +34,16 @@ func (s state) network() network { return network{s.Block} }
 // device is the host's end of the link. Linux allows 15 bytes.
 func (s state) device() string { return "dt" + s.ID }
 
-// cgroup is the node's share of every cgroup hierarchy.
+// cgroup is the cluster's share of every cgroup hierarchy, and the first node's.
 func (s state) cgroup() string { return "devtun-" + s.ID }
+
+// nodeCgroup is the share of the node of a number.
+func (s state) nodeCgroup(number int) string {
+	if number == 1 {
+		return s.cgroup()
+	}
+	return path.Join(s.cgroup(), nodeName(number))
+}
 
 // newState is the state of a directory's cluster before there is anything of it.
 // The id is derived from the directory, so that even when the state is lost what

@@ -12,7 +12,8 @@ import (
 func TestStateIsKept(t *testing.T) {
 	dir := t.TempDir()
 	want := newState(dir)
-	want.Block, want.PID, want.Build = netip.MustParsePrefix("10.200.48.0/20"), 42, "b"
+	want.Block, want.Shape = netip.MustParsePrefix("10.200.64.0/19"), defaultShape
+	want.PIDs, want.Programs = [MaxNodes]int{42, 43}, programs{Init: "i"}
 	require.NoError(t, saveState(dir, want))
 	got, err := loadState(dir)
 	require.NoError(t, err)

@@ -4,13 +4,11 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"time"
 
 	"github.com/devtun/devtun/e2e/cluster/build"
-	"github.com/devtun/devtun/e2e/cluster/node"
 )
 
 // up is Up, with the directory locked.
@@ -28,7 +26,19 @@ func up(ctx context.Context, dir string, options Options) (*Cluster, error) {
 			return nil, err
 		}
 	}
-	programs, err := buildPrograms(ctx, module, options.Progress)
+	former, err := loadState(dir)
+	if err != nil {
+		return nil, err
+	}
+	shape := options.Shape
+	if nodeLives(dir, former.PIDs[0]) {
+		shape = shape.or(former.Shape)
+	}
+	shape = shape.or(defaultShape)
+	if err := shape.check(); err != nil {
+		return nil, err
+	}
+	programs, err := buildPrograms(ctx, module, shape, options.Progress)
 	if err != nil {
 		return nil, err
 	}
@@ -36,27 +46,36 @@ func up(ctx context.Context, dir string, options Options) (*Cluster, error) {
 	begin := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, upTimeout)
 	defer cancel()
-	c, err := mend(ctx, dir, programs, options.Progress)
+	c, err := mend(ctx, dir, shape, programs, options.Progress)
 	if c == nil && err == nil {
-		c, err = create(ctx, dir, programs, options.Progress)
+		c, err = create(ctx, dir, shape, programs, options.Progress)
 	}
 	if err != nil {
 		return nil, err
 	}
-	fmt.Fprintf(options.Progress, "ready: node %s at %s in %s\n",
-		nodeName, c.NodeAddress(), time.Since(begin).Round(100*time.Millisecond))
+	for _, n := range c.Nodes() {
+		fmt.Fprintf(options.Progress, "ready: node %s at %s in %s\n",
+			n.Name(), n.Address(), time.Since(begin).Round(100*time.Millisecond))
+	}
 	return c, nil
+}
+
+// Build builds what a cluster of a shape runs, so that Up need not. The arguments are
+// those of Options.
+func Build(ctx context.Context, module string, shape Shape, progress io.Writer) error {
+	_, err := buildPrograms(ctx, module, shape.or(defaultShape), progress)
+	return err
 }
 
 // mend brings the directory's cluster back to health as it is. It returns nil if
 // only a new one will do.
-func mend(ctx context.Context, dir string, programs programs, progress io.Writer) (*Cluster, error) {
+func mend(ctx context.Context, dir string, shape Shape, programs programs, progress io.Writer) (*Cluster, error) {
 	c, err := Open(dir)
 	if err != nil {
 		return nil, nil // it never ran, or its node died
 	}
-	if c.state.Build != programs.key() {
-		fmt.Fprintln(progress, "the running cluster is of other programs: making it anew")
+	if c.state.Programs != programs || c.state.Shape != shape {
+		fmt.Fprintln(progress, "the running cluster is of other programs or another shape: making it anew")
 		return nil, nil
 	}
 	if _, err := os.Stat(c.Kubeconfig()); err != nil {
@@ -65,7 +84,7 @@ func mend(ctx context.Context, dir string, programs programs, progress io.Writer
 	}
 	bounded, cancel := context.WithTimeout(ctx, mendTimeout)
 	defer cancel()
-	if err := c.serve(bounded); err != nil {
+	if err := c.serve(bounded, c.Nodes()); err != nil {
 		if ctx.Err() != nil {
 			return nil, err
 		}
@@ -75,19 +94,29 @@ func mend(ctx context.Context, dir string, programs programs, progress io.Writer
 	return c, nil
 }
 
-// serve starts what does not run and waits until the cluster can be used.
-func (c *Cluster) serve(ctx context.Context) error {
-	if err := c.startAll(ctx); err != nil {
+// serve starts what does not run of the nodes and waits until these can be used.
+func (c *Cluster) serve(ctx context.Context, nodes []Node) error {
+	for _, n := range nodes {
+		if n.lives() {
+			continue
+		}
+		if err := n.boot(ctx); err != nil {
+			return err
+		}
+	}
+	if err := startAll(ctx, nodes); err != nil {
 		return err
 	}
-	if err := c.Load(ctx, filepath.Join(c.dir, pauseFile)); err != nil {
-		return err
+	for _, n := range nodes {
+		if err := n.Load(ctx, filepath.Join(c.dir, pauseFile)); err != nil {
+			return err
+		}
 	}
-	return c.awaitReady(ctx)
+	return c.awaitReady(ctx, nodes)
 }
 
 // create makes the directory's cluster, after removing what is left of a former one.
-func create(ctx context.Context, dir string, programs programs, progress io.Writer) (*Cluster, error) {
+func create(ctx context.Context, dir string, shape Shape, programs programs, progress io.Writer) (*Cluster, error) {
 	former, err := loadState(dir)
 	if err != nil {
 		return nil, err
@@ -100,8 +129,8 @@ func create(ctx context.Context, dir string, programs programs, progress io.Writ
 		return nil, err
 	}
 	s := newState(dir)
-	s.Block, s.Build = former.Block, programs.key()
-	if !s.Block.IsValid() || overlapsAny(s.Block, taken) {
+	s.Block, s.Shape, s.Programs = former.Block, shape, programs
+	if s.Block.Bits() != blockBits || overlapsAny(s.Block, taken) {
 		if s.Block, err = freeBlock(s.ID, taken); err != nil {
 			return nil, err
 		}
@@ -109,41 +138,10 @@ func create(ctx context.Context, dir string, programs programs, progress io.Writ
 	if err := saveState(dir, s); err != nil {
 		return nil, err
 	}
-	fmt.Fprintf(progress, "starting a cluster at %s\n", s.network().node())
-	if err := populate(dir, s, programs); err != nil {
+	fmt.Fprintf(progress, "starting a cluster at %s\n", s.network().node(1))
+	if err := populate(dir, s); err != nil {
 		return nil, err
 	}
 	c := &Cluster{dir: dir, state: s}
-	if err := c.boot(ctx, programs); err != nil {
-		return nil, err
-	}
-	return c, c.serve(ctx)
-}
-
-// boot starts the node and gives it its place on the host.
-func (c *Cluster) boot(ctx context.Context, programs programs) error {
-	log, err := os.Create(filepath.Join(c.dir, "log", "node.log"))
-	if err != nil {
-		return fmt.Errorf("start node: %w", err)
-	}
-	defer log.Close()
-	n := c.state.network()
-	setup := node.Setup{
-		Directory: c.dir,
-		Programs:  programs.inNode(),
-		Hostname:  nodeName,
-		Address:   netip.PrefixFrom(n.node(), linkBits),
-		Gateway:   n.host(),
-		Routed:    n.services(),
-	}
-	return startNode(ctx, programs.init, log, setup, func(pid int) error {
-		c.state.PID = pid
-		if err := saveState(c.dir, c.state); err != nil {
-			return err
-		}
-		if err := makeCgroups(c.state.cgroup(), pid); err != nil {
-			return err
-		}
-		return makeLink(ctx, c.state.device(), pid, n)
-	})
+	return c, c.serve(ctx, c.Nodes())
 }

@@ -22,6 +22,7 @@ import (
 
 	"github.com/devtun/devtun/e2e/cluster"
 	"github.com/devtun/devtun/e2e/cluster/build"
+	"github.com/devtun/devtun/e2e/cluster/debian"
 	"github.com/devtun/devtun/e2e/image"
 )
 
@@ -51,7 +52,7 @@ var clients = map[string]string{
 // Install installs what the tests of this project use, and this machine lacks: what
 // a local cluster needs only if there is to be one.
 func Install(ctx context.Context, local bool, progress io.Writer) error {
-	if err := cluster.Install(ctx, clients, progress); err != nil || !local {
+	if err := debian.Install(ctx, clients, progress); err != nil || !local {
 		return err
 	}
 	return cluster.InstallNeeded(ctx, progress)
@@ -99,6 +100,10 @@ func Prepare(ctx context.Context, o Options) (bed *Bed, leave func() error, err 
 	if err := os.Chmod(bed.Programs, 0o755); err != nil { // other users start them too
 		return nil, nil, errors.Join(err, leave())
 	}
+	shape, err := cluster.ShapeFromEnv()
+	if err != nil {
+		return nil, nil, errors.Join(err, leave())
+	}
 	group, groupCtx := errgroup.WithContext(ctx)
 	var local *cluster.Cluster
 	if bed.Kubeconfig != "" {
@@ -113,8 +118,14 @@ func Prepare(ctx context.Context, o Options) (bed *Bed, leave func() error, err 
 				return errors.Join(os.RemoveAll(bed.Programs), cluster.Down(context.WithoutCancel(ctx), bed.Cluster))
 			}
 		}
+		stay := leave
+		leave = func() error { // of a test that was killed
+			return errors.Join(cluster.Down(context.WithoutCancel(ctx), apartIn(module)), stay())
+		}
+		group.Go(func() error { return cluster.Build(groupCtx, module, apartShape(shape), o.Progress) })
 		group.Go(func() (err error) {
-			local, err = cluster.Up(groupCtx, cluster.Options{Dir: bed.Cluster, Module: module, Progress: o.Progress})
+			local, err = cluster.Up(groupCtx, cluster.Options{Dir: bed.Cluster, Module: module, Shape: shape,
+				Progress: o.Progress})
 			return err
 		})
 	}
@@ -161,6 +172,14 @@ func removeNamespaces(ctx context.Context, kubeconfig, label string) error {
 // outputs is where compiled programs are kept, below the module: what has not
 // changed need not be linked again.
 const outputs = "bin/e2e"
+
+// examplesFile is the archive with the images of examples and tests, below the module.
+const examplesFile = outputs + "/images.tar"
+
+func exists(file string) bool {
+	_, err := os.Stat(file)
+	return err == nil
+}
 
 // build compiles what has changed, and copies what tests start to where every user
 // of the machine may start it.
@@ -218,17 +237,17 @@ func (b *Bed) load(ctx context.Context, module string, local *cluster.Cluster, p
 	if b.Images, err = hashOf(files); err != nil {
 		return err
 	}
+	examples := filepath.Join(module, examplesFile)
 	// What a cluster has got is noted beside it, and goes with it.
 	note, loaded := filepath.Join(local.Dir(), "var", "images-of-tests"),
 		fmt.Sprintf("%s in %d: ", b.Images, local.NodePID())
 	if said, err := os.ReadFile(note); err == nil {
-		if agent, same := strings.CutPrefix(string(said), loaded); same {
+		if agent, same := strings.CutPrefix(string(said), loaded); same && exists(examples) {
 			b.Agent = agent
 			return nil
 		}
 	}
 	fmt.Fprintln(progress, "loading the images of examples and tests")
-	examples := filepath.Join(out, "images.tar")
 	if err := image.Save(ctx, examples, specs...); err != nil {
 		return err
 	}

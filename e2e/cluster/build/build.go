@@ -40,6 +40,9 @@ type Program struct {
 	// Sources are further directories, relative likewise, whose Go files decide
 	// the result.
 	Sources []string
+	// ModFile is a file in that directory that is used in place of go.mod, and one with
+	// .sum in place of .mod with it; "" for go.mod.
+	ModFile string
 	// LinkFlags are given to the linker.
 	LinkFlags string
 }
@@ -95,7 +98,11 @@ func (p Program) compile(ctx context.Context, directory, path string, progress i
 	}
 	draft := path + ".draft"                // one at a time: we hold the lock
 	defer func() { _ = os.Remove(draft) }() // nothing is there once it has been renamed
-	cmd := goCommand(ctx, directory, "build", "-trimpath", "-ldflags", p.linkFlags(), "-o", draft, ".")
+	args := []string{"build", "-trimpath", "-ldflags", p.linkFlags(), "-o", draft}
+	if p.ModFile != "" {
+		args = append(args, "-modfile", p.ModFile)
+	}
+	cmd := goCommand(ctx, directory, append(args, ".")...)
 	var output bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &output, &output
 	stop := p.announce(progress)

@@ -1,6 +1,7 @@
 package build
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -22,23 +23,23 @@ func (p Program) key(ctx context.Context, module string) (string, error) {
 	hash := sha256.New()
 	fmt.Fprintf(hash, "%s %s %s\n", version, runtime.GOARCH, p.linkFlags())
 	for _, directory := range append([]string{p.Directory}, p.Sources...) {
-		if err := hashSources(hash, filepath.Join(module, directory)); err != nil {
+		if err := p.hashSources(hash, filepath.Join(module, directory)); err != nil {
 			return "", err
 		}
 	}
 	return hex.EncodeToString(hash.Sum(nil))[:16], nil
 }
 
-// hashSources adds the directory's go.mod, go.sum and Go files to the hash, in
-// the order of their names, each with its name and length.
-func hashSources(hash io.Writer, directory string) error {
+// hashSources adds the directory's go.mod, go.sum, or what is used in their place, and
+// Go files to the hash, in the order of their names, each with its name and length.
+func (p Program) hashSources(hash io.Writer, directory string) error {
 	entries, err := os.ReadDir(directory)
 	if err != nil {
 		return fmt.Errorf("hash sources: %w", err)
 	}
 	for _, entry := range entries {
 		name := entry.Name()
-		if !isSource(name) {
+		if !p.isSource(name) {
 			continue
 		}
 		content, err := os.ReadFile(filepath.Join(directory, name))
@@ -51,8 +52,9 @@ func hashSources(hash io.Writer, directory string) error {
 	return nil
 }
 
-func isSource(name string) bool {
-	if name == "go.mod" || name == "go.sum" {
+func (p Program) isSource(name string) bool {
+	modFile := cmp.Or(p.ModFile, "go.mod")
+	if name == modFile || name == strings.TrimSuffix(modFile, ".mod")+".sum" {
 		return true
 	}
 	return strings.HasSuffix(name, ".go") && !strings.HasSuffix(name, "_test.go")

@@ -28,10 +28,18 @@ const usage = `usage: ctl [-dir DIRECTORY] COMMAND
   up                 make the cluster, or mend it, and wait until it is ready
   down               end it and remove everything it made
   status             tell what runs
-  load TAR           put the images of a tarball into it
+  load TAR [NODE]    put the images of a tarball into it, on all nodes or one
   kubectl ARGS…      run its kubectl against it
   stop COMPONENT     end one of its components
   start COMPONENT    start it again and wait until it is healthy
+  node cut NODE      have all packets from and to a node vanish
+  node mend NODE     have them pass again
+  node kill NODE     end a node with all that runs on it
+  node start NODE    start it again and wait until it takes pods
+
+What it is like: CLUSTER_NODES=1 to 4, CLUSTER_PROXY=nftables or iptables,
+CLUSTER_KUBERNETES=1.35 or 1.34, CLUSTER_POLICIES=1 to have NetworkPolicies enforced.
+What is not said stays as it is.
 `
 
 func main() {
@@ -67,7 +75,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	command, args := flags.Arg(0), flags.Args()[min(1, flags.NArg()):]
 	switch {
 	case command == "up" && len(args) == 0:
-		_, err := cluster.Up(ctx, cluster.Options{Dir: *dir, Progress: stderr})
+		shape, err := cluster.ShapeFromEnv()
+		if err != nil {
+			return err
+		}
+		_, err = cluster.Up(ctx, cluster.Options{Dir: *dir, Shape: shape, Progress: stderr})
 		return err
 	case command == "down" && len(args) == 0:
 		return cluster.Down(ctx, *dir)
@@ -82,10 +94,18 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return status(ctx, c, stdout)
 	case command == "load" && len(args) == 1:
 		return c.Load(ctx, args[0])
+	case command == "load" && len(args) == 2:
+		n, err := c.Node(args[1])
+		if err != nil {
+			return err
+		}
+		return n.Load(ctx, args[0])
 	case command == "stop" && len(args) == 1:
 		return c.Stop(ctx, cluster.Component(args[0]))
 	case command == "start" && len(args) == 1:
 		return c.Start(ctx, cluster.Component(args[0]))
+	case command == "node" && len(args) == 2:
+		return nodeDo(ctx, c, args[0], args[1])
 	case command == "kubectl":
 		return kubectl(ctx, c, args)
 	}
@@ -94,20 +114,37 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 }
 
 func status(ctx context.Context, c *cluster.Cluster, stdout io.Writer) error {
-	running, err := c.Running(ctx)
+	fmt.Fprintf(stdout, "kubeconfig %s\npods %s\n", c.Kubeconfig(), c.PodCIDR())
+	for _, n := range c.Nodes() {
+		fmt.Fprintf(stdout, "node %s at %s, process %d\n", n.Name(), n.Address(), n.PID())
+		running, err := n.Running(ctx)
+		if err != nil {
+			return err
+		}
+		for _, component := range n.Components() {
+			word := "stopped"
+			if running[component] {
+				word = "running"
+			}
+			fmt.Fprintf(stdout, "  %-24s %s\n", component, word)
+		}
+	}
+	return nil
+}
+
+// nodeDo does something to the node of a name.
+func nodeDo(ctx context.Context, c *cluster.Cluster, what, name string) error {
+	n, err := c.Node(name)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(stdout, "kubeconfig %s\nnode %s, process %d\npods %s\n",
-		c.Kubeconfig(), c.NodeAddress(), c.NodePID(), c.PodCIDR())
-	for _, component := range cluster.Components() {
-		word := "stopped"
-		if running[component] {
-			word = "running"
-		}
-		fmt.Fprintf(stdout, "%-24s %s\n", component, word)
+	do, found := map[string]func(context.Context) error{
+		"cut": n.Cut, "mend": n.Mend, "kill": n.Kill, "start": n.Start,
+	}[what]
+	if !found {
+		return fmt.Errorf("node %s: want cut, mend, kill or start", what)
 	}
-	return nil
+	return do(ctx)
 }
 
 func kubectl(ctx context.Context, c *cluster.Cluster, args []string) error {

@@ -49,11 +49,9 @@ type Setup struct {
 	// Address is the node's address with the length of the link's prefix, on the
 	// device eth0 that the starter has put into the network namespace.
 	Address netip.Prefix
-	// Gateway is the host's end of that link. Routed leads there: addresses
-	// that need some route, because a socket's destination is looked up before
-	// kube-proxy's rules translate it.
+	// Gateway is the other end of that link. Routed are the networks that lead there.
 	Gateway netip.Addr
-	Routed  netip.Prefix
+	Routed  []netip.Prefix
 }
 
 // Command is a process that PID 1 is to start. At most one process of a name

@@ -1,4 +1,4 @@
-package cluster
+package debian
 
 import (
 	"bytes"
@@ -15,7 +15,7 @@ const policyFile = "/usr/sbin/policy-rc.d"
 
 // policy says no. It tells whose it is, so that one that was left behind by a
 // killed process is known to be ours, and goes.
-var policy = []byte("#!/bin/sh\n# Written by devtun's e2e/cluster for the time of an installation; it may be " +
+var policy = []byte("#!/bin/sh\n# Written by devtun's e2e/cluster/debian for the time of an installation; it may be " +
 	"removed.\nexit 101\n")
 
 // forbidServices keeps packages from starting services, by a policy in the file,

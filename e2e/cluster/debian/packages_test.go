@@ -1,4 +1,4 @@
-package cluster
+package debian
 
 import (
 	"os/exec"
@@ -18,8 +18,10 @@ func TestMissing(t *testing.T) {
 			return "/bin/" + name, nil
 		}
 	}
-	require.Empty(t, missing(needed, have()))
-	require.Equal(t, []string{"iproute2"}, missing(needed, have("ip")))
-	require.Equal(t, []string{"containerd", "etcd-server"}, missing(needed, have("ctr", "etcd", "containerd")),
+	programs := map[string]string{"ip": "iproute2", "etcd": "etcd-server",
+		"ctr": "containerd", "containerd": "containerd"}
+	require.Empty(t, missing(programs, have()))
+	require.Equal(t, []string{"iproute2"}, missing(programs, have("ip")))
+	require.Equal(t, []string{"containerd", "etcd-server"}, missing(programs, have("ctr", "etcd", "containerd")),
 		"each package once")
 }

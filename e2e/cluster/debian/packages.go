@@ -1,4 +1,6 @@
-package cluster
+// Package debian finds programs of this machine, and has Debian's packages bring those
+// it lacks.
+package debian
 
 import (
 	"context"
@@ -12,35 +14,16 @@ import (
 	"time"
 )
 
-// needed maps what the node runs besides our own programs to the Debian package
-// that has it. Elsewhere, programs of any origin will do.
-var needed = map[string]string{
-	"etcd":                    "etcd-server",
-	"containerd":              "containerd",
-	"ctr":                     "containerd",
-	"runc":                    "runc",
-	cniDirectory + "/ptp":     "containernetworking-plugins",
-	cniDirectory + "/portmap": "containernetworking-plugins",
-	"nft":                     "nftables",
-	"iptables":                "iptables",
-	"conntrack":               "conntrack",
-	"ip":                      "iproute2",
-	"modprobe":                "kmod",
-}
-
-// cniDirectory is where Debian keeps the CNI plugins.
-const cniDirectory = "/usr/lib/cni"
-
-// searchPath is where programs are looked for, on the host as in the node. The
+// SearchPath is where programs are looked for, on the host as in the node. The
 // caller's own PATH often lacks the sbin half.
-const searchPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+const SearchPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-// lookProgram finds a program, which may be named by its path.
-func lookProgram(name string) (string, error) {
+// Look finds a program, which may be named by its path.
+func Look(name string) (string, error) {
 	if filepath.IsAbs(name) {
 		return exec.LookPath(name)
 	}
-	for _, directory := range filepath.SplitList(searchPath) {
+	for _, directory := range filepath.SplitList(SearchPath) {
 		if path, err := exec.LookPath(filepath.Join(directory, name)); err == nil {
 			return path, nil
 		}
@@ -52,13 +35,13 @@ func lookProgram(name string) (string, error) {
 // saying which, and keeps the services among them from running. programs maps a
 // program to its package.
 func Install(ctx context.Context, programs map[string]string, progress io.Writer) error {
-	packages := missing(programs, lookProgram)
+	packages := missing(programs, Look)
 	if len(packages) == 0 {
 		return nil
 	}
 	list := strings.Join(packages, " ")
-	if _, err := lookProgram("apt-get"); err != nil {
-		return fmt.Errorf("find programs: install what the Debian packages %s hold, or %s", list, wayOut)
+	if _, err := Look("apt-get"); err != nil {
+		return fmt.Errorf("find programs: install what the Debian packages %s hold", list)
 	}
 	fmt.Fprintf(progress, "installing Debian packages: %s\n", list)
 	allowServices, err := forbidServices(policyFile)
@@ -73,11 +56,6 @@ func Install(ctx context.Context, programs map[string]string, progress io.Writer
 		return err
 	}
 	return disableServices(ctx, packages)
-}
-
-// InstallNeeded installs what a cluster needs of Debian, as Up does.
-func InstallNeeded(ctx context.Context, progress io.Writer) error {
-	return Install(ctx, needed, progress)
 }
 
 // missing lists the packages of the programs that lookPath does not find.
@@ -99,7 +77,7 @@ func apt(ctx context.Context, args ...string) error {
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // never kill a package manager at work
 	cmd.WaitDelay = time.Minute
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("run apt-get %s: %w\n%s", strings.Join(args, " "), err, lastLines(out, 10))
+		return fmt.Errorf("run apt-get %s: %w\n%s", strings.Join(args, " "), err, out)
 	}
 	return nil
 }
