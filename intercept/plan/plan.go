@@ -40,7 +40,7 @@ type Plan struct {
 	Name      string   `json:"name"` // of the intercept: its workload's
 	Namespace string   `json:"namespace"`
 	Workload  Object   `json:"workload"`
-	Services  []string `json:"services"` // whose traffic the agent gets
+	Services  []string `json:"services"` // whose traffic the agent gets; none only in Replace
 	Mode      Mode     `json:"mode"`
 	Owner     Owner    `json:"owner"`
 	// Identity is random, and tells this intercept from every other of the same

@@ -62,7 +62,7 @@ func (t *Target) Plan(c *Circumstances, o Options) (*plan.Plan, error) {
 	b := &builder{Target: t, Options: o, circumstances: c, container: container, id: plan.AgentID(t.Name(), o.Identity)}
 	p := &plan.Plan{
 		Version: plan.Version, Name: t.Name(), Namespace: t.Namespace, Workload: t.Workload.Object, Mode: o.Mode,
-		Owner: o.Owner, Identity: o.Identity, Agent: plan.ObjectName(t.Name()), Root: b.root(),
+		Owner: o.Owner, Identity: o.Identity, Agent: plan.ObjectName(t.Name()), Root: b.root(), Services: []string{},
 		MoveConnections: o.MoveConnections,
 	}
 	p.Remove = plan.Remove(places[p.Root.Kind].object(t.Namespace, p.Root.Name), t.Namespace, t.Name())

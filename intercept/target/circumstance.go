@@ -36,6 +36,9 @@ func (t *Target) Look(ctx context.Context, client kubernetes.Interface, mode pla
 	if err := t.movable(move); err != nil {
 		return nil, err
 	}
+	if err := t.Reached(mode); err != nil {
+		return nil, err
+	}
 	if err := t.keepsNames(mode); err != nil {
 		return nil, err
 	}
@@ -89,6 +92,21 @@ func (t *Target) Look(ctx context.Context, client kubernetes.Interface, mode pla
 	t.deployed(c)
 	t.served(c, mode)
 	return c, nil
+}
+
+// Reached refuses to divert what comes to a workload that nothing comes to. The error is a
+// *RefusedError. In its place a process can be all the same.
+func (t *Target) Reached(mode plan.Mode) error {
+	if len(t.Services) > 0 || mode == plan.Replace {
+		return nil
+	}
+	hint := fmt.Sprintf("make a Service that selects its pods; 'devtun run --as %s -- COMMAND' runs a process beside it, "+
+		"with its environment", t.Workload.Argument())
+	if t.Workload.scalable() {
+		hint = "with --replace the process here runs in its place; " + hint
+	}
+	return refuse(NoService, t.Workload.Object, hint,
+		"has no Service with a TCP port that leads to its pods: nothing arrives there that could be intercepted")
 }
 
 // keepsNames refuses to turn the Service away by which a StatefulSet's pods find each

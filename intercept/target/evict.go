@@ -142,9 +142,14 @@ func (t *Target) Evict(ctx context.Context, client kubernetes.Interface, answers
 
 // pods are the workload's that run.
 func (e *eviction) pods(ctx context.Context) ([]corev1.Pod, error) {
-	all, err := e.client.CoreV1().Pods(e.Namespace).List(ctx, metav1.ListOptions{LabelSelector: e.selector})
+	return runningPods(ctx, e.client, e.Namespace, e.selector)
+}
+
+// runningPods are those that a selector chooses and that have not ended.
+func runningPods(ctx context.Context, client kubernetes.Interface, namespace, selector string) ([]corev1.Pod, error) {
+	all, err := client.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{LabelSelector: selector})
 	if err != nil {
-		return nil, fmt.Errorf("list the origin's pods: %w", err)
+		return nil, fmt.Errorf("list the workload's pods: %w", err)
 	}
 	return slices.DeleteFunc(all.Items, func(pod corev1.Pod) bool {
 		return pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed

@@ -219,7 +219,7 @@ func (s *namespaceObjects) ofService(service *corev1.Service) (*Target, error) {
 	default:
 		var names []string
 		for _, w := range selected {
-			names = append(names, strings.ToLower(w.Kind)+"/"+w.Name)
+			names = append(names, w.Argument())
 		}
 		return nil, refuse(ManyWorkloads, object,
 			"name one of them: devtun intercept "+names[0]+"; the requests of all of them come to you then",
@@ -248,7 +248,7 @@ func (s *namespaceObjects) shared(service *corev1.Service, w *Workload) []Note {
 	var others []string
 	for _, other := range s.workloads {
 		if other != w && selects(service, other) {
-			others = append(others, strings.ToLower(other.Kind)+"/"+other.Name)
+			others = append(others, other.Argument())
 		}
 	}
 	if len(others) == 0 {
@@ -284,11 +284,6 @@ func (s *namespaceObjects) ofWorkload(w *Workload) (*Target, error) {
 			fmt.Sprintf("Service %q stays with its pods: it gives them their names", governing.Name), ""})
 	}
 	t.Notes = append(t.Notes, s.named(w)...)
-	if len(t.Services) == 0 {
-		return nil, refuse(NoService, w.Object,
-			"make a Service that selects its pods; to run the process here and reach the cluster, 'devtun run' is enough",
-			"has no Service with a TCP port that leads to its pods: nothing arrives there that could be intercepted")
-	}
 	return t.withPorts()
 }
 

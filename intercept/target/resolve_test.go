@@ -77,8 +77,6 @@ func TestRefused(t *testing.T) {
 			`Service "both" selects the pods of 2 workloads: deployment/canary, deployment/stable`},
 		"web-clock": {NoTCP, `Service "web-clock" has no TCP port that could be intercepted: its ports are 123/UDP`},
 		"lost":      {NoSuchPort, `Service "lost" leads to the port "lost", which no container of its pods has`},
-		"deploy/worker": {NoService,
-			`Deployment "worker" has no Service with a TCP port that leads to its pods: nothing arrives there that could be intercepted`},
 	} {
 		_, err := Resolve(t.Context(), client, "shop", name)
 		var refused *RefusedError

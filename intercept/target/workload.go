@@ -3,6 +3,7 @@ package target
 import (
 	"context"
 	"slices"
+	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -45,6 +46,9 @@ type Workload struct {
 func (w *Workload) governedBy(service *corev1.Service) bool {
 	return w.Kind == statefulSet && service.Name == w.ServiceName && service.Spec.ClusterIP == corev1.ClusterIPNone
 }
+
+// Argument names the workload as a command takes it: deployment/web.
+func (w *Workload) Argument() string { return strings.ToLower(w.Kind) + "/" + w.Name }
 
 // scalable workloads can be scaled to zero.
 func (w *Workload) scalable() bool { return w.Kind != daemonSet }

@@ -70,6 +70,9 @@ func (o *Options) PlanOn(ctx context.Context, cluster *kube.Cluster, told Audien
 	if i.Target, err = target.Resolve(ctx, cluster.Client, selected.Namespace, o.Name); err != nil {
 		return nil, cluster.Elsewhere(ctx, err)
 	}
+	if err := o.checkServices(i.Target); err != nil {
+		return nil, err
+	}
 	if i.Locals, err = o.locals(i.Target); err != nil {
 		return nil, err
 	}
