@@ -51,12 +51,13 @@ func TestWorkerIsReplaced(t *testing.T) {
 	before, err := n.objects(t.Context(), objects)
 	require.NoError(t, err)
 	out, complaint, code := ended(t, standTimeout, "intercept", "deploy/worker", "--replace", "--kubeconfig", kubeconfig(),
-		"-n", n.name, "--no-forward", "--files", dir+"/files", "--", "sh", "-c", `echo "$QUEUE $(cat '`+dir+
-			`/files/etc/settings/queue')"; "$0" --kubeconfig "$1" -n "$2" get pods -l app=worker,'!`+plan.AgentLabel+
-			`' -o name; exit 7`, kubectlPath(t), kubeconfig(), n.name)
+		"-n", n.name, "--no-forward", "--files", dir+"/files", "--", "sh", "-c", `
+echo "$QUEUE $(cat "$1/files/etc/settings/queue")"
+"$0" --kubeconfig "$2" -n "$3" get pods --field-selector status.phase=Running -l '!`+plan.AgentLabel+`' -o name
+exit 7`, kubectlPath(t), dir, kubeconfig(), n.name)
 	require.Equal(t, 7, code, complaint)
 	require.Equal(t, "jobs jobs\n", out, "and no pod of the workload's own is there")
-	require.Contains(t, complaint, `Deployment "worker" is scaled to zero meanwhile; no Service leads to it, so nothing is sent here`)
+	require.Contains(t, complaint, `Deployment "worker" is scaled to zero meanwhile; no Service leads to it`)
 	require.Regexp(t, `(?m)^intercepting: Deployment "worker" in [0-9.]+s$`, complaint)
 	require.Regexp(t, `(?m)^restored: Deployment "worker"$`, complaint)
 	n.asBefore(objects, before, "the command has ended")
@@ -113,7 +114,7 @@ func TestWorkerRefusals(t *testing.T) {
 	for _, c := range []badInput{
 		{about: "no Service", args: []string{"deploy/worker"}, code: exitRefused,
 			message: `Deployment "worker" has no Service with a TCP port that leads to its pods`,
-			hint:    "with --replace the process here runs in its place; make a Service that selects its pods; 'devtun run --as"},
+			hint:    "with --replace the process here runs in its place; make a Service that selects its pods; 'devtun run"},
 		{about: "no Service, a port", args: []string{"deploy/worker", "--port", "80"}, code: exitRefused,
 			message: `Deployment "worker" has no Service with a TCP port that leads to its pods`},
 		{about: "replaced, a port", args: []string{"deploy/worker", "--replace", "--port", "80"}, code: exitUsage,

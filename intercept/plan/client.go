@@ -2,6 +2,7 @@ package plan
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"encoding/json"
@@ -99,7 +100,7 @@ func (c *Client) attempt(ctx context.Context, request Request) (answer []byte, w
 	if err != nil {
 		return nil, -1, fmt.Errorf("make request: %w", err)
 	}
-	httpRequest.Header.Set("Accept", JSON)
+	httpRequest.Header.Set("Accept", cmp.Or(request.accept, JSON))
 	if request.ContentType != "" {
 		httpRequest.Header.Set("Content-Type", request.ContentType)
 	}

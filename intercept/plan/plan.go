@@ -85,10 +85,13 @@ func (o Object) String() string { return fmt.Sprintf("%s %q", o.Kind, o.Name) }
 
 // Step is one change.
 type Step struct {
-	What   string   `json:"what"` // for people: "point Service "web" at the agent"
-	Object Object   `json:"object"`
-	Do     Request  `json:"do"`
-	Undo   *Request `json:"undo,omitempty"`
+	What   string `json:"what"` // for people: "point Service "web" at the agent"
+	Object Object `json:"object"`
+	// Carrier is the path of the object that carries the undo, where Do changes its scale; ""
+	// where Do changes the object itself.
+	Carrier string   `json:"carrier,omitempty"`
+	Do      Request  `json:"do"`
+	Undo    *Request `json:"undo,omitempty"`
 }
 
 // Request is one request to the API server.
@@ -97,6 +100,8 @@ type Request struct {
 	Path        string          `json:"path"` // with the query, if any
 	ContentType string          `json:"contentType,omitempty"`
 	Body        json.RawMessage `json:"body,omitempty"`
+
+	accept string // content types of the answer; "" is JSON
 }
 
 // The content types of requests.

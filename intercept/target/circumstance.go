@@ -100,8 +100,8 @@ func (t *Target) Reached(mode plan.Mode) error {
 	if len(t.Services) > 0 || mode == plan.Replace {
 		return nil
 	}
-	hint := fmt.Sprintf("make a Service that selects its pods; 'devtun run --as %s -- COMMAND' runs a process beside it, "+
-		"with its environment", t.Workload.Argument())
+	hint := fmt.Sprintf("make a Service that selects its pods; 'devtun run --as %s -- COMMAND' runs a process beside "+
+		"it, with its environment", t.Workload.Argument())
 	if t.Workload.scalable() {
 		hint = "with --replace the process here runs in its place; " + hint
 	}

@@ -19,7 +19,8 @@ const endTimeout = 40 * time.Second
 // AwaitEnd waits, once the workload is scaled to zero, until its pods have ended. waiting
 // is told how many are left, when that changes. It returns how many have not ended in
 // endTimeout.
-func (t *Target) AwaitEnd(ctx context.Context, client kubernetes.Interface, waiting func(left int)) (left int, err error) {
+func (t *Target) AwaitEnd(ctx context.Context, client kubernetes.Interface,
+	waiting func(left int)) (left int, err error) {
 	own := metav1.FormatLabelSelector(t.Workload.Selector) + ",!" + plan.AgentLabel
 	for began, told := time.Now(), 0; ; {
 		pods, err := runningPods(ctx, client, t.Namespace, own)
