@@ -50,7 +50,8 @@ func TestWorkerIsReplaced(t *testing.T) {
 	n, objects, dir := newWorker(t), dynamicClient(t), t.TempDir()
 	before, err := n.objects(t.Context(), objects)
 	require.NoError(t, err)
-	out, complaint, code := ended(t, standTimeout, "intercept", "deploy/worker", "--replace", "--kubeconfig", kubeconfig(),
+	out, complaint, code := ended(t, standTimeout, "intercept", "deploy/worker", "--replace", "--kubeconfig",
+		kubeconfig(),
 		"-n", n.name, "--no-forward", "--files", dir+"/files", "--", "sh", "-c", `
 echo "$QUEUE $(cat "$1/files/etc/settings/queue")"
 "$0" --kubeconfig "$2" -n "$3" get pods --field-selector status.phase=Running -l '!`+plan.AgentLabel+`' -o name

@@ -52,6 +52,8 @@ func (i *Intercept) watcher(o plan.Object) *objects.Watcher {
 		w.List, w.Watch = listing(core.ConfigMaps(n).List), core.ConfigMaps(n).Watch
 	case "Service":
 		w.List, w.Watch = listing(core.Services(n).List), core.Services(n).Watch
+	case "Pod":
+		w.List, w.Watch = listing(core.Pods(n).List), core.Pods(n).Watch
 	case "Deployment":
 		w.List, w.Watch = listing(apps.Deployments(n).List), apps.Deployments(n).Watch
 	case "StatefulSet":

@@ -170,5 +170,6 @@ func Find(ctx context.Context, client *Client, p *Plan) ([]Finding, error) {
 	default: // the pods are what counts
 		return all, nil
 	}
-	return all, find(p.Workload, path+url.PathEscape(p.Workload.Name), func([]byte) (State, []Conflict, error) { return Standing, nil, nil })
+	return all, find(p.Workload, path+url.PathEscape(p.Workload.Name),
+		func([]byte) (State, []Conflict, error) { return Standing, nil, nil })
 }

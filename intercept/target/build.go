@@ -76,6 +76,7 @@ func (t *Target) Plan(c *Circumstances, o Options) (*plan.Plan, error) {
 	if p.Swap, err = b.swap(); err != nil {
 		return nil, err
 	}
+	b.swapped = p.Swap
 	if b.undo, err = p.Undo(p.Swap...); err != nil {
 		return nil, err
 	}
@@ -111,6 +112,7 @@ type builder struct {
 	container     *corev1.Container
 	id            string // the agent's, in labels
 	undo          string // of the plan, as its objects carry it
+	swapped       []plan.Step
 }
 
 // root is what owns all else that is made. It is the ServiceAccount, which thus
@@ -177,6 +179,9 @@ func (b *builder) podLabels() map[string]string {
 	all := plan.Labels(b.Name())
 	if b.Mode == plan.Replace {
 		maps.Copy(all, b.Workload.Template.Labels)
+		for _, s := range b.Services {
+			maps.Copy(all, s.Spec.Selector) // of a workload whose pods differ
+		}
 	} else {
 		for _, s := range b.Services {
 			maps.Copy(all, b.agentSelector(s))

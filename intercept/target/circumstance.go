@@ -43,9 +43,13 @@ func (t *Target) Look(ctx context.Context, client kubernetes.Interface, mode pla
 		return nil, err
 	}
 	c := &Circumstances{Notes: append([]Note(nil), t.Notes...)}
-	if mode == plan.Replace && !t.Workload.scalable() {
-		return nil, refuse(NotReplaced, t.Workload.Object,
-			"leave --replace out: its pods run on, and the requests come to you", "cannot be scaled to zero")
+	if mode == plan.Replace {
+		if err := t.replaceable(); err != nil {
+			return nil, err
+		}
+		if err := t.Workload.readScale(ctx, client, t.Namespace); err != nil {
+			return nil, err
+		}
 	}
 	all, list := metav1.ListOptions{}, &listing{c, t.Namespace}
 	scalers, err := client.AutoscalingV2().HorizontalPodAutoscalers(t.Namespace).List(ctx, all)
@@ -107,6 +111,22 @@ func (t *Target) Reached(mode plan.Mode) error {
 	}
 	return refuse(NoService, t.Workload.Object, hint,
 		"has no Service with a TCP port that leads to its pods: nothing arrives there that could be intercepted")
+}
+
+// replaceable refuses to replace what cannot be scaled to zero.
+func (t *Target) replaceable() error {
+	if t.Workload.scalable() {
+		return nil
+	}
+	hint := "leave --replace out: its pods run on, and the requests come to you"
+	if len(t.Services) == 0 {
+		hint = fmt.Sprintf("'devtun run --as %s -- COMMAND' runs a process beside it, with its environment",
+			t.Workload.Argument())
+	}
+	if t.Workload.owner == nil {
+		return refuse(NotReplaced, t.Workload.Object, hint, "cannot be scaled to zero")
+	}
+	return refuse(NotReplaced, t.Workload.Object, hint, "cannot be scaled to zero: its kind has no scale")
 }
 
 // keepsNames refuses to turn the Service away by which a StatefulSet's pods find each

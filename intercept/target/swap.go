@@ -59,8 +59,12 @@ func (b *builder) agentSelector(s *corev1.Service) map[string]string {
 
 // scale is the step that scales the workload to zero. It patches the workload, not
 // its scale, since the undo is to stand on it: in the same request. The UID keeps the
-// undo from a later workload of the same name.
+// undo from a later workload of the same name. Of other kinds only the scale is known.
 func (b *builder) scale() (plan.Step, error) {
+	if b.Workload.owner != nil {
+		return plan.ScaleToZero(b.Workload.Object, b.Workload.ownPath(b.Namespace), b.Workload.UID,
+			strconv.Itoa(int(b.Workload.Replicas)), withFieldManager("", fieldManager)), nil
+	}
 	path := places[b.Workload.Kind].object(b.Namespace, b.Workload.Name)
 	do, undo, err := patches(path, "/spec/replicas", b.Workload.Replicas, 0, []test{{"/metadata/uid", b.Workload.UID}})
 	undo.Path = withFieldManager(undo.Path, managerOf(b.Workload.Meta, "f:spec", "f:replicas"))
