@@ -67,27 +67,23 @@ exit 7`, kubectlPath(t), dir, kubeconfig(), n.name)
 
 // TestWorkerComesBack in every way in which an intercept ends.
 func TestWorkerComesBack(t *testing.T) {
-	t.Parallel()
-	n, objects := newWorker(t), dynamicClient(t)
-	before, err := n.objects(t.Context(), objects)
-	require.NoError(t, err)
-	for about, end := range map[string]func(d *devtun){
-		"Ctrl-C": func(d *devtun) {
+	for about, end := range map[string]func(t *testing.T, n *namespace, d *devtun){
+		"Ctrl-C": func(t *testing.T, _ *namespace, d *devtun) {
 			code, stderr := d.gives()
 			require.Zero(t, code, stderr)
 		},
-		"killed, and the agent after its grace": func(d *devtun) { d.dies() },
-		"killed, and devtun restore": func(d *devtun) {
+		"killed, and the agent after its grace": func(_ *testing.T, _ *namespace, d *devtun) { d.dies() },
+		"killed, and devtun restore": func(t *testing.T, n *namespace, d *devtun) {
 			d.dies()
 			_, stderr, code := n.devtun("restore", "worker")
 			require.Zero(t, code, stderr)
 		},
-		"the plan is deleted": func(d *devtun) {
+		"the plan is deleted": func(t *testing.T, n *namespace, d *devtun) {
 			kubectl(t, "delete", "configmap", "devtun-worker", "-n", n.name)
 			code, stderr := d.ends()
 			require.Equal(t, exitRefused, code, stderr)
 		},
-		"killed, and all but the workload is deleted": func(d *devtun) {
+		"killed, and all but the workload is deleted": func(t *testing.T, n *namespace, d *devtun) {
 			d.dies()
 			kubectl(t, "delete", "pods", "-n", n.name, "-l", plan.AgentLabel, "--force", "--grace-period=0")
 			kubectl(t, "delete", "serviceaccount,configmap", "devtun-worker", "-n", n.name)
@@ -97,13 +93,18 @@ func TestWorkerComesBack(t *testing.T) {
 			}
 		},
 	} {
-		d := n.intercepts(kubeconfig(), "deploy/worker", "--replace", "--grace", "5s")
-		listed, stderr, code := n.devtun("list")
-		require.Zero(t, code, stderr)
-		require.Regexp(t, `(?m)^worker +- +replace +\S+ +\S+ +\S+ \S+ +everything +yes +0 +none +-$`, listed)
-		end(d)
-		n.asBefore(objects, before, about)
-		t.Log(about)
+		t.Run(about, func(t *testing.T) {
+			t.Parallel()
+			n, objects := newWorker(t), dynamicClient(t)
+			before, err := n.objects(t.Context(), objects)
+			require.NoError(t, err)
+			d := n.intercepts(kubeconfig(), "deploy/worker", "--replace", "--grace", "5s")
+			listed, stderr, code := n.devtun("list")
+			require.Zero(t, code, stderr)
+			require.Regexp(t, `(?m)^worker +- +replace +\S+ +\S+ +\S+ \S+ +everything +yes +0 +none +-$`, listed)
+			end(t, n, d)
+			n.asBefore(objects, before, about)
+		})
 	}
 }
 

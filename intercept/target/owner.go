@@ -154,3 +154,13 @@ func (w *Workload) readScale(ctx context.Context, client kubernetes.Interface, n
 	w.Replicas = scale.Spec.Replicas
 	return nil
 }
+
+// ScaleRights are what replacing the target takes of rights to its scale; none if its kind is
+// one that is listed.
+func (t *Target) ScaleRights() []Right {
+	if t.Workload.owner == nil || !t.Workload.scalable() {
+		return nil
+	}
+	of := t.Workload.owner.Served
+	return ScaleRights(of.Group, of.Resource, t.Workload.Name)
+}

@@ -171,6 +171,17 @@ func scaling() []Right {
 	return all
 }
 
+// ScaleRights are what scaling an object of another kind by its scale takes, and bringing it
+// back; a name of "" is any.
+func ScaleRights(group, resource, name string) []Right {
+	var all []Right
+	for _, sub := range []string{"", "scale"} {
+		all = append(all, Right{Verb: "get", Group: group, Resource: resource, Subresource: sub, Name: name},
+			Right{Verb: "patch", Group: group, Resource: resource, Subresource: sub, Name: name})
+	}
+	return all
+}
+
 // RightsOf are what carrying out, holding and undoing one plan needs, by name
 // where a right can be so limited. To grant the agent its rights one has to have
 // them; those are among these.
