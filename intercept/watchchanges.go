@@ -29,6 +29,10 @@ func (i *Intercept) WatchChanges(ctx context.Context) {
 		}
 	}
 	for _, step := range i.config.Plan.Swap {
+		if step.Carrier != "" {
+			watching.Go(func() { i.watchScale(ctx, step) })
+			continue
+		}
 		watch(step.Object)
 	}
 	if i.config.Plan.Mode == plan.Divert { // which changes nothing of the workload, and needs it

@@ -260,6 +260,10 @@ func (t *Target) served(c *Circumstances, mode plan.Mode) {
 	}
 	for _, s := range t.Services {
 		object := serviceObject(s.Name)
+		if s.Spec.Selector[rolloutHash] != "" && mode == plan.Divert {
+			c.Notes = append(c.Notes, Note{object, fmt.Sprintf("Argo Rollouts points %s at the pods of a new version when "+
+				"one is rolled out: that takes the intercept out of the way", object), ""})
+		}
 		if s.Spec.ClusterIP == corev1.ClusterIPNone && mode == plan.Divert {
 			c.Notes = append(c.Notes,
 				Note{object, fmt.Sprintf("%s is headless: its name leads to the agent meanwhile, and its pods' names lead nowhere",

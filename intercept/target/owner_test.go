@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
 
 	"github.com/devtun/devtun/intercept/plan"
 )
@@ -205,4 +206,28 @@ func TestPodsAreOnlyLookedAtIfNeeded(t *testing.T) {
 	require.Equal(t, 1, asked[pods])
 	require.Zero(t, asked["/apis/argoproj.io/v1alpha1/namespaces/shop/rollouts"])
 	require.Equal(t, 1, asked["/apis/argoproj.io/v1alpha1"])
+}
+
+// TestRolloutHash stays in the selectors of Services, where Argo Rollouts sets it again.
+func TestRolloutHash(t *testing.T) {
+	const service = `{apiVersion: v1, kind: Service, metadata: {name: %s}, spec: {selector: {app: cart-1-x, rollouts-pod-template-hash: %s}, ports: [{port: 80}]}}`
+	_, client := newShop(t, others, fmt.Sprintf(service, "active", "abc"))
+	p, circumstances := planOf(t, client, "active", options(plan.Divert))
+	agent, _ := agentOf(t, p)
+	id := agent.Spec.Template.Labels[plan.AgentLabel]
+	want := map[string]string{"app": id, rolloutHash: "abc"}
+	require.Contains(t, string(p.Swap[0].Do.Body), `"value":{"app":"`+id+`","rollouts-pod-template-hash":"abc"}`)
+	require.Subset(t, agent.Spec.Template.Labels, want)
+	require.Contains(t, textsOf(circumstances.Notes), `Argo Rollouts points Service "active" at the pods of a new version `+
+		`when one is rolled out: that takes the intercept out of the way`)
+
+	b := &builder{Target: &Target{}, id: "id"}
+	for _, hash := range []string{"abc", "def"} {
+		s := &corev1.Service{Spec: corev1.ServiceSpec{Selector: map[string]string{"app": "x", rolloutHash: hash}}}
+		b.Services = append(b.Services, s)
+	}
+	require.Equal(t, map[string]string{"app": "id", rolloutHash: "id"}, b.agentSelector(b.Services[1]), "they differ")
+	only := &corev1.Service{Spec: corev1.ServiceSpec{Selector: map[string]string{rolloutHash: "abc"}}}
+	b.Services = []*corev1.Service{only}
+	require.Equal(t, map[string]string{rolloutHash: "id"}, b.agentSelector(only), "the workload's pods have it, too")
 }

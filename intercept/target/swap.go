@@ -40,8 +40,14 @@ func (b *builder) point(s *corev1.Service) (plan.Step, error) {
 	return plan.Step{What: fmt.Sprintf("point %s at the agent", object), Object: object, Do: do, Undo: &undo}, err
 }
 
-// podTemplateHash is a label that a Deployment's controller sets on its pods.
-const podTemplateHash = "pod-template-hash"
+const (
+	// podTemplateHash is a label that a Deployment's controller sets on its pods.
+	podTemplateHash = "pod-template-hash"
+
+	// rolloutHash is one that Argo Rollouts sets on pods, and in the selectors of Services,
+	// again and again.
+	rolloutHash = "rollouts-pod-template-hash"
+)
 
 // agentSelector has the keys of the Service's selector, and the agent's values.
 func (b *builder) agentSelector(s *corev1.Service) map[string]string {
@@ -51,10 +57,29 @@ func (b *builder) agentSelector(s *corev1.Service) map[string]string {
 			selector[key] = b.id
 		}
 	}
+	if hash := b.rolloutHash(); hash != "" && selector[rolloutHash] != "" {
+		selector[rolloutHash] = hash
+	}
 	if len(selector) == 0 {
 		selector[plan.AgentLabel] = b.id
 	}
 	return selector
+}
+
+// rolloutHash is what Services' selectors keep of Argo Rollouts', and what the agents' pods so
+// have; "" if that would not tell these from others.
+func (b *builder) rolloutHash() (hash string) {
+	for _, s := range b.Services {
+		own := s.Spec.Selector[rolloutHash]
+		if own == "" {
+			continue
+		}
+		if len(s.Spec.Selector) == 1 || hash != "" && hash != own {
+			return ""
+		}
+		hash = own
+	}
+	return hash
 }
 
 // scale is the step that scales the workload to zero. It patches the workload, not
