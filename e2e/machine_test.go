@@ -37,12 +37,12 @@ func goclientPath() string { return bed.Program("goclient") }
 
 // event is one of devtun's JSON events, with the fields that tests look at.
 type event struct {
-	Type, State, Namespace, Service, Pod, Address, Reason, Message, To string
-	Names                                                              []string
-	Ports                                                              []struct{ Local, Port int }
-	Port, Pods, ServiceCount, PortCount                                int
-	Over, Open                                                         bool
-	Sent, Received                                                     int64
+	Type, State, Namespace, Service, Pod, Address, Reason, Message, To, Workload string
+	Names                                                                        []string
+	Ports                                                                        []struct{ Local, Port int }
+	Port, Pods, ServiceCount, PortCount                                          int
+	Over, Open                                                                   bool
+	Sent, Received                                                               int64
 }
 
 // devtun is a running `devtun forward -o json`.

@@ -80,6 +80,9 @@ func (i *Intercept) AwaitTraffic(ctx context.Context) error {
 		return known
 	}
 	p := i.config.Plan
+	if len(p.Services) == 0 {
+		return nil
+	}
 	return rollout.AwaitEndpoints(ctx, i.config.Client, p.Namespace, p.Services, isAgent)
 }
 

@@ -29,6 +29,10 @@ func (i *Intercept) WatchChanges(ctx context.Context) {
 		}
 	}
 	for _, step := range i.config.Plan.Swap {
+		if step.Carrier != "" {
+			watching.Go(func() { i.watchScale(ctx, step) })
+			continue
+		}
 		watch(step.Object)
 	}
 	if i.config.Plan.Mode == plan.Divert { // which changes nothing of the workload, and needs it
@@ -52,6 +56,8 @@ func (i *Intercept) watcher(o plan.Object) *objects.Watcher {
 		w.List, w.Watch = listing(core.ConfigMaps(n).List), core.ConfigMaps(n).Watch
 	case "Service":
 		w.List, w.Watch = listing(core.Services(n).List), core.Services(n).Watch
+	case "Pod":
+		w.List, w.Watch = listing(core.Pods(n).List), core.Pods(n).Watch
 	case "Deployment":
 		w.List, w.Watch = listing(apps.Deployments(n).List), apps.Deployments(n).Watch
 	case "StatefulSet":

@@ -118,7 +118,7 @@ func (c *Config) complete() error {
 		return fmt.Errorf("port %d/%s is there twice", c.ReadyPort, TCP)
 	case c.Grace < 0 || c.Hold < 0 || c.DrainTimeout < 0:
 		return errors.New("a duration is negative")
-	case len(c.Ports) == 0:
+	case len(c.Ports) == 0 && c.Mode == plan.Divert:
 		return errors.New("ports is empty")
 	}
 	if c.Hold == 0 {

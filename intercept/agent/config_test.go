@@ -32,6 +32,16 @@ func TestConfig(t *testing.T) {
 	require.Equal(t, c, again, "it is written as it is read")
 }
 
+// TestConfigWithoutPorts is of a workload that no Service leads to.
+func TestConfigWithoutPorts(t *testing.T) {
+	const config = `{"version":2,"name":"worker","identity":"4f1c","mode":"replace","sessionPort":9999,"readyPort":9998,"grace":"2m","ports":null}`
+	c, err := ParseConfig(config)
+	require.NoError(t, err)
+	require.Empty(t, c.Ports)
+	_, err = ParseConfig(strings.Replace(config, "replace", "divert", 1))
+	require.ErrorContains(t, err, "ports is empty")
+}
+
 func TestConfigIsRefused(t *testing.T) {
 	for old, test := range map[string]struct{ new, complaint string }{
 		`"version":2`:             {`"version":3`, "it is for version 3, this agent speaks 2"},

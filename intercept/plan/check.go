@@ -34,8 +34,12 @@ func (p *Plan) check() error {
 	}
 	for _, step := range p.Swap {
 		of, known := changeable[step.Object.Kind]
-		if !known || step.Undo == nil || step.Undo.Method != http.MethodPatch ||
-			objectPath(step.Undo.Path) != within(of.prefix, of.resource, step.Object.Name) {
+		place, change := within(of.prefix, of.resource, step.Object.Name), "replace"
+		if step.Carrier != "" {
+			known, place = p.scalable(step), step.Carrier+scaleSuffix
+			of.field, change = "/spec/replicas", "add"
+		}
+		if !known || step.Undo == nil || step.Undo.Method != http.MethodPatch || objectPath(step.Undo.Path) != place {
 			return &UnsafeError{fmt.Sprintf("to undo the change of %s", step.Object)}
 		}
 		var operations []operation
@@ -43,7 +47,7 @@ func (p *Plan) check() error {
 			return &UnsafeError{fmt.Sprintf("to undo the change of %s: %v", step.Object, err)}
 		}
 		if slices.ContainsFunc(operations,
-			func(o operation) bool { return o.Op != "test" && (o.Op != "replace" || o.Path != of.field) }) {
+			func(o operation) bool { return o.Op != "test" && (o.Op != change || o.Path != of.field) }) {
 			return &UnsafeError{fmt.Sprintf("to change more of %s than %s", step.Object,
 				strings.TrimPrefix(of.field, "/"))}
 		}

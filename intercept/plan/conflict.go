@@ -20,7 +20,15 @@ func (c Conflict) String() string {
 		return fmt.Sprintf("%s has been made anew by somebody else", c.Object)
 	case "/spec/replicas":
 		return fmt.Sprintf("%s has been scaled by somebody else: it has %s replicas, not %s",
-			c.Object, c.Found, c.Expected)
+			c.Object, replicas(c.Found), replicas(c.Expected))
 	}
 	return fmt.Sprintf("%s has been changed by somebody else: %s is %s, not %s", c.Object, c.Field, c.Found, c.Expected)
+}
+
+// replicas is a number of them; a scale of none has no such field.
+func replicas(text json.RawMessage) string {
+	if string(text) == "null" {
+		return "0"
+	}
+	return string(text)
 }

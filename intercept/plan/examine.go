@@ -160,7 +160,16 @@ func Find(ctx context.Context, client *Client, p *Plan) ([]Finding, error) {
 	if changed {
 		return all, nil
 	}
-	path := "/apis/apps/v1/namespaces/" + url.PathEscape(p.Namespace) + "/" + strings.ToLower(p.Workload.Kind) + "s/" +
-		url.PathEscape(p.Workload.Name)
-	return all, find(p.Workload, path, func([]byte) (State, []Conflict, error) { return Standing, nil, nil })
+	within := "/namespaces/" + url.PathEscape(p.Namespace) + "/"
+	var path string
+	switch kind := strings.ToLower(p.Workload.Kind) + "s/"; p.Workload.Kind {
+	case "Deployment", "StatefulSet", "ReplicaSet", "DaemonSet":
+		path = "/apis/apps/v1" + within + kind
+	case "Pod":
+		path = "/api/v1" + within + kind
+	default: // the pods are what counts
+		return all, nil
+	}
+	return all, find(p.Workload, path+url.PathEscape(p.Workload.Name),
+		func([]byte) (State, []Conflict, error) { return Standing, nil, nil })
 }

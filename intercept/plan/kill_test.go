@@ -63,7 +63,8 @@ func TestRestoreKilledAtEveryRequest(t *testing.T) {
 	}
 }
 
-var plans = map[string]func(identity string) *Plan{"divert": divert, "replace": replace}
+var plans = map[string]func(identity string) *Plan{"divert": divert, "replace": replace,
+	"replace by scale": replaceByScale}
 
 // killEverywhere kills act at its first request, its second, … until there are no
 // more, and checks that Restore brings back what was there before set-up.

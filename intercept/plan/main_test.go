@@ -19,12 +19,17 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// shop is a namespace with one workload and two services.
+// shop is a namespace with a workload, another of its name that has a scale, and two services.
 const shop = `
 apiVersion: apps/v1
 kind: Deployment
 metadata: {name: web, uid: uid-web, creationTimestamp: "2026-01-01T00:00:00Z"}
 spec: {replicas: 3, template: {metadata: {labels: {app: web}}}}
+---
+apiVersion: argoproj.io/v1alpha1
+kind: Rollout
+metadata: {name: web, uid: uid-rollout, creationTimestamp: "2026-01-01T00:00:00Z", labels: {team: a}}
+spec: {size: 3}
 ---
 apiVersion: v1
 kind: Service
@@ -41,6 +46,7 @@ const (
 	webPath   = "/api/v1/namespaces/shop/services/web"
 	adminPath = "/api/v1/namespaces/shop/services/web-admin"
 	deployAt  = "/apis/apps/v1/namespaces/shop/deployments/web"
+	rolloutAt = "/apis/argoproj.io/v1alpha1/namespaces/shop/rollouts/web"
 	storedAt  = "/api/v1/namespaces/shop/configmaps/devtun-web"
 	rootAt    = "/api/v1/namespaces/shop/serviceaccounts/devtun-web"
 )
@@ -111,6 +117,20 @@ func changed(object Object, path, field, before, after string) Step {
 // replace is a plan for shop that scales to zero.
 func replace(identity string) *Plan {
 	return base(Replace, identity, changed(Object{"Deployment", "web"}, deployAt, "/spec/replicas", `3`, `0`))
+}
+
+// replaceByScale is one that does so by the scale of what has one.
+func replaceByScale(identity string) *Plan {
+	o := Object{"Rollout", "web"}
+	p := base(Replace, identity, ScaleToZero(o, rolloutAt, "uid-rollout", "3", "?fieldManager=devtun"))
+	p.Workload = o
+	undo, err := p.Undo(p.Swap...)
+	if err != nil {
+		panic(err) // it is made of strings
+	}
+	p.Prepare[2] = made("/apis/apps/v1", "deployments", "Deployment", "devtun-web",
+		map[string]string{IdentityAnnotation: identity, UndoMark: undo})
+	return p
 }
 
 // claimOf is somebody's: all that nobody else wants, or with a key what carries that.

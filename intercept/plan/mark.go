@@ -35,6 +35,7 @@ func (p *Plan) Undo(steps ...Step) (string, error) {
 type Marked struct {
 	Object
 	Namespace, UID      string
+	Path                string // the object's, if it is scaled by its scale
 	Labels, Annotations map[string]string
 }
 
@@ -53,6 +54,20 @@ func (m Marked) Undo() *Plan {
 		return nil
 	}
 	own := ObjectName(m.Name)
+	step := ScaleToZero(m.Object, m.Path, m.UID, replicas, "")
+	if m.Path == "" {
+		step = m.scaledItself(replicas)
+	}
+	return &Plan{
+		Version: Version, Name: m.Name, Namespace: m.Namespace, Workload: m.Object, Mode: Replace, Identity: identity,
+		Agent: own, Root: Object{"ServiceAccount", own},
+		Remove: Remove("/api/v1/namespaces/"+url.PathEscape(m.Namespace)+"/serviceaccounts/"+own, m.Namespace, m.Name),
+		Swap:   []Step{step},
+	}
+}
+
+// scaledItself is the step that has scaled a workload to zero that has its undo on itself.
+func (m Marked) scaledItself(replicas string) Step {
 	path := "/apis/apps/v1/namespaces/" + url.PathEscape(m.Namespace) + "/" + strings.ToLower(m.Kind) + "s/" +
 		url.PathEscape(m.Name)
 	request := func(format string, args ...any) Request {
@@ -62,21 +77,17 @@ func (m Marked) Undo() *Plan {
 	undo := request(`[{"op":"test","path":"/metadata/uid","value":%q},`+
 		`{"op":"test","path":"/spec/replicas","value":0},{"op":"replace","path":"/spec/replicas","value":%s}]`,
 		m.UID, replicas)
-	return &Plan{
-		Version: Version, Name: m.Name, Namespace: m.Namespace, Workload: m.Object, Mode: Replace, Identity: identity,
-		Agent: own, Root: Object{"ServiceAccount", own},
-		Remove: Remove("/api/v1/namespaces/"+url.PathEscape(m.Namespace)+"/serviceaccounts/"+own, m.Namespace, m.Name),
-		Swap: []Step{{
-			What: "scale " + m.String() + " to 0", Object: m.Object, Undo: &undo,
-			Do: request(`[{"op":"test","path":"/spec/replicas","value":%s},{"op":"replace","path":"/spec/replicas","value":0}]`,
-				replicas),
-		}},
+	return Step{
+		What: "scale " + m.String() + " to 0", Object: m.Object, Undo: &undo,
+		Do: request(`[{"op":"test","path":"/spec/replicas","value":%s},{"op":"replace","path":"/spec/replicas","value":0}]`,
+			replicas),
 	}
 }
 
-// marked is the plan whose undo the object of a step carries, if any.
-func (m metadata) marked(o Object) *Plan {
-	return Marked{o, m.Namespace, m.UID, m.Labels, m.Annotations}.Undo()
+// marked is the plan whose undo the object carries that is to carry a step's, if any.
+func (m metadata) marked(of Step) *Plan {
+	return Marked{Object: of.Object, Namespace: m.Namespace, UID: m.UID, Path: of.Carrier, Labels: m.Labels,
+		Annotations: m.Annotations}.Undo()
 }
 
 // mark is what sets the undo on the object of a step.

@@ -22,30 +22,21 @@ var carriers = []struct{ kind, collection string }{
 // what they made or changed, as those objects tell. What may not be listed is passed
 // over: the error is of other failures.
 func Orphans(ctx context.Context, client *Client, namespace string) ([]*Plan, error) {
-	var found []*Plan
 	within := ""
 	if namespace != "" {
 		within = "namespaces/" + url.PathEscape(namespace) + "/"
 	}
+	found := client.scaledOrphans(ctx, within)
 	for _, c := range carriers {
-		answer, err := client.send(ctx, Request{Method: http.MethodGet, Path: fmt.Sprintf(c.collection, within)})
+		all, err := client.list(ctx, fmt.Sprintf(c.collection, within))
 		if forbidden(err) {
 			continue
 		}
 		if err != nil {
 			return nil, fmt.Errorf("look for intercepts without a plan: %w", err)
 		}
-		var list struct {
-			Items []struct {
-				Metadata metadata `json:"metadata"`
-			} `json:"items"`
-		}
-		if err := json.Unmarshal(answer, &list); err != nil {
-			return nil, fmt.Errorf("look for intercepts without a plan: %w", err)
-		}
-		for _, item := range list.Items {
-			m := item.Metadata
-			p := m.marked(Object{c.kind, m.Name})
+		for _, m := range all {
+			p := m.marked(Step{Object: Object{c.kind, m.Name}})
 			if p == nil || m.DeletionTimestamp != nil || m.Labels[InterceptLabel] != "" && !client.rooted(ctx, p) {
 				continue // or the garbage collector has it
 			}
@@ -59,6 +50,31 @@ func Orphans(ctx context.Context, client *Client, namespace string) ([]*Plan, er
 	return slices.DeleteFunc(found, func(p *Plan) bool {
 		return slices.ContainsFunc(standing, func(other Held) bool { return other.Identity == p.Identity })
 	}), err
+}
+
+// list is the metadata of all objects of a collection.
+func (c *Client) list(ctx context.Context, collection string) (all []metadata, err error) {
+	answer, err := c.send(ctx, Request{Method: http.MethodGet, Path: collection})
+	if err != nil {
+		return nil, err
+	}
+	return readList(answer)
+}
+
+// readList is the metadata of a list's objects.
+func readList(answer []byte) (all []metadata, err error) {
+	var list struct {
+		Items []struct {
+			Metadata metadata `json:"metadata"`
+		} `json:"items"`
+	}
+	if err := json.Unmarshal(answer, &list); err != nil {
+		return nil, fmt.Errorf("read list: %w", err)
+	}
+	for _, item := range list.Items {
+		all = append(all, item.Metadata)
+	}
+	return all, nil
 }
 
 // rooted reports that what owns all that an intercept made is there.

@@ -40,7 +40,7 @@ type Plan struct {
 	Name      string   `json:"name"` // of the intercept: its workload's
 	Namespace string   `json:"namespace"`
 	Workload  Object   `json:"workload"`
-	Services  []string `json:"services"` // whose traffic the agent gets
+	Services  []string `json:"services"` // whose traffic the agent gets; none only in Replace
 	Mode      Mode     `json:"mode"`
 	Owner     Owner    `json:"owner"`
 	// Identity is random, and tells this intercept from every other of the same
@@ -89,10 +89,13 @@ func (o Object) String() string { return fmt.Sprintf("%s %q", o.Kind, o.Name) }
 
 // Step is one change.
 type Step struct {
-	What   string   `json:"what"` // for people: "point Service "web" at the agent"
-	Object Object   `json:"object"`
-	Do     Request  `json:"do"`
-	Undo   *Request `json:"undo,omitempty"`
+	What   string `json:"what"` // for people: "point Service "web" at the agent"
+	Object Object `json:"object"`
+	// Carrier is the path of the object that carries the undo, where Do changes its scale; ""
+	// where Do changes the object itself.
+	Carrier string   `json:"carrier,omitempty"`
+	Do      Request  `json:"do"`
+	Undo    *Request `json:"undo,omitempty"`
 }
 
 // Request is one request to the API server.
@@ -102,7 +105,7 @@ type Request struct {
 	ContentType string          `json:"contentType,omitempty"`
 	Body        json.RawMessage `json:"body,omitempty"`
 
-	accept string // as the header has it; "" is JSON
+	accept string // content types of the answer; "" is JSON
 }
 
 // The content types of requests.

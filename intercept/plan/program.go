@@ -24,7 +24,7 @@ const partialMetadata = "application/json;as=PartialObjectMetadata;g=meta.k8s.io
 type UnknownProgramError struct{ Part string }
 
 func (e *UnknownProgramError) Error() string {
-	return fmt.Sprintf("ConfigMap %q is not there, which has the agent's program, and another devtun's", e.Part)
+	return fmt.Sprintf("the agent's program is gone (ConfigMap %q), and this devtun has another", e.Part)
 }
 
 // KeepProgram has all parts of the agent's program stand in the namespace, owned by the

@@ -199,47 +199,52 @@ func undo(ctx context.Context, client *Client, identity string,
 	step Step) (undone bool, conflicts []Conflict, err error) {
 	refusedAt, backoff := "", newBackoff()
 	for {
-		object, err := client.send(ctx, Request{Method: http.MethodGet, Path: objectPath(step.Undo.Path)})
+		object, found, err := client.examined(ctx, step, step.Undo.Path)
 		if refused(err, http.StatusNotFound) {
-			return false, nil, nil
+			return undone, nil, nil
 		}
 		if err != nil {
-			return false, nil, err
+			return undone, nil, err
 		}
-		found, err := read(object)
-		if err != nil {
-			return false, nil, err
-		}
-		if other := found.marked(step.Object); other != nil && other.Identity != identity {
-			return false, nil, nil
+		if other := found.marked(step); other != nil && other.Identity != identity {
+			return undone, nil, nil
 		}
 		state, conflicts, err := step.Examine(object)
 		if err != nil {
-			return false, nil, err
+			return undone, nil, err
 		}
-		request, more := *step.Undo, unmark(found)
-		if state != Standing {
-			request.Body = nil // it stays as it is
-			if len(more) == 0 {
-				return false, conflicts, nil
-			}
+		if undone { // what differs now has been changed since
+			conflicts = nil
+		}
+		request, more, last := *step.Undo, unmark(found), true
+		switch {
+		case state != Standing && len(more) == 0:
+			return undone, conflicts, nil
+		case state != Standing:
+			request = step.empty(request) // it stays as it is
+		case step.Carrier != "":
+			more, last = nil, len(more) == 0
 		}
 		if request, err = patched(request, found, more...); err != nil {
-			return false, nil, err
+			return undone, nil, err
 		}
 		_, err = client.send(ctx, request)
 		switch {
 		case err == nil:
-			return state == Standing, conflicts, nil
+			undone = undone || state == Standing
+			if last {
+				return undone, conflicts, nil
+			}
+			continue
 		case refused(err, http.StatusNotFound):
-			return false, nil, nil
+			return undone, nil, nil
 		case !refused(err, http.StatusUnprocessableEntity) && !refused(err, http.StatusConflict),
 			found.ResourceVersion == refusedAt:
-			return false, nil, err // refused for what it is
+			return undone, nil, err // refused for what it is
 		}
 		refusedAt = found.ResourceVersion
 		if err := backoff.Sleep(ctx); err != nil {
-			return false, nil, err
+			return undone, nil, err
 		}
 	}
 }

@@ -93,15 +93,12 @@ func (e *Executor) confirm(ctx context.Context) (ready bool, err error) {
 	return s.Swapped, s.has(e.claim.ID)
 }
 
-// change patches one object, and writes its undo on it in the same request.
+// change patches one object, and writes its undo on it in the same request, or, where that
+// has no room for it, before.
 func (e *Executor) change(ctx context.Context, step Step) error {
 	refusedAt, backoff := "", newBackoff()
 	for {
-		object, err := e.client.send(ctx, Request{Method: http.MethodGet, Path: objectPath(step.Do.Path)})
-		if err != nil {
-			return err
-		}
-		found, err := read(object)
+		object, found, err := e.client.examined(ctx, step, step.Do.Path)
 		if err != nil {
 			return err
 		}
@@ -109,7 +106,7 @@ func (e *Executor) change(ctx context.Context, step Step) error {
 		if err != nil {
 			return err
 		}
-		earlier := found.marked(step.Object)
+		earlier := found.marked(step)
 		switch {
 		case earlier != nil && earlier.Identity != e.plan.Identity && earlier.changes(object):
 			return &OrphanError{step.Object, earlier}
@@ -126,11 +123,23 @@ func (e *Executor) change(ctx context.Context, step Step) error {
 		if err != nil {
 			return fmt.Errorf("write undo: %w", err)
 		}
-		request, err := patched(step.Do, found, more)
+		request, last := step.Do, true
+		switch {
+		case step.Carrier == "":
+			request, err = patched(request, found, more)
+		case earlier != nil && earlier.Identity == e.plan.Identity:
+			request, err = patched(request, found)
+		default:
+			last = false
+			request, err = patched(step.empty(request), found, more)
+		}
 		if err != nil {
 			return err
 		}
 		_, err = e.client.send(ctx, request)
+		if err == nil && !last {
+			continue
+		}
 		if !refused(err, http.StatusUnprocessableEntity) && !refused(err, http.StatusConflict) ||
 			found.ResourceVersion == refusedAt {
 			return err // it is done, or refused for what it is

@@ -16,9 +16,15 @@ import (
 
 func (s *Server) get(w http.ResponseWriter, r *http.Request, at string) {
 	object := s.objects[at]
+	of, size := s.scaled(at)
 	switch {
 	case object != nil:
 		answer(w, http.StatusOK, object)
+	case of != nil:
+		answer(w, http.StatusOK, scaleOf(of, size))
+	case at == "/apis":
+		discoverAll(w)
+	case discover(w, at):
 	case !s.list(w, r, at):
 		refuse(w, http.StatusNotFound, "NotFound", at+" not found")
 	}
@@ -63,6 +69,10 @@ func labelsOf(object Object) labels.Set {
 
 func (s *Server) patch(w http.ResponseWriter, r *http.Request, at string, body []byte) {
 	object := s.objects[at]
+	of, size := s.scaled(at)
+	if of != nil {
+		object = scaleOf(of, size)
+	}
 	if object == nil {
 		refuse(w, http.StatusNotFound, "NotFound", at+" not found")
 		return
@@ -76,6 +86,9 @@ func (s *Server) patch(w http.ResponseWriter, r *http.Request, at string, body [
 		refuse(w, http.StatusUnprocessableEntity, "Invalid",
 			"the server rejected our request due to an error in our request")
 		return
+	}
+	if of != nil {
+		at, changed = strings.TrimSuffix(at, "/scale"), withScale(of, size, changed)
 	}
 	s.put(at, changed)
 	answer(w, http.StatusOK, changed)

@@ -40,26 +40,30 @@ func New(t testing.TB) *Server {
 type kind struct {
 	prefix, resource, name string
 	clusterWide            bool
+	size                   string // the field of its spec that its scale is; "": it has no scale
 }
 
 var kinds = []kind{
-	{"/api/v1", "namespaces", "Namespace", true},
-	{"/api/v1", "nodes", "Node", true},
-	{"/api/v1", "configmaps", "ConfigMap", false},
-	{"/api/v1", "services", "Service", false},
-	{"/api/v1", "serviceaccounts", "ServiceAccount", false},
-	{"/api/v1", "pods", "Pod", false},
-	{"/api/v1", "resourcequotas", "ResourceQuota", false},
-	{"/api/v1", "limitranges", "LimitRange", false},
-	{"/apis/apps/v1", "deployments", "Deployment", false},
-	{"/apis/apps/v1", "statefulsets", "StatefulSet", false},
-	{"/apis/apps/v1", "replicasets", "ReplicaSet", false},
-	{"/apis/apps/v1", "daemonsets", "DaemonSet", false},
-	{"/apis/rbac.authorization.k8s.io/v1", "roles", "Role", false},
-	{"/apis/rbac.authorization.k8s.io/v1", "rolebindings", "RoleBinding", false},
-	{"/apis/autoscaling/v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler", false},
-	{"/apis/policy/v1", "poddisruptionbudgets", "PodDisruptionBudget", false},
-	{"/apis/networking.k8s.io/v1", "networkpolicies", "NetworkPolicy", false},
+	{"/api/v1", "namespaces", "Namespace", true, ""},
+	{"/api/v1", "nodes", "Node", true, ""},
+	{"/api/v1", "configmaps", "ConfigMap", false, ""},
+	{"/api/v1", "services", "Service", false, ""},
+	{"/api/v1", "serviceaccounts", "ServiceAccount", false, ""},
+	{"/api/v1", "pods", "Pod", false, ""},
+	{"/api/v1", "resourcequotas", "ResourceQuota", false, ""},
+	{"/api/v1", "limitranges", "LimitRange", false, ""},
+	{"/apis/apps/v1", "deployments", "Deployment", false, ""},
+	{"/apis/apps/v1", "statefulsets", "StatefulSet", false, ""},
+	{"/apis/apps/v1", "replicasets", "ReplicaSet", false, ""},
+	{"/apis/apps/v1", "daemonsets", "DaemonSet", false, ""},
+	{"/apis/rbac.authorization.k8s.io/v1", "roles", "Role", false, ""},
+	{"/apis/rbac.authorization.k8s.io/v1", "rolebindings", "RoleBinding", false, ""},
+	{"/apis/autoscaling/v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler", false, ""},
+	{"/apis/policy/v1", "poddisruptionbudgets", "PodDisruptionBudget", false, ""},
+	{"/apis/networking.k8s.io/v1", "networkpolicies", "NetworkPolicy", false, ""},
+	{"/api/v1", "replicationcontrollers", "ReplicationController", false, "replicas"},
+	{"/apis/argoproj.io/v1alpha1", "rollouts", "Rollout", false, "size"}, // which is another than a Deployment's
+	{"/apis/kubevirt.io/v1", "virtualmachineinstances", "VirtualMachineInstance", false, ""},
 }
 
 // Apply creates or replaces the objects of YAML documents. Those without a

@@ -32,12 +32,16 @@ func (t *Target) lookAtPods(ctx context.Context, client kubernetes.Interface, c 
 	if isWindows(template) {
 		return t.refuseSystem("Windows")
 	}
-	var pods []corev1.Pod
-	if selector, err := metav1.LabelSelectorAsSelector(t.Workload.Selector); err == nil && t.Workload.Selector != nil {
+	var pods []*corev1.Pod
+	if o := t.Workload.owner; o != nil {
+		pods = o.Pods
+	} else if selector, err := metav1.LabelSelectorAsSelector(t.Workload.Selector); err == nil && t.Workload.Selector != nil {
 		found, err := client.CoreV1().Pods(t.Namespace).List(ctx,
 			metav1.ListOptions{LabelSelector: selector.String(), Limit: nodesLooked})
 		if err == nil { // else nothing is known, and the agents' pods tell
-			pods = found.Items
+			for i := range found.Items {
+				pods = append(pods, &found.Items[i])
+			}
 		}
 	}
 	for _, pod := range pods {
@@ -97,7 +101,7 @@ func chosen(pod corev1.PodSpec) []string {
 
 // ofNodes are the architectures of the nodes that pods are on, or, without any, of the
 // cluster's; the most frequent first. None if this user may not look at nodes.
-func ofNodes(ctx context.Context, client kubernetes.Interface, pods []corev1.Pod) []string {
+func ofNodes(ctx context.Context, client kubernetes.Interface, pods []*corev1.Pod) []string {
 	count := make(map[string]int)
 	seen := make(map[string]bool)
 	for _, pod := range pods {

@@ -66,7 +66,7 @@ func (t *Target) Plan(c *Circumstances, o Options) (*plan.Plan, error) {
 	b := &builder{Target: t, Options: o, circumstances: c, container: container, id: plan.AgentID(t.Name(), o.Identity)}
 	p := &plan.Plan{
 		Version: plan.Version, Name: t.Name(), Namespace: t.Namespace, Workload: t.Workload.Object, Mode: o.Mode,
-		Owner: o.Owner, Identity: o.Identity, Agent: plan.ObjectName(t.Name()), Root: b.root(),
+		Owner: o.Owner, Identity: o.Identity, Agent: plan.ObjectName(t.Name()), Root: b.root(), Services: []string{},
 		MoveConnections: o.MoveConnections, Program: o.Program,
 	}
 	p.Remove = plan.Remove(places[p.Root.Kind].object(t.Namespace, p.Root.Name), t.Namespace, t.Name())
@@ -80,6 +80,7 @@ func (t *Target) Plan(c *Circumstances, o Options) (*plan.Plan, error) {
 	if p.Swap, err = b.swap(); err != nil {
 		return nil, err
 	}
+	b.swapped = p.Swap
 	if b.undo, err = p.Undo(p.Swap...); err != nil {
 		return nil, err
 	}
@@ -115,6 +116,7 @@ type builder struct {
 	container     *corev1.Container
 	id            string // the agent's, in labels
 	undo          string // of the plan, as its objects carry it
+	swapped       []plan.Step
 }
 
 // root is what owns all else that is made. It is the ServiceAccount, which thus
@@ -181,6 +183,9 @@ func (b *builder) podLabels() map[string]string {
 	all := plan.Labels(b.Name())
 	if b.Mode == plan.Replace {
 		maps.Copy(all, b.Workload.Template.Labels)
+		for _, s := range b.Services {
+			maps.Copy(all, s.Spec.Selector) // of a workload whose pods differ
+		}
 	} else {
 		for _, s := range b.Services {
 			maps.Copy(all, b.agentSelector(s))

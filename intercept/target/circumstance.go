@@ -39,6 +39,9 @@ func (t *Target) Look(ctx context.Context, client kubernetes.Interface, mode pla
 	if err := t.movable(move); err != nil {
 		return nil, err
 	}
+	if err := t.Reached(mode); err != nil {
+		return nil, err
+	}
 	if err := t.keepsNames(mode); err != nil {
 		return nil, err
 	}
@@ -46,9 +49,13 @@ func (t *Target) Look(ctx context.Context, client kubernetes.Interface, mode pla
 	if err := t.lookAtPods(ctx, client, c); err != nil {
 		return nil, err
 	}
-	if mode == plan.Replace && !t.Workload.scalable() {
-		return nil, refuse(NotReplaced, t.Workload.Object,
-			"leave --replace out: its pods run on, and the requests come to you", "cannot be scaled to zero")
+	if mode == plan.Replace {
+		if err := t.replaceable(); err != nil {
+			return nil, err
+		}
+		if err := t.Workload.readScale(ctx, client, t.Namespace); err != nil {
+			return nil, err
+		}
 	}
 	all, list := metav1.ListOptions{}, &listing{c, t.Namespace}
 	scalers, err := client.AutoscalingV2().HorizontalPodAutoscalers(t.Namespace).List(ctx, all)
@@ -95,6 +102,37 @@ func (t *Target) Look(ctx context.Context, client kubernetes.Interface, mode pla
 	t.deployed(c)
 	t.served(c, mode)
 	return c, nil
+}
+
+// Reached refuses to divert what comes to a workload that nothing comes to. The error is a
+// *RefusedError. In its place a process can be all the same.
+func (t *Target) Reached(mode plan.Mode) error {
+	if len(t.Services) > 0 || mode == plan.Replace {
+		return nil
+	}
+	hint := fmt.Sprintf("make a Service that selects its pods; 'devtun run --as %s -- COMMAND' runs a process beside "+
+		"it, with its environment", t.Workload.Argument())
+	if t.Workload.scalable() {
+		hint = "with --replace the process here runs in its place; " + hint
+	}
+	return refuse(NoService, t.Workload.Object, hint,
+		"has no Service with a TCP port that leads to its pods: nothing arrives there that could be intercepted")
+}
+
+// replaceable refuses to replace what cannot be scaled to zero.
+func (t *Target) replaceable() error {
+	if t.Workload.scalable() {
+		return nil
+	}
+	hint := "leave --replace out: its pods run on, and the requests come to you"
+	if len(t.Services) == 0 {
+		hint = fmt.Sprintf("'devtun run --as %s -- COMMAND' runs a process beside it, with its environment",
+			t.Workload.Argument())
+	}
+	if t.Workload.owner == nil {
+		return refuse(NotReplaced, t.Workload.Object, hint, "cannot be scaled to zero")
+	}
+	return refuse(NotReplaced, t.Workload.Object, hint, "cannot be scaled to zero: its kind has no scale")
 }
 
 // keepsNames refuses to turn the Service away by which a StatefulSet's pods find each
@@ -228,6 +266,10 @@ func (t *Target) served(c *Circumstances, mode plan.Mode) {
 	}
 	for _, s := range t.Services {
 		object := serviceObject(s.Name)
+		if s.Spec.Selector[rolloutHash] != "" && mode == plan.Divert {
+			c.Notes = append(c.Notes, Note{object, fmt.Sprintf("Argo Rollouts points %s at the pods of a new version when "+
+				"one is rolled out: that takes the intercept out of the way", object), ""})
+		}
 		if s.Spec.ClusterIP == corev1.ClusterIPNone && mode == plan.Divert {
 			c.Notes = append(c.Notes,
 				Note{object, fmt.Sprintf("%s is headless: its name leads to the agent meanwhile, and its pods' names lead nowhere",

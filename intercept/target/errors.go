@@ -2,7 +2,9 @@ package target
 
 import (
 	"fmt"
+	"slices"
 
+	"github.com/devtun/devtun/intercept/owner"
 	"github.com/devtun/devtun/intercept/plan"
 )
 
@@ -26,11 +28,31 @@ func (e *UnknownError) Error() string {
 	return fmt.Sprintf("no %s %q in namespace %q", kind, e.Name, e.Namespace)
 }
 
+// unknown says so of a name, with those there are.
+func (s *namespaceObjects) unknown(kind, name string) error {
+	var names []string
+	if kind == "" || kind == "Service" {
+		for _, service := range s.services {
+			names = append(names, service.Name)
+		}
+	}
+	for _, w := range s.workloads {
+		if kind == "" || w.isOf(kind) {
+			names = append(names, w.Name)
+		}
+	}
+	if owner.IsKind(kind, owner.Pod, "v1") {
+		names = append(names, s.pods...)
+	}
+	slices.Sort(names)
+	return &UnknownError{Kind: kind, Name: name, Namespace: s.namespace, Candidates: slices.Compact(names)}
+}
+
 // NameError says that what was given is not even a name.
 type NameError struct{ Given string }
 
 func (e *NameError) Error() string {
-	return fmt.Sprintf("%q is no service and no workload that devtun intercepts", e.Given)
+	return fmt.Sprintf("%q is no name of a service or workload", e.Given)
 }
 
 // Reason is why something cannot be intercepted.
@@ -38,7 +60,7 @@ type Reason string
 
 const (
 	NoSelector    Reason = "NoSelector"    // the service selects no pods
-	NoWorkload    Reason = "NoWorkload"    // nothing that devtun knows makes the pods
+	NoWorkload    Reason = "NoWorkload"    // no pod is there, and nothing that would make one
 	ManyWorkloads Reason = "ManyWorkloads" // the service selects the pods of several
 	External      Reason = "ExternalName"  // the service is an alias
 	NoService     Reason = "NoService"     // no service leads to the workload
@@ -50,6 +72,7 @@ const (
 	IsAgent       Reason = "IsAgent"       // it is devtun's own
 	NotMoved      Reason = "NotMoved"      // evicting its pods would hurt
 	NoSuchSystem  Reason = "NoSuchSystem"  // the agent is not made for its nodes
+	NameTaken     Reason = "NameTaken"     // an intercept of another workload of that name stands
 	GivesNames    Reason = "GivesNames"    // the service gives its pods their names
 )
 

@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 
+	"github.com/devtun/devtun/intercept/owner"
 	"github.com/devtun/devtun/intercept/plan"
 	"github.com/devtun/devtun/internal/pause"
 )
@@ -29,6 +30,10 @@ const (
 	// podsEvery is how often the pods are looked at, and the least time between two
 	// attempts to evict one.
 	podsEvery = 500 * time.Millisecond
+
+	// endTimeout bounds the wait for pods to end: what they have by default for it, and a
+	// little.
+	endTimeout = 40 * time.Second
 )
 
 const noMoving = "connections that clients keep open to it stay with the workload until they reconnect"
@@ -52,6 +57,10 @@ const (
 
 // movable refuses to evict pods where that would hurt.
 func (t *Target) movable(move Move) error {
+	if move != Stay && !t.Workload.remade() {
+		return refuse(NotMoved, t.Workload.Object, "leave --move-connections out",
+			"has pods that nobody makes anew: to move connections they would be evicted, and be gone for good")
+	}
 	if move != Evict {
 		return nil
 	}
@@ -106,6 +115,7 @@ func (t *Target) Evict(ctx context.Context, client kubernetes.Interface, answers
 		return nil, err
 	}
 	e.ready = e.countReady(before)
+	before = slices.DeleteFunc(before, func(pod corev1.Pod) bool { return !t.Workload.has(&pod) })
 	var stayed []Stayed
 	for _, pod := range before {
 		if err := answers(ctx); err != nil {
@@ -142,9 +152,14 @@ func (t *Target) Evict(ctx context.Context, client kubernetes.Interface, answers
 
 // pods are the workload's that run.
 func (e *eviction) pods(ctx context.Context) ([]corev1.Pod, error) {
-	all, err := e.client.CoreV1().Pods(e.Namespace).List(ctx, metav1.ListOptions{LabelSelector: e.selector})
+	return runningPods(ctx, e.client, e.Namespace, e.selector)
+}
+
+// runningPods are those that a selector chooses and that have not ended.
+func runningPods(ctx context.Context, client kubernetes.Interface, namespace, selector string) ([]corev1.Pod, error) {
+	all, err := client.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{LabelSelector: selector})
 	if err != nil {
-		return nil, fmt.Errorf("list the origin's pods: %w", err)
+		return nil, fmt.Errorf("list the workload's pods: %w", err)
 	}
 	return slices.DeleteFunc(all.Items, func(pod corev1.Pod) bool {
 		return pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
@@ -154,10 +169,7 @@ func (e *eviction) pods(ctx context.Context) ([]corev1.Pod, error) {
 // countReady counts the pods that take connections, and will.
 func (e *eviction) countReady(pods []corev1.Pod) (n int) {
 	for _, pod := range pods {
-		if !e.gone[pod.UID] && pod.DeletionTimestamp == nil &&
-			slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool {
-				return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
-			}) {
+		if !e.gone[pod.UID] && pod.DeletionTimestamp == nil && owner.Ready(&pod) {
 			n++
 		}
 	}
@@ -235,4 +247,29 @@ func (e *eviction) await(ctx context.Context, wanted func([]corev1.Pod) bool) (b
 		}
 	}
 	return false, nil
+}
+
+// AwaitEnd waits, once the workload is scaled to zero, until its pods have ended. waiting
+// is told how many are left, when that changes. It returns how many have not ended in
+// endTimeout.
+func (t *Target) AwaitEnd(ctx context.Context, client kubernetes.Interface,
+	waiting func(left int)) (left int, err error) {
+	own := metav1.FormatLabelSelector(t.Workload.Selector) + ",!" + plan.AgentLabel
+	for began, told := time.Now(), 0; ; {
+		pods, err := runningPods(ctx, client, t.Namespace, own)
+		if err != nil {
+			return 0, err
+		}
+		pods = slices.DeleteFunc(pods, func(pod corev1.Pod) bool { return !t.Workload.has(&pod) })
+		if len(pods) == 0 || time.Since(began) >= endTimeout {
+			return len(pods), nil
+		}
+		if told != len(pods) {
+			told = len(pods)
+			waiting(told)
+		}
+		if err := pause.Sleep(ctx, podsEvery); err != nil {
+			return 0, fmt.Errorf("wait for the pods of %s to end: %w", t.Workload, err)
+		}
+	}
 }

@@ -2,6 +2,7 @@ package target
 
 import (
 	"encoding/json"
+	"net/http"
 	"testing"
 	"time"
 
@@ -117,9 +118,28 @@ func newShop(t *testing.T, documents ...string) (*plantest.Server, kubernetes.In
 	for _, d := range documents {
 		server.Apply(d)
 	}
-	client, err := kubernetes.NewForConfigAndClient(&rest.Config{Host: server.URL, QPS: -1}, server.Client())
+	return server, clientOf(t, server, func(*http.Request) {})
+}
+
+// clientOf is a client of a server, whose requests are told.
+func clientOf(t *testing.T, server *plantest.Server, told func(*http.Request)) kubernetes.Interface {
+	t.Helper()
+	telling := *server.Client()
+	telling.Transport = teller{telling.Transport, told}
+	client, err := kubernetes.NewForConfigAndClient(&rest.Config{Host: server.URL, QPS: -1}, &telling)
 	require.NoError(t, err)
-	return server, client
+	return client
+}
+
+// teller tells of requests.
+type teller struct {
+	http.RoundTripper
+	told func(*http.Request)
+}
+
+func (t teller) RoundTrip(r *http.Request) (*http.Response, error) {
+	t.told(r)
+	return t.RoundTripper.RoundTrip(r)
 }
 
 // ann is whose claim is the first.

@@ -2,6 +2,8 @@ package target
 
 import (
 	"cmp"
+	"fmt"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
@@ -96,3 +98,14 @@ func carries(service *corev1.Service) bool {
 }
 
 func serviceObject(name string) plan.Object { return plan.Object{Kind: "Service", Name: name} }
+
+func describePorts(service *corev1.Service) string {
+	if len(service.Spec.Ports) == 0 {
+		return "none"
+	}
+	var ports []string
+	for _, p := range service.Spec.Ports {
+		ports = append(ports, fmt.Sprintf("%d/%s", p.Port, p.Protocol))
+	}
+	return strings.Join(ports, ", ")
+}

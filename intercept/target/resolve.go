@@ -3,6 +3,7 @@ package target
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -32,18 +33,10 @@ type Target struct {
 // Name is the intercept's.
 func (t *Target) Name() string { return t.Workload.Name }
 
-// kindsByPrefix are the kinds that a name's prefix may stand for.
-var kindsByPrefix = map[string]string{
-	"svc": "Service", "service": "Service", "services": "Service",
-	"deploy": deployment, "deployment": deployment, "deployments": deployment,
-	"sts": statefulSet, "statefulset": statefulSet, "statefulsets": statefulSet,
-	"rs": replicaSet, "replicaset": replicaSet, "replicasets": replicaSet,
-	"ds": daemonSet, "daemonset": daemonSet, "daemonsets": daemonSet,
-}
-
-// Resolve finds what the user names: "svc/web" a service; "deploy/web", "sts/web"
-// a workload with all services that lead to it; "web" a service, or else a
-// workload. The error is a *NameError, an *UnknownError, a *RefusedError, or a
+// Resolve finds what the user names: "svc/web" a service; "deploy/web", "sts/web", "job/web",
+// "rollouts.argoproj.io/web" a workload with all services that lead to it; "web" a service, or
+// else a workload. Pods are only looked at if what is named is no workload that is listed. The
+// error is a *NameError, an *UnknownError, a *RefusedError, or a
 // *plan.StandingError if it is intercepted already, and in a way that cannot be joined.
 func Resolve(ctx context.Context, client kubernetes.Interface, namespace, name string) (*Target, error) {
 	kind, name, err := ParseName(name)
@@ -54,20 +47,25 @@ func Resolve(ctx context.Context, client kubernetes.Interface, namespace, name s
 	if err != nil {
 		return nil, err
 	}
-	return seen.resolve(kind, name)
+	found, err := seen.resolve(kind, name)
+	if !isUnlisted(err) {
+		return found, err
+	}
+	switch err := seen.addOwners(ctx, client); {
+	case apierrors.IsForbidden(err):
+	case err != nil:
+		return nil, err
+	default:
+		return seen.resolve(kind, name)
+	}
+	return nil, err
 }
 
-// ParseName splits what a user names into its kind, "" if it could be a service or any
-// workload, and its name. The error is a *NameError.
-func ParseName(given string) (kind, name string, err error) {
-	prefix, name, slash := strings.Cut(given, "/")
-	if !slash {
-		return "", given, nil
-	}
-	if kind = kindsByPrefix[strings.ToLower(prefix)]; kind == "" || name == "" || strings.Contains(name, "/") {
-		return "", "", &NameError{given}
-	}
-	return kind, name, nil
+// isUnlisted reports that what is named may be known by its pods.
+func isUnlisted(err error) bool {
+	var unknown *UnknownError
+	var refused *RefusedError
+	return errors.As(err, &unknown) || errors.As(err, &refused) && refused.Reason == NoWorkload
 }
 
 // namespaceObjects is what there is in a namespace.
@@ -75,8 +73,11 @@ type namespaceObjects struct {
 	namespace string
 	services  []*corev1.Service
 	workloads []*Workload
-	plans     []plan.Held
-	orphans   []*plan.OrphanError // what still has what an intercept without a plan made of it
+	// controlled are workloads that something else controls.
+	controlled []*Workload
+	pods       []string // names, if they were looked at
+	plans      []plan.Held
+	orphans    []*plan.OrphanError // what still has what an intercept without a plan made of it
 }
 
 func listAll(ctx context.Context, client kubernetes.Interface, namespace string) (*namespaceObjects, error) {
@@ -100,7 +101,7 @@ func listAll(ctx context.Context, client kubernetes.Interface, namespace string)
 			carriers = append(carriers, &services.Items[i])
 		}
 	}
-	if s.workloads, err = listWorkloads(ctx, client, namespace); err != nil {
+	if s.workloads, s.controlled, err = listWorkloads(ctx, client, namespace); err != nil {
 		return nil, err
 	}
 	for _, w := range s.workloads {
@@ -162,27 +163,11 @@ func (s *namespaceObjects) find(kind, name string) (*Target, error) {
 		}
 	}
 	for _, w := range s.workloads { // Deployments come first
-		if w.Name == name && (kind == "" || w.Kind == kind) {
+		if w.names(kind, name) {
 			return s.ofWorkload(w)
 		}
 	}
 	return nil, s.unknown(kind, name)
-}
-
-func (s *namespaceObjects) unknown(kind, name string) error {
-	var names []string
-	if kind == "" || kind == "Service" {
-		for _, service := range s.services {
-			names = append(names, service.Name)
-		}
-	}
-	for _, w := range s.workloads {
-		if kind == "" || kind == w.Kind {
-			names = append(names, w.Name)
-		}
-	}
-	slices.Sort(names)
-	return &UnknownError{Kind: kind, Name: name, Namespace: s.namespace, Candidates: slices.Compact(names)}
 }
 
 // Interceptable reports that nothing in a Service itself keeps it from being intercepted.
@@ -212,14 +197,13 @@ func (s *namespaceObjects) ofService(service *corev1.Service) (*Target, error) {
 	switch len(selected) {
 	case 0:
 		return nil, refuse(NoWorkload, object,
-			"devtun intercepts Deployments, StatefulSets, ReplicaSets and DaemonSets; 'kubectl get pods -l "+
-				labels.FormatLabels(service.Spec.Selector)+"' shows what is there",
-			"selects the pods of no workload that devtun knows")
+			"have a pod run there: 'kubectl get pods -l "+labels.FormatLabels(service.Spec.Selector)+"' shows what there is",
+			"selects no pod, and the pods of no workload")
 	case 1:
 	default:
 		var names []string
 		for _, w := range selected {
-			names = append(names, strings.ToLower(w.Kind)+"/"+w.Name)
+			names = append(names, w.Argument())
 		}
 		return nil, refuse(ManyWorkloads, object,
 			"name one of them: devtun intercept "+names[0]+"; the requests of all of them come to you then",
@@ -248,7 +232,7 @@ func (s *namespaceObjects) shared(service *corev1.Service, w *Workload) []Note {
 	var others []string
 	for _, other := range s.workloads {
 		if other != w && selects(service, other) {
-			others = append(others, strings.ToLower(other.Kind)+"/"+other.Name)
+			others = append(others, other.Argument())
 		}
 	}
 	if len(others) == 0 {
@@ -284,17 +268,13 @@ func (s *namespaceObjects) ofWorkload(w *Workload) (*Target, error) {
 			fmt.Sprintf("Service %q stays with its pods: it gives them their names", governing.Name), ""})
 	}
 	t.Notes = append(t.Notes, s.named(w)...)
-	if len(t.Services) == 0 {
-		return nil, refuse(NoService, w.Object,
-			"make a Service that selects its pods; to run the process here and reach the cluster, 'devtun run' is enough",
-			"has no Service with a TCP port that leads to its pods: nothing arrives there that could be intercepted")
-	}
 	return t.withPorts()
 }
 
 // withPorts fills in Ports, and notes what the services may surprise with.
 func (t *Target) withPorts() (*Target, error) {
 	slices.SortFunc(t.Services, func(a, b *corev1.Service) int { return strings.Compare(a.Name, b.Name) })
+	t.Workload.choose(t.Services)
 	for _, service := range t.Services {
 		ports, err := portsOf(service, &t.Workload.Template)
 		if err != nil {
@@ -303,20 +283,4 @@ func (t *Target) withPorts() (*Target, error) {
 		t.Ports = append(t.Ports, ports...)
 	}
 	return t, nil
-}
-
-func selects(service *corev1.Service, w *Workload) bool {
-	return len(service.Spec.Selector) > 0 &&
-		labels.SelectorFromSet(service.Spec.Selector).Matches(labels.Set(w.Template.Labels))
-}
-
-func describePorts(service *corev1.Service) string {
-	if len(service.Spec.Ports) == 0 {
-		return "none"
-	}
-	var ports []string
-	for _, p := range service.Spec.Ports {
-		ports = append(ports, fmt.Sprintf("%d/%s", p.Port, p.Protocol))
-	}
-	return strings.Join(ports, ", ")
 }

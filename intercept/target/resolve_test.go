@@ -72,13 +72,11 @@ func TestRefused(t *testing.T) {
 		"alias": {External,
 			`Service "alias" is an alias of example.org outside the cluster: no pods, nothing to intercept`},
 		"manual": {NoSelector, `Service "manual" has no selector: it is not known which workload it stands for`},
-		"nobody": {NoWorkload, `Service "nobody" selects the pods of no workload that devtun knows`},
+		"nobody": {NoWorkload, `Service "nobody" selects no pod, and the pods of no workload`},
 		"both": {ManyWorkloads,
 			`Service "both" selects the pods of 2 workloads: deployment/canary, deployment/stable`},
 		"web-clock": {NoTCP, `Service "web-clock" has no TCP port that could be intercepted: its ports are 123/UDP`},
 		"lost":      {NoSuchPort, `Service "lost" leads to the port "lost", which no container of its pods has`},
-		"deploy/worker": {NoService,
-			`Deployment "worker" has no Service with a TCP port that leads to its pods: nothing arrives there that could be intercepted`},
 	} {
 		_, err := Resolve(t.Context(), client, "shop", name)
 		var refused *RefusedError
@@ -99,7 +97,7 @@ func TestUnknown(t *testing.T) {
 	_, err = Resolve(t.Context(), client, "shop", "sts/web")
 	require.ErrorAs(t, err, &unknown)
 	require.Equal(t, []string{"store"}, unknown.Candidates)
-	for _, name := range []string{"pod/web", "svc/", "svc/a/b", "/"} {
+	for _, name := range []string{"svc/", "svc/a/b", "/", "a b/c", "/web"} {
 		_, err = Resolve(t.Context(), client, "shop", name)
 		var misnamed *NameError
 		require.ErrorAs(t, err, &misnamed, name)

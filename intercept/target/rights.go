@@ -172,6 +172,17 @@ func scaling() []Right {
 	return all
 }
 
+// ScaleRights are what scaling an object of another kind by its scale takes, and bringing it
+// back; a name of "" is any.
+func ScaleRights(group, resource, name string) []Right {
+	var all []Right
+	for _, sub := range []string{"", "scale"} {
+		all = append(all, Right{Verb: "get", Group: group, Resource: resource, Subresource: sub, Name: name},
+			Right{Verb: "patch", Group: group, Resource: resource, Subresource: sub, Name: name})
+	}
+	return all
+}
+
 // RightsOf are what carrying out, holding and undoing one plan needs, by name
 // where a right can be so limited. To grant the agent its rights one has to have
 // them; those are among these.
@@ -207,18 +218,32 @@ func RightsOf(p *plan.Plan) []Right {
 		}
 	}
 	for _, step := range p.Swap {
-		right := rightOf(step.Do)
-		all = append(all, right)
-		right.Verb = "get"
-		all = append(all, right)
+		all = append(all, changing(step)...)
+	}
+	if resource := resources[p.Workload.Kind]; p.Mode == plan.Replace && resource != "" {
+		all = append(all, Right{Verb: "watch", Group: apps, Resource: resource, Without: noNotice})
 	}
 	if p.Mode == plan.Replace {
-		return append(all, Right{Verb: "watch", Group: apps, Resource: resources[p.Workload.Kind], Without: noNotice})
+		return all
 	}
 	if p.MoveConnections {
 		all = append(all, Moving()...)
 	}
 	return append(all, Right{Verb: "watch", Resource: "services"})
+}
+
+// changing is what a step of a swap needs, and its undo.
+func changing(step plan.Step) (all []Right) {
+	add := func(right Right) {
+		get := right
+		get.Verb = "get"
+		all = append(all, get, right)
+	}
+	add(rightOf(step.Do))
+	if step.Carrier != "" {
+		add(rightOf(plan.Request{Method: http.MethodPatch, Path: step.Carrier}))
+	}
+	return all
 }
 
 // JoinRights are what joining, holding and leaving an intercept that stands needs, by name
@@ -264,14 +289,8 @@ func (b *builder) undoRights() []Right {
 		{Verb: "get", Resource: "serviceaccounts", Name: own}, {Verb: "delete", Resource: "serviceaccounts", Name: own},
 		{Verb: "get", Group: apps, Resource: "deployments", Name: own}, // is it there for good?
 	}
-	if b.Mode == plan.Replace {
-		resource := resources[b.Workload.Kind]
-		return append(rights, Right{Verb: "get", Group: apps, Resource: resource, Name: b.Workload.Name},
-			Right{Verb: "patch", Group: apps, Resource: resource, Name: b.Workload.Name})
-	}
-	for _, s := range b.Services {
-		rights = append(rights, Right{Verb: "get", Resource: "services", Name: s.Name},
-			Right{Verb: "patch", Resource: "services", Name: s.Name})
+	for _, step := range b.swapped {
+		rights = append(rights, changing(step)...)
 	}
 	return rights
 }

@@ -3,9 +3,11 @@ package target
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/devtun/devtun/intercept/owner"
 	"github.com/devtun/devtun/intercept/plan"
 )
 
@@ -54,6 +56,9 @@ func (s *namespaceObjects) join(t *Target) (*Target, error) {
 			t.Standing = &p
 		case concerned:
 			return nil, &plan.StandingError{Held: p}
+		case p.Name == t.Name() && !p.Ending:
+			return nil, refuse(NameTaken, t.Workload.Object, "when it has ended, or is restored: devtun restore "+p.Name,
+				"cannot be intercepted beside %s: intercepts have their workloads' names", p.Workload)
 		}
 	}
 	return t, nil
@@ -82,6 +87,12 @@ func (s *namespaceObjects) orphan(kind, name string) error {
 // concerns reports that an intercept has what is named.
 func concerns(p *plan.Plan, kind, name string) bool {
 	service := (kind == "" || kind == "Service") && slices.Contains(p.Services, name)
-	workload := (kind == "" || kind == p.Workload.Kind) && p.Workload.Name == name
+	workload := (kind == "" || isKind(kind, p.Workload.Kind)) && p.Workload.Name == name
 	return service || workload
+}
+
+// isKind reports that a kind, as a user gives it, is that of a plan's object.
+func isKind(given, kind string) bool {
+	word, _, _ := strings.Cut(kind, ".")
+	return given == kind || owner.IsKind(given, word, "")
 }

@@ -29,11 +29,14 @@ func New(streams output.Streams, start helper.Start) *cobra.Command {
 		Long: `Take the place of a workload: requests that the cluster makes to its services
 arrive at a process on this machine, and everything else goes on as before.
 
-NAME is a service or else a workload; svc/NAME, deploy/NAME and sts/NAME say which.
+NAME is a service or else a workload; svc/NAME, deploy/NAME, rollouts.argoproj.io/NAME
+and the like, as for kubectl, say which. A workload is whatever has pods that a service
+leads to: a bare pod, a Job and an operator's kind, too.
 An agent pod is put in the way of the services' traffic and carries it here. The
 workload runs on, and gets every request that the process here does not take:
 while it does not listen, while it is restarted, when this machine is gone. With
---replace the workload is scaled to zero instead, for what must not run twice.
+--replace the workload is scaled to zero instead, for what must not run twice; that needs
+no service, so a worker that takes its work from a queue can be replaced as well.
 
 --header, --path and --method say which requests come here, those that match all of
 it; --personal is the header 'baggage: devtun=KEY', which OpenTelemetry passes on from
@@ -79,6 +82,9 @@ be had, devtun says so, and COMMAND runs all the same.`,
 
   # run it here, with all that, and end with it
   devtun intercept service-middle -- go run ./service-middle
+
+  # in the place of a worker that no service leads to
+  devtun intercept deploy/worker --replace -- go run ./worker
 
   # what would be created and changed, and how it would be undone
   devtun intercept service-middle --dry-run`,

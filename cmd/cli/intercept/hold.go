@@ -3,12 +3,14 @@ package intercept
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
 	"github.com/devtun/devtun/cmd/cli/credential"
 	"github.com/devtun/devtun/cmd/cli/ending"
 	"github.com/devtun/devtun/cmd/cli/kube"
+	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/run/command"
 	"github.com/devtun/devtun/cmd/cli/status"
 	"github.com/devtun/devtun/dns/helper"
@@ -53,7 +55,7 @@ func (h *hold) keep(ctx, beside context.Context, start helper.Start) error {
 	if err := within(ctx, swapTimeout, h.executor.Swap); err != nil {
 		return ending.UnlessEnded(ctx, err)
 	}
-	if err := h.agents.AwaitTraffic(ctx); err != nil {
+	if err := h.awaitPlace(ctx); err != nil {
 		return ending.UnlessEnded(ctx, err)
 	}
 	if err := h.comeHere(carrying); err != nil {
@@ -88,6 +90,27 @@ func (h *hold) keep(ctx, beside context.Context, start helper.Start) error {
 	h.program.Hosts = names.File()
 	h.program.Env = h.given.Command(h.program.Env)
 	return h.command(ctx)
+}
+
+// awaitPlace waits until the traffic comes here, or else, where none does, until the pods
+// have ended in whose place the process here is: it is not to run beside them.
+func (h *hold) awaitPlace(ctx context.Context) error {
+	if len(h.Target.Services) > 0 {
+		return h.agents.AwaitTraffic(ctx)
+	}
+	left, err := h.Target.AwaitEnd(ctx, h.cluster.Client, func(left int) {
+		h.progress("waiting: %s of %s to end", output.Count(left, "pod"), h.plan.Workload)
+	})
+	if err != nil {
+		return err
+	}
+	if left > 0 {
+		h.Events.Note(fmt.Sprintf("%s of %s still ending: until then the process here is not the only one",
+			output.Count(left, "pod"), h.plan.Workload), "")
+	}
+	h.Events.Note(fmt.Sprintf("%s is scaled to zero meanwhile; no Service leads to it, so nothing is sent here",
+		h.plan.Workload), "")
+	return nil
 }
 
 // command runs the program; a failure of the intercept ends it, and 'devtun down'.

@@ -79,7 +79,7 @@ type Listed struct {
 	Mirror    bool        `json:"mirror"`
 	Connected string      `json:"connected"` // yes, no, unknown
 	Requests  int64       `json:"requests"`  // that came; 0 if that is unknown
-	Traffic   string      `json:"traffic"`   // developer, origin, held, both, nobody, elsewhere, unknown
+	Traffic   string      `json:"traffic"`   // developer, origin, held, both, nobody, elsewhere, none, unknown
 	Note      string      `json:"note"`      // what is not as the intercept wants it; may be empty
 }
 
@@ -168,7 +168,10 @@ func runList(ctx context.Context, flags *kube.Flags, all bool, output string, st
 	return err
 }
 
-const unknown = "unknown"
+const (
+	unknown   = "unknown"
+	noTraffic = "none" // no Service leads to the workload
+)
 
 // rows are those of an intercept, given what its agents say.
 func (s *lister) rows(ctx context.Context, h plan.Held, statuses []wire.Status) (rows []Listed) {
@@ -185,6 +188,9 @@ func (s *lister) rows(ctx context.Context, h plan.Held, statuses []wire.Status) 
 		}
 		to, why := intercept.TrafficOf(h.Plan, row.ask(statuses), findings)
 		row.Traffic, row.Note = cmp.Or(string(to), unknown), why
+		if len(h.Services) == 0 && to == wire.Held && !s.orphans[h.Identity] {
+			row.Traffic = noTraffic
+		}
 		switch {
 		case s.orphans[h.Identity]:
 			row.Note = fmt.Sprintf("its plan is gone; put it back: devtun restore %s -n %s", h.Name, h.Namespace)

@@ -17,6 +17,23 @@ import (
 	"github.com/devtun/devtun/intercept/target"
 )
 
+// checkServices refuses, of a workload that no Service leads to, what is about requests.
+func (o *Options) checkServices(found *target.Target) error {
+	if err := found.Reached(o.mode()); err != nil || len(found.Services) > 0 {
+		return err
+	}
+	for _, flag := range []struct {
+		name  string
+		given bool
+	}{{"--port", len(o.Ports) > 0}, {"--to", o.To != ""}, {"--mark", o.Mark}} {
+		if flag.given {
+			return problem.Usage("leave it out: the process here runs in place of the workload, with its environment and files",
+				"%s is about requests, and no Service with a TCP port leads to %s", flag.name, found.Workload)
+		}
+	}
+	return nil
+}
+
 // locals is where the local process listens, for every TCP port of the target's
 // or for those asked for.
 func (o *Options) locals(found *target.Target) ([]intercept.Local, error) {

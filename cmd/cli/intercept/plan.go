@@ -73,6 +73,9 @@ func (o *Options) PlanOn(ctx context.Context, cluster *kube.Cluster, told Audien
 	if i.Target, err = target.Resolve(ctx, cluster.Client, selected.Namespace, o.Name); err != nil {
 		return nil, cluster.Elsewhere(ctx, err)
 	}
+	if err := o.checkServices(i.Target); err != nil {
+		return nil, err
+	}
 	if i.Locals, err = o.locals(i.Target); err != nil {
 		return nil, err
 	}
@@ -114,6 +117,11 @@ func (o *Options) newClaim(locals []intercept.Local) claim.Claim {
 // the agent its own, the agent has to do without.
 func (i *Planned) compute(ctx context.Context, found *target.Target, note func(text, hint string)) error {
 	o := i.options
+	if rights := found.ScaleRights(); o.Replace && len(rights) > 0 {
+		if _, err := i.checkRights(ctx, rights); err != nil {
+			return err
+		}
+	}
 	circumstances, err := found.Look(ctx, i.cluster.Client, o.mode(), target.Move(o.Move))
 	if err != nil {
 		return err

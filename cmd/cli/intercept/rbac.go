@@ -3,6 +3,7 @@ package intercept
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -51,7 +52,7 @@ func NewRBAC(streams output.Streams) *cobra.Command {
 	for _, f := range features {
 		names = append(names, f.name)
 	}
-	namespace := ""
+	namespace, scaled := "", []string(nil)
 	cmd := &cobra.Command{
 		Use:   "rbac FEATURE…",
 		Short: "Print the smallest Role for what devtun does",
@@ -64,9 +65,14 @@ namespace. devtun never needs a right beyond the namespaces it works in.
   replace            devtun intercept --replace
   tap                devtun tap
   restore            devtun restore
-  list               devtun list`,
+  list               devtun list
+
+Workloads that are no Deployment, StatefulSet or ReplicaSet are replaced by their scale.
+--scale adds the rights to that to replace and restore: for all objects of a kind, or for
+one.`,
 		Example: `  devtun rbac forward
-  devtun rbac intercept restore -n demo | kubectl apply -f -`,
+  devtun rbac intercept restore -n demo | kubectl apply -f -
+  devtun rbac replace restore --scale rollouts.argoproj.io/web`,
 		ValidArgs: names,
 		RunE: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
@@ -76,15 +82,41 @@ namespace. devtun never needs a right beyond the namespaces it works in.
 			if namespace != "" && !selection.IsLabel(namespace) {
 				return problem.Usage("'kubectl get namespaces' lists those there are", "%q is not a namespace", namespace)
 			}
-			return runRBAC(args, namespace, streams)
+			rights, err := scaleRights(scaled)
+			if err != nil {
+				return err
+			}
+			if len(rights) > 0 && !slices.ContainsFunc(args, isScaling) {
+				return problem.Usage("add replace or restore, or leave it out", "--scale is for what scales")
+			}
+			return runRBAC(args, namespace, rights, streams)
 		},
 	}
 	cmd.Flags().StringVarP(&namespace, "namespace", "n", "",
 		"namespace that the Roles are for (default: the one they are applied to)")
+	cmd.Flags().StringSliceVar(&scaled, "scale", nil,
+		"for replace and restore: RESOURCE.GROUP or RESOURCE.GROUP/NAME of what has a scale; repeat it for more")
 	return cmd
 }
 
-func runRBAC(args []string, namespace string, streams output.Streams) error {
+// isScaling reports that a feature scales workloads.
+func isScaling(feature string) bool { return feature == "replace" || feature == "restore" }
+
+// scaleRights are the rights to what --scale names.
+func scaleRights(scaled []string) (rights []target.Right, err error) {
+	for _, text := range scaled {
+		kind, name, named := strings.Cut(text, "/")
+		resource, group, _ := strings.Cut(kind, ".")
+		if resource == "" || named && name == "" || strings.ContainsAny(text, " *") || strings.Contains(name, "/") {
+			return nil, problem.Usage("write RESOURCE.GROUP or RESOURCE.GROUP/NAME, as in --scale rollouts.argoproj.io/web",
+				"--scale %q names no kind of object", text)
+		}
+		rights = append(rights, target.ScaleRights(group, resource, name)...)
+	}
+	return rights, nil
+}
+
+func runRBAC(args []string, namespace string, scaling []target.Right, streams output.Streams) error {
 	var documents []string
 	for _, name := range args {
 		i := slices.IndexFunc(features, func(f struct {
@@ -97,10 +129,14 @@ func runRBAC(args []string, namespace string, streams output.Streams) error {
 			return problem.Usage("one of forward, intercept, move-connections, replace, restore, list", "unknown feature %q",
 				name)
 		}
+		rights := features[i].rights()
+		if isScaling(name) {
+			rights = append(rights, scaling...)
+		}
 		role := rbacv1.Role{
 			TypeMeta:   metav1.TypeMeta{APIVersion: rbacv1.SchemeGroupVersion.String(), Kind: "Role"},
 			ObjectMeta: metav1.ObjectMeta{Name: "devtun-" + name, Namespace: namespace},
-			Rules:      target.Rules(features[i].rights()),
+			Rules:      target.Rules(rights),
 		}
 		text, err := yaml.Marshal(role)
 		if err != nil {

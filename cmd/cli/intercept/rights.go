@@ -77,7 +77,11 @@ func (o *Options) rightsProblem(namespace string, missing []target.Right) error 
 			names = append(names, r.String())
 		}
 	}
+	role := o.feature()
+	if i := slices.IndexFunc(missing, func(r target.Right) bool { return r.Subresource == "scale" }); i >= 0 {
+		role += fmt.Sprintf(" --scale %s.%s/%s", missing[i].Resource, missing[i].Group, missing[i].Name)
+	}
 	return &problem.Problem{Err: fmt.Errorf("rights are missing in namespace %s: %s", namespace,
 		strings.Join(names, ", ")), Code: problem.ExitRights,
-		Hint: fmt.Sprintf("'devtun rbac %s' prints the Role that has them all", o.feature())}
+		Hint: fmt.Sprintf("'devtun rbac %s' prints the Role that has them all", role)}
 }

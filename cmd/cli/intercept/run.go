@@ -130,7 +130,7 @@ func (i *Planned) about() status.Intercept {
 	about := status.Intercept{
 		Name: i.Target.Name(), Namespace: i.Target.Namespace, Mode: string(i.options.mode()),
 		Rule: i.options.rule.String(), Routes: []status.Route{},
-		Workload: strings.ToLower(i.Target.Workload.Kind) + "/" + i.Target.Workload.Name,
+		Workload: i.Target.Workload.Argument(),
 	}
 	for _, l := range i.Locals {
 		about.Routes = append(about.Routes, status.Route{

@@ -33,10 +33,16 @@ type row struct {
 	detail    []string
 }
 
+// nothing is where the traffic goes of a workload that no Service leads to.
+const nothing = ""
+
 // rowsOf makes rows of a snapshot: intercepts first.
 func rowsOf(s status.Snapshot, at time.Time) []row {
 	var rows []row
 	for _, i := range s.Intercepts {
+		if len(i.Routes) == 0 && i.Mode == "replace" {
+			i.Routes = []status.Route{{Services: []string{i.Workload}, To: nothing}}
+		}
 		for n := range i.Routes {
 			rows = append(rows, interceptRow(i, n, s.Namespace))
 		}
@@ -108,6 +114,8 @@ func interceptRow(i status.Intercept, n int, namespace string) row {
 		r.where = "→ origin, " + route.Local
 	case "held":
 		r.where = "held"
+	case nothing:
+		r.mark, r.style, r.where, r.ports = "●", good, "runs here", "-"
 	default:
 		r.where = "→ the origin"
 	}

@@ -131,6 +131,16 @@ func TestInterceptRows(t *testing.T) {
 	}
 }
 
+// TestRowWithoutService is of a workload that is replaced and that nothing comes to.
+func TestRowWithoutService(t *testing.T) {
+	rows := rowsOf(status.Snapshot{Namespace: "demo", Intercepts: []status.Intercept{
+		{Name: "worker", Namespace: "demo", Workload: "deployment/worker", Mode: "replace", State: status.Standing},
+	}}, noon)
+	require.Len(t, rows, 1)
+	require.Equal(t, []string{"●", "deployment/worker", "runs here", "-", ""},
+		[]string{rows[0].mark, rows[0].name, rows[0].where, rows[0].ports, rows[0].reason})
+}
+
 func TestWordsForNumbers(t *testing.T) {
 	for n, want := range map[float64]string{
 		0: "0 B", 999: "999 B", 1000: "1.0 kB", 9_949: "9.9 kB", 9_960: "10 kB", 999_600: "1.0 MB",

@@ -162,7 +162,7 @@ type Intercept struct {
 	Conflicts []Conflict `json:"conflicts,omitzero"` // what others have changed meanwhile, which stays; with `restored`
 	Others    []string   `json:"others,omitzero"`    // who hold it, as `ann on laptop`; with `left`
 	Subject   string     `json:"-"`                  // the workload, in each state
-	Ports     int        `json:"-"`                  // how many are intercepted; with standing
+	Ports     int        `json:"-"`                  // how many are intercepted, 0 without a Service; with standing
 }
 
 // The states of an intercept.

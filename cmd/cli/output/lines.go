@@ -151,7 +151,10 @@ func (l *Lines) intercept(e Intercept) {
 		return
 	}
 	l.begun, l.stands = true, true
-	about := e.Subject + ", " + Count(e.Ports, "port")
+	about := e.Subject
+	if e.Ports > 0 {
+		about += ", " + Count(e.Ports, "port")
+	}
 	switch {
 	case e.Mode == Mirror:
 		about += ", copies of " + e.Rule

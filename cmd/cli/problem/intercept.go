@@ -33,7 +33,8 @@ func intercepts(err error) *Problem {
 	var disk *handover.DiskError
 	switch {
 	case errors.As(err, &misnamed):
-		return &Problem{Err: err, Code: ExitUsage, Hint: "write NAME, svc/NAME, deploy/NAME or sts/NAME"}
+		return &Problem{Err: err, Code: ExitUsage, Hint: "write NAME, or KIND/NAME as kubectl takes it: svc/NAME, " +
+			"deploy/NAME, rollout/NAME"}
 	case errors.As(err, &unknown):
 		return &Problem{Err: err, Code: ExitNotFound, Hint: hintUnknown(unknown)}
 	case errors.As(err, &refused):

@@ -30,7 +30,7 @@ func TestDiagnoseIntercepts(t *testing.T) {
 		code  ExitCode
 		hint  string // its beginning
 	}{
-		{"no name", &target.NameError{Given: "pod/x"}, ExitUsage, "write NAME, svc/NAME"},
+		{"no name", &target.NameError{Given: "pod/x"}, ExitUsage, "write NAME, or KIND/NAME"},
 		{"unknown, a near one", &target.UnknownError{Name: "frnot", Candidates: []string{"back", "front"}}, ExitNotFound,
 			"did you mean front?"},
 		{"unknown, others", &target.UnknownError{Name: "another", Candidates: []string{"back", "front"}}, ExitNotFound,
