@@ -35,7 +35,7 @@ func (t *Target) lookAtPods(ctx context.Context, client kubernetes.Interface, c 
 	var pods []*corev1.Pod
 	if o := t.Workload.owner; o != nil {
 		pods = o.Pods
-	} else if selector, err := metav1.LabelSelectorAsSelector(t.Workload.Selector); err == nil && t.Workload.Selector != nil {
+	} else if selector, err := metav1.LabelSelectorAsSelector(t.Workload.Selector); err == nil && !selector.Empty() {
 		found, err := client.CoreV1().Pods(t.Namespace).List(ctx,
 			metav1.ListOptions{LabelSelector: selector.String(), Limit: nodesLooked})
 		if err == nil { // else nothing is known, and the agents' pods tell
