@@ -156,11 +156,13 @@ func TestReplaceByScale(t *testing.T) {
 	const at = "/apis/argoproj.io/v1alpha1/namespaces/shop/rollouts/cart"
 	require.Equal(t, map[string]any{"size": float64(0)}, server.Object(at)["spec"])
 	server.Delete("/api/v1/namespaces/shop/pods/cart-1-x")
-	_, err := Resolve(t.Context(), client, "shop", "rollout/cart")
-	var standing *plan.StandingError
-	require.ErrorAs(t, err, &standing, "its pods are gone, and it is known all the same")
+	for _, name := range []string{"rollout/cart", "ro/cart", "svc/cart-1-x", "cart"} {
+		_, err := Resolve(t.Context(), client, "shop", name)
+		var standing *plan.StandingError
+		require.ErrorAs(t, err, &standing, "its pods are gone, and it is known all the same: %s", name)
+	}
 
-	_, err = plan.Restore(t.Context(), &plan.Client{Doer: server.Client(), Base: server.URL},
+	_, err := plan.Restore(t.Context(), &plan.Client{Doer: server.Client(), Base: server.URL},
 		plan.Ref{Namespace: "shop", Name: "cart"})
 	require.NoError(t, err)
 	server.Collect()

@@ -87,7 +87,9 @@ func (s *namespaceObjects) orphan(kind, name string) error {
 // concerns reports that an intercept has what is named.
 func concerns(p *plan.Plan, kind, name string) bool {
 	service := (kind == "" || kind == "Service") && slices.Contains(p.Services, name)
-	workload := (kind == "" || isKind(kind, p.Workload.Kind)) && p.Workload.Name == name
+	// Of a kind whose pods are gone it is not known by what other words it is called.
+	gone := len(p.Swap) > 0 && p.Swap[0].Carrier != "" && places[kind].resource == ""
+	workload := (kind == "" || gone || isKind(kind, p.Workload.Kind)) && p.Workload.Name == name
 	return service || workload
 }
 
