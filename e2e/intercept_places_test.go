@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -103,10 +102,25 @@ func TestTheCommandSeesTheFilesInTheirPlaces(t *testing.T) {
 			require.Contains(t, complaint.String(),
 				"note: /tmp/devtun-shop is not in its place, but below $DEVTUN_FILES: /tmp/devtun-shop is not there, and /tmp, "+
 					"everybody's, has to stay open for writing")
-			left, err := filepath.Glob(u.path("tmp/devtun-run,*"))
-			require.NoError(t, err)
-			require.Empty(t, left)
+			require.Empty(t, u.privateFiles())
 			n.noAgents()
 		})
 	}
+	t.Run("killed", func(t *testing.T) {
+		cmd := u.command(devtunPath(), "intercept", "web", "-n", n.name, "--no-forward", "--", "sh", "-c",
+			"cat /etc/devtun-shop/password; echo; exec sleep 1000")
+		out, err := cmd.StdoutPipe()
+		require.NoError(t, err)
+		require.NoError(t, cmd.Start())
+		lines := bufio.NewScanner(out)
+		require.True(t, lines.Scan(), "%v", lines.Err())
+		require.Equal(t, "word", lines.Text())
+		require.Len(t, u.privateFiles(), 1)
+		require.NoError(t, cmd.Process.Kill())
+		require.Eventually(t, func() bool { return len(u.privateFiles()) == 0 }, endTimeout, 10*time.Millisecond)
+		_ = cmd.Wait() // it was killed
+		_, complaint, code := u.run(devtunPath(), "restore", "web", "-n", n.name)
+		require.Zero(t, code, complaint)
+		n.noAgents()
+	})
 }

@@ -21,7 +21,7 @@ func (v *View) rebuild(s *Shown, dir string, places []*place) error {
 		if err := os.Mkdir(base, 0o700); err != nil {
 			return err
 		}
-		defer os.Remove(base)
+		defer func() { _ = os.Remove(base) }() // whose directory is this user's alone, and removed
 	}
 	info, err := os.Stat(dir)
 	if err != nil {
