@@ -29,7 +29,8 @@ type Client struct {
 	Doer Doer
 	Base string // the server's URL
 
-	// Timeout bounds one attempt of a request; 0 means attemptTimeout.
+	// Timeout bounds one attempt of a request, beside what its body takes to be sent; 0
+	// means attemptTimeout.
 	Timeout time.Duration
 }
 
@@ -37,7 +38,8 @@ const (
 	attemptTimeout = 10 * time.Second
 	firstPause     = 50 * time.Millisecond // between attempts; it doubles
 	longestPause   = 2 * time.Second
-	responseLimit  = 8 << 20 // bytes; objects are at most 3 MiB
+	slowest        = 32 << 10 // bytes a second, at which a body is still sent in time
+	responseLimit  = 8 << 20  // bytes; objects are at most 3 MiB
 )
 
 // StatusError is a request that the API server refused.
@@ -93,6 +95,7 @@ func (c *Client) attempt(ctx context.Context, request Request) (answer []byte, w
 	if timeout == 0 {
 		timeout = attemptTimeout
 	}
+	timeout += time.Duration(len(request.Body)) * time.Second / slowest
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	at := strings.TrimSuffix(c.Base, "/") + request.Path

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -50,6 +51,23 @@ func TestSendTriesAgain(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "done", string(answer))
 	require.Equal(t, 4, attempts)
+}
+
+// TestALargeBodyHasItsTime: over a slow line it would never get there otherwise.
+func TestALargeBodyHasItsTime(t *testing.T) {
+	var allowed time.Duration
+	client := &Client{Base: "http://server", Timeout: time.Hour,
+		Doer: doer(func(request *http.Request) (*http.Response, error) {
+			deadline, ok := request.Context().Deadline()
+			require.True(t, ok)
+			allowed = time.Until(deadline)
+			return respond(http.StatusOK, ""), nil
+		})}
+	for size, want := range map[int]time.Duration{2: time.Hour, 1 << 20: time.Hour + 32*time.Second} {
+		_, err := client.send(t.Context(), Request{Method: http.MethodPost, Path: "/x", Body: make([]byte, size)})
+		require.NoError(t, err)
+		require.InDelta(t, want, allowed, float64(5*time.Second))
+	}
 }
 
 func TestSendGivesUp(t *testing.T) {

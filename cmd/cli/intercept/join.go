@@ -60,7 +60,7 @@ func isAnother(err error) bool {
 
 // tryToEnter is one attempt.
 func (i *Planned) tryToEnter(ctx context.Context) (*plan.Executor, error) {
-	ctx, cancel := context.WithTimeout(ctx, swapTimeout)
+	ctx, cancel := context.WithTimeout(ctx, enterTimeout)
 	defer cancel()
 	if !i.joins {
 		i.progress("preparing %s for %s: %s", i.plan.Agent, i.plan.Workload, i.howItComes())

@@ -23,8 +23,11 @@ import (
 )
 
 const (
-	// swapTimeout bounds the requests of preparing and of swapping.
+	// swapTimeout bounds the requests of swapping.
 	swapTimeout = 30 * time.Second
+
+	// enterTimeout bounds those of preparing, by which the agent's program is sent.
+	enterTimeout = 90 * time.Second
 
 	// handoverTimeout bounds the wait for environment and files.
 	handoverTimeout = 30 * time.Second
