@@ -11,10 +11,14 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/registry"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
@@ -94,16 +98,25 @@ func TestASavedAgentRuns(t *testing.T) {
 }
 
 func TestAPushedAgentRuns(t *testing.T) {
-	reference := makeImage(t, "push", serveHereAndThere(t, localCluster(t).NodePID())+"/team/devtun-agent")
+	registry, _ := serveHereAndThere(t, localCluster(t).NodePID())
+	reference := makeImage(t, "push", registry+"/team/devtun-agent")
 	require.Contains(t, reference, "/team/devtun-agent@sha256:")
 	requireRuns(t, reference, corev1.PullAlways)
 }
 
 // serveHereAndThere starts a registry on the loopback addresses of this machine,
 // for devtun, and of the cluster's node, for containerd, and returns the host:port
-// that it has on both. Only there do both go without TLS.
-func serveHereAndThere(t *testing.T, node int) string {
+// that it has on both. Only there do both go without TLS. It ends with the test, or
+// before.
+func serveHereAndThere(t *testing.T, node int) (address string, end func()) {
 	t.Helper()
+	var servers []*httptest.Server
+	end = sync.OnceFunc(func() {
+		for _, server := range servers {
+			server.Close()
+		}
+	})
+	t.Cleanup(end)
 	handler := registry.New(registry.Logger(log.New(io.Discard, "", 0)))
 	there, err := listenInside(node, "127.0.0.1:0")
 	require.NoError(t, err)
@@ -114,9 +127,18 @@ func serveHereAndThere(t *testing.T, node int) string {
 		server.Listener.Close()
 		server.Listener = listener
 		server.Start()
-		t.Cleanup(server.Close)
+		servers = append(servers, server)
 	}
-	return there.Addr().String()
+	return there.Addr().String(), end
+}
+
+// pushImage puts an image into a registry without TLS.
+func pushImage(t *testing.T, to string, made v1.Image) (reference string) {
+	t.Helper()
+	tag, err := name.NewTag(to, name.Insecure)
+	require.NoError(t, err)
+	require.NoError(t, remote.Write(tag, made, remote.WithContext(t.Context())))
+	return tag.Name()
 }
 
 // listenInside listens in the network namespace of a process.

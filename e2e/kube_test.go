@@ -135,27 +135,32 @@ func (n *namespace) manifests(files ...string) *namespace {
 // ports, and waits until its pods are ready.
 func (n *namespace) testserver(name string, replicas int32, args ...string) *namespace {
 	n.t.Helper()
+	return n.testserverIn(name, replicas, func(*corev1.PodSpec) {}, args...)
+}
+
+// testserverIn is testserver, in pods that are changed so.
+func (n *namespace) testserverIn(name string, replicas int32, change func(*corev1.PodSpec), args ...string) *namespace {
+	n.t.Helper()
 	n.changes()
 	labels := map[string]string{"app": name}
 	grace := int64(10)
+	pod := corev1.PodSpec{
+		TerminationGracePeriodSeconds: &grace,
+		Containers: []corev1.Container{{
+			Name: "server", Image: "devtun.test/testserver:dev", Args: args,
+			ImagePullPolicy: corev1.PullIfNotPresent,
+			ReadinessProbe: &corev1.Probe{PeriodSeconds: 1, ProbeHandler: corev1.ProbeHandler{
+				HTTPGet: &corev1.HTTPGetAction{Path: "/ready", Port: intstr.FromInt32(8080)},
+			}},
+		}},
+	}
+	change(&pod)
 	_, err := n.client.AppsV1().Deployments(n.name).Create(n.t.Context(), &appsv1.Deployment{
 		ObjectMeta: metav1.ObjectMeta{Name: name},
 		Spec: appsv1.DeploymentSpec{
 			Replicas: &replicas,
 			Selector: &metav1.LabelSelector{MatchLabels: labels},
-			Template: corev1.PodTemplateSpec{
-				ObjectMeta: metav1.ObjectMeta{Labels: labels},
-				Spec: corev1.PodSpec{
-					TerminationGracePeriodSeconds: &grace,
-					Containers: []corev1.Container{{
-						Name: "server", Image: "devtun.test/testserver:dev", Args: args,
-						ImagePullPolicy: corev1.PullIfNotPresent,
-						ReadinessProbe: &corev1.Probe{PeriodSeconds: 1, ProbeHandler: corev1.ProbeHandler{
-							HTTPGet: &corev1.HTTPGetAction{Path: "/ready", Port: intstr.FromInt32(8080)},
-						}},
-					}},
-				},
-			},
+			Template: corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: labels}, Spec: pod},
 		},
 	}, metav1.CreateOptions{})
 	require.NoError(n.t, err)
