@@ -51,7 +51,7 @@ func newStand(n *namespace, mode plan.Mode, grace time.Duration) *stand {
 	circumstances, err := found.Look(t.Context(), n.client, mode, target.Stay)
 	require.NoError(t, err)
 	p, err := found.Plan(circumstances, target.Options{
-		Mode: mode, Identity: "one", Version: wire.Version, Image: bed.Agent, PullPolicy: corev1.PullIfNotPresent,
+		Mode: mode, Identity: "one", Version: wire.Version, Image: agentImage(t), PullPolicy: corev1.PullIfNotPresent,
 		Grace: grace, Owner: plan.Owner{User: "ann", Machine: "here", Since: time.Now()},
 	})
 	require.NoError(t, err)

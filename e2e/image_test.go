@@ -26,6 +26,14 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
+// agentImage is the reference of the agent's image, in the cluster.
+func agentImage(t *testing.T) string {
+	t.Helper()
+	reference, err := bed.AgentImage(t.Context())
+	require.NoError(t, err)
+	return reference
+}
+
 // makeImage runs `devtun image` and returns the reference that it prints.
 func makeImage(t *testing.T, args ...string) string {
 	t.Helper()
@@ -92,7 +100,7 @@ func TestASavedAgentRuns(t *testing.T) {
 	local := localCluster(t)
 	file := filepath.Join(t.TempDir(), "agent.tar")
 	reference := makeImage(t, "save", file)
-	require.Equal(t, bed.Agent, reference)
+	require.Equal(t, agentImage(t), reference)
 	require.NoError(t, local.Load(t.Context(), file))
 	requireRuns(t, reference, corev1.PullNever)
 }

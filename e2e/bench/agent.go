@@ -116,7 +116,7 @@ func (w *workload) footprint(program, idle, busy *figure) trial {
 			if err := pause(ctx, settle); err != nil {
 				return nil, err
 			}
-			pid, ok := process.Of(team.agent, agentCommand)
+			pid, ok := agentProcess(team.agent)
 			if !ok {
 				return []float64{math.NaN(), math.NaN(), math.NaN()}, nil
 			}

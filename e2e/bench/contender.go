@@ -14,11 +14,12 @@ import (
 
 // The contenders' names.
 const (
-	devtun  = "devtun"
-	kubectl = "kubectl"
-	direct  = "direct"
-	pipe    = "pipe"    // a pod that carries whole connections, as an agent that knows no requests
-	without = "without" // devtun, without what is measured
+	devtun   = "devtun"
+	kubectl  = "kubectl"
+	direct   = "direct"
+	prepared = "prepared" // devtun, with an image of the agent that is on the node already
+	pipe     = "pipe"     // a pod that carries whole connections, as an agent that knows no requests
+	without  = "without"  // devtun, without what is measured
 )
 
 // The pod's ports, as e2e/testserver has them.

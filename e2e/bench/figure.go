@@ -33,7 +33,7 @@ func (v values) median() float64 {
 
 // rivals are those that devtun is told with, where they are measured: a figure has one
 // at most.
-var rivals = []string{kubectl, pipe, without}
+var rivals = []string{kubectl, prepared, pipe, without}
 
 // has reports whether a contender was measured.
 func (f *figure) has(contender string) bool { return len(f.contenders[contender]) > 0 }

@@ -38,11 +38,17 @@ func measureIntercept(ctx context.Context, l *lab, s *series) error {
 		return err
 	}
 	defer local.close()
-	err = s.measure(ctx, w.begin(local,
+	image, err := l.site.AgentImage(ctx)
+	if err != nil {
+		return err
+	}
+	err = s.measure(ctx, w.begin(local, image,
 		&figure{ID: "first_request", Name: "from command to first intercepted request", Unit: "s", goal: atMost(5)},
+		&figure{ID: "first_request_beside", Name: "the same, beside that with an image that is there", Unit: "s",
+			goal: atMostAdded(1, prepared)},
 		&figure{ID: "agent_memory", Name: fmt.Sprintf("agent's peak memory, %d open connections", openConnections),
 			Unit: "MB", goal: atMost(128)},
-	), &contender{name: devtun})
+	), &contender{name: devtun}, &contender{name: prepared})
 	if err != nil {
 		return err
 	}
@@ -53,12 +59,17 @@ func measureIntercept(ctx context.Context, l *lab, s *series) error {
 }
 
 // begin measures an intercept from its start: the seconds to the first request
-// that it brings, and then, with many connections, its agent's peak memory in MB.
-func (w *workload) begin(local *local, first, memory *figure) trial {
+// that it brings, twice, and then, with many connections, its agent's peak memory in MB.
+// The agent's image is for the contender of that name.
+func (w *workload) begin(local *local, image string, first, beside, memory *figure) trial {
 	return trial{
 		name:    "start of an intercept",
-		figures: []*figure{first, memory},
-		run: func(ctx context.Context, _ *contender) ([]float64, error) {
+		figures: []*figure{first, beside, memory},
+		run: func(ctx context.Context, c *contender) ([]float64, error) {
+			var flags []string
+			if c.name == prepared {
+				flags = []string{"--agent-image", image}
+			}
 			var arrived time.Duration
 			began := time.Now()
 			group, groupCtx := errgroup.WithContext(ctx)
@@ -67,7 +78,7 @@ func (w *workload) begin(local *local, first, memory *figure) trial {
 				arrived = time.Since(began)
 				return err
 			})
-			started, err := w.intercept(groupCtx, w.lab.site.Kubeconfig, local)
+			started, err := w.intercept(groupCtx, w.lab.site.Kubeconfig, local, flags...)
 			if err != nil {
 				group.Go(func() error { return err }) // ends the wait for the request
 				return nil, group.Wait()
@@ -78,7 +89,7 @@ func (w *workload) begin(local *local, first, memory *figure) trial {
 			}
 			peak := math.NaN()
 			err = whileOpen(ctx, started.contender, portEcho, openConnections, exchangeMuch, func() error {
-				pid, ok := process.Of(started.agent, agentCommand)
+				pid, ok := agentProcess(started.agent)
 				if !ok {
 					return nil
 				}
@@ -86,7 +97,7 @@ func (w *workload) begin(local *local, first, memory *figure) trial {
 				peak = float64(bytes) / mega
 				return err
 			})
-			return []float64{arrived.Seconds(), peak}, err
+			return []float64{arrived.Seconds(), arrived.Seconds(), peak}, err
 		},
 	}
 }

@@ -17,24 +17,21 @@ import (
 	"github.com/devtun/devtun/intercept/plan"
 )
 
-const (
-	// agentCommand is what runs in an agent's container.
-	agentCommand = "/devtun-agent"
-
-	// lookEvery is how often a client looks where the service leads.
-	lookEvery = 20 * time.Millisecond
-)
+// lookEvery is how often a client looks where the service leads.
+const lookEvery = 20 * time.Millisecond
 
 // interception is a standing intercept as a contender: its clients dial an agent,
 // as the cluster's do, and reach the local process.
 type interception struct {
 	*contender
-	agent string // the pod that they dial
+	agent *corev1.Pod // that they dial
 }
 
-// intercept starts `devtun intercept` for the workload and returns when it stands.
-func (w *workload) intercept(ctx context.Context, kubeconfig string, local *local) (*interception, error) {
-	child, err := w.startIntercept(ctx, kubeconfig, local.addresses)
+// intercept starts `devtun intercept` for the workload, with such flags, and returns when
+// it stands.
+func (w *workload) intercept(ctx context.Context, kubeconfig string, local *local, flags ...string) (*interception,
+	error) {
+	child, err := w.startIntercept(ctx, kubeconfig, local.addresses, flags...)
 	if err != nil {
 		return nil, err
 	}
@@ -45,7 +42,7 @@ func (w *workload) intercept(ctx context.Context, kubeconfig string, local *loca
 	}
 	c := straight(agent.Status.PodIP)
 	c.name, c.answer, c.inverted, c.child = devtun, localName, true, child
-	return &interception{c, agent.Name}, nil
+	return &interception{c, agent}, nil
 }
 
 // startIntercept starts `devtun intercept` for the workload, with such flags, and returns
@@ -54,9 +51,6 @@ func (w *workload) startIntercept(ctx context.Context, kubeconfig string, addres
 	*process.Child, error) {
 	args := []string{"intercept", "--kubeconfig", kubeconfig, "--namespace", w.namespace, serviceName, "--no-forward",
 		"--output", "json"}
-	if image := w.lab.site.agentImage(); image != "" {
-		args = append(args, "--agent-image", image)
-	}
 	for port, address := range addresses {
 		_, own, err := net.SplitHostPort(address)
 		if err != nil {
@@ -86,6 +80,11 @@ func (w *workload) agent(ctx context.Context) (*corev1.Pod, error) {
 		}
 	}
 	return nil, fmt.Errorf("find agent: none of %d pods is ready", len(pods.Items))
+}
+
+// agentProcess finds the process of an agent, if this machine shows it.
+func agentProcess(agent *corev1.Pod) (pid int, ok bool) {
+	return process.Of(agent.Name, agent.Spec.Containers[0].Command[0])
 }
 
 // firstRequest returns once a request to wherever the workload's service leads is

@@ -12,7 +12,7 @@
 //
 //	site        the cluster, and devtun and the images built (package testbed)
 //	lab         what is measured there: namespaces, a pod, kubeconfigs
-//	contender   one way to the pod: devtun, kubectl, pipe, direct
+//	contender   one way to the pod: devtun, kubectl, prepared, pipe, direct
 //	workload    the pod as an intercept needs it, with a deployment
 //	local       the process on this machine that an intercept leads to
 //	team        an intercept that several share, none of whom wants what is asked

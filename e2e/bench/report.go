@@ -110,20 +110,22 @@ func (f *figure) MarshalJSON() ([]byte, error) {
 		Met  bool   `json:"met"`
 	}
 	out := struct {
-		ID      string   `json:"id"`
-		Name    string   `json:"name"`
-		Unit    string   `json:"unit,omitempty"`
-		Devtun  *summary `json:"devtun,omitempty"`
-		Kubectl *summary `json:"kubectl,omitempty"`
-		Pipe    *summary `json:"pipe,omitempty"`
-		Without *summary `json:"without,omitempty"`
-		Direct  *summary `json:"direct,omitempty"`
-		Ratio   *summary `json:"ratio,omitempty"` // devtun to kubectl, pipe or without
-		Goal    *verdict `json:"goal,omitempty"`
+		ID       string   `json:"id"`
+		Name     string   `json:"name"`
+		Unit     string   `json:"unit,omitempty"`
+		Devtun   *summary `json:"devtun,omitempty"`
+		Kubectl  *summary `json:"kubectl,omitempty"`
+		Prepared *summary `json:"prepared,omitempty"`
+		Pipe     *summary `json:"pipe,omitempty"`
+		Without  *summary `json:"without,omitempty"`
+		Direct   *summary `json:"direct,omitempty"`
+		Ratio    *summary `json:"ratio,omitempty"` // devtun to kubectl, prepared, pipe or without
+		Goal     *verdict `json:"goal,omitempty"`
 	}{
 		ID: f.ID, Name: f.Name, Unit: f.Unit,
 		Devtun: f.contenders[devtun].summary(), Kubectl: f.contenders[kubectl].summary(),
-		Pipe: f.contenders[pipe].summary(), Without: f.contenders[without].summary(),
+		Prepared: f.contenders[prepared].summary(),
+		Pipe:     f.contenders[pipe].summary(), Without: f.contenders[without].summary(),
 		Direct: f.contenders[direct].summary(), Ratio: f.ratios().summary(),
 	}
 	if f.goal != nil {

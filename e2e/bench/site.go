@@ -63,15 +63,6 @@ func (s *site) level() error {
 	return local.SetPrecedence(1)
 }
 
-// agentImage is that of an intercept's agent; "" where it is up to devtun, and the
-// user has put it into the cluster.
-func (s *site) agentImage() string {
-	if s.Cluster == "" {
-		return ""
-	}
-	return s.Agent
-}
-
 // apiHost is the API server's host and port.
 func (s *site) apiHost() string {
 	if s.api.Port() != "" {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"slices"
 
+	corev1 "k8s.io/api/core/v1"
+
 	"github.com/devtun/devtun/e2e/bench/process"
 )
 
@@ -14,7 +16,7 @@ var teamKeys = []string{"ann", "bo", "cy"}
 // requests with a key of their own, so that the origin answers those without.
 type team struct {
 	*contender
-	agent   string // the pod that clients dial
+	agent   *corev1.Pod // that clients dial
 	members []member
 }
 
@@ -41,7 +43,7 @@ func (w *workload) share(ctx context.Context, keys []string) (*team, error) {
 		t.close()
 		return nil, err
 	}
-	t.contender, t.agent = straight(agent.Status.PodIP), agent.Name
+	t.contender, t.agent = straight(agent.Status.PodIP), agent
 	t.name = devtun
 	return t, nil
 }

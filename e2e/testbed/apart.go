@@ -40,13 +40,8 @@ func (b Bed) Apart(ctx context.Context, module string, progress io.Writer) (bed 
 		return Bed{}, nil, errors.Join(err, leave())
 	}
 	b.Cluster, b.Kubeconfig = dir, local.Kubeconfig()
-	if b.Agent, err = b.saveAgent(ctx); err != nil {
+	if err := local.Load(ctx, filepath.Join(module, examplesFile)); err != nil {
 		return Bed{}, nil, errors.Join(err, leave())
-	}
-	for _, file := range []string{filepath.Join(module, examplesFile), b.Program("agent.tar")} {
-		if err := local.Load(ctx, file); err != nil {
-			return Bed{}, nil, errors.Join(err, leave())
-		}
 	}
 	return b, leave, nil
 }

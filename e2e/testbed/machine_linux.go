@@ -69,8 +69,7 @@ func (b *Bed) Run(ctx context.Context, m Machine, cmd *exec.Cmd) (err error) {
 		cmd.Env = os.Environ()
 	}
 	cmd.Env = append(cmd.Env, kubeconfigVar+"="+b.Kubeconfig, clusterVar+"="+b.Cluster, programsVar+"="+b.Programs,
-		imagesVar+"="+b.Images, agentVar+"="+b.Agent,
-		homeVar+"="+m.Home, numberVar+"="+strconv.Itoa(m.Number), aloneVar+"="+alone, "TMPDIR=")
+		imagesVar+"="+b.Images, homeVar+"="+m.Home, numberVar+"="+strconv.Itoa(m.Number), aloneVar+"="+alone, "TMPDIR=")
 	cmd.ExtraFiles = []*os.File{wait} // becomes the gate
 	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS}
 	if b.Cluster != "" {

@@ -59,7 +59,7 @@ func Install(ctx context.Context, local bool, progress io.Writer) error {
 }
 
 // packed are the programs in the images that tests use, by the directory of their
-// modules; imageOf names the image. The agent's comes from devtun itself.
+// modules; imageOf names the image. The agent needs none.
 var packed = map[string][]string{
 	".":   {"./examples/service-front", "./examples/service-middle", "./examples/service-back"},
 	"e2e": {"./testserver", "./loader"},
@@ -131,11 +131,6 @@ func Prepare(ctx context.Context, o Options) (bed *Bed, leave func() error, err 
 	}
 	group.Go(func() error { return bed.build(groupCtx, module) })
 	err = group.Wait()
-	if err == nil && local == nil { // whose user has put it there, as the tests' others
-		if bed.Agent = os.Getenv("DEVTUN_AGENT_IMAGE"); bed.Agent == "" {
-			bed.Agent, err = bed.saveAgent(ctx)
-		}
-	}
 	if err == nil && local != nil {
 		bed.Kubeconfig = local.Kubeconfig()
 		err = errors.Join(
@@ -221,10 +216,7 @@ func (b *Bed) build(ctx context.Context, module string) error {
 // load packs the images and puts them into the cluster, unless it has them.
 func (b *Bed) load(ctx context.Context, module string, local *cluster.Cluster, progress io.Writer) error {
 	out := filepath.Join(module, outputs)
-	files, err := filepath.Glob(filepath.Join(module, "intercept", "image", "agents", "*.lz4"))
-	if err != nil {
-		return err
-	}
+	var files []string
 	var specs []image.Spec
 	for _, dir := range slices.Sorted(maps.Keys(packed)) {
 		for _, pkg := range packed[dir] {
@@ -234,41 +226,25 @@ func (b *Bed) load(ctx context.Context, module string, local *cluster.Cluster, p
 			specs = append(specs, image.Spec{Name: imageOf(program), Binary: binary})
 		}
 	}
+	var err error
 	if b.Images, err = hashOf(files); err != nil {
 		return err
 	}
 	examples := filepath.Join(module, examplesFile)
 	// What a cluster has got is noted beside it, and goes with it.
 	note, loaded := filepath.Join(local.Dir(), "var", "images-of-tests"),
-		fmt.Sprintf("%s in %d: ", b.Images, local.NodePID())
-	if said, err := os.ReadFile(note); err == nil {
-		if agent, same := strings.CutPrefix(string(said), loaded); same && exists(examples) {
-			b.Agent = agent
-			return nil
-		}
+		fmt.Sprintf("%s in %d", b.Images, local.NodePID())
+	if said, err := os.ReadFile(note); err == nil && string(said) == loaded && exists(examples) {
+		return nil
 	}
 	fmt.Fprintln(progress, "loading the images of examples and tests")
 	if err := image.Save(ctx, examples, specs...); err != nil {
 		return err
 	}
-	if b.Agent, err = b.saveAgent(ctx); err != nil {
+	if err := local.Load(ctx, examples); err != nil {
 		return err
 	}
-	for _, file := range []string{examples, b.Program("agent.tar")} {
-		if err := local.Load(ctx, file); err != nil {
-			return err
-		}
-	}
-	return os.WriteFile(note, []byte(loaded+b.Agent), 0o600)
-}
-
-// saveAgent saves the agent's image and returns its reference.
-func (b *Bed) saveAgent(ctx context.Context) (string, error) {
-	reference, err := exec.CommandContext(ctx, b.Program("devtun"), "image", "save", b.Program("agent.tar")).Output()
-	if err != nil {
-		return "", fmt.Errorf("save the agent's image: %w", err)
-	}
-	return strings.TrimSpace(string(reference)), nil
+	return os.WriteFile(note, []byte(loaded), 0o600)
 }
 
 func hashOf(files []string) (string, error) {

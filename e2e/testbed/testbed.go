@@ -36,7 +36,6 @@ const (
 	clusterVar    = "DEVTUN_E2E_CLUSTER"    // the local cluster's directory, or nothing
 	programsVar   = "DEVTUN_E2E_PROGRAMS"   // the directory of what was built
 	imagesVar     = "DEVTUN_E2E_IMAGES"     // a hash of the images
-	agentVar      = "DEVTUN_E2E_AGENT"      // the reference of the agent's image
 	homeVar       = "DEVTUN_E2E_HOME"       // the machine's directory
 	numberVar     = "DEVTUN_E2E_NUMBER"     // the machine's, among those at a time
 	aloneVar      = "DEVTUN_E2E_ALONE"      // not empty where no other test runs
@@ -54,7 +53,6 @@ type Bed struct {
 	Cluster    string // the local cluster's directory; "" for a foreign one
 	Programs   string // the directory of devtun, goclient, testserver, dist and delve
 	Images     string // a hash of the programs in the images
-	Agent      string // the reference of the agent's image, in the cluster
 }
 
 // Machine is a place for one process of tests and what it starts.
@@ -73,7 +71,7 @@ func Here() (bed Bed, home string, ok bool) {
 	home = os.Getenv(homeVar)
 	return Bed{
 		Kubeconfig: os.Getenv(kubeconfigVar), Cluster: os.Getenv(clusterVar),
-		Programs: os.Getenv(programsVar), Images: os.Getenv(imagesVar), Agent: os.Getenv(agentVar),
+		Programs: os.Getenv(programsVar), Images: os.Getenv(imagesVar),
 	}, home, home != ""
 }
 
