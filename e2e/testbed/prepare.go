@@ -216,7 +216,10 @@ func (b *Bed) build(ctx context.Context, module string) error {
 // load packs the images and puts them into the cluster, unless it has them.
 func (b *Bed) load(ctx context.Context, module string, local *cluster.Cluster, progress io.Writer) error {
 	out := filepath.Join(module, outputs)
-	var files []string
+	files, err := filepath.Glob(filepath.Join(module, "intercept", "image", "agents", "*.lz4"))
+	if err != nil {
+		return err
+	}
 	var specs []image.Spec
 	for _, dir := range slices.Sorted(maps.Keys(packed)) {
 		for _, pkg := range packed[dir] {
@@ -226,7 +229,6 @@ func (b *Bed) load(ctx context.Context, module string, local *cluster.Cluster, p
 			specs = append(specs, image.Spec{Name: imageOf(program), Binary: binary})
 		}
 	}
-	var err error
 	if b.Images, err = hashOf(files); err != nil {
 		return err
 	}
