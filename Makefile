@@ -36,9 +36,9 @@ build: agents ## build bin/devtun, with the agent in it
 agents: # GOOS and GOARCH are devtun's, not this program's
 	GOOS= GOARCH= GOFLAGS= go run ./intercept/image/embed -o $(AGENTS)
 
-images: build ## build the images of the examples and of the agent: bin/images.tar, bin/agent.tar
+images: ## build the images of the examples: bin/images.tar
+	@mkdir -p bin
 	$(call run,image/save) -o bin/images.tar $(IMAGES)
-	bin/devtun image save bin/agent.tar
 
 dist: ## build archives and Debian packages of this commit into dist/, for all systems or TARGETS='linux/amd64 …'
 	@mkdir -p bin

@@ -8,14 +8,13 @@ say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
 show() { printf '\033[2m$ %s\033[0m\n' "$*"; "$@"; }
 
 if [ -n "${DEVTUN_KUBECONFIG:-}" ]; then
-	say "Using the cluster of $DEVTUN_KUBECONFIG. It needs the images of bin/images.tar and bin/agent.tar ('make images')."
+	say "Using the cluster of $DEVTUN_KUBECONFIG. It needs the images of bin/images.tar ('make images')."
 	export KUBECONFIG=$DEVTUN_KUBECONFIG
 	kubectl=kubectl
 else
 	say 'Bringing up a local cluster (the first time builds Kubernetes, some minutes)'
 	make --no-print-directory cluster-up images
 	make --no-print-directory cluster-load TAR=bin/images.tar
-	make --no-print-directory cluster-load TAR=bin/agent.tar
 	export KUBECONFIG=$PWD/.cluster/kubeconfig
 	kubectl=.cluster/bin/kubectl
 fi

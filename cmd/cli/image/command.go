@@ -22,12 +22,16 @@ const standardOutput = "-"
 func New(streams output.Streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "image",
-		Short: "Save or push the image of the agent that intercepts need",
-		Long: `Make the container image of the agent, the pod that stands in for a workload while
-an intercept lasts. devtun has the agent in it, for linux/amd64 and linux/arm64, and
-makes the image itself: no Docker is needed.
+		Short: "Save or push an image of the agent, for clusters that want one",
+		Long: `Make a container image of the agent, the pod that stands in for a workload while an
+intercept lasts. devtun has the agent in it, for linux/amd64 and linux/arm64, and makes
+the image itself: no Docker is needed.
 
-The cluster's nodes must get the image from somewhere: push it to a registry that they
+An intercept needs no such image: the agent's program comes with it, and runs in the
+image of the workload. Make one where the cluster wants an image that it knows: where a
+policy forbids programs from ConfigMaps, a node does not execute what is in such a
+volume, or images are checked before they run. Name it by --agent-image, or in
+DEVTUN_AGENT_IMAGE. The nodes must get it from somewhere: push it to a registry that they
 pull from, once for a team and version, or load it into the node of a local cluster.`,
 		Example: `  # to a registry, with the logins of docker or podman
   devtun image push registry.example/team/devtun-agent

@@ -27,15 +27,16 @@ func newSave(streams output.Streams) *cobra.Command {
 		Use:   "save FILE",
 		Short: "Save the agent's image to a file",
 		Long: `Save the agent's image to a file that a node or a local cluster can load, and print
-the reference that it has there. It is the one that devtun intercept uses when neither
---agent-image nor DEVTUN_AGENT_IMAGE names another, so that nothing more is needed.
+the reference that it has there: devtun intercept uses it when --agent-image or
+DEVTUN_AGENT_IMAGE names it.
 
 The file is an OCI layout with all platforms, and an archive of docker's with this
 machine's. It is there whole or not at all. FILE may be - for standard output.`,
 		Example: `  # a local cluster
-  devtun image save agent.tar && kind load image-archive agent.tar
-  devtun image save agent.tar && k3d image import agent.tar
-  devtun image save agent.tar && minikube image load agent.tar
+  export DEVTUN_AGENT_IMAGE=$(devtun image save agent.tar)
+  kind load image-archive agent.tar
+  k3d image import agent.tar
+  minikube image load agent.tar
 
   # a node with containerd
   devtun image save - | ssh node sudo ctr -n k8s.io images import -`,

@@ -78,7 +78,8 @@ bodies are shown as they are.`,
 	flags.Lookup("bodies").NoOptDefVal = defaultBody
 	flags.BoolVar(&o.record.Secrets, "show-secrets", false, "show headers and parameters that look secret as they are")
 	flags.StringVar(&o.intercept.Image, "agent-image", "",
-		"the agent's image (default: $"+image.Variable+", or else what 'devtun image save' makes)")
+		"an image that has the agent, as 'devtun image push' makes it (default: $"+image.Variable+
+			", or else none is needed)")
 	flags.StringVarP(&o.style.Output, "output", "o", "", "'json' for events, one JSON object a line, with headers")
 	cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"json"}, cobra.ShellCompDirectiveNoFileComp))
 	cmd.ValidArgsFunction = func(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
