@@ -139,7 +139,16 @@ func (n *namespace) testserver(name string, replicas int32, args ...string) *nam
 }
 
 // testserverIn is testserver, in pods that are changed so.
-func (n *namespace) testserverIn(name string, replicas int32, change func(*corev1.PodSpec), args ...string) *namespace {
+func (n *namespace) testserverIn(name string, replicas int32, change func(*corev1.PodSpec),
+	args ...string) *namespace {
+	n.t.Helper()
+	n.applyTestserver(name, replicas, change, args...)
+	n.rolledOut(name)
+	return n
+}
+
+// applyTestserver is testserverIn, but waits for nothing.
+func (n *namespace) applyTestserver(name string, replicas int32, change func(*corev1.PodSpec), args ...string) {
 	n.t.Helper()
 	n.changes()
 	labels := map[string]string{"app": name}
@@ -175,8 +184,6 @@ func (n *namespace) testserverIn(name string, replicas int32, change func(*corev
 		Spec:       corev1.ServiceSpec{Selector: labels, Ports: ports},
 	}, metav1.CreateOptions{})
 	require.NoError(n.t, err)
-	n.rolledOut(name)
-	return n
 }
 
 // answers returns what a service's port 80 says through the API server, which learns
