@@ -60,7 +60,8 @@ func intercepts(err error) *Problem {
 		return &Problem{Err: err, Code: ExitRefused, Hint: "run the command again to intercept anew"}
 	case errors.As(err, &refusal):
 		return &Problem{Err: err, Code: ExitRefused,
-			Hint: "use the agent of this devtun: 'devtun image save' or 'devtun image push', and --agent-image"}
+			Hint: "have what stands ended, and begun anew with this devtun ('devtun list' shows whose it is), and name no " +
+				"other's image by --agent-image"}
 	case errors.As(err, &theirs):
 		return &Problem{Err: err, Code: ExitMachine,
 			Hint: "devtun overwrites nothing that is not its own: name another file, or move this one away"}

@@ -57,7 +57,7 @@ func TestDiagnoseIntercepts(t *testing.T) {
 		{"agent deleted", agent(rollout.Removed, ""), ExitRefused, "run the command again"},
 		{"agent not to be reached", agent(rollout.Forbidden, ""), ExitRights, "'devtun rbac intercept'"},
 		{"refused by the agent", &wire.Refusal{Code: wire.WrongVersion, Text: "no"}, ExitRefused,
-			"use the agent of this devtun"},
+			"have what stands ended, and begun anew"},
 		{"restored by the agent", &wire.Refusal{Code: wire.Restored, Text: "no"}, ExitRefused, "run the command again"},
 		{"a file of somebody's", &handover.ForeignError{}, ExitMachine, "devtun overwrites nothing"},
 		{"credentials", status(401, "no"), ExitCredentials, "log in again"},
