@@ -18,9 +18,9 @@ import (
 	"github.com/devtun/devtun/intercept/plan"
 )
 
-// policy has the API server refuse, with a message, whichever of the namespace's new pods
+// admits has the API server refuse, with a message, whichever of the namespace's new pods
 // does not fit an expression. Such as one of image scratch that mounts a ConfigMap must not.
-func (n *namespace) policy(expression, message string) {
+func (n *namespace) admits(expression, message string) {
 	n.t.Helper()
 	client, meta := n.client.AdmissionregistrationV1(), metav1.ObjectMeta{Name: n.name}
 	_, err := client.ValidatingAdmissionPolicies().Create(n.t.Context(), &admissionv1.ValidatingAdmissionPolicy{
@@ -84,7 +84,7 @@ func TestPoliciesForAgents(t *testing.T) {
 			n := newNamespace(t).testserver("web", 1)
 			before := n.trace()
 			const message = "the platform's team does not want this"
-			n.policy(c.expression, message)
+			n.admits(c.expression, message)
 			args := newNamedProcess(t, "ann").flags()
 			if c.refuses {
 				_, complaint, code := n.devtun("intercept", "web", "--no-forward")
