@@ -49,7 +49,8 @@ items:
         - {name: both, projected: {sources: [{configMap: {name: settings, items: [{key: COLOUR, path: deep/colour}]}}, {downwardAPI: {items: [{path: tier, fieldRef: {fieldPath: "metadata.labels['tier']"}}]}}]}}
 `
 
-// placeReader is a command that reads its files at their own paths, and waits for a change.
+// placeReader is a command that reads its files at their own paths, waits for a change, and
+// then for a name: the hosts file is in a directory that was made anew.
 const placeReader = `
 cd /devtun-shop && cat settings/COLOUR; echo; settings/run.sh
 cat settings.old/colour /etc/devtun-shop/password /etc/ssl/deep/colour /etc/ssl/tier; echo
@@ -58,6 +59,8 @@ cat $DEVTUN_FILES/tmp/devtun-shop/COLOUR; echo
 echo waiting
 until grep -q red settings/COLOUR; do sleep 0.1; done
 cat settings/COLOUR /etc/ssl/deep/colour settings.old/colour; echo
+until getent hosts $1 >/dev/null; do sleep 0.1; done
+echo $1
 `
 
 // TestTheCommandSeesTheFilesInTheirPlaces, as root and as a user without any rights, and
@@ -70,7 +73,8 @@ func TestTheCommandSeesTheFilesInTheirPlaces(t *testing.T) {
 	for name, command := range map[string]func(string, ...string) *exec.Cmd{"root": exec.Command, "user": u.command} {
 		t.Run(name, func(t *testing.T) {
 			kubectl(t, "patch", "configmap", "-n", n.name, "settings", "-p", `{"data":{"COLOUR":"blue"}}`)
-			cmd := command(devtunPath(), "intercept", "web", "-n", n.name, "--no-forward", "--", "sh", "-c", placeReader)
+			cmd := command(devtunPath(), "intercept", "web", "-n", n.name, "--", "sh", "-c", placeReader, "sh",
+				"late-"+name)
 			if name == "root" {
 				cmd.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig(), "TMPDIR="+t.TempDir())
 				cmd.Dir = t.TempDir()
@@ -97,6 +101,10 @@ func TestTheCommandSeesTheFilesInTheirPlaces(t *testing.T) {
 			kubectl(t, "annotate", "pods", "-n", n.name, "-l", plan.AgentLabel, "devtun.test/look="+name)
 			require.True(t, lines.Scan(), "%v", lines.Err())
 			require.Equal(t, "redredblue", lines.Text(), "a single file stays as it is, as in a pod")
+			n.apply(`{apiVersion: v1, kind: Service, metadata: {name: late-` + name +
+				`}, spec: {selector: {app: web}, ports: [{port: 9090, targetPort: 8080}]}}`)
+			require.True(t, lines.Scan(), "%v", lines.Err())
+			require.Equal(t, "late-"+name, lines.Text())
 			require.False(t, lines.Scan())
 			require.NoError(t, cmd.Wait(), complaint.String())
 			require.Contains(t, complaint.String(),

@@ -69,26 +69,6 @@ func ImageOf(p *plan.Plan) string {
 	return spec.image
 }
 
-// MountsOf are the paths at which the container of an intercept has the files that its agents
-// hand over; none if its plan does not say.
-func MountsOf(p *plan.Plan) []string {
-	spec, err := specOf(p)
-	if err != nil {
-		return nil
-	}
-	return spec.mounts
-}
-
-// NamedOf are the variables that the manifest of an intercept's container names; none if its
-// plan does not say. Those of envFrom are not known.
-func NamedOf(p *plan.Plan) []string {
-	spec, err := specOf(p)
-	if err != nil {
-		return nil
-	}
-	return spec.named
-}
-
 func specOfDeployment(d *appsv1.Deployment) (agentSpec, error) {
 	spec := agentSpec{replicas: 1}
 	if d.Spec.Replicas != nil {
@@ -119,4 +99,24 @@ func specOfDeployment(d *appsv1.Deployment) (agentSpec, error) {
 		return spec, nil
 	}
 	return agentSpec{}, errNoAgent
+}
+
+// MountsOf are the paths at which the container of an intercept has the files that its agents
+// hand over; none if its plan does not say.
+func MountsOf(p *plan.Plan) []string {
+	spec, err := specOf(p)
+	if err != nil {
+		return nil
+	}
+	return spec.mounts
+}
+
+// NamedOf are the variables that the manifest of an intercept's container names; none if its
+// plan does not say. Those of envFrom are not known.
+func NamedOf(p *plan.Plan) []string {
+	spec, err := specOf(p)
+	if err != nil {
+		return nil
+	}
+	return spec.named
 }

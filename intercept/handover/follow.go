@@ -119,7 +119,7 @@ func (h *Handover) takeEnvironment(ctx context.Context, link Source) error {
 	if err != nil || slices.Equal(environment, h.Environment()) {
 		return err
 	}
-	variables := portable(environment, h.config.Named) // as for a command: who reads the file runs here
+	variables := portable(environment, h.named) // as for a command: who reads the file runs here
 	for i, file := range h.files {
 		content, gaps := h.config.Files[i].Format.Encode(variables)
 		if err := file.write(content); err != nil {

@@ -21,10 +21,7 @@ type Config struct {
 	// Mounts are the absolute paths of the container's mounts. What is mounted at
 	// one of them changes as a whole; without them it is the outermost directory.
 	Mounts []string
-	// Named are the variables that the manifest names: what else describes an image is
-	// left out.
-	Named []string
-	Keep  bool // leave everything at the end
+	Keep   bool // leave everything at the end
 	// Notice is told what the user should know: variables that a file does not
 	// carry, files that cannot be read, files that were left. Nil drops it. It
 	// must not wait.
@@ -38,6 +35,7 @@ type Handover struct {
 	files  []*envFile
 	folder *folder
 	tree   *tree
+	named  []string      // see Include
 	ready  chan struct{} // closed once everything has come for the first time
 	sum    string        // of the files that are there
 	told   string        // the error that was last told
@@ -78,6 +76,10 @@ func Open(config Config) (*Handover, error) {
 // directory. It is to be called before Follow.
 func (h *Handover) Show(dir string, mounts []string) { h.tree = newTree(dir, mounts) }
 
+// Include has variables handed over although they may describe an image, since the manifest
+// names them. It is to be called before Follow.
+func (h *Handover) Include(names []string) { h.named = names }
+
 // Ready is closed once the environment, and the files if they are wanted, have
 // come for the first time and are on disk.
 func (h *Handover) Ready() <-chan struct{} { return h.ready }
@@ -85,7 +87,7 @@ func (h *Handover) Ready() <-chan struct{} { return h.ready }
 // Command is the environment for a command on this machine, own being this process's. It is
 // to be called once Ready.
 func (h *Handover) Command(own []string) []string {
-	return Command(own, h.Environment(), h.config.Named...)
+	return Command(own, h.Environment(), h.named...)
 }
 
 // Environment is what came last, NAME=VALUE; nil before Ready.

@@ -49,10 +49,12 @@ func TestTheTreeIsAsInAPod(t *testing.T) {
 		require.NoError(t, err)
 		dir := t.TempDir()
 		h.Show(dir, m.paths())
+		h.Include([]string{"JAVA_HOME"})
 		f := followed(t, h)
-		link, _ := newPod(t, nil, m.paths()).connect(t)
+		link, _ := newPod(t, []string{"JAVA_HOME=/there", "LANG=C"}, m.paths()).connect(t)
 		f.links <- link
 		f.awaitReady(t)
+		require.Equal(t, []string{"JAVA_HOME=/there"}, h.Command(nil))
 
 		at := func(path ...string) string { return filepath.Join(append([]string{dir}, path...)...) }
 		requireContent(t, at(m.outer.path, "config"), "first")

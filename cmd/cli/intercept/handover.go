@@ -24,7 +24,7 @@ func (i *Planned) openHandover() (*handover.Handover, error) {
 		return nil, err
 	}
 	config := handover.Config{
-		Folder: o.Files, Keep: o.Keep, Named: intercept.NamedOf(i.plan),
+		Folder: o.Files, Keep: o.Keep,
 		Notice: func(text string) { i.Events.Note(text, "") },
 		Ledger: ledger,
 	}
@@ -71,6 +71,7 @@ func (h *hold) awaitHandover(ctx, beside context.Context) error {
 	if h.options.EnvFile == "" && h.options.EnvJSON == "" && h.options.Files == "" && h.program == nil {
 		return nil
 	}
+	h.given.Include(intercept.NamedOf(h.plan))
 	if mounts := intercept.MountsOf(h.plan); h.private != nil && len(mounts) > 0 {
 		h.program.Files = view.Files{Dir: h.private.Path(), Mounts: mounts}
 		h.given.Show(h.private.Path(), mounts)

@@ -76,12 +76,10 @@ func Keep(args []string) error {
 			orders <- order{syscall.Signal(number), time.Now()}
 		}
 	}()
-	parent := os.Getppid()
 	devtun := newSender(conn)
 	err = k.show()
 	_ = devtun.send(begun{k.shown.Unshown}) // if it fails, nobody is there to read it
-	_ = devtun.send(k.run(err))             // likewise
-	if os.Getppid() != parent && k.Files.Dir != "" {
+	if devtun.send(k.run(err)) != nil && k.Files.Dir != "" {
 		return os.RemoveAll(k.Files.Dir) // devtun was killed, and cannot
 	}
 	return nil

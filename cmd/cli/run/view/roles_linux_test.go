@@ -26,11 +26,11 @@ type scene struct {
 
 func TestMain(m *testing.M) {
 	roles := map[string]func(scene) error{"role:begin": begin, "role:see": see}
-	if role := roles[os.Args[1]]; role != nil {
+	if len(os.Args) > 2 && roles[os.Args[1]] != nil {
 		var s scene
 		err := json.Unmarshal([]byte(os.Args[2]), &s)
 		if err == nil {
-			err = role(s)
+			err = roles[os.Args[1]](s)
 		}
 		if err != nil {
 			fmt.Println(err)
