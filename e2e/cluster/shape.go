@@ -71,7 +71,7 @@ func (s Shape) check() error {
 		return fmt.Errorf("kube-proxy's mode %q: want one of %q", s.Proxy, modes)
 	}
 	if _, found := releases[s.Kubernetes]; !found {
-		return fmt.Errorf("Kubernetes %q: want one of %q", s.Kubernetes, slices.Sorted(maps.Keys(releases)))
+		return fmt.Errorf("version %q of Kubernetes: want one of %q", s.Kubernetes, slices.Sorted(maps.Keys(releases)))
 	}
 	return nil
 }
