@@ -30,6 +30,7 @@ func TestAnyKind(t *testing.T) {
 		}
 		t.Run("killed at requests", func(t *testing.T) { t.Parallel(); scaleKilledAtRequests(t) })
 		t.Run("rights", func(t *testing.T) { t.Parallel(); scaleRights(t) })
+		t.Run("scaled by somebody else", func(t *testing.T) { t.Parallel(); scaledBySomebodyElse(t) })
 		t.Run("refusals", func(t *testing.T) { t.Parallel(); anyKindRefusals(t) })
 	})
 }
@@ -261,6 +262,24 @@ func scaleRights(t *testing.T) {
 	require.Zero(t, code, stderr)
 	n.asBefore(objects, before, "restored")
 	require.Equal(t, object, n.ofKind(objects))
+}
+
+// scaledBySomebodyElse: that is told, and stays.
+func scaledBySomebodyElse(t *testing.T) {
+	n, objects := scaled["Fleet"].begin(t), dynamicClient(t)
+	before, err := n.objects(t.Context(), objects)
+	require.NoError(t, err)
+	d := n.intercepts(kubeconfig(), "fleet/web", "--replace")
+	kubectl(t, "scale", "-n", n.name, "fleets.kinds.devtun.test/web", "--replicas=1")
+	const conflict = `Fleet "web" has been scaled by somebody else: it has 1 replicas, not 0`
+	d.await("a word about it", soon, func(e event) bool { return e.Type == "warning" && e.Message == conflict })
+	code, stderr := d.gives()
+	require.Equal(t, exitConflict, code, stderr)
+	require.Contains(t, stderr, conflict)
+	n.asBefore(objects, before, "restored")
+	left := n.ofKind(objects)[0]
+	require.Equal(t, map[string]any{"size": int64(1)}, left["spec"])
+	require.NotContains(t, left["metadata"].(map[string]any)["labels"], plan.UndoMark)
 }
 
 // anyKindRefusals say what can be done.
