@@ -154,7 +154,7 @@ func TestInterceptBadNames(t *testing.T) {
 		{about: "no name", args: []string{"pod/"}, code: exitUsage,
 			message: `"pod/" is no name of a service or workload`, hint: "svc/NAME"},
 		{about: "unknown pod", args: []string{"pod/service-middle-0"}, code: exitNotFound,
-			message: `no pod "service-middle-0"` + in, hint: "there are service-back-"},
+			message: `no pod "service-middle-0"` + in, hint: "there are "},
 		{about: "unknown container", args: []string{"service-middle", "--container", "sidecar"}, code: exitNotFound,
 			message: `no container "sidecar"`, hint: "there are service-middle"},
 		{about: "no selector", args: []string{"service-manual"}, code: exitRefused,
