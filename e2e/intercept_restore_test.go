@@ -44,7 +44,8 @@ const (
 // change that it has asked for is made and before it learns of that.
 type reaper struct {
 	*httptest.Server
-	t *testing.T
+	t  *testing.T
+	of string // what the paths have of the changes that are counted; "" is all
 
 	mu     sync.Mutex
 	victim *os.Process
@@ -66,7 +67,7 @@ func newReaper(t *testing.T) *reaper {
 	}
 	r := &reaper{t: t}
 	r.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
-		if !changes(request) || !r.last(request) {
+		if !changes(request) || !strings.Contains(request.URL.Path, r.of) || !r.last(request) {
 			proxy.ServeHTTP(w, request)
 			return
 		}

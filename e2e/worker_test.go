@@ -72,8 +72,8 @@ func TestWorkerComesBack(t *testing.T) {
 			code, stderr := d.gives()
 			require.Zero(t, code, stderr)
 		},
-		"killed, and the agent after its grace": func(_ *testing.T, _ *namespace, d *devtun) { d.dies() },
-		"killed, and devtun restore": func(t *testing.T, n *namespace, d *devtun) {
+		"killed and restored by the agent": func(_ *testing.T, _ *namespace, d *devtun) { d.dies() },
+		"killed and restored by another": func(t *testing.T, n *namespace, d *devtun) {
 			d.dies()
 			_, stderr, code := n.devtun("restore", "worker")
 			require.Zero(t, code, stderr)
@@ -83,7 +83,7 @@ func TestWorkerComesBack(t *testing.T) {
 			code, stderr := d.ends()
 			require.Equal(t, exitRefused, code, stderr)
 		},
-		"killed, and all but the workload is deleted": func(t *testing.T, n *namespace, d *devtun) {
+		"killed and all but the workload deleted": func(t *testing.T, n *namespace, d *devtun) {
 			d.dies()
 			kubectl(t, "delete", "pods", "-n", n.name, "-l", plan.AgentLabel, "--force", "--grace-period=0")
 			kubectl(t, "delete", "serviceaccount,configmap", "devtun-worker", "-n", n.name)

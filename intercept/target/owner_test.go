@@ -152,6 +152,11 @@ func TestReplaceByScale(t *testing.T) {
 		"get rollouts.argoproj.io cart", "patch rollouts.argoproj.io cart",
 	}, rights)
 
+	var text strings.Builder
+	require.NoError(t, Render(&text, p, ann))
+	require.Contains(t, text.String(), "writes its undo on the object, in a request before it (devtun.dev/undo: ")
+	require.Contains(t, text.String(), "# swap: scale Rollout \"cart\" from 4 to 0\n# PATCH "+p.Swap[0].Do.Path+"\n")
+
 	stand(t, server, p)
 	const at = "/apis/argoproj.io/v1alpha1/namespaces/shop/rollouts/cart"
 	require.Equal(t, map[string]any{"size": float64(0)}, server.Object(at)["spec"])

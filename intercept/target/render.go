@@ -25,9 +25,13 @@ func Render(w io.Writer, p *plan.Plan, c claim.Claim) error {
 	fmt.Fprintf(&out, "# Intercept of %s in namespace %s (%s).\n", p.Workload, p.Namespace, p.Mode)
 	fmt.Fprintf(&out, "# %s and %s stand for the UIDs of %s and of the ConfigMap, which the cluster gives them.\n",
 		plan.RootUID, plan.PlanUID, p.Root)
+	when := "in the same request"
+	if len(p.Swap) > 0 && p.Swap[0].Carrier != "" {
+		when = "in a request before it"
+	}
 	fmt.Fprintf(&out,
-		"# Each change also writes its undo on the object, in the same request (%s: an annotation of Services, a label of "+
-			"workloads); restoring removes it.\n", plan.UndoMark)
+		"# Each change also writes its undo on the object, %s (%s: an annotation of Services, a label of workloads); "+
+			"restoring removes it.\n", when, plan.UndoMark)
 	render := func(what string, request plan.Request) {
 		if err == nil {
 			err = document(&out, what, request)

@@ -19,7 +19,12 @@ import (
 
 // checkServices refuses, of a workload that no Service leads to, what is about requests.
 func (o *Options) checkServices(found *target.Target) error {
-	if err := found.Reached(o.mode()); err != nil || len(found.Services) > 0 {
+	err := found.Reached(o.mode())
+	if err != nil && o.Tap != nil {
+		return &problem.Problem{Err: err, Code: problem.ExitRefused,
+			Hint: "make a Service that selects its pods: a tap tells of the requests that come by one"}
+	}
+	if err != nil || len(found.Services) > 0 {
 		return err
 	}
 	for _, flag := range []struct {
