@@ -183,7 +183,6 @@ items:
 			"did you mean worker?"},
 		{"no such container", []string{"--as", "deploy/worker", "--container", "mian"}, exitNotFound,
 			`no container "mian" in Deployment "worker"`, "did you mean main?"},
-		{"no such kind", []string{"--as", "cronjob/worker"}, exitUsage, `"cronjob/worker" is no service`, "deploy/NAME"},
 		{"a service of no workload", []string{"--as", "svc/alone"}, exitRefused,
 			`Service "alone" selects the pods of no workload`, "name a workload"},
 		{"a Secret that is missing", []string{"--as", "deploy/lacking"}, exitRefused,

@@ -51,11 +51,15 @@ func From(ctx context.Context, cluster *kube.Cluster, namespace string, options 
 	if err := f.find(ctx, namespace); err != nil {
 		return nil, err
 	}
+	p, err := f.plan(ctx, f.circumstances.Architectures()[0])
+	if err != nil {
+		return nil, err
+	}
 	given, err := options.OpenHandover(func(text string) { out.Write(output.Note{Message: text}) })
 	if err != nil {
 		return nil, err
 	}
-	if err := f.take(ctx, given); err != nil {
+	if err := f.take(ctx, p, given); err != nil {
 		return nil, errors.Join(advise(err), given.Close())
 	}
 	f.tell(given)
@@ -88,21 +92,20 @@ func (f *fetch) find(ctx context.Context, namespace string) error {
 	return err
 }
 
-// take carries out plans, for one architecture after the other, until one has brought what
-// is wanted.
-func (f *fetch) take(ctx context.Context, given *handover.Handover) error {
+// take carries out the plan, which is for the first of the architectures, and then others for
+// the next, until one has brought what is wanted.
+func (f *fetch) take(ctx context.Context, p *plan.Plan, given *handover.Handover) error {
 	all := f.circumstances.Architectures()
 	for i, arch := range all {
-		p, err := f.plan(ctx, arch)
-		if err != nil {
-			return err
-		}
 		a := attempt{fetch: f, plan: p, guessed: len(p.Program) > 0 && i < len(all)-1}
-		err = a.run(ctx, given)
-		if err == nil || !a.guessed || !intercept.IsOtherArchitecture(err) {
+		err := a.run(ctx, given)
+		if !a.guessed || !intercept.IsOtherArchitecture(err) {
 			return err
 		}
 		f.progress("an agent for %s cannot run there (%v): trying another architecture", arch, err)
+		if p, err = f.plan(ctx, all[i+1]); err != nil {
+			return err
+		}
 	}
 	return nil
 }
