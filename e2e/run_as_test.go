@@ -15,9 +15,9 @@ import (
 	"github.com/devtun/devtun/intercept/target"
 )
 
-// worker is a Deployment that no Service leads to, and that has no pods now. Its image is
+// idle is a Deployment that no Service leads to, and that has no pods now. Its image is
 // from scratch.
-const worker = `
+const idle = `
 apiVersion: v1
 kind: List
 items:
@@ -48,7 +48,7 @@ items:
 // worker runs that workload in a namespace that enforces Pod Security "restricted".
 func (n *namespace) worker() *namespace {
 	n.t.Helper()
-	n.apply(worker)
+	n.apply(idle)
 	kubectl(n.t, "label", "namespace", n.name, "pod-security.kubernetes.io/enforce=restricted")
 	return n
 }
