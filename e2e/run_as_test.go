@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
@@ -56,23 +57,10 @@ func (n *namespace) worker() *namespace {
 // nothingLeft waits until nothing is left of what handed over.
 func (n *namespace) nothingLeft(timeout time.Duration) {
 	n.t.Helper()
-	left := ""
-	if !awaited(timeout, func() bool {
-		left = kubectl(n.t, "get", "-n", n.name, "jobs,pods,configmaps,serviceaccounts,roles,rolebindings", "-l",
-			"app.kubernetes.io/managed-by=devtun", "-o", "name")
-		return left == ""
-	}) {
-		require.Empty(n.t, left)
-	}
-}
-
-func awaited(timeout time.Duration, condition func() bool) bool {
-	for end := time.Now().Add(timeout); time.Now().Before(end); time.Sleep(pollEvery) {
-		if condition() {
-			return true
-		}
-	}
-	return condition()
+	require.EventuallyWithT(n.t, func(c *assert.CollectT) {
+		assert.Empty(c, kubectl(n.t, "get", "-n", n.name, "jobs,pods,configmaps,serviceaccounts,roles,rolebindings", "-l",
+			"app.kubernetes.io/managed-by=devtun", "-o", "name"))
+	}, timeout, pollEvery)
 }
 
 // TestRunAs has a command see what a container would, as a user with the Role for it and no

@@ -6,7 +6,7 @@ import (
 	"sync"
 	"time"
 
-	command "github.com/devtun/devtun/cmd/cli/intercept"
+	cli "github.com/devtun/devtun/cmd/cli/intercept"
 	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/intercept"
 	"github.com/devtun/devtun/intercept/claim"
@@ -41,7 +41,7 @@ func (a *attempt) run(ctx context.Context, given *handover.Handover) error {
 	}
 	pool := tunnel.NewPool(transport.Dial)
 	defer pool.Close()
-	owner := command.ThisOwner()
+	owner := cli.ThisOwner()
 	mine := claim.Claim{ID: claim.NewID(), User: owner.User, Machine: owner.Machine, Since: owner.Since}
 	agents, err := intercept.New(intercept.Config{
 		Client: a.cluster.Client, Dial: pool.Dial, Plan: a.plan, Guessed: a.guessed, Claim: mine, Event: a.event,
@@ -50,8 +50,8 @@ func (a *attempt) run(ctx context.Context, given *handover.Handover) error {
 		return err
 	}
 	executor := plan.NewExecutor(client, a.plan, mine)
-	executor.Program = command.ProgramPart
-	a.progress("asking for %s of %s, by %s: %s", a.what(), a.plan.Workload, a.plan.Root, command.HowItComes(a.plan))
+	executor.Program = cli.ProgramPart
+	a.progress("asking for %s of %s, by %s: %s", a.what(), a.plan.Workload, a.plan.Root, cli.HowItComes(a.plan))
 	defer a.remove(ctx, executor)
 	making, cancel := context.WithTimeout(ctx, makeTimeout)
 	defer cancel()
@@ -78,11 +78,11 @@ func (a *attempt) take(ctx context.Context, agents *intercept.Intercept, given *
 	following, stop := context.WithCancel(ctx)
 	var followed sync.WaitGroup
 	followed.Go(func() {
-		if err := command.FollowAgents(following, agents, given); err != nil {
+		if err := cli.FollowAgents(following, agents, given); err != nil {
 			fail(err)
 		}
 	})
-	err := command.AwaitHandover(ctx, given)
+	err := cli.AwaitHandover(ctx, given)
 	stop()
 	followed.Wait()
 	if err != nil {
