@@ -104,15 +104,21 @@ func (r *reaper) kill() {
 	r.victim.Kill()
 }
 
-// launch starts a devtun that dies of its kth change.
+// launch starts a devtun that dies of its kth change, and tells of events.
 func (r *reaper) launch(k int, args ...string) *devtun {
+	r.t.Helper()
+	return r.launchPlain(k, args[0], append([]string{"-o", "json"}, args[1:]...)...)
+}
+
+// launchPlain starts one that does not.
+func (r *reaper) launchPlain(k int, command string, args ...string) *devtun {
 	r.t.Helper()
 	config := adminConfig(r.t)
 	context := config.Contexts[config.CurrentContext]
 	authority := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: r.Certificate().Raw})
 	config.Clusters[context.Cluster] = &clientcmdapi.Cluster{Server: r.URL, CertificateAuthorityData: authority}
 	config.AuthInfos[context.AuthInfo] = &clientcmdapi.AuthInfo{}
-	args = append(args, "-o", "json", "--kubeconfig", writeConfig(r.t, config))
+	args = append([]string{command, "--kubeconfig", writeConfig(r.t, config)}, args...)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	d := launch(r.t, exec.Command(devtunPath(), args...))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 
+	"github.com/devtun/devtun/intercept/plan"
 	"github.com/devtun/devtun/intercept/rollout"
 )
 
@@ -27,7 +28,8 @@ func (i *Intercept) Await(ctx context.Context) error {
 		}
 	})
 	agents := rollout.Rollout{
-		Client: i.config.Client, Namespace: i.config.Plan.Namespace, Deployment: i.config.Plan.Agent,
+		Client: i.config.Client, Namespace: i.config.Plan.Namespace, Name: i.config.Plan.Agent,
+		Job:       i.config.Plan.Mode == plan.HandOver,
 		Container: i.agent.container, Image: i.agent.image, Replicas: i.agent.replicas,
 		Program: len(i.config.Plan.Program) > 0, Guessed: i.config.Guessed,
 		Pods: i.agents, Changed: i.changed.Wait, Timing: i.timing.rollout,

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/devtun/devtun/intercept/agent"
@@ -33,14 +32,15 @@ var errNoAgent = errors.New("it creates no agent")
 // specOf reads a plan.
 func specOf(p *plan.Plan) (agentSpec, error) {
 	for _, step := range p.Prepare {
-		if step.Object != (plan.Object{Kind: "Deployment", Name: p.Agent}) {
+		if step.Object != (plan.Object{Kind: "Deployment", Name: p.Agent}) &&
+			step.Object != (plan.Object{Kind: "Job", Name: p.Agent}) {
 			continue
 		}
-		var deployment appsv1.Deployment
-		err := json.Unmarshal(step.Do.Body, &deployment)
+		var w agentObject
+		err := json.Unmarshal(step.Do.Body, &w)
 		if err == nil {
 			var spec agentSpec
-			if spec, err = specOfDeployment(&deployment); err == nil {
+			if spec, err = specOfObject(&w); err == nil {
 				spec.selector = plan.AgentLabel + "=" + plan.AgentID(p.Name, p.Identity)
 				return spec, nil
 			}
@@ -69,12 +69,20 @@ func ImageOf(p *plan.Plan) string {
 	return spec.image
 }
 
-func specOfDeployment(d *appsv1.Deployment) (agentSpec, error) {
+// agentObject is what a Deployment and a Job have alike.
+type agentObject struct {
+	Spec struct {
+		Replicas *int32                 `json:"replicas"` // nil: 1
+		Template corev1.PodTemplateSpec `json:"template"`
+	} `json:"spec"`
+}
+
+func specOfObject(w *agentObject) (agentSpec, error) {
 	spec := agentSpec{replicas: 1}
-	if d.Spec.Replicas != nil {
-		spec.replicas = int(*d.Spec.Replicas)
+	if w.Spec.Replicas != nil {
+		spec.replicas = int(*w.Spec.Replicas)
 	}
-	for _, container := range d.Spec.Template.Spec.Containers {
+	for _, container := range w.Spec.Template.Spec.Containers {
 		i := slices.IndexFunc(container.Env, func(v corev1.EnvVar) bool { return v.Name == agent.ConfigVariable })
 		if i < 0 {
 			continue

@@ -46,6 +46,10 @@ type Agent struct {
 	// busy one by seconds.
 	Linger time.Duration
 
+	// ComeTimeout is how long, with plan.HandOver, the first developer may take to come, and
+	// BackTimeout how long one may take to come back whose link is lost.
+	ComeTimeout, BackTimeout time.Duration
+
 	// IdleAfter is how long a connection whose client is to move is quiet before it
 	// counts as idle.
 	IdleAfter time.Duration
@@ -101,6 +105,8 @@ func New(config Config, log *slog.Logger) *Agent {
 		Dial:         origins.Dial,
 		resolve:      origins.resolve,
 		Linger:       3 * time.Second,
+		ComeTimeout:  time.Minute,
+		BackTimeout:  5 * time.Second,
 		IdleAfter:    2 * time.Second,
 		clients:      newClients(),
 		hub:          look.NewHub(),
@@ -114,7 +120,8 @@ func New(config Config, log *slog.Logger) *Agent {
 // Run listens and serves until ctx ends. Then it winds up: new connections go to
 // the origin, kept ones are closed between two requests, and it returns when the
 // last has ended and none has come for Linger, or when Config.DrainTimeout has passed.
-// It returns an error if it cannot listen.
+// In mode plan.HandOver it ends by itself as well, as awaitHandedOver says. It returns an
+// error if it cannot listen.
 func (a *Agent) Run(ctx context.Context) error {
 	ports, err := a.listen(ctx)
 	if err != nil {
@@ -133,7 +140,11 @@ func (a *Agent) Run(ctx context.Context) error {
 	working.Go(func() { a.watchClaims(work) })
 	a.Log.Info("ready", "intercept", a.Config.Name, "mode", a.Config.Mode, "ports", len(a.Config.Ports))
 
-	<-ctx.Done()
+	if a.Config.Mode == plan.HandOver {
+		err = a.awaitHandedOver(ctx)
+	} else {
+		<-ctx.Done()
+	}
 	a.drain("the agent is stopping")
 	var leaving sync.WaitGroup
 	leaving.Go(func() { a.restoreIfAbandoned(work) })
@@ -141,7 +152,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	leaving.Wait()
 	stop(errEnded)
 	working.Wait()
-	return nil
+	return err
 }
 
 // restoreIfAbandoned undoes the intercept, when the agent is told to stop, if that is the end of

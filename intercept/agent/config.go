@@ -35,7 +35,7 @@ type Config struct {
 	Identity  string    `json:"identity"`
 	Mode      plan.Mode `json:"mode"`
 	LinkPort  int       `json:"sessionPort"` // on loopback
-	ReadyPort int       `json:"readyPort"`   // for the kubelet, see ReadyPath
+	ReadyPort int       `json:"readyPort"`   // for the kubelet, see ReadyPath; 0 with plan.HandOver
 	Ports     []Port    `json:"ports"`
 	Files     []string  `json:"files,omitempty"` // absolute paths to hand over
 	Grace     Duration  `json:"grace"`           // without a developer, before the restore; 0: never
@@ -108,16 +108,19 @@ func (c *Config) complete() error {
 		return errors.New("name is missing")
 	case c.Identity == "":
 		return errors.New("identity is missing")
-	case c.Mode != plan.Divert && c.Mode != plan.Replace:
-		return fmt.Errorf("mode %q is neither %s nor %s", c.Mode, plan.Divert, plan.Replace)
+	case c.Mode != plan.Divert && c.Mode != plan.Replace && c.Mode != plan.HandOver:
+		return fmt.Errorf("mode %q is none of %s, %s and %s", c.Mode, plan.Divert, plan.Replace, plan.HandOver)
 	case !validPort(c.LinkPort):
 		return fmt.Errorf("sessionPort %d is not a port", c.LinkPort)
+	case c.Grace < 0 || c.Hold < 0 || c.DrainTimeout < 0:
+		return errors.New("a duration is negative")
+	case c.Mode == plan.HandOver && (c.ReadyPort != 0 || len(c.Ports) > 0 || c.Grace != 0 || c.Undo != nil):
+		return fmt.Errorf("mode %s has no ports, and nothing to undo", plan.HandOver)
+	case c.Mode == plan.HandOver:
 	case !validPort(c.ReadyPort):
 		return fmt.Errorf("readyPort %d is not a port", c.ReadyPort)
 	case c.ReadyPort == c.LinkPort:
 		return fmt.Errorf("port %d/%s is there twice", c.ReadyPort, TCP)
-	case c.Grace < 0 || c.Hold < 0 || c.DrainTimeout < 0:
-		return errors.New("a duration is negative")
 	case len(c.Ports) == 0 && c.Mode == plan.Divert:
 		return errors.New("ports is empty")
 	}

@@ -15,6 +15,9 @@
 // question whether it is ready, and on one on loopback, for links. It dials the
 // configured origins and nothing else.
 //
+// With plan.HandOver it has no ports and no origin: it hands over environment and files,
+// and ends (handedover.go).
+//
 // It ends a claim whose developer is gone for its grace, and restores the workload when
 // none is left (claims.go). Told to stop, it drains: requests go to the origin, and
 // clients are told to connect anew.

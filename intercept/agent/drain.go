@@ -35,14 +35,14 @@ func (a *Agent) isDraining() bool {
 // awaitClients waits until the last connection has ended and none has come for Linger,
 // at most for Config.DrainTimeout. A new one shows that some node still leads here: to
 // stop listening then would refuse the next. The nodes have been learning that they
-// should not since the agent drains. An agent that has taken the workload's place
-// does not wait for new ones: there is nobody to give them to.
+// should not since the agent drains. An agent that has no origin does not wait for new
+// ones: there is nobody to give them to.
 func (a *Agent) awaitClients() {
 	a.mu.Lock()
 	since := a.drained
 	a.mu.Unlock()
 	linger := a.Linger
-	if a.Config.Mode == plan.Replace {
+	if a.Config.Mode != plan.Divert {
 		linger = 0
 	}
 	timeout := time.NewTimer(time.Duration(a.Config.DrainTimeout))

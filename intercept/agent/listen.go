@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/devtun/devtun/intercept/plan"
 	"github.com/devtun/devtun/internal/pause"
 )
 
@@ -42,12 +43,14 @@ func (a *Agent) listen(ctx context.Context) ([]func(context.Context), error) {
 			accept(ctx, listener, func(conn *net.TCPConn) { a.serve(ctx, port, conn) })
 		})
 	}
-	ready, err := a.Listen(ctx, "tcp", net.JoinHostPort("", strconv.Itoa(a.Config.ReadyPort)))
-	if err != nil {
-		return fail(err)
+	if a.Config.Mode != plan.HandOver {
+		ready, err := a.Listen(ctx, "tcp", net.JoinHostPort("", strconv.Itoa(a.Config.ReadyPort)))
+		if err != nil {
+			return fail(err)
+		}
+		opened = append(opened, ready)
+		serve = append(serve, func(ctx context.Context) { a.serveReady(ctx, ready) })
 	}
-	opened = append(opened, ready)
-	serve = append(serve, func(ctx context.Context) { a.serveReady(ctx, ready) })
 	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(a.Config.LinkPort))
 	links, err := a.Listen(ctx, "tcp", address)
 	if err != nil {

@@ -97,6 +97,15 @@ func (h *Handover) Environment() []string {
 	return h.environment
 }
 
+// Count is how many variables came that a command gets, and how many files. Call it once
+// Follow has returned.
+func (h *Handover) Count() (variables, files int) {
+	if h.folder != nil {
+		files = len(h.folder.files)
+	}
+	return len(portable(h.Environment(), h.named)), files
+}
+
 // Close removes what was written, or keeps it if that is wanted. What somebody
 // has changed meanwhile is left, and reported as a *ForeignError. A second call
 // does nothing.

@@ -63,13 +63,15 @@ func (e *Executor) Ref() Ref {
 	return Ref{Namespace: e.plan.Namespace, Name: e.plan.Name, Identity: e.plan.Identity}
 }
 
-// Prepare stores the plan and creates what it lists, unless somebody else has done that.
+// Prepare stores the plan, unless its mode is HandOver, and creates what it lists, unless
+// somebody else has done that.
 // The traffic does not change. The error is a *StandingError if another intercept of this
 // name stands, which can be joined; and ErrRestored or ErrEnded as of Swap.
 func (e *Executor) Prepare(ctx context.Context) error {
-	ready, err := e.store(ctx)
-	if ready || err != nil {
-		return err
+	if e.plan.Mode != HandOver {
+		if ready, err := e.store(ctx); ready || err != nil {
+			return err
+		}
 	}
 	for _, step := range e.plan.Prepare {
 		if err := e.make(ctx, step); err != nil {

@@ -84,7 +84,7 @@ func base(mode Mode, identity string, swap ...Step) *Plan {
 
 func made(prefix, resource, kind, name string, annotations map[string]string) Step {
 	owners := ""
-	if kind != "ServiceAccount" {
+	if kind != "ServiceAccount" && kind != "Job" { // the roots
 		owners = fmt.Sprintf(`,"ownerReferences":[{"apiVersion":"v1","kind":"ServiceAccount","name":"devtun-web","uid":%q}]`,
 			RootUID)
 	}

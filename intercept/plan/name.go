@@ -25,6 +25,12 @@ const labelLen = 63
 // their host name, hence the limit.
 func ObjectName(intercept string) string { return shorten("devtun-"+intercept, labelLen) }
 
+// JobName is the name of the Job that hands over a workload's environment and files, to
+// one of those who may want that at the same time.
+func JobName(workload, identity string) string {
+	return shorten("devtun-run-as-"+workload, labelLen-idLen-1) + "-" + hash(identity)
+}
+
 // OriginName is the name of the Service that leads to what service led to.
 func OriginName(service string) string { return shorten("devtun-origin-"+service, labelLen) }
 

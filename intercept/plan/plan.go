@@ -18,6 +18,10 @@ type Mode string
 const (
 	Divert  Mode = "divert"  // it runs on, as the origin
 	Replace Mode = "replace" // it is scaled to zero
+	// HandOver leaves it alone: only the environment and the files of its container are
+	// wanted. No intercept stands, and the plan is not stored; its root is a Job, which goes
+	// by itself.
+	HandOver Mode = "handover"
 )
 
 // DefaultGrace is how long an agent waits for a developer's side that is gone,
@@ -46,7 +50,7 @@ type Plan struct {
 	// Identity is random, and tells this intercept from every other of the same
 	// name. It is no secret: it stands in the cluster for all to read.
 	Identity string `json:"identity"`
-	// Agent is the agent's Deployment.
+	// Agent is the agent's Deployment, or Job.
 	Agent string `json:"agent"`
 	// Root is what Prepare makes first, and what owns all else that it makes. It is
 	// not what holds the plan: who deletes that takes no agent from under the traffic.

@@ -148,8 +148,11 @@ func (e *Executor) ownPart(ctx context.Context, at string, found metadata) error
 // rootOwner is the root as an owner.
 func (e *Executor) rootOwner() owner {
 	version := "v1"
-	if e.plan.Root.Kind == "Deployment" {
+	switch e.plan.Root.Kind {
+	case "Deployment":
 		version = "apps/v1"
+	case "Job":
+		version = "batch/v1"
 	}
 	return owner{APIVersion: version, Kind: e.plan.Root.Kind, Name: e.plan.Root.Name, UID: e.root}
 }

@@ -140,6 +140,11 @@ func (r Restorer) removeRoot(ctx context.Context, p *Plan) error {
 	return nil
 }
 
+// Remove deletes what Prepare has made of a plan of mode HandOver, as far as it came.
+func (e *Executor) Remove(ctx context.Context) error {
+	return Restorer{Client: e.client}.removeRoot(ctx, e.plan)
+}
+
 func (r Restorer) removePlan(ctx context.Context, p *Plan, uid string) error {
 	if uid == "" {
 		return nil

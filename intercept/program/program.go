@@ -67,3 +67,13 @@ func New(arch string, packed []byte) (*Program, error) {
 
 // Parts are at most loader.MaxParts, in their order.
 func (p *Program) Parts() []Part { return p.parts }
+
+// Part is the content of the part of that name.
+func (p *Program) Part(name string) (data map[string][]byte, ok bool) {
+	for _, part := range p.parts {
+		if part.Name == name {
+			return part.Data, true
+		}
+	}
+	return nil, false
+}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 
-	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 )
 
@@ -40,7 +39,7 @@ const crashLoop = "CrashLoopBackOff"
 
 // diagnoseStatus says why a pod is not ready.
 func (r *Rollout) diagnoseStatus(pod *corev1.Pod) diagnosis {
-	if pod.Status.Phase == corev1.PodFailed {
+	if pod.Status.Phase == corev1.PodFailed && (!r.Job || pod.Status.Reason != "") { // else its container tells
 		return fails(Failed, pod, "", cmp.Or(pod.Status.Message, pod.Status.Reason, "no reason given"))
 	}
 	for _, status := range pod.Status.ContainerStatuses {
@@ -158,32 +157,27 @@ func fails(reason Reason, pod *corev1.Pod, hint, message string) diagnosis {
 	return diagnosis{failure: &AgentError{Reason: reason, Pod: pod.Name, Message: message, Hint: hint}}
 }
 
-// diagnoseDeployment says whether the agent's pods are refused.
-func (r *Rollout) diagnoseDeployment(d *appsv1.Deployment) diagnosis {
-	for _, condition := range d.Status.Conditions {
-		if condition.Type != appsv1.DeploymentReplicaFailure || condition.Status != corev1.ConditionTrue {
-			continue
-		}
-		message := condition.Message
-		switch {
-		case transient(message):
-			return diagnosis{state: message}
-		case strings.Contains(message, "quota"):
-			hint := fmt.Sprintf("'kubectl describe quota -n %s' shows what is used; free some of it, or have it raised",
-				d.Namespace)
-			return diagnosis{failure: &AgentError{Reason: Quota, Message: message, Hint: hint}}
-		}
-		hint := "whatever admits pods in this cluster must admit the agent's; 'devtun intercept NAME --dry-run -o yaml' " +
-			"prints it"
-		if strings.Contains(message, "PodSecurity") {
-			hint = "devtun's agent passes Pod Security \"restricted\": what is named comes from the workload's own volumes " +
-				"or ports"
-		} else if r.Program {
-			hint += "; " + ownImage
-		}
-		return diagnosis{failure: &AgentError{Reason: Admission, Message: message, Hint: hint}}
+// diagnoseRefusal says what is the matter if a pod of the agent's could not be made.
+func (r *Rollout) diagnoseRefusal(message string) diagnosis {
+	switch {
+	case transient(message):
+		return diagnosis{state: message}
+	case strings.Contains(message, "quota"):
+		hint := fmt.Sprintf("'kubectl describe quota -n %s' shows what is used; free some of it, or have it raised",
+			r.Namespace)
+		return diagnosis{failure: &AgentError{Reason: Quota, Message: message, Hint: hint}}
 	}
-	return diagnosis{}
+	hint := "whatever admits pods in this cluster must admit the agent's"
+	if !r.Job {
+		hint += "; 'devtun intercept NAME --dry-run -o yaml' prints it"
+	}
+	if strings.Contains(message, "PodSecurity") {
+		hint = "devtun's agent passes Pod Security \"restricted\": what is named comes from the workload's own volumes " +
+			"or ports"
+	} else if r.Program {
+		hint += "; " + ownImage
+	}
+	return diagnosis{failure: &AgentError{Reason: Admission, Message: message, Hint: hint}}
 }
 
 // transient: some refusals last only until the API server has caught up.

@@ -1,12 +1,12 @@
 // Package rollout waits for an agent's pods, and says why they do not come.
 //
-//	r := rollout.Rollout{Client: c, Namespace: "demo", Deployment: "devtun-web", Replicas: 2, Pods: …, Changed: …}
+//	r := rollout.Rollout{Client: c, Namespace: "demo", Name: "devtun-web", Replicas: 2, Pods: …, Changed: …}
 //	err := r.Await(ctx)                               // all pods are ready and connected
 //	…                                                 // the Services are changed
 //	err = rollout.AwaitEndpoints(ctx, c, "demo", services, isAgent)
 //
-// What the pods' own status says is diagnosed on every change; the Deployment and the
-// pods' events are asked for beside that, every Timing.Poll. What waiting will not cure
+// What the pods' own status says is diagnosed on every change; the Deployment, or the Job,
+// and the pods' events are asked for beside that, every Timing.Poll. What waiting will not cure
 // ends the wait at once, as an [AgentError] with a hint; what may pass gets its time.
 //
 // The package keeps no connection and watches no pods: their owner does, and says how
@@ -26,14 +26,15 @@ import (
 	"k8s.io/client-go/kubernetes"
 )
 
-// Rollout is a Deployment of agents, until its pods can be used.
+// Rollout is a Deployment of agents, or a Job, until its pods can be used.
 type Rollout struct {
-	Client     kubernetes.Interface
-	Namespace  string
-	Deployment string
-	Container  string // the agent's, in each pod
-	Image      string // of that, for hints
-	Program    bool   // the agent's program comes with the plan, not in Image
+	Client    kubernetes.Interface
+	Namespace string
+	Name      string
+	Job       bool   // it is one, not a Deployment
+	Container string // the agent's, in each pod
+	Image     string // of that, for hints
+	Program   bool   // the agent's program comes with the plan, not in Image
 	// Guessed: the architecture of the agent's program is. That no node takes the pods for
 	// it is a failure at once.
 	Guessed  bool
@@ -57,7 +58,7 @@ type Pod struct {
 
 // Timing is how long things may take.
 type Timing struct {
-	Poll     time.Duration // between two looks at the Deployment
+	Poll     time.Duration // between two looks at the Deployment or Job
 	Schedule time.Duration // a pod may be unschedulable
 	ScaleUp  time.Duration // likewise, if a node is being added for it
 	Start    time.Duration // a pod may take to start, once scheduled
@@ -78,7 +79,7 @@ var UsualTiming = Timing{
 func (r *Rollout) Await(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	watch := newDeploymentWatch(r)
+	watch := newOwnerWatch(r)
 	watched := make(chan struct{})
 	go func() {
 		defer close(watched)
@@ -116,7 +117,7 @@ func (r *Rollout) Await(ctx context.Context) error {
 
 // failure is why waiting is over, nil if it is not. It began so long ago, and since then
 // a node has been there for every pod for as long as scheduled says.
-func (r *Rollout) failure(d diagnosis, watch *deploymentWatch, took, scheduled time.Duration) *AgentError {
+func (r *Rollout) failure(d diagnosis, watch *ownerWatch, took, scheduled time.Duration) *AgentError {
 	schedule := r.Timing.Schedule
 	if watch.scalesUp() {
 		schedule = r.Timing.ScaleUp
@@ -134,7 +135,7 @@ func (r *Rollout) failure(d diagnosis, watch *deploymentWatch, took, scheduled t
 
 // diagnose counts the agents that can be used, and says what is the matter with the
 // others: the worst of it.
-func (r *Rollout) diagnose(watch *deploymentWatch) (usable int, worst diagnosis) {
+func (r *Rollout) diagnose(watch *ownerWatch) (usable int, worst diagnosis) {
 	worst = watch.diagnosis()
 	if worst.failure != nil {
 		return 0, worst

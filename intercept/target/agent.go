@@ -36,8 +36,6 @@ func (b *builder) deployment() (*appsv1.Deployment, error) {
 	if err != nil {
 		return nil, err
 	}
-	annotations := b.contents()
-	annotations[istioInject], annotations["linkerd.io/inject"] = "false", "disabled"
 	history := int32(0)
 	meta := b.meta(name)
 	if b.NoRestore {
@@ -52,11 +50,18 @@ func (b *builder) deployment() (*appsv1.Deployment, error) {
 			RevisionHistoryLimit: &history,
 			Selector:             &metav1.LabelSelector{MatchLabels: map[string]string{plan.AgentLabel: b.id}},
 			Template: corev1.PodTemplateSpec{
-				ObjectMeta: metav1.ObjectMeta{Labels: b.podLabels(), Annotations: annotations},
+				ObjectMeta: metav1.ObjectMeta{Labels: b.podLabels(), Annotations: b.podAnnotations()},
 				Spec:       *pod,
 			},
 		},
 	}, nil
+}
+
+// podAnnotations are those of the agent's pods.
+func (b *builder) podAnnotations() map[string]string {
+	annotations := b.contents()
+	annotations[istioInject], annotations["linkerd.io/inject"] = "false", "disabled"
+	return annotations
 }
 
 // pod is the agent's. It passes Pod Security "restricted".
@@ -194,8 +199,11 @@ func (b *builder) listened() []Port {
 // config is what the agent is told, as JSON.
 func (b *builder) config(mounts []corev1.VolumeMount) (string, error) {
 	config := agent.Config{
-		Version: b.Version, Name: b.Name(), Identity: b.Identity, LinkPort: b.ownPort(0), ReadyPort: b.ownPort(1),
-		Mode: b.Mode, Grace: agent.Duration(b.Grace),
+		Version: b.Version, Name: b.Name(), Identity: b.Identity, LinkPort: b.ownPort(0), Mode: b.Mode,
+		Grace: agent.Duration(b.Grace),
+	}
+	if b.Mode != plan.HandOver {
+		config.ReadyPort = b.ownPort(1)
 	}
 	if b.NoRestore {
 		config.Grace = 0 // never

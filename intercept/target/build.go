@@ -121,8 +121,11 @@ type builder struct {
 
 // root is what owns all else that is made. It is the ServiceAccount, which thus
 // outlives the agents with all that its rights come from: agents that are deleted can
-// still undo. Without one it is the agents' Deployment.
+// still undo. Without one it is the agents' Deployment, or Job.
 func (b *builder) root() plan.Object {
+	if b.Mode == plan.HandOver {
+		return plan.Object{Kind: job, Name: plan.JobName(b.Name(), b.Identity)}
+	}
 	if b.NoRestore {
 		return plan.Object{Kind: deployment, Name: plan.ObjectName(b.Name())}
 	}

@@ -20,6 +20,7 @@ var places = map[string]place{
 	statefulSet:      {"apps", "v1", "statefulsets"},
 	replicaSet:       {"apps", "v1", "replicasets"},
 	daemonSet:        {"apps", "v1", "daemonsets"},
+	job:              {"batch", "v1", "jobs"},
 }
 
 func (p place) apiVersion() string {

@@ -46,6 +46,7 @@ func (r Right) rule() rbacv1.PolicyRule {
 
 const (
 	apps       = "apps"
+	batch      = "batch"
 	rbac       = rbacv1.GroupName
 	networking = "networking.k8s.io"
 )

@@ -25,6 +25,9 @@ const (
 	daemonSet   = "DaemonSet"
 )
 
+// job is the kind of what hands over and ends.
+const job = "Job"
+
 // resources are the kinds' names in paths; those with a scale are scalable.
 var resources = map[string]string{
 	deployment: "deployments", statefulSet: "statefulsets", replicaSet: "replicasets", daemonSet: "daemonsets",

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"runtime"
+	"sync"
 	"time"
 
 	"github.com/devtun/devtun/cmd/cli/problem"
@@ -16,17 +17,14 @@ import (
 	"github.com/devtun/devtun/internal/statedir"
 )
 
-// openHandover claims the files that environment and mounts are to be written to.
-func (i *Planned) openHandover() (*handover.Handover, error) {
-	o := i.options
+// OpenHandover claims the files that environment and mounts are to be written to.
+func (o *Options) OpenHandover(notice func(text string)) (*handover.Handover, error) {
 	ledger, err := HandoverLedger()
 	if err != nil {
 		return nil, err
 	}
 	config := handover.Config{
-		Folder: o.Files, Keep: o.Keep,
-		Notice: func(text string) { i.Events.Note(text, "") },
-		Ledger: ledger,
+		Folder: o.Files, Keep: o.Keep, Notice: notice, Ledger: ledger,
 	}
 	if o.EnvFile != "" {
 		config.Files = append(config.Files, handover.File{Path: o.EnvFile, Format: handover.Format(o.EnvFormat)})
@@ -76,35 +74,50 @@ func (h *hold) awaitHandover(ctx, beside context.Context) error {
 		h.program.Files = view.Files{Dir: h.private.Path(), Mounts: mounts}
 		h.given.Show(h.private.Path(), mounts)
 	}
-	sources := make(chan handover.Source)
 	h.running.Go(func() {
-		if err := h.given.Follow(beside, sources); err != nil {
+		if err := FollowAgents(beside, h.agents, h.given); err != nil {
 			h.fail(err)
 		}
 	})
-	h.running.Go(func() { // each agent's session, for as long as it is there
+	h.progress("waiting: environment and files of the container")
+	return AwaitHandover(ctx, h.given)
+}
+
+// FollowAgents has what the agents hand over written until ctx ends. It fails if what
+// comes first cannot be written.
+func FollowAgents(ctx context.Context, agents *intercept.Intercept, given *handover.Handover) error {
+	sources := make(chan handover.Source)
+	ctx, stop := context.WithCancel(ctx)
+	var offering sync.WaitGroup
+	defer offering.Wait()
+	defer stop()
+	offering.Go(func() { // each agent's session, for as long as it is there
 		for {
-			session, err := h.agents.Agent(beside)
+			session, err := agents.Agent(ctx)
 			if err != nil {
 				return
 			}
 			select {
 			case sources <- session:
-			case <-beside.Done():
+			case <-ctx.Done():
 				return
 			}
 			select {
 			case <-session.Ended():
-			case <-beside.Done():
+			case <-ctx.Done():
 				return
 			}
 		}
 	})
-	h.progress("waiting: environment and files of the container")
+	return given.Follow(ctx, sources)
+}
+
+// AwaitHandover returns once environment and files are here.
+func AwaitHandover(ctx context.Context, given *handover.Handover) error {
 	late := time.NewTimer(handoverTimeout)
 	defer late.Stop()
 	select {
-	case <-h.given.Ready():
+	case <-given.Ready():
 		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)

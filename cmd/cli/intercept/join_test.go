@@ -265,7 +265,7 @@ func TestWhoJoinsFinishes(t *testing.T) {
 // TestRestoreTakesOnesOwn out, and leaves others alone but for --all.
 func TestRestoreTakesOnesOwn(t *testing.T) {
 	w := newTeam(t)
-	me := thisOwner()
+	me := ThisOwner()
 	var out bytes.Buffer
 	told := console.NewWriter(output.Streams{Out: &out, Err: &out}, "", false)
 	s := &lister{namespace: "shop", client: w.client}
@@ -293,7 +293,7 @@ $`, out.String())
 
 func TestOnesOwnIsRestoredAsAlways(t *testing.T) {
 	w := newTeam(t)
-	me := thisOwner()
+	me := ThisOwner()
 	mine, err := w.plans(me.User, Match{})
 	require.NoError(t, err)
 	mine.claim.Machine = me.Machine

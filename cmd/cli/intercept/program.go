@@ -42,9 +42,15 @@ func (i *Planned) Run(
 // mayTryAnother reports that an attempt has failed in a way that another architecture may
 // cure, and has left nothing behind.
 func (i *Planned) mayTryAnother(err error) bool {
+	return i.guessed && IsOtherArchitecture(err)
+}
+
+// IsOtherArchitecture reports that agents could not run because their program is made for
+// another architecture, and that nothing of them is left.
+func IsOtherArchitecture(err error) bool {
 	var agent *rollout.AgentError
 	var unrestored *problem.Problem
-	return i.guessed && errors.As(err, &agent) && agent.Architecture && !errors.As(err, &unrestored)
+	return errors.As(err, &agent) && agent.Architecture && !errors.As(err, &unrestored)
 }
 
 // chooseProgram says in options where the agent's program comes from, for the first of the
@@ -60,7 +66,7 @@ func (i *Planned) chooseProgram(ctx context.Context, c *target.Circumstances, op
 		left = c.Architectures()
 	}
 	var err error
-	if i.program, err = agentProgram(ctx, left[0]); err != nil {
+	if i.program, err = AgentProgram(ctx, left[0]); err != nil {
 		return err
 	}
 	for _, part := range i.program.Parts() {
@@ -71,8 +77,8 @@ func (i *Planned) chooseProgram(ctx context.Context, c *target.Circumstances, op
 	return nil
 }
 
-// agentProgram is this devtun's agent for an architecture.
-func agentProgram(ctx context.Context, arch string) (*program.Program, error) {
+// AgentProgram is this devtun's agent for an architecture.
+func AgentProgram(ctx context.Context, arch string) (*program.Program, error) {
 	packed, err := image.Program(ctx, arch)
 	if errors.Is(err, image.ErrNoAgent) {
 		return nil, &problem.Problem{Err: err, Code: problem.ExitFailure,
@@ -84,28 +90,32 @@ func agentProgram(ctx context.Context, arch string) (*program.Program, error) {
 	return program.New(arch, packed)
 }
 
-// part is the content of one of the ConfigMaps in which this devtun's agent comes. It may
-// be one for another architecture, if somebody else has made the plan.
-func (i *Planned) part(ctx context.Context, name string) (data map[string][]byte, err error) {
-	p := i.program
-	if p == nil || !program.IsPartOf(name, p.Arch) {
-		p = nil
-		for _, platform := range image.Platforms() {
-			if program.IsPartOf(name, platform.Architecture) {
-				if p, err = agentProgram(ctx, platform.Architecture); err != nil {
-					return nil, err
-				}
-			}
+// ProgramPart is the content of one of the ConfigMaps in which this devtun's agent comes, for
+// whatever architecture.
+func ProgramPart(ctx context.Context, name string) (map[string][]byte, error) {
+	for _, platform := range image.Platforms() {
+		if !program.IsPartOf(name, platform.Architecture) {
+			continue
 		}
-	}
-	if p != nil {
-		for _, part := range p.Parts() {
-			if part.Name == name {
-				return part.Data, nil
-			}
+		p, err := AgentProgram(ctx, platform.Architecture)
+		if err != nil {
+			return nil, err
+		}
+		if data, ok := p.Part(name); ok {
+			return data, nil
 		}
 	}
 	return nil, &plan.UnknownProgramError{Part: name}
+}
+
+// part is ProgramPart, most likely of the program that the plan was made with.
+func (i *Planned) part(ctx context.Context, name string) (map[string][]byte, error) {
+	if i.program != nil {
+		if data, ok := i.program.Part(name); ok {
+			return data, nil
+		}
+	}
+	return ProgramPart(ctx, name)
 }
 
 // newExecutor has the agent's program at hand.
@@ -115,10 +125,10 @@ func (i *Planned) newExecutor(p *plan.Plan, c claim.Claim) *plan.Executor {
 	return executor
 }
 
-// howItComes says where the agent's program is from.
-func (i *Planned) howItComes() string {
-	from := intercept.ImageOf(i.plan)
-	if n := len(i.plan.Program); n > 0 {
+// HowItComes says where the agent's program of a plan is from.
+func HowItComes(p *plan.Plan) string {
+	from := intercept.ImageOf(p)
+	if n := len(p.Program); n > 0 {
 		return fmt.Sprintf("the agent comes in %d ConfigMaps, and runs in the workload's image %s", n, from)
 	}
 	return "the agent's image is " + from

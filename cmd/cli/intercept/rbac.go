@@ -33,6 +33,9 @@ var features = []struct {
 	{"replace", "devtun intercept --replace", func() []target.Right {
 		return slices.Concat(Forwarding(), target.Rights(plan.Replace))
 	}},
+	{"run-as", "devtun run --as, which forwards as well", func() []target.Right {
+		return slices.Concat(Forwarding(), target.HandOverRights())
+	}},
 	{"tap", "devtun tap", func() []target.Right { return target.Rights(plan.Divert) }},
 	{"restore", "devtun restore", target.RestoreRights},
 	{"list", "devtun list", target.ListRights},
@@ -46,12 +49,16 @@ func Forwarding() (rights []target.Right) {
 	return rights
 }
 
-// NewRBAC is devtun rbac.
-func NewRBAC(streams output.Streams) *cobra.Command {
-	var names []string
+func featureNames() (names []string) {
 	for _, f := range features {
 		names = append(names, f.name)
 	}
+	return names
+}
+
+// NewRBAC is devtun rbac.
+func NewRBAC(streams output.Streams) *cobra.Command {
+	names := featureNames()
 	namespace, scaled := "", []string(nil)
 	cmd := &cobra.Command{
 		Use:   "rbac FEATURE…",
@@ -63,6 +70,7 @@ namespace. devtun never needs a right beyond the namespaces it works in.
   intercept          devtun intercept
   move-connections   devtun intercept --move-connections
   replace            devtun intercept --replace
+  run-as             devtun run --as
   tap                devtun tap
   restore            devtun restore
   list               devtun list
@@ -76,8 +84,7 @@ one.`,
 		ValidArgs: names,
 		RunE: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return problem.Usage("name one or more of forward, intercept, move-connections, replace, tap, restore, list",
-					"devtun rbac wants a feature")
+				return problem.Usage("name one or more of "+strings.Join(names, ", "), "devtun rbac wants a feature")
 			}
 			if namespace != "" && !selection.IsLabel(namespace) {
 				return problem.Usage("'kubectl get namespaces' lists those there are", "%q is not a namespace", namespace)
@@ -126,8 +133,7 @@ func runRBAC(args []string, namespace string, scaling []target.Right, streams ou
 			return f.name == name
 		})
 		if i < 0 {
-			return problem.Usage("one of forward, intercept, move-connections, replace, restore, list", "unknown feature %q",
-				name)
+			return problem.Usage("one of "+strings.Join(featureNames(), ", "), "unknown feature %q", name)
 		}
 		rights := features[i].rights()
 		if isScaling(name) {

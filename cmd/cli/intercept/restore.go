@@ -176,7 +176,7 @@ func (s *lister) end(ctx context.Context, h plan.Held, all bool, out output.Writ
 
 // ownOf are those of claims that this user has made on this machine, and the others.
 func ownOf(claims []claim.Claim) (own, others []claim.Claim) {
-	me := thisOwner()
+	me := ThisOwner()
 	for _, c := range claims {
 		if c.User == me.User && c.Machine == me.Machine {
 			own = append(own, c)

@@ -14,7 +14,7 @@ import (
 // checkReading checks what is needed to find out anything. If that is missing, all
 // that an intercept would need is looked at, so that all is named at once.
 func (o *Options) checkReading(ctx context.Context, cluster *kube.Cluster, namespace string) error {
-	missing, err := missingOf(ctx, cluster, namespace, append(target.Rights(o.mode()), o.forwarding()...))
+	missing, err := MissingRights(ctx, cluster, namespace, append(target.Rights(o.mode()), o.forwarding()...))
 	if err != nil {
 		return err
 	}
@@ -22,7 +22,7 @@ func (o *Options) checkReading(ctx context.Context, cluster *kube.Cluster, names
 	if !slices.ContainsFunc(missing, reading) {
 		return nil // others may be granted by name
 	}
-	return o.rightsProblem(namespace, missing)
+	return RightsProblem(o.feature(), namespace, missing)
 }
 
 // forwarding is what the other services take, if they are to be forwarded.
@@ -37,18 +37,18 @@ func (o *Options) forwarding() []target.Right {
 // that names all others that are missing.
 func (i *Planned) checkRights(ctx context.Context, rights []target.Right) (lost []target.Right, err error) {
 	namespace := i.Target.Namespace
-	missing, err := missingOf(ctx, i.cluster, namespace, append(rights, i.options.forwarding()...))
+	missing, err := MissingRights(ctx, i.cluster, namespace, append(rights, i.options.forwarding()...))
 	if err != nil {
 		return nil, err
 	}
 	if slices.ContainsFunc(missing, func(r target.Right) bool { return r.Without == "" }) {
-		return nil, i.options.rightsProblem(namespace, missing)
+		return nil, RightsProblem(i.options.feature(), namespace, missing)
 	}
 	return missing, nil
 }
 
-// missingOf is those of rights that the user lacks in a namespace.
-func missingOf(
+// MissingRights are those of rights that the user lacks in a namespace.
+func MissingRights(
 	ctx context.Context, cluster *kube.Cluster, namespace string, rights []target.Right,
 ) (missing []target.Right, err error) {
 	of := make(map[kube.Right]target.Right)
@@ -70,14 +70,16 @@ func missingOf(
 	return missing, err
 }
 
-func (o *Options) rightsProblem(namespace string, missing []target.Right) error {
+// RightsProblem names the rights that are missing for a feature of devtun rbac's, and cannot
+// be done without.
+func RightsProblem(feature, namespace string, missing []target.Right) error {
 	var names []string
 	for _, r := range missing {
 		if r.Without == "" {
 			names = append(names, r.String())
 		}
 	}
-	role := o.feature()
+	role := feature
 	if i := slices.IndexFunc(missing, func(r target.Right) bool { return r.Subresource == "scale" }); i >= 0 {
 		role += fmt.Sprintf(" --scale %s.%s/%s", missing[i].Resource, missing[i].Group, missing[i].Name)
 	}

@@ -67,7 +67,7 @@ func (i *Planned) hold(
 			return err
 		}
 	}
-	given, err := i.openHandover()
+	given, err := o.OpenHandover(func(text string) { i.Events.Note(text, "") })
 	if err != nil {
 		return err
 	}

@@ -25,7 +25,7 @@ func (d *document) check(p *Project) error {
 	if err := d.oneOf("$.transport", p.Transport, Transports); err != nil {
 		return err
 	}
-	if p.NoForward && len(p.Intercepts) == 0 {
+	if p.NoForward && len(p.Intercepts)+len(p.Env) == 0 {
 		return d.at("$.noForward", "take noForward out, or add intercepts",
 			"nothing is forwarded, and nothing is intercepted")
 	}
@@ -37,7 +37,30 @@ func (d *document) check(p *Project) error {
 			return err
 		}
 	}
+	for i := range p.Env {
+		if err := d.checkEnvironment(p, i); err != nil {
+			return err
+		}
+	}
 	return d.checkConflicts(p)
+}
+
+func (d *document) checkEnvironment(p *Project, i int) error {
+	e, at := p.Env[i], fmt.Sprintf("$.env[%d]", i)
+	switch {
+	case e.Workload == "":
+		return d.at(at+".workload", "add workload: NAME, as deploy/NAME", "an environment is of a workload")
+	case e.EnvFile == "" && e.EnvJSON == "" && e.Files == "":
+		return d.at(at, "add envFile, envJson or files", "it does not say where the environment of %s is to be", e.Workload)
+	}
+	return d.checkFormat(at, e.EnvFormat, e.EnvFile)
+}
+
+func (d *document) checkFormat(at, format, file string) error {
+	if format != "" && file == "" {
+		return d.at(at+".envFormat", "add envFile", "envFormat is the format of envFile")
+	}
+	return d.oneOf(at+".envFormat", format, EnvFormats)
 }
 
 func (d *document) checkForward(p *Project) error {
@@ -102,10 +125,7 @@ func (d *document) checkIntercept(p *Project, i int) error {
 	if c.Grace != "" && c.Grace.Value(0) == 0 {
 		return d.at(at+".grace", "write a duration such as 1m, or leave it out", "%q is no time to come back in", c.Grace)
 	}
-	if c.EnvFormat != "" && c.EnvFile == "" {
-		return d.at(at+".envFormat", "add envFile", "envFormat is the format of envFile")
-	}
-	return d.oneOf(at+".envFormat", c.EnvFormat, EnvFormats)
+	return d.checkFormat(at, c.EnvFormat, c.EnvFile)
 }
 
 func isPort(text string) bool {

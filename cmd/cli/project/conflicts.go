@@ -10,8 +10,8 @@ import (
 	"github.com/devtun/devtun/intercept/target"
 )
 
-// checkConflicts refuses intercepts that would be in each other's way: of one workload,
-// into one file, or for one local port. What only the cluster tells, as whether two
+// checkConflicts refuses intercepts, and environments, that would be in each other's way: of
+// one workload, into one file, or for one local port. What only the cluster tells, as whether two
 // services are of one workload, is looked at when the workloads have been found.
 func (d *document) checkConflicts(p *Project) error {
 	places := make(map[string]string) // what is written where, by the path
@@ -23,10 +23,21 @@ func (d *document) checkConflicts(p *Project) error {
 				return d.at(at+".workload", "list it once, with all its ports", "%s is intercepted twice", twice(other, c))
 			}
 		}
-		if err := d.checkPlaces(at, c, places); err != nil {
+		if err := d.checkPlaces(at, c.Workload, c.EnvFile, c.EnvJSON, c.Files, places); err != nil {
 			return err
 		}
 		if err := d.checkPorts(at, c, ports); err != nil {
+			return err
+		}
+	}
+	for i, e := range p.Env {
+		at := fmt.Sprintf("$.env[%d]", i)
+		for _, other := range p.Env[:i] {
+			if other.Workload == e.Workload && other.Namespace == e.Namespace && other.Container == e.Container {
+				return d.at(at+".workload", "list it once, with all that is wanted of it", "%s is listed twice", e.Workload)
+			}
+		}
+		if err := d.checkPlaces(at, e.Workload, e.EnvFile, e.EnvJSON, e.Files, places); err != nil {
 			return err
 		}
 	}
@@ -55,8 +66,8 @@ func twice(a, b Intercept) string {
 }
 
 // checkPlaces refuses a file or folder that something else is written to.
-func (d *document) checkPlaces(at string, c Intercept, places map[string]string) error {
-	keys := []struct{ name, path string }{{"envFile", c.EnvFile}, {"envJson", c.EnvJSON}, {"files", c.Files}}
+func (d *document) checkPlaces(at, workload, envFile, envJSON, files string, places map[string]string) error {
+	keys := []struct{ name, path string }{{"envFile", envFile}, {"envJson", envJSON}, {"files", files}}
 	for _, key := range keys {
 		if key.path == "" {
 			continue
@@ -67,7 +78,7 @@ func (d *document) checkPlaces(at string, c Intercept, places map[string]string)
 				return d.at(at+"."+key.name, "give each a place of its own", "%s is in the way of %s", key.path, what)
 			}
 		}
-		places[place] = fmt.Sprintf("the %s of %s", key.name, c.Workload)
+		places[place] = fmt.Sprintf("the %s of %s", key.name, workload)
 	}
 	return nil
 }

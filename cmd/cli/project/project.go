@@ -16,15 +16,16 @@ var Schema []byte
 // Project is the content of a project file. In what Read returns, paths are
 // absolute. Empty fields mean the commands' defaults.
 type Project struct {
-	Name          string      `yaml:"name,omitempty" json:"name,omitempty"`             // of the session
-	Kubeconfig    string      `yaml:"kubeconfig,omitempty" json:"kubeconfig,omitempty"` // path
-	Context       string      `yaml:"context,omitempty" json:"context,omitempty"`       // of the kubeconfig
-	Namespace     string      `yaml:"namespace,omitempty" json:"namespace,omitempty"`   // gives bare names
-	ClusterDomain string      `yaml:"clusterDomain,omitempty" json:"clusterDomain,omitempty"`
-	Transport     string      `yaml:"transport,omitempty" json:"transport,omitempty"`
-	NoForward     bool        `yaml:"noForward,omitempty" json:"noForward,omitempty"`
-	Forward       Forward     `yaml:"forward,omitempty" json:"forward,omitzero"`
-	Intercepts    []Intercept `yaml:"intercepts,omitempty" json:"intercepts,omitempty"`
+	Name          string        `yaml:"name,omitempty" json:"name,omitempty"`             // of the session
+	Kubeconfig    string        `yaml:"kubeconfig,omitempty" json:"kubeconfig,omitempty"` // path
+	Context       string        `yaml:"context,omitempty" json:"context,omitempty"`       // of the kubeconfig
+	Namespace     string        `yaml:"namespace,omitempty" json:"namespace,omitempty"`   // gives bare names
+	ClusterDomain string        `yaml:"clusterDomain,omitempty" json:"clusterDomain,omitempty"`
+	Transport     string        `yaml:"transport,omitempty" json:"transport,omitempty"`
+	NoForward     bool          `yaml:"noForward,omitempty" json:"noForward,omitempty"`
+	Forward       Forward       `yaml:"forward,omitempty" json:"forward,omitzero"`
+	Intercepts    []Intercept   `yaml:"intercepts,omitempty" json:"intercepts,omitempty"`
+	Env           []Environment `yaml:"env,omitempty" json:"env,omitempty"`
 }
 
 // Forward says which services are forwarded: all of the namespace if nothing is
@@ -63,6 +64,20 @@ type Intercept struct {
 	EnvFormat       string   `yaml:"envFormat,omitempty" json:"envFormat,omitempty"`
 	Files           string   `yaml:"files,omitempty" json:"files,omitempty"` // path of a folder
 	Keep            bool     `yaml:"keep,omitempty" json:"keep,omitempty"`
+}
+
+// Environment is the environment and the files of a workload's container, which are to be
+// here; the workload and its traffic stay as they are.
+type Environment struct {
+	Workload   string `yaml:"workload" json:"workload"`
+	Namespace  string `yaml:"namespace,omitempty" json:"namespace,omitempty"`
+	Container  string `yaml:"container,omitempty" json:"container,omitempty"`
+	AgentImage string `yaml:"agentImage,omitempty" json:"agentImage,omitempty"`
+	EnvFile    string `yaml:"envFile,omitempty" json:"envFile,omitempty"` // path
+	EnvJSON    string `yaml:"envJson,omitempty" json:"envJson,omitempty"` // path
+	EnvFormat  string `yaml:"envFormat,omitempty" json:"envFormat,omitempty"`
+	Files      string `yaml:"files,omitempty" json:"files,omitempty"` // path of a folder
+	Keep       bool   `yaml:"keep,omitempty" json:"keep,omitempty"`
 }
 
 // Match is which requests come here: those that match all of it.

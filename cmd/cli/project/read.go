@@ -75,6 +75,10 @@ func (p *Project) makeAbsolute(folder string) {
 		c := &p.Intercepts[i]
 		paths = append(paths, &c.EnvFile, &c.EnvJSON, &c.Files)
 	}
+	for i := range p.Env {
+		e := &p.Env[i]
+		paths = append(paths, &e.EnvFile, &e.EnvJSON, &e.Files)
+	}
 	for _, path := range paths {
 		if *path != "" && !filepath.IsAbs(*path) {
 			*path = filepath.Join(folder, *path)

@@ -51,6 +51,16 @@ intercepts:
     envFormat: dotenv
     files: ./mounts
     keep: true
+env:
+  - workload: deploy/worker
+    namespace: demo
+    container: app
+    agentImage: devtun-agent:dev
+    envFile: .env.worker
+    envJson: worker.json
+    envFormat: dotenv
+    files: ./worker
+    keep: true
 `
 
 func TestReadsAWholeFile(t *testing.T) {
@@ -73,6 +83,11 @@ func TestReadsAWholeFile(t *testing.T) {
 				Personal: "true"}, TLS: true, Mark: true, Mirror: true, NoCarry: true,
 			Grace: "1m30s", Container: "app", AgentImage: "devtun-agent:dev", EnvFile: filepath.Join(folder, ".env"),
 			EnvJSON: filepath.Join(folder, "env.json"), EnvFormat: "dotenv", Files: filepath.Join(folder, "mounts"), Keep: true,
+		}},
+		Env: []Environment{{
+			Workload: "deploy/worker", Namespace: "demo", Container: "app", AgentImage: "devtun-agent:dev",
+			EnvFile: filepath.Join(folder, ".env.worker"), EnvJSON: filepath.Join(folder, "worker.json"), EnvFormat: "dotenv",
+			Files: filepath.Join(folder, "worker"), Keep: true,
 		}},
 	}, p)
 	require.Equal(t, 90*time.Second, p.Intercepts[0].Grace.Value(0))
@@ -137,6 +152,16 @@ func TestFaultsHaveAPlace(t *testing.T) {
 			`f:2:37: "a:8080:80" and "a:8080:81" want the same local port`},
 		{"a format of nothing", "intercepts:\n- {workload: a, envFormat: sh}", `f:2:28: envFormat is the format of envFile`},
 		{"a format", "intercepts:\n- {workload: a, envFile: b, envFormat: toml}", `f:2:40: unknown value "toml"`},
+		{"an environment of nothing", "env:\n- envFile: a", `f:2:3: an environment is of a workload`},
+		{"an environment that goes nowhere", "env:\n- workload: a",
+			`f:2:3: it does not say where the environment of a is to be`},
+		{"a format of no file", "env:\n- {workload: a, files: m, envFormat: sh}",
+			`f:2:38: envFormat is the format of envFile`},
+		{"an environment twice", "env:\n- {workload: a, files: m}\n- {workload: a, envFile: b}",
+			`f:3:14: a is listed twice`},
+		{"an environment in an intercept's file",
+			"intercepts: [{workload: a, envFile: b}]\nenv: [{workload: c, envFile: b}]",
+			`f:2:30: b is in the way of the envFile of a`},
 		{"nothing at all", "noForward: true", `f:1:12: nothing is forwarded, and nothing is intercepted`},
 		{"forwarding and not", "noForward: true\nforward: {selector: a}\nintercepts: [{workload: a}]",
 			`f:2:11: noForward and forward exclude each other`},
@@ -163,6 +188,10 @@ func TestInterceptsThatAreNotInEachOthersWay(t *testing.T) {
 		"two ports of one container's port": "intercepts: [{workload: a, ports: ['1:80', '1:81']}]",
 		"names that only begin alike": "intercepts: [{workload: a, files: m}, {workload: b, files: mm, envFile: " +
 			"m.env}]",
+		"an environment of what is intercepted": "intercepts: [{workload: a}]\nenv: [{workload: a, files: m}]",
+		"of two containers": "env: [{workload: a, container: b, files: b}, {workload: a, container: c, files: " +
+			"c}]",
+		"an environment alone": "noForward: true\nenv: [{workload: a, files: m}]",
 	} {
 		_, err := Parse("f", []byte(text))
 		require.NoError(t, err, about)

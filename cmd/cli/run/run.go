@@ -16,6 +16,7 @@ import (
 	"github.com/devtun/devtun/cmd/cli/ending"
 	"github.com/devtun/devtun/cmd/cli/foreground"
 	"github.com/devtun/devtun/cmd/cli/forward"
+	"github.com/devtun/devtun/cmd/cli/intercept"
 	"github.com/devtun/devtun/cmd/cli/kube"
 	"github.com/devtun/devtun/cmd/cli/machine"
 	"github.com/devtun/devtun/cmd/cli/output"
@@ -23,6 +24,7 @@ import (
 	"github.com/devtun/devtun/cmd/cli/run/command"
 	"github.com/devtun/devtun/cmd/cli/status"
 	"github.com/devtun/devtun/dns/helper"
+	"github.com/devtun/devtun/intercept/handover"
 	"github.com/devtun/devtun/tunnel/discovery"
 )
 
@@ -31,6 +33,8 @@ type options struct {
 	forward forward.Settings
 	verbose bool
 	hosts   string // privateHosts or systemHosts
+	// as is whose container's environment and files the command gets; Name "": nobody's.
+	as      intercept.Options
 	command []string
 }
 
@@ -38,7 +42,7 @@ type options struct {
 func New(streams output.Streams, start helper.Start) *cobra.Command {
 	o := &options{}
 	cmd := &cobra.Command{
-		Use:   "run [SERVICE…] -- COMMAND [ARGUMENT…]",
+		Use:   "run [SERVICE…] [--as WORKLOAD] -- COMMAND [ARGUMENT…]",
 		Short: "Run a command that reaches the cluster's services by name",
 		Long: `Forward services as "devtun forward" does, run a command as soon as everything is
 ready, and end with it, and with its exit code. Signals are passed on to it, and
@@ -53,6 +57,11 @@ connections to such a port of a service are refused, unless --hosts system has d
 helper listen there by sudo, and gives the names to the whole machine. Root who may
 write the hosts file, and devtun on other systems, does that from the start.
 
+With --as the command runs with the environment of a workload's container over its own,
+but for PATH, HOME, HOSTNAME and what else describes a machine, and with --files it finds
+the files that are mounted there. A pod that ends at once hands them over; the workload,
+its pods and its traffic stay as they are, and it may have no pods at all.
+
 The exit code is the command's, 128 and more if a signal ended it, 127 if there is
 no such command, 126 if it cannot be executed. Before it runs, it is devtun's.`,
 		Example: `  # the service in this directory, with all others in reach
@@ -60,6 +69,9 @@ no such command, 126 if it cannot be executed. Before it runs, it is devtun's.`,
 
   # one request
   devtun run service-middle -- curl -s http://service-middle:8080/
+
+  # a worker that no service leads to, with its environment and its mounted files
+  devtun run --as deploy/worker --files ./mounts -- go run ./worker
 
   # a service's port 80 on 8080, which needs no rights
   devtun run --port service-front:8080:80 -- curl -s http://service-front:8080/`,
@@ -75,12 +87,16 @@ no such command, 126 if it cannot be executed. Before it runs, it is devtun's.`,
 			o.forward.Services.Args, o.command = args[:at], args[at:]
 			o.forward.Services.Namespaces = o.forward.Kube.Namespaces
 			o.forward.Partly = true
+			if err := o.checkAs(cmd.Flags()); err != nil {
+				return err
+			}
 			return run(cmd.Context(), o, streams, start)
 		},
 		Annotations: map[string]string{machine.Changes: ""},
 	}
 	o.forward.AddFlags(cmd)
 	console.AddVerboseFlag(cmd.Flags(), &o.verbose)
+	o.addAsFlags(cmd)
 	cmd.Flags().StringVar(&o.hosts, "hosts", "",
 		"who sees the names: 'private' for the command alone, 'system' for this machine (default: private on Linux unless "+
 			"you are root and may write the hosts file, else system)")
@@ -117,6 +133,8 @@ func run(ctx context.Context, o *options, streams output.Streams, start helper.S
 	defer down(nil)
 	f, lost := foreground.Open("run", func() { down(ending.ErrDown) })
 	defer func() { f.Close(err) }()
+	// standard output is the command's
+	out := console.NewWriter(output.Streams{Out: streams.Err, Err: streams.Err}, "", o.verbose)
 	names, err := machine.OpenView(o.hosts, start)
 	if err != nil {
 		return err
@@ -128,12 +146,19 @@ func run(ctx context.Context, o *options, streams output.Streams, start helper.S
 	forwarding, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer end()
 	unlink := context.AfterFunc(ctx, end)
-	// standard output is the command's
-	out := console.NewWriter(output.Streams{Out: streams.Err, Err: streams.Err}, "", o.verbose)
 	watcher := &forward.CommandTeller{Out: out, Verbose: o.verbose, Ready: make(chan struct{}), Moves: true}
 	out.Write(output.Starting{Command: "run"})
 	console.WarnUnfound(out, lost)
 	console.WarnOfLogins(out)
+	o.noteUser(out)
+	if o.as.Name != "" {
+		given, failed := o.fetch(ctx, out)
+		if failed != nil {
+			return ending.UnlessEnded(ctx, failed)
+		}
+		defer func() { err = errors.Join(err, given.Close()) }()
+		program.Env = handover.Command(program.Env, given.Environment())
+	}
 	o.forward.TellRequests = o.verbose
 	forwarded := make(chan error, 1)
 	go func() {

@@ -16,7 +16,7 @@ import (
 // apply makes the session hold what is ordered. What stands and is still wanted is left
 // alone. What is wanted no more goes first, so that a workload that is to be
 // intercepted in another way is free; then services are forwarded, since the processes
-// behind intercepts need them; then the new intercepts. In a session that has held
+// behind intercepts need them; then environments come, and the new intercepts. In a session that has held
 // something before, what fails keeps nothing else from being done.
 func (s *session) apply(ctx context.Context, order background.Order) error {
 	cluster, err := orderedKube(order).Connect()
@@ -35,7 +35,8 @@ func (s *session) apply(ctx context.Context, order background.Order) error {
 
 	before := s.holdings()
 	ended, wants := diffIntercepts(s.held(), w.intercepts)
-	err = s.endIntercepts(ended)
+	endedEnv, wantedEnv := diffEnvironments(s.environments, w.env)
+	err = errors.Join(s.endIntercepts(ended), s.endEnvironments(endedEnv))
 	planned, planErr := s.planIntercepts(ctx, cluster, wants, w.verbose)
 	if err = errors.Join(err, planErr); err != nil && !s.ordered {
 		return err
@@ -43,6 +44,11 @@ func (s *session) apply(ctx context.Context, order background.Order) error {
 	if forwardErr := s.forward(ctx, cluster, w, planned); forwardErr != nil {
 		if err = errors.Join(err, forwardErr); !s.ordered {
 			return forwardErr
+		}
+	}
+	if fetchErr := s.fetchEnvironments(ctx, cluster, wantedEnv, w.verbose); fetchErr != nil {
+		if err = errors.Join(err, fetchErr); !s.ordered {
+			return fetchErr
 		}
 	}
 	err = errors.Join(err, s.beginIntercepts(ctx, planned))
@@ -62,7 +68,7 @@ func (s *session) held() map[string]heldState {
 }
 
 func (s *session) holdings() holdings {
-	h := holdings{make(map[string]string), make(map[string]*heldIntercept)}
+	h := holdings{make(map[string]string), make(map[string]*heldIntercept), make(map[string]*heldEnvironment)}
 	snapshot := s.view.Snapshot()
 	for _, service := range snapshot.Services {
 		if service.Pod == "" && service.Address != "" {
@@ -73,6 +79,9 @@ func (s *session) holdings() holdings {
 		if held.task.stands() {
 			h.intercepts[held.want.settings.workload] = held
 		}
+	}
+	for _, held := range s.environments {
+		h.environments[held.want.name()] = held
 	}
 	return h
 }

@@ -61,14 +61,16 @@ func diffForwards(held *selectedForwards, failed bool, wants *selectedForwards) 
 // holdings are what a session holds, by how it is told: what has another value than before
 // was made anew.
 type holdings struct {
-	services   map[string]string // their ports
-	intercepts map[string]*heldIntercept
+	services     map[string]string // their ports
+	intercepts   map[string]*heldIntercept
+	environments map[string]*heldEnvironment
 }
 
 // changes tells what has become of holdings.
 func changes(before, now holdings) string {
 	all := changed("service", before.services, now.services)
 	all = append(all, changed("intercept of", before.intercepts, now.intercepts)...)
+	all = append(all, changed("environment of", before.environments, now.environments)...)
 	if len(all) == 0 {
 		return "nothing"
 	}

@@ -130,13 +130,28 @@ func TestChangesAreToldByNames(t *testing.T) {
 	one.plannedIntercept, two.plannedIntercept = new(plannedIntercept), new(plannedIntercept)
 	before := holdings{
 		map[string]string{"web": "80", "api": "80", "db": "5432"},
-		map[string]*heldIntercept{"cart": one, "mail": one},
+		map[string]*heldIntercept{"cart": one, "mail": one}, nil,
 	}
 	require.Equal(t, "nothing", changes(before, before))
 	now := holdings{
 		map[string]string{"web": "80", "api": "8080->80", "auth": "80"},
 		map[string]*heldIntercept{"cart": two, "pay": two},
+		map[string]*heldEnvironment{"deploy/worker": nil},
 	}
 	require.Equal(t, "service api was made anew, service auth is new, service db is gone, "+
-		"intercept of cart was made anew, intercept of pay is new, intercept of mail is gone", changes(before, now))
+		"intercept of cart was made anew, intercept of pay is new, intercept of mail is gone, "+
+		"environment of deploy/worker is new", changes(before, now))
+}
+
+func TestWhatBecomesOfEnvironments(t *testing.T) {
+	one, two := wantedEnvironment{workload: "one", envFile: "/a"}, wantedEnvironment{workload: "two", envFile: "/b"}
+	other := one
+	other.envFile = "/c"
+	held := map[wantedEnvironment]*heldEnvironment{one: {want: one}, two: {want: two}}
+	end, begin := diffEnvironments(held, []wantedEnvironment{two, one})
+	require.Empty(t, end)
+	require.Empty(t, begin)
+	end, begin = diffEnvironments(held, []wantedEnvironment{two, other})
+	require.Equal(t, []wantedEnvironment{one}, end)
+	require.Equal(t, []wantedEnvironment{other}, begin)
 }

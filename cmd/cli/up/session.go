@@ -46,6 +46,8 @@ type session struct {
 	forwards   *heldForwards
 	carry      carry.Intercepts          // what the forwards are to know of the intercepts
 	intercepts map[string]*heldIntercept // by key
+	// environments are those that are here, by what is wanted.
+	environments map[wantedEnvironment]*heldEnvironment
 
 	parent   chan proc.ID // whose end ends the session
 	down     sync.Once
@@ -62,7 +64,8 @@ func newSession(name string, log *sessionLog, start helper.Start, standing func(
 		log: log, start: start, view: status.NewTracker(name, ""), standing: standing, openForwarder: openForwarder,
 		ending: ending, end: sync.OnceFunc(func() { close(ending) }),
 		applying: make(chan struct{}, 1), intercepts: make(map[string]*heldIntercept),
-		parent: make(chan proc.ID, 1), ended: make(chan struct{}),
+		environments: make(map[wantedEnvironment]*heldEnvironment),
+		parent:       make(chan proc.ID, 1), ended: make(chan struct{}),
 	}
 }
 
@@ -176,7 +179,7 @@ func (s *session) putBack() {
 		s.applying <- struct{}{} // an order that was being carried out has given up
 		s.view.SetState(status.Ending)
 		kube.Logins.End()
-		s.outcome = errors.Join(s.endAllIntercepts(), s.forwards.close(), s.machine.close())
+		s.outcome = errors.Join(s.endAllIntercepts(), s.endAllEnvironments(), s.forwards.close(), s.machine.close())
 		close(s.ended)
 	})
 	<-s.ended

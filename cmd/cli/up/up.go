@@ -92,7 +92,11 @@ what has failed. A project file, with all there is:
       envJson: env.json
       envFormat: dotenv
       files: ./mounts
-      keep: false`,
+      keep: false
+  env:                            # of workloads that go on as they are
+    - workload: deploy/worker
+      envFile: .env.worker        # all that is said of it above, but for its traffic
+      files: ./worker`,
 		Example: `  # until Ctrl-C
   devtun up
 

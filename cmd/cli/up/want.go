@@ -28,6 +28,7 @@ type want struct {
 	verbose    bool
 	forwards   *wantedForwards // nil: none
 	intercepts []wantedIntercept
+	env        []wantedEnvironment
 }
 
 // wantedForwards are forwards, and which services they are for.
@@ -126,6 +127,13 @@ func wantOf(order background.Order, at destination) (*want, error) {
 			return nil, fmt.Errorf("intercept %s: %w", c.Workload, err)
 		}
 		w.intercepts = append(w.intercepts, wanted)
+	}
+	for _, e := range p.Env {
+		wanted := environmentOf(e, through, image.Reference(e.AgentImage, getenv))
+		if err := wanted.options().Validate(); err != nil {
+			return nil, fmt.Errorf("environment of %s: %w", e.Workload, err)
+		}
+		w.env = append(w.env, wanted)
 	}
 	return w, nil
 }

@@ -83,6 +83,19 @@ func TestAnOrderIsTranslatedOnce(t *testing.T) {
 					envFile: "/env", envJSON: "/json", envFormat: "docker", files: "/files", keep: true,
 				},
 			}}}},
+		{about: "all that can be said of an environment", environment: map[string]string{image.Variable: "ours:1"},
+			order: project.Project{
+				Namespace: "shop", NoForward: true, Transport: "spdy", Kubeconfig: "/kube",
+				Env: []project.Environment{{Workload: "deploy/worker", EnvFile: "/env"}, {
+					Workload: "deploy/web", Namespace: "far", Container: "app", AgentImage: "mine:2", EnvFile: "/env2",
+					EnvJSON: "/json", EnvFormat: "docker", Files: "/files", Keep: true,
+				}},
+			},
+			want: want{namespace: "shop", env: []wantedEnvironment{
+				{reach: shop, workload: "deploy/worker", namespace: "shop", image: "ours:1", envFile: "/env"}, {
+					reach: shop, workload: "deploy/web", namespace: "far", container: "app", image: "mine:2", envFile: "/env2",
+					envJSON: "/json", envFormat: "docker", files: "/files", keep: true,
+				}}}},
 		{about: "the image that is made for this devtun", environment: map[string]string{},
 			order: project.Project{NoForward: true, Intercepts: []project.Intercept{{Workload: "web", Replace: true}}},
 			want: want{namespace: "demo", intercepts: []wantedIntercept{{
