@@ -44,8 +44,8 @@ func (o *options) addAsFlags(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	as := flags.Lookup("as") // kubectl's
 	as.Value = asValue{Value: as.Value, workload: &o.as.Name}
-	as.Usage = "workload whose container's environment the command gets, as KIND/NAME; or else, as in kubectl, a user to " +
-		"act as"
+	as.Usage = "workload whose container's environment the command gets, as KIND/NAME; or else, as in kubectl, a user " +
+		"to act as"
 	flags.StringVar(&o.as.Container, "container", "",
 		"with --as: container whose environment and files are wanted (default: the one that listens)")
 	flags.StringVar(&o.as.Files, "files", "",
