@@ -86,10 +86,10 @@ func (n *namespace) says(text string) {
 	}, time.Minute, pollEvery)
 }
 
-// TestInterceptOnTwoNodes has the agents on both.
+// TestSoakInterceptOnTwoNodes has the agents on both.
 //
 //e2e:alone
-func TestInterceptOnTwoNodes(t *testing.T) {
+func TestSoakInterceptOnTwoNodes(t *testing.T) {
 	near, far := apart(t)
 	t.Run("where all is denied that is not allowed", func(t *testing.T) { interceptUnderPolicies(t, near, far) })
 	t.Run("of which one is drained", func(t *testing.T) { interceptDrained(t, near, far) })

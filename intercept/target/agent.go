@@ -80,7 +80,7 @@ func (b *builder) pod() (*corev1.PodSpec, error) {
 		EnableServiceLinks:            of.EnableServiceLinks,
 		ImagePullSecrets:              of.ImagePullSecrets,
 		NodeSelector:                  linuxOnly(of.NodeSelector),
-		Tolerations:                   of.Tolerations,
+		Tolerations:                   tolerations(of.Tolerations),
 		PriorityClassName:             of.PriorityClassName,
 		Affinity:                      b.affinity(),
 		Volumes:                       volumes,
@@ -115,6 +115,26 @@ func (b *builder) pod() (*corev1.PodSpec, error) {
 		pod.ServiceAccountName = plan.ObjectName(b.Name())
 	}
 	return pod, nil
+}
+
+// nodeGone, in seconds, is how long an agent stays on a node that nothing is heard of.
+const nodeGone = 30
+
+// tolerations are the workload's; of a node that is gone an agent moves away sooner than after
+// the five minutes that Kubernetes gives pods that do not say.
+func tolerations(of []corev1.Toleration) []corev1.Toleration {
+	all := slices.Clone(of)
+	for _, key := range []string{corev1.TaintNodeNotReady, corev1.TaintNodeUnreachable} {
+		says := func(t corev1.Toleration) bool {
+			return (t.Key == key || t.Key == "" && t.Operator == corev1.TolerationOpExists) &&
+				(t.Effect == corev1.TaintEffectNoExecute || t.Effect == "")
+		}
+		if !slices.ContainsFunc(of, says) {
+			all = append(all, corev1.Toleration{Key: key, Operator: corev1.TolerationOpExists,
+				Effect: corev1.TaintEffectNoExecute, TolerationSeconds: new(int64(nodeGone))})
+		}
+	}
+	return all
 }
 
 // linuxOnly keeps the workload's choice of nodes, but for the system.

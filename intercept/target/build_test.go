@@ -64,6 +64,11 @@ func TestAgent(t *testing.T) {
 	pod := agent.Spec.Template.Spec
 	require.Equal(t, map[string]string{"disk": "ssd", "kubernetes.io/os": "linux"}, pod.NodeSelector)
 	require.Equal(t, "dedicated", pod.Tolerations[0].Key)
+	require.Equal(t, "node.kubernetes.io/not-ready", pod.Tolerations[1].Key)
+	require.Equal(t, "node.kubernetes.io/unreachable", pod.Tolerations[2].Key)
+	require.EqualValues(t, 30, *pod.Tolerations[2].TolerationSeconds)
+	require.Equal(t, []corev1.Toleration{{Operator: corev1.TolerationOpExists}},
+		tolerations([]corev1.Toleration{{Operator: corev1.TolerationOpExists}}))
 	require.Equal(t, "registry", pod.ImagePullSecrets[0].Name)
 	require.Equal(t, "devtun-web", pod.ServiceAccountName)
 	require.True(t, *pod.AutomountServiceAccountToken)

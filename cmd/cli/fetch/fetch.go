@@ -1,8 +1,8 @@
 // Package fetch has the environment and the files of a workload's container here, without
 // taking anything over: by a Job whose pod hands them over and ends.
 //
-//	given, err := fetch.From(ctx, cluster, options, out)
-//	… handover.Command(own, given.Environment())
+//	given, err := fetch.From(ctx, cluster, namespace, options, out, nil)
+//	… given.Command(own)
 //	err = given.Close()                                 // removes the files
 //
 // The Job is made first and owns all else that is made. The cluster itself removes it when
@@ -24,6 +24,7 @@ import (
 	"github.com/devtun/devtun/cmd/cli/intercept"
 	"github.com/devtun/devtun/cmd/cli/kube"
 	"github.com/devtun/devtun/cmd/cli/output"
+	session "github.com/devtun/devtun/intercept"
 	"github.com/devtun/devtun/intercept/handover"
 	"github.com/devtun/devtun/intercept/plan"
 	"github.com/devtun/devtun/intercept/target"
@@ -44,9 +45,10 @@ type fetch struct {
 
 // From fetches environment and files of the workload that options name, and has them where
 // options say. Of the options it takes what concerns them, the container, the agent's image
-// and the transport; they are valid. The caller closes what it returns.
+// and the transport; they are valid. show, unless nil, is told before anything comes where the
+// container has its files. The caller closes what From returns.
 func From(ctx context.Context, cluster *kube.Cluster, namespace string, options *intercept.Options,
-	out output.Writer) (*handover.Handover, error) {
+	out output.Writer, show func(given *handover.Handover, mounts []string)) (*handover.Handover, error) {
 	f := &fetch{options: options, cluster: cluster, out: out}
 	if err := f.find(ctx, namespace); err != nil {
 		return nil, err
@@ -58,6 +60,10 @@ func From(ctx context.Context, cluster *kube.Cluster, namespace string, options 
 	given, err := options.OpenHandover(func(text string) { out.Write(output.Note{Message: text}) })
 	if err != nil {
 		return nil, err
+	}
+	given.Include(session.NamedOf(p))
+	if mounts := session.MountsOf(p); show != nil && len(mounts) > 0 {
+		show(given, mounts)
 	}
 	if err := f.take(ctx, p, given); err != nil {
 		return nil, errors.Join(advise(err), given.Close())

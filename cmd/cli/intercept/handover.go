@@ -38,7 +38,13 @@ func (o *Options) OpenHandover(notice func(text string)) (*handover.Handover, er
 // openPrivate makes a directory for the files that the command is to see in their places;
 // nil if it is to see none. The caller closes it.
 func (i *Planned) openPrivate() (*command.PrivateDir, error) {
-	if len(i.options.command) == 0 || i.options.NoMounts || runtime.GOOS != "linux" {
+	return OpenPrivate(len(i.options.command) == 0 || i.options.NoMounts)
+}
+
+// OpenPrivate is a directory for what a command sees in its places; nil if nothing is to be
+// seen, or cannot be on this system. The caller closes it.
+func OpenPrivate(nothing bool) (*command.PrivateDir, error) {
+	if nothing || runtime.GOOS != "linux" {
 		return nil, nil
 	}
 	if _, err := command.CleanPrivate(); err != nil { // the next one cleans up

@@ -3,16 +3,21 @@ package run
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/devtun/devtun/cmd/cli/fetch"
 	"github.com/devtun/devtun/cmd/cli/image"
+	"github.com/devtun/devtun/cmd/cli/intercept"
 	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/problem"
+	"github.com/devtun/devtun/cmd/cli/run/command"
+	"github.com/devtun/devtun/cmd/cli/run/view"
 	"github.com/devtun/devtun/intercept/handover"
 )
 
@@ -38,7 +43,7 @@ func (v asValue) Set(text string) error {
 }
 
 // ofAs are the flags that want --as.
-var ofAs = []string{"container", "files", "agent-image"}
+var ofAs = []string{"container", "files", "no-mounts", "agent-image"}
 
 func (o *options) addAsFlags(cmd *cobra.Command) {
 	flags := cmd.Flags()
@@ -50,6 +55,8 @@ func (o *options) addAsFlags(cmd *cobra.Command) {
 		"with --as: container whose environment and files are wanted (default: the one that listens)")
 	flags.StringVar(&o.as.Files, "files", "",
 		"with --as: write the container's mounted ConfigMaps, Secrets and downward files below this directory")
+	flags.BoolVar(&o.as.NoMounts, "no-mounts", false,
+		"with --as: do not have the command see the container's files at the container's own paths (Linux)")
 	flags.StringVar(&o.as.Image, "agent-image", "",
 		"with --as: an image that has the agent (default: $"+image.Variable+", or else none, as for devtun intercept)")
 }
@@ -79,16 +86,44 @@ func (o *options) noteUser(out output.Writer) {
 	}
 }
 
-// fetch has the environment and the files of --as here. The caller closes what it
-// returns.
-func (o *options) fetch(ctx context.Context, out output.Writer) (*handover.Handover, error) {
+// fetch has the environment and the files of --as here, for a program: on Linux it sees them
+// at the container's own paths. Call done, also after an error, once that has ended.
+func (o *options) fetch(
+	ctx context.Context, out output.Writer, program *command.Command,
+) (done func() error, err error) {
+	var closing []func() error
+	done = func() (err error) {
+		for _, c := range slices.Backward(closing) {
+			err = errors.Join(err, c())
+		}
+		return err
+	}
 	cluster, err := o.forward.Kube.Connect()
 	if err != nil {
-		return nil, err
+		return done, err
 	}
 	namespace := cluster.Namespace
 	if given := o.forward.Kube.Namespaces; len(given) > 0 {
 		namespace = cmp.Or(given[0], namespace)
 	}
-	return fetch.From(ctx, cluster, namespace, &o.as, out)
+	private, err := intercept.OpenPrivate(o.as.NoMounts)
+	if err != nil {
+		return done, err
+	}
+	var show func(*handover.Handover, []string)
+	if private != nil {
+		closing = append(closing, private.Close)
+		show = func(given *handover.Handover, mounts []string) {
+			program.Files = view.Files{Dir: private.Path(), Mounts: mounts}
+			given.Show(private.Path(), mounts)
+		}
+	}
+	given, err := fetch.From(ctx, cluster, namespace, &o.as, out, show)
+	if err != nil {
+		return done, err
+	}
+	closing = append(closing, given.Close)
+	program.Env = given.Command(program.Env)
+	program.Note = func(text string) { out.Write(output.Note{Message: text}) }
+	return done, nil
 }

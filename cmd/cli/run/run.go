@@ -24,7 +24,6 @@ import (
 	"github.com/devtun/devtun/cmd/cli/run/command"
 	"github.com/devtun/devtun/cmd/cli/status"
 	"github.com/devtun/devtun/dns/helper"
-	"github.com/devtun/devtun/intercept/handover"
 	"github.com/devtun/devtun/tunnel/discovery"
 )
 
@@ -58,9 +57,10 @@ helper listen there by sudo, and gives the names to the whole machine. Root who 
 write the hosts file, and devtun on other systems, does that from the start.
 
 With --as the command runs with the environment of a workload's container over its own,
-but for PATH, HOME, HOSTNAME and what else describes a machine, and with --files it finds
-the files that are mounted there. A pod that ends at once hands them over; the workload,
-its pods and its traffic stay as they are, and it may have no pods at all.
+but for PATH, HOME, HOSTNAME and what else describes a machine, and on Linux it sees the
+files that are mounted there at the container's own paths. A pod that ends at once hands
+them over; the workload, its pods and its traffic stay as they are, and it may have no pods
+at all.
 
 The exit code is the command's, 128 and more if a signal ended it, 127 if there is
 no such command, 126 if it cannot be executed. Before it runs, it is devtun's.`,
@@ -152,12 +152,11 @@ func run(ctx context.Context, o *options, streams output.Streams, start helper.S
 	console.WarnOfLogins(out)
 	o.noteUser(out)
 	if o.as.Name != "" {
-		given, failed := o.fetch(ctx, out)
+		done, failed := o.fetch(ctx, out, &program)
+		defer func() { err = errors.Join(err, done()) }()
 		if failed != nil {
 			return ending.UnlessEnded(ctx, failed)
 		}
-		defer func() { err = errors.Join(err, given.Close()) }()
-		program.Env = handover.Command(program.Env, given.Environment())
 	}
 	o.forward.TellRequests = o.verbose
 	forwarded := make(chan error, 1)

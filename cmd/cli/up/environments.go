@@ -92,7 +92,7 @@ func (s *session) fetchEnvironments(
 			options := w.options()
 			if errs[i] = options.Validate(); errs[i] == nil { // which completes them, too
 				given[i], errs[i] = fetch.From(ctx, cluster, w.namespace, options,
-					console.NewWriter(s.log.streams(), "", verbose))
+					console.NewWriter(s.log.streams(), "", verbose), nil)
 			}
 		})
 	}
