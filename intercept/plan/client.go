@@ -38,7 +38,7 @@ const (
 	attemptTimeout = 10 * time.Second
 	firstPause     = 50 * time.Millisecond // between attempts; it doubles
 	longestPause   = 2 * time.Second
-	slowest        = 32 << 10 // bytes a second, at which a body is still sent in time
+	slowest        = 32 << 10 // bytes a second, at which a body still comes in time
 	responseLimit  = 8 << 20  // bytes; objects are at most 3 MiB
 )
 
@@ -95,7 +95,7 @@ func (c *Client) attempt(ctx context.Context, request Request) (answer []byte, w
 	if timeout == 0 {
 		timeout = attemptTimeout
 	}
-	timeout += time.Duration(len(request.Body)) * time.Second / slowest
+	timeout += time.Duration(len(request.Body)+request.answer) * time.Second / slowest
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	at := strings.TrimSuffix(c.Base, "/") + request.Path

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 
 	"github.com/devtun/devtun/intercept/claim"
 	"github.com/devtun/devtun/internal/pause"
@@ -50,6 +51,9 @@ type Executor struct {
 	uid      string // of the stored plan
 	root     string // UID of what owns all that was made
 	swapping bool   // something may have been swapped
+
+	mu    sync.Mutex
+	parts map[string]string // UIDs of the program's parts that are as they are to be, by name
 }
 
 // NewExecutor returns an executor of a new plan, with the first claim on it, or of what

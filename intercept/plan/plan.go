@@ -110,6 +110,7 @@ type Request struct {
 	Body        json.RawMessage `json:"body,omitempty"`
 
 	accept string // content types of the answer; "" is JSON
+	answer int    // bytes that are expected of it, if they are many
 }
 
 // The content types of requests.

@@ -1,10 +1,12 @@
 package plan
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -86,6 +88,11 @@ func (e *Executor) bringPart(ctx context.Context, name string) (made bool, err e
 		case found.Labels[ProgramLabel] == "":
 			return false, &ExistsError{Object{Kind: "ConfigMap", Name: name}}
 		case found.DeletionTimestamp != nil: // it is about to go
+		case e.seen(name) != found.UID:
+			if err := e.comparePart(ctx, at, name, found.UID); err != nil && !refused(err, http.StatusNotFound) {
+				return false, err
+			}
+			continue
 		case slices.ContainsFunc(found.OwnerReferences, func(o owner) bool { return o.UID == e.root }):
 			return false, nil
 		default:
@@ -102,10 +109,7 @@ func (e *Executor) bringPart(ctx context.Context, name string) (made bool, err e
 
 // createPart makes one part, owned by the root.
 func (e *Executor) createPart(ctx context.Context, name string) (made bool, err error) {
-	if e.Program == nil {
-		return false, &UnknownProgramError{name}
-	}
-	data, err := e.Program(ctx, name)
+	data, err := e.part(ctx, name)
 	if err != nil {
 		return false, err
 	}
@@ -120,9 +124,75 @@ func (e *Executor) createPart(ctx context.Context, name string) (made bool, err 
 	if err != nil {
 		return false, fmt.Errorf("write ConfigMap %q: %w", name, err)
 	}
-	_, err = e.client.send(ctx, Request{Method: http.MethodPost, Path: configMapsPath(e.plan.Namespace),
+	answer, err := e.client.send(ctx, Request{Method: http.MethodPost, Path: configMapsPath(e.plan.Namespace),
 		ContentType: JSON, Body: body, accept: partialMetadata})
-	return err == nil, err
+	if err != nil {
+		return false, err
+	}
+	created, err := read(answer)
+	e.note(name, created.UID)
+	return true, err
+}
+
+// comparePart notes a part that stands and is what this devtun would make: who may make
+// ConfigMaps but no pods could otherwise have another program run. One that this devtun does
+// not know is what the plan's maker has compared. The error is an *ExistsError if it is
+// another.
+func (e *Executor) comparePart(ctx context.Context, at, name, uid string) error {
+	var unknown *UnknownProgramError
+	wanted, err := e.part(ctx, name)
+	if errors.As(err, &unknown) {
+		e.note(name, uid)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	answer, err := e.client.send(ctx, Request{Method: http.MethodGet, Path: at, answer: partLimit})
+	if err != nil {
+		return err
+	}
+	var found struct {
+		Data       map[string]string `json:"data"`
+		BinaryData map[string][]byte `json:"binaryData"`
+		Immutable  bool              `json:"immutable"`
+		Metadata   metadata          `json:"metadata"`
+	}
+	if err := json.Unmarshal(answer, &found); err != nil {
+		return fmt.Errorf("read ConfigMap %q: %w", name, err)
+	}
+	if len(found.Data) > 0 || !found.Immutable || !maps.EqualFunc(wanted, found.BinaryData, bytes.Equal) {
+		return &ExistsError{Object{Kind: "ConfigMap", Name: name}}
+	}
+	e.note(name, found.Metadata.UID)
+	return nil
+}
+
+// partLimit, in bytes, is about what a part takes as JSON.
+const partLimit = 1_500_000
+
+// part is the content of one that this devtun has. The error may be an *UnknownProgramError.
+func (e *Executor) part(ctx context.Context, name string) (map[string][]byte, error) {
+	if e.Program == nil {
+		return nil, &UnknownProgramError{name}
+	}
+	return e.Program(ctx, name)
+}
+
+// note has the object of that UID be a part that needs no comparing.
+func (e *Executor) note(name, uid string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.parts == nil {
+		e.parts = make(map[string]string)
+	}
+	e.parts[name] = uid
+}
+
+func (e *Executor) seen(name string) (uid string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.parts[name]
 }
 
 // ownPart adds the root to the owners of a part that stands.

@@ -143,6 +143,30 @@ data: {of: theirs}
 	requireAsBefore(t, server, before, "theirs stays")
 }
 
+// TestProgramIsNotWhatItSays: somebody has put another program under the name of a part.
+func TestProgramIsNotWhatItSays(t *testing.T) {
+	for about, change := range map[string]string{
+		"another program": `immutable: true
+binaryData: {"0": b3RoZXI=}`,
+		"one that can be changed": `binaryData: {"0": b2YgZGV2dHVuLWFnZW50LTE=}`,
+		"a file more": `immutable: true
+binaryData: {"0": b2YgZGV2dHVuLWFnZW50LTE=}
+data: {agent: theirs}`,
+	} {
+		t.Run(about, func(t *testing.T) {
+			server, client := newShop(t)
+			server.Apply("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: devtun-agent-1, namespace: shop, labels: {" +
+				ProgramLabel + ": agent}}\n" + change)
+			e := newExecutor(client, divert("one"), ann)
+			var exists *ExistsError
+			require.ErrorAs(t, e.Prepare(t.Context()), &exists)
+			require.Equal(t, Object{"ConfigMap", "devtun-agent-1"}, exists.Object)
+			_, err := e.Restore(t.Context())
+			require.NoError(t, err)
+		})
+	}
+}
+
 // TestProgramIsLostMeanwhile has the parts' last owner end just before another one's root
 // is added.
 func TestProgramIsLostMeanwhile(t *testing.T) {
