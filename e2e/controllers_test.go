@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -77,7 +78,11 @@ func definitions(t *testing.T) {
 		out, err := exec.Command(kubectlPath(t), "--kubeconfig", kubeconfig(), "create", "-f", file).CombinedOutput()
 		if !strings.Contains(string(out), "(AlreadyExists)") { // a cluster of somebody's may have the real one
 			require.NoError(t, err, "%s", out)
-			t.Cleanup(func() { kubectl(t, "delete", "-f", file, "--wait=false") })
+			t.Cleanup(func() { // the test's context has ended
+				out, err := exec.Command(kubectlPath(t), "--kubeconfig", kubeconfig(), "delete", "-f", file,
+					"--wait=false").CombinedOutput()
+				assert.NoError(t, err, "%s", out)
+			})
 		}
 		kubectl(t, "wait", "-f", file, "--for=condition=Established", "--timeout=30s")
 	}
