@@ -73,6 +73,11 @@ const originSays = "web-"
 // may fall silent for a moment, and then that is as it should be; there are few.
 var errStray = errors.New("the origin has answered a developer's request")
 
+// errLost is a developer's request that failed while its developer was there. It goes elsewhere
+// once when its link falls silent; on a busy machine a link may, twice in a second, and then
+// its own request is lost. There are next to none.
+var errLost = errors.New("a developer's request was lost")
+
 // judge says what is wrong with the answer; nil if it is as the key's history has it.
 func (q question) judge(h *history) error {
 	fates := h.during(q.from, q.to)
@@ -83,6 +88,8 @@ func (q question) judge(h *history) error {
 		q.to.Sub(q.from).Round(time.Millisecond))
 	switch {
 	case q.err != nil && may(anyones):
+	case q.err != nil && q.key != "" && may(theirs):
+		return fmt.Errorf("%w: %s: %w", errLost, about, q.err)
 	case q.err != nil:
 		return fmt.Errorf("%s: failed: %w", about, q.err)
 	case q.said == q.key && may(theirs, eithers, anyones):
@@ -101,11 +108,16 @@ func judge(t *testing.T, all []question, history func(key string) *history) (byO
 	t.Helper()
 	byOrigin, byDeveloper = make(map[string]int), make(map[string]int)
 	var wrong []string
-	lost, strays := 0, 0
+	lost, strays, own := 0, 0, 0
 	for _, q := range all {
-		if err := q.judge(history(q.key)); errors.Is(err, errStray) {
+		err := q.judge(history(q.key))
+		switch {
+		case errors.Is(err, errStray):
 			strays++
-		} else if err != nil {
+		case errors.Is(err, errLost) && own < 1+len(all)/2000:
+			own++
+			t.Log(err)
+		case err != nil:
 			wrong = append(wrong, err.Error())
 		}
 		count := byDeveloper

@@ -1,4 +1,4 @@
-//go:build e2e && linux
+//go:build (e2e || soak) && linux
 
 package cluster_test
 
@@ -25,9 +25,9 @@ import (
 // noticed bounds what a cluster of several nodes takes to notice something of a node.
 const noticed = 20 * time.Second
 
-// TestNodes takes a cluster of two nodes through what may happen to the second. The
+// TestSoakNodes takes a cluster of two nodes through what may happen to the second. The
 // cases build upon each other.
-func TestNodes(t *testing.T) {
+func TestSoakNodes(t *testing.T) {
 	defer goleak.VerifyNone(t)
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
@@ -99,7 +99,9 @@ func TestNodes(t *testing.T) {
 		address := awaitPod(ctx, t, api, "far")
 		require.NoError(t, second.Cut(ctx))
 		_, err := net.DialTimeout("tcp", net.JoinHostPort(address.String(), "80"), time.Second)
-		require.ErrorIs(t, err, context.DeadlineExceeded, "nothing was to answer")
+		var late net.Error // the context's, or the socket's, whichever is first
+		require.ErrorAs(t, err, &late)
+		require.True(t, late.Timeout(), "nothing was to answer: %v", err)
 		awaitNode(ctx, t, api, second, corev1.ConditionUnknown)
 		require.NoError(t, second.Cut(ctx), "cut off already")
 		require.Eventually(t, func() bool { // its pods are to end, which it does not hear

@@ -59,8 +59,8 @@ write the hosts file, and devtun on other systems, does that from the start.
 With --as the command runs with the environment of a workload's container over its own,
 but for PATH, HOME, HOSTNAME and what else describes a machine, and on Linux it sees the
 files that are mounted there at the container's own paths. A pod that ends at once hands
-them over; the workload, its pods and its traffic stay as they are, and it may have no pods
-at all.
+them over; the workload, its pods and its traffic stay as they are, and it may have no
+pods at all.
 
 The exit code is the command's, 128 and more if a signal ended it, 127 if there is
 no such command, 126 if it cannot be executed. Before it runs, it is devtun's.`,
