@@ -27,9 +27,7 @@ func TestAnyKind(t *testing.T) {
 		for kind, c := range scaled {
 			t.Run("replace a "+kind, func(t *testing.T) { t.Parallel(); replaceAnyKind(t, c) })
 		}
-		t.Run("killed at requests", func(t *testing.T) { t.Parallel(); scaleKilledAtRequests(t) })
 		t.Run("rights", func(t *testing.T) { t.Parallel(); scaleRights(t) })
-		t.Run("scaled by somebody else", func(t *testing.T) { t.Parallel(); scaledBySomebodyElse(t) })
 		t.Run("refusals", func(t *testing.T) { t.Parallel(); anyKindRefusals(t) })
 	})
 }

@@ -23,7 +23,7 @@ func main() {
 	var o options
 	flag.StringVar(&o.pattern, "run", "", "only end-to-end tests that fit this pattern, as 'go test -run' takes it")
 	flag.IntVar(&o.runs, "runs", 1, "run each end-to-end test, and each of the soak, so often")
-	flag.IntVar(&o.machines, "machines", 2*runtime.NumCPU(), "end-to-end tests at a time")
+	flag.IntVar(&o.machines, "machines", 2*runtime.NumCPU()+1, "end-to-end tests at a time")
 	flag.BoolVar(&o.keep, "keep", false, "leave the cluster running in the end")
 	flag.StringVar(&o.part, "part", "",
 		"one part of the soak: 1, 2, 3, or commit, which chooses one by the commit; all by default")
