@@ -126,7 +126,8 @@ func (e *runner) one(ctx context.Context, one run, number int) {
 
 // clusterTests are those of the local cluster itself, which bring up another one.
 func (o *options) clusterTests(ctx context.Context, r *record) error {
-	return r.goTest(ctx, o.e2e(), "-trimpath", "-count=1", "-timeout=20m", "-tags", "e2e", "./cluster")
+	return r.goTest(ctx, o.e2e(), "-trimpath", "-count=1", "-timeout=20m", "-tags", "e2e", "-skip", "^"+soakPrefix,
+		"./cluster")
 }
 
 // selected makes runs of the tests that fit a pattern, which may name a part of one,
