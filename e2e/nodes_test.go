@@ -63,7 +63,7 @@ func (n *namespace) awaitAgentsOn(nodes ...cluster.Node) {
 	for _, node := range nodes {
 		names = append(names, node.Name())
 	}
-	require.Eventually(n.t, func() bool { return slices.Equal(names, n.agentsOn()) }, time.Minute, pollEvery)
+	require.Eventually(n.t, func() bool { return slices.Equal(names, n.agentsOn()) }, 2*time.Minute, pollEvery)
 }
 
 // policy applies a NetworkPolicy.
