@@ -91,4 +91,9 @@ show bin/devtun restore -n demo
 show bin/devtun clean
 clean
 
-say "Yours now: KUBECONFIG=$KUBECONFIG bin/devtun forward -n demo, bin/devtun intercept service-middle -n demo      ('make cluster-down' ends the cluster)"
+say 'Yours now (make cluster-down removes the cluster):'
+cat <<END
+export KUBECONFIG=$KUBECONFIG PATH=$PWD/bin:$PWD/.cluster/bin:\$PATH
+devtun forward -n demo
+devtun intercept service-middle -n demo
+END
