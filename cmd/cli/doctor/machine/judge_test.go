@@ -24,13 +24,13 @@ func TestClock(t *testing.T) {
 		want  check.Status
 		says  string
 	}{
-		"right":                     {Clock{}, check.OK, "as the API server's"},
-		"nearly":                    {Clock{Offset: -4 * time.Second}, check.OK, "as the API server's"},
-		"behind":                    {Clock{Offset: 10 * time.Second}, check.Warning, "10s behind"},
-		"ahead":                     {Clock{Offset: -time.Minute}, check.Fault, "1m0s ahead of"},
-		"before the certificate is": {Clock{30 * time.Second, now.Add(time.Second), now.Add(day)}, check.Fault, "30s behind"},
-		"of an expired certificate": {Clock{0, now.Add(-2 * day), now.Add(-day)}, check.OK, "as the API server's"},
-		"within the certificate's":  {Clock{30 * time.Second, now.Add(-day), now.Add(day)}, check.Warning, "30s behind"},
+		"right":                    {Clock{}, check.OK, "as the API server's"},
+		"nearly":                   {Clock{Offset: -4 * time.Second}, check.OK, "as the API server's"},
+		"behind":                   {Clock{Offset: 10 * time.Second}, check.Warning, "10s behind"},
+		"ahead":                    {Clock{Offset: -time.Minute}, check.Fault, "1m0s ahead of"},
+		"before the certificate":   {Clock{9 * time.Second, now.Add(time.Second), now.Add(day)}, check.Fault, "9s behind"},
+		"of an old certificate":    {Clock{0, now.Add(-2 * day), now.Add(-day)}, check.OK, "as the API server's"},
+		"within the certificate's": {Clock{30 * time.Second, now.Add(-day), now.Add(day)}, check.Warning, "30s behind"},
 	} {
 		r := c.clock.judge(now)
 		require.Equal(t, c.want, r.Status, name)
