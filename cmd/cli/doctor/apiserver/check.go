@@ -56,16 +56,17 @@ func Check(ctx context.Context, o Options) (results []check.Result, stop string)
 	return slices.Concat(results, asked), stop
 }
 
-// asUser asks all that needs credentials, side by side.
+// asUser asks all that needs credentials, side by side; but first how long it takes, alone.
 func (o *Options) asUser(ctx context.Context) []check.Result {
-	questions := []func(context.Context) []check.Result{o.roundTrip, o.version, o.upgrades, o.namespace, o.rights}
+	trip := []check.Result{o.roundTrip(ctx)}
+	questions := []func(context.Context) []check.Result{o.version, o.upgrades, o.namespace, o.rights}
 	answers := make([][]check.Result, len(questions))
 	var all sync.WaitGroup
 	for i, question := range questions {
 		all.Go(func() { answers[i] = question(ctx) })
 	}
 	all.Wait()
-	return slices.Concat(answers...)
+	return append(trip, slices.Concat(answers...)...)
 }
 
 // NotAsked are the results of all checks where none could be made.
