@@ -66,6 +66,14 @@ func TestStaleNames(t *testing.T) {
 	require.Equal(t, "devtun clean", fault.Hint)
 }
 
+func TestAHostsFileForRootAlone(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "hosts")
+	require.NoError(t, os.WriteFile(path, nil, 0o600))
+	require.Equal(t, check.Warning, readable(path).Status)
+	require.NoError(t, os.Chmod(path, 0o644))
+	require.Equal(t, check.OK, readable(path).Status)
+}
+
 func TestNoHostsFile(t *testing.T) {
 	o := Options{HostsFile: filepath.Join(t.TempDir(), "none")}
 	fault := check.FirstFault(o.names(t.Context()))
