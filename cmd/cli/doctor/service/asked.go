@@ -21,6 +21,12 @@ type asked struct {
 	namespace  string
 }
 
+// Usage is the error of what is not even a name, nil of what may be asked.
+func Usage(given string) error {
+	_, err := parse(given, "")
+	return err
+}
+
 // parse reads what a user names. The error is one of usage.
 func parse(given, namespace string) (asked, error) {
 	a := asked{namespace: namespace}

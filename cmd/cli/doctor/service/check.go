@@ -13,7 +13,7 @@ import (
 
 // readTimeout bounds the lists of a namespace, lookTimeout what is asked after them.
 const (
-	readTimeout = 3 * time.Second
+	readTimeout = 2 * time.Second
 	lookTimeout = 1500 * time.Millisecond
 )
 
@@ -28,34 +28,32 @@ type Options struct {
 	Dial func(ctx context.Context, pod tunnel.Pod, port int) (tunnel.Conn, error)
 }
 
-// Check checks what was asked. The error is of what was asked: it is not even a name.
-// All other errors are results.
-func Check(ctx context.Context, o Options) ([]check.Result, Found, error) {
+// Check checks what was asked.
+func Check(ctx context.Context, o Options) ([]check.Result, Found) {
 	asked, err := parse(o.Asked, o.Namespace)
 	if err != nil {
-		return nil, Found{}, err
+		return []check.Result{fault("service", "%v", err)}, Found{}
 	}
 	w := read(ctx, o.Client, asked.namespace)
 	if why, unread := w.unread["services"]; unread {
-		return []check.Result{notChecked("service", why)}, Found{}, nil
+		return []check.Result{notChecked("service", why)}, Found{}
 	}
 	if w.absent {
-		return []check.Result{w.noNamespace()}, Found{}, nil
+		return []check.Result{w.noNamespace()}, Found{}
 	}
 	if asked.name == "" {
-		results, found := w.brief(ctx, o)
-		return results, found, nil
+		return w.brief(ctx, o)
 	}
 	subjects, missing := w.subjects(asked)
 	if missing != nil {
-		return []check.Result{*missing}, Found{}, nil
+		return []check.Result{*missing}, Found{}
 	}
 	w.look(ctx, o, subjects, true)
 	var results []check.Result
 	for _, s := range subjects {
 		results = append(results, s.results()...)
 	}
-	return results, subjects[0].found(), nil
+	return results, subjects[0].found()
 }
 
 // result is one of this area.

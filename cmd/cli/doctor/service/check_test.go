@@ -241,8 +241,7 @@ func TestFaults(t *testing.T) {
 
 func TestUsage(t *testing.T) {
 	for _, asked := range []string{":80", "web:", "/web", "deploy/"} {
-		_, _, err := Check(t.Context(), Options{Client: fake.NewClientset(), Namespace: "shop", Asked: asked})
-		require.ErrorContains(t, err, "is no name of a service or workload", asked)
+		require.ErrorContains(t, Usage(asked), "is no name of a service or workload", asked)
 	}
 }
 

@@ -1,7 +1,7 @@
 // Package service checks a service for devtun doctor: whether it is there, what it leads to,
 // and what keeps a byte from getting there.
 //
-//	results, found, err := service.Check(ctx, service.Options{Client: …, Namespace: "demo",
+//	results, found := service.Check(ctx, service.Options{Client: …, Namespace: "demo",
 //		Asked: "web:http", Dial: pool.Dial})
 //
 // A namespace is read once, by a handful of lists side by side (read.go); then what the pods
