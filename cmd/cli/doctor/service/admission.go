@@ -15,8 +15,9 @@ import (
 	"github.com/devtun/devtun/intercept/target"
 )
 
-// admission is whom NetworkPolicies let to a port of a pod.
+// admission is whom NetworkPolicies let to ports of a pod.
 type admission struct {
+	ports     []int
 	policies  []string // that are about what comes to the pod; none: everybody may
 	everybody bool
 	peers     []networkingv1.NetworkPolicyPeer
@@ -24,6 +25,7 @@ type admission struct {
 
 // admissionTo is whom policies let to a TCP port of a pod: what any of them allows.
 func (w *world) admissionTo(pod *corev1.Pod, port int) (a admission) {
+	a.ports = []int{port}
 	for _, p := range w.policies {
 		if !matches(&p.Spec.PodSelector, pod.Labels) || !target.Restricts(p.Spec, networkingv1.PolicyTypeIngress) {
 			continue

@@ -18,51 +18,63 @@ func (s *subject) admitted() (results []check.Result) {
 		return []check.Result{notChecked("network-policy", why)}
 	}
 	said := make(map[string]bool)
-	for _, p := range s.ports() {
-		for _, pod := range s.pods {
-			port := targetOf(p, pod)
-			if port == 0 {
-				continue // that is the fault
-			}
-			r := s.admittedTo(pod, port)
-			if r != nil && !said[r.Message] {
+	for _, pod := range s.pods {
+		for _, a := range s.admissions(pod) {
+			if r := s.admittedBy(a); !said[r.Message] {
 				said[r.Message] = true
-				results = append(results, *r)
+				results = append(results, r)
 			}
 		}
 	}
 	return results
 }
 
-// admittedTo says whom policies let to a port of a pod, nil if none is about it.
-func (s *subject) admittedTo(pod *corev1.Pod, port int) *check.Result {
-	a := s.admissionTo(pod, port)
-	if len(a.policies) == 0 {
-		return nil
+// admissions are whom policies let to the pod's ports that the service leads to, those together
+// to which the same ones are let. Ports that no policy is about are left out.
+func (s *subject) admissions(pod *corev1.Pod) (all []admission) {
+	for _, p := range s.ports() {
+		port := targetOf(p, pod)
+		if port == 0 {
+			continue // that is the fault
+		}
+		a := s.admissionTo(pod, port)
+		if len(a.policies) == 0 {
+			continue
+		}
+		i := slices.IndexFunc(all, func(other admission) bool {
+			return other.everybody == a.everybody && describePeers(other.peers) == describePeers(a.peers)
+		})
+		if i < 0 {
+			all = append(all, a)
+		} else if !slices.Contains(all[i].ports, port) {
+			all[i].ports = append(all[i].ports, port)
+		}
 	}
-	names := strings.Join(a.policies, ", ")
-	kind := "NetworkPolicy "
-	if len(a.policies) > 1 {
-		kind = "NetworkPolicies "
+	return all
+}
+
+// admittedBy says whom policies let in.
+func (s *subject) admittedBy(a admission) check.Result {
+	slices.Sort(a.ports)
+	ports := strings.Trim(strings.Join(strings.Fields(fmt.Sprint(a.ports)), ", "), "[]")
+	to := fmt.Sprintf("port %s of the pods of Service %q", ports, s.service.Name)
+	if len(a.ports) > 1 {
+		to = "ports" + strings.TrimPrefix(to, "port")
 	}
+	policies := "NetworkPolicy " + strings.Join(a.policies, ", ")
 	hint := fmt.Sprintf("'kubectl describe networkpolicy %s -n %s' shows the rules", strings.Join(a.policies, " "),
 		s.namespace)
-	var r check.Result
 	switch {
 	case a.everybody:
-		r = ok("network-policy", "%s%s lets everybody to port %d", kind, names, port)
+		return ok("network-policy", "%s lets everybody to %s", policies, to)
 	case len(a.peers) == 0:
-		r = because(fault("network-policy", "%s%s lets nobody to port %d of Service %q's pods", kind, names, port,
-			s.service.Name), hint, "port-forwards pass it by: devtun forward reaches the pods all the same")
+		return because(fault("network-policy", "%s lets nobody to %s", policies, to), hint,
+			"port-forwards pass it by: devtun forward reaches the pods all the same")
 	case s.letsNeighbours(a.peers):
-		r = ok("network-policy", "%s%s lets %s to port %d", kind, names, describePeers(a.peers), port)
-	default:
-		r = because(warning("network-policy", "only %s may reach port %d of Service %q's pods (%s%s)",
-			describePeers(a.peers),
-			port, s.service.Name, kind, names), hint, s.letNow(a.peers),
-			"port-forwards pass it by, and an intercept's agents get policies of their own")
+		return ok("network-policy", "%s lets %s to %s", policies, describePeers(a.peers), to)
 	}
-	return &r
+	return because(warning("network-policy", "only %s may reach %s (%s)", describePeers(a.peers), to, policies), hint,
+		s.letNow(a.peers), "port-forwards pass it by, and an intercept's agents get policies of their own")
 }
 
 // letsNeighbours reports that all pods of the namespace are let in.
