@@ -29,13 +29,20 @@ var pullReasons = map[string]bool{
 	"ImageInspectError": true, "RegistryUnavailable": true, "SignatureValidationFailed": true,
 }
 
+// PullFailed reports that a waiting container's reason means its image is not to be had.
+func PullFailed(reason string) bool { return pullReasons[reason] }
+
 // createReasons are those that mean the container cannot be made.
 var createReasons = map[string]bool{
 	"CreateContainerConfigError": true, "CreateContainerError": true, "RunContainerError": true,
 	"PreCreateHookError": true, "PreStartHookError": true, "PostStartHookError": true,
 }
 
-const crashLoop = "CrashLoopBackOff"
+// CreateFailed reports that a waiting container's reason means it cannot be made.
+func CreateFailed(reason string) bool { return createReasons[reason] }
+
+// CrashLoop is the reason of a container that waits since it has ended too often.
+const CrashLoop = "CrashLoopBackOff"
 
 // diagnoseStatus says why a pod is not ready.
 func (r *Rollout) diagnoseStatus(pod *corev1.Pod) diagnosis {
@@ -68,20 +75,20 @@ func (r *Rollout) diagnoseContainer(pod *corev1.Pod, status corev1.ContainerStat
 		last = ended
 	}
 	switch {
-	case waiting != nil && pullReasons[waiting.Reason]:
+	case waiting != nil && PullFailed(waiting.Reason):
 		found := fails(ImagePull, pod, r.hintPull(), r.Image+": "+cmp.Or(waiting.Message, waiting.Reason))
 		found.failure.Architecture = otherPlatform(waiting.Message)
 		return found
-	case waiting != nil && createReasons[waiting.Reason]:
+	case waiting != nil && CreateFailed(waiting.Reason):
 		found := fails(Container, pod, r.hintContainer(waiting.Reason), cmp.Or(waiting.Message, waiting.Reason))
 		found.failure.Architecture = otherPlatform(waiting.Message)
 		found.passing = slow(waiting.Message)
 		return found
-	case last != nil && (last.ExitCode != 0 || waiting != nil && waiting.Reason == crashLoop):
-		found := fails(Crash, pod, r.hintCrash(), crashed(last))
+	case last != nil && (last.ExitCode != 0 || waiting != nil && waiting.Reason == CrashLoop):
+		found := fails(Crash, pod, r.hintCrash(), Ended(last))
 		found.failure.Architecture = otherPlatform(last.Message)
 		return found
-	case waiting != nil && waiting.Reason == crashLoop:
+	case waiting != nil && waiting.Reason == CrashLoop:
 		return fails(Crash, pod, r.hintCrash(), cmp.Or(waiting.Message, waiting.Reason))
 	case waiting != nil && waiting.Message != "":
 		return diagnosis{state: waiting.Message}
@@ -141,8 +148,8 @@ func (r *Rollout) hintContainer(reason string) string {
 	return fmt.Sprintf("is %s devtun's agent? 'devtun image push' makes one, and --agent-image names it", r.Image)
 }
 
-// crashed is what is known of a container's end.
-func crashed(last *corev1.ContainerStateTerminated) string {
+// Ended is what is known of a container's end.
+func Ended(last *corev1.ContainerStateTerminated) string {
 	text := fmt.Sprintf("it ended with exit code %d", last.ExitCode)
 	if last.Reason != "" && last.Reason != "Error" {
 		text += " (" + last.Reason + ")"

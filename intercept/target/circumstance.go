@@ -152,7 +152,7 @@ func (t *Target) keepsNames(mode plan.Mode) error {
 // confined reports that policies restrict what the workload's pods may connect to.
 func (t *Target) confined(policies []networkingv1.NetworkPolicy) bool {
 	return slices.ContainsFunc(policies, func(p networkingv1.NetworkPolicy) bool {
-		return t.matches(&p.Spec.PodSelector) && restricts(p.Spec, networkingv1.PolicyTypeEgress)
+		return t.matches(&p.Spec.PodSelector) && Restricts(p.Spec, networkingv1.PolicyTypeEgress)
 	})
 }
 

@@ -31,8 +31,8 @@ func (b *builder) networkPolicies() []runtime.Object {
 	for _, p := range b.circumstances.policies {
 		selected := b.matches(&p.Spec.PodSelector)
 		if selected {
-			in = in || restricts(p.Spec, networkingv1.PolicyTypeIngress)
-			out = out || restricts(p.Spec, networkingv1.PolicyTypeEgress)
+			in = in || Restricts(p.Spec, networkingv1.PolicyTypeIngress)
+			out = out || Restricts(p.Spec, networkingv1.PolicyTypeEgress)
 		}
 		if b.Mode != plan.Divert {
 			continue
@@ -67,9 +67,9 @@ func (b *builder) policy(name string, spec networkingv1.NetworkPolicySpec) *netw
 	}
 }
 
-// restricts reports that a policy is about a direction; one that names none is
+// Restricts reports that a policy is about a direction; one that names none is
 // about what comes in, and about what goes out if it has rules for that.
-func restricts(spec networkingv1.NetworkPolicySpec, direction networkingv1.PolicyType) bool {
+func Restricts(spec networkingv1.NetworkPolicySpec, direction networkingv1.PolicyType) bool {
 	if len(spec.PolicyTypes) == 0 {
 		return direction == networkingv1.PolicyTypeIngress || len(spec.Egress) > 0
 	}

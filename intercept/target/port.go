@@ -36,7 +36,7 @@ func portsOf(service *corev1.Service, template *corev1.PodTemplateSpec) ([]Port,
 		switch {
 		case p.TargetPort.Type == intstr.String:
 			port.TargetName = p.TargetPort.StrVal
-			port.Target = containerPort(template, port.TargetName, port.Protocol)
+			port.Target = ContainerPort(&template.Spec, port.TargetName, port.Protocol)
 			if port.Target == 0 {
 				return nil, refuse(NoSuchPort, serviceObject(service.Name),
 					"name the port in the container's ports, or lead the service to a number",
@@ -50,11 +50,11 @@ func portsOf(service *corev1.Service, template *corev1.PodTemplateSpec) ([]Port,
 	return ports, nil
 }
 
-// containerPort looks a port up by name, as the endpoints' controller does: in
-// the containers, then in the init containers that stay (sidecars).
-func containerPort(template *corev1.PodTemplateSpec, name string, protocol corev1.Protocol) int {
-	containers := template.Spec.Containers
-	for _, c := range template.Spec.InitContainers {
+// ContainerPort looks a port of a pod up by name, as the endpoints' controller does: in
+// the containers, then in the init containers that stay (sidecars). It is 0 without one.
+func ContainerPort(pod *corev1.PodSpec, name string, protocol corev1.Protocol) int {
+	containers := pod.Containers
+	for _, c := range pod.InitContainers {
 		if c.RestartPolicy != nil && *c.RestartPolicy == corev1.ContainerRestartPolicyAlways {
 			containers = append(containers[:len(containers):len(containers)], c)
 		}

@@ -7,6 +7,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/devtun/devtun/cmd/cli/doctor/check"
+	"github.com/devtun/devtun/cmd/cli/doctor/service"
 	"github.com/devtun/devtun/cmd/cli/ending"
 	"github.com/devtun/devtun/cmd/cli/kube"
 	"github.com/devtun/devtun/cmd/cli/output"
@@ -95,7 +96,7 @@ func (o *options) validate() error {
 	case o.headers && o.asked == "":
 		return problem.Usage("name the service that gets the request first", "--headers needs a SERVICE")
 	}
-	return nil
+	return service.Usage(o.asked)
 }
 
 // run writes what is found. A fault is exit code 1, and no error: all has been said.

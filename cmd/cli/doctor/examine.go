@@ -11,6 +11,7 @@ import (
 	"github.com/devtun/devtun/cmd/cli/doctor/apiserver"
 	"github.com/devtun/devtun/cmd/cli/doctor/check"
 	"github.com/devtun/devtun/cmd/cli/doctor/machine"
+	"github.com/devtun/devtun/cmd/cli/doctor/service"
 	"github.com/devtun/devtun/cmd/cli/kube"
 	"github.com/devtun/devtun/tunnel"
 )
@@ -22,7 +23,8 @@ const (
 	// personTimeout bounds a credential plugin that has to ask a person.
 	personTimeout = time.Minute
 
-	// serviceTimeout bounds what is asked of services after that.
+	// serviceTimeout bounds what is asked of services after that. Of what was not needed until
+	// then, it has the rest, too.
 	serviceTimeout = 1700 * time.Millisecond
 
 	// probeTimeout bounds --probe, from its first pod to the end of its last.
@@ -34,6 +36,8 @@ type reached struct {
 	cluster   *kube.Cluster
 	namespace string
 	pool      *tunnel.Pool // dials pods' ports
+	until     time.Time    // when the services' checks are to be over
+	found     service.Found
 }
 
 // examine asks everything, and returns what is found, in the order of a byte's way. It says
@@ -48,6 +52,7 @@ func (o *options) examine(ctx context.Context, progress io.Writer) []check.Resul
 	if len(o.kube.Namespaces) > 0 {
 		namespace = o.kube.Namespaces[0]
 	}
+	until := time.Now().Add(wayTimeout + serviceTimeout)
 	results, stop := o.examineWay(ctx, cluster, err, namespace)
 	if stop != "" {
 		return append(results, o.unreached(stop)...)
@@ -59,13 +64,21 @@ func (o *options) examine(ctx context.Context, progress io.Writer) []check.Resul
 	}
 	pool := tunnel.NewPool(transport.Dial)
 	defer pool.Close()
-	r := &reached{cluster: cluster, namespace: namespace, pool: pool}
+	r := &reached{cluster: cluster, namespace: namespace, pool: pool, until: later(until, time.Now().Add(serviceTimeout))}
 	found := o.examineService(ctx, r, progress)
 	results = append(results, found...)
 	if o.probe {
 		results = append(results, o.examineNetwork(ctx, r, progress)...)
 	}
 	return results
+}
+
+// later is the later of two times.
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 // examineWay checks this machine and the API server, side by side. stop is why what is behind
@@ -114,7 +127,7 @@ func (o *options) examineWay(
 // unreached is what is said of the areas that were asked for, and cannot be checked.
 func (o *options) unreached(why string) (results []check.Result) {
 	if o.asked != "" {
-		results = append(results, check.Result{Area: check.Service, Check: "service-exists", Status: check.NotChecked,
+		results = append(results, check.Result{Area: check.Service, Check: "service", Status: check.NotChecked,
 			Message: why})
 	}
 	if o.probe {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/devtun/devtun/cmd/cli/doctor/check"
+	"github.com/devtun/devtun/cmd/cli/doctor/service"
 )
 
 // serviceName is the service of SERVICE[:PORT]; "" for none, and for what is a workload.
@@ -21,15 +22,18 @@ func serviceName(asked string) string {
 	return name
 }
 
-// examineService checks the service that was asked for, or those of the namespace briefly.
+// examineService checks the service that was asked for, or those of the namespace briefly. What
+// it finds of it is for who looks further.
 func (o *options) examineService(ctx context.Context, r *reached, progress io.Writer) []check.Result {
-	ctx, cancel := context.WithTimeout(ctx, serviceTimeout)
+	ctx, cancel := context.WithDeadline(ctx, r.until)
 	defer cancel()
 	if o.asked == "" {
 		fmt.Fprintf(progress, "checking the services of namespace %s\n", r.namespace)
 	} else {
 		fmt.Fprintf(progress, "checking %s in namespace %s\n", o.asked, r.namespace)
 	}
-	_ = ctx
-	return nil
+	results, found := service.Check(ctx, service.Options{Client: r.cluster.Client, Namespace: r.namespace, Asked: o.asked,
+		Dial: r.pool.Dial})
+	r.found = found
+	return results
 }

@@ -1,0 +1,87 @@
+package service
+
+import (
+	"cmp"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+)
+
+// Found is what was found of a service, for who looks at the network next.
+type Found struct {
+	Service, Namespace string // "": none was found
+	ClusterIPs         []string
+	Ports              []Port
+	Endpoints          []Endpoint // that are ready, of each port
+	// Image is that of the first container of the service's pods, with the secrets by which it is
+	// pulled; "" without pods.
+	Image       string
+	PullSecrets []corev1.LocalObjectReference
+}
+
+// Port is one of the service's.
+type Port struct {
+	Name     string
+	Number   int
+	Protocol corev1.Protocol
+	Target   string // a number or a name, as the Service has it
+}
+
+// Endpoint is an address and a port that a port of the service leads to.
+type Endpoint struct {
+	Port      string // the name of the service's port
+	Address   string
+	Number    int
+	Protocol  corev1.Protocol
+	Pod, Node string // "" if there is none, or it is not known
+}
+
+func (s *subject) found() Found {
+	f := Found{Service: s.service.Name, Namespace: s.namespace}
+	for _, ip := range s.service.Spec.ClusterIPs {
+		if ip != corev1.ClusterIPNone {
+			f.ClusterIPs = append(f.ClusterIPs, ip)
+		}
+	}
+	for _, p := range s.service.Spec.Ports {
+		if s.isAsked(p) {
+			f.Ports = append(f.Ports, Port{Name: p.Name, Number: int(p.Port), Protocol: protocol(p.Protocol),
+				Target: p.TargetPort.String()})
+		}
+	}
+	for _, slice := range s.slicesOf() {
+		f.Endpoints = append(f.Endpoints, endpointsIn(slice, f.Ports)...)
+	}
+	pods := append(readyPods(s.pods), s.pods...)
+	if len(pods) > 0 {
+		f.Image, f.PullSecrets = pods[0].Spec.Containers[0].Image, pods[0].Spec.ImagePullSecrets
+	}
+	return f
+}
+
+// endpointsIn are the ready ones of a slice, of those ports.
+func endpointsIn(slice discoveryv1.EndpointSlice, ports []Port) (all []Endpoint) {
+	names := make(map[string]bool)
+	for _, p := range ports {
+		names[p.Name] = true
+	}
+	for _, e := range slice.Endpoints {
+		if e.Conditions.Ready != nil && !*e.Conditions.Ready {
+			continue
+		}
+		for _, p := range slice.Ports {
+			if !names[value(p.Name)] || p.Port == nil {
+				continue
+			}
+			for _, address := range e.Addresses {
+				one := Endpoint{Port: value(p.Name), Address: address, Number: int(*p.Port),
+					Protocol: cmp.Or(value(p.Protocol), corev1.ProtocolTCP), Node: value(e.NodeName)}
+				if e.TargetRef != nil && e.TargetRef.Kind == "Pod" {
+					one.Pod = e.TargetRef.Name
+				}
+				all = append(all, one)
+			}
+		}
+	}
+	return all
+}
