@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"net"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -71,8 +72,12 @@ func (a asker) try(ctx context.Context, q Question) (t attempt) {
 		t.addresses, t.err = lookUp(ctx, q)
 		return t
 	}
+	address := q.Address
+	if address == APIServer {
+		address = net.JoinHostPort(os.Getenv("KUBERNETES_SERVICE_HOST"), os.Getenv("KUBERNETES_SERVICE_PORT"))
+	}
 	var d net.Dialer
-	conn, err := d.DialContext(ctx, "tcp", q.Address)
+	conn, err := d.DialContext(ctx, "tcp", address)
 	if err != nil {
 		return attempt{err: err}
 	}

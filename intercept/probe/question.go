@@ -17,6 +17,9 @@ const (
 	// AskPath is where questions are asked.
 	AskPath = "/ask"
 
+	// APIServer, as an address, is the API server's Service, as the pod's environment has it.
+	APIServer = "kubernetes"
+
 	maxQuestions = 200
 	maxCount     = 40
 	maxSize      = 64 << 10 // bytes, each way

@@ -67,8 +67,7 @@ func (j *judgement) nodes() {
 			continue
 		}
 		j.add(finding{nodes: []string{n.Name}, Result: check.Result{Check: "nodes", Status: check.Fault,
-			Message: fmt.Sprintf("node %s is cut off: its probe does not answer", n.Name), Evidence: []string{n.Gone},
-			Hint: "kubectl describe node " + n.Name}})
+			Message: fmt.Sprintf("node %s is cut off: %s", n.Name, n.Gone), Hint: "kubectl describe node " + n.Name}})
 	}
 	for _, n := range j.Nodes {
 		if n.Left != "" {
