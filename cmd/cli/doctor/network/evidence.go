@@ -3,6 +3,7 @@ package network
 import (
 	"context"
 	"fmt"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -22,11 +23,8 @@ const (
 	quoted = 3
 )
 
-// logs is where components' pods are found.
-var logs = map[component]struct{ selector string }{
-	kubeProxy: {"k8s-app=kube-proxy"},
-	coreDNS:   {"k8s-app=kube-dns"},
-}
+// selectors find components' pods.
+var selectors = map[component]string{kubeProxy: "k8s-app=kube-proxy", coreDNS: "k8s-app=kube-dns"}
 
 // addEvidence adds what logs, conditions and versions say to the faults that are found.
 func (r *run) addEvidence(ctx context.Context, found []finding) {
@@ -53,7 +51,7 @@ func (r *run) ofLogs(ctx context.Context, f *finding) []string {
 		}
 		return []string{fmt.Sprintf("the log of %s cannot be read: %v", f.component, err)}
 	}
-	list, err := pods.List(ctx, metav1.ListOptions{LabelSelector: logs[f.component].selector})
+	list, err := pods.List(ctx, metav1.ListOptions{LabelSelector: selectors[f.component]})
 	if err != nil {
 		return unread(err, "list pods")
 	}
@@ -63,6 +61,10 @@ func (r *run) ofLogs(ctx context.Context, f *finding) []string {
 			continue
 		}
 		evidence = append(evidence, stateOf(pod)...)
+		if f.component == kubeProxy && len(pod.Spec.Containers) > 0 {
+			_, tag, _ := strings.Cut(path.Base(pod.Spec.Containers[0].Image), ":")
+			evidence = append(evidence, proxySkew(tag, r.kubelet(pod.Spec.NodeName))...)
+		}
 		text, err := pods.GetLogs(pod.Name, &corev1.PodLogOptions{TailLines: new(int64(logLines))}).DoRaw(ctx)
 		if err != nil {
 			return append(evidence, unread(err, "get pods/log")...)
@@ -135,4 +137,14 @@ func shortened(line string) string {
 		return strings.ToValidUTF8(line[:maxLine], "") + " …"
 	}
 	return line
+}
+
+// kubelet is the version of a node's, "" if it is not known.
+func (r *run) kubelet(node string) string {
+	for _, n := range r.read.nodes {
+		if n.Name == node {
+			return n.Status.NodeInfo.KubeletVersion
+		}
+	}
+	return ""
 }

@@ -10,24 +10,26 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// meanings are what lines of kube-proxy's log are known to mean.
+// meanings are what lines of kube-proxy's log are known to mean, and where that is said.
 var meanings = []struct {
 	line    *regexp.Regexp
 	meaning string
 }{
-	{regexp.MustCompile(`KUBE-MARK-DROP|KUBE-KUBELET-CANARY|KUBE-FIREWALL|KUBE-MARK-MASQ`),
-		"that chain is the kubelet's: it is missing where the kubelet does not make it any more (KUBE-MARK-DROP: since " +
-			"Kubernetes 1.28), or makes it with another iptables (legacy or nft) than kube-proxy's"},
+	// KEP-3178: the kubelet makes KUBE-MARK-DROP no more since its gate
+	// IPTablesOwnershipCleanup is on, which is since 1.27; kube-proxy needs it until 1.24.
+	{regexp.MustCompile(`KUBE-MARK-DROP|KUBE-KUBELET-CANARY|KUBE-IPTABLES-HINT|KUBE-FIREWALL`),
+		"that chain is the kubelet's: it is missing where kubelet and kube-proxy use different iptables (legacy and nft), " +
+			"and KUBE-MARK-DROP with every kubelet since 1.27 (KEP-3178)"},
 	{regexp.MustCompile(`(?i)is incompatible, use 'nft' tool`),
-		"rules made by nft, or by another version of iptables, stand in that table: iptables flavours are mixed on the node"},
-	{regexp.MustCompile(`(?i)no chain/target/match by that name|Chain '[^']*' does not exist|Couldn't load target`),
-		"a rule leads to a chain or a target that the kernel does not have: of another iptables flavour, or a module that " +
-			"is missing"},
+		"rules of nft, or of another version of iptables, stand in that table: iptables flavours are mixed on the node " +
+			"(kubernetes/kubernetes#112477)"},
+	{regexp.MustCompile(`(?i)can't initialize iptables table|missing kernel module`),
+		"the kernel lacks the module of that table, or the node has only nft's (kubernetes/kubernetes#71305)"},
+	{regexp.MustCompile(`(?i)no chain/target/match by that name|chain '[^']*' does not exist|couldn't load target`),
+		"a rule leads to a chain or a target that is not there: of another iptables flavour, or of a module that is missing"},
 	{regexp.MustCompile(`(?i)xtables lock`), "something else on the node holds the lock of iptables all the time"},
-	{regexp.MustCompile(`(?i)nf_conntrack.*table full|conntrack.*table full`),
+	{regexp.MustCompile(`(?i)conntrack.*table full`),
 		"the node's table of connections is full: raise net.netfilter.nf_conntrack_max"},
-	{regexp.MustCompile(`(?i)missing kernel module|can't initialize iptables table`),
-		"the node's kernel lacks a module that iptables needs"},
 }
 
 // meaningOf is what is known of a line, "" if nothing is.
@@ -57,20 +59,37 @@ func (r *run) ofNodes(f *finding) (evidence []string) {
 		evidence = append(evidence, fmt.Sprintf("node %s: %s, kernel %s, kubelet %s", n.Name, i.OSImage, i.KernelVersion,
 			i.KubeletVersion))
 		if f.component == kubeProxy {
-			evidence = append(evidence, skew(i)...)
+			evidence = append(evidence, kernelSkew(i.KernelVersion)...)
 		}
 	}
 	return evidence
 }
 
-// skew is what is known to go wrong of a node's versions. Sources: Kubernetes's documentation
-// of kube-proxy ("nftables proxy mode": kernel 5.13; "kernels older than 5.13 …"), its version
-// skew policy (kube-proxy is not newer than the kubelet by more than…, and of the API server
-// up to three minor versions older), and its changelog of 1.28 (KUBE-MARK-DROP).
-func skew(i corev1.NodeSystemInfo) (evidence []string) {
-	if major, minor, ok := version(i.KernelVersion); ok && (major < 5 || major == 5 && minor < 13) {
-		evidence = append(evidence, "kube-proxy's mode nftables needs Linux 5.13 and nft 1.0.1: with this kernel it must be "+
-			"iptables")
+// kernelSkew is what is known to go wrong with a node's kernel. kube-proxy's mode nftables
+// needs Linux 5.13 and nft 1.0.1 (its reference, "nftables proxy mode").
+func kernelSkew(kernel string) (evidence []string) {
+	if major, minor, ok := version(kernel); ok && (major < 5 || major == 5 && minor < 13) {
+		evidence = append(evidence, "kube-proxy's mode nftables needs Linux 5.13: with this kernel it must be iptables")
+	}
+	return evidence
+}
+
+// proxySkew is what is known to go wrong with kube-proxy's version beside the kubelet's: more
+// than three minor versions apart (Kubernetes' version skew policy), and chains that the
+// kubelet no longer makes (KEP-3178).
+func proxySkew(proxy, kubelet string) (evidence []string) {
+	_, p, ok := version(proxy)
+	_, k, known := version(kubelet)
+	if !ok || !known {
+		return nil
+	}
+	if p-k > 3 || k-p > 3 {
+		evidence = append(evidence, fmt.Sprintf("kube-proxy %s and kubelet %s are more than three minor versions apart", proxy,
+			kubelet))
+	}
+	if p < 25 && k >= 27 {
+		evidence = append(evidence, fmt.Sprintf("kube-proxy %s needs the chain KUBE-MARK-DROP, which kubelet %s does not make "+
+			"(KEP-3178)", proxy, kubelet))
 	}
 	return evidence
 }
