@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/devtun/devtun/cmd/cli/arguments"
+	"github.com/devtun/devtun/cmd/cli/doctor"
 	"github.com/devtun/devtun/cmd/cli/firstproject"
 	"github.com/devtun/devtun/cmd/cli/forward"
 	"github.com/devtun/devtun/cmd/cli/ide"
@@ -61,6 +62,7 @@ Exit codes:
 		intercept.NewRestore(streams),
 		intercept.NewList(streams),
 		intercept.NewRBAC(streams),
+		doctor.New(streams),
 		newClean(streams, start),
 		image.New(streams),
 		newHelper(streams),

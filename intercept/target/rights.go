@@ -135,6 +135,21 @@ func ListRights() []Right {
 	}, orphanRights()...)
 }
 
+// DoctorRights are what devtun doctor looks at in a namespace, beside what forwarding needs.
+// It does without each of them, and says then what it has not looked at.
+func DoctorRights() (all []Right) {
+	for _, right := range slices.Concat(reading, ListRights(), []Right{
+		{Verb: "list", Resource: "events"},
+		{Verb: "get", Resource: "pods", Subresource: "log"},
+	}) {
+		right.Without = notSeen
+		if !slices.Contains(all, right) {
+			all = append(all, right)
+		}
+	}
+	return all
+}
+
 // orphanRights is what it takes to find what carries the undo of an intercept without a
 // plan.
 func orphanRights() []Right {

@@ -16,6 +16,9 @@ type Error struct {
 func (e *Error) Error() string { return fmt.Sprintf("getting credentials: %v", e.Err) }
 func (e *Error) Unwrap() error { return e.Err }
 
+// NotFound reports that there is no such program.
+func (e *Error) NotFound() bool { return errors.As(e.Err, new(*notFoundError)) }
+
 // NeedsLogin says that it is no use to send the request again: somebody has to log in.
 func (e *Error) NeedsLogin() bool { return true }
 

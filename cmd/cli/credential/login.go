@@ -90,6 +90,9 @@ func newLogin(g *Gate, p *plugin) *Login {
 // Plugin is the name of the program.
 func (l *Login) Plugin() string { return l.plugin.name() }
 
+// NeedsTerminal reports that the program cannot do without a person.
+func (l *Login) NeedsTerminal() bool { return l != nil && l.plugin.needsTerminal() }
+
 // Await waits for credentials, for as long as ctx lasts: a person may be asked for them.
 func (l *Login) Await(ctx context.Context) error {
 	if l == nil {

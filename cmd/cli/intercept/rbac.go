@@ -18,11 +18,17 @@ import (
 	"github.com/devtun/devtun/intercept/target"
 )
 
-// features are what devtun rbac knows the rights of, in the order of its help.
-var features = []struct {
-	name, about string
-	rights      func() []target.Right
-}{
+// Feature is something that devtun does, and what rights in a namespace it takes.
+type Feature struct {
+	Name   string // as devtun rbac calls it
+	About  string // the commands that it is about
+	Rights func() []target.Right
+}
+
+// Features lists what devtun rbac knows the rights of, in the order of its help.
+func Features() []Feature { return slices.Clone(features) }
+
+var features = []Feature{
 	{"forward", "devtun forward, devtun run", Forwarding},
 	{"intercept", "devtun intercept, which forwards as well", func() []target.Right {
 		return slices.Concat(Forwarding(), target.Rights(plan.Divert))
@@ -39,6 +45,7 @@ var features = []struct {
 	{"tap", "devtun tap", func() []target.Right { return target.Rights(plan.Divert) }},
 	{"restore", "devtun restore", target.RestoreRights},
 	{"list", "devtun list", target.ListRights},
+	{"doctor", "devtun doctor", func() []target.Right { return slices.Concat(Forwarding(), target.DoctorRights()) }},
 }
 
 // Forwarding is the rights of a forward.
@@ -51,7 +58,7 @@ func Forwarding() (rights []target.Right) {
 
 func featureNames() (names []string) {
 	for _, f := range features {
-		names = append(names, f.name)
+		names = append(names, f.Name)
 	}
 	return names
 }
@@ -74,6 +81,7 @@ namespace. devtun never needs a right beyond the namespaces it works in.
   tap                devtun tap
   restore            devtun restore
   list               devtun list
+  doctor             devtun doctor, whatever it is asked
 
 Workloads that are no Deployment, StatefulSet or ReplicaSet are replaced by their scale.
 --scale adds the rights to that to replace and restore: for all objects of a kind, or for
@@ -126,16 +134,11 @@ func scaleRights(scaled []string) (rights []target.Right, err error) {
 func runRBAC(args []string, namespace string, scaling []target.Right, streams output.Streams) error {
 	var documents []string
 	for _, name := range args {
-		i := slices.IndexFunc(features, func(f struct {
-			name, about string
-			rights      func() []target.Right
-		}) bool {
-			return f.name == name
-		})
+		i := slices.IndexFunc(features, func(f Feature) bool { return f.Name == name })
 		if i < 0 {
 			return problem.Usage("one of "+strings.Join(featureNames(), ", "), "unknown feature %q", name)
 		}
-		rights := features[i].rights()
+		rights := features[i].Rights()
 		if isScaling(name) {
 			rights = append(rights, scaling...)
 		}
@@ -148,7 +151,7 @@ func runRBAC(args []string, namespace string, scaling []target.Right, streams ou
 		if err != nil {
 			return err
 		}
-		documents = append(documents, fmt.Sprintf("# %s\n%s", features[i].about, text))
+		documents = append(documents, fmt.Sprintf("# %s\n%s", features[i].About, text))
 	}
 	for i, document := range documents {
 		if i > 0 {

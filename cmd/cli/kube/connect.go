@@ -237,9 +237,22 @@ func unknownContext(name string, contexts []string) error {
 	if name := problem.Near(name, contexts); name != "" {
 		hint = fmt.Sprintf("did you mean --context %s?", name)
 	}
-	return &problem.Problem{Err: fmt.Errorf("load kubeconfig: no context %q", name), Code: problem.ExitCluster,
-		Hint: hint}
+	return &problem.Problem{Err: &NoContextError{name}, Code: problem.ExitCluster, Hint: hint}
 }
+
+// NoContextError says that the kubeconfig has no context of the name that was asked for.
+type NoContextError struct{ Name string }
+
+func (e *NoContextError) Error() string { return fmt.Sprintf("load kubeconfig: no context %q", e.Name) }
+
+// IsNoContext reports that the kubeconfig is well, and has not got the context that was
+// asked for, or that it names as its current one.
+func IsNoContext(err error) bool {
+	return errors.As(err, new(*NoContextError)) || clientcmd.IsContextNotFound(err)
+}
+
+// Files are those that the kubeconfig is read from, whether they are there or not.
+func (k *Flags) Files() []string { return looked(k.loader()) }
 
 // namespaceMissing reports that namespace does not exist. Who may not ask gets
 // false: what is in the namespace may be theirs all the same.

@@ -30,6 +30,9 @@ const (
 	Network   Area = "cluster network"
 )
 
+// Areas lists them in that order.
+func Areas() []Area { return []Area{Machine, APIServer, Service, Network} }
+
 // Result is what one check has found: a line for people, an object for tools.
 type Result struct {
 	Area     Area     `json:"area"`

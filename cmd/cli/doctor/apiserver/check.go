@@ -1,0 +1,122 @@
+package apiserver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	authenticationv1 "k8s.io/api/authentication/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/devtun/devtun/cmd/cli/credential"
+	"github.com/devtun/devtun/cmd/cli/doctor/check"
+	"github.com/devtun/devtun/cmd/cli/kube"
+)
+
+// Options is what is to be checked.
+type Options struct {
+	Cluster   *kube.Cluster
+	Namespace string
+	Meet      func() *Meeting // the first request, sent once
+	Login     func() error    // has the credential plugin run, once
+}
+
+// Check asks the API server. It reports whether that answers this user; if not, there is no
+// use in asking it for anything else.
+func Check(ctx context.Context, o Options) (results []check.Result, answers bool) {
+	met := o.Meet()
+	reachable := met.reachable()
+	if reachable.Status != check.OK {
+		return append([]check.Result{reachable}, NotAsked("the API server does not answer")[1:]...), false
+	}
+	certificate := met.certificate()
+	results = []check.Result{reachable, certificate}
+	if certificate.Status != check.OK {
+		return append(results, NotAsked("the API server's certificate is not trusted")[2:]...), false
+	}
+	if err := o.Login(); err != nil {
+		return append(results, NotAsked("the credential plugin gives no credentials")[2:]...), false
+	}
+	known := o.credentials(ctx)
+	results = append(results, known)
+	if known.Status == check.Fault {
+		return append(results, NotAsked("the API server does not accept the credentials")[3:]...), false
+	}
+	return slices.Concat(results, o.asUser(ctx)), true
+}
+
+// asUser asks all that needs credentials, side by side.
+func (o *Options) asUser(ctx context.Context) []check.Result {
+	questions := []func(context.Context) []check.Result{o.roundTrip, o.version, o.upgrades, o.namespace, o.rights}
+	answers := make([][]check.Result, len(questions))
+	var all sync.WaitGroup
+	for i, question := range questions {
+		all.Go(func() { answers[i] = question(ctx) })
+	}
+	all.Wait()
+	return slices.Concat(answers...)
+}
+
+// NotAsked are the results of all checks where none could be made.
+func NotAsked(why string) (results []check.Result) {
+	for _, name := range []string{"reachable", "certificate", "credentials", "round-trip", "version", "upgrade-spdy",
+		"upgrade-websocket", "upgrade-pod-proxy", "namespace", "rights-forward"} {
+		results = append(results, notChecked(name, why))
+	}
+	return results
+}
+
+func notChecked(name, why string) check.Result {
+	return check.Result{Area: check.APIServer, Check: name, Status: check.NotChecked, Message: why}
+}
+
+// unanswered is the result of a check whose question has had no good answer.
+func unanswered(name string, err error) check.Result {
+	switch {
+	case timedOut(err):
+		return notChecked(name, "the API server did not answer in time")
+	case kube.IsForbidden(err):
+		return notChecked(name, "not allowed: "+err.Error())
+	}
+	return notChecked(name, err.Error())
+}
+
+// credentials says whom the API server takes this user for.
+func (o *Options) credentials(ctx context.Context) check.Result {
+	r := check.Result{Area: check.APIServer, Check: "credentials", Status: check.OK}
+	review, err := o.Cluster.Client.AuthenticationV1().SelfSubjectReviews().Create(ctx,
+		&authenticationv1.SelfSubjectReview{}, metav1.CreateOptions{})
+	switch {
+	case err == nil:
+		r.Message = "you are " + review.Status.UserInfo.Username
+	case apierrors.IsUnauthorized(err), errors.As(err, new(*credential.Error)):
+		r.Status, r.Message = check.Fault, "the API server does not accept the credentials"
+		r.Evidence = append([]string{err.Error()}, o.expired()...)
+		r.Hint = "log in again; 'kubectl auth whoami' shows whom the cluster takes you for"
+	case errors.As(err, new(apierrors.APIStatus)): // an older one does not know the question
+		r.Message = "accepted"
+	default:
+		return unanswered("credentials", err)
+	}
+	return r
+}
+
+// namespace says whether it is there.
+func (o *Options) namespace(ctx context.Context) []check.Result {
+	r := check.Result{Area: check.APIServer, Check: "namespace", Status: check.OK, Message: o.Namespace + " is there"}
+	_, err := o.Cluster.Client.CoreV1().Namespaces().Get(ctx, o.Namespace, metav1.GetOptions{})
+	switch {
+	case apierrors.IsNotFound(err):
+		r.Status, r.Message = check.Fault, fmt.Sprintf("no namespace %q", o.Namespace)
+		r.Hint = "'kubectl get namespaces' lists those there are; -n names another"
+	case kube.IsForbidden(err):
+		r = notChecked("namespace", "needs get namespaces")
+	case err != nil:
+		r = unanswered("namespace", err)
+	}
+	return []check.Result{r}
+}

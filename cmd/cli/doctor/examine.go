@@ -1,0 +1,125 @@
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/devtun/devtun/cmd/cli/doctor/apiserver"
+	"github.com/devtun/devtun/cmd/cli/doctor/check"
+	"github.com/devtun/devtun/cmd/cli/doctor/machine"
+	"github.com/devtun/devtun/cmd/cli/kube"
+	"github.com/devtun/devtun/tunnel"
+)
+
+const (
+	// wayTimeout bounds all that is asked of this machine and of the API server.
+	wayTimeout = 3 * time.Second
+
+	// personTimeout bounds a credential plugin that has to ask a person.
+	personTimeout = time.Minute
+
+	// serviceTimeout bounds what is asked of services after that.
+	serviceTimeout = 1700 * time.Millisecond
+
+	// probeTimeout bounds --probe, from its first pod to the end of its last.
+	probeTimeout = 14 * time.Second
+)
+
+// reached is a cluster that answers, for the areas behind the API server.
+type reached struct {
+	cluster   *kube.Cluster
+	namespace string
+	pool      *tunnel.Pool // dials pods' ports
+}
+
+// examine asks everything, and returns what is found, in the order of a byte's way. It says
+// on progress what it is about.
+func (o *options) examine(ctx context.Context, progress io.Writer) []check.Result {
+	fmt.Fprintln(progress, "checking this machine and the API server")
+	cluster, err := o.kube.Connect()
+	namespace := ""
+	if err == nil {
+		namespace = cluster.Namespace
+	}
+	if len(o.kube.Namespaces) > 0 {
+		namespace = o.kube.Namespaces[0]
+	}
+	results, answers := o.examineWay(ctx, cluster, err, namespace)
+	if !answers {
+		return append(results, o.unreached()...)
+	}
+	transport, err := cluster.Transport(tunnel.Auto)
+	if err != nil { // Connect has made one like it
+		return append(results, check.Result{Area: check.Service, Check: "port-forward", Status: check.NotChecked,
+			Message: err.Error()})
+	}
+	pool := tunnel.NewPool(transport.Dial)
+	defer pool.Close()
+	r := &reached{cluster: cluster, namespace: namespace, pool: pool}
+	found := o.examineService(ctx, r, progress)
+	results = append(results, found...)
+	if o.probe {
+		results = append(results, o.examineNetwork(ctx, r, progress)...)
+	}
+	return results
+}
+
+// examineWay checks this machine and the API server, side by side. It reports whether the
+// API server answers this user.
+func (o *options) examineWay(
+	ctx context.Context, cluster *kube.Cluster, unconnected error, namespace string,
+) (results []check.Result, answers bool) {
+	// A person may take long, and nothing is checked meanwhile. Who can do without gets no time.
+	kube.Logins.Silent = true
+	if cluster != nil && cluster.Login.NeedsTerminal() {
+		kube.Logins.Silent = false
+		asking, cancel := context.WithTimeout(ctx, personTimeout)
+		_ = cluster.Login.Await(asking) // whoever needs it will say so
+		cancel()
+	}
+	ctx, cancel := context.WithTimeout(ctx, wayTimeout)
+	defer cancel()
+	here := machine.Options{
+		Files: o.kube.Files(), Unconnected: unconnected, Cluster: cluster, Namespace: namespace,
+		Service:   serviceName(o.asked),
+		HostsFile: o.hostsFile,
+	}
+	if cluster == nil {
+		return append(machine.Check(ctx, here), apiserver.NotAsked("the kubeconfig leads to no API server")...), false
+	}
+	meet := sync.OnceValue(func() *apiserver.Meeting { return apiserver.Meet(ctx, cluster.Config) })
+	login := sync.OnceValue(func() error { return cluster.Login.Await(ctx) })
+	here.Clock = func() (machine.Clock, error) {
+		met := meet()
+		return machine.Clock{Offset: met.Offset, From: met.ValidFrom, Until: met.ValidUntil}, met.NoDate()
+	}
+	here.Login = login
+	var there []check.Result
+	var both sync.WaitGroup
+	both.Go(func() { results = machine.Check(ctx, here) })
+	both.Go(func() {
+		there, answers = apiserver.Check(ctx, apiserver.Options{
+			Cluster: cluster, Namespace: namespace, Meet: meet, Login: login,
+		})
+	})
+	both.Wait()
+	return slices.Concat(results, there), answers
+}
+
+// unreached is what is said of the areas that were asked for, behind an API server that does
+// not answer.
+func (o *options) unreached() (results []check.Result) {
+	const why = "the API server is not reached"
+	if o.asked != "" {
+		results = append(results, check.Result{Area: check.Service, Check: "service-exists", Status: check.NotChecked,
+			Message: why})
+	}
+	if o.probe {
+		results = append(results, check.Result{Area: check.Network, Check: "probe", Status: check.NotChecked, Message: why})
+	}
+	return results
+}
