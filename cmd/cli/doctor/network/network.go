@@ -31,11 +31,11 @@ const (
 // Options say what is checked.
 type Options struct {
 	Cluster   *kube.Cluster
-	Mode      tunnel.Mode // how probes are reached
-	Namespace string      // where probes are made
-	Service   string      // that is asked about; "" for any of the namespace
-	Port      int32       // of Service; 0 for its first
-	Image     string      // that has the agent; "" for its program in the image of a pod of the namespace
+	Pool      *tunnel.Pool // reaches probes
+	Namespace string       // where probes are made
+	Service   string       // that is asked about; "" for any of the namespace
+	Port      string       // of Service, its number or name; "" for its first
+	Image     string       // that has the agent; "" for its program in the image of a pod of the namespace
 	// Progress, unless nil, is told what is done.
 	Progress func(string)
 }
@@ -55,7 +55,7 @@ func Check(ctx context.Context, o Options) []check.Result {
 	if err != nil {
 		result := check.Result{Area: check.Network, Check: "probes", Status: check.NotChecked, Message: err.Error()}
 		if apierrors.IsForbidden(err) {
-			result.Hint = "'devtun rbac doctor' prints the Role that is needed"
+			result.Hint = "'devtun rbac doctor-probe' prints the Role that is needed"
 		}
 		return []check.Result{result}
 	}
@@ -67,7 +67,7 @@ func Check(ctx context.Context, o Options) []check.Result {
 	if unread := r.read.unread; len(unread) > 0 {
 		results = append(results, check.Result{Area: check.Network, Check: "probes", Status: check.NotChecked,
 			Message: "less is compared, and less evidence there is: needs " + list(unread),
-			Hint:    "'devtun rbac doctor' prints the Role that is needed"})
+			Hint:    "'devtun rbac doctor-probe' prints the Role that is needed"})
 	}
 	return results
 }
@@ -97,12 +97,6 @@ func (r *run) probe(ctx context.Context) ([]finding, error) {
 	if err != nil {
 		return nil, err
 	}
-	transport, err := r.Cluster.Transport(r.Mode)
-	if err != nil {
-		return nil, err
-	}
-	pool := tunnel.NewPool(transport.Dial)
-	defer pool.Close()
 	executor := plan.NewExecutor(client, r.plan, claim.Claim{})
 	executor.Program = cli.ProgramPart
 	defer r.remove(ctx, executor)
@@ -112,7 +106,7 @@ func (r *run) probe(ctx context.Context) ([]finding, error) {
 	if err := executor.Prepare(making); err != nil {
 		return nil, fmt.Errorf("make probes: %w", err)
 	}
-	return r.ask(ctx, &probes{client: r.Cluster.Client, pool: pool, namespace: r.Namespace, id: r.plan.Agent})
+	return r.ask(ctx, &probes{client: r.Cluster.Client, pool: r.Pool, namespace: r.Namespace, id: r.plan.Agent})
 }
 
 // remove deletes the Job, and with it, a little later, all that it owns.

@@ -39,14 +39,14 @@ type reader struct {
 
 // read reads what the checks are about: the Services of the API server, of DNS, and the one
 // that is named, or else one that has endpoints. The error is one that is no refusal.
-func read(ctx context.Context, client kubernetes.Interface, namespace, service string, port int32) (*objects, error) {
+func read(ctx context.Context, client kubernetes.Interface, namespace, service, port string) (*objects, error) {
 	r := &reader{client: client, namespace: namespace}
 	var found [3]*Service
 	var reading sync.WaitGroup
 	reading.Go(func() { r.pods(ctx) })
 	reading.Go(func() { r.nodes(ctx) })
 	reading.Go(func() { r.policies(ctx) })
-	reading.Go(func() { found[0] = r.service(ctx, "default", "kubernetes", 0) })
+	reading.Go(func() { found[0] = r.service(ctx, "default", "kubernetes", "") })
 	reading.Go(func() { found[1] = r.nameService(ctx) })
 	reading.Go(func() { found[2] = r.subject(ctx, service, port) })
 	reading.Wait()
@@ -110,18 +110,18 @@ func (r *reader) policies(ctx context.Context) {
 // nameService is that of the cluster's DNS, under its usual name or label.
 func (r *reader) nameService(ctx context.Context) *Service {
 	const namespace, name = metav1.NamespaceSystem, "kube-dns"
-	if s := r.service(ctx, namespace, name, 0); s != nil {
+	if s := r.service(ctx, namespace, name, ""); s != nil {
 		return s
 	}
 	list, err := r.client.CoreV1().Services(namespace).List(ctx, metav1.ListOptions{LabelSelector: "k8s-app=kube-dns"})
 	if err != nil || len(list.Items) == 0 { // what is not allowed is noted already
 		return nil
 	}
-	return r.of(ctx, &list.Items[0], 0)
+	return r.of(ctx, &list.Items[0], "")
 }
 
 // subject is the Service that is named, or else one that has endpoints.
-func (r *reader) subject(ctx context.Context, name string, port int32) *Service {
+func (r *reader) subject(ctx context.Context, name, port string) *Service {
 	if name != "" {
 		return r.service(ctx, r.namespace, name, port)
 	}
@@ -135,7 +135,7 @@ func (r *reader) subject(ctx context.Context, name string, port int32) *Service 
 		return nil
 	}
 	for i := range list.Items {
-		if s := serviceOf(&list.Items[i], slices.Items, 0); s != nil && s.Address != "" && !s.API && len(s.Endpoints) > 0 &&
+		if s := serviceOf(&list.Items[i], slices.Items, ""); s != nil && s.Address != "" && !s.API && len(s.Endpoints) > 0 &&
 			!(s.Namespace == metav1.NamespaceDefault && s.Name == "kubernetes") {
 			return s
 		}
@@ -143,7 +143,7 @@ func (r *reader) subject(ctx context.Context, name string, port int32) *Service 
 	return nil
 }
 
-func (r *reader) service(ctx context.Context, namespace, name string, port int32) *Service {
+func (r *reader) service(ctx context.Context, namespace, name, port string) *Service {
 	service, err := r.client.CoreV1().Services(namespace).Get(ctx, name, metav1.GetOptions{})
 	if r.refused(err, "get services in namespace "+namespace) {
 		return nil
@@ -151,7 +151,7 @@ func (r *reader) service(ctx context.Context, namespace, name string, port int32
 	return r.of(ctx, service, port)
 }
 
-func (r *reader) of(ctx context.Context, service *corev1.Service, port int32) *Service {
+func (r *reader) of(ctx context.Context, service *corev1.Service, port string) *Service {
 	list, err := r.client.DiscoveryV1().EndpointSlices(service.Namespace).List(ctx,
 		metav1.ListOptions{LabelSelector: discoveryv1.LabelServiceName + "=" + service.Name})
 	if r.refused(err, "list endpointslices in namespace "+service.Namespace) {
@@ -164,11 +164,11 @@ func (r *reader) of(ctx context.Context, service *corev1.Service, port int32) *S
 	return s
 }
 
-// serviceOf is a Service's port, the first TCP one unless a number says which, and what it
+// serviceOf is a Service's port, the first TCP one unless its number or name is wanted, and what it
 // leads to; nil if it has none.
-func serviceOf(service *corev1.Service, all []discoveryv1.EndpointSlice, number int32) *Service {
+func serviceOf(service *corev1.Service, all []discoveryv1.EndpointSlice, wanted string) *Service {
 	i := slices.IndexFunc(service.Spec.Ports, func(p corev1.ServicePort) bool {
-		return (p.Protocol == corev1.ProtocolTCP || p.Protocol == "") && (number == 0 || p.Port == number)
+		return (p.Protocol == corev1.ProtocolTCP || p.Protocol == "") && (wanted == "" || p.Name == wanted || strconv.Itoa(int(p.Port)) == wanted)
 	})
 	if i < 0 {
 		return nil
