@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -50,3 +51,5 @@ func (n Node) Log(component Component) string {
 	return filepath.Join(n.home(), "log", string(component)+".log")
 }
 
+// ServiceCIDR is where the addresses of Services come from.
+func (c *Cluster) ServiceCIDR() netip.Prefix { return c.state.network().services() }
