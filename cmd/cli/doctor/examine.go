@@ -28,7 +28,7 @@ const (
 	serviceTimeout = 1700 * time.Millisecond
 
 	// probeTimeout bounds --probe, from its first pod to the end of its last.
-	probeTimeout = 14 * time.Second
+	probeTimeout = 17 * time.Second
 )
 
 // reached is a cluster that answers, for the areas behind the API server.

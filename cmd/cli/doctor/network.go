@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/devtun/devtun/cmd/cli/doctor/check"
+	"github.com/devtun/devtun/cmd/cli/doctor/network"
 )
 
 // examineNetwork has pods try the cluster's network.
@@ -13,6 +15,9 @@ func (o *options) examineNetwork(ctx context.Context, r *reached, progress io.Wr
 	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
 	fmt.Fprintln(progress, "checking the cluster's network, by a pod on each of up to five nodes")
-	_, _ = ctx, r
-	return nil
+	_, port, _ := strings.Cut(o.asked, ":")
+	return network.Check(ctx, network.Options{
+		Cluster: r.cluster, Pool: r.pool, Namespace: r.namespace, Service: serviceName(o.asked), Port: port,
+		Image: o.agentImage, Progress: func(text string) { fmt.Fprintln(progress, text) },
+	})
 }

@@ -83,13 +83,13 @@ func TestJSON(t *testing.T) {
 	require.Contains(t, text(t, nil, "json", false, false), `"results": []`)
 }
 
-// TestThePageHasEveryCheck of the areas this machine and API server.
+// TestThePageHasEveryCheck of the areas this machine, API server and cluster network.
 func TestThePageHasEveryCheck(t *testing.T) {
 	page, err := os.ReadFile("../../../docs/doctor.md")
 	require.NoError(t, err)
 	named := regexp.MustCompile(`(?:Check: |result\(|notChecked\(|unanswered\(|const name = )"([a-z-]*[a-z])"`)
 	names := 0
-	for _, area := range []string{"machine", "apiserver"} {
+	for _, area := range []string{"machine", "apiserver", "network"} {
 		files, err := filepath.Glob(filepath.Join(area, "*.go"))
 		require.NoError(t, err)
 		for _, file := range files {

@@ -46,6 +46,9 @@ var features = []Feature{
 	{"restore", "devtun restore", target.RestoreRights},
 	{"list", "devtun list", target.ListRights},
 	{"doctor", "devtun doctor", func() []target.Right { return slices.Concat(Forwarding(), target.DoctorRights()) }},
+	{"doctor-probe", "devtun doctor --probe", func() []target.Right {
+		return slices.Concat(Forwarding(), target.DoctorRights(), target.ProbeRights())
+	}},
 }
 
 // Forwarding is the rights of a forward.
@@ -82,6 +85,7 @@ namespace. devtun never needs a right beyond the namespaces it works in.
   restore            devtun restore
   list               devtun list
   doctor             devtun doctor, whatever it is asked
+  doctor-probe       devtun doctor --probe
 
 Workloads that are no Deployment, StatefulSet or ReplicaSet are replaced by their scale.
 --scale adds the rights to that to replace and restore: for all objects of a kind, or for

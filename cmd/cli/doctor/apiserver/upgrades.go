@@ -26,6 +26,7 @@ const nobody = "devtun-doctor-asks-for-a-pod-that-is-not-there"
 type upgrade struct {
 	passes bool
 	pod    string // that answered; "" if the API server did for one that is not there
+	silent string // a pod that did not, since its node does not
 	err    error  // why it does not pass, or why that is not known
 }
 
@@ -36,8 +37,8 @@ func (o *Options) upgrades(ctx context.Context) []check.Result {
 	var spdy, webSocket upgrade
 	var proxy check.Result
 	var all sync.WaitGroup
-	all.Go(func() { spdy = o.portForward(ctx, tunnel.SPDY, pod) })
-	all.Go(func() { webSocket = o.portForward(ctx, tunnel.WebSocket, pod) })
+	all.Go(func() { spdy = o.upgrade(ctx, tunnel.SPDY, pod) })
+	all.Go(func() { webSocket = o.upgrade(ctx, tunnel.WebSocket, pod) })
 	all.Go(func() { proxy = o.podProxy(ctx) })
 	all.Wait()
 	return []check.Result{
@@ -65,6 +66,26 @@ func (o *Options) anyPod(ctx context.Context) tunnel.Pod {
 	return pod
 }
 
+// upgrade tries one to a pod, and beside it to one that is not there: where the API server
+// answers only that, it is the pod's node that does not answer, and not the way to the API
+// server.
+func (o *Options) upgrade(ctx context.Context, mode tunnel.Mode, pod tunnel.Pod) (to upgrade) {
+	if pod.Name == nobody {
+		return o.portForward(ctx, mode, pod)
+	}
+	var without upgrade
+	var both sync.WaitGroup
+	both.Go(func() { to = o.portForward(ctx, mode, pod) })
+	both.Go(func() { without = o.portForward(ctx, mode, tunnel.Pod{Namespace: pod.Namespace, Name: nobody}) })
+	both.Wait()
+	var status apierrors.APIStatus
+	ofNode := timedOut(to.err) || errors.As(to.err, &status) && status.Status().Code >= http.StatusInternalServerError
+	if !to.passes && without.passes && ofNode {
+		return upgrade{passes: true, silent: pod.Name}
+	}
+	return to
+}
+
 // portForward opens an API connection to a pod, and closes it.
 func (o *Options) portForward(ctx context.Context, mode tunnel.Mode, pod tunnel.Pod) upgrade {
 	transport, err := o.Cluster.Transport(mode)
@@ -89,6 +110,8 @@ func (u upgrade) result(name, protocol, other string, otherPasses bool) check.Re
 	switch {
 	case u.passes && u.pod != "":
 		r.Message = "passes, to pod " + u.pod
+	case u.passes && u.silent != "":
+		r.Message = fmt.Sprintf("the API server answers to it; pod %s does not", u.silent)
 	case u.passes:
 		r.Message = "the API server answers to it; there was no pod to try it with"
 	case timedOut(u.err) && otherPasses:
