@@ -21,7 +21,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	flag.Parse()
+	// Before the flags are parsed: a command line that says how many is heeded, as of a fuzzer.
 	flag.Set("test.parallel", "64") // these wait, mostly
 	goleak.VerifyTestMain(m)
 }
