@@ -87,7 +87,7 @@ func FuzzHTTP2Frames(f *testing.F) {
 			_, _ = io.Copy(io.Discard, program)
 			program.Close()
 		}()
-		err := proxy.New(accepted, to(server), proxy.Options{}).Serve(t.Context())
+		err := proxy.New(accepted, to(server), proxy.Options{Silence: patience}).Serve(t.Context())
 		accepted.Close()
 		require.NoError(t, err)
 	})

@@ -93,13 +93,13 @@ type Router interface {
 
 	// Route says where a request goes now, but to none of those that have just not
 	// taken it. It may wait for somebody who does, until ctx ends. An error breaks off
-	// the request, and with HTTP/1 its connection.
+	// the request, and with HTTP/1 its connection; without one there is a destination.
 	Route(ctx context.Context, r *Request, refused []Destination) (Route, error)
 }
 
 // Route is where a request goes, and what is changed of it.
 type Route struct {
-	To Destination
+	To Destination // not nil
 	// Carry are headers that the request carries on.
 	Carry []Carried
 	// Mark are headers that are added to the final answer.

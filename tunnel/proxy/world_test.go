@@ -1,6 +1,7 @@
 package proxy_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -30,6 +31,9 @@ const (
 	// soon bounds what is expected to happen; quiet is long enough for what is not.
 	soon  = 10 * time.Second
 	quiet = 50 * time.Millisecond
+	// patience is the Silence of those whose clients speak first, however late that is on a
+	// busy machine.
+	patience = time.Minute
 )
 
 var errNobody = errors.New("nobody is there")
@@ -248,6 +252,7 @@ func serveWithin(t testing.TB, ctx context.Context, r proxy.Router, options prox
 	t.Helper()
 	program, accepted := pair(t)
 	s := &serving{peer: peer{t, program}, over: make(chan error, 1)}
+	options.Silence = cmp.Or(options.Silence, patience)
 	s.conn = proxy.New(accepted, r, options)
 	s.SetDeadline(time.Now().Add(soon))
 	go func() {
