@@ -10,7 +10,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	flag.Parse()
+	// Before the flags are parsed: a command line that says how many is heeded, as of a fuzzer.
 	flag.Set("test.parallel", "8") // these wait, mostly, so more of them than there are cores
 	goleak.VerifyTestMain(m, tunneltest.KnownLeaks()...)
 }

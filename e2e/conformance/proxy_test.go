@@ -5,6 +5,7 @@ import (
 	"net"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -36,6 +37,9 @@ func (to route) Route(_ context.Context, r *proxy.Request, _ []proxy.Destination
 	return proxy.Route{To: to(r)}, nil
 }
 
+// patience is for clients that speak first, however late that is on a busy machine.
+const patience = time.Minute
+
 // carried is an address whose connections are carried.
 func carried(t testing.TB, router proxy.Router) (address string) {
 	t.Helper()
@@ -51,7 +55,7 @@ func carried(t testing.TB, router proxy.Router) (address string) {
 			client := relay.TCP{TCPConn: accepted.(*net.TCPConn)}
 			work.Go(func() {
 				defer client.Close()
-				_ = proxy.New(client, router, proxy.Options{}).Serve(ctx)
+				_ = proxy.New(client, router, proxy.Options{Silence: patience}).Serve(ctx)
 			})
 		}
 	})

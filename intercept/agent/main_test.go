@@ -18,7 +18,7 @@ func TestMain(m *testing.M) {
 	if child := children[os.Getenv(childVariable)]; child != nil {
 		os.Exit(child())
 	}
-	flag.Parse()
+	// Before the flags are parsed: a command line that says how many is heeded, as of a fuzzer.
 	flag.Set("test.parallel", "8") // these wait, mostly, so more of them than there are cores
 	goleak.VerifyTestMain(m)
 }

@@ -122,15 +122,9 @@ func TestAnswersLost(t *testing.T) {
 			t.Parallel()
 			server, client := newShop(t)
 			before := server.Objects()
-			odd := false
-			lossy := &Client{Base: client.Base, Doer: wire{Doer: client.Doer, after: func(*http.Request) error {
-				if odd = !odd; odd {
-					return errors.New("connection reset")
-				}
-				return nil
-			}}}
-			started(t, lossy, newPlan("one"))
-			report, err := Restore(t.Context(), lossy, ref)
+			bad := lossy(client)
+			started(t, bad, newPlan("one"))
+			report, err := Restore(t.Context(), bad, ref)
 			require.NoError(t, err)
 			require.Empty(t, report.Conflicts)
 			requireAsBefore(t, server, before, "")

@@ -138,24 +138,18 @@ func TestTwoRestores(t *testing.T) {
 // interfere runs act with a client at whose first, second, … request somebody
 // else restores, just before it is sent.
 func interfere(t *testing.T, act func(t *testing.T, client, disturbed *Client)) {
-	for n := 1; ; n++ {
+	atEach(t, func(_ int, at string) *turns {
 		server, client := newShop(t)
 		before := server.Objects()
-		seen := 0
-		disturbed := &Client{Base: client.Base, Doer: wire{Doer: client.Doer, before: func(*http.Request) error {
-			if seen++; seen == n {
-				if _, err := Restore(t.Context(), client, ref); !errors.Is(err, ErrNone) {
-					require.NoError(t, err)
-				}
+		w := &turns{Doer: client.Doer, at: at, do: func() {
+			if _, err := Restore(t.Context(), client, ref); !errors.Is(err, ErrNone) {
+				require.NoError(t, err, at)
 			}
-			return nil
-		}}}
-		act(t, client, disturbed)
-		requireAsBefore(t, server, before, fmt.Sprintf("restored at request %d", n))
-		if seen < n {
-			return
-		}
-	}
+		}}
+		act(t, client, &Client{Base: client.Base, Doer: w})
+		requireAsBefore(t, server, before, "restored at "+at)
+		return w
+	})
 }
 
 // TestLateUndo holds a restore up at each of its requests while the intercept is
@@ -163,28 +157,28 @@ func interfere(t *testing.T, act func(t *testing.T, client, disturbed *Client)) 
 func TestLateUndo(t *testing.T) {
 	for mode, newPlan := range plans {
 		t.Run(mode, func(t *testing.T) {
-			for n := 2; ; n++ { // before its first it knows of nothing
+			atEach(t, func(n int, at string) *turns {
 				server, client := newShop(t)
 				started(t, client, newPlan("one"))
 				var standing map[string]plantest.Object
-				seen := 0
-				late := &Client{Base: client.Base, Doer: wire{Doer: client.Doer, before: func(*http.Request) error {
-					if seen++; seen == n {
-						_, err := Restore(t.Context(), client, ref)
-						require.NoError(t, err)
-						server.Collect()
-						started(t, client, newPlan("two"))
-						standing = server.Objects()
+				w := &turns{Doer: client.Doer, at: at, do: func() {
+					if n == 1 { // it knows of nothing yet
+						return
 					}
-					return nil
-				}}}
+					_, err := Restore(t.Context(), client, ref)
+					require.NoError(t, err, at)
+					server.Collect()
+					started(t, client, newPlan("two"))
+					standing = server.Objects()
+				}}
+				late := &Client{Base: client.Base, Doer: w}
 				_, err := Restore(t.Context(), late, Ref{Namespace: "shop", Name: "web", Identity: "one"})
-				require.NoError(t, err)
-				if seen < n {
-					return
+				require.NoError(t, err, at)
+				if n > 1 {
+					require.Equal(t, standing, server.Objects(), "held up at %s", at)
 				}
-				require.Equal(t, standing, server.Objects(), "held up at request %d", n)
-			}
+				return w
+			})
 		})
 	}
 }

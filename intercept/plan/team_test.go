@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net/http"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -205,26 +204,22 @@ func TestTeamComesMeanwhile(t *testing.T) {
 		},
 	} {
 		t.Run(what, func(t *testing.T) {
-			for n := 1; ; n++ {
-				about := fmt.Sprintf("comes at request %d", n)
+			atEach(t, func(_ int, at string) *turns {
+				about := "comes at " + at
 				server, client := newShop(t)
 				before := server.Objects()
 				var first, second *Executor
 				if what != "begins" {
 					first = started(t, client, divert("one"))
 				}
-				seen := 0
-				disturbed := &Client{Base: client.Base, Doer: wire{Doer: client.Doer, before: func(*http.Request) error {
-					if seen++; seen == n {
-						var err error
-						second, err = arrive(t.Context(), client, divert("two"), bob)
-						require.NoError(t, err, about)
-						holds(t, server, client, second, about)
-					}
-					return nil
-				}}}
-				first = act(t, first, disturbed)
-				if second == nil { // there are no more requests
+				w := &turns{Doer: client.Doer, at: at, do: func() {
+					var err error
+					second, err = arrive(t.Context(), client, divert("two"), bob)
+					require.NoError(t, err, about)
+					holds(t, server, client, second, about)
+				}}
+				first = act(t, first, &Client{Base: client.Base, Doer: w})
+				if second == nil { // nobody has come meanwhile
 					second, _ = arrive(t.Context(), client, divert("two"), bob)
 				}
 				holds(t, server, client, second, about)
@@ -236,10 +231,8 @@ func TestTeamComesMeanwhile(t *testing.T) {
 				}
 				leaves(t, second, about)
 				requireAsBefore(t, server, before, about)
-				if seen < n {
-					return
-				}
-			}
+				return w
+			})
 		})
 	}
 }
@@ -248,60 +241,47 @@ func TestTeamComesMeanwhile(t *testing.T) {
 // restores everything: who comes once that is noted has it anew in the end, and who came
 // before is told that it is gone.
 func TestTeamComesToARestore(t *testing.T) {
-	for n := 1; ; n++ {
-		about := fmt.Sprintf("comes at request %d", n)
+	atEach(t, func(n int, at string) *turns {
+		about := "comes at " + at
 		server, client := newShop(t)
 		before := server.Objects()
 		first := started(t, client, divert("one"))
-		seen, noted := 0, false
+		noted := false
 		var second *Executor
-		disturbed := &Client{Base: client.Base, Doer: wire{Doer: client.Doer, before: func(*http.Request) error {
-			if seen++; seen == n {
-				var err error
-				_, noted, _, err = Claims(t.Context(), client, first.Ref())
-				noted = noted || errors.Is(err, ErrNone)
-				second, err = arrive(t.Context(), client, divert("two"), bob)
-				require.NoError(t, err, about)
-			}
-			return nil
-		}}}
-		_, err := Restore(t.Context(), disturbed, first.Ref())
+		w := &turns{Doer: client.Doer, at: at, do: func() {
+			var err error
+			_, noted, _, err = Claims(t.Context(), client, first.Ref())
+			noted = noted || errors.Is(err, ErrNone)
+			second, err = arrive(t.Context(), client, divert("two"), bob)
+			require.NoError(t, err, about)
+		}}
+		_, err := Restore(t.Context(), &Client{Base: client.Base, Doer: w}, first.Ref())
 		require.NoError(t, err, about)
-		if seen < n {
-			requireAsBefore(t, server, before, about)
-			return
-		}
-		if !noted {
+		switch {
+		case second == nil: // nobody has come
+		case !noted:
 			require.LessOrEqual(t, n, 2, "it is noted before anything is undone")
 			require.True(t, Gone(Touch(t.Context(), client, second.Ref(), bob.ID)), about)
 			_, err = second.Restore(t.Context())
 			require.ErrorIs(t, err, ErrNone, about)
-		} else {
+		default:
 			holds(t, server, client, second, about)
 			leaves(t, second, about)
 		}
 		requireAsBefore(t, server, before, about)
-	}
+		return w
+	})
 }
 
 // TestTeamAnswersLost has every answer get lost once.
 func TestTeamAnswersLost(t *testing.T) {
 	server, client := newShop(t)
 	before := server.Objects()
-	lossy := func() *Client {
-		odd := false
-		return &Client{Base: client.Base, Doer: wire{Doer: client.Doer, after: func(*http.Request) error {
-			if odd = !odd; odd {
-				return errors.New("connection reset")
-			}
-			return nil
-		}}}
-	}
 	executors := make([]*Executor, 3)
 	together(len(executors), func(n int) {
 		var err error
 		c := []claim.Claim{ann, bob, cid}[n]
-		if executors[n], err = arrive(t.Context(), lossy(), divert(c.User), c); err != nil {
+		if executors[n], err = arrive(t.Context(), lossy(client), divert(c.User), c); err != nil {
 			t.Error(err)
 		}
 	})

@@ -63,6 +63,17 @@ func (f *firstUpstream) refused() bool {
 	return len(f.early) == 0 && (f.dropped || !isTaken(f.Upstream))
 }
 
+// isGone reports of one that was taken back that it has said nothing before.
+func (f *firstUpstream) isGone() bool {
+	f.mu.Lock()
+	dropped := f.dropped
+	f.mu.Unlock()
+	if dropped {
+		<-f.heard
+	}
+	return dropped && len(f.early) == 0
+}
+
 func (f *firstUpstream) takeBack() {
 	f.mu.Lock()
 	f.dropped = true
@@ -115,6 +126,13 @@ func isOver(conn relay.Conn) bool {
 func hasLeft(client relay.Client) bool {
 	l, ok := client.(interface{ Left() bool })
 	return ok && l.Left()
+}
+
+// hasSaid reports of a client that it has said something that is yet to be read, where that
+// is known.
+func hasSaid(client relay.Client) bool {
+	s, ok := client.(interface{ Said() bool })
+	return ok && s.Said()
 }
 
 func isDeadline(err error) bool { return errors.Is(err, os.ErrDeadlineExceeded) }

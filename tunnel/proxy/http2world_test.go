@@ -52,10 +52,14 @@ func to(d proxy.Destination) proxy.Router {
 	return &router{route: func(*proxy.Request) proxy.Route { return proxy.Route{To: d} }}
 }
 
-// byHeader sends requests to where their header "to" says.
+// byHeader sends requests to where their header "to" says. Other ones are refused.
 func byHeader(destinations map[string]proxy.Destination) proxy.Router {
 	return routerFunc(func(_ context.Context, r *proxy.Request, _ []proxy.Destination) (proxy.Route, error) {
-		return proxy.Route{To: destinations[append(r.Values("to"), "")[0]]}, nil
+		to, known := destinations[append(r.Values("to"), "")[0]]
+		if !known {
+			return proxy.Route{}, fmt.Errorf("%w: %+v", errNobody, r)
+		}
+		return proxy.Route{To: to}, nil
 	})
 }
 
@@ -63,7 +67,8 @@ func byHeader(destinations map[string]proxy.Destination) proxy.Router {
 type engine struct {
 	address string
 	mu      sync.Mutex
-	conns   []carriedConn
+	came    int         // connections
+	latest  carriedConn // of these
 }
 
 type carriedConn struct {
@@ -71,10 +76,16 @@ type carriedConn struct {
 	ended chan struct{}
 }
 
+func (e *engine) count() int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.came
+}
+
 func (e *engine) last() carriedConn {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.conns[len(e.conns)-1]
+	return e.latest
 }
 
 func newEngine(t testing.TB, router proxy.Router, observer proxy.Observer) *engine {
@@ -90,9 +101,10 @@ func newEngine(t testing.TB, router proxy.Router, observer proxy.Observer) *engi
 				return
 			}
 			client := relay.TCP{TCPConn: accepted.(*net.TCPConn)}
-			conn := carriedConn{proxy.New(client, router, proxy.Options{Observer: observer}), make(chan struct{})}
+			options := proxy.Options{Observer: observer, Silence: patience}
+			conn := carriedConn{proxy.New(client, router, options), make(chan struct{})}
 			e.mu.Lock()
-			e.conns = append(e.conns, conn)
+			e.came, e.latest = e.came+1, conn
 			e.mu.Unlock()
 			work.Go(func() {
 				defer close(conn.ended)

@@ -1,6 +1,7 @@
 package proxy_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -21,7 +22,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	flag.Parse()
+	// Before the flags are parsed: a command line that says how many is heeded, as of a fuzzer.
 	flag.Set("test.parallel", "64") // these wait, mostly
 	goleak.VerifyTestMain(m)
 }
@@ -30,6 +31,9 @@ const (
 	// soon bounds what is expected to happen; quiet is long enough for what is not.
 	soon  = 10 * time.Second
 	quiet = 50 * time.Millisecond
+	// patience is the Silence of those whose clients speak first, however late that is on a
+	// busy machine.
+	patience = time.Minute
 )
 
 var errNobody = errors.New("nobody is there")
@@ -247,7 +251,16 @@ func serve(t testing.TB, r proxy.Router, options proxy.Options) *serving {
 func serveWithin(t testing.TB, ctx context.Context, r proxy.Router, options proxy.Options) *serving {
 	t.Helper()
 	program, accepted := pair(t)
+	return serveClient(t, ctx, program, accepted, r, options)
+}
+
+// serveClient has accepted carried, which is what the engine knows of program.
+func serveClient(
+	t testing.TB, ctx context.Context, program relay.TCP, accepted relay.Client, r proxy.Router, options proxy.Options,
+) *serving {
+	t.Helper()
 	s := &serving{peer: peer{t, program}, over: make(chan error, 1)}
+	options.Silence = cmp.Or(options.Silence, patience)
 	s.conn = proxy.New(accepted, r, options)
 	s.SetDeadline(time.Now().Add(soon))
 	go func() {
