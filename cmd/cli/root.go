@@ -53,6 +53,7 @@ Exit codes:
 		firstproject.New(streams),
 		up.New(streams, start),
 		sessions.NewDown(streams),
+		sessions.NewRestart(streams),
 		sessions.NewStatus(streams),
 		sessions.NewLogs(streams),
 		run.New(streams, start),
