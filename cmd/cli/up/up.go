@@ -116,7 +116,8 @@ what has failed. A project file, with all there is:
 		Annotations: map[string]string{machine.Changes: ""},
 	}
 	flags := cmd.Flags()
-	flags.StringVarP(&o.file, "file", "f", project.Name, "the project file")
+	flags.StringVarP(&o.file, "file", "f", "",
+		"the project file (default: "+project.Name+" in this folder, or in the nearest one above it)")
 	flags.StringVar(&o.name, "name", "", "name of the session (default: the file's, or else its folder's)")
 	flags.BoolVarP(&o.detach, "detach", "d", false,
 		"return when everything is ready, and leave the session in the background")
@@ -150,7 +151,11 @@ func run(ctx context.Context, o *options, streams output.Streams, start helper.S
 	if err != nil {
 		return err
 	}
-	console.NewWriter(streams, "", false).Write(output.Starting{Command: "up"})
+	out := console.NewWriter(streams, "", false)
+	out.Write(output.Starting{Command: "up"})
+	for _, warning := range order.Project.Warnings {
+		out.Write(output.Warning{Message: warning})
+	}
 	l := &launcher{
 		name: name, order: order, detach: o.detach, wait: o.wait,
 		directory: directory, streams: streams.Plain(o.plain), began: time.Now(),
