@@ -31,11 +31,11 @@ func (s *session) apply(ctx context.Context, order background.Order) error {
 	if err := cluster.LogIn(ctx); err != nil {
 		return err
 	}
-	if err := checkRuns(w.runs); err != nil {
+	if err := checkRuns(w.allRuns()); err != nil {
 		return err
 	}
 	s.view.SetFile(w.file)
-	s.nameWidth.Store(int32(widthOf(w)))
+	s.nameWidth.Store(int32(widthOf(w.allRuns())))
 	s.view.SetContext(cluster.Context, w.namespace)
 
 	before := s.holdings()
@@ -148,10 +148,7 @@ func (s *session) renewAnswers(ctx context.Context, wants []wantedIntercept) err
 		if h == nil || h.process == nil || h.want.run.equal(w.run) && h.process.runs.Load() {
 			continue
 		}
-		err := w.run.check()
-		if err == nil {
-			err = h.process.start(ctx, w.run)
-		}
+		err := h.process.start(ctx, w.run)
 		if err == nil {
 			h.want.run = w.run
 		}

@@ -58,9 +58,6 @@ func (s *session) planIntercept(
 	options.Forward.Intercepts = &s.carry
 	var answers *process
 	if w.run.wanted() {
-		if err := w.run.check(); err != nil {
-			return nil, err
-		}
 		answers = s.newProcess(w.settings.workload)
 		options.Beside = func(ctx context.Context, dress func(*command.Command)) { answers.run(ctx, w.run, dress) }
 	}

@@ -63,7 +63,7 @@ func TestAProgramFromItsStartToItsEnd(t *testing.T) {
 		`echo "hello $NAME in $PWD"; echo oops >&2; trap 'echo bye; exit 4' TERM; while :; do sleep 0.01; done`)
 	web.env = []string{"NAME=you"}
 	short := shell(t, "short", "printf 'no end'; exit 7")
-	s.nameWidth.Store(int32(widthOf(&want{runs: []wantedRun{web, short}})))
+	s.nameWidth.Store(int32(widthOf([]wantedRun{web, short})))
 	require.NoError(t, s.beginRuns(t.Context(), nil, []wantedRun{web, short}, false))
 	s.says(t, "web   | hello you in "+web.dir+"\n")
 	s.says(t, "web   | oops\n")

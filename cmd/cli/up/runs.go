@@ -189,22 +189,12 @@ func checkRuns(wants []wantedRun) error {
 }
 
 // widthOf is how wide the names of a session's programs are, 0 if it has no two.
-func widthOf(w *want) (width int) {
-	names := 0
-	note := func(name string) {
-		names++
-		width = max(width, len(name))
-	}
-	for _, r := range w.runs {
-		note(r.name)
-	}
-	for _, i := range w.intercepts {
-		if i.run.wanted() {
-			note(i.run.name)
-		}
-	}
-	if names < 2 {
+func widthOf(runs []wantedRun) (width int) {
+	if len(runs) < 2 {
 		return 0
+	}
+	for _, r := range runs {
+		width = max(width, len(r.name))
 	}
 	return width
 }
