@@ -51,6 +51,7 @@ Exit codes:
 	root.AddCommand(
 		forward.New(streams, start),
 		firstproject.New(streams),
+		firstproject.NewSchema(streams),
 		up.New(streams, start),
 		sessions.NewDown(streams),
 		sessions.NewRestart(streams),
