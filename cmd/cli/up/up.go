@@ -46,9 +46,9 @@ func New(streams output.Streams, start helper.Start) *cobra.Command {
 and the programs to run, with the options of 'devtun forward' and 'devtun intercept'
 under the same words. The file is that of this folder, or of the nearest one above it;
 devtun.local.yaml beside it goes over it. In the foreground it goes on until Ctrl-C,
-and then puts everything back. With --detach it returns as soon as everything is ready, and the session goes on in the
-background, also when the terminal is closed: 'devtun status' shows it, 'devtun logs'
-tells what it has said, 'devtun down' ends it.
+and then puts everything back. With --detach it returns as soon as everything is ready,
+and the session goes on in the background, also when the terminal is closed: 'devtun
+status' shows it, 'devtun logs' tells what it has said, 'devtun down' ends it.
 
 Run again while the session stands, it applies what has changed in the file, says what
 it did and returns. What stays is not disturbed: its connections go on. A program whose
