@@ -52,8 +52,10 @@ Exit codes:
 	root.AddCommand(
 		forward.New(streams, start),
 		firstproject.New(streams),
+		firstproject.NewSchema(streams),
 		up.New(streams, start),
 		sessions.NewDown(streams),
+		sessions.NewRestart(streams),
 		sessions.NewStatus(streams),
 		sessions.NewLogs(streams),
 		run.New(streams, start),

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"maps"
 	"os"
 	"testing"
 
@@ -13,12 +14,22 @@ import (
 func TestWhatStandsBelowAnEventIsMadeAnew(t *testing.T) {
 	made, err := eventFiles("..")
 	require.NoError(t, err)
+	projects, err := projectFiles("..")
+	require.NoError(t, err)
+	maps.Copy(made, projects)
 	for name, text := range made {
 		want, err := os.ReadFile("../" + name)
 		require.NoError(t, err)
 		require.Equal(t, string(want), string(text), "run 'make docs'")
 	}
 	require.True(t, json.Valid(made["events.schema.json"]))
+}
+
+func TestAHeadingForEachPartOfAProject(t *testing.T) {
+	_, err := projectPage("# The project file\n", projectSchema{})
+	require.ErrorContains(t, err, `no heading "The file"`)
+	_, err = projectPage("\n### The file\n", projectSchema{})
+	require.ErrorContains(t, err, "no description of The file, name")
 }
 
 func TestAHeadingForEachEvent(t *testing.T) {

@@ -1,9 +1,9 @@
 // Command gen writes what is generated from the commands' own texts and flags, the
 // reference in Markdown and man pages, and what is generated from the structs of events
-// and their comments, the tables of the page of events and a JSON Schema. All but man
-// pages is kept in the repository.
+// and their comments, the tables of the page of events and a JSON Schema, and the tables of
+// the page of project files, from their schema. All but man pages is kept in the repository.
 //
-//	gen DOCS              writes reference/, events.md and events.schema.json in DOCS
+//	gen DOCS              writes reference/, events.md, events.schema.json and project-file.md in DOCS
 //	gen -check DOCS       fails unless they stand there as they would be written
 //	gen -man DIR -source "devtun v1.2.3" -date 2006-01-02
 //
@@ -14,6 +14,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"time"
@@ -54,6 +55,11 @@ func run(dir string, check, man bool, source, date string) error {
 	if err != nil {
 		return err
 	}
+	projects, err := projectFiles(dir)
+	if err != nil {
+		return err
+	}
+	maps.Copy(events, projects)
 	referenceDir := filepath.Join(dir, "reference")
 	if check {
 		return errors.Join(compare(referenceDir, pages), stale(dir, events))

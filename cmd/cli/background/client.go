@@ -108,6 +108,15 @@ func (c *Client) Apply(ctx context.Context, order Order, tell func(Line)) (Outco
 	return c.command(ctx, "apply", text, tell)
 }
 
+// Restart has the session start programs again: those named, or all.
+func (c *Client) Restart(ctx context.Context, names []string, tell func(Line)) (Outcome, error) {
+	text, err := json.Marshal(Restart{names})
+	if err != nil {
+		return Outcome{}, err
+	}
+	return c.command(ctx, "restart", text, tell)
+}
+
 // Down ends the session.
 func (c *Client) Down(ctx context.Context, tell func(Line)) (Outcome, error) {
 	return c.command(ctx, "down", nil, tell)

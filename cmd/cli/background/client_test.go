@@ -78,6 +78,17 @@ func TestDown(t *testing.T) {
 	require.Equal(t, 1, h.downs)
 }
 
+func TestRestart(t *testing.T) {
+	d, _ := serve(t, &holder{})
+	for _, names := range [][]string{nil, {"web", "api"}} {
+		var words []string
+		outcome, err := d.Client("shop").Restart(within(t), names, func(w Line) { words = append(words, w.Err) })
+		require.NoError(t, err)
+		require.Equal(t, len(names), outcome.ExitCode)
+		require.Len(t, words, len(names))
+	}
+}
+
 func TestAnOrderOfAnotherVersionIsRefused(t *testing.T) {
 	h := &holder{}
 	d, _ := serve(t, h)
@@ -86,7 +97,9 @@ func TestAnOrderOfAnotherVersionIsRefused(t *testing.T) {
 		var version *VersionError
 		require.ErrorAs(t, err, &version, text)
 	}
-	_, err := d.Client("shop").command(within(t), "dance", nil, nil)
+	_, err := d.Client("shop").command(within(t), "restart", []byte(`{"newer": 1}`), nil)
+	require.ErrorContains(t, err, "another version")
+	_, err = d.Client("shop").command(within(t), "dance", nil, nil)
 	require.ErrorContains(t, err, "another version")
 	require.Empty(t, h.orders)
 }

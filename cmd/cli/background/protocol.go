@@ -12,6 +12,7 @@ import (
 //	GET  /v1/snapshot   a status.Snapshot
 //	GET  /v1/watch      a status.Snapshot now and whenever something has changed, one a line
 //	POST /v1/apply      an Order; the answer is Lines, the last of which has Done
+//	POST /v1/restart    a Restart; the answer is Lines too
 //	POST /v1/down       the answer is Lines too; the session ends after the last
 //
 // Fields are added over time. What an older session would not understand has another
@@ -26,6 +27,11 @@ type Order struct {
 	Environment map[string]string `json:"environment"`
 	Parent      string            `json:"parent"` // process whose end ends the session, as proc.ID writes it
 	Verbose     bool              `json:"verbose"`
+}
+
+// Restart names programs of the session that are to be started again: all, if it names none.
+type Restart struct {
+	Names []string `json:"names"`
 }
 
 // Line is a line that a session says, or how it has ended what it was told to do.

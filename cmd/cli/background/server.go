@@ -34,6 +34,9 @@ type Holder interface {
 	// Apply makes the session hold what is ordered, and says how it goes. It gives up
 	// when ctx ends.
 	Apply(ctx context.Context, order Order, tell func(Line)) Outcome
+	// Restart starts programs again, all if none are named, and says how it goes. It gives up
+	// when ctx ends.
+	Restart(ctx context.Context, names []string, tell func(Line)) Outcome
 	// Down ends the session and says how it goes. It returns when all has been put
 	// back, whether anybody listens or not.
 	Down(tell func(Line)) Outcome
@@ -55,15 +58,22 @@ func Serve(ctx context.Context, listener *net.UnixListener, holder Holder) error
 	})
 	mux.HandleFunc("POST "+prefix+"apply", func(w http.ResponseWriter, r *http.Request) {
 		var order Order
-		decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxOrder))
-		decoder.DisallowUnknownFields()
-		if err := decoder.Decode(&order); err != nil || order.Project == nil {
-			http.Error(w, "the order cannot be read: it is of another devtun", http.StatusBadRequest)
+		if !readOrder(w, r, &order) || order.Project == nil {
+			http.Error(w, unreadable, http.StatusBadRequest)
 			return
 		}
-		_, _ = io.Copy(io.Discard, r.Body) // only then is the client's going noticed
 		lines := newJSONLines(w)
 		outcome := holder.Apply(r.Context(), order, func(line Line) { _ = lines.put(line) })
+		_ = lines.put(Line{Done: &outcome})
+	})
+	mux.HandleFunc("POST "+prefix+"restart", func(w http.ResponseWriter, r *http.Request) {
+		var order Restart
+		if !readOrder(w, r, &order) {
+			http.Error(w, unreadable, http.StatusBadRequest)
+			return
+		}
+		lines := newJSONLines(w)
+		outcome := holder.Restart(r.Context(), order.Names, func(line Line) { _ = lines.put(line) })
 		_ = lines.put(Line{Done: &outcome})
 	})
 	mux.HandleFunc("POST "+prefix+"down", func(w http.ResponseWriter, _ *http.Request) {
@@ -88,6 +98,19 @@ func Serve(ctx context.Context, listener *net.UnixListener, holder Holder) error
 		return err
 	}
 	return nil
+}
+
+// unreadable is said of an order that cannot be read.
+const unreadable = "the order cannot be read: it is of another devtun"
+
+// readOrder reads what is asked for, strictly, to its end: only then is the client's going
+// noticed.
+func readOrder(w http.ResponseWriter, r *http.Request, order any) bool {
+	decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxOrder))
+	decoder.DisallowUnknownFields()
+	err := decoder.Decode(order)
+	_, _ = io.Copy(io.Discard, r.Body)
+	return err == nil
 }
 
 // guard accepts this user's processes only.

@@ -1,6 +1,6 @@
 // Package firstproject is 'devtun init': it writes a first project file from what the
-// cluster holds. It forwards the services of the namespace, and has what could be
-// intercepted as comments.
+// cluster holds. It forwards the services of the namespace, and has what else could be wanted
+// as comments. 'devtun schema' prints what editors know such files by.
 package firstproject
 
 import (
@@ -36,7 +36,11 @@ func New(streams output.Streams) *cobra.Command {
 		Use:   "init",
 		Short: "Write a first project file from what the cluster holds",
 		Long: `Write devtun.yaml for 'devtun up': it forwards the services of the namespace, and has the
-workloads that could be intercepted as comments, to be taken in where they are wanted.
+workloads that could be intercepted, and more, as comments, to be taken in where they are
+wanted. It is for everybody: a --context or --kubeconfig that is given goes into
+devtun.local.yaml beside it, which is yours alone. The schema, for editors, is written to
+` + schemaName + `.
+
 A file that is there already stays as it is, unless --force is given.`,
 		Example: `  devtun init
   devtun init --context dev -n demo -f dev/devtun.yaml`,
@@ -57,8 +61,8 @@ func run(ctx context.Context, o *options, streams output.Streams) error {
 	if len(o.kube.Namespaces) > 1 {
 		return problem.Usage("give one, and add others to the file", "devtun init works in one --namespace")
 	}
-	if _, err := os.Lstat(o.file); err == nil && !o.force {
-		return o.exists()
+	if o.taken() {
+		return exists(o.file)
 	}
 	cluster, err := o.kube.Connect()
 	if err != nil {
@@ -87,46 +91,77 @@ func run(ctx context.Context, o *options, streams output.Streams) error {
 	if err != nil {
 		return err
 	}
-	kubeconfig := *o.kube.KubeConfig
-	if kubeconfig != "" { // the file may lie in another folder than this
-		if kubeconfig, err = filepath.Abs(kubeconfig); err != nil {
-			return err
-		}
+	schema, err := writeSchema(o.file)
+	if err != nil {
+		return unwritten(fmt.Errorf("write schema: %w", err))
 	}
 	first := contents{
-		context: cluster.Context, kubeconfig: kubeconfig, namespace: namespace,
-		services: list.Items, workloads: workloads,
+		schema: schema, namespace: namespace, services: list.Items, workloads: workloads,
+		run: commandIn(filepath.Dir(o.file)),
 	}
-	if err := o.write(first.text()); err != nil {
+	if err := o.write(o.file, first.text()); err != nil {
 		return err
 	}
 	fmt.Fprintf(streams.Out, "wrote %s: %s, %s\n",
 		o.file, output.Count(len(list.Items), "service"), output.Count(len(workloads), "workload"))
+	return o.writeLocal(streams)
+}
+
+// writeLocal has what was said of the cluster in the file that is its owner's alone.
+func (o *options) writeLocal(streams output.Streams) error {
+	text := ""
+	if *o.kube.Context != "" {
+		text += "context: " + yamlText(*o.kube.Context) + "\n"
+	}
+	if *o.kube.KubeConfig != "" {
+		kubeconfig, err := filepath.Abs(*o.kube.KubeConfig) // the file may lie in another folder than this
+		if err != nil {
+			return err
+		}
+		text += "kubeconfig: " + yamlText(kubeconfig) + "\n"
+	}
+	if text == "" {
+		return nil
+	}
+	local := project.Local(o.file)
+	if err := o.write(local, text); err != nil {
+		return err
+	}
+	fmt.Fprintf(streams.Out, "wrote %s: it is yours, and not for the repository\n", local)
 	return nil
 }
 
-func (o *options) exists() error {
-	return problem.Usage("edit it, or add --force to write over it", "there is a project file already: %s", o.file)
+// taken reports that a file is there that is not to be written over.
+func (o *options) taken() bool {
+	_, err := os.Lstat(o.file)
+	return err == nil && !o.force
 }
 
-// write writes the file. Without --force nothing that is there is touched, even if it
+func exists(path string) error {
+	return problem.Usage("edit it, or add --force to write over it", "there is a project file already: %s", path)
+}
+
+// write writes a file. Without --force nothing that is there is touched, even if it
 // has come only now.
-func (o *options) write(text string) error {
+func (o *options) write(path, text string) error {
 	flag := os.O_EXCL
 	if o.force {
 		flag = os.O_TRUNC
 	}
-	file, err := os.OpenFile(o.file, os.O_CREATE|os.O_WRONLY|flag, 0o644)
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|flag, 0o644)
 	if errors.Is(err, fs.ErrExist) {
-		return o.exists()
+		return exists(path)
 	}
 	if err == nil {
 		_, err = file.WriteString(text)
 		err = errors.Join(err, file.Close())
 	}
 	if err != nil {
-		return &problem.Problem{Err: fmt.Errorf("write project file: %w", err), Code: problem.ExitMachine,
-			Hint: "name a file that you may write with -f"}
+		return unwritten(fmt.Errorf("write project file: %w", err))
 	}
 	return nil
+}
+
+func unwritten(err error) error {
+	return &problem.Problem{Err: err, Code: problem.ExitMachine, Hint: "name a file that you may write with -f"}
 }

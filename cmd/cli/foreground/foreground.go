@@ -85,6 +85,12 @@ func (s *Session) Apply(context.Context, background.Order, func(background.Line)
 		"the session is a command in the foreground"))
 }
 
+// Restart implements background.Holder. Only sessions of a project file have programs to
+// start again.
+func (s *Session) Restart(context.Context, []string, func(background.Line)) background.Outcome {
+	return problem.Outcome(problem.Usage("end it, and start it anew", "the session is a command in the foreground"))
+}
+
 // Down implements background.Holder.
 func (s *Session) Down(func(background.Line)) background.Outcome {
 	s.down()

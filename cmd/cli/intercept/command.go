@@ -156,7 +156,7 @@ be had, devtun says so, and COMMAND runs all the same.`,
 	flags.BoolVar(&o.NoForward, "no-forward", false, "do not forward the namespace's other services")
 	flags.StringVar(&o.hosts, "hosts", "",
 		"who sees their names: 'private' for the COMMAND alone, 'system' for this machine (default: as for devtun run)")
-	flags.BoolVar(&o.dryRun, "dry-run", false,
+	flags.BoolVar(&o.DryRun, "dry-run", false,
 		"change nothing; print as YAML what would be created and changed, and its undo")
 	flags.StringVarP(&o.style.Output, "output", "o", "",
 		"'json' for events, one JSON object a line; 'yaml' with --dry-run")
@@ -193,7 +193,7 @@ func run(ctx context.Context, o *Options, streams output.Streams, start helper.S
 	defer quit()
 	tracker := status.NewTracker("", "")
 	var lost error
-	if !o.dryRun {
+	if !o.DryRun {
 		var f *foreground.Session
 		f, lost = foreground.Open("intercept", func() { end(ending.ErrDown) })
 		defer func() { f.Close(err) }()
@@ -205,7 +205,7 @@ func run(ctx context.Context, o *Options, streams output.Streams, start helper.S
 	var table *output.Table
 	var out output.Writer
 	switch {
-	case o.dryRun:
+	case o.DryRun:
 		out = console.NewWriter(streams.Plain(o.style.Plain), o.style.Output, o.style.Verbose)
 	case len(o.command) > 0: // standard output is the command's
 		out = console.NewWriter(output.Streams{Out: streams.Err, Err: streams.Err}, o.style.Output, o.style.Verbose)
@@ -214,15 +214,15 @@ func run(ctx context.Context, o *Options, streams output.Streams, start helper.S
 		defer table.Close()
 	}
 	defer func() { out.Write(console.End(err)) }()
-	if !o.dryRun {
+	if !o.DryRun {
 		out.Write(output.Starting{Command: "intercept", Version: output.Version})
 		console.WarnUnfound(out, lost)
 	}
 	console.WarnOfLogins(out)
 	s, err := o.Plan(ctx, Audience{Out: out, Verbose: o.style.Verbose})
-	if err != nil || o.dryRun {
+	if err != nil || o.DryRun {
 		if err == nil {
-			return s.render(streams.Out)
+			return s.Render(streams.Out)
 		}
 		return ending.UnlessEnded(ctx, err)
 	}

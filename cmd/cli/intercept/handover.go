@@ -38,7 +38,7 @@ func (o *Options) OpenHandover(notice func(text string)) (*handover.Handover, er
 // openPrivate makes a directory for the files that the command is to see in their places;
 // nil if it is to see none. The caller closes it.
 func (i *Planned) openPrivate() (*command.PrivateDir, error) {
-	return OpenPrivate(len(i.options.command) == 0 || i.options.NoMounts)
+	return OpenPrivate(!i.options.runs() || i.options.NoMounts)
 }
 
 // OpenPrivate is a directory for what a command sees in its places; nil if nothing is to be
@@ -72,12 +72,12 @@ func HandoverLedger() (ledger handover.Ledger, err error) {
 // awaitHandover has environment and files written, and followed while the intercept
 // stands.
 func (h *hold) awaitHandover(ctx, beside context.Context) error {
-	if h.options.EnvFile == "" && h.options.EnvJSON == "" && h.options.Files == "" && h.program == nil {
+	if h.options.EnvFile == "" && h.options.EnvJSON == "" && h.options.Files == "" && !h.options.runs() {
 		return nil
 	}
 	h.given.Include(intercept.NamedOf(h.plan))
 	if mounts := intercept.MountsOf(h.plan); h.private != nil && len(mounts) > 0 {
-		h.program.Files = view.Files{Dir: h.private.Path(), Mounts: mounts}
+		h.files = view.Files{Dir: h.private.Path(), Mounts: mounts}
 		h.given.Show(h.private.Path(), mounts)
 	}
 	h.running.Go(func() {
@@ -87,6 +87,12 @@ func (h *hold) awaitHandover(ctx, beside context.Context) error {
 	})
 	h.progress("waiting: environment and files of the container")
 	return AwaitHandover(ctx, h.given)
+}
+
+// dress gives a command the container's environment and files.
+func (h *hold) dress(c *command.Command) {
+	c.Env, c.Files = h.given.Command(c.Env), h.files
+	c.Note = func(text string) { h.Events.Note(text, "") }
 }
 
 // FollowAgents has what the agents hand over written until ctx ends. It fails if what

@@ -12,6 +12,7 @@ import (
 	"github.com/devtun/devtun/cmd/cli/kube"
 	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/run/command"
+	"github.com/devtun/devtun/cmd/cli/run/view"
 	"github.com/devtun/devtun/cmd/cli/status"
 	"github.com/devtun/devtun/dns/helper"
 	"github.com/devtun/devtun/intercept"
@@ -27,6 +28,7 @@ type hold struct {
 	agents   *intercept.Intercept
 	given    *handover.Handover
 	private  *command.PrivateDir // for files in their places; nil: none
+	files    view.Files          // in their places; the zero value: none
 	executor *plan.Executor
 	program  *command.Command // nil: none
 	began    time.Time
@@ -83,12 +85,15 @@ func (h *hold) keep(ctx, beside context.Context, start helper.Start) error {
 	if h.options.Move != "" {
 		watchers.Go(func() { h.moveConnections(watching) })
 	}
+	if with := h.options.Beside; with != nil {
+		h.running.Go(func() { with(beside, h.dress) })
+	}
 	if h.program == nil {
 		<-ctx.Done()
 		return ending.UnlessEnded(ctx, nil)
 	}
 	h.program.Hosts = names.File()
-	h.program.Env = h.given.Command(h.program.Env)
+	h.dress(h.program)
 	return h.command(ctx)
 }
 
@@ -117,7 +122,6 @@ func (h *hold) awaitPlace(ctx context.Context) error {
 func (h *hold) command(ctx context.Context) error {
 	running, end := ending.Lasting(ctx)
 	defer end()
-	h.program.Note = func(text string) { h.Events.Note(text, "") }
 	h.program.Say = func(text string) { h.progress("%s", text) }
 	defer kube.Logins.Cover(ctx, credential.Cover{Said: h.program.Err})() // the terminal is the command's
 	code, err := h.program.Run(running)

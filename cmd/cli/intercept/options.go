@@ -1,6 +1,7 @@
 package intercept
 
 import (
+	"context"
 	"path/filepath"
 	"strings"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/devtun/devtun/cmd/cli/image"
 	"github.com/devtun/devtun/cmd/cli/machine"
 	"github.com/devtun/devtun/cmd/cli/problem"
+	"github.com/devtun/devtun/cmd/cli/run/command"
 	"github.com/devtun/devtun/intercept/claim"
 	"github.com/devtun/devtun/intercept/handover"
 	"github.com/devtun/devtun/intercept/plan"
@@ -45,10 +47,14 @@ type Options struct {
 	Keep                        bool
 	NoMounts                    bool // the files are not in their places for the command
 
+	// Beside, unless nil, is run while the intercept stands, and ends when its context does:
+	// once everything is put back. dress gives a command the container's environment and files.
+	Beside func(ctx context.Context, dress func(*command.Command))
+
 	NoForward bool
 	rule      claim.Rule // of Match, once Validate has been called
-	dryRun    bool
-	hosts     string // who sees their names: machine.Private or machine.System
+	DryRun    bool       // only the plan is wanted
+	hosts     string     // who sees their names: machine.Private or machine.System
 	style     console.Style
 	command   []string
 }
@@ -58,11 +64,11 @@ type Options struct {
 func (o *Options) Validate() error {
 	output := o.style.Output
 	switch {
-	case o.dryRun && output != "" && output != "yaml":
+	case o.DryRun && output != "" && output != "yaml":
 		return problem.Usage("leave -o out", "--dry-run prints YAML")
-	case !o.dryRun && output == "yaml":
+	case !o.DryRun && output == "yaml":
 		return problem.Usage("add --dry-run", "-o yaml is for --dry-run")
-	case o.dryRun:
+	case o.DryRun:
 		o.style.Output = "" // nothing else is printed
 	}
 	switch move := target.Move(o.Move); {
@@ -114,6 +120,9 @@ func (o *Options) Validate() error {
 	}
 	return o.Forward.Validate()
 }
+
+// runs reports that something is to run with the container's environment and files.
+func (o *Options) runs() bool { return len(o.command) > 0 || o.Beside != nil }
 
 func (o *Options) mode() plan.Mode {
 	if o.Replace {

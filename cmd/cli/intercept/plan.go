@@ -139,7 +139,7 @@ func (i *Planned) compute(ctx context.Context, found *target.Target, note func(t
 	if err := i.chooseProgram(ctx, circumstances, &options); err != nil {
 		return err
 	}
-	if i.plan, err = found.Plan(circumstances, options); err != nil || o.dryRun {
+	if i.plan, err = found.Plan(circumstances, options); err != nil || o.DryRun {
 		return err
 	}
 	lost, err := i.checkRights(ctx, target.RightsOf(i.plan))
@@ -172,7 +172,7 @@ func (i *Planned) checkStanding(ctx context.Context, standing *plan.Held) error 
 	if i.options.Replace && !standing.Ending {
 		return &plan.StandingError{Held: *standing}
 	}
-	if err := standing.Joinable(i.claim); err != nil || i.options.dryRun {
+	if err := standing.Joinable(i.claim); err != nil || i.options.DryRun {
 		return i.advise(err)
 	}
 	of := intercept.ContainerOf(i.plan)
@@ -191,8 +191,8 @@ func (i *Planned) grantsRestore(right target.Right) bool {
 		right.Resource == "serviceaccounts" || right.Resource == "roles" || right.Resource == "rolebindings"
 }
 
-// render prints for --dry-run what would be done.
-func (i *Planned) render(out io.Writer) error {
+// Render prints for --dry-run what would be done.
+func (i *Planned) Render(out io.Writer) error {
 	if i.joins {
 		return target.RenderJoin(out, i.plan, i.claim)
 	}

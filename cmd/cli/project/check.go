@@ -25,7 +25,7 @@ func (d *document) check(p *Project) error {
 	if err := d.oneOf("$.transport", p.Transport, Transports); err != nil {
 		return err
 	}
-	if p.NoForward && len(p.Intercepts)+len(p.Env) == 0 {
+	if p.NoForward && len(p.Intercepts)+len(p.Env)+len(p.Run) == 0 {
 		return d.at("$.noForward", "take noForward out, or add intercepts",
 			"nothing is forwarded, and nothing is intercepted")
 	}
@@ -41,6 +41,9 @@ func (d *document) check(p *Project) error {
 		if err := d.checkEnvironment(p, i); err != nil {
 			return err
 		}
+	}
+	if err := d.checkRuns(p); err != nil {
+		return err
 	}
 	return d.checkConflicts(p)
 }

@@ -26,6 +26,13 @@ type Project struct {
 	Forward       Forward       `yaml:"forward,omitempty" json:"forward,omitzero"`
 	Intercepts    []Intercept   `yaml:"intercepts,omitempty" json:"intercepts,omitempty"`
 	Env           []Environment `yaml:"env,omitempty" json:"env,omitempty"`
+	// Run are processes that reach the services, by their names.
+	Run map[string]Process `yaml:"run,omitempty" json:"run,omitempty"`
+
+	// Positions are where what is listed stands, by paths such as intercepts[0].workload.
+	Positions map[string]Position `yaml:"-" json:"positions,omitempty"`
+	// Warnings are what who reads the file is to know.
+	Warnings []string `yaml:"-" json:"-"`
 }
 
 // Forward says which services are forwarded: all of the namespace if nothing is
@@ -64,6 +71,7 @@ type Intercept struct {
 	EnvFormat       string   `yaml:"envFormat,omitempty" json:"envFormat,omitempty"`
 	Files           string   `yaml:"files,omitempty" json:"files,omitempty"` // path of a folder
 	Keep            bool     `yaml:"keep,omitempty" json:"keep,omitempty"`
+	Run             *Run     `yaml:"run,omitempty" json:"run,omitempty"` // that answers; nil: none is started
 }
 
 // Environment is the environment and the files of a workload's container, which are to be

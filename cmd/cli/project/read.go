@@ -3,15 +3,13 @@ package project
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"reflect"
-	"slices"
-	"strings"
 
 	"github.com/goccy/go-yaml"
-	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/parser"
+	"github.com/goccy/go-yaml/token"
 )
 
 // Error is a fault in a project file.
@@ -30,41 +28,83 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("%s:%d:%d: %s", e.File, e.Line, e.Column, e.Message)
 }
 
-// Read reads a project file. Relative paths in it are from the folder it lies in.
+// Read reads a project file, with what lies beside it: the file that goes over it, and the
+// variables for what stands as ${NAME} in it. Relative paths in it are from its folder.
 func Read(path string) (*Project, error) {
-	text, err := os.ReadFile(path)
+	sources, err := read(path)
 	if err != nil {
 		return nil, fmt.Errorf("read project file: %w", err)
-	}
-	p, err := Parse(path, text)
-	if err != nil {
-		return nil, err
 	}
 	folder, err := filepath.Abs(filepath.Dir(path))
 	if err != nil {
 		return nil, fmt.Errorf("read project file: %w", err)
 	}
+	p, err := parse(sources, folder)
+	if err != nil {
+		return nil, err
+	}
 	p.makeAbsolute(folder)
 	return p, nil
 }
 
-// Parse reads the text of the project file at path, for errors to name. Paths in
-// it stay as they are.
-func Parse(path string, text []byte) (*Project, error) {
-	d := &document{path: path}
-	var err error
-	if d.file, err = parser.ParseBytes(text, 0); err != nil {
-		return nil, d.fault(err)
+// source is the text of a file.
+type source struct {
+	path string
+	text []byte
+}
+
+// read reads a project file and the one that goes over it, if there is one.
+func read(path string) (sources []source, err error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
 	}
-	if len(d.file.Docs) > 1 {
-		start := d.file.Docs[1].Start // its dashes
-		return nil, &Error{File: path, Line: start.Position.Line, Column: start.Position.Column,
-			Message: "a second YAML document", Hint: "write all of a project in one document"}
+	sources = []source{{path, text}}
+	local := Local(path)
+	text, err = os.ReadFile(local)
+	if errors.Is(err, fs.ErrNotExist) {
+		return sources, nil
+	}
+	return append(sources, source{local, text}), err
+}
+
+// Parse reads the text of the project file at path, for errors to name. Paths in
+// it stay as they are, and nothing that lies beside it is read.
+func Parse(path string, text []byte) (*Project, error) {
+	return parse([]source{{path, text}}, "")
+}
+
+// parse reads texts, each of which goes over those before it. Variables are also in the
+// folder's .env, unless it is "".
+func parse(sources []source, folder string) (*Project, error) {
+	d := &document{path: sources[0].path, files: make(map[*token.Token]string)}
+	for _, source := range sources {
+		if err := d.add(source); err != nil {
+			return nil, err
+		}
+	}
+	variables, err := d.variables(folder)
+	if err != nil {
+		return nil, err
+	}
+	for i, root := range d.roots {
+		if root, err = d.interpolate(root, variables); err != nil {
+			return nil, err
+		}
+		if err := d.spellOut(root, variables); err != nil {
+			return nil, err
+		}
+		d.note(root, sources[i].path)
+		d.root = merged(d.root, root)
 	}
 	p := new(Project)
-	if err := yaml.UnmarshalWithOptions(text, p, yaml.Strict()); err != nil {
-		return nil, d.fault(err)
+	d.locate(d.root, reflect.TypeFor[Project](), "$")
+	if d.root != nil {
+		if err := yaml.NodeToValue(d.root, p, yaml.Strict()); err != nil {
+			return nil, d.fault(err)
+		}
 	}
+	p.Positions, p.Warnings = d.listed(), d.warnings
 	return p, d.check(p)
 }
 
@@ -79,137 +119,26 @@ func (p *Project) makeAbsolute(folder string) {
 		e := &p.Env[i]
 		paths = append(paths, &e.EnvFile, &e.EnvJSON, &e.Files)
 	}
+	for i := range p.Intercepts {
+		if run := p.Intercepts[i].Run; run != nil {
+			run.WorkingDir = absolute(folder, run.WorkingDir)
+		}
+	}
+	for name, process := range p.Run {
+		process.WorkingDir = absolute(folder, process.WorkingDir)
+		p.Run[name] = process
+	}
 	for _, path := range paths {
-		if *path != "" && !filepath.IsAbs(*path) {
-			*path = filepath.Join(folder, *path)
+		if *path != "" {
+			*path = absolute(folder, *path)
 		}
 	}
 }
 
-// document is a file that is being read.
-type document struct {
-	path string
-	file *ast.File
-}
-
-// fault makes an Error of what the YAML library says.
-func (d *document) fault(err error) error {
-	var said yaml.Error
-	if !errors.As(err, &said) || said.GetToken() == nil {
-		return fmt.Errorf("read project file %s: %w", d.path, err)
+// absolute is a path from a folder, or the folder.
+func absolute(folder, path string) string {
+	if filepath.IsAbs(path) {
+		return path
 	}
-	token := said.GetToken()
-	e := &Error{File: d.path, Line: token.Position.Line, Column: token.Position.Column, Message: said.GetMessage(),
-		Hint: "'devtun up --help' shows a whole project file"}
-	var unknown *yaml.UnknownFieldError
-	var misplaced *yaml.TypeError
-	var unexpected *yaml.UnexpectedNodeTypeError
-	switch {
-	case errors.As(err, &unknown):
-		e.Unknown, e.Known = token.Value, d.siblings(e.Line, e.Column)
-		e.Message = fmt.Sprintf("unknown key %q", token.Value)
-	case errors.As(err, &misplaced):
-		e.Message = fmt.Sprintf("%s is wanted here", noun(misplaced.DstType))
-	case errors.As(err, &unexpected):
-		e.Message = strings.Replace(e.Message, "was used where", "stands where a", 1)
-		e.Message = strings.Replace(e.Message, "is expected", "is wanted", 1)
-	}
-	return e
-}
-
-// noun is what a YAML author calls a Go type.
-func noun(t reflect.Type) string {
-	switch t.Kind() {
-	case reflect.Bool:
-		return "true or false"
-	case reflect.Slice:
-		return "a list"
-	case reflect.Struct, reflect.Map:
-		return "a mapping"
-	}
-	return "a text"
-}
-
-// siblings are the keys that may stand beside the one at a place.
-func (d *document) siblings(line, column int) []string {
-	kind := reflect.TypeFor[Project]()
-	ast.Walk(visitor(func(node ast.Node) {
-		key, ok := node.(*ast.MappingValueNode)
-		if !ok {
-			return
-		}
-		at := key.Key.GetToken().Position
-		if at.Line != line || at.Column != column {
-			return
-		}
-		words := strings.FieldsFunc(key.GetPath(), func(r rune) bool { return strings.ContainsRune("$.[]", r) })
-		for _, word := range words[:max(0, len(words)-1)] {
-			if kind.Kind() == reflect.Slice {
-				kind = kind.Elem() // the word is an index
-				continue
-			}
-			if field, ok := fieldOf(kind, word); ok {
-				kind = field.Type
-			}
-		}
-	}), d.file.Docs[0].Body)
-	return Keys(kind)
-}
-
-type visitor func(ast.Node)
-
-func (v visitor) Visit(node ast.Node) ast.Visitor {
-	v(node)
-	return v
-}
-
-// Keys are the keys of a part of a project file, in order.
-func Keys(kind reflect.Type) (keys []string) {
-	if kind.Kind() != reflect.Struct {
-		return nil
-	}
-	for field := range kind.Fields() {
-		keys = append(keys, keyOf(field))
-	}
-	return keys
-}
-
-func keyOf(field reflect.StructField) string {
-	key, _, _ := strings.Cut(field.Tag.Get("yaml"), ",")
-	return key
-}
-
-func fieldOf(kind reflect.Type, key string) (reflect.StructField, bool) {
-	if kind.Kind() != reflect.Struct {
-		return reflect.StructField{}, false
-	}
-	fields := reflect.VisibleFields(kind)
-	i := slices.IndexFunc(fields, func(f reflect.StructField) bool { return keyOf(f) == key })
-	if i < 0 {
-		return reflect.StructField{}, false
-	}
-	return fields[i], true
-}
-
-// at is a fault in the value at a YAML path such as $.forward.hold; where there is
-// no such value, in what would hold it.
-func (d *document) at(path, hint, format string, args ...any) error {
-	e := &Error{File: d.path, Line: 1, Column: 1, Message: fmt.Sprintf(format, args...), Hint: hint}
-	for ; len(path) > 1; path = path[:max(strings.LastIndexAny(path, ".["), 0)] {
-		query, err := yaml.PathString(path)
-		if err != nil {
-			continue
-		}
-		node, err := query.FilterFile(d.file)
-		if err != nil || node == nil || node.GetToken() == nil {
-			continue
-		}
-		place := node.GetToken().Position
-		if mapping, ok := node.(*ast.MappingNode); ok && len(mapping.Values) > 0 {
-			place = mapping.Values[0].Key.GetToken().Position
-		}
-		e.Line, e.Column = place.Line, place.Column
-		return e
-	}
-	return e
+	return filepath.Join(folder, path)
 }

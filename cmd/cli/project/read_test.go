@@ -51,6 +51,10 @@ intercepts:
     envFormat: dotenv
     files: ./mounts
     keep: true
+    run:
+      command: go run . -listen "localhost:3000"
+      env: {LOG_LEVEL: debug, RETRIES: 3}
+      workingDir: ./middle
 env:
   - workload: deploy/worker
     namespace: demo
@@ -61,6 +65,16 @@ env:
     envFormat: dotenv
     files: ./worker
     keep: true
+run:
+  web: npm start
+  worker:
+    command: [go, run, ./worker]
+    env: [QUEUE=orders]
+    workingDir: worker
+    as: deploy/worker
+    namespace: demo
+    container: app
+    agentImage: devtun-agent:dev
 `
 
 func TestReadsAWholeFile(t *testing.T) {
@@ -69,6 +83,9 @@ func TestReadsAWholeFile(t *testing.T) {
 	require.NoError(t, os.WriteFile(path, []byte(whole), 0o600))
 	p, err := Read(path)
 	require.NoError(t, err)
+	require.Equal(t, Position{path, 20, 15}, p.Position("intercepts[0].workload"))
+	require.Equal(t, Position{path, 57, 8}, p.Position("run.web.env"), "where what holds it stands")
+	p.Positions = nil
 	require.Equal(t, &Project{
 		Name: "shop", Kubeconfig: filepath.Join(folder, "kubeconfig"), Context: "dev", Namespace: "demo",
 		ClusterDomain: "cluster.local", Transport: "auto",
@@ -83,12 +100,20 @@ func TestReadsAWholeFile(t *testing.T) {
 				Personal: "true"}, TLS: true, Mark: true, Mirror: true, NoCarry: true,
 			Grace: "1m30s", Container: "app", AgentImage: "devtun-agent:dev", EnvFile: filepath.Join(folder, ".env"),
 			EnvJSON: filepath.Join(folder, "env.json"), EnvFormat: "dotenv", Files: filepath.Join(folder, "mounts"), Keep: true,
+			Run: &Run{Command: []string{"go", "run", ".", "-listen", "localhost:3000"},
+				Env: map[string]string{"LOG_LEVEL": "debug", "RETRIES": "3"}, WorkingDir: filepath.Join(folder, "middle")},
 		}},
 		Env: []Environment{{
 			Workload: "deploy/worker", Namespace: "demo", Container: "app", AgentImage: "devtun-agent:dev",
 			EnvFile: filepath.Join(folder, ".env.worker"), EnvJSON: filepath.Join(folder, "worker.json"), EnvFormat: "dotenv",
 			Files: filepath.Join(folder, "worker"), Keep: true,
 		}},
+		Run: map[string]Process{
+			"web": {Run: Run{Command: []string{"npm", "start"}, WorkingDir: folder}},
+			"worker": {Run: Run{Command: []string{"go", "run", "./worker"}, Env: map[string]string{"QUEUE": "orders"},
+				WorkingDir: filepath.Join(folder, "worker")}, As: "deploy/worker", Namespace: "demo", Container: "app",
+				AgentImage: "devtun-agent:dev"},
+		},
 	}, p)
 	require.Equal(t, 90*time.Second, p.Intercepts[0].Grace.Value(0))
 	require.Equal(t, time.Hour, Duration("").Value(time.Hour))
@@ -200,7 +225,8 @@ func TestInterceptsThatAreNotInEachOthersWay(t *testing.T) {
 
 func TestAnUnknownKeyComesWithThoseThereAre(t *testing.T) {
 	for text, known := range map[string]string{
-		"nmespace: a": "namespace", "forward: {x: a}": "hostsFile", "intercepts: [{workload: a}, {x: a}]": "envFile",
+		"nmespace: a": "namespace", "run: {a: {comand: b}}": "as", "intercepts: [{workload: a, run: {as: b}}]": "workingDir",
+		"forward: {x: a}": "hostsFile", "intercepts: [{workload: a}, {x: a}]": "envFile",
 	} {
 		_, err := Parse("f", []byte(text))
 		var fault *Error

@@ -53,6 +53,8 @@ func TestSchemaHasEveryKey(t *testing.T) {
 	for kind, part := range map[reflect.Type]part{
 		reflect.TypeFor[Project](): all.part, reflect.TypeFor[Forward](): all.Defs["forward"],
 		reflect.TypeFor[Intercept](): all.Defs["intercept"], reflect.TypeFor[Match](): all.Defs["match"],
+		reflect.TypeFor[Environment](): all.Defs["environment"], reflect.TypeFor[Run](): all.Defs["run"],
+		reflect.TypeFor[Process](): all.Defs["process"],
 	} {
 		var keys []string
 		for key := range part.Properties {
@@ -82,6 +84,13 @@ func TestSchemaTellsWhatReadingTells(t *testing.T) {
 		"intercepts: [{workload: a, envFile: b, envFormat: toml}]",
 		"intercepts: [{workload: a, match: {headers: [x=1], personal: true}}]", "intercepts: [{workload: a, match: }]",
 		"intercepts: [{workload: a, match: {header: x=1}}]", "intercepts: [{workload: a, match: {headers: [x]}}]",
+		"run: {a: go run .}", "run: {a: [go, run]}", "run: {a: {command: go run ., env: {A: 1, B: }}}", "run:",
+		"run: {a: {command: b, env: [A=1, B]}}", "run: {a: {env: {A: 1}}}", "run: {a: []}", "run: {a: ''}", "run: {a: }",
+		"run: go run .", "run: [go]", "run: {-a: b}", "run: {a: {command: b, as: deploy/c, container: d}}",
+		"run: {a: {command: b, container: d}}", "intercepts: [{workload: a, run: go run .}]",
+		"intercepts: [{workload: a, run: {command: b, workingDir: c}}]",
+		"intercepts: [{workload: a, run: {command: b, as: c}}]",
+		"intercepts: [{workload: a, run: {command: {a: b}}}]", "run: {a: {command: b, env: [{A: 1}]}}",
 	} {
 		_, read := Parse("f", []byte(text))
 		judged := validate(t, schema, []byte(text))

@@ -33,8 +33,8 @@ func completeSessions(_ *cobra.Command, args []string, typed string) ([]string, 
 }
 
 // chooseSession finds the session that is meant: the one named, or else that of the
-// project file in this folder, or else the only one of 'devtun up'. all are those to
-// choose from. It is "" if there is none.
+// project file in this folder or above it, or else the only one of 'devtun up'. all are those
+// to choose from. It is "" if there is none.
 func chooseSession(all []string, args []string) (string, error) {
 	if len(args) == 1 {
 		if slices.Contains(all, args[0]) {
@@ -55,14 +55,15 @@ func chooseSession(all []string, args []string) (string, error) {
 	return "", problem.Usage("name one of "+strings.Join(all, ", "), "there are %d sessions", len(all))
 }
 
-// folderSession is the name of the session of the project file in this folder, whether
-// it runs or not.
+// folderSession is the name of the session of the project file in this folder or above it,
+// whether it runs or not.
 func folderSession() string {
-	p, err := project.Read(project.Name)
+	file := project.Find()
+	p, err := project.Read(file)
 	if err != nil {
 		p = &project.Project{}
 	}
-	name, _ := p.Session(project.Name)
+	name, _ := p.Session(file)
 	return name
 }
 

@@ -40,6 +40,31 @@ func writeStatus(out io.Writer, s status.Snapshot) {
 			i.Workload, i.State, i.Mode, i.Agents, cmp.Or(strings.Join(traffic, "; "), "-"), useCells(i.Use, ""))
 	}
 	_ = table.Flush()
+	if len(s.Runs) > 0 {
+		fmt.Fprintln(table, "RUN\tSTATE\tSINCE\tSTARTS\tFOR\tCOMMAND")
+	}
+	for _, r := range s.Runs {
+		state := r.State
+		if state == status.Ended {
+			state = fmt.Sprintf("ended (%d)", r.ExitCode)
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%s\t%s\n", r.Name, state, r.Since.Local().Format(time.TimeOnly), r.Starts,
+			cmp.Or(r.Workload, "-"), strings.Join(r.Command, " "))
+	}
+	_ = table.Flush()
+	if len(s.Environments) > 0 {
+		fmt.Fprintln(table, "ENVIRONMENT OF\tCONTAINER\tWRITTEN TO")
+	}
+	for _, e := range s.Environments {
+		var files []string
+		for _, file := range []string{e.EnvFile, e.EnvJSON, e.Files} {
+			if file != "" {
+				files = append(files, file)
+			}
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\n", e.Workload, cmp.Or(e.Container, "-"), strings.Join(files, ", "))
+	}
+	_ = table.Flush()
 }
 
 // useCells are the columns that services and intercepts share.

@@ -16,7 +16,11 @@ type Snapshot struct {
 	Since      time.Time   `json:"since"` // when it was started
 	Services   []Service   `json:"services"`
 	Intercepts []Intercept `json:"intercepts"`
-	Error      string      `json:"error,omitempty"` // why it has failed
+	// Environments are those of workloads that go on as they are, and Runs the programs of
+	// the session.
+	Environments []Environment `json:"environments,omitempty"`
+	Runs         []Run         `json:"runs,omitempty"`
+	Error        string        `json:"error,omitempty"` // why it has failed
 }
 
 // State is how far a session has come.

@@ -16,8 +16,9 @@ import (
 // apply makes the session hold what is ordered. What stands and is still wanted is left
 // alone. What is wanted no more goes first, so that a workload that is to be
 // intercepted in another way is free; then services are forwarded, since the processes
-// behind intercepts need them; then environments come, and the new intercepts. In a session that has held
-// something before, what fails keeps nothing else from being done.
+// behind intercepts need them; then environments come, the new intercepts, and what runs
+// besides. In a session that has held something before, what fails keeps nothing else from
+// being done.
 func (s *session) apply(ctx context.Context, order background.Order) error {
 	cluster, err := orderedKube(order).Connect()
 	if err != nil {
@@ -30,13 +31,18 @@ func (s *session) apply(ctx context.Context, order background.Order) error {
 	if err := cluster.LogIn(ctx); err != nil {
 		return err
 	}
+	if err := checkRuns(w.allRuns()); err != nil {
+		return err
+	}
 	s.view.SetFile(w.file)
+	s.nameWidth.Store(int32(widthOf(w.allRuns())))
 	s.view.SetContext(cluster.Context, w.namespace)
 
 	before := s.holdings()
 	ended, wants := diffIntercepts(s.held(), w.intercepts)
 	endedEnv, wantedEnv := diffEnvironments(s.environments, w.env)
-	err = errors.Join(s.endIntercepts(ended), s.endEnvironments(endedEnv))
+	endedRuns, wantedRuns := diffRuns(s.heldRuns(), w.runs)
+	err = errors.Join(s.endIntercepts(ended), s.endRuns(endedRuns), s.endEnvironments(endedEnv))
 	planned, planErr := s.planIntercepts(ctx, cluster, wants, w.verbose)
 	if err = errors.Join(err, planErr); err != nil && !s.ordered {
 		return err
@@ -51,7 +57,10 @@ func (s *session) apply(ctx context.Context, order background.Order) error {
 			return fetchErr
 		}
 	}
-	err = errors.Join(err, s.beginIntercepts(ctx, planned))
+	err = errors.Join(err, s.beginIntercepts(ctx, planned), s.renewAnswers(ctx, w.intercepts))
+	if err == nil || s.ordered {
+		err = errors.Join(err, s.beginRuns(ctx, cluster, wantedRuns, w.verbose))
+	}
 	if s.ordered {
 		fmt.Fprintf(s.log.streams().Out, "changed: %s\n", changes(before, s.holdings()))
 	}
@@ -68,7 +77,8 @@ func (s *session) held() map[string]heldState {
 }
 
 func (s *session) holdings() holdings {
-	h := holdings{make(map[string]string), make(map[string]*heldIntercept), make(map[string]*heldEnvironment)}
+	h := holdings{make(map[string]string), make(map[string]*heldIntercept), make(map[string]*heldEnvironment),
+		make(map[string]started)}
 	snapshot := s.view.Snapshot()
 	for _, service := range snapshot.Services {
 		if service.Pod == "" && service.Address != "" {
@@ -82,6 +92,9 @@ func (s *session) holdings() holdings {
 	}
 	for _, held := range s.environments {
 		h.environments[held.want.name()] = held
+	}
+	for name, p := range s.processes() {
+		h.runs[name] = started{p, p.starts.Load()}
 	}
 	return h
 }
@@ -111,13 +124,35 @@ func (s *session) beginIntercepts(ctx context.Context, planned []*plannedInterce
 	held, errs := make([]*heldIntercept, len(planned)), make([]error, len(planned))
 	for i, p := range planned {
 		held[i] = s.beginIntercept(p)
-		starting.Go(func() { errs[i] = held[i].task.await(ctx) })
+		starting.Go(func() {
+			if errs[i] = held[i].task.await(ctx); errs[i] == nil {
+				p.process.await(ctx)
+			}
+		})
 	}
 	starting.Wait()
 	for i, h := range held {
 		if errs[i] == nil {
 			s.intercepts[h.want.key()] = h
 		}
+	}
+	return errors.Join(errs...)
+}
+
+// renewAnswers has the programs of intercepts that stay be what is wanted of them now, and
+// starts those that have ended by themselves.
+func (s *session) renewAnswers(ctx context.Context, wants []wantedIntercept) error {
+	var errs []error
+	for _, w := range wants {
+		h := s.intercepts[w.key()]
+		if h == nil || h.process == nil || h.want.run.equal(w.run) && h.process.runs.Load() {
+			continue
+		}
+		err := h.process.start(ctx, w.run)
+		if err == nil {
+			h.want.run = w.run
+		}
+		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
 }

@@ -178,7 +178,7 @@ func TestInterceptsStandOrAreGone(t *testing.T) {
 	s := newRecordedSession(t)
 	planned := func(name string, i recordedIntercept) *plannedIntercept {
 		i.record, i.name, i.gone = &s.record, name, make(chan error)
-		return &plannedIntercept{wantedIntercept{settings: interceptSettings{namespace: "demo", workload: name}}, &i}
+		return &plannedIntercept{wantedIntercept{settings: interceptSettings{namespace: "demo", workload: name}}, &i, nil}
 	}
 	web := planned("web", recordedIntercept{})
 	refusing := planned("refusing", recordedIntercept{refuse: errors.New("somebody else has changed it")})
@@ -202,7 +202,7 @@ func TestInterceptsStandOrAreGone(t *testing.T) {
 func TestInterceptsInEachOthersWay(t *testing.T) {
 	planned := func(asked, workload, local string) *plannedIntercept {
 		want := wantedIntercept{settings: interceptSettings{workload: asked}}
-		return &plannedIntercept{want, &recordedIntercept{name: workload, local: local}}
+		return &plannedIntercept{want, &recordedIntercept{name: workload, local: local}, nil}
 	}
 	web := planned("web", "web", "localhost:3000")
 	require.NoError(t, planned("api", "api", "localhost:3001").conflict([]*plannedIntercept{web}))

@@ -64,6 +64,13 @@ type holdings struct {
 	services     map[string]string // their ports
 	intercepts   map[string]*heldIntercept
 	environments map[string]*heldEnvironment
+	runs         map[string]started
+}
+
+// started is a program that was started so often.
+type started struct {
+	process *process
+	times   int32
 }
 
 // changes tells what has become of holdings.
@@ -71,6 +78,7 @@ func changes(before, now holdings) string {
 	all := changed("service", before.services, now.services)
 	all = append(all, changed("intercept of", before.intercepts, now.intercepts)...)
 	all = append(all, changed("environment of", before.environments, now.environments)...)
+	all = append(all, changed("program", before.runs, now.runs)...)
 	if len(all) == 0 {
 		return "nothing"
 	}

@@ -131,16 +131,18 @@ func TestChangesAreToldByNames(t *testing.T) {
 	before := holdings{
 		map[string]string{"web": "80", "api": "80", "db": "5432"},
 		map[string]*heldIntercept{"cart": one, "mail": one}, nil,
+		map[string]started{"web": {nil, 1}},
 	}
 	require.Equal(t, "nothing", changes(before, before))
 	now := holdings{
 		map[string]string{"web": "80", "api": "8080->80", "auth": "80"},
 		map[string]*heldIntercept{"cart": two, "pay": two},
 		map[string]*heldEnvironment{"deploy/worker": nil},
+		map[string]started{"web": {nil, 2}},
 	}
 	require.Equal(t, "service api was made anew, service auth is new, service db is gone, "+
 		"intercept of cart was made anew, intercept of pay is new, intercept of mail is gone, "+
-		"environment of deploy/worker is new", changes(before, now))
+		"environment of deploy/worker is new, program web was made anew", changes(before, now))
 }
 
 func TestWhatBecomesOfEnvironments(t *testing.T) {

@@ -14,6 +14,7 @@ import (
 	"github.com/devtun/devtun/cmd/cli/intercept"
 	"github.com/devtun/devtun/cmd/cli/kube"
 	"github.com/devtun/devtun/cmd/cli/project"
+	"github.com/devtun/devtun/cmd/cli/status"
 	"github.com/devtun/devtun/intercept/handover"
 )
 
@@ -102,6 +103,7 @@ func (s *session) fetchEnvironments(
 			s.environments[w] = &heldEnvironment{w, given[i]}
 		}
 	}
+	s.showEnvironments()
 	return errors.Join(errs...)
 }
 
@@ -112,7 +114,21 @@ func (s *session) endEnvironments(wants []wantedEnvironment) error {
 		errs = append(errs, s.environments[w].given.Close())
 		delete(s.environments, w)
 	}
+	s.showEnvironments()
 	return errors.Join(errs...)
+}
+
+// showEnvironments has 'devtun status' show those that are here.
+func (s *session) showEnvironments() {
+	var all []status.Environment
+	for w := range s.environments {
+		all = append(all, status.Environment{Namespace: w.namespace, Workload: w.workload, Container: w.container,
+			EnvFile: w.envFile, EnvJSON: w.envJSON, Files: w.files})
+	}
+	slices.SortFunc(all, func(a, b status.Environment) int {
+		return cmp.Or(cmp.Compare(a.Workload, b.Workload), cmp.Compare(a.Container, b.Container))
+	})
+	s.view.SetEnvironments(all)
 }
 
 // endAllEnvironments removes all that was written.

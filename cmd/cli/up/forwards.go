@@ -114,8 +114,13 @@ type leftOut struct {
 
 // left is what is not forwarded because of intercepts, those that are planned among them.
 func (s *session) left(planned []*plannedIntercept) leftOut {
+	return leftOf(slices.Concat(s.plans(), planned))
+}
+
+// leftOf is what is not forwarded because of these intercepts.
+func leftOf(planned []*plannedIntercept) leftOut {
 	all := leftOut{ports: make(map[discovery.Key][]int)}
-	for _, p := range slices.Concat(s.plans(), planned) {
+	for _, p := range planned {
 		services, ports := p.left()
 		all.services = append(all.services, services...)
 		maps.Copy(all.ports, ports)

@@ -10,6 +10,7 @@ import (
 	"github.com/devtun/devtun/cmd/cli/kube"
 	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/problem"
+	"github.com/devtun/devtun/cmd/cli/run/command"
 	"github.com/devtun/devtun/cmd/cli/status"
 	"github.com/devtun/devtun/intercept/plan"
 	"github.com/devtun/devtun/tunnel/discovery"
@@ -19,6 +20,7 @@ import (
 type plannedIntercept struct {
 	want wantedIntercept
 	planned
+	process *process // that answers; nil: the session runs none
 }
 
 // planned is an intercept's plan: an intercept.Planned, but in tests.
@@ -54,13 +56,18 @@ func (s *session) planIntercept(
 		return nil, err
 	}
 	options.Forward.Intercepts = &s.carry
+	var answers *process
+	if w.run.wanted() {
+		answers = s.newProcess(w.settings.workload)
+		options.Beside = func(ctx context.Context, dress func(*command.Command)) { answers.run(ctx, w.run, dress) }
+	}
 	p, err := options.PlanOn(ctx, cluster, intercept.Audience{
 		Out: console.NewWriter(streams, "", verbose), Verbose: verbose, InSession: true, Unattended: !streams.Terminal,
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &plannedIntercept{w, planOf{p, streams}}, nil
+	return &plannedIntercept{w, planOf{p, streams}, answers}, nil
 }
 
 func (p planOf) workload() (namespace string, object plan.Object) {

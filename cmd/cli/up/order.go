@@ -18,6 +18,9 @@ import (
 // session is to know of who orders it. What can be refused without the cluster is. The name
 // is the session's.
 func (o *options) order() (order background.Order, name string, err error) {
+	if o.file == "" {
+		o.file = project.Find()
+	}
 	p, err := project.Read(o.file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return order, "", problem.Usage("'devtun init' writes one; or name it with -f",

@@ -48,6 +48,8 @@ type session struct {
 	intercepts map[string]*heldIntercept // by key
 	// environments are those that are here, by what is wanted.
 	environments map[wantedEnvironment]*heldEnvironment
+	runs         map[string]*heldRun // by name, but for those of intercepts
+	nameWidth    atomic.Int32        // of the programs; 0: lines of theirs do not begin with names
 
 	parent   chan proc.ID // whose end ends the session
 	down     sync.Once
@@ -64,8 +66,8 @@ func newSession(name string, log *sessionLog, start helper.Start, standing func(
 		log: log, start: start, view: status.NewTracker(name, ""), standing: standing, openForwarder: openForwarder,
 		ending: ending, end: sync.OnceFunc(func() { close(ending) }),
 		applying: make(chan struct{}, 1), intercepts: make(map[string]*heldIntercept),
-		environments: make(map[wantedEnvironment]*heldEnvironment),
-		parent:       make(chan proc.ID, 1), ended: make(chan struct{}),
+		environments: make(map[wantedEnvironment]*heldEnvironment), runs: make(map[string]*heldRun),
+		parent: make(chan proc.ID, 1), ended: make(chan struct{}),
 	}
 }
 
@@ -179,7 +181,8 @@ func (s *session) putBack() {
 		s.applying <- struct{}{} // an order that was being carried out has given up
 		s.view.SetState(status.Ending)
 		kube.Logins.End()
-		s.outcome = errors.Join(s.endAllIntercepts(), s.endAllEnvironments(), s.forwards.close(), s.machine.close())
+		s.outcome = errors.Join(s.endAllIntercepts(), s.endAllRuns(), s.endAllEnvironments(), s.forwards.close(),
+			s.machine.close())
 		close(s.ended)
 	})
 	<-s.ended

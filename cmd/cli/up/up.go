@@ -10,11 +10,13 @@ import (
 	"github.com/devtun/devtun/cmd/cli/arguments"
 	"github.com/devtun/devtun/cmd/cli/background"
 	"github.com/devtun/devtun/cmd/cli/console"
+	"github.com/devtun/devtun/cmd/cli/ending"
 	"github.com/devtun/devtun/cmd/cli/kube"
 	"github.com/devtun/devtun/cmd/cli/machine"
 	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/cmd/cli/project"
+	"github.com/devtun/devtun/cmd/cli/status"
 	"github.com/devtun/devtun/dns/helper"
 )
 
@@ -29,6 +31,7 @@ type options struct {
 	wait    time.Duration
 	envFile string
 	parent  int // 0: none
+	dryRun  bool
 	verbose bool
 	plain   bool
 	kube    *kube.Flags // what is given of them goes over what the file says
@@ -39,15 +42,18 @@ func New(streams output.Streams, start helper.Start) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "up",
 		Short: "Bring up what the project file lists",
-		Long: `Bring up what devtun.yaml lists: the services to forward and the workloads to
-intercept, with the options of 'devtun forward' and 'devtun intercept' under the same
-words. In the foreground it goes on until Ctrl-C, and then puts everything back. With
---detach it returns as soon as everything is ready, and the session goes on in the
-background, also when the terminal is closed: 'devtun status' shows it, 'devtun logs'
-tells what it has said, 'devtun down' ends it.
+		Long: `Bring up what devtun.yaml lists: the services to forward, the workloads to intercept
+and the programs to run, with the options of 'devtun forward' and 'devtun intercept'
+under the same words. The file is that of this folder, or of the nearest one above it;
+devtun.local.yaml beside it goes over it. In the foreground it goes on until Ctrl-C,
+and then puts everything back. With --detach it returns as soon as everything is ready,
+and the session goes on in the background, also when the terminal is closed: 'devtun
+status' shows it, 'devtun logs' tells what it has said, 'devtun down' ends it.
 
 Run again while the session stands, it applies what has changed in the file, says what
-it did and returns. What stays is not disturbed: its connections go on.
+it did and returns. What stays is not disturbed: its connections go on. A program whose
+entry has changed, or that has ended by itself, is started again; 'devtun restart' does
+that without a change.
 
 If something does not come up, everything is put back, and the exit code is that of
 what has failed. A project file, with all there is:
@@ -93,12 +99,29 @@ what has failed. A project file, with all there is:
       envFormat: dotenv
       files: ./mounts
       keep: false
+      run:                        # what answers; or just its command
+        command: go run .         # a text, or a list of words
+        env: {LOG_LEVEL: debug}
+        workingDir: ./middle
   env:                            # of workloads that go on as they are
     - workload: deploy/worker
       envFile: .env.worker        # all that is said of it above, but for its traffic
-      files: ./worker`,
+      files: ./worker
+  run:                            # programs that reach the services, by name
+    web: npm start
+    worker:
+      command: [go, run, ./worker]
+      env: [QUEUE=${QUEUE:-orders}]
+      workingDir: .
+      as: deploy/worker           # whose container's environment and files it has
+      namespace: demo
+      container: app
+      agentImage: registry.example/devtun-agent:dev`,
 		Example: `  # until Ctrl-C
   devtun up
+
+  # what would it do?
+  devtun up --dry-run
 
   # in the background, from a script or an IDE
   devtun up --detach --wait 1m
@@ -116,7 +139,8 @@ what has failed. A project file, with all there is:
 		Annotations: map[string]string{machine.Changes: ""},
 	}
 	flags := cmd.Flags()
-	flags.StringVarP(&o.file, "file", "f", project.Name, "the project file")
+	flags.StringVarP(&o.file, "file", "f", "",
+		"the project file (default: "+project.Name+" in this folder, or in the nearest one above it)")
 	flags.StringVar(&o.name, "name", "", "name of the session (default: the file's, or else its folder's)")
 	flags.BoolVarP(&o.detach, "detach", "d", false,
 		"return when everything is ready, and leave the session in the background")
@@ -124,6 +148,7 @@ what has failed. A project file, with all there is:
 	flags.StringVar(&o.envFile, "env-file", "",
 		"write the environment of the intercepted container to this file, whatever the project file says")
 	flags.IntVar(&o.parent, "ppid", 0, "end the session when the process with this number ends")
+	flags.BoolVar(&o.dryRun, "dry-run", false, "print what would be brought up, as YAML, and change nothing")
 	console.AddVerboseFlag(flags, &o.verbose)
 	console.AddPlainFlag(flags, &o.plain)
 	kubectls := pflag.NewFlagSet("", pflag.ContinueOnError)
@@ -150,7 +175,22 @@ func run(ctx context.Context, o *options, streams output.Streams, start helper.S
 	if err != nil {
 		return err
 	}
-	console.NewWriter(streams, "", false).Write(output.Starting{Command: "up"})
+	out := console.NewWriter(streams, "", false)
+	if !o.dryRun {
+		out.Write(output.Starting{Command: "up"})
+	}
+	for _, warning := range order.Project.Warnings {
+		out.Write(output.Warning{Message: warning})
+	}
+	if o.dryRun {
+		var stands status.Snapshot
+		if directory.Runs(name) {
+			if stands, err = directory.Client(name).Snapshot(ctx); err != nil {
+				return err
+			}
+		}
+		return ending.UnlessEnded(ctx, dryRun(ctx, name, order, stands, streams))
+	}
 	l := &launcher{
 		name: name, order: order, detach: o.detach, wait: o.wait,
 		directory: directory, streams: streams.Plain(o.plain), began: time.Now(),

@@ -3,6 +3,7 @@ package up
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -29,6 +30,7 @@ type want struct {
 	forwards   *wantedForwards // nil: none
 	intercepts []wantedIntercept
 	env        []wantedEnvironment
+	runs       []wantedRun // that no intercept is about
 }
 
 // wantedForwards are forwards, and which services they are for.
@@ -63,6 +65,7 @@ type wantedIntercept struct {
 	settings interceptSettings
 	ports    []string // LOCAL:PORT
 	match    intercept.Match
+	run      wantedRun // that answers; see wantedRun.wanted
 }
 
 // interceptSettings are all of an intercept but for its ports.
@@ -89,8 +92,10 @@ type interceptSettings struct {
 // key is what an intercept is known by in its session.
 func (w wantedIntercept) key() string { return w.settings.namespace + "/" + w.settings.workload }
 
+// equal reports that the intercept is the same, with whatever program if both have one.
 func (w wantedIntercept) equal(other wantedIntercept) bool {
-	return w.settings == other.settings && slices.Equal(w.ports, other.ports) && w.match.Equal(other.match)
+	return w.settings == other.settings && slices.Equal(w.ports, other.ports) && w.match.Equal(other.match) &&
+		w.run.wanted() == other.run.wanted()
 }
 
 // orderedKube is how the cluster of an order is reached, in the environment of who gave it.
@@ -123,6 +128,9 @@ func wantOf(order background.Order, at destination) (*want, error) {
 	getenv := orderedKube(order).Getenv
 	for _, c := range p.Intercepts {
 		wanted := interceptOf(c, through, image.Reference(c.AgentImage, getenv))
+		if c.Run != nil {
+			wanted.run = runOf(p.RunName(c), *c.Run)
+		}
 		if err := wanted.options().Validate(); err != nil {
 			return nil, fmt.Errorf("intercept %s: %w", c.Workload, err)
 		}
@@ -134,6 +142,10 @@ func wantOf(order background.Order, at destination) (*want, error) {
 			return nil, fmt.Errorf("environment of %s: %w", e.Workload, err)
 		}
 		w.env = append(w.env, wanted)
+	}
+	for _, name := range slices.Sorted(maps.Keys(p.Run)) {
+		process := p.Run[name]
+		w.runs = append(w.runs, processOf(name, process, through, image.Reference(process.AgentImage, getenv)))
 	}
 	return w, nil
 }

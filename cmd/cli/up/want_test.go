@@ -96,6 +96,26 @@ func TestAnOrderIsTranslatedOnce(t *testing.T) {
 					reach: shop, workload: "deploy/web", namespace: "far", container: "app", image: "mine:2", envFile: "/env2",
 					envJSON: "/json", envFormat: "docker", files: "/files", keep: true,
 				}}}},
+		{about: "all that can be said of what runs", environment: map[string]string{image.Variable: "ours:1"},
+			order: project.Project{
+				Namespace: "demo", NoForward: true,
+				Intercepts: []project.Intercept{{Workload: "deploy/web", Namespace: "far",
+					Run: &project.Run{Command: []string{"npm", "start"}, WorkingDir: "/web"}}},
+				Run: map[string]project.Process{
+					"worker": {Run: project.Run{Command: []string{"go", "run", "."}, WorkingDir: "/worker",
+						Env: map[string]string{"B": "2", "A": "1"}}, As: "deploy/worker", Container: "app"},
+					"idle": {Run: project.Run{Command: []string{"sleep", "1"}, WorkingDir: "/"}},
+				},
+			},
+			want: want{namespace: "demo", intercepts: []wantedIntercept{{
+				run:      wantedRun{name: "web.far", command: []string{"npm", "start"}, dir: "/web"},
+				settings: interceptSettings{reach: through, workload: "deploy/web", namespace: "far", image: "ours:1"},
+			}}, runs: []wantedRun{
+				{name: "idle", command: []string{"sleep", "1"}, dir: "/"},
+				{name: "worker", command: []string{"go", "run", "."}, dir: "/worker", env: []string{"A=1", "B=2"},
+					as: wantedEnvironment{reach: through, workload: "deploy/worker", namespace: "demo", container: "app",
+						image: "ours:1"}},
+			}}},
 		{about: "the image that is made for this devtun", environment: map[string]string{},
 			order: project.Project{NoForward: true, Intercepts: []project.Intercept{{Workload: "web", Replace: true}}},
 			want: want{namespace: "demo", intercepts: []wantedIntercept{{

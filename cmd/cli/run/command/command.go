@@ -15,6 +15,12 @@ import (
 type Command struct {
 	Args []string // the program, looked up as a shell does, and its arguments
 	Env  []string // nil: this process's
+	// Dir is where the program runs, as an absolute path, and where a relative path of it is
+	// from. Empty: where this process does.
+	Dir string
+	// Apart has the program run in a session of its own, without a terminal: signals that
+	// this process gets are not passed on, and its end is asked of its whole process group.
+	Apart bool
 	// Hosts is the file that the program is to see as the system's hosts file.
 	// Empty: the system's own. Linux only.
 	Hosts string
@@ -54,7 +60,7 @@ func (c *Command) Check() error {
 const killGrace = 2 * time.Second
 
 // Run runs the program and returns its exit code, 128+n if signal n ended it.
-// The signals that this process gets meanwhile are passed on; those that went to
+// The signals that this process gets meanwhile are passed on, unless Apart; those that went to
 // the program as well, from the terminal or to the process group, are not. When
 // ctx ends, so does the program: by SIGTERM or, after Grace, by SIGKILL. ctx must
 // not be one that ends by those signals: what they mean is the program's affair.
@@ -83,12 +89,19 @@ func (c *Command) env() []string {
 	if environ == nil {
 		environ = os.Environ()
 	}
+	if c.Dir != "" {
+		environ = Set(environ, "PWD", c.Dir) // as exec.Cmd does
+	}
 	if c.Files.Dir != "" {
-		const set = view.FilesVariable + "="
-		environ = slices.DeleteFunc(slices.Clone(environ), func(v string) bool { return strings.HasPrefix(v, set) })
-		environ = append(environ, set+c.Files.Dir)
+		environ = Set(environ, view.FilesVariable, c.Files.Dir)
 	}
 	return environ
+}
+
+// Set is an environment in which a variable has a value. The one given stays as it is.
+func Set(environ []string, name, value string) []string {
+	environ = slices.DeleteFunc(slices.Clone(environ), func(v string) bool { return strings.HasPrefix(v, name+"=") })
+	return append(environ, name+"="+value)
 }
 
 func (c *Command) grace() time.Duration {

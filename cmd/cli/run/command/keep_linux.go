@@ -122,9 +122,19 @@ func (k *keeper) start() (err error) {
 		Env:   k.Env,
 		Files: []uintptr{0, 1, 2},
 		// Should even the keeper be killed.
-		Sys: &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL},
+		Sys: &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setsid: k.Apart},
 	})
 	return err
+}
+
+// signal sends the program a signal, and its process group if that is its own. It may have
+// ended.
+func (k *keeper) signal(s syscall.Signal) {
+	target := k.program
+	if k.Apart {
+		target = -target
+	}
+	_ = syscall.Kill(target, s)
 }
 
 // await passes signals on until the program has ended, and ends it when devtun
@@ -141,7 +151,7 @@ func (k *keeper) await() {
 		case o, open := <-orders:
 			if open {
 				if !k.doubled(o) {
-					_ = syscall.Kill(k.program, o.signal) // it may have ended
+					k.signal(o.signal)
 				}
 				if o.signal == syscall.SIGKILL {
 					lost = time.After(killGrace)
@@ -149,11 +159,11 @@ func (k *keeper) await() {
 				continue
 			}
 			orders = nil
-			_ = syscall.Kill(k.program, syscall.SIGTERM) // it may have ended
-			_ = syscall.Kill(k.program, syscall.SIGCONT) // it may have been stopped
+			k.signal(syscall.SIGTERM)
+			k.signal(syscall.SIGCONT) // it may have been stopped
 			grace = time.After(k.Grace)
 		case <-grace:
-			_ = syscall.Kill(k.program, syscall.SIGKILL) // it may have ended
+			k.signal(syscall.SIGKILL)
 			lost = time.After(killGrace)
 		case <-lost:
 			k.code = killedBy(syscall.SIGKILL)

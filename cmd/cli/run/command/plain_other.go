@@ -15,7 +15,7 @@ func (c *Command) plain(path string) (*exec.Cmd, error) {
 	}
 	return &exec.Cmd{
 		Path: path, Args: c.Args, Env: c.env(),
-		Stdin: c.In, Stdout: c.Out, Stderr: c.Err,
+		Stdin: c.In, Stdout: c.Out, Stderr: c.Err, Dir: c.Dir,
 		WaitDelay: killGrace, // what the program leaves may hold a pipe open
 	}, nil
 }

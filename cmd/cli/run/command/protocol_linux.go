@@ -24,6 +24,7 @@ type job struct {
 	RestGrace time.Duration
 	Hosts     string
 	Files     view.Files
+	Apart     bool
 	// User: the keeper is in a user namespace of its own, and what rights it has
 	// there are not the program's.
 	User bool

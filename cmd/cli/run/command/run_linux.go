@@ -45,11 +45,13 @@ func (c *Command) viewed() bool { return c.Hosts != "" || len(c.Files.Mounts) > 
 
 // keep has a keeper run the program. A *viewError says that it was not started.
 func (c *Command) keep(ctx context.Context, path string) (int, error) {
-	signals := make(chan os.Signal, 16)
+	var signals chan os.Signal
 	pass := passedOn()
-	signal.Notify(signals, pass...)
-	defer signal.Stop(signals)
-
+	if !c.Apart {
+		signals = make(chan os.Signal, 16)
+		signal.Notify(signals, pass...)
+		defer signal.Stop(signals)
+	}
 	k, err := c.startKeeper(path)
 	if err != nil {
 		return 0, err
@@ -107,11 +109,17 @@ func (c *Command) startKeeper(path string) (*keeperProcess, error) {
 	if err == nil {
 		k.process = &exec.Cmd{
 			Path: "/proc/self/exe", Args: []string{os.Args[0], Keeper, strconv.Itoa(number)},
-			Stdin: c.In, Stdout: c.Out, Stderr: c.Err, ExtraFiles: files,
+			Stdin: c.In, Stdout: c.Out, Stderr: c.Err, ExtraFiles: files, Dir: c.Dir,
 			WaitDelay: killGrace, // where In is no file, the copying may never end
 		}
 		if c.viewed() {
 			k.process.SysProcAttr, k.user = view.Attributes()
+		}
+		if c.Apart {
+			if k.process.SysProcAttr == nil {
+				k.process.SysProcAttr = new(syscall.SysProcAttr)
+			}
+			k.process.SysProcAttr.Setsid = true
 		}
 		err = k.process.Start()
 		for _, file := range files {
@@ -128,7 +136,7 @@ func (c *Command) startKeeper(path string) (*keeperProcess, error) {
 	}
 	_ = k.send(job{ // if it fails, the keeper has ended
 		Path: path, Args: c.Args, Env: c.env(), Grace: c.grace(), RestGrace: c.restGrace(),
-		Hosts: c.Hosts, Files: c.Files, User: k.user,
+		Hosts: c.Hosts, Files: c.Files, Apart: c.Apart, User: k.user,
 	})
 	return k, nil
 }

@@ -23,11 +23,14 @@ func (c *Command) run(ctx context.Context, path string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	signals := make(chan os.Signal, 16)
-	signal.Notify(signals, passedOn()...)
-	defer signal.Stop(signals)
-	shared := inForeground()
-	program.SysProcAttr = &syscall.SysProcAttr{Setpgid: !shared}
+	var signals chan os.Signal
+	if !c.Apart {
+		signals = make(chan os.Signal, 16)
+		signal.Notify(signals, passedOn()...)
+		defer signal.Stop(signals)
+	}
+	shared := !c.Apart && inForeground()
+	program.SysProcAttr = &syscall.SysProcAttr{Setpgid: !shared && !c.Apart, Setsid: c.Apart}
 	if err := program.Start(); err != nil {
 		failure := &StartError{Name: c.Args[0], Err: err}
 		return failure.Code(), failure
@@ -46,7 +49,11 @@ func (c *Command) run(ctx context.Context, path string) (int, error) {
 			}
 		case <-done:
 			done = nil
-			program.Process.Signal(syscall.SIGTERM)
+			if c.Apart {
+				_ = syscall.Kill(-program.Process.Pid, syscall.SIGTERM) // it may have ended
+			} else {
+				program.Process.Signal(syscall.SIGTERM)
+			}
 			grace = time.After(c.grace())
 		case <-grace:
 			program.Process.Kill()

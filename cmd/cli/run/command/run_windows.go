@@ -19,9 +19,12 @@ func (c *Command) run(ctx context.Context, path string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, os.Interrupt)
-	defer signal.Stop(signals)
+	var signals chan os.Signal
+	if !c.Apart {
+		signals = make(chan os.Signal, 1)
+		signal.Notify(signals, os.Interrupt)
+		defer signal.Stop(signals)
+	}
 	job, err := newJob()
 	if err != nil {
 		return 0, fmt.Errorf("make job: %w", err)

@@ -33,6 +33,14 @@ func (c *Command) lookUp() (path string, failure *StartError) {
 		return "", &StartError{Err: exec.ErrNotFound}
 	}
 	name := c.Args[0]
+	if c.Dir != "" {
+		if info, err := os.Stat(c.Dir); err != nil || !info.IsDir() {
+			return "", &StartError{Name: name, Err: fmt.Errorf("there is no folder %s", c.Dir)}
+		}
+		if filepath.Base(name) != name && !filepath.IsAbs(name) {
+			name = filepath.Join(c.Dir, name)
+		}
+	}
 	path, err := exec.LookPath(name)
 	if err == nil || errors.Is(err, exec.ErrDot) { // whose PATH has "." wants it so
 		return path, nil
@@ -48,7 +56,7 @@ func (c *Command) lookUp() (path string, failure *StartError) {
 	if errors.As(err, &file) {
 		err = file.Err
 	}
-	return "", &StartError{Name: name, Err: err}
+	return "", &StartError{Name: c.Args[0], Err: err}
 }
 
 // inPath reports whether PATH has such a file at all, of which LookPath says
