@@ -96,6 +96,7 @@ type Connection struct {
 	Ended    time.Time `json:"ended"`
 	Port     int       `json:"port"` // of the service; of the container for an intercept
 	Client   string    `json:"client"`
+	Caller   string    `json:"caller,omitempty"` // the client's pod, if it is known
 	Pod      string    `json:"pod,omitempty"`  // where it went, or came from
 	Here     bool      `json:"here,omitempty"` // requests of it went to the process here
 	Sent     int64     `json:"sent"`

@@ -1,0 +1,6 @@
+package live
+
+import "os/exec"
+
+// apart starts a program that outlives this process.
+func apart(args []string) *exec.Cmd { return exec.Command(args[0], args[1:]...) }
