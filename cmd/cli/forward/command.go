@@ -9,6 +9,8 @@ import (
 	"github.com/devtun/devtun/cmd/cli/ending"
 	"github.com/devtun/devtun/cmd/cli/foreground"
 	"github.com/devtun/devtun/cmd/cli/forwards"
+	"github.com/devtun/devtun/cmd/cli/kube"
+	"github.com/devtun/devtun/cmd/cli/live"
 	"github.com/devtun/devtun/cmd/cli/machine"
 	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/selection"
@@ -107,13 +109,15 @@ func run(ctx context.Context, o *options, streams output.Streams, start helper.S
 	out.Write(output.Starting{Command: "forward", Version: output.Version})
 	console.WarnUnfound(out, lost)
 	console.WarnOfLogins(out)
-	o.settings.TellRequests = o.style.Verbose
+	o.settings.Reading = &forwards.Reading{All: o.style.Verbose}
+	var acts live.Acts
+	o.settings.Opened = func(cluster *kube.Cluster, _ *Forwarder) { acts = Acts(o.settings.Reading, cluster) }
 	tell := func(selected *selection.Selection, event forwards.Event) {
 		Tell(out, event, selected.Namespace, o.style.Verbose)
 		if event.Ready != nil {
 			TellReady(out, selected, event.Ready)
 			tracker.SetState(status.Ready)
-			table.Show()
+			table.Show(acts)
 		}
 	}
 	return o.settings.Run(ctx, tracker, tell, func() (*hostsfile.File, *helper.Machine, error) {

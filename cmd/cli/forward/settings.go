@@ -37,8 +37,10 @@ type Settings struct {
 	Partly    bool // a service asked for may lack its low ports, if it has others
 	// Headers are what requests carry on into the cluster, each as "NAME: VALUE".
 	Headers []string
-	// TellRequests has each request told, not only each connection.
-	TellRequests bool
+	// Reading is of which services each request is told, not only each connection; nil: none.
+	Reading *forwards.Reading
+	// Opened, unless nil, is told of what is forwarded with, before it is.
+	Opened func(*kube.Cluster, *Forwarder)
 	// Intercepts are the session's, whose headers they carry on as well; nil: none.
 	Intercepts *carry.Intercepts
 }
@@ -131,6 +133,9 @@ func (s *Settings) Run(
 	f, err := s.Open(cluster, selected, hosts, here, told)
 	if err != nil {
 		return err
+	}
+	if s.Opened != nil {
+		s.Opened(cluster, f)
 	}
 	err = f.Follow(ctx)
 	return errors.Join(err, f.Close(ctx))

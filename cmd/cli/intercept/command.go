@@ -10,6 +10,8 @@ import (
 	"github.com/devtun/devtun/cmd/cli/console"
 	"github.com/devtun/devtun/cmd/cli/ending"
 	"github.com/devtun/devtun/cmd/cli/foreground"
+	"github.com/devtun/devtun/cmd/cli/forward"
+	"github.com/devtun/devtun/cmd/cli/forwards"
 	"github.com/devtun/devtun/cmd/cli/image"
 	"github.com/devtun/devtun/cmd/cli/machine"
 	"github.com/devtun/devtun/cmd/cli/output"
@@ -219,6 +221,7 @@ func run(ctx context.Context, o *Options, streams output.Streams, start helper.S
 		console.WarnUnfound(out, lost)
 	}
 	console.WarnOfLogins(out)
+	o.Forward.Reading = &forwards.Reading{All: o.style.Verbose}
 	s, err := o.Plan(ctx, Audience{Out: out, Verbose: o.style.Verbose})
 	if err != nil || o.dryRun {
 		if err == nil {
@@ -229,6 +232,6 @@ func run(ctx context.Context, o *Options, streams output.Streams, start helper.S
 	tracker.SetContext(s.cluster.Context, s.Target.Namespace)
 	return s.Run(ctx, tracker, streams, console.Unasked(start, table.Shows), func() {
 		tracker.SetState(status.Ready)
-		table.Show()
+		table.Show(forward.Acts(o.Forward.Reading, s.cluster))
 	})
 }

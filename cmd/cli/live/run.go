@@ -26,14 +26,7 @@ type Config struct {
 	// view stays until its context ends, and each further Ctrl-C calls Quit again. With
 	// nil only the view ends.
 	Quit func()
-	// Read, unless nil, has the requests of a service's connections read from now on.
-	Read func(namespace, service string)
-	// Logs, unless nil, follows what pods log until ctx ends, and tells each line. What it
-	// fails with is shown.
-	Logs func(ctx context.Context, pods Pods, tell func(line string)) error
-	// Toggle, unless nil, begins to intercept a service, or to give it back, and returns what
-	// is shown of that. The rest is printed.
-	Toggle func(intercepted bool, namespace, service string) string
+	Acts
 	// Turns are for who needs the terminal for a while: each is called when the view has
 	// left it, and until it returns. Its context ends when the view is to end.
 	Turns <-chan func(context.Context)
@@ -42,6 +35,18 @@ type Config struct {
 	Out    io.Writer
 	Env    []string // TERM and the like
 	Colour bool
+}
+
+// Acts are what keys do to the session; one that is nil cannot be had, and its key says so.
+type Acts struct {
+	// Read has the requests of a service's connections read from now on.
+	Read func(namespace, service string)
+	// Logs follows what pods log until ctx ends, and tells each line. What it fails with is
+	// shown.
+	Logs func(ctx context.Context, pods Pods, tell func(line string)) error
+	// Toggle begins to intercept a service, or to give it back, and returns what is shown of
+	// that. The rest is printed.
+	Toggle func(intercepted bool, namespace, service string) string
 }
 
 // Run shows the view until ctx ends, the user ends it, or Next fails. The terminal

@@ -97,8 +97,8 @@ type Connection struct {
 	Port     int       `json:"port"` // of the service; of the container for an intercept
 	Client   string    `json:"client"`
 	Caller   string    `json:"caller,omitempty"` // the client's pod, if it is known
-	Pod      string    `json:"pod,omitempty"`  // where it went, or came from
-	Here     bool      `json:"here,omitempty"` // requests of it went to the process here
+	Pod      string    `json:"pod,omitempty"`    // where it went, or came from
+	Here     bool      `json:"here,omitempty"`   // requests of it went to the process here
 	Sent     int64     `json:"sent"`
 	Received int64     `json:"received"`
 	Seconds  float64   `json:"seconds"`
