@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/devtun/devtun/cmd/cli/arguments"
+	"github.com/devtun/devtun/cmd/cli/beside"
 	"github.com/devtun/devtun/cmd/cli/firstproject"
 	"github.com/devtun/devtun/cmd/cli/forward"
 	"github.com/devtun/devtun/cmd/cli/ide"
@@ -49,14 +50,14 @@ Exit codes:
 		return &problem.Problem{Err: err, Code: problem.ExitUsage, Hint: fmt.Sprintf("run '%s --help'", cmd.CommandPath())}
 	})
 	root.AddCommand(
-		forward.New(streams, start),
+		forward.New(streams, start, beside.New),
 		firstproject.New(streams),
 		up.New(streams, start),
 		sessions.NewDown(streams),
 		sessions.NewStatus(streams),
 		sessions.NewLogs(streams),
 		run.New(streams, start),
-		intercept.New(streams, start),
+		intercept.New(streams, start, beside.New),
 		tap.New(streams),
 		intercept.NewRestore(streams),
 		intercept.NewList(streams),

@@ -5,12 +5,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/devtun/devtun/cmd/cli/carry"
 	"github.com/devtun/devtun/cmd/cli/console"
 	"github.com/devtun/devtun/cmd/cli/ending"
 	"github.com/devtun/devtun/cmd/cli/foreground"
 	"github.com/devtun/devtun/cmd/cli/forwards"
-	"github.com/devtun/devtun/cmd/cli/kube"
-	"github.com/devtun/devtun/cmd/cli/live"
 	"github.com/devtun/devtun/cmd/cli/machine"
 	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/selection"
@@ -27,8 +26,8 @@ type options struct {
 	style     console.Style
 }
 
-// New is devtun forward.
-func New(streams output.Streams, start helper.Start) *cobra.Command {
+// New is devtun forward. Its table intercepts with beside.
+func New(streams output.Streams, start helper.Start, beside func(Session) Beside) *cobra.Command {
 	o := &options{}
 	cmd := &cobra.Command{
 		Use:   "forward [SERVICE…]",
@@ -69,7 +68,7 @@ Start it as yourself. Writing the system's hosts file and listening on ports bel
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.settings.Services.Args = args
 			o.settings.Services.Namespaces = o.settings.Kube.Namespaces
-			return run(cmd.Context(), o, streams, start)
+			return run(cmd.Context(), o, streams, start, beside)
 		},
 		Annotations: map[string]string{machine.Changes: ""},
 	}
@@ -92,7 +91,9 @@ func (o *options) validate() error {
 	return o.style.Validate()
 }
 
-func run(ctx context.Context, o *options, streams output.Streams, start helper.Start) (err error) {
+func run(
+	ctx context.Context, o *options, streams output.Streams, start helper.Start, beside func(Session) Beside,
+) (err error) {
 	if err := o.validate(); err != nil {
 		return err
 	}
@@ -110,14 +111,14 @@ func run(ctx context.Context, o *options, streams output.Streams, start helper.S
 	console.WarnUnfound(out, lost)
 	console.WarnOfLogins(out)
 	o.settings.Reading = &forwards.Reading{All: o.style.Verbose}
-	var acts live.Acts
-	o.settings.Opened = func(cluster *kube.Cluster, _ *Forwarder) { acts = Acts(o.settings.Reading, cluster) }
+	o.settings.Intercepts = new(carry.Intercepts)
+	o.settings.Acts = &Acts{Beside: beside, Out: out, Verbose: o.style.Verbose}
 	tell := func(selected *selection.Selection, event forwards.Event) {
 		Tell(out, event, selected.Namespace, o.style.Verbose)
 		if event.Ready != nil {
 			TellReady(out, selected, event.Ready)
 			tracker.SetState(status.Ready)
-			table.Show(acts)
+			table.Show(o.settings.Acts.Acts)
 		}
 	}
 	return o.settings.Run(ctx, tracker, tell, func() (*hostsfile.File, *helper.Machine, error) {

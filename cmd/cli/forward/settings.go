@@ -39,8 +39,8 @@ type Settings struct {
 	Headers []string
 	// Reading is of which services each request is told, not only each connection; nil: none.
 	Reading *forwards.Reading
-	// Opened, unless nil, is told of what is forwarded with, before it is.
-	Opened func(*kube.Cluster, *Forwarder)
+	// Acts, unless nil, can change it while it stands.
+	Acts *Acts
 	// Intercepts are the session's, whose headers they carry on as well; nil: none.
 	Intercepts *carry.Intercepts
 }
@@ -134,9 +134,13 @@ func (s *Settings) Run(
 	if err != nil {
 		return err
 	}
-	if s.Opened != nil {
-		s.Opened(cluster, f)
+	over := func() error { return nil }
+	standing, end := context.WithCancel(ctx)
+	defer end()
+	if s.Acts != nil {
+		over = s.Acts.opened(standing, s, cluster, f, tracker)
 	}
 	err = f.Follow(ctx)
-	return errors.Join(err, f.Close(ctx))
+	end()
+	return errors.Join(err, over(), f.Close(ctx))
 }

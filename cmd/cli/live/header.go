@@ -54,8 +54,10 @@ func (m *model) state() (string, lipgloss.Style) {
 	switch {
 	case !m.known:
 		return "", plain
-	case m.ending || s.State == status.Ending || restoring(s.Intercepts):
+	case m.ending || s.State == status.Ending:
 		return "ending: putting everything back", middling
+	case restoring(s.Intercepts):
+		return "putting it back", middling
 	case s.Error != "":
 		return "failed: " + s.Error, bad
 	case s.State == status.Starting:

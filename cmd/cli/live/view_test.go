@@ -37,7 +37,7 @@ func TestHeader(t *testing.T) {
 	require.Contains(t, shown(t, seen(s, 100, 20))[0], "putting everything back")
 	s.State = status.Ready
 	s.Intercepts[0].State = status.Restoring
-	require.Contains(t, shown(t, seen(s, 100, 20))[0], "putting everything back", "it comes to its end by itself")
+	require.Contains(t, shown(t, seen(s, 100, 20))[0], "putting it back", "it comes to its end by itself")
 	s.Intercepts[0].State = status.Standing
 	s.State, s.Error = status.Ready, "no rights"
 	require.Contains(t, shown(t, seen(s, 100, 20))[0], "failed: no rights")
