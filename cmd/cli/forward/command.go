@@ -42,9 +42,9 @@ while devtun runs are added, those that go are removed.
 SERVICE is NAME, NAME.NAMESPACE or svc/NAME; without any, all services of the
 namespace. Behind several --namespace a NAME is that of the first that has it.
 
-In a terminal it shows a table that is kept up to date, with keys to filter, to sort
-and to see a service's recent connections; ? tells them. In a pipe and with --plain
-it prints lines.
+In a terminal it shows a table that is kept up to date, with keys to open a service, to
+see its requests and its pods' logs, and to intercept it; ? tells them. In a pipe and
+with --plain it prints lines.
 
 Start it as yourself. Writing the system's hosts file and listening on ports below
 1024 need root: devtun asks sudo for a small helper that does that and no more.`,
