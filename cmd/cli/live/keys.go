@@ -41,7 +41,7 @@ func (m *model) key(press tea.KeyPressMsg) tea.Cmd {
 	case "L", "tab":
 		m.cover(log, pager{end: true})
 	default:
-		m.note = name + " does nothing here; ? explains the keys"
+		m.say(name + " does nothing here; ? explains the keys")
 	}
 	return nil
 }
@@ -93,7 +93,7 @@ func (m *model) keyOfOverview(name string) (done bool) {
 		m.unfolded = !m.unfolded
 		m.arrange()
 		if !m.unfolded && m.folded == 0 {
-			m.note = "every service is forwarded"
+			m.say("every service is forwarded")
 		}
 	case "enter", "right":
 		if m.at() >= 0 {
@@ -112,10 +112,11 @@ func (m *model) keyOfOverview(name string) (done bool) {
 // sorted says how it is sorted now: not every column is always there.
 func (m *model) sorted() {
 	m.arrange()
-	m.note = "sorted by " + strings.ToLower(orders[m.by].column)
+	note := "sorted by " + strings.ToLower(orders[m.by].column)
 	if m.reverse {
-		m.note += ", reversed"
+		note += ", reversed"
 	}
+	m.say(note)
 }
 
 // keyOfRow is of the keys that are about the selected row.
@@ -126,7 +127,7 @@ func (m *model) keyOfRow(name string) (cmd tea.Cmd, done bool) {
 	r, is := m.row()
 	switch {
 	case !is:
-		m.note = "nothing is selected"
+		m.say("nothing is selected")
 	case name == "o":
 		return m.open(r), true
 	case name == "y":
@@ -143,7 +144,7 @@ func (m *model) keyOfRow(name string) (cmd tea.Cmd, done bool) {
 func (m *model) open(r row) tea.Cmd {
 	for _, address := range r.addresses {
 		if strings.Contains(address, "://") {
-			m.note = "opening " + address
+			m.say("opening " + address)
 			return func() tea.Msg {
 				if err := m.acts.open(address); err != nil {
 					return noted(fmt.Sprintf("%s was not opened: %v", address, err))
@@ -152,17 +153,17 @@ func (m *model) open(r row) tea.Cmd {
 			}
 		}
 	}
-	m.note = r.name + " has no URL to open"
+	m.say(r.name + " has no URL to open")
 	return nil
 }
 
 // copy puts what is typed to reach the row into the clipboard of the terminal.
 func (m *model) copy(r row) tea.Cmd {
 	if len(r.addresses) == 0 {
-		m.note = r.name + " has no URL to copy"
+		m.say(r.name + " has no URL to copy")
 		return nil
 	}
-	m.note = "copied " + r.addresses[0]
+	m.say("copied " + r.addresses[0])
 	return tea.SetClipboard(r.addresses[0])
 }
 
@@ -173,10 +174,10 @@ type noted string
 func (m *model) toggle(r row) {
 	switch {
 	case m.acts.toggle == nil:
-		m.note = "i does nothing here: 'devtun intercept " + r.services[0] + "' intercepts it"
+		m.say("i does nothing here: 'devtun intercept " + r.services[0] + "' intercepts it")
 	case m.ending:
-		m.note = "the session is ending"
+		m.say("the session is ending")
 	default:
-		m.note = m.acts.toggle(r.intercept, r.namespace, r.services[0])
+		m.say(m.acts.toggle(r.intercept, r.namespace, r.services[0]))
 	}
 }

@@ -2,6 +2,7 @@ package live
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -147,6 +148,12 @@ func ruleOf(i status.Intercept) string {
 		return ""
 	}
 	return strings.ReplaceAll(i.Rule, "header ", "")
+}
+
+// same reports that another row is of a service of this one: one is its intercept.
+func (r row) same(other row) bool {
+	return r.namespace == other.namespace && r.intercept != other.intercept &&
+		slices.ContainsFunc(r.services, func(name string) bool { return slices.Contains(other.services, name) })
 }
 
 // rememberError is for how long the overview shows an error that is over.

@@ -52,6 +52,7 @@ type model struct {
 	screen
 	under    []screen // what help and log cover, the latest last
 	selected string   // a row's key
+	last     row      // the selected one, as it was in the snapshot before
 	first    int      // line of the services on the screen
 	filter   string
 	editing  bool   // of the filter
@@ -61,8 +62,15 @@ type model struct {
 	unfolded bool
 	ending   bool   // the user has asked for it
 	note     string // what the last key has done, or that it does nothing
-	tail     tail   // of the pods' logs
+	notedAt  time.Time
+	tail     tail // of the pods' logs
 }
+
+// noteFor is how long it is said what a key has done, unless another one is pressed.
+const noteFor = 5 * time.Second
+
+// say says what a key has done, or that it does nothing.
+func (m *model) say(note string) { m.note, m.notedAt = note, m.now.at }
 
 func newModel(acts acts, told bool) *model {
 	return &model{acts: acts, told: told, width: 80, height: 24, rates: make(map[string]*rate)}
@@ -79,7 +87,7 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	case frame:
 		m.take(msg)
 	case noted:
-		m.note = string(msg)
+		m.say(string(msg))
 	case podLines:
 		m.tail.add(msg)
 	case tea.PasteMsg:
@@ -103,6 +111,12 @@ func (m *model) take(next frame) {
 		}
 	}
 	m.journal.add(news)
+	if r, is := m.row(); is {
+		m.last = r
+	}
+	if next.at.Sub(m.notedAt) > noteFor {
+		m.note = ""
+	}
 	m.now, m.known = next, true
 	m.all = rowsOf(next.Snapshot)
 	alive := make(map[string]*rate)
@@ -130,9 +144,14 @@ func (m *model) arrange() {
 			m.rows, m.folded = m.rows[:n], m.folded+1
 		}
 	}
-	if m.at() < 0 && len(m.rows) > 0 && m.page == overview {
-		m.selected = m.rows[min(max(m.first, 0), len(m.rows)-1)].key
+	if m.at() >= 0 || len(m.rows) == 0 || m.page != overview {
+		return
 	}
+	next := slices.IndexFunc(m.rows, m.last.same) // it was intercepted, or given back
+	if next < 0 {
+		next = min(max(m.first, 0), len(m.rows)-1)
+	}
+	m.selected = m.rows[next].key
 }
 
 // at is the index of the selected row; -1 if there is none.

@@ -348,6 +348,22 @@ func TestRequestsAndLogs(t *testing.T) {
 	require.Equal(t, 3, ended)
 }
 
+// TestSelectionFollows a service into its intercept and back, and a note goes by itself.
+func TestSelectionFollows(t *testing.T) {
+	m := seen(snapshot(), 80, 24)
+	press(m, "end", "z")
+	s := snapshot()
+	s.Services = s.Services[:3]
+	s.Intercepts = append(s.Intercepts, status.Intercept{Name: "web", Namespace: "demo", State: status.Standing,
+		Routes: []status.Route{{Services: []string{"web:80"}, Port: 80, To: "origin"}}})
+	m.Update(frame{at: noon.Add(time.Second), Snapshot: s})
+	require.Equal(t, "intercept/demo/web/80", m.selected)
+	require.Contains(t, text(t, m), "z does nothing here")
+	m.Update(frame{at: noon.Add(6 * time.Second), Snapshot: snapshot()})
+	require.Equal(t, "service/demo/web/", m.selected)
+	require.NotContains(t, text(t, m), "z does nothing here")
+}
+
 func TestToggle(t *testing.T) {
 	m := seen(snapshot(), 80, 24)
 	var asked []string
