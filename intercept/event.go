@@ -75,6 +75,7 @@ type ConnectionEvent struct {
 	Pod      string // the agent's
 	Port     int    // the agent's
 	Client   string // its address in the cluster
+	Caller   string // its pod's name, if whoever is told has found it
 	Traffic  tunnel.Traffic
 	Duration time.Duration
 	Reason   string // why it ended, in a few words

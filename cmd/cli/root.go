@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/devtun/devtun/cmd/cli/arguments"
+	"github.com/devtun/devtun/cmd/cli/beside"
 	"github.com/devtun/devtun/cmd/cli/doctor"
 	"github.com/devtun/devtun/cmd/cli/firstproject"
 	"github.com/devtun/devtun/cmd/cli/forward"
@@ -50,7 +51,7 @@ Exit codes:
 		return &problem.Problem{Err: err, Code: problem.ExitUsage, Hint: fmt.Sprintf("run '%s --help'", cmd.CommandPath())}
 	})
 	root.AddCommand(
-		forward.New(streams, start),
+		forward.New(streams, start, beside.New),
 		firstproject.New(streams),
 		firstproject.NewSchema(streams),
 		up.New(streams, start),
@@ -59,7 +60,7 @@ Exit codes:
 		sessions.NewStatus(streams),
 		sessions.NewLogs(streams),
 		run.New(streams, start),
-		intercept.New(streams, start),
+		intercept.New(streams, start, beside.New),
 		tap.New(streams),
 		intercept.NewRestore(streams),
 		intercept.NewList(streams),

@@ -254,13 +254,11 @@ func (e *eviction) await(ctx context.Context, wanted func([]corev1.Pod) bool) (b
 // endTimeout.
 func (t *Target) AwaitEnd(ctx context.Context, client kubernetes.Interface,
 	waiting func(left int)) (left int, err error) {
-	own := metav1.FormatLabelSelector(t.Workload.Selector) + ",!" + plan.AgentLabel
 	for began, told := time.Now(), 0; ; {
-		pods, err := runningPods(ctx, client, t.Namespace, own)
+		pods, err := t.ownPods(ctx, client)
 		if err != nil {
 			return 0, err
 		}
-		pods = slices.DeleteFunc(pods, func(pod corev1.Pod) bool { return !t.Workload.has(&pod) })
 		if len(pods) == 0 || time.Since(began) >= endTimeout {
 			return len(pods), nil
 		}
@@ -272,4 +270,20 @@ func (t *Target) AwaitEnd(ctx context.Context, client kubernetes.Interface,
 			return 0, fmt.Errorf("wait for the pods of %s to end: %w", t.Workload, err)
 		}
 	}
+}
+
+// ownPods are those of the workload's that run, without the agents.
+func (t *Target) ownPods(ctx context.Context, client kubernetes.Interface) ([]corev1.Pod, error) {
+	own := metav1.FormatLabelSelector(t.Workload.Selector) + ",!" + plan.AgentLabel
+	pods, err := runningPods(ctx, client, t.Namespace, own)
+	return slices.DeleteFunc(pods, func(pod corev1.Pod) bool { return !t.Workload.has(&pod) }), err
+}
+
+// PodNames are those of the workload's own pods that run.
+func (t *Target) PodNames(ctx context.Context, client kubernetes.Interface) (names []string, err error) {
+	pods, err := t.ownPods(ctx, client)
+	for _, pod := range pods {
+		names = append(names, pod.Name)
+	}
+	return names, err
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/devtun/devtun/cmd/cli/carry"
 	"github.com/devtun/devtun/cmd/cli/console"
 	"github.com/devtun/devtun/cmd/cli/ending"
 	"github.com/devtun/devtun/cmd/cli/foreground"
@@ -25,8 +26,8 @@ type options struct {
 	style     console.Style
 }
 
-// New is devtun forward.
-func New(streams output.Streams, start helper.Start) *cobra.Command {
+// New is devtun forward. Its table intercepts with beside.
+func New(streams output.Streams, start helper.Start, beside func(Session) Beside) *cobra.Command {
 	o := &options{}
 	cmd := &cobra.Command{
 		Use:   "forward [SERVICE…]",
@@ -41,9 +42,9 @@ while devtun runs are added, those that go are removed.
 SERVICE is NAME, NAME.NAMESPACE or svc/NAME; without any, all services of the
 namespace. Behind several --namespace a NAME is that of the first that has it.
 
-In a terminal it shows a table that is kept up to date, with keys to filter, to sort
-and to see a service's recent connections; ? tells them. In a pipe and with --plain
-it prints lines.
+In a terminal it shows a table that is kept up to date, with keys to open a service, to
+see its requests and its pods' logs, and to intercept it; ? tells them. In a pipe and
+with --plain it prints lines.
 
 Start it as yourself. Writing the system's hosts file and listening on ports below
 1024 need root: devtun asks sudo for a small helper that does that and no more.`,
@@ -67,7 +68,7 @@ Start it as yourself. Writing the system's hosts file and listening on ports bel
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.settings.Services.Args = args
 			o.settings.Services.Namespaces = o.settings.Kube.Namespaces
-			return run(cmd.Context(), o, streams, start)
+			return run(cmd.Context(), o, streams, start, beside)
 		},
 		Annotations: map[string]string{machine.Changes: ""},
 	}
@@ -90,7 +91,9 @@ func (o *options) validate() error {
 	return o.style.Validate()
 }
 
-func run(ctx context.Context, o *options, streams output.Streams, start helper.Start) (err error) {
+func run(
+	ctx context.Context, o *options, streams output.Streams, start helper.Start, beside func(Session) Beside,
+) (err error) {
 	if err := o.validate(); err != nil {
 		return err
 	}
@@ -107,13 +110,15 @@ func run(ctx context.Context, o *options, streams output.Streams, start helper.S
 	out.Write(output.Starting{Command: "forward", Version: output.Version})
 	console.WarnUnfound(out, lost)
 	console.WarnOfLogins(out)
-	o.settings.TellRequests = o.style.Verbose
+	o.settings.Reading = &forwards.Reading{All: o.style.Verbose}
+	o.settings.Intercepts = new(carry.Intercepts)
+	o.settings.Acts = &Acts{Beside: beside, Out: out, Verbose: o.style.Verbose}
 	tell := func(selected *selection.Selection, event forwards.Event) {
 		Tell(out, event, selected.Namespace, o.style.Verbose)
 		if event.Ready != nil {
 			TellReady(out, selected, event.Ready)
 			tracker.SetState(status.Ready)
-			table.Show()
+			table.Show(o.settings.Acts.Acts)
 		}
 	}
 	return o.settings.Run(ctx, tracker, tell, func() (*hostsfile.File, *helper.Machine, error) {

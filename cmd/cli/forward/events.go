@@ -11,14 +11,14 @@ import (
 )
 
 // Tell writes what forwards tell of themselves that is for the user: of
-// connections with verbose. Lines leave the session's own namespace out of names.
+// connections and requests with verbose. Lines leave the session's own namespace out of names.
 func Tell(out output.Writer, event forwards.Event, namespace string, verbose bool) {
 	switch {
 	case event.Service != nil:
 		out.Write(serviceEvent(event.Service, namespace))
 	case event.Connection != nil && verbose:
 		out.Write(connectionEvent(event.Connection, namespace))
-	case event.Request != nil:
+	case event.Request != nil && verbose:
 		out.Write(requestEvent(event.Request, namespace))
 	case event.Warning != nil:
 		out.Write(output.Warning{Message: event.Warning.Message, Over: event.Warning.Over})

@@ -37,8 +37,10 @@ type Settings struct {
 	Partly    bool // a service asked for may lack its low ports, if it has others
 	// Headers are what requests carry on into the cluster, each as "NAME: VALUE".
 	Headers []string
-	// TellRequests has each request told, not only each connection.
-	TellRequests bool
+	// Reading is of which services each request is told, not only each connection; nil: none.
+	Reading *forwards.Reading
+	// Acts, unless nil, can change it while it stands.
+	Acts *Acts
 	// Intercepts are the session's, whose headers they carry on as well; nil: none.
 	Intercepts *carry.Intercepts
 }
@@ -132,6 +134,13 @@ func (s *Settings) Run(
 	if err != nil {
 		return err
 	}
+	over := func() error { return nil }
+	standing, end := context.WithCancel(ctx)
+	defer end()
+	if s.Acts != nil {
+		over = s.Acts.opened(standing, s, cluster, f, tracker)
+	}
 	err = f.Follow(ctx)
-	return errors.Join(err, f.Close(ctx))
+	end()
+	return errors.Join(err, over(), f.Close(ctx))
 }

@@ -161,7 +161,7 @@ func (f *forward) serve(socket net.Listener, p port) *listener {
 // pod of the service wants that one.
 func (f *forward) requests(l *listener) func() *tunnel.Requests {
 	options := f.all.options
-	if options.Requests == nil && !options.TellRequests {
+	if options.Requests == nil && options.Reading == nil {
 		return nil
 	}
 	return func() (requests *tunnel.Requests) {
@@ -171,7 +171,7 @@ func (f *forward) requests(l *listener) func() *tunnel.Requests {
 		if requests != nil && f.service.Pod != "" {
 			requests.Here = nil
 		}
-		if options.TellRequests {
+		if options.Reading.of(f.key) {
 			if requests == nil {
 				requests = new(tunnel.Requests)
 			}

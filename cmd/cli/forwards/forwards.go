@@ -35,9 +35,8 @@ type Options struct {
 	// nil is nothing. It is asked for each connection, and for the requests of one for
 	// which there was something.
 	Requests func(service discovery.Key, port int) *tunnel.Requests
-	// TellRequests has RequestEvents told: connections are carried request by request
-	// then.
-	TellRequests bool
+	// Reading is of which services RequestEvents are told.
+	Reading *Reading
 	// Coming, unless nil, is told of each connection that comes, before its Dial.
 	Coming func()
 	// Tell is told what happens. Calls may come from several goroutines.

@@ -67,7 +67,7 @@ func TestRequestsAreAskedAfterByTheServicesPort(t *testing.T) {
 }
 
 // TestRequestsAreTold of a forward, and of connections that are none of HTTP's; without
-// TellRequests none is.
+// being read none is.
 func TestRequestsAreTold(t *testing.T) {
 	told := make(chan *RequestEvent, 10)
 	server := web(t, "web", nil)
@@ -75,7 +75,11 @@ func TestRequestsAreTold(t *testing.T) {
 	for _, tells := range []bool{true, false} {
 		w := newWorld(t, func(o *Options) {
 			tell := o.Tell
-			o.TellRequests = tells
+			o.Reading = &Reading{}
+			if tells {
+				o.Reading.Add(discovery.Key{Namespace: "demo", Name: "web"})
+				o.Reading.Add(discovery.Key{Namespace: "demo", Name: "db"})
+			}
 			o.Tell = func(e Event) {
 				if e.Request != nil {
 					told <- e.Request

@@ -10,6 +10,8 @@ import (
 	"github.com/devtun/devtun/cmd/cli/console"
 	"github.com/devtun/devtun/cmd/cli/ending"
 	"github.com/devtun/devtun/cmd/cli/foreground"
+	"github.com/devtun/devtun/cmd/cli/forward"
+	"github.com/devtun/devtun/cmd/cli/forwards"
 	"github.com/devtun/devtun/cmd/cli/image"
 	"github.com/devtun/devtun/cmd/cli/machine"
 	"github.com/devtun/devtun/cmd/cli/output"
@@ -20,8 +22,8 @@ import (
 	"github.com/devtun/devtun/intercept/target"
 )
 
-// New is devtun intercept.
-func New(streams output.Streams, start helper.Start) *cobra.Command {
+// New is devtun intercept. Its table intercepts more with beside.
+func New(streams output.Streams, start helper.Start, beside func(forward.Session) forward.Beside) *cobra.Command {
 	o := &Options{}
 	cmd := &cobra.Command{
 		Use:   "intercept WORKLOAD|SERVICE [-- COMMAND [ARGUMENT…]]",
@@ -108,7 +110,7 @@ be had, devtun says so, and COMMAND runs all the same.`,
 				return problem.Usage("give one", "devtun intercept works in one --namespace")
 			}
 			o.Forward.Services.Namespaces = o.Forward.Kube.Namespaces
-			return run(cmd.Context(), o, streams, start)
+			return run(cmd.Context(), o, streams, start, beside)
 		},
 		Annotations: map[string]string{machine.Changes: ""},
 	}
@@ -184,7 +186,10 @@ func (o *Options) completeIntercept(cmd *cobra.Command) {
 	}
 }
 
-func run(ctx context.Context, o *Options, streams output.Streams, start helper.Start) (err error) {
+func run(
+	ctx context.Context, o *Options, streams output.Streams, start helper.Start,
+	beside func(forward.Session) forward.Beside,
+) (err error) {
 	if err := o.Validate(); err != nil {
 		return err
 	}
@@ -219,6 +224,8 @@ func run(ctx context.Context, o *Options, streams output.Streams, start helper.S
 		console.WarnUnfound(out, lost)
 	}
 	console.WarnOfLogins(out)
+	o.Forward.Reading = &forwards.Reading{All: o.style.Verbose}
+	o.Forward.Acts = &forward.Acts{Beside: beside, Out: out, Verbose: o.style.Verbose}
 	s, err := o.Plan(ctx, Audience{Out: out, Verbose: o.style.Verbose})
 	if err != nil || o.DryRun {
 		if err == nil {
@@ -227,8 +234,9 @@ func run(ctx context.Context, o *Options, streams output.Streams, start helper.S
 		return ending.UnlessEnded(ctx, err)
 	}
 	tracker.SetContext(s.cluster.Context, s.Target.Namespace)
+	o.Forward.Acts.Logs = forward.Logs(s.cluster)
 	return s.Run(ctx, tracker, streams, console.Unasked(start, table.Shows), func() {
 		tracker.SetState(status.Ready)
-		table.Show()
+		table.Show(o.Forward.Acts.Acts)
 	})
 }

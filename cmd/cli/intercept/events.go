@@ -168,7 +168,7 @@ func (p *Events) change(e *intercept.ChangeEvent) {
 
 func (p *Events) intercepted(e *intercept.ConnectionEvent) output.Intercepted {
 	event := output.Intercepted{
-		Port: e.Port, Services: p.services(e.Port), Client: e.Client, Agent: e.Pod,
+		Port: e.Port, Services: p.services(e.Port), Client: e.Client, Caller: e.Caller, Agent: e.Pod,
 		Sent: e.Traffic.Sent, Received: e.Traffic.Received, Seconds: output.Seconds(e.Duration), Reason: e.Reason,
 		Local: p.address(e.Port),
 	}

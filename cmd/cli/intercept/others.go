@@ -24,7 +24,6 @@ func (h *hold) reachOthers(ctx, beside context.Context, start helper.Start) (*ma
 		return nil, err
 	}
 	services, ports := h.Left()
-	o.Forward.TellRequests = h.Events.Verbose
 	o.Forward.Services.Except, o.Forward.Services.Without = nil, ports
 	for _, service := range services {
 		o.Forward.Services.Except = append(o.Forward.Services.Except, service.Name)

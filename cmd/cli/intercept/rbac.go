@@ -43,6 +43,9 @@ var features = []Feature{
 		return slices.Concat(Forwarding(), target.HandOverRights())
 	}},
 	{"tap", "devtun tap", func() []target.Right { return target.Rights(plan.Divert) }},
+	{"logs", "the pods' logs in the table of forward and intercept", func() []target.Right {
+		return []target.Right{{Verb: "get", Resource: "pods"}, {Verb: "get", Resource: "pods", Subresource: "log"}}
+	}},
 	{"restore", "devtun restore", target.RestoreRights},
 	{"list", "devtun list", target.ListRights},
 	{"doctor", "devtun doctor", func() []target.Right { return slices.Concat(Forwarding(), target.DoctorRights()) }},
@@ -82,6 +85,7 @@ namespace. devtun never needs a right beyond the namespaces it works in.
   replace            devtun intercept --replace
   run-as             devtun run --as
   tap                devtun tap
+  logs               the pods' logs in the table of forward and intercept
   restore            devtun restore
   list               devtun list
   doctor             devtun doctor, whatever it is asked

@@ -26,8 +26,9 @@ func (i *Planned) tap() *wire.Tap {
 }
 
 // requests takes each request that comes here, or a copy of it, and has it shown.
-func (i *Planned) requests(ctx context.Context, tracked *status.InterceptTracker) func(string, wire.Record) {
-	names := callers.New(i.cluster.Client, i.Target.Namespace)
+func (i *Planned) requests(
+	ctx context.Context, tracked *status.InterceptTracker, names *callers.Names,
+) func(string, wire.Record) {
 	return func(_ string, r wire.Record) {
 		event := i.Events.Requested(r, names.Of(ctx, r.Client))
 		tracked.Request(status.Request{

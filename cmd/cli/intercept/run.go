@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/devtun/devtun/cmd/cli/callers"
 	"github.com/devtun/devtun/cmd/cli/carry"
 	"github.com/devtun/devtun/cmd/cli/ending"
 	"github.com/devtun/devtun/cmd/cli/kube"
@@ -102,13 +103,17 @@ func (i *Planned) hold(
 		_, restored := i.restore(ctx, tracked, executor, nil, &draining)
 		return errors.Join(ending.UnlessEnded(ctx, err), restored)
 	}
+	names := callers.New(i.cluster.Client, i.Target.Namespace)
 	agents, err := intercept.New(intercept.Config{
 		Client: i.cluster.Client, Dial: pool.Dial, Plan: i.plan, Guessed: i.guessed, Claim: i.claim, Local: i.Locals,
 		Event: func(event intercept.Event) {
+			if c := event.Connection; c != nil {
+				c.Caller = names.Of(beside, c.Client)
+			}
 			tracked.Event(event)
 			i.Events.Event(event)
 		},
-		Tap: i.tap(), Request: i.requests(beside, tracked),
+		Tap: i.tap(), Request: i.requests(beside, tracked, names),
 	})
 	if err != nil {
 		_, restored := i.restore(ctx, tracked, executor, nil, &draining)

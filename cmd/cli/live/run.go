@@ -26,6 +26,7 @@ type Config struct {
 	// view stays until its context ends, and each further Ctrl-C calls Quit again. With
 	// nil only the view ends.
 	Quit func()
+	Acts
 	// Turns are for who needs the terminal for a while: each is called when the view has
 	// left it, and until it returns. Its context ends when the view is to end.
 	Turns <-chan func(context.Context)
@@ -34,6 +35,18 @@ type Config struct {
 	Out    io.Writer
 	Env    []string // TERM and the like
 	Colour bool
+}
+
+// Acts are what keys do to the session; one that is nil cannot be had, and its key says so.
+type Acts struct {
+	// Read has the requests of a service's connections read from now on.
+	Read func(namespace, service string)
+	// Logs follows what pods log until ctx ends, and tells each line. What it fails with is
+	// shown.
+	Logs func(ctx context.Context, pods Pods, tell func(line string)) error
+	// Toggle begins to intercept a service, or to give it back, and returns what is shown of
+	// that. The rest is printed.
+	Toggle func(intercepted bool, namespace, service string) string
 }
 
 // Run shows the view until ctx ends, the user ends it, or Next fails. The terminal
@@ -47,13 +60,25 @@ func Run(ctx context.Context, config Config) error {
 	if !config.Colour {
 		options = append(options, tea.WithColorProfile(colorprofile.Ascii))
 	}
-	program := tea.NewProgram(newModel(config.Quit), options...)
+	var feeding sync.WaitGroup
+	var program *tea.Program
+	acts := acts{
+		quit: config.Quit, read: config.Read, toggle: config.Toggle,
+		open: func(url string) error { return openURL(url, config.Env) },
+	}
+	if config.Logs != nil {
+		acts.logs = func(of int, pods Pods) func() {
+			ctx, end := context.WithCancel(ctx)
+			feeding.Go(func() { tailLogs(ctx, config, of, pods, program.Send) })
+			return end
+		}
+	}
+	program = tea.NewProgram(newModel(acts, config.Transcript != nil), options...)
 	if config.Transcript != nil {
 		config.Transcript.hold()
 		defer config.Transcript.release()
 	}
 
-	var feeding sync.WaitGroup
 	var failed error
 	feeding.Go(func() {
 		failed = feed(ctx, config, program.Send)
@@ -73,6 +98,26 @@ func Run(ctx context.Context, config Config) error {
 		return nil
 	}
 	return failed
+}
+
+// acts are what the model does beside showing; nil: it cannot.
+type acts struct {
+	quit   func() // without it the session goes on
+	open   func(url string) error
+	read   func(namespace, service string)
+	logs   func(of int, pods Pods) (end func())
+	toggle func(intercepted bool, namespace, service string) string
+}
+
+// tailLogs sends what pods log until ctx ends.
+func tailLogs(ctx context.Context, config Config, of int, pods Pods, send func(tea.Msg)) {
+	lines := &batch{more: make(chan struct{}, 1)}
+	var passing sync.WaitGroup
+	defer passing.Wait()
+	passing.Go(func() { lines.pass(ctx, func(lines []string) { send(podLines{of, lines}) }) })
+	if err := config.Logs(ctx, pods, lines.add); err != nil && ctx.Err() == nil {
+		lines.add(err.Error())
+	}
 }
 
 // give has turns come until ctx ends.
@@ -119,6 +164,7 @@ func (*turn) SetStderr(io.Writer) {}
 
 // feed sends snapshots until ctx ends.
 func feed(ctx context.Context, config Config, send func(tea.Msg)) error {
+	seen := 0
 	for {
 		now, err := config.Next(ctx)
 		if ctx.Err() != nil {
@@ -129,7 +175,7 @@ func feed(ctx context.Context, config Config, send func(tea.Msg)) error {
 		}
 		next := frame{at: time.Now(), Snapshot: now}
 		if config.Transcript != nil {
-			next.lines = config.Transcript.last()
+			next.said, seen = config.Transcript.since(seen)
 		}
 		send(next)
 	}

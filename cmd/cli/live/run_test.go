@@ -113,24 +113,14 @@ func TestTranscript(t *testing.T) {
 	io.WriteString(transcript.Err(), "and ")
 	io.WriteString(transcript.Err(), "this\n")
 	require.Equal(t, "one\ntw", out.String())
-	var last []string
-	for _, s := range transcript.last() {
-		last = append(last, s.text)
-	}
-	require.Equal(t, []string{"one", "two", "three", "and this"}, last)
+	require.Equal(t, []string{"one", "two", "three", "and this"}, since(transcript, 0))
+	require.Equal(t, []string{"and this"}, since(transcript, 3))
+	require.Empty(t, since(transcript, 4))
 	transcript.release()
 	require.Equal(t, "one\ntwo\nthree\n", out.String())
 	require.Equal(t, "and this\n", complaints.String())
 	io.WriteString(transcript.Out(), "four\n")
 	require.Equal(t, "one\ntwo\nthree\nfour\n", out.String())
-
-	io.WriteString(transcript.Err(), "warning: kept\n")
-	for range 2 * shownLines {
-		io.WriteString(transcript.Err(), "x\n")
-	}
-	require.Equal(t, "warning: kept", transcript.last()[0].text)
-	io.WriteString(transcript.Err(), "recovered: it\n")
-	require.Equal(t, "x", transcript.last()[0].text)
 
 	transcript.hold()
 	for range keptLines + 5 {
@@ -140,6 +130,16 @@ func TestTranscript(t *testing.T) {
 	transcript.release()
 	require.Equal(t, keptLines+1, strings.Count(complaints.String(), "\n"))
 	require.Contains(t, complaints.String(), "note: 5 earlier lines were left out\n")
+	require.Len(t, since(transcript, 0), keptLines, "so does the view forget")
+}
+
+// since is what a transcript has after so many lines.
+func since(t *Transcript, seen int) (texts []string) {
+	news, _ := t.since(seen)
+	for _, s := range news {
+		texts = append(texts, s.text)
+	}
+	return texts
 }
 
 func TestOnlyTerminalsHaveAView(t *testing.T) {

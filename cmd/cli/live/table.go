@@ -1,6 +1,7 @@
 package live
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -17,6 +18,9 @@ type column struct {
 	fixed int  // its width, so that it does not jump with what it shows; 0: what it needs
 	tight bool // it belongs to the next one
 	spare bool // it is left out while all its cells are empty
+	whole bool // rather than cut it, those that yield are left out
+	yield bool
+	fill  bool // it gets the room that is left over
 }
 
 // gap is the space behind a column.
@@ -25,6 +29,14 @@ func (c column) gap() int {
 		return 1
 	}
 	return 2
+}
+
+// wanted is the width of a column whose widest cell needs so much.
+func (c column) wanted(need int) int {
+	if c.fixed > 0 {
+		return c.fixed
+	}
+	return max(need, ansi.StringWidth(c.title)+1) // for the sign of the sorted one
 }
 
 // cell is what stands in a column of a line.
@@ -36,41 +48,64 @@ type cell struct {
 // fit gives each column a width, 0 to those that there is no room for. needs is
 // the width of the widest cell of each.
 func fit(columns []column, needs []int, width int) []int {
-	byRank := make([]int, len(columns))
-	for i := range byRank {
-		byRank[i] = i
+	var shown []int // by rank
+	for i, c := range columns {
+		if !c.spare || needs[i] > 0 {
+			shown = append(shown, i)
+		}
 	}
-	slices.SortStableFunc(byRank, func(a, b int) int { return columns[a].rank - columns[b].rank })
+	slices.SortStableFunc(shown, func(a, b int) int { return cmp.Compare(columns[a].rank, columns[b].rank) })
+	for n := len(shown); n > 0; n-- {
+		if widths, left := place(columns, needs, shown[:n], width, true); left >= 0 {
+			return spread(columns, needs, shown, widths, left)
+		}
+		if !columns[shown[n-1]].yield {
+			break
+		}
+	}
+	for n := len(shown); n > 1; n-- {
+		if widths, left := place(columns, needs, shown[:n], width, false); left >= 0 {
+			return spread(columns, needs, shown, widths, left)
+		}
+	}
+	widths, _ := place(columns, needs, shown[:1], width, false) // one there is always
+	return widths
+}
 
-	widths := make([]int, len(columns))
-	left := width + 2
-	for _, i := range byRank {
-		if columns[i].spare && needs[i] == 0 {
-			continue
+// place gives each of the columns that are shown the least that it can do with, and says
+// how much is left; negative: there is no room for them.
+func place(columns []column, needs, shown []int, width int, whole bool) (widths []int, left int) {
+	widths, left = make([]int, len(columns)), width
+	last := slices.Max(shown)
+	for _, i := range shown {
+		c := columns[i]
+		widths[i] = c.wanted(needs[i])
+		if c.least > 0 && !(whole && c.whole) {
+			widths[i] = min(widths[i], c.least)
 		}
-		wanted := max(needs[i], len(columns[i].title)+1) // for the sign of the sorted one
-		if columns[i].fixed > 0 {
-			wanted = columns[i].fixed
+		widths[i] = min(widths[i], width)
+		left -= widths[i]
+		if i != last {
+			left -= c.gap()
 		}
-		least := wanted
-		if columns[i].least > 0 {
-			least = min(columns[i].least, wanted)
-		}
-		least = min(least, width) // one there is always
-		if gap := columns[i].gap(); least+gap <= left {
-			widths[i] = least
-			left -= least + gap
-			continue
-		}
-		break
 	}
-	for _, i := range byRank { // what is left goes to those that were cut
-		if widths[i] == 0 || columns[i].least == 0 {
-			continue
+	return widths, left
+}
+
+// spread gives what is left to those that were cut, and then to the one that fills.
+func spread(columns []column, needs, shown, widths []int, left int) []int {
+	for _, i := range shown {
+		if widths[i] > 0 && columns[i].least > 0 {
+			more := max(0, min(columns[i].wanted(needs[i])-widths[i], left))
+			widths[i] += more
+			left -= more
 		}
-		more := max(0, min(needs[i]-widths[i], left))
-		widths[i] += more
-		left -= more
+	}
+	for _, i := range shown {
+		if widths[i] > 0 && columns[i].fill {
+			widths[i] += left
+			left = 0
+		}
 	}
 	return widths
 }
@@ -128,18 +163,4 @@ func pad(text string, width int, right bool) string {
 		return space + text
 	}
 	return text + space
-}
-
-// scroll is which of n lines a window of some height shows, so that at is in it.
-// from is where it began before.
-func scroll(n, height, at, from int) (first, last int) {
-	height = max(height, 0)
-	if at >= 0 && at < from {
-		from = at
-	}
-	if at >= from+height {
-		from = at - height + 1
-	}
-	from = max(0, min(from, n-height))
-	return from, min(n, from+height)
 }

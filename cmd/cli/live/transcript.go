@@ -4,20 +4,15 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/devtun/devtun/internal/lines"
 )
 
-const (
-	// keptLines bounds what is held back for the time after the view. A session may
-	// stand for days.
-	keptLines = 1000
-	// shownLines bounds what of it is handed to the view.
-	shownLines = 20
-)
+// keptLines bounds what is held back for the time after the view, and what the view knows
+// of. A session may stand for days.
+const keptLines = 1000
 
 // Transcript is where a command prints that has a live view: straight to its own
 // writers while there is no view, and what it prints meanwhile afterwards.
@@ -28,8 +23,8 @@ type Transcript struct {
 	holding bool
 	held    []line
 	lost    int    // lines that were too many to be held
-	recent  []line // the last ones, newest last
-	warning *line  // the last of its kind
+	recent  []said // the last ones, newest last
+	noted   int    // how many there were
 }
 
 // line is a line of what was printed.
@@ -38,12 +33,6 @@ type line struct {
 	to   *stream
 	text string // without its end
 	done int    // so much of it has been written
-}
-
-// kind is the word that a line begins with, as "warning".
-func (l line) kind() string {
-	word, _, _ := strings.Cut(l.text, ":")
-	return word
 }
 
 // NewTranscript returns one for what goes to out and err.
@@ -82,13 +71,8 @@ func (s *stream) Write(p []byte) (int, error) {
 
 // note keeps a line for the view and, while that is there, for later.
 func (t *Transcript) note(l line) {
-	t.recent = append(t.recent[max(0, len(t.recent)-shownLines+1):], l)
-	switch l.kind() {
-	case "warning":
-		t.warning = &l
-	case "recovered":
-		t.warning = nil
-	}
+	t.recent = append(t.recent[max(0, len(t.recent)-keptLines+1):], said{l.at, l.text})
+	t.noted++
 	if !t.holding {
 		return
 	}
@@ -99,15 +83,12 @@ func (t *Transcript) note(l line) {
 	t.held = append(t.held, l)
 }
 
-// last is the last lines, oldest first, and before them the last warning, if it
-// would be missing.
-func (t *Transcript) last() []line {
+// since is what was printed after so many lines, as far as it is kept, and how many there
+// are now.
+func (t *Transcript) since(seen int) (news []said, noted int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if w := t.warning; w != nil && w.at.Before(t.recent[0].at) {
-		return append([]line{*w}, t.recent...)
-	}
-	return slices.Clone(t.recent)
+	return slices.Clone(t.recent[max(0, len(t.recent)-(t.noted-seen)):]), t.noted
 }
 
 // Holding reports whether a view has the terminal.

@@ -10,48 +10,70 @@ import (
 	"github.com/devtun/devtun/cmd/cli/status"
 )
 
-// frame is a snapshot, when it came, and what had been printed by then.
+// frame is a snapshot, when it came, and what was said since the last one.
 type frame struct {
 	at time.Time
 	status.Snapshot
-	lines []line
+	said []said
 }
 
 // page is what the screen shows.
 type page int
 
 const (
-	overview    page = iota
-	connections      // of the selected row
+	overview page = iota
+	details       // of the selected row
+	requests      // of it
+	podLogs       // of it
+	log
 	help
 )
 
+// screen is a page, and what of it is seen.
+type screen struct {
+	page  page
+	pager pager
+}
+
 // model is all that the screen depends on.
 type model struct {
-	quit          func() // nil: the session goes on
+	acts          acts
+	told          bool // what the session prints is in its frames
 	width, height int
 
-	now   frame
-	known bool // there was a frame
-	rates map[string]*rate
-	all   []row
-	rows  []row // those that the filter lets through, as sorted
+	now     frame
+	known   bool // there was a frame
+	journal journal
+	rates   map[string]*rate
+	all     []row
+	rows    []row // those that the filter lets through, as sorted, but for those folded
+	folded  int   // services that are not forwarded, and not shown
 
-	page     page
-	before   page   // the one under help
-	selected string // a row's key
-	first    int    // row on the screen
-	line     int    // of the connections, that stands first
+	screen
+	under    []screen // what help and log cover, the latest last
+	selected string   // a row's key
+	last     row      // the selected one, as it was in the snapshot before
+	first    int      // line of the services on the screen
 	filter   string
 	editing  bool   // of the filter
 	restore  string // the filter before that
 	by       int    // of orders
 	reverse  bool
-	ending   bool // the user has asked for it
+	unfolded bool
+	ending   bool   // the user has asked for it
+	note     string // what the last key has done, or that it does nothing
+	notedAt  time.Time
+	tail     tail // of the pods' logs
 }
 
-func newModel(quit func()) *model {
-	return &model{quit: quit, width: 80, height: 24, rates: make(map[string]*rate)}
+// noteFor is how long it is said what a key has done, unless another one is pressed.
+const noteFor = 5 * time.Second
+
+// say says what a key has done, or that it does nothing.
+func (m *model) say(note string) { m.note, m.notedAt = note, m.now.at }
+
+func newModel(acts acts, told bool) *model {
+	return &model{acts: acts, told: told, width: 80, height: 24, rates: make(map[string]*rate)}
 }
 
 // Init implements tea.Model.
@@ -64,6 +86,10 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		m.width, m.height = msg.Width, msg.Height
 	case frame:
 		m.take(msg)
+	case noted:
+		m.say(string(msg))
+	case podLines:
+		m.tail.add(msg)
 	case tea.PasteMsg:
 		if m.editing {
 			m.setFilter(m.filter + msg.Content)
@@ -78,8 +104,21 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 
 // take shows a newer frame.
 func (m *model) take(next frame) {
+	news := next.said
+	if m.known {
+		for _, text := range changes(m.now.Snapshot, next.Snapshot, m.told) {
+			news = append(news, said{next.at, text})
+		}
+	}
+	m.journal.add(news)
+	if r, is := m.row(); is {
+		m.last = r
+	}
+	if next.at.Sub(m.notedAt) > noteFor {
+		m.note = ""
+	}
 	m.now, m.known = next, true
-	m.all = rowsOf(next.Snapshot, next.at)
+	m.all = rowsOf(next.Snapshot)
 	alive := make(map[string]*rate)
 	for i := range m.all {
 		r := &m.all[i]
@@ -92,14 +131,27 @@ func (m *model) take(next frame) {
 	}
 	m.rates = alive
 	m.arrange()
+	if r, is := m.row(); is && m.page == podLogs {
+		m.tail.follow(r)
+	}
 }
 
-// arrange chooses and sorts the rows anew.
+// arrange chooses and sorts the rows anew. Who filters looks for those not forwarded, too.
 func (m *model) arrange() {
-	m.rows = arrange(m.all, m.filter, m.by, m.reverse)
-	if m.at() < 0 && len(m.rows) > 0 && m.page == overview {
-		m.selected = m.rows[min(max(m.first, 0), len(m.rows)-1)].key
+	m.rows, m.folded = arrange(m.all, m.filter, m.by, m.reverse), 0
+	if !m.unfolded && m.filter == "" {
+		for n := len(m.rows) - 1; n >= 0 && m.rows[n].left; n-- {
+			m.rows, m.folded = m.rows[:n], m.folded+1
+		}
 	}
+	if m.at() >= 0 || len(m.rows) == 0 || m.page != overview {
+		return
+	}
+	next := slices.IndexFunc(m.rows, m.last.same) // it was intercepted, or given back
+	if next < 0 {
+		next = min(max(m.first, 0), len(m.rows)-1)
+	}
+	m.selected = m.rows[next].key
 }
 
 // at is the index of the selected row; -1 if there is none.
@@ -107,48 +159,29 @@ func (m *model) at() int {
 	return slices.IndexFunc(m.rows, func(r row) bool { return r.key == m.selected })
 }
 
+// row is the selected one, also if the filter lets it through no more; false if it is gone.
+func (m *model) row() (row, bool) {
+	at := slices.IndexFunc(m.all, func(r row) bool { return r.key == m.selected })
+	if at < 0 {
+		return row{}, false
+	}
+	return m.all[at], true
+}
+
 func (m *model) setFilter(text string) {
 	m.filter = text
 	m.arrange()
 }
 
-// key does what a key is for.
-func (m *model) key(press tea.KeyPressMsg) tea.Cmd {
-	name := press.String()
-	if name == "ctrl+c" {
-		if m.ending {
-			m.quit()
-		}
-		return m.end()
-	}
-	if m.editing {
-		m.edit(name, press.Text)
-		return nil
-	}
-	switch {
-	case name == "q":
-		return m.end()
-	case m.page == help:
-		m.page = m.before
-	case name == "?" || name == "h" || name == "f1":
-		m.before, m.page = m.page, help
-	case m.page == connections:
-		m.keyOfConnections(name)
-	default:
-		m.keyOfOverview(name)
-	}
-	return nil
-}
-
 // end ends the session, or only the view of one.
 func (m *model) end() tea.Cmd {
-	if m.quit == nil {
+	if m.acts.quit == nil {
 		return tea.Quit
 	}
 	if !m.ending {
 		m.ending = true
-		m.page, m.editing = overview, false
-		m.quit()
+		m.page, m.under, m.editing = overview, nil, false
+		m.acts.quit()
 	}
 	return nil
 }
@@ -169,67 +202,5 @@ func (m *model) edit(name, text string) {
 		m.setFilter("")
 	default:
 		m.setFilter(m.filter + text)
-	}
-}
-
-func (m *model) keyOfOverview(name string) {
-	switch name {
-	case "/":
-		m.editing, m.restore = true, m.filter
-	case "esc":
-		m.setFilter("")
-	case "s":
-		m.by, m.reverse = (m.by+1)%len(orders), false
-		m.arrange()
-	case "r", "S":
-		m.reverse = !m.reverse
-		m.arrange()
-	case "enter", "right", "l":
-		if m.at() >= 0 {
-			m.page, m.line = connections, 0
-		}
-	default:
-		if by, ok := m.step(name); ok {
-			m.move(by)
-		}
-	}
-}
-
-func (m *model) keyOfConnections(name string) {
-	switch name {
-	case "esc", "enter", "left", "backspace":
-		m.page = overview
-		m.arrange()
-	default:
-		if by, ok := m.step(name); ok {
-			m.line = max(0, m.line+by) // view.go knows the other end
-		}
-	}
-}
-
-// step is by how many lines a key moves.
-func (m *model) step(name string) (by int, ok bool) {
-	screen := max(1, m.height-8)
-	switch name {
-	case "up", "k", "ctrl+p":
-		return -1, true
-	case "down", "j", "ctrl+n":
-		return 1, true
-	case "pgup", "ctrl+b":
-		return -screen, true
-	case "pgdown", "ctrl+f", "space":
-		return screen, true
-	case "home", "g":
-		return -1 << 30, true
-	case "end", "G":
-		return 1 << 30, true
-	}
-	return 0, false
-}
-
-// move selects another row.
-func (m *model) move(by int) {
-	if len(m.rows) > 0 {
-		m.selected = m.rows[max(0, min(m.at()+by, len(m.rows)-1))].key
 	}
 }

@@ -225,6 +225,7 @@ type Intercepted struct {
 	Port     int      `json:"port"`     // the container's
 	Services []string `json:"services"` // as in `traffic`
 	Client   string   `json:"client"`   // its address in the cluster
+	Caller   string   `json:"caller"`   // its pod's name, `""` if that is not known
 	Agent    string   `json:"agent"`    // the pod that it came by
 	Sent     int64    `json:"sent"`     // bytes from the client
 	Received int64    `json:"received"` // bytes to the client

@@ -1,6 +1,7 @@
 package output
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -125,7 +126,8 @@ func (l *Lines) connection(e Connection) {
 
 func (l *Lines) intercepted(e Intercepted) {
 	ending := ending(e.Sent, e.Received, e.Seconds, e.Reason, e.Error)
-	fmt.Fprintf(l.err, "connection %s -> %s from %s, %s\n", strings.Join(e.Services, ","), e.Local, e.Client, ending)
+	fmt.Fprintf(l.err, "connection %s -> %s from %s, %s\n", strings.Join(e.Services, ","), e.Local,
+		cmp.Or(e.Caller, e.Client), ending)
 }
 
 // ending is the end of a connection.

@@ -80,14 +80,14 @@ func (t *Table) Write(event Event) {
 	}
 }
 
-// Show begins to show the table, if it has not begun.
-func (t *Table) Show() {
+// Show begins to show the table, if it has not begun. Its keys do acts.
+func (t *Table) Show(acts live.Acts) {
 	if t == nil {
 		return
 	}
 	t.show.Do(func() {
 		ctx, end := context.WithCancel(context.Background())
-		t.over = make(chan struct{})
+		t.over, t.config.Acts = make(chan struct{}), acts
 		t.running.Go(func() {
 			<-t.closing
 			end()

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/devtun/devtun/cmd/cli/live"
 	"github.com/devtun/devtun/cmd/cli/status"
 )
 
@@ -16,7 +17,7 @@ func TestNoTableWithoutATerminal(t *testing.T) {
 	table := NewTable(TableConfig{In: &bytes.Buffer{}, Out: &out, Err: &out, Tracker: status.NewTracker("", "")})
 	require.Nil(t, table)
 
-	table.Show() // all of it does nothing then
+	table.Show(live.Acts{}) // all of it does nothing then
 	require.False(t, table.Shows())
 	table.Close()
 }
@@ -59,8 +60,8 @@ func TestATableHasTheTerminalFromShowToClose(t *testing.T) {
 		return next(ctx)
 	}
 	require.False(t, table.Shows())
-	table.Show()
-	table.Show()
+	table.Show(live.Acts{})
+	table.Show(live.Acts{})
 	<-shown
 	require.True(t, table.Shows())
 	table.Write(Intercept{State: Restored, Subject: "web"})

@@ -16,6 +16,7 @@ import (
 	"github.com/devtun/devtun/cmd/cli/ending"
 	"github.com/devtun/devtun/cmd/cli/foreground"
 	"github.com/devtun/devtun/cmd/cli/forward"
+	"github.com/devtun/devtun/cmd/cli/forwards"
 	"github.com/devtun/devtun/cmd/cli/intercept"
 	"github.com/devtun/devtun/cmd/cli/kube"
 	"github.com/devtun/devtun/cmd/cli/machine"
@@ -158,7 +159,7 @@ func run(ctx context.Context, o *options, streams output.Streams, start helper.S
 			return ending.UnlessEnded(ctx, failed)
 		}
 	}
-	o.forward.TellRequests = o.verbose
+	o.forward.Reading = &forwards.Reading{All: o.verbose}
 	forwarded := make(chan error, 1)
 	go func() {
 		forwarded <- o.forward.Run(forwarding, f.Tracker, watcher.Tell, names.Open)

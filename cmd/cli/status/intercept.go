@@ -75,7 +75,7 @@ func (i *InterceptTracker) event(event intercept.Event) {
 	case event.Connection != nil:
 		e := event.Connection
 		i.ended(Connection{
-			Port: e.Port, Client: e.Client, Pod: e.Pod, Sent: e.Traffic.Sent, Received: e.Traffic.Received,
+			Port: e.Port, Client: e.Client, Caller: e.Caller, Pod: e.Pod, Sent: e.Traffic.Sent, Received: e.Traffic.Received,
 			Seconds: e.Duration.Seconds(), Reason: e.Reason,
 		}, e.Err)
 	case event.Change != nil && event.Change.What != intercept.Standing:

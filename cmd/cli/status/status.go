@@ -64,6 +64,7 @@ type Port struct {
 	Local int    `json:"local"`
 	Port  int    `json:"port"`
 	Name  string `json:"name,omitempty"`
+	App   string `json:"appProtocol,omitempty"` // what is spoken there, as the service says
 }
 
 // Use is what has gone through a forward or an intercept since it stands. Sent and
@@ -99,8 +100,9 @@ type Connection struct {
 	Ended    time.Time `json:"ended"`
 	Port     int       `json:"port"` // of the service; of the container for an intercept
 	Client   string    `json:"client"`
-	Pod      string    `json:"pod,omitempty"`  // where it went, or came from
-	Here     bool      `json:"here,omitempty"` // requests of it went to the process here
+	Caller   string    `json:"caller,omitempty"` // the client's pod, if it is known
+	Pod      string    `json:"pod,omitempty"`    // where it went, or came from
+	Here     bool      `json:"here,omitempty"`   // requests of it went to the process here
 	Sent     int64     `json:"sent"`
 	Received int64     `json:"received"`
 	Seconds  float64   `json:"seconds"`

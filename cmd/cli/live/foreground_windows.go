@@ -1,5 +1,0 @@
-package live
-
-import "os"
-
-func foreground(*os.File) bool { return true }
