@@ -26,6 +26,9 @@ type Project struct {
 	Forward       Forward       `yaml:"forward,omitempty" json:"forward,omitzero"`
 	Intercepts    []Intercept   `yaml:"intercepts,omitempty" json:"intercepts,omitempty"`
 	Env           []Environment `yaml:"env,omitempty" json:"env,omitempty"`
+
+	// Positions are where what is listed stands, by paths such as intercepts[0].workload.
+	Positions map[string]Position `yaml:"-" json:"positions,omitempty"`
 }
 
 // Forward says which services are forwarded: all of the namespace if nothing is

@@ -65,6 +65,7 @@ func Parse(path string, text []byte) (*Project, error) {
 	if err := yaml.UnmarshalWithOptions(text, p, yaml.Strict()); err != nil {
 		return nil, d.fault(err)
 	}
+	p.Positions = d.listed(p)
 	return p, d.check(p)
 }
 
@@ -169,7 +170,9 @@ func Keys(kind reflect.Type) (keys []string) {
 		return nil
 	}
 	for field := range kind.Fields() {
-		keys = append(keys, keyOf(field))
+		if key := keyOf(field); key != "-" {
+			keys = append(keys, key)
+		}
 	}
 	return keys
 }

@@ -29,6 +29,7 @@ type want struct {
 	forwards   *wantedForwards // nil: none
 	intercepts []wantedIntercept
 	env        []wantedEnvironment
+	envPlaces  map[wantedEnvironment]project.Position // where the project lists them
 }
 
 // wantedForwards are forwards, and which services they are for.
@@ -63,6 +64,7 @@ type wantedIntercept struct {
 	settings interceptSettings
 	ports    []string // LOCAL:PORT
 	match    intercept.Match
+	place    project.Position // where the project lists it
 }
 
 // interceptSettings are all of an intercept but for its ports.
@@ -121,19 +123,26 @@ func wantOf(order background.Order, at destination) (*want, error) {
 		w.forwards = forwards
 	}
 	getenv := orderedKube(order).Getenv
-	for _, c := range p.Intercepts {
+	for i, c := range p.Intercepts {
 		wanted := interceptOf(c, through, image.Reference(c.AgentImage, getenv))
+		wanted.place = p.Position(fmt.Sprintf("intercepts[%d].workload", i))
 		if err := wanted.options().Validate(); err != nil {
 			return nil, fmt.Errorf("intercept %s: %w", c.Workload, err)
 		}
 		w.intercepts = append(w.intercepts, wanted)
 	}
-	for _, e := range p.Env {
+	for i, e := range p.Env {
 		wanted := environmentOf(e, through, image.Reference(e.AgentImage, getenv))
 		if err := wanted.options().Validate(); err != nil {
 			return nil, fmt.Errorf("environment of %s: %w", e.Workload, err)
 		}
 		w.env = append(w.env, wanted)
+		if at := p.Position(fmt.Sprintf("env[%d].workload", i)); at.File != "" {
+			if w.envPlaces == nil {
+				w.envPlaces = make(map[wantedEnvironment]project.Position)
+			}
+			w.envPlaces[wanted] = at
+		}
 	}
 	return w, nil
 }
