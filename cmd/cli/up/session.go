@@ -50,6 +50,7 @@ type session struct {
 	environments map[wantedEnvironment]*heldEnvironment
 
 	parent   chan proc.ID // whose end ends the session
+	ofParent bool         // it was started so
 	down     sync.Once
 	ended    chan struct{} // closed when all has been put back; outcome is set then
 	outcome  error
@@ -127,11 +128,11 @@ func (s *session) Apply(ctx context.Context, order background.Order, tell func(b
 		return problem.Outcome(context.Cause(ctx))
 	}
 	defer s.log.listen(tell)()
-	err := s.setParent(order.Parent)
+	first := !s.ordered
+	err := s.setStarter(order, first)
 	if err == nil {
 		err = whyEnded(ctx, s.apply(ctx, order))
 	}
-	first := !s.ordered
 	if err == nil && first {
 		err = s.standing()
 	}
