@@ -170,7 +170,9 @@ func TestNoDebuggerWithoutASession(t *testing.T) {
 	before := hostsFile(t)
 	run, problems := e.background("devtun up service-middle")
 	require.Len(t, problems, 1, run.said())
-	require.Contains(t, problems[0], `no Service or workload "service-middle" in namespace "`+n.name+`"`)
+	require.Equal(t, filepath.Join(e.folder, "service-middle", "devtun.yaml")+":13:15", problems[0].place, run.said())
+	require.Contains(t, problems[0].message, `no Service or workload "service-middle" in namespace "`+n.name+`"`)
+	require.Contains(t, problems[0].message, "\nhint: there are none in namespace ")
 	<-run.ended
 	require.Error(t, run.err)
 	require.Equal(t, before, hostsFile(t))

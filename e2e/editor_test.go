@@ -30,11 +30,11 @@ type task struct {
 	ProblemMatcher       json.RawMessage // an object, or an empty list for none
 }
 
-// matcher is a task's problemMatcher.
+// matcher is one of a task's problemMatcher. Its patterns are for lines one after another.
 type matcher struct {
-	Pattern struct {
-		Regexp, Kind            string
-		File, Severity, Message int // numbers of groups
+	Pattern []struct {
+		Regexp, Kind                string
+		File, Line, Column, Message int // numbers of groups
 	}
 	Background struct {
 		ActiveOnStart              bool
@@ -67,7 +67,7 @@ func (e *editor) task(label string) task {
 	e.read("tasks.json", &file)
 	for _, one := range file.Tasks {
 		if one.Label == label {
-			require.Equal(e.t, "process", one.Type)
+			require.Equal(e.t, "shell", one.Type)
 			return one
 		}
 	}
@@ -106,28 +106,59 @@ func (e *editor) run(label string) {
 	e.start(one).awaitEnd()
 }
 
+// problem is what a matcher makes of lines: "FILE:LINE:COLUMN" or "FILE", and all messages.
+type problem struct{ place, message string }
+
+// match is the problem that the end of lines is, if it is one.
+func (m matcher) match(lines []string) (p problem, ok bool) {
+	n := len(m.Pattern)
+	if len(lines) < n {
+		return p, false
+	}
+	for i, pattern := range m.Pattern {
+		found := regexp.MustCompile(pattern.Regexp).FindStringSubmatch(lines[len(lines)-n+i])
+		if found == nil {
+			return p, false
+		}
+		if pattern.File > 0 {
+			p.place = found[pattern.File]
+			if pattern.Kind != "file" { // else VS Code wants a line number
+				p.place += ":" + found[pattern.Line] + ":" + found[pattern.Column]
+			}
+		}
+		p.message += found[pattern.Message] + "\n"
+	}
+	return p, true
+}
+
 // background starts a background task and waits until its matcher takes it for
-// ready, or until it has ended; problems are what the matcher has found. A line that
-// begins or ends the waiting is not looked at for problems, as in VS Code.
-func (e *editor) background(label string) (run *terminal, problems []string) {
+// ready, or until it has ended; problems are what its matchers have found, of which the
+// first that fits counts. A line that begins or ends the waiting is not looked at for
+// problems, as in VS Code.
+func (e *editor) background(label string) (run *terminal, problems []problem) {
 	e.t.Helper()
 	one := e.task(label)
 	require.True(e.t, one.IsBackground)
-	var m matcher
-	require.NoError(e.t, json.Unmarshal(one.ProblemMatcher, &m))
-	begins, ends, problem := regexp.MustCompile(m.Background.BeginsPattern), regexp.MustCompile(m.Background.EndsPattern),
-		regexp.MustCompile(m.Pattern.Regexp)
-	require.Equal(e.t, "file", m.Pattern.Kind, "else VS Code wants a line number")
+	var matchers []matcher
+	require.NoError(e.t, json.Unmarshal(one.ProblemMatcher, &matchers))
+	waits := matchers[0].Background
+	begins, ends := regexp.MustCompile(waits.BeginsPattern), regexp.MustCompile(waits.EndsPattern)
 	run = e.start(one)
-	active := m.Background.ActiveOnStart
+	active := waits.ActiveOnStart
+	var lines []string
 	run.each(2*time.Minute, func(line string) bool {
-		switch found := problem.FindStringSubmatch(line); {
+		lines = append(lines, line)
+		switch {
 		case !active && begins.MatchString(line):
 			active, problems = true, nil
 		case active && ends.MatchString(line):
 			return true
-		case found != nil && found[m.Pattern.File] != "" && found[m.Pattern.Severity] == "error":
-			problems = append(problems, found[m.Pattern.Message])
+		}
+		for _, m := range matchers {
+			if found, ok := m.match(lines); ok {
+				problems = append(problems, found)
+				break
+			}
 		}
 		return false
 	})
@@ -164,7 +195,7 @@ func (e *editor) debug(name, mark string) *debugging {
 	e.t.Helper()
 	config := e.configuration(name)
 	d := &debugging{editor: e, after: config["postDebugTask"].(string)}
-	var problems []string
+	var problems []problem
 	d.session, problems = e.background(config["preLaunchTask"].(string))
 	require.Empty(e.t, problems, d.session.said())
 	require.Equal(e.t, "go", config["type"])
@@ -222,7 +253,7 @@ func openExamples(t *testing.T, n *namespace) *editor {
 	}
 	projects, err := filepath.Glob(filepath.Join(folder, "*", "devtun.yaml"))
 	require.NoError(t, err)
-	require.Len(t, projects, 3)
+	require.Len(t, projects, 4)
 	for _, project := range projects {
 		text, err := os.ReadFile(project)
 		require.NoError(t, err)

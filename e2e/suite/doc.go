@@ -18,5 +18,9 @@
 //	//e2e:disturbs
 //
 // stops parts of the cluster, and runs before all others, by itself as well, but for
-// the unit tests.
+// the unit tests. For one whose comment says
+//
+//	//e2e:vscode
+//
+// VS Code is installed, unless it is there.
 package main

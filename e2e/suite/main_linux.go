@@ -17,6 +17,7 @@ import (
 
 	"github.com/devtun/devtun/e2e/cluster/build"
 	"github.com/devtun/devtun/e2e/testbed"
+	"github.com/devtun/devtun/e2e/vscode"
 )
 
 func main() {
@@ -141,6 +142,11 @@ func (o *options) endToEnd(ctx context.Context, e *runner, what string, part int
 	runs, err := selected(tests, o.pattern, o.runs)
 	if err != nil {
 		return err
+	}
+	if slices.ContainsFunc(runs, func(one run) bool { return one.vscode }) {
+		if err := vscode.Install(ctx, e.record); err != nil {
+			return err
+		}
 	}
 	var beside sync.WaitGroup
 	defer beside.Wait()

@@ -22,6 +22,7 @@ type test struct {
 	// By its comment, see the package's:
 	alone    bool
 	disturbs bool
+	vscode   bool
 }
 
 func (t test) soak() bool { return strings.HasPrefix(t.name, soakPrefix) }
@@ -46,7 +47,7 @@ func testsIn(dir string) (found []test, err error) {
 			says := func(text string) bool {
 				return f.Doc != nil && slices.ContainsFunc(f.Doc.List, func(c *ast.Comment) bool { return c.Text == text })
 			}
-			found = append(found, test{f.Name.Name, says("//e2e:alone"), says("//e2e:disturbs")})
+			found = append(found, test{f.Name.Name, says("//e2e:alone"), says("//e2e:disturbs"), says("//e2e:vscode")})
 		}
 	}
 	return found, nil

@@ -26,7 +26,9 @@ type Order struct {
 	// Environment are the variables that matter, of who gives the order.
 	Environment map[string]string `json:"environment"`
 	Parent      string            `json:"parent"` // process whose end ends the session, as proc.ID writes it
-	Verbose     bool              `json:"verbose"`
+	// StartedBy is who starts the session by this order, if anybody says so.
+	StartedBy string `json:"startedBy,omitempty"`
+	Verbose   bool   `json:"verbose"`
 }
 
 // Restart names programs of the session that are to be started again: all, if it names none.

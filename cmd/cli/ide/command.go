@@ -1,12 +1,15 @@
 package ide
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"os"
 
 	"github.com/spf13/cobra"
 
 	"github.com/devtun/devtun/cmd/cli/arguments"
+	"github.com/devtun/devtun/cmd/cli/console"
 	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/cmd/cli/project"
@@ -20,6 +23,7 @@ type options struct {
 	service, workload string // for a new project file, and to choose an intercept
 	namespace         string // for a new project file
 	dryRun            bool
+	devtun            string   // as the editor finds it
 	args              []string // the program's
 }
 
@@ -30,7 +34,7 @@ func New(streams output.Streams) *cobra.Command {
 		Short: "Write an editor's files, for its debugger to start and end devtun",
 		Long: `Write the files by which an editor starts a session before its debugger and ends it
 afterwards. What the files hold already stays as it is.`,
-		Example: `  # F5 in VS Code: this Go program takes service-middle's requests
+		Example: `  # F5 in VS Code: this folder's program takes service-middle's requests
   devtun ide vscode --workload service-middle
 
   # the same in GoLand, for another folder of the project
@@ -41,15 +45,21 @@ afterwards. What the files hold already stays as it is.`,
 	cmd.AddCommand(
 		newEditor(streams, "vscode", "Write .vscode/tasks.json and .vscode/launch.json",
 			`A task brings up what the project file lists, and the debugger starts when all is
-ready; another one ends the session when the debugger has ended. If the session does
-not come up, VS Code tells of the error and does not start the debugger.
+ready; another one ends the session when the debugger has ended, if the first one has
+started it. If the session does not come up, VS Code shows the error and does not start
+the debugger.
 
-The program is a folder of Go, or a Python file.`, VSCode),
+The program is a folder with a Go program or a package.json, or a file of Python or
+JavaScript. For any other there are the tasks, and a configuration that you complete.`, VSCode),
 		newEditor(streams, "jetbrains", "Write run configurations into .run",
-			`A Go run configuration brings up what the project file lists, before it starts the
+			`A run configuration brings up what the project file lists, before it starts the
 program. These IDEs have nothing that runs afterwards: the session is kept for the
-next run, and ends with the IDE, or by the configuration 'devtun down'. The plugin
-EnvFile hands the container's environment to the program.
+next run, and ends with the IDE, or by the configuration 'devtun down'. The container's
+environment is read from the env file: by PyCharm and Node themselves, in GoLand by the
+plugin EnvFile.
+
+The program is a folder with a Go program or a package.json, or a file of Python or
+JavaScript. For any other, have your own configuration run 'devtun up' before launch.
 
 A password cannot be asked for there: see README, Rights, for ways without.`, JetBrains),
 	)
@@ -87,14 +97,17 @@ has one written: for --service all others are forwarded and that one runs here, 
 				return problem.Usage("what is the program's goes behind --", "unknown argument %q", args[0])
 			}
 			o.args = args
-			return run(o, name, streams, files)
+			if err := o.lookUp(cmd.Context(), streams); err != nil {
+				return err
+			}
+			return run(cmd.Context(), o, name, streams, files)
 		},
 	}
 	flags := cmd.Flags()
 	flags.StringVarP(&o.file, "file", "f", project.Name, "the project file")
 	flags.StringVar(&o.folder, "folder", ".", "the folder that the editor has open")
 	flags.StringVar(&o.program, "program", "",
-		"what is debugged: a folder with a Go program, or a Python file (default: the project file's folder)")
+		"what is debugged: a folder or a file (default: the project file's folder)")
 	flags.StringVar(&o.service, "service", "", "the service that runs here, for a new project file")
 	flags.StringVar(&o.workload, "workload", "",
 		"the workload or service whose requests are to arrive here, for a new project file; of several in one, the one "+
@@ -105,7 +118,27 @@ has one written: for --service all others are forwarded and that one runs here, 
 	return cmd
 }
 
-func run(o *options, editor string, streams output.Streams, files func(string, Target) ([]Change, error)) error {
+// lookUp finds out what the editor is to call devtun by, and warns if that is no name.
+func (o *options) lookUp(ctx context.Context, streams output.Streams) error {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	var lost bool
+	if o.devtun, lost = asEditorsFind(ctx, os.Getenv, self); lost {
+		warn(streams, "the editor may not find devtun: it is not in the PATH of your login shell (%s); "+
+			"the tasks start it as %s", os.Getenv("SHELL"), self)
+	}
+	return nil
+}
+
+func warn(streams output.Streams, format string, args ...any) {
+	console.NewWriter(streams, "", false).Write(output.Warning{Message: fmt.Sprintf(format, args...)})
+}
+
+func run(
+	ctx context.Context, o *options, editor string, streams output.Streams, files func(string, Target) ([]Change, error),
+) error {
 	if o.service != "" && o.workload != "" {
 		return problem.Usage("--workload has the others forwarded, too", "--service and --workload exclude each other")
 	}
@@ -117,10 +150,6 @@ func run(o *options, editor string, streams output.Streams, files func(string, T
 	if err != nil {
 		return err
 	}
-	if target.Python && editor == "jetbrains" {
-		return problem.Usage("PyCharm: make a run configuration by hand, as docs/ide.md says", "%s is no Go program",
-			target.Program)
-	}
 	changes, err := files(o.folder, target)
 	if err != nil {
 		return withHint(err)
@@ -128,12 +157,31 @@ func run(o *options, editor string, streams output.Streams, files func(string, T
 	if made != nil {
 		changes = append([]Change{*made}, changes...)
 	}
-	for _, change := range changes {
+	ignored, err := o.ignore(ctx, p)
+	if err != nil {
+		return err
+	}
+	for _, change := range append(changes, ignored...) {
 		if err := o.apply(change, streams); err != nil {
 			return withHint(err)
 		}
 	}
+	if target.Language == Other {
+		console.NewWriter(streams, "", false).Write(output.Note{Message: completion(editor, target)})
+	}
 	return nil
+}
+
+// completion is what is left to do where no debugger is known.
+func completion(editor string, t Target) string {
+	if editor == "vscode" {
+		return fmt.Sprintf("complete %q in .vscode/launch.json: the debugger's type, and the program", t.debug())
+	}
+	text := fmt.Sprintf("in your run configuration: Before launch, Run Another Configuration, %q", t.up())
+	if t.EnvFile != "" {
+		text += "; its env file is " + t.EnvFile
+	}
+	return text
 }
 
 // apply writes one file and says so, or prints it.

@@ -18,20 +18,20 @@ func TestExamplesAreWhatIDEWrites(t *testing.T) {
 	examples, err := filepath.Abs("../../../examples")
 	require.NoError(t, err)
 	there := editorsFiles(t, examples)
-	require.Len(t, there, 2+2*3)
+	require.Len(t, there, 2+3*3)
 
 	t.Chdir(t.TempDir())
 	args := map[string][]string{"service-front": {"-listen", "localhost:8080"}}
-	for _, service := range []string{"service-front", "service-middle"} {
+	for _, service := range []string{"service-front", "service-middle", "service-middle-node"} {
 		require.NoError(t, os.CopyFS(service, os.DirFS(filepath.Join(examples, service))))
 		editors := map[string]func(string, Target) ([]Change, error){"vscode": VSCode, "jetbrains": JetBrains}
 		for editor, files := range editors {
 			var out bytes.Buffer
-			o := &options{file: service + "/devtun.yaml", folder: ".", args: args[service]}
-			require.NoError(t, run(o, editor, output.Streams{Out: &out}, files))
+			o := &options{file: service + "/devtun.yaml", folder: ".", args: args[service], devtun: "devtun"}
+			require.NoError(t, run(t.Context(), o, editor, output.Streams{Out: &out}, files))
 			require.NotContains(t, out.String(), "unchanged")
 			out.Reset()
-			require.NoError(t, run(o, editor, output.Streams{Out: &out}, files))
+			require.NoError(t, run(t.Context(), o, editor, output.Streams{Out: &out}, files))
 			for line := range strings.Lines(out.String()) {
 				require.True(t, strings.HasPrefix(line, "unchanged "), line)
 			}

@@ -1,23 +1,36 @@
 package ide
 
 import (
+	"path"
 	"path/filepath"
 	"strings"
 )
 
 const (
-	shell     = "ShConfigurationType"
-	goProgram = "GoApplicationRunConfiguration"
+	shell         = "ShConfigurationType"
+	goProgram     = "GoApplicationRunConfiguration"
+	pythonProgram = "PythonConfigurationType"
+	nodeProgram   = "NodeJSConfigurationType"
 )
 
-// JetBrains is what makes the debug button of a JetBrains IDE debug the target, a Go
-// program: in folder, the IDE's project. There is nothing in these IDEs that waits for
-// a background process, nor anything that runs after the program: the session is
-// detached, is kept from one run to the next, and ends with the IDE, or by the second
-// configuration.
+// JetBrains is what makes the debug button of a JetBrains IDE debug the target: in folder,
+// the IDE's project. There is nothing in these IDEs that waits for a background process,
+// nor anything that runs after the program: the session is detached, is kept from one run
+// to the next, and ends with the IDE, or by the second configuration.
+//
+// For another language there are these two alone: its own configuration is the user's.
 func JetBrains(folder string, t Target) ([]Change, error) {
+	all := []configuration{upScript(t), downScript(t)}
+	switch t.Language {
+	case Go:
+		all = append(all, goRun(t))
+	case Python:
+		all = append(all, pythonRun(t))
+	case Node:
+		all = append(all, nodeRun(t))
+	}
 	var changes []Change
-	for _, c := range []configuration{upScript(t), downScript(t), goRun(t)} {
+	for _, c := range all {
 		made, err := change(filepath.Join(folder, ".run", c.name+".run.xml"), c.merge)
 		if err != nil {
 			return nil, err
@@ -30,10 +43,12 @@ func JetBrains(folder string, t Target) ([]Change, error) {
 // upScript is run by a shell of which the IDE is the parent. It does not run in a
 // terminal: the IDE waits for its end then, and minds its exit code.
 func upScript(t Target) configuration {
-	return script(t.up(), `devtun up -f `+shellQuoted(t.Project)+` --detach --ppid "$PPID"`)
+	return script(t.up(), shellQuoted(t.Devtun)+` up -f `+shellQuoted(t.Project)+` --detach --ppid "$PPID"`)
 }
 
-func downScript(t Target) configuration { return script(t.down(), "devtun down "+t.Session) }
+func downScript(t Target) configuration {
+	return script(t.down(), shellQuoted(t.Devtun)+" down "+t.Session)
+}
 
 func script(name, text string) configuration {
 	return configuration{
@@ -59,7 +74,7 @@ func script(name, text string) configuration {
 
 func goRun(t Target) configuration {
 	c := configuration{
-		name: t.Session + ", with devtun", kind: goProgram, attributes: ` factoryName="Go Application"`,
+		name: t.debug(), kind: goProgram, attributes: ` factoryName="Go Application"`,
 		must: []setting{
 			{"kind", "", "DIRECTORY"},
 			{"directory", "", inProject(t.Program)},
@@ -84,6 +99,44 @@ func goRun(t Target) configuration {
     </EXTENSION>
 `
 	}
+	return c
+}
+
+// pythonRun has PyCharm read the env file itself.
+func pythonRun(t Target) configuration {
+	c := configuration{
+		name: t.debug(), kind: pythonProgram, attributes: ` factoryName="Python"`,
+		must: []setting{{"option", "SCRIPT_NAME", inProject(t.Program)}},
+		may: []setting{
+			{"option", "WORKING_DIRECTORY", inProject(path.Dir(t.Program))},
+			{"option", "PARENT_ENVS", "true"},
+			{"option", "IS_MODULE_SDK", "true"},
+			{"option", "EMULATE_TERMINAL", "false"},
+		},
+		before: []step{{t.up(), shell}},
+	}
+	if len(t.Args) > 0 {
+		c.must = append(c.must, setting{"option", "PARAMETERS", words(t.Args)})
+	}
+	if t.EnvFile != "" {
+		c.must = append(c.must, setting{"option", "ENV_FILES", inProject(t.EnvFile)})
+	}
+	return c
+}
+
+// nodeRun has Node read the env file itself: from 20.6 on it does.
+func nodeRun(t Target) configuration {
+	attribute := func(name, value string) string { return " " + name + `="` + quoted(value) + `"` }
+	c := configuration{name: t.debug(), kind: nodeProgram, before: []step{{t.up(), shell}}}
+	if len(t.Args) > 0 {
+		c.attributes += attribute("application-parameters", words(t.Args))
+	}
+	c.attributes += attribute("path-to-node", "project")
+	if t.EnvFile != "" {
+		c.attributes += attribute("node-parameters", words([]string{"--env-file=" + inProject(t.EnvFile)}))
+	}
+	c.attributes += attribute("path-to-js-file", path.Base(t.Program)) +
+		attribute("working-dir", inProject(path.Dir(t.Program)))
 	return c
 }
 

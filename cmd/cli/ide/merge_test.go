@@ -14,7 +14,8 @@ import (
 
 var update = flag.Bool("update", false, "write the files of testdata anew instead of comparing")
 
-var shop = Target{Session: "shop", Project: "shop/devtun.yaml", Program: "shop", EnvFile: "shop/.env"}
+var shop = Target{Session: "shop", Project: "shop/devtun.yaml", Program: "shop", EnvFile: "shop/.env", Language: Go,
+	Devtun: "devtun"}
 
 // TestMerge has files that people have written brought up to date: testdata holds
 // each before and after. What devtun has written once it leaves alone.
@@ -91,8 +92,8 @@ func TestLineEndsAndByteOrderMark(t *testing.T) {
 	require.Equal(t,
 		"\xef\xbb\xbf{\r\n  \"version\": \"2.0.0\", // mine\r\n  \"tasks\": [\r\n    {\r\n      \"label\": \"devtun down "+
 			"shop\",\r\n"+
-			"      \"type\": \"process\",\r\n      \"command\": \"devtun\",\r\n      \"args\": [\r\n        \"down\",\r\n    "+
-			"    \"shop\"\r\n      ],\r\n"+
+			"      \"type\": \"shell\",\r\n      \"command\": \"devtun\",\r\n      \"args\": [\r\n        \"down\",\r\n    "+
+			"    \"shop\",\r\n        \"--started-by\",\r\n        \"vscode\"\r\n      ],\r\n"+
 			"      \"problemMatcher\": [],\r\n      \"presentation\": {\r\n        \"reveal\": \"silent\",\r\n        "+
 			"\"panel\": \"shared\"\r\n      }\r\n    }\r\n  ],\r\n}\r\n", string(got))
 }

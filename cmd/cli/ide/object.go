@@ -3,6 +3,7 @@ package ide
 import (
 	"bytes"
 	"encoding/json"
+	"regexp"
 )
 
 // object is a JSON object whose members keep their order.
@@ -12,6 +13,12 @@ type member struct {
 	name  string
 	value any
 }
+
+// note is the name of a member that stands for a comment of one line, its value. Only lines
+// have such: an object with an indent.
+const note = "//"
+
+var noteLine = regexp.MustCompile(`(?m)^(\s*)"//": "(.*)",$`)
 
 // partly is an object in a file of which only these members are devtun's.
 type partly struct{ object }
@@ -41,5 +48,5 @@ func encode(value any, prefix, indent string) []byte {
 	if err := encoder.Encode(value); err != nil {
 		panic(err) // values made here can be encoded
 	}
-	return bytes.TrimSuffix(out.Bytes(), []byte("\n"))
+	return noteLine.ReplaceAll(bytes.TrimSuffix(out.Bytes(), []byte("\n")), []byte("$1// $2"))
 }

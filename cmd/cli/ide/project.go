@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -84,12 +83,11 @@ func (o *options) target(p *project.Project) (t Target, err error) {
 	if t.Session, err = p.Session(o.file); err != nil {
 		return t, err
 	}
-	program := cmp.Or(o.program, filepath.Dir(o.file))
-	t.Args = o.args
-	t.Python = filepath.Ext(program) == ".py"
-	if err := checkProgram(program, t.Python); err != nil {
+	program, language, err := programIn(cmp.Or(o.program, filepath.Dir(o.file)))
+	if err != nil {
 		return t, err
 	}
+	t.Args, t.Language, t.Devtun = o.args, language, o.devtun
 	if t.Program, err = o.inside(program); err != nil {
 		return t, err
 	}
@@ -100,22 +98,6 @@ func (o *options) target(p *project.Project) (t Target, err error) {
 		t.EnvFile, err = o.inside(of.EnvFile)
 	}
 	return t, err
-}
-
-func checkProgram(program string, python bool) error {
-	const hint = "name it with --program: a folder with a Go program, or a Python file"
-	info, err := os.Stat(program)
-	if err != nil {
-		return problem.Usage(hint, "find the program: %w", err)
-	}
-	if python && info.Mode().IsRegular() {
-		return nil
-	}
-	sources, err := filepath.Glob(filepath.Join(program, "*.go"))
-	if err != nil || python || len(sources) == 0 {
-		return problem.Usage(hint, "there is no program to debug in %s", program)
-	}
-	return nil
 }
 
 // inside is a path from the folder that the editor has open, if it is inside of it.

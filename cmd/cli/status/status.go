@@ -12,6 +12,7 @@ type Snapshot struct {
 	File       string      `json:"file,omitempty"`    // the project file it was made from
 	Context    string      `json:"context,omitempty"` // of the kubeconfig
 	Namespace  string      `json:"namespace"`         // left out of names
+	StartedBy  string      `json:"startedBy,omitempty"` // as 'devtun up --started-by' says
 	State      State       `json:"state"`
 	Since      time.Time   `json:"since"` // when it was started
 	Services   []Service   `json:"services"`

@@ -63,6 +63,9 @@ func (t *Tracker) SetContext(context, namespace string) {
 // SetFile says which project file the session was made from, if it was not known at first.
 func (t *Tracker) SetFile(file string) { t.change(func() { t.head.File = file }) }
 
+// SetStartedBy says who has started the session.
+func (t *Tracker) SetStartedBy(name string) { t.change(func() { t.head.StartedBy = name }) }
+
 // SetState says how far the session has come.
 func (t *Tracker) SetState(state State) { t.change(func() { t.head.State = state }) }
 

@@ -52,7 +52,7 @@ func (s *session) apply(ctx context.Context, order background.Order) error {
 			return forwardErr
 		}
 	}
-	if fetchErr := s.fetchEnvironments(ctx, cluster, wantedEnv, w.verbose); fetchErr != nil {
+	if fetchErr := s.fetchEnvironments(ctx, cluster, wantedEnv, w); fetchErr != nil {
 		if err = errors.Join(err, fetchErr); !s.ordered {
 			return fetchErr
 		}
@@ -112,7 +112,7 @@ func (s *session) planIntercepts(
 		if err == nil {
 			planned = append(planned, p)
 		}
-		errs = append(errs, err)
+		errs = append(errs, placed(w.place, err))
 	}
 	return planned, errors.Join(errs...)
 }

@@ -84,7 +84,7 @@ func diffEnvironments(
 // fetchEnvironments fetches all at the same time, and returns when all are here or have
 // failed.
 func (s *session) fetchEnvironments(
-	ctx context.Context, cluster *kube.Cluster, wants []wantedEnvironment, verbose bool,
+	ctx context.Context, cluster *kube.Cluster, wants []wantedEnvironment, all *want,
 ) error {
 	var fetching sync.WaitGroup
 	given, errs := make([]*handover.Handover, len(wants)), make([]error, len(wants))
@@ -93,8 +93,9 @@ func (s *session) fetchEnvironments(
 			options := w.options()
 			if errs[i] = options.Validate(); errs[i] == nil { // which completes them, too
 				given[i], errs[i] = fetch.From(ctx, cluster, w.namespace, options,
-					console.NewWriter(s.log.streams(), "", verbose), nil)
+					console.NewWriter(s.log.streams(), "", all.verbose), nil)
 			}
+			errs[i] = placed(all.envPlaces[w], errs[i])
 		})
 	}
 	fetching.Wait()

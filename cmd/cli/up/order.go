@@ -38,7 +38,7 @@ func (o *options) order() (order background.Order, name string, err error) {
 	if name, err = p.Session(o.file); err != nil {
 		return order, "", err
 	}
-	order = background.Order{Project: p, Environment: orderEnvironment(), Verbose: o.verbose}
+	order = background.Order{Project: p, Environment: orderEnvironment(), Verbose: o.verbose, StartedBy: o.starter}
 	if _, err := wantOf(order, destination{namespace: "default"}); err != nil {
 		return order, "", err
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/devtun/devtun/cmd/cli/background"
 	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/internal/proc"
 )
@@ -35,10 +36,16 @@ func parentOf(pid int) (string, error) {
 	return owner.String(), nil
 }
 
-// setParent has the session end with a process, as proc.ID writes it; "" leaves all as it
-// is.
-func (s *session) setParent(process string) error {
-	if process == "" {
+// setStarter has the session know who has started it by an order, and end with the process
+// that the order names, if any. A session that somebody has started otherwise than with such
+// a process is theirs to end: who only joins it does not end it by going.
+func (s *session) setStarter(order background.Order, first bool) error {
+	if first {
+		s.view.SetStartedBy(order.StartedBy)
+		s.ofParent = order.Parent != ""
+	}
+	process := order.Parent
+	if process == "" || !s.ofParent {
 		return nil
 	}
 	parent, ok := proc.Parse(process)

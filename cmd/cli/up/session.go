@@ -52,6 +52,7 @@ type session struct {
 	nameWidth    atomic.Int32        // of the programs; 0: lines of theirs do not begin with names
 
 	parent   chan proc.ID // whose end ends the session
+	ofParent bool         // it was started so
 	down     sync.Once
 	ended    chan struct{} // closed when all has been put back; outcome is set then
 	outcome  error
@@ -129,11 +130,11 @@ func (s *session) Apply(ctx context.Context, order background.Order, tell func(b
 		return problem.Outcome(context.Cause(ctx))
 	}
 	defer s.log.listen(tell)()
-	err := s.setParent(order.Parent)
+	first := !s.ordered
+	err := s.setStarter(order, first)
 	if err == nil {
 		err = whyEnded(ctx, s.apply(ctx, order))
 	}
-	first := !s.ordered
 	if err == nil && first {
 		err = s.standing()
 	}

@@ -32,6 +32,7 @@ type options struct {
 	envFile string
 	parent  int // 0: none
 	dryRun  bool
+	starter string
 	verbose bool
 	plain   bool
 	kube    *kube.Flags // what is given of them goes over what the file says
@@ -134,7 +135,7 @@ what has failed. A project file, with all there is:
   devtun up --detach --ppid $PPID`,
 		Args: arguments.None,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return run(cmd.Context(), o, streams, start)
+			return withHint(run(cmd.Context(), o, streams, start))
 		},
 		Annotations: map[string]string{machine.Changes: ""},
 	}
@@ -147,8 +148,11 @@ what has failed. A project file, with all there is:
 	flags.DurationVar(&o.wait, "wait", readyTimeout, "how long everything may take to be ready")
 	flags.StringVar(&o.envFile, "env-file", "",
 		"write the environment of the intercepted container to this file, whatever the project file says")
-	flags.IntVar(&o.parent, "ppid", 0, "end the session when the process with this number ends")
 	flags.BoolVar(&o.dryRun, "dry-run", false, "print what would be brought up, as YAML, and change nothing")
+	flags.IntVar(&o.parent, "ppid", 0,
+		"end the session when the process with this number ends, unless it was started without")
+	flags.StringVar(&o.starter, "started-by", "",
+		"who starts the session, for 'devtun down --started-by'; one that runs already keeps what it has")
 	console.AddVerboseFlag(flags, &o.verbose)
 	console.AddPlainFlag(flags, &o.plain)
 	kubectls := pflag.NewFlagSet("", pflag.ContinueOnError)

@@ -30,7 +30,8 @@ type want struct {
 	forwards   *wantedForwards // nil: none
 	intercepts []wantedIntercept
 	env        []wantedEnvironment
-	runs       []wantedRun // that no intercept is about
+	runs       []wantedRun                            // that no intercept is about
+	envPlaces  map[wantedEnvironment]project.Position // where the project lists them
 }
 
 // wantedForwards are forwards, and which services they are for.
@@ -65,7 +66,8 @@ type wantedIntercept struct {
 	settings interceptSettings
 	ports    []string // LOCAL:PORT
 	match    intercept.Match
-	run      wantedRun // that answers; see wantedRun.wanted
+	run      wantedRun        // that answers; see wantedRun.wanted
+	place    project.Position // where the project lists it
 }
 
 // interceptSettings are all of an intercept but for its ports.
@@ -126,22 +128,29 @@ func wantOf(order background.Order, at destination) (*want, error) {
 		w.forwards = forwards
 	}
 	getenv := orderedKube(order).Getenv
-	for _, c := range p.Intercepts {
+	for i, c := range p.Intercepts {
 		wanted := interceptOf(c, through, image.Reference(c.AgentImage, getenv))
 		if c.Run != nil {
 			wanted.run = runOf(p.RunName(c), *c.Run)
 		}
+		wanted.place = p.Position(fmt.Sprintf("intercepts[%d].workload", i))
 		if err := wanted.options().Validate(); err != nil {
 			return nil, fmt.Errorf("intercept %s: %w", c.Workload, err)
 		}
 		w.intercepts = append(w.intercepts, wanted)
 	}
-	for _, e := range p.Env {
+	for i, e := range p.Env {
 		wanted := environmentOf(e, through, image.Reference(e.AgentImage, getenv))
 		if err := wanted.options().Validate(); err != nil {
 			return nil, fmt.Errorf("environment of %s: %w", e.Workload, err)
 		}
 		w.env = append(w.env, wanted)
+		if at := p.Position(fmt.Sprintf("env[%d].workload", i)); at.File != "" {
+			if w.envPlaces == nil {
+				w.envPlaces = make(map[wantedEnvironment]project.Position)
+			}
+			w.envPlaces[wanted] = at
+		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(p.Run)) {
 		process := p.Run[name]

@@ -1,0 +1,250 @@
+//go:build soak
+
+package e2e
+
+import (
+	"bytes"
+	"encoding/json"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/devtun/devtun/cmd/cli/status"
+	"github.com/devtun/devtun/e2e/vscode"
+)
+
+// The tests of this file press F5 in the real VS Code, on a program in JavaScript, whose
+// debugger comes with it.
+
+// scene is service-middle-node, open in VS Code, and a cluster.
+type scene struct {
+	*namespace
+	folder string
+	home   string
+	env    []string
+	*vscode.Editor
+}
+
+// newScene makes the editor's files as a user does, whose shell has devtun in its PATH if
+// found.
+func newScene(t *testing.T, found bool) *scene {
+	t.Helper()
+	n := newNamespace(t).chain().testserver("client", 1)
+	s := &scene{namespace: n, folder: filepath.Join(t.TempDir(), "service-middle-node"), home: t.TempDir()}
+	require.NoError(t, os.CopyFS(s.folder, os.DirFS("../examples/service-middle-node")))
+	s.project("\nnamespace: demo\n", "\nnamespace: "+n.name+"\n")
+	path := "/usr/local/bin:/usr/bin:/bin"
+	if found {
+		path = bed.Programs + ":" + path
+	}
+	profile := "export PATH=" + path + "\n"
+	require.NoError(t, os.WriteFile(filepath.Join(s.home, ".profile"), []byte(profile), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(s.home, ".bashrc"), []byte(profile), 0o600))
+	s.env = append(os.Environ(), "KUBECONFIG="+kubeconfig(), "XDG_RUNTIME_DIR="+runtimeDir(t), "PATH="+path,
+		"SHELL=/bin/bash", "HOME="+s.home)
+	require.Contains(t, s.devtun("ide", "vscode"), "written .vscode/launch.json\n")
+	return s
+}
+
+// project changes the project file.
+func (s *scene) project(from, to string) {
+	s.t.Helper()
+	path := filepath.Join(s.folder, "devtun.yaml")
+	text, err := os.ReadFile(path)
+	require.NoError(s.t, err)
+	require.Contains(s.t, string(text), from)
+	require.NoError(s.t, os.WriteFile(path, []byte(strings.Replace(string(text), from, to, 1)), 0o600))
+}
+
+// devtun runs it in a terminal beside the editor.
+func (s *scene) devtun(args ...string) string {
+	s.t.Helper()
+	cmd := exec.Command(devtunPath(), args...)
+	cmd.Dir, cmd.Env = s.folder, s.env
+	out, err := cmd.CombinedOutput()
+	require.NoError(s.t, err, string(out))
+	return string(out)
+}
+
+// open opens the folder in the editor, which is closed with the test.
+func (s *scene) open() *scene {
+	s.t.Helper()
+	var log bytes.Buffer
+	var err error
+	s.Editor, err = vscode.Open(s.t.Context(), vscode.Options{Folder: s.folder, File: "server.js", Home: s.home,
+		Env: s.env, Log: &log})
+	require.NoError(s.t, err, log.String())
+	s.t.Cleanup(func() {
+		if s.t.Failed() {
+			shot := filepath.Join(os.TempDir(), s.t.Name()+".png")
+			if err := s.Picture(s.t.Context(), shot); err == nil {
+				s.t.Logf("what was seen: %s", shot)
+			}
+		}
+		err := s.Close()
+		if s.t.Failed() {
+			s.t.Logf("the editor said:\n%s", log.String())
+		}
+		require.NoError(s.t, err)
+	})
+	return s
+}
+
+func (s *scene) press(keys ...string) {
+	s.t.Helper()
+	for _, key := range keys {
+		require.NoError(s.t, s.Press(s.t.Context(), key))
+	}
+}
+
+// sees waits for text in what the selector fits.
+func (s *scene) sees(selector, text string) {
+	s.t.Helper()
+	texts, err := s.Wait(s.t.Context(), selector, text)
+	require.NoError(s.t, err, strings.Join(texts, "\n"))
+}
+
+func (s *scene) click(selector, text string) {
+	s.t.Helper()
+	require.NoError(s.t, s.Click(s.t.Context(), selector, text, false))
+}
+
+// breakpoint sets one at the line that has mark in it.
+func (s *scene) breakpoint(mark string) {
+	s.t.Helper()
+	line := lineOf(s.t, filepath.Join(s.folder, "server.js"), mark)
+	s.press("Control+G")
+	require.NoError(s.t, s.Type(s.t.Context(), ":"+strconv.Itoa(line)))
+	s.press("Enter", "F9")
+	s.sees(".codicon-debug-breakpoint, .codicon-debug-breakpoint-unverified", "")
+}
+
+// debugs waits until the program here takes the cluster's requests.
+func (s *scene) debugs() {
+	s.t.Helper()
+	require.Eventually(s.t, func() bool {
+		snapshot, ok := s.session()
+		return ok && len(snapshot.Intercepts) == 1 && len(snapshot.Intercepts[0].Routes) > 0 &&
+			snapshot.Intercepts[0].Routes[0].To == "developer"
+	}, 2*time.Minute, 100*time.Millisecond, "the cluster's requests do not come here")
+}
+
+// session is that of the project, if it runs.
+func (s *scene) session() (snapshot status.Snapshot, ok bool) {
+	cmd := exec.Command(devtunPath(), "status", "service-middle-node", "-o", "json")
+	cmd.Dir, cmd.Env = s.folder, s.env
+	out, err := cmd.Output()
+	return snapshot, err == nil && json.Unmarshal(out, &snapshot) == nil
+}
+
+// stops has a request of the cluster stop at the breakpoint, and go on.
+func (s *scene) stops() {
+	s.t.Helper()
+	request := s.ask("client", "http://service-front/")
+	s.sees(".debug-call-stack", "Paused on breakpoint")
+	s.sees(".debug-variables", "answered by service-back on service-back-")
+	s.press("F5")
+	here, err := os.Hostname()
+	require.NoError(s.t, err)
+	require.Contains(s.t, request.answer(s.t), "service-middle on "+here+"\n")
+}
+
+// ended waits until nothing of the session is left.
+func (s *scene) ended(hosts string) {
+	s.t.Helper()
+	require.Eventually(s.t, func() bool {
+		_, runs := s.session()
+		return !runs
+	}, time.Minute, 100*time.Millisecond, "the session goes on")
+	require.NoFileExists(s.t, filepath.Join(s.folder, ".env"))
+	require.Equal(s.t, hosts, hostsFile(s.t))
+	s.noAgents()
+	conn, err := net.Dial("tcp", "localhost:9090")
+	if err == nil {
+		conn.Close()
+	}
+	require.Error(s.t, err, "the program has ended")
+}
+
+// TestSoakVSCodeDebug: F5, a breakpoint that a request of the cluster hits, restart, stop.
+//
+//e2e:vscode
+func TestSoakVSCodeDebug(t *testing.T) {
+	s := newScene(t, true)
+	hosts := hostsFile(t)
+	s.open()
+	s.breakpoint("a breakpoint here")
+	s.press("F5")
+	s.debugs()
+	s.stops()
+	s.press("Control+Shift+F5")
+	s.debugs()
+	s.stops()
+	s.press("Shift+F5")
+	s.ended(hosts)
+	require.Contains(t, s.ask("client", "http://service-front/").answer(t), "service-middle on service-middle-",
+		"the service's own pods answer")
+
+	s.devtun("up", "--detach")
+	s.press("F5")
+	s.debugs()
+	s.stops()
+	s.press("Shift+F5")
+	s.sees(".terminal-tabs-entry, .single-terminal-tab", "devtun down")
+	_, runs := s.session()
+	require.True(t, runs, "somebody has started it by hand")
+	s.devtun("down")
+	s.ended(hosts)
+}
+
+// TestSoakVSCodeProblems: F5 says why it does not start the debugger, and leads there.
+//
+//e2e:vscode
+func TestSoakVSCodeProblems(t *testing.T) {
+	s := newScene(t, true)
+	s.project("workload: service-middle", "workload: service-midle")
+	s.open()
+	s.press("F5")
+	s.refuses("did you mean service-middle?")
+	s.sees(".markers-panel .monaco-list-row", `no Service or workload "service-midle"`)
+	line := lineOf(t, filepath.Join(s.folder, "devtun.yaml"), "workload: service-midle")
+	s.sees(".markers-panel .monaco-list-row", "[Ln "+strconv.Itoa(line)+", Col 15]")
+	require.NoError(t, s.Click(t.Context(), ".markers-panel .monaco-list-row", "service-midle", true))
+	s.sees(".tab.active", "devtun.yaml")
+	s.sees(".statusbar-item", "Ln "+strconv.Itoa(line)+", Col 15")
+	_, runs := s.session()
+	require.False(t, runs)
+}
+
+// TestSoakVSCodeDoesNotFindDevtun: nor does F5 wait for ever then.
+//
+//e2e:vscode
+func TestSoakVSCodeDoesNotFindDevtun(t *testing.T) {
+	s := newScene(t, false)
+	tasks := filepath.Join(s.folder, ".vscode", "tasks.json")
+	text, err := os.ReadFile(tasks)
+	require.NoError(t, err)
+	require.Contains(t, string(text), `"command": "`+devtunPath()+`"`, "the login shell does not find it")
+
+	// Those of somebody else, whose shell does.
+	text = []byte(strings.ReplaceAll(string(text), `"command": "`+devtunPath()+`"`, `"command": "devtun"`))
+	require.NoError(t, os.WriteFile(tasks, text, 0o600))
+	s.open()
+	s.press("F5")
+	s.refuses("devtun: command not found")
+}
+
+// refuses waits until F5 asks what to do about a problem, and has it shown.
+func (s *scene) refuses(problem string) {
+	s.t.Helper()
+	s.sees(".monaco-dialog-box", "after running preLaunchTask 'devtun up service-middle-node'")
+	s.click(".monaco-dialog-box .monaco-button", "Show Errors")
+	s.sees(".markers-panel .monaco-list-row", problem)
+}
