@@ -21,9 +21,8 @@ const withoutHelper = "'devtun run -- COMMAND' needs no rights; or ask for the r
 // and ports below 1024.
 func (o *Options) helper(ctx context.Context) []check.Result {
 	const name = "helper"
-	hosts, err := hostsfile.New(o.HostsFile)
-	if err == nil && hosts.Writable() == nil && os.Geteuid() == 0 {
-		return []check.Result{result(name, check.OK, "you are root: none is needed")}
+	if os.Geteuid() == 0 {
+		return []check.Result{o.asRoot()}
 	}
 	self, err := os.Executable()
 	if err != nil {
@@ -37,6 +36,21 @@ func (o *Options) helper(ctx context.Context) []check.Result {
 	}
 	out, err := bounded(ctx, 2*time.Second, sudo, "--non-interactive", "--list", "--", self, helper.Command)
 	return []check.Result{judgeSudo(out, err)}
+}
+
+// asRoot says whether root may do by itself what the helper is for: not where the file system
+// is read-only, or where root is that of a user namespace.
+func (o *Options) asRoot() check.Result {
+	hosts, err := hostsfile.New(o.HostsFile)
+	if err == nil {
+		err = hosts.Writable()
+	}
+	if err == nil {
+		return result("helper", check.OK, "you are root: none is needed")
+	}
+	r := result("helper", check.Warning, "the hosts file cannot be written, by root neither")
+	r.Evidence, r.Hint = []string{err.Error()}, "'devtun run -- COMMAND' does without"
+	return r
 }
 
 // judgeSudo judges what sudo says of the helper: its path if it would run it.
