@@ -62,7 +62,7 @@ func judgeSudo(said string, err error) check.Result {
 	case errors.Is(err, context.DeadlineExceeded):
 		return result(name, check.NotChecked, "sudo did not answer in time")
 	case strings.Contains(said, "password"), strings.Contains(said, "terminal"):
-		return result(name, check.OK, "sudo starts it, once it has your password")
+		return result(name, check.OK, "sudo asks for your password before it says whether it starts it")
 	}
 	r := result(name, check.Warning, "sudo does not let you start it: devtun cannot write the system's hosts file")
 	r.Hint = withoutHelper
