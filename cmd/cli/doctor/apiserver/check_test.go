@@ -76,13 +76,6 @@ func TestUpgradesAreRefused(t *testing.T) {
 		require.Contains(t, of(t, results, "upgrade-spdy").Evidence[0], "Bad Request")
 		require.Equal(t, check.Warning, of(t, results, "upgrade-pod-proxy").Status)
 	})
-	t.Run("by the pod's node", func(t *testing.T) {
-		s := &server{upgrades: says(http.StatusInternalServerError, strings.ReplaceAll(strings.ReplaceAll(notFound,
-			"404", "500"), "NotFound", "InternalError"))}
-		results := examine(t, well(t, s.ServeHTTP))
-		require.Nil(t, check.FirstFault(results))
-		require.Contains(t, of(t, results, "upgrade-spdy").Message, "cannot forward a port to pod")
-	})
 	t.Run("SPDY", func(t *testing.T) {
 		s := &server{upgrades: func(w http.ResponseWriter, r *http.Request) {
 			if r.Header.Get("Upgrade") == "SPDY/3.1" {

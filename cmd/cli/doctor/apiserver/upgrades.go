@@ -24,9 +24,9 @@ const nobody = "devtun-doctor-asks-for-a-pod-that-is-not-there"
 
 // upgrade is what came of one.
 type upgrade struct {
-	passes bool   // the way to the API server, at least
-	pod    string // that was to answer; "" if the API server did for one that is not there
-	err    error  // why it does not pass, or comes no further than the API server
+	passes bool
+	pod    string // that answered; "" if the API server did for one that is not there
+	err    error  // why it does not pass, or why that is not known
 }
 
 // upgrades tries what port-forwards are made of, to a pod of the namespace, or where there is
@@ -79,8 +79,6 @@ func (o *Options) portForward(ctx context.Context, mode tunnel.Mode, pod tunnel.
 		return upgrade{passes: true, pod: pod.Name}
 	case errors.As(err, &status) && (apierrors.IsNotFound(err) || apierrors.IsForbidden(err)):
 		return upgrade{passes: true} // as far as can be told
-	case status != nil: // what is no word on the upgrade is one on the pod's node
-		return upgrade{passes: true, pod: pod.Name, err: err}
 	}
 	return upgrade{err: err}
 }
@@ -89,10 +87,6 @@ func (o *Options) portForward(ctx context.Context, mode tunnel.Mode, pod tunnel.
 func (u upgrade) result(name, protocol, other string, otherPasses bool) check.Result {
 	r := check.Result{Area: check.APIServer, Check: name, Status: check.OK}
 	switch {
-	case u.passes && u.err != nil:
-		r.Status, r.Message = check.Warning, fmt.Sprintf("the API server cannot forward a port to pod %s", u.pod)
-		r.Evidence = []string{oneLine(u.err)}
-		r.Hint = "is its node well? 'kubectl get nodes'"
 	case u.passes && u.pod != "":
 		r.Message = "passes, to pod " + u.pod
 	case u.passes:
