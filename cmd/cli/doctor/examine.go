@@ -114,11 +114,11 @@ func (o *options) examineWay(
 // unreached is what is said of the areas that were asked for, and cannot be checked.
 func (o *options) unreached(why string) (results []check.Result) {
 	if o.asked != "" {
-		results = append(results, check.Result{Area: check.Service, Check: "service-exists", Status: check.NotChecked,
+		results = append(results, check.Result{Area: check.Service, Check: "service", Status: check.NotChecked,
 			Message: why})
 	}
 	if o.probe {
-		results = append(results, check.Result{Area: check.Network, Check: "probe", Status: check.NotChecked, Message: why})
+		results = append(results, check.Result{Area: check.Network, Check: "probes", Status: check.NotChecked, Message: why})
 	}
 	return results
 }
