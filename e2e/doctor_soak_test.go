@@ -136,6 +136,15 @@ func TestSoakDoctorNamesTheFault(t *testing.T) {
 			require.Less(t, d.took, 5*time.Second)
 		})
 	}
+	t.Run("a slow way", func(t *testing.T) {
+		slow := newProxy(t)
+		slow.add("latency", 1, `{"latency":170}`)
+		d := doctor(t, slow.kubeconfig(), nil, "-n", own.name)
+		require.Zero(t, d.fault())
+		require.Equal(t, "warning", d.result("round-trip").Status, "%+v", d.Results)
+		require.Equal(t, "ok", d.result("rights-forward").Status, "%+v", d.Results)
+		require.Less(t, d.took, 5*time.Second)
+	})
 	t.Run("a line of another tool", func(t *testing.T) {
 		change(t, "/etc/hosts", func(text string) string { return text + "127.1.27.1 web # kubefwd\n" })
 		d := doctor(t, kubeconfig(), nil, "-n", n.name, "web")
