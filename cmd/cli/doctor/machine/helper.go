@@ -72,17 +72,17 @@ func judgeSudo(said string, err error) check.Result {
 	return r
 }
 
-// bounded runs a program, and returns what it has said. Its error is the context's where it
-// has not ended in time.
+// bounded runs a program, and returns what it has said. Its error is that of a deadline
+// where it has not ended in time.
 func bounded(ctx context.Context, within time.Duration, program string, args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, program, args...)
-	cmd.WaitDelay = 100 * time.Millisecond // for what it has left running, with its output open
+	cmd.WaitDelay = 500 * time.Millisecond // for what it has left running, with its output open
 	cmd.Env = append(os.Environ(), "LC_ALL=C")
 	out, err := cmd.CombinedOutput()
-	if ctx.Err() != nil {
-		err = ctx.Err()
+	if ctx.Err() != nil || errors.Is(err, exec.ErrWaitDelay) { // not all of its output is there
+		err = context.DeadlineExceeded
 	}
 	return string(out), err
 }
