@@ -92,7 +92,8 @@ func TestDoctor(t *testing.T) {
 		d := doctor(t, kubeconfig(), path, args...)
 		require.Zero(t, d.fault())
 		for _, f := range d.Results {
-			if f.Check != "login-shell" { // these tests put devtun into nobody's PATH
+			// These tests put devtun into nobody's PATH, and keep the machine busy.
+			if f.Check != "login-shell" && f.Check != "round-trip" {
 				require.NotEqual(t, "warning", f.Status, "%+v", f)
 			}
 		}

@@ -4,7 +4,7 @@
 #	check.sh DEB VERSION
 #
 # It runs as root in a mount namespace of its own (unshare --mount), where whatever is
-# written to /usr and to dpkg's directories goes to a file system in memory.
+# written to /usr, /etc and to dpkg's directories goes to a file system in memory.
 set -euo pipefail
 deb=$1 version=$2
 [ "$(readlink /proc/self/ns/mnt)" != "$(readlink /proc/1/ns/mnt)" ] || { echo 'check: run it by unshare --mount' >&2; exit 1; }
@@ -13,7 +13,7 @@ fail() { echo "check: $*" >&2; exit 1; }
 upper=$(mktemp -d)
 trap 'umount --lazy "$upper" && rmdir "$upper"' EXIT # what is mounted from it goes with this name space
 mount -t tmpfs devtun-check "$upper"
-for place in /usr /var/lib/dpkg /var/cache /var/log; do
+for place in /usr /etc /var/lib/dpkg /var/cache /var/log; do
 	mkdir -p "$upper$place" "$upper/.work$place"
 	mount -t overlay devtun-check -o "lowerdir=$place,upperdir=$upper$place,workdir=$upper/.work$place" "$place"
 done
@@ -21,7 +21,11 @@ unset MANPATH DEVTUN_AGENT_IMAGE
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive
 dpkg -s devtun >/dev/null 2>&1 && dpkg -P devtun >/dev/null
 
+# AppArmor 4, as far as the package speaks to it.
+printf '#!/bin/sh\necho "$@" >>%s/apparmor.log\n' "$upper" >/usr/sbin/apparmor_parser
+chmod 755 /usr/sbin/apparmor_parser
 dpkg -i "$deb" >/dev/null
+grep -q '^  userns,$' /etc/apparmor.d/devtun || fail 'no AppArmor profile lets devtun have user namespaces'
 case "$(devtun version)" in
 "devtun $version go"*) ;;
 *) fail "devtun version says $(devtun version), not $version" ;;
@@ -60,7 +64,8 @@ dpkg -r devtun >/dev/null
 [ ! -e /usr/bin/devtun ] || fail 'devtun is still there'
 dpkg -P devtun >/dev/null 2>&1 || true # nothing is left to purge
 ! dpkg -s devtun >/dev/null 2>&1 || fail 'dpkg still knows of it'
-left=$(find "$upper/usr" -type f)
+rm /usr/sbin/apparmor_parser
+left=$(find "$upper/usr" "$upper/etc" -type f)
 [ -z "$left" ] || fail "left behind: $left"
 if command -v lintian >/dev/null; then
 	lintian --fail-on error --suppress-tags statically-linked-binary,unstripped-static-library "$deb"

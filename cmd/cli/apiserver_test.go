@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"time"
 
 	authorizationv1 "k8s.io/api/authorization/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -17,6 +18,7 @@ import (
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	apiversion "k8s.io/apimachinery/pkg/version"
 	"k8s.io/client-go/kubernetes/scheme"
 	"sigs.k8s.io/yaml"
 
@@ -30,6 +32,8 @@ type apiServer struct {
 	denied       []string // as right.String writes them
 	forbidden    []string // namespaces of which nothing is listed; "all" for all at once, "namespaces" for themselves
 	unauthorized bool
+	noUpgrades   bool          // something on the way refuses them
+	ahead        time.Duration // its clock
 }
 
 // readObjects reads the documents of a YAML file.
@@ -68,13 +72,28 @@ func (s *apiServer) handler() http.Handler {
 		mux.HandleFunc("GET "+strings.Replace(path, "/namespaces/{namespace}", "", 1), s.collection(kind))
 	}
 	mux.HandleFunc("POST /apis/authorization.k8s.io/v1/selfsubjectaccessreviews", s.review)
+	mux.HandleFunc("GET /version", func(w http.ResponseWriter, _ *http.Request) {
+		answer(w, http.StatusOK, apiversion.Info{Major: "1", Minor: "36", GitVersion: "v1.36.0"})
+	})
+	mux.HandleFunc("/api/v1/namespaces/{namespace}/pods/{pod}/portforward", noPod)
+	mux.HandleFunc("/api/v1/namespaces/{namespace}/pods/{pod}/proxy/", noPod)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Date", time.Now().Add(s.ahead).UTC().Format(http.TimeFormat))
+		if s.noUpgrades && r.Header.Get("Upgrade") != "" {
+			http.Error(w, "no upgrades", http.StatusBadRequest)
+			return
+		}
 		if s.unauthorized {
 			refuse(w, apierrors.NewUnauthorized("Unauthorized"))
 			return
 		}
 		mux.ServeHTTP(w, r)
 	})
+}
+
+// noPod answers for a pod that is not there.
+func noPod(w http.ResponseWriter, r *http.Request) {
+	refuse(w, apierrors.NewNotFound(schema.GroupResource{Resource: "pods"}, r.PathValue("pod")))
 }
 
 // collections are where the server has the kinds that intercepts look at.

@@ -27,7 +27,7 @@ import (
 // Scripts run the command itself, in testdata/script. They find an empty home,
 // a hosts file of their own in $HOSTS, and these commands beside testscript's:
 //
-//	cluster [-down|-stranger|-unauthorized] [-deny RIGHT]… [-forbid NAMESPACE]…
+//	cluster [-down|-stranger|-unauthorized] [-no-upgrades] [-ahead DURATION] [-deny RIGHT]… [-forbid NAMESPACE]…
 //	    starts an API server with the objects of cluster.yaml, the script's own
 //	    or that of testdata, and points $KUBECONFIG at it; with -forbid nothing of a
 //	    namespace can be listed, nothing of "all" at once, or no "namespaces"
@@ -94,6 +94,12 @@ func scriptCluster(ts *testscript.TestScript, _ bool, args []string) {
 			args = args[1:]
 		case "-unauthorized":
 			api.unauthorized = true
+		case "-no-upgrades":
+			api.noUpgrades = true
+		case "-ahead":
+			api.ahead, err = time.ParseDuration(args[1])
+			ts.Check(err)
+			args = args[1:]
 		case "-stranger":
 			stranger = true
 		case "-down":

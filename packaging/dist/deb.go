@@ -23,6 +23,17 @@ import (
 //go:embed prerm
 var prerm []byte
 
+// apparmor is a profile that lets devtun have user namespaces, where AppArmor forbids them to
+// programs without one. postinst loads it where AppArmor knows of them, postrm takes it out.
+var (
+	//go:embed apparmor
+	apparmor []byte
+	//go:embed postinst
+	postinst []byte
+	//go:embed postrm
+	postrm []byte
+)
+
 // place is where Debian has a file of the archive; "" for nowhere.
 func place(name string) string {
 	dir, base := path.Split(name)
@@ -31,6 +42,8 @@ func place(name string) string {
 		return "/usr/bin/devtun"
 	case dir == "man/":
 		return "/usr/share/man/man1/" + base + ".gz"
+	case name == "apparmor":
+		return "/usr/share/devtun/apparmor"
 	case name == "LICENSE":
 		return "/usr/share/doc/devtun/copyright"
 	case dir == "":
@@ -69,7 +82,7 @@ func (r *release) deb(arch string, program file, common []file) (err error) {
 	changelog := fmt.Sprintf("devtun (%s) unstable; urgency=medium\n\n  * See CHANGELOG.md.\n\n -- %s  %s\n",
 		debVersion(r.version), maintainer, r.date.Format("Mon, 02 Jan 2006 15:04:05 -0700"))
 	files := append([]file{program}, common...)
-	files = append(files, file{"changelog", []byte(changelog), 0o644})
+	files = append(files, file{"changelog", []byte(changelog), 0o644}, file{"apparmor", apparmor, 0o644})
 	info := &nfpm.Info{
 		Name: "devtun", Arch: arch, Platform: "linux", Version: debVersion(r.version), VersionSchema: "none", MTime: r.date,
 		Section: "net", Priority: "optional", Maintainer: maintainer, Description: description,
@@ -95,9 +108,19 @@ func (r *release) deb(arch string, program file, common []file) (err error) {
 		info.Contents = append(info.Contents, &nfpmfiles.Content{Source: from, Destination: to,
 			FileInfo: &nfpmfiles.ContentFileInfo{Owner: "root", Group: "root", Mode: f.mode, MTime: r.date}})
 	}
-	info.Scripts.PreRemove = filepath.Join(staging, "prerm")
-	if err := os.WriteFile(info.Scripts.PreRemove, prerm, 0o755); err != nil {
-		return err
+	for _, script := range []struct {
+		at      *string
+		name    string
+		content []byte
+	}{
+		{&info.Scripts.PreRemove, "prerm", prerm},
+		{&info.Scripts.PostInstall, "postinst", postinst},
+		{&info.Scripts.PostRemove, "postrm", postrm},
+	} {
+		*script.at = filepath.Join(staging, script.name)
+		if err := os.WriteFile(*script.at, script.content, 0o755); err != nil {
+			return err
+		}
 	}
 	if err := nfpm.PrepareForPackager(info, "deb"); err != nil {
 		return err

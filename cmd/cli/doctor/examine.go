@@ -53,9 +53,9 @@ func (o *options) examine(ctx context.Context, progress io.Writer) []check.Resul
 		namespace = o.kube.Namespaces[0]
 	}
 	until := time.Now().Add(wayTimeout + serviceTimeout)
-	results, answers := o.examineWay(ctx, cluster, err, namespace)
-	if !answers {
-		return append(results, o.unreached()...)
+	results, stop := o.examineWay(ctx, cluster, err, namespace)
+	if stop != "" {
+		return append(results, o.unreached(stop)...)
 	}
 	transport, err := cluster.Transport(tunnel.Auto)
 	if err != nil { // Connect has made one like it
@@ -81,11 +81,11 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
-// examineWay checks this machine and the API server, side by side. It reports whether the
-// API server answers this user.
+// examineWay checks this machine and the API server, side by side. stop is why what is behind
+// the API server cannot be checked; "" if it can.
 func (o *options) examineWay(
 	ctx context.Context, cluster *kube.Cluster, unconnected error, namespace string,
-) (results []check.Result, answers bool) {
+) (results []check.Result, stop string) {
 	// A person may take long, and nothing is checked meanwhile. Who can do without gets no time.
 	kube.Logins.Silent = true
 	if cluster != nil && cluster.Login.NeedsTerminal() {
@@ -102,7 +102,8 @@ func (o *options) examineWay(
 		HostsFile: o.hostsFile,
 	}
 	if cluster == nil {
-		return append(machine.Check(ctx, here), apiserver.NotAsked("the kubeconfig leads to no API server")...), false
+		stop = "the kubeconfig leads to no API server"
+		return append(machine.Check(ctx, here), apiserver.NotAsked(stop)...), stop
 	}
 	meet := sync.OnceValue(func() *apiserver.Meeting { return apiserver.Meet(ctx, cluster.Config) })
 	login := sync.OnceValue(func() error { return cluster.Login.Await(ctx) })
@@ -115,18 +116,16 @@ func (o *options) examineWay(
 	var both sync.WaitGroup
 	both.Go(func() { results = machine.Check(ctx, here) })
 	both.Go(func() {
-		there, answers = apiserver.Check(ctx, apiserver.Options{
+		there, stop = apiserver.Check(ctx, apiserver.Options{
 			Cluster: cluster, Namespace: namespace, Meet: meet, Login: login,
 		})
 	})
 	both.Wait()
-	return slices.Concat(results, there), answers
+	return slices.Concat(results, there), stop
 }
 
-// unreached is what is said of the areas that were asked for, behind an API server that does
-// not answer.
-func (o *options) unreached() (results []check.Result) {
-	const why = "the API server is not reached"
+// unreached is what is said of the areas that were asked for, and cannot be checked.
+func (o *options) unreached(why string) (results []check.Result) {
 	if o.asked != "" {
 		results = append(results, check.Result{Area: check.Service, Check: "service", Status: check.NotChecked,
 			Message: why})

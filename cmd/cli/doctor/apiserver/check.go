@@ -7,9 +7,8 @@ import (
 	"slices"
 	"sync"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-
 	authenticationv1 "k8s.io/api/authentication/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/devtun/devtun/cmd/cli/credential"
@@ -25,40 +24,49 @@ type Options struct {
 	Login     func() error    // has the credential plugin run, once
 }
 
-// Check asks the API server. It reports whether that answers this user; if not, there is no
-// use in asking it for anything else.
-func Check(ctx context.Context, o Options) (results []check.Result, answers bool) {
+// Check asks the API server. stop is why there is no use in asking it for anything else; ""
+// if there is.
+func Check(ctx context.Context, o Options) (results []check.Result, stop string) {
 	met := o.Meet()
 	reachable := met.reachable()
 	if reachable.Status != check.OK {
-		return append([]check.Result{reachable}, NotAsked("the API server does not answer")[1:]...), false
+		stop = "the API server does not answer"
+		return append([]check.Result{reachable}, NotAsked(stop)[1:]...), stop
 	}
 	certificate := met.certificate()
 	results = []check.Result{reachable, certificate}
 	if certificate.Status != check.OK {
-		return append(results, NotAsked("the API server's certificate is not trusted")[2:]...), false
+		stop = "the API server's certificate is not trusted"
+		return append(results, NotAsked(stop)[2:]...), stop
 	}
 	if err := o.Login(); err != nil {
-		return append(results, NotAsked("the credential plugin gives no credentials")[2:]...), false
+		stop = "the credential plugin gives no credentials"
+		return append(results, NotAsked(stop)[2:]...), stop
 	}
 	known := o.credentials(ctx)
 	results = append(results, known)
 	if known.Status == check.Fault {
-		return append(results, NotAsked("the API server does not accept the credentials")[3:]...), false
+		return append(results, NotAsked(known.Message)[3:]...), known.Message
 	}
-	return slices.Concat(results, o.asUser(ctx)), true
+	asked := o.asUser(ctx)
+	i := slices.IndexFunc(asked, func(r check.Result) bool { return r.Check == "namespace" && r.Status == check.Fault })
+	if i >= 0 {
+		stop = asked[i].Message
+	}
+	return slices.Concat(results, asked), stop
 }
 
-// asUser asks all that needs credentials, side by side.
+// asUser asks all that needs credentials, side by side; but first how long it takes, alone.
 func (o *Options) asUser(ctx context.Context) []check.Result {
-	questions := []func(context.Context) []check.Result{o.roundTrip, o.version, o.upgrades, o.namespace, o.rights}
+	trip := []check.Result{o.roundTrip(ctx)}
+	questions := []func(context.Context) []check.Result{o.version, o.upgrades, o.namespace, o.rights}
 	answers := make([][]check.Result, len(questions))
 	var all sync.WaitGroup
 	for i, question := range questions {
 		all.Go(func() { answers[i] = question(ctx) })
 	}
 	all.Wait()
-	return slices.Concat(answers...)
+	return append(trip, slices.Concat(answers...)...)
 }
 
 // NotAsked are the results of all checks where none could be made.

@@ -32,12 +32,12 @@ func (o *Options) getVersion(ctx context.Context) ([]byte, error) {
 }
 
 // roundTrip measures some, one after the other.
-func (o *Options) roundTrip(ctx context.Context) []check.Result {
+func (o *Options) roundTrip(ctx context.Context) check.Result {
 	var took []time.Duration
 	for range trips {
 		begun := time.Now()
 		if _, err := o.getVersion(ctx); timedOut(err) {
-			return []check.Result{unanswered("round-trip", err)}
+			return unanswered("round-trip", err)
 		}
 		took = append(took, time.Since(begun))
 	}
@@ -49,7 +49,7 @@ func (o *Options) roundTrip(ctx context.Context) []check.Result {
 		r.Status, r.Message = check.Warning, fmt.Sprintf("the API server takes %v to answer", median.Round(time.Millisecond))
 		r.Hint = "every new connection takes at least that long; is there a shorter way there (VPN, proxy)?"
 	}
-	return []check.Result{r}
+	return r
 }
 
 // version compares the server's with that of the client libraries.

@@ -3,6 +3,8 @@ package machine
 import (
 	"context"
 	"fmt"
+	"os"
+	"runtime"
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -26,7 +28,7 @@ func (o *Options) names(ctx context.Context) []check.Result {
 		r.Evidence = []string{err.Error()}
 		return []check.Result{r}
 	}
-	results := []check.Result{result("hosts-file", check.OK, hosts.Path()), staleNames(hosts)}
+	results := []check.Result{readable(hosts.Path()), staleNames(hosts)}
 	services := o.services(ctx)
 	if services == nil {
 		return append(results, result("other-names", check.NotChecked, "the services of the namespace are not known"))
@@ -36,6 +38,18 @@ func (o *Options) names(ctx context.Context) []check.Result {
 		return append(results, result("other-names", check.NotChecked, err.Error()))
 	}
 	return append(results, otherNames(hosts.Path(), string(foreign), given))
+}
+
+// readable says whether everybody may read the hosts file, which this process has just read.
+func readable(path string) check.Result {
+	r := result("hosts-file", check.OK, path)
+	const everybody = 0o444
+	if info, err := os.Stat(path); err == nil && runtime.GOOS != "windows" && info.Mode()&everybody != everybody {
+		r.Status, r.Message = check.Warning, "not everybody may read "+path+": programs of others do not find its names"
+		r.Evidence = []string{"its mode is " + info.Mode().String()}
+		r.Hint = "sudo chmod 644 " + path
+	}
+	return r
 }
 
 // staleNames says whether dead sessions have left something.
