@@ -22,6 +22,7 @@ type spec struct {
 // targetRef is a service port before its endpoints are known.
 type targetRef struct {
 	name   string
+	app    string
 	number int
 	target string // the target port's name, "" if it is a number
 }
@@ -56,7 +57,11 @@ func specOf(service *corev1.Service) *spec {
 			s.Skipped = append(s.Skipped, fmt.Sprintf("%d/%s", port.Port, protocol))
 			continue
 		}
-		s.ports = append(s.ports, targetRef{port.Name, int(port.Port), port.TargetPort.StrVal})
+		ref := targetRef{name: port.Name, number: int(port.Port), target: port.TargetPort.StrVal}
+		if port.AppProtocol != nil {
+			ref.app = *port.AppProtocol
+		}
+		s.ports = append(s.ports, ref)
 	}
 	switch {
 	case service.Spec.Type == corev1.ServiceTypeExternalName:
@@ -114,7 +119,7 @@ func sliceOf(object *discoveryv1.EndpointSlice) *slice {
 func assemble(s *spec, parts []*slice) *Service {
 	service := s.Service
 	for _, ref := range s.ports {
-		port := Port{Name: ref.name, Number: ref.number}
+		port := Port{Name: ref.name, App: ref.app, Number: ref.number}
 		for _, part := range parts {
 			target, ok := part.ports[ref.name]
 			if !ok {
@@ -160,7 +165,9 @@ func withTargets(ports []Port) []Port {
 		for _, endpoint := range port.Endpoints {
 			i := slices.IndexFunc(all, func(p Port) bool { return p.Number == endpoint.Port })
 			if i < 0 {
-				all = append(all, Port{Name: port.Name, Number: endpoint.Port, Endpoints: []tunnel.Endpoint{endpoint}})
+				all = append(all, Port{
+					Name: port.Name, App: port.App, Number: endpoint.Port, Endpoints: []tunnel.Endpoint{endpoint},
+				})
 			} else if i >= len(ports) && !slices.Contains(all[i].Endpoints, endpoint) {
 				all[i].Endpoints = append(all[i].Endpoints, endpoint)
 			}
@@ -177,7 +184,7 @@ func targetPorts(ports []Port) (targets []Port) {
 			i := slices.IndexFunc(targets, func(p Port) bool { return p.Number == endpoint.Port })
 			if i < 0 {
 				i = len(targets)
-				targets = append(targets, Port{Name: port.Name, Number: endpoint.Port})
+				targets = append(targets, Port{Name: port.Name, App: port.App, Number: endpoint.Port})
 			}
 			if !slices.Contains(targets[i].Endpoints, endpoint) {
 				targets[i].Endpoints = append(targets[i].Endpoints, endpoint)

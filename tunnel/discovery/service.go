@@ -51,7 +51,8 @@ func (s Service) Ready() int {
 // Port is a TCP port of a service.
 type Port struct {
 	Name      string
-	Number    int // as clients of the service know it
+	App       string // what is spoken there, as appProtocol says; may be empty
+	Number    int    // as clients of the service know it
 	Endpoints []tunnel.Endpoint
 	Absent    string // the target port's name, if no ready pod has one of that name; "" also without a ready pod
 }

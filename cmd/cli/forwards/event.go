@@ -55,6 +55,7 @@ type EndpointsEvent struct {
 type PortEvent struct {
 	Local, Remote int
 	Name          string
+	App           string // what is spoken there, as the service's appProtocol says; may be empty
 }
 
 // ReadyEvent says, once, that everything wanted at the start stands.

@@ -31,6 +31,7 @@ type target struct {
 type port struct {
 	local     int
 	name      string
+	app       string // as in discovery.Port
 	remote    int
 	endpoints []tunnel.Endpoint
 	absent    string // as in discovery.Port
@@ -44,7 +45,9 @@ func (p port) without() string {
 	return fmt.Sprintf("without port %d: no ready pod has a port named %s", p.remote, p.absent)
 }
 
-func (p port) event() PortEvent { return PortEvent{Local: p.local, Remote: p.remote, Name: p.name} }
+func (p port) event() PortEvent {
+	return PortEvent{Local: p.local, Remote: p.remote, Name: p.name, App: p.app}
+}
 
 // targets computes what a service wants.
 func targets(service *discovery.Service, remaps []Remap) []target {
@@ -75,7 +78,9 @@ func (s Selection) listened(service discovery.Key, ports []port) []port {
 func portsOf(key discovery.Key, ports []discovery.Port, remaps []Remap) []port {
 	var moved, others []port
 	for _, p := range ports {
-		wanted := port{local: p.Number, name: p.Name, remote: p.Number, endpoints: p.Endpoints, absent: p.Absent}
+		wanted := port{
+			local: p.Number, name: p.Name, app: p.App, remote: p.Number, endpoints: p.Endpoints, absent: p.Absent,
+		}
 		i := slices.IndexFunc(remaps, func(r Remap) bool {
 			return r.Service == key && (r.Remote == p.Name || r.Remote == strconv.Itoa(p.Number))
 		})

@@ -31,7 +31,7 @@ func TestPortInUse(t *testing.T) {
 		"listen for demo/api: listen on "+address("api", 0).String()+":19090: address already in use by nginx (pid 7)")
 	require.Len(t, failed.Refused, 1)
 	require.ErrorIs(t, failed.Refused[0], syscall.EADDRINUSE)
-	require.Equal(t, PortEvent{19090, 19090, "p19090"}, failed.Refused[0].Port)
+	require.Equal(t, PortEvent{Local: 19090, Remote: 19090, Name: "p19090"}, failed.Refused[0].Port)
 	require.Equal(t, []string{"web"}, w.machine.shortNames(), "no name leads where another program listens")
 	require.Equal(t, "web-a:18080", w.reach(address("web", 0), 18080))
 

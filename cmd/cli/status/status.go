@@ -60,6 +60,7 @@ type Port struct {
 	Local int    `json:"local"`
 	Port  int    `json:"port"`
 	Name  string `json:"name,omitempty"`
+	App   string `json:"appProtocol,omitempty"` // what is spoken there, as the service says
 }
 
 // Use is what has gone through a forward or an intercept since it stands. Sent and

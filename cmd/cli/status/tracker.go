@@ -106,7 +106,7 @@ func (t *Tracker) service(e *forwards.ServiceEvent) {
 	f.Service.State, f.Reason, f.Address = string(e.State), e.Reason, e.Address
 	f.Names, f.Ports = append([]string{}, e.Names...), []Port{}
 	for _, port := range e.Ports {
-		f.Ports = append(f.Ports, Port{Local: port.Local, Port: port.Remote, Name: port.Name})
+		f.Ports = append(f.Ports, Port{Local: port.Local, Port: port.Remote, Name: port.Name, App: port.App})
 	}
 }
 
