@@ -28,7 +28,7 @@ func TestHealthy(t *testing.T) {
 		for _, r := range results {
 			require.Equal(t, check.OK, r.Status, "%s: %s", asked, r.Message)
 		}
-		require.Equal(t, []Port{{Name: "http", Number: 80, Protocol: "TCP", Target: "http"}}, found.Ports)
+		require.Equal(t, []Port{{Name: "http", Number: 80, Protocol: "TCP", Target: "http", HTTP: true}}, found.Ports)
 		require.Equal(t, []string{"10.96.0.10"}, found.ClusterIPs)
 		require.Equal(t, []Endpoint{
 			{Port: "http", Address: "10.0.0.7", Number: 8080, Protocol: "TCP", Pod: "web-abc-0", Node: "node-0"},
