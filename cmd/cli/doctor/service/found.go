@@ -14,13 +14,8 @@ import (
 // Found is what was found of a service, for who looks at the network next.
 type Found struct {
 	Service, Namespace string // "": none was found
-	ClusterIPs         []string
 	Ports              []Port
 	Endpoints          []Endpoint // that are ready, of each port
-	// Image is that of the first container of the service's pods, with the secrets by which it is
-	// pulled; "" without pods.
-	Image       string
-	PullSecrets []corev1.LocalObjectReference
 	// Neighbours are the namespace's services that speak HTTP and have ready pods, by name.
 	Neighbours []Neighbour
 }
@@ -51,11 +46,6 @@ type Endpoint struct {
 
 func (s *subject) found() Found {
 	f := Found{Service: s.service.Name, Namespace: s.namespace}
-	for _, ip := range s.service.Spec.ClusterIPs {
-		if ip != corev1.ClusterIPNone {
-			f.ClusterIPs = append(f.ClusterIPs, ip)
-		}
-	}
 	for _, p := range s.service.Spec.Ports {
 		if s.isAsked(p) {
 			f.Ports = append(f.Ports, Port{Name: p.Name, Number: int(p.Port), Protocol: protocol(p.Protocol),
@@ -64,10 +54,6 @@ func (s *subject) found() Found {
 	}
 	for _, slice := range s.slicesOf() {
 		f.Endpoints = append(f.Endpoints, endpointsIn(slice, f.Ports)...)
-	}
-	pods := append(readyPods(s.pods), s.pods...)
-	if len(pods) > 0 {
-		f.Image, f.PullSecrets = pods[0].Spec.Containers[0].Image, pods[0].Spec.ImagePullSecrets
 	}
 	f.Neighbours = s.neighbours()
 	return f
