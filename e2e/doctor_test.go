@@ -55,7 +55,14 @@ const doctorTimeout = 40 * time.Second
 // process's, with more in it.
 func doctor(t *testing.T, kubeconfig string, environment []string, args ...string) diagnosis {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), doctorTimeout)
+	return doctorWithin(t, doctorTimeout, kubeconfig, environment, args...)
+}
+
+// doctorWithin is doctor, with so much time.
+func doctorWithin(t *testing.T, timeout time.Duration, kubeconfig string, environment []string,
+	args ...string) diagnosis {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), timeout)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, devtunPath(), append([]string{"doctor", "--kubeconfig", kubeconfig, "-o", "json"},
 		args...)...)

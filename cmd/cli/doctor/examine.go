@@ -67,6 +67,9 @@ func (o *options) examine(ctx context.Context, progress io.Writer) []check.Resul
 	r := &reached{cluster: cluster, namespace: namespace, pool: pool, until: later(until, time.Now().Add(serviceTimeout))}
 	found := o.examineService(ctx, r, progress)
 	results = append(results, found...)
+	if o.headers {
+		results = append(results, o.examineHeaders(ctx, r, progress)...)
+	}
 	if o.probe {
 		results = append(results, o.examineNetwork(ctx, r, progress)...)
 	}

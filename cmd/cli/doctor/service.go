@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/devtun/devtun/cmd/cli/doctor/check"
+	"github.com/devtun/devtun/cmd/cli/doctor/headers"
 	"github.com/devtun/devtun/cmd/cli/doctor/service"
 )
 
@@ -36,4 +37,14 @@ func (o *options) examineService(ctx context.Context, r *reached, progress io.Wr
 		Dial: r.pool.Dial})
 	r.found = found
 	return results
+}
+
+// examineHeaders has a request pass the services, and looks where its headers are lost.
+func (o *options) examineHeaders(ctx context.Context, r *reached, progress io.Writer) []check.Result {
+	if r.found.Service == "" {
+		return []check.Result{{Area: check.Service, Check: "headers", Status: check.NotChecked,
+			Message: "no service was found that could get a request"}}
+	}
+	return headers.Check(ctx, headers.Options{Kube: o.kube, Cluster: r.cluster, Dial: r.pool.Dial, From: r.found,
+		Image: o.agentImage, Progress: progress})
 }

@@ -1,6 +1,8 @@
 package service
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"testing"
 
@@ -28,13 +30,12 @@ func TestHealthy(t *testing.T) {
 		for _, r := range results {
 			require.Equal(t, check.OK, r.Status, "%s: %s", asked, r.Message)
 		}
-		require.Equal(t, []Port{{Name: "http", Number: 80, Protocol: "TCP", Target: "http"}}, found.Ports)
-		require.Equal(t, []string{"10.96.0.10"}, found.ClusterIPs)
+		require.Equal(t, []Port{{Name: "http", Number: 80, Protocol: "TCP", Target: "http", HTTP: true}}, found.Ports)
 		require.Equal(t, []Endpoint{
 			{Port: "http", Address: "10.0.0.7", Number: 8080, Protocol: "TCP", Pod: "web-abc-0", Node: "node-0"},
 			{Port: "http", Address: "10.0.1.7", Number: 8080, Protocol: "TCP", Pod: "web-abc-1", Node: "node-1"},
 		}, found.Endpoints)
-		require.Equal(t, "registry/web:1", found.Image)
+		require.Equal(t, []Neighbour{{"web", []string{"web-abc-0", "web-abc-1"}}}, found.Neighbours)
 	}
 }
 
@@ -193,6 +194,32 @@ func TestFaults(t *testing.T) {
 			s.service.Spec.InternalTrafficPolicy = new(corev1.ServiceInternalTrafficPolicyLocal)
 			s.pods, s.slice.Endpoints = s.pods[:1], s.slice.Endpoints[:1]
 		}, check.Warning, "traffic-policy", []string{"internalTrafficPolicy", "no pod is ready on node-1"}},
+		{"an address of another family", "", func(s *shop) {
+			for i, pod := range s.pods {
+				s.slice.Endpoints[i].Addresses[0] = fmt.Sprintf("2001:db8::%d", i)
+				pod.Status.PodIPs = []corev1.PodIP{{IP: pod.Status.PodIP}, {IP: s.slice.Endpoints[i].Addresses[0]}}
+			}
+		}, check.OK, "", nil},
+		{"names of pods alone", "",
+			func(s *shop) { s.service.Spec.ClusterIP, s.service.Spec.Ports = corev1.ClusterIPNone, nil },
+			check.OK, "", nil},
+		{"a node port's local policy", "", func(s *shop) {
+			s.service.Spec.Type = corev1.ServiceTypeNodePort
+			s.service.Spec.ExternalTrafficPolicy = corev1.ServiceExternalTrafficPolicyLocal
+			s.pods, s.slice.Endpoints = s.pods[:1], s.slice.Endpoints[:1]
+		}, check.Warning, "traffic-policy", []string{"externalTrafficPolicy", "clients from outside"}},
+		{"a load balancer's local policy", "", func(s *shop) {
+			s.service.Spec.Type = corev1.ServiceTypeLoadBalancer
+			s.service.Spec.ExternalTrafficPolicy = corev1.ServiceExternalTrafficPolicyLocal
+			s.pods, s.slice.Endpoints = s.pods[:1], s.slice.Endpoints[:1]
+		}, check.OK, "", nil},
+		{"an API server that does not reach the node", "", func(s *shop) { s.fails = errors.New("error dialing backend") },
+			check.Fault, "port-forward", []string{"cannot connect to port 8080", "error dialing backend", "node node-0"}},
+		{"no answer in time", "", func(s *shop) { s.fails = context.DeadlineExceeded }, check.Warning, "port-forward",
+			[]string{"has not answered a port-forward in time"}},
+		{"no right to forward", "", func(s *shop) {
+			s.fails = apierrors.NewForbidden(schema.GroupResource{Resource: "pods"}, "web-abc-0", nil)
+		}, check.OK, "", nil},
 		{"a policy that lets nobody in", "", func(s *shop) { s.policy() }, check.Fault, "network-policy",
 			[]string{"NetworkPolicy some lets nobody to port 8080"}},
 		{"a policy for another port", "", func(s *shop) {

@@ -103,10 +103,10 @@ func (l *looking) try(ctx context.Context, d dialled) error {
 	case err = <-read:
 	case <-timer.C:
 		conn.Abort()
-		<-read
+		_ = <-read // as it was ended
 	case <-ctx.Done():
 		conn.Abort()
-		<-read
+		_ = <-read // as it was ended
 		return ctx.Err()
 	}
 	var remote *tunnel.RemoteError

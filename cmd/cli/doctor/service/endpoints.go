@@ -31,7 +31,7 @@ func (s *subject) endpoints() []check.Result {
 	var missing []string
 	ready := readyPods(s.pods)
 	for _, pod := range ready {
-		if !listed[pod.Status.PodIP] && readyFor(pod) > settle {
+		if !slices.ContainsFunc(addressesOf(pod), func(a string) bool { return listed[a] }) && readyFor(pod) > settle {
 			missing = append(missing, pod.Name)
 		}
 	}
@@ -55,6 +55,15 @@ func are(counted string) string {
 		return counted + " is"
 	}
 	return counted + " are"
+}
+
+// addressesOf are a pod's, of each IP family.
+func addressesOf(pod *corev1.Pod) []string {
+	all := []string{pod.Status.PodIP}
+	for _, ip := range pod.Status.PodIPs {
+		all = append(all, ip.IP)
+	}
+	return all
 }
 
 // readyFor is how long a pod has been ready.

@@ -49,6 +49,9 @@ func (s *subject) carries() (results []check.Result, goOn bool) {
 		return []check.Result{because(fault("port", "Service %q has no port %s", name, s.port),
 			"ask for one of these: "+describePorts(s.service))}, false
 	}
+	if len(s.service.Spec.Ports) == 0 && s.service.Spec.ClusterIP == corev1.ClusterIPNone {
+		return []check.Result{ok("port", "Service %q has no port: it only gives its pods names", name)}, false
+	}
 	what := "no TCP port: its ports are " + describePorts(s.service)
 	if len(s.service.Spec.Ports) == 0 {
 		what = "no port"

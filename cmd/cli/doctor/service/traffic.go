@@ -38,7 +38,13 @@ func (s *subject) traffic() (results []check.Result) {
 	if value(spec.InternalTrafficPolicy) == corev1.ServiceInternalTrafficPolicyLocal {
 		local("internalTrafficPolicy", "clients")
 	}
-	if spec.ExternalTrafficPolicy == corev1.ServiceExternalTrafficPolicyLocal {
+	switch {
+	case spec.ExternalTrafficPolicy != corev1.ServiceExternalTrafficPolicyLocal:
+	case spec.Type == corev1.ServiceTypeLoadBalancer:
+		results = append(results, ok("traffic-policy",
+			"externalTrafficPolicy of Service %q is Local: its load balancer leaves out nodes without a ready pod",
+			s.service.Name))
+	default:
 		local("externalTrafficPolicy", "clients from outside")
 	}
 	if spec.SessionAffinity == corev1.ServiceAffinityClientIP {

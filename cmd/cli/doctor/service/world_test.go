@@ -32,6 +32,7 @@ type shop struct {
 	more     []runtime.Object
 	client   *fake.Clientset // of the last check
 	refuses  map[int]bool    // ports of pods
+	fails    error           // every port-forward, unless nil
 	dialled  atomic.Int32
 }
 
@@ -42,8 +43,8 @@ func newShop() *shop {
 	s := &shop{refuses: make(map[int]bool)}
 	labels := map[string]string{"app": "web"}
 	s.service = &corev1.Service{ObjectMeta: named("web"), Spec: corev1.ServiceSpec{Selector: labels,
-		ClusterIP: "10.96.0.10", ClusterIPs: []string{"10.96.0.10"},
-		Ports: []corev1.ServicePort{{Name: "http", Port: 80, TargetPort: intstr.FromString("http")}}}}
+		ClusterIP: "10.96.0.10",
+		Ports:     []corev1.ServicePort{{Name: "http", Port: 80, TargetPort: intstr.FromString("http")}}}}
 	s.workload = &appsv1.Deployment{ObjectMeta: named("web"), Spec: appsv1.DeploymentSpec{Replicas: new(int32(2)),
 		Template: corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: labels}}}}
 	s.slice = sliceOf("web", "http", 8080)
@@ -141,6 +142,9 @@ func (s *shop) again(t *testing.T, asked string) ([]check.Result, Found) {
 // dial is a port-forward to a port of a pod, which may refuse.
 func (s *shop) dial(_ context.Context, _ tunnel.Pod, port int) (tunnel.Conn, error) {
 	s.dialled.Add(1)
+	if s.fails != nil {
+		return nil, s.fails
+	}
 	if s.refuses[port] {
 		return &conn{err: &tunnel.RemoteError{Message: refusal}}, nil
 	}
