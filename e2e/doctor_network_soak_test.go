@@ -96,7 +96,8 @@ func TestSoakDoctorFindsNetworkFaults(t *testing.T) {
 	w := &network{namespace: newNamespace(t).chain(), local: localCluster(t), near: near, far: far}
 	// Addresses of Services that a node does not route lead nowhere, as elsewhere: here the first
 	// node would route them in its place.
-	require.NoError(t, far.Nft(t.Context(), "add table inet devtun-alone { chain c { type filter hook forward priority 0; "+
+	require.NoError(t, far.Nft(t.Context(), "add table inet devtun-alone { chain c { type filter hook forward priority "+
+		"0; "+
 		`oifname "eth0" ip daddr `+w.local.ServiceCIDR().String()+" drop; }; }"))
 	t.Run("healthy", func(t *testing.T) { w.healthy(t) })
 	named := func(name, says string, f networkFault) networkFault {
@@ -106,8 +107,9 @@ func TestSoakDoctorFindsNetworkFaults(t *testing.T) {
 	kubeProxy := "kube-proxy on node " + far.Name()
 	var restore func() error
 	for _, f := range []networkFault{
-		{name: "kube-proxy stopped before a new Service", says: kubeProxy + " does not route the address of late.", asked: "late",
-			make: func(w *network) { w.end(far, cluster.KubeProxy); w.service("late") },
+		{name: "kube-proxy stopped before a new Service", says: kubeProxy + " does not route the address of late.",
+			asked: "late",
+			make:  func(w *network) { w.end(far, cluster.KubeProxy); w.service("late") },
 			mend: func(w *network) {
 				w.begin(far, cluster.KubeProxy)
 				kubectl(w.t, "delete", "-n", w.name, "service", "late")

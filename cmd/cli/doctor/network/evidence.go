@@ -47,7 +47,8 @@ func (r *run) ofLogs(ctx context.Context, f *finding) []string {
 	pods := r.Cluster.Client.CoreV1().Pods(metav1.NamespaceSystem)
 	unread := func(err error, right string) []string {
 		if apierrors.IsForbidden(err) {
-			return []string{fmt.Sprintf("the log of %s may not be read: needs '%s' in namespace kube-system", f.component, right)}
+			return []string{fmt.Sprintf("the log of %s may not be read: needs '%s' in namespace kube-system", f.component,
+				right)}
 		}
 		return []string{fmt.Sprintf("the log of %s cannot be read: %v", f.component, err)}
 	}

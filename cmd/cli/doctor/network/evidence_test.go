@@ -13,7 +13,8 @@ func TestFromLog(t *testing.T) {
 		"nothing": {log: "I1130 15:00:00.000000       1 server_linux.go:152] \"Using iptables Proxier\"\n"},
 		"a chain of the kubelet": {
 			log: `E1130 15:01:02.123456       1 proxier.go:1564] "Failed to execute iptables-restore" err=<` + "\n" +
-				`	exit status 2: iptables-restore v1.8.7 (legacy): Couldn't load target ` + "`KUBE-MARK-DROP':No such file or directory\n" +
+				`	exit status 2: iptables-restore v1.8.7 (legacy): Couldn't load target ` +
+				"`KUBE-MARK-DROP':No such file or directory\n" +
 				"\tError occurred at line: 37\n",
 			quotes: "KUBE-MARK-DROP", means: "that chain is the kubelet's"},
 		"the table of another flavour": {

@@ -162,7 +162,8 @@ func (j *judgement) endpoint(s *Service, e Endpoint) bool {
 	if e.Pod != "" {
 		what = "pod " + e.Pod
 	}
-	f := finding{nodes: []string{e.Node}, Result: check.Result{Check: "endpoints", Status: check.Fault, Evidence: evidence}}
+	f := finding{nodes: []string{e.Node}, Result: check.Result{Check: "endpoints", Status: check.Fault,
+		Evidence: evidence}}
 	in, open := j.Policies.into(e)
 	out := j.Policies.confined()
 	switch {
@@ -171,7 +172,8 @@ func (j *judgement) endpoint(s *Service, e Endpoint) bool {
 		f.Message = fmt.Sprintf("%s: NetworkPolicy %s limits what the probes may connect to", what, list(out))
 	case len(in) > 0 && open:
 		f.Status, f.Check = check.Warning, "network-policy"
-		f.Message = fmt.Sprintf("NetworkPolicy %s lets only some pods reach %s: the probes are not among them", list(in), what)
+		f.Message = fmt.Sprintf("NetworkPolicy %s lets only some pods reach %s: the probes are not among them", list(in),
+			what)
 	case len(in) > 0:
 		f.Check, f.Hint = "network-policy", "kubectl describe networkpolicy "+in[0]
 		f.Message = fmt.Sprintf("NetworkPolicy %s lets nobody reach %s", list(in), what)
