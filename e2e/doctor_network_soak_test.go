@@ -154,7 +154,7 @@ func TestSoakDoctorFindsNetworkFaults(t *testing.T) {
 		named("large packets", "MTU: ", between("meta length > 1000")),
 		named("lost SYNs", "some packets of new connections are lost",
 			between("tcp flags & (syn|ack) == syn numgen random mod 100 < 35")),
-		{name: "a NetworkPolicy", says: "NetworkPolicy closed lets nobody reach pod service-back-",
+		{name: "a NetworkPolicy", says: "NetworkPolicy closed lets nobody ",
 			make: func(w *network) {
 				w.policy("closed", "{podSelector: {matchLabels: {app: service-back}}, policyTypes: [Ingress]}")
 			},
