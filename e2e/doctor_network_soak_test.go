@@ -11,8 +11,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/devtun/devtun/e2e/cluster"
 )
@@ -34,6 +35,8 @@ type networkFault struct {
 	mend func(*network)
 	// What the first fault that is found is to say, and the service that is asked about.
 	says, asked string
+	// evidence is what is to stand with it, beside.
+	evidence string
 }
 
 // between drops what a rule of nft matches of what goes from the far node's pods to others.
@@ -96,7 +99,8 @@ func TestSoakDoctorFindsNetworkFaults(t *testing.T) {
 	w := &network{namespace: newNamespace(t).chain(), local: localCluster(t), near: near, far: far}
 	// Addresses of Services that a node does not route lead nowhere, as elsewhere: here the first
 	// node would route them in its place.
-	require.NoError(t, far.Nft(t.Context(), "add table inet devtun-alone { chain c { type filter hook forward priority 0; "+
+	require.NoError(t, far.Nft(t.Context(), "add table inet devtun-alone { chain c { type filter hook forward priority "+
+		"0; "+
 		`oifname "eth0" ip daddr `+w.local.ServiceCIDR().String()+" drop; }; }"))
 	t.Run("healthy", func(t *testing.T) { w.healthy(t) })
 	named := func(name, says string, f networkFault) networkFault {
@@ -106,8 +110,9 @@ func TestSoakDoctorFindsNetworkFaults(t *testing.T) {
 	kubeProxy := "kube-proxy on node " + far.Name()
 	var restore func() error
 	for _, f := range []networkFault{
-		{name: "kube-proxy stopped before a new Service", says: kubeProxy + " does not route the address of late.", asked: "late",
-			make: func(w *network) { w.end(far, cluster.KubeProxy); w.service("late") },
+		{name: "kube-proxy stopped before a new Service", says: kubeProxy + " does not route the address of late.",
+			asked: "late",
+			make:  func(w *network) { w.end(far, cluster.KubeProxy); w.service("late") },
 			mend: func(w *network) {
 				w.begin(far, cluster.KubeProxy)
 				kubectl(w.t, "delete", "-n", w.name, "service", "late")
@@ -125,13 +130,11 @@ func TestSoakDoctorFindsNetworkFaults(t *testing.T) {
 				restore, err = far.Replace("iptables-restore", lostChain)
 				require.NoError(w.t, err)
 				w.begin(far, cluster.KubeProxy, "--proxy-mode=iptables")
-				require.EventuallyWithT(w.t, func(c *assert.CollectT) {
-					log, err := os.ReadFile(far.Log(cluster.KubeProxy))
-					assert.NoError(c, err)
-					assert.Contains(c, string(log), "KUBE-MARK-DROP")
-				}, 30*time.Second, pollEvery)
+				w.saidByProxy("KUBE-MARK-DROP")
 			},
+			evidence: "that chain is the kubelet's",
 			mend: func(w *network) {
+				kubectl(w.t, "delete", "-n", "kube-system", "pod", "kube-proxy-said", "--ignore-not-found", "--grace-period=0")
 				w.end(far, cluster.KubeProxy)
 				require.NoError(w.t, restore())
 				w.begin(far, cluster.KubeProxy)
@@ -151,7 +154,7 @@ func TestSoakDoctorFindsNetworkFaults(t *testing.T) {
 		named("large packets", "MTU: ", between("meta length > 1000")),
 		named("lost SYNs", "some packets of new connections are lost",
 			between("tcp flags & (syn|ack) == syn numgen random mod 100 < 35")),
-		{name: "a NetworkPolicy", says: "NetworkPolicy closed lets nobody reach pod service-back-",
+		{name: "a NetworkPolicy", says: "NetworkPolicy closed lets nobody ",
 			make: func(w *network) {
 				w.policy("closed", "{podSelector: {matchLabels: {app: service-back}}, policyTypes: [Ingress]}")
 			},
@@ -184,6 +187,7 @@ func (w *network) found(t *testing.T, f networkFault) {
 	f.make(w)
 	d := w.probe(t, asked)
 	require.Contains(t, d.fault().Message, f.says, "%+v", d.Results)
+	require.Contains(t, strings.Join(d.fault().Evidence, "\n"), f.evidence)
 	t.Logf("%+v", d.fault())
 }
 
@@ -199,6 +203,34 @@ func (w *network) healthy(t *testing.T) {
 	require.Zero(t, d.fault())
 	require.Equal(t, "ok", d.result("pod-network").Status, "%+v", d.Results)
 	require.Equal(t, "ok", d.result("service-address").Status, "%+v", d.Results)
+}
+
+// saidByProxy waits until the log of the far node's kube-proxy has a word, and has a pod say the
+// line that has it: here kube-proxy is a process of the node, elsewhere it is such a pod.
+func (w *network) saidByProxy(word string) {
+	w.t.Helper()
+	var line string
+	require.Eventually(w.t, func() bool {
+		log, err := os.ReadFile(w.far.Log(cluster.KubeProxy))
+		for said := range strings.Lines(string(log)) {
+			if strings.Contains(said, word) {
+				line = strings.TrimSpace(said)
+			}
+		}
+		return err == nil && line != ""
+	}, 30*time.Second, pollEvery)
+	pods := w.client.CoreV1().Pods("kube-system")
+	_, err := pods.Create(w.t.Context(), &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Name: "kube-proxy-said", Labels: map[string]string{"k8s-app": "kube-proxy"}},
+		Spec: corev1.PodSpec{NodeName: w.far.Name(), RestartPolicy: corev1.RestartPolicyNever,
+			Containers: []corev1.Container{{Name: "kube-proxy", Image: "devtun.test/service-back:dev",
+				ImagePullPolicy: corev1.PullIfNotPresent, Args: []string{"-listen", line}}}}, // which it refuses, and quotes
+	}, metav1.CreateOptions{})
+	require.NoError(w.t, err)
+	require.Eventually(w.t, func() bool {
+		said, err := pods.GetLogs("kube-proxy-said", &corev1.PodLogOptions{}).DoRaw(w.t.Context())
+		return err == nil && strings.Contains(string(said), word)
+	}, time.Minute, pollEvery)
 }
 
 // otherNames has CoreDNS know only the names of a namespace.

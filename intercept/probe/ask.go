@@ -99,7 +99,7 @@ func (a asker) try(ctx context.Context, q Question) (t attempt) {
 	return t
 }
 
-// lookUp looks a name up, with the search domains of the pod.
+// lookUp looks a name up, by the pod's name servers or another.
 func lookUp(ctx context.Context, q Question) ([]string, error) {
 	r := net.Resolver{PreferGo: true}
 	if q.Address != "" {

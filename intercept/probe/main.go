@@ -86,16 +86,34 @@ func (a asker) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), a.limit+time.Second)
 	defer cancel()
-	report := Report{Nameservers: nameservers(string(text)), Answers: a.all(ctx, questions)}
+	for i := range questions {
+		questions[i].Name = absolute(questions[i].Name, string(text))
+	}
+	report := Report{Nameservers: valuesOf("nameserver", string(text)), Answers: a.all(ctx, questions)}
 	_ = json.NewEncoder(w).Encode(report) // a failure is what the other end sees
 }
 
-// nameservers are those of a resolv.conf.
-func nameservers(conf string) (all []string) {
+// valuesOf are the values of a keyword of a resolv.conf.
+func valuesOf(keyword, conf string) (all []string) {
 	for line := range strings.Lines(conf) {
-		if fields := strings.Fields(line); len(fields) == 2 && fields[0] == "nameserver" {
-			all = append(all, fields[1])
+		if fields := strings.Fields(line); len(fields) > 1 && fields[0] == keyword {
+			all = append(all, fields[1:]...)
 		}
 	}
 	return all
+}
+
+// absolute is a Service's name, as NAME.NAMESPACE.svc, with the cluster's domain, which is among
+// those that a resolv.conf has searched: what the others make of the name is nobody's fault.
+func absolute(name, conf string) string {
+	service, found := strings.CutSuffix(name, ".svc")
+	if !found {
+		return name
+	}
+	for _, domain := range valuesOf("search", conf) {
+		if strings.HasPrefix(domain, "svc.") {
+			return service + "." + strings.TrimSuffix(domain, ".") + "."
+		}
+	}
+	return name
 }

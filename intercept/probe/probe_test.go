@@ -136,9 +136,12 @@ func TestRefuses(t *testing.T) {
 	require.Contains(t, said.String(), ConfigVariable)
 }
 
-func TestNameservers(t *testing.T) {
-	require.Equal(t, []string{"10.0.0.10", "fd00::a"},
-		nameservers("search a.svc b\nnameserver 10.0.0.10\n# nameserver x y\nnameserver fd00::a\noptions ndots:5\n"))
+func TestResolvConf(t *testing.T) {
+	const conf = "search demo.svc.x.y svc.x.y x.y\nnameserver 10.0.0.10\n# nameserver no\nnameserver fd00::a\n"
+	require.Equal(t, []string{"10.0.0.10", "fd00::a"}, valuesOf("nameserver", conf))
+	require.Equal(t, "web.demo.svc.x.y.", absolute("web.demo.svc", conf))
+	require.Equal(t, "web.demo.svc", absolute("web.demo.svc", "nameserver 10.0.0.10\n"))
+	require.Equal(t, "example.com", absolute("example.com", conf))
 }
 
 // nameServer answers every question with a code: 0 with the address 192.0.2.1, for IPv4.

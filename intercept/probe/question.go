@@ -51,7 +51,7 @@ const (
 	TCP  Kind = "tcp"  // connect to Address
 	TLS  Kind = "tls"  // and have it show a certificate, whatever that is
 	Peer Kind = "peer" // to another probe, and have it take Size bytes and send them back
-	DNS  Kind = "dns"  // look Name up, as a program of the pod would
+	DNS  Kind = "dns"  // look Name up: NAME.NAMESPACE.svc, or any
 )
 
 // Question is one thing to try.

@@ -13,7 +13,8 @@ import (
 
 // aNode is one that is ready, or not.
 func aNode(name, arch string, ready bool) corev1.Node {
-	n := corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{corev1.LabelHostname: "host-" + name}}}
+	n := corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name,
+		Labels: map[string]string{corev1.LabelHostname: "host-" + name}}}
 	n.Status.NodeInfo = corev1.NodeSystemInfo{Architecture: arch, OperatingSystem: "linux", KernelVersion: "6.1.0"}
 	status := corev1.NodeCondition{Type: corev1.NodeReady, Status: corev1.ConditionTrue}
 	if !ready {
@@ -33,7 +34,8 @@ func TestChoose(t *testing.T) {
 	require.Equal(t, 1, c.count)
 	require.Equal(t, []string{"host-a"}, c.hosts)
 	require.Equal(t, []Node{{Name: "a"}, {Name: "b", Left: "probes here are for linux/amd64, and it is linux/arm64"},
-		{Name: "c", Left: "it takes no new pods (cordoned)"}, {Name: "d", Gone: "Kubelet stopped posting node status."}}, c.nodes)
+		{Name: "c", Left: "it takes no new pods (cordoned)"}, {Name: "d", Gone: "Kubelet stopped posting node status."}},
+		c.nodes)
 
 	var many []corev1.Node
 	for _, name := range []string{"1", "2", "3", "4", "5", "6", "7", "8"} {
@@ -56,7 +58,8 @@ func TestServiceOf(t *testing.T) {
 		Ports: []discoveryv1.EndpointPort{{Name: new("http"), Port: new(int32(8080)), Protocol: new(corev1.ProtocolTCP)},
 			{Name: new("admin"), Port: new(int32(8081)), Protocol: new(corev1.ProtocolTCP)}},
 		Endpoints: []discoveryv1.Endpoint{
-			{Addresses: []string{"10.1.1.7"}, NodeName: new("one"), TargetRef: &corev1.ObjectReference{Kind: "Pod", Name: "web-1"}},
+			{Addresses: []string{"10.1.1.7"}, NodeName: new("one"),
+				TargetRef: &corev1.ObjectReference{Kind: "Pod", Name: "web-1"}},
 			{Addresses: []string{"10.1.1.8"}, Conditions: discoveryv1.EndpointConditions{Ready: new(false)}},
 		}}
 	all := []discoveryv1.EndpointSlice{slice}
@@ -75,7 +78,8 @@ func TestQuestions(t *testing.T) {
 	peers := map[string]string{"one": "10.1.1.9:1", "two": "10.1.2.9:1"}
 	all := questions(healthy("one").Services, "one", peers)
 	require.NotContains(t, all, peerKey("one"), "not itself")
-	require.Equal(t, probe.Question{Kind: probe.Peer, Address: "10.1.2.9:1", Size: largeSize, Count: 2}, all[largeKey("two")])
+	require.Equal(t, probe.Question{Kind: probe.Peer, Address: "10.1.2.9:1", Size: largeSize, Count: 2},
+		all[largeKey("two")])
 	require.Equal(t, probe.TLS, all[dialKey(api)].Kind)
 	require.Equal(t, dns, all[askNameKey(dns)].Address)
 	require.Equal(t, webName, all[nameKey(webName)].Name)

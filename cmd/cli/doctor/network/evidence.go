@@ -47,7 +47,8 @@ func (r *run) ofLogs(ctx context.Context, f *finding) []string {
 	pods := r.Cluster.Client.CoreV1().Pods(metav1.NamespaceSystem)
 	unread := func(err error, right string) []string {
 		if apierrors.IsForbidden(err) {
-			return []string{fmt.Sprintf("the log of %s may not be read: needs '%s' in namespace kube-system", f.component, right)}
+			return []string{fmt.Sprintf("the log of %s may not be read: needs '%s' in namespace kube-system", f.component,
+				right)}
 		}
 		return []string{fmt.Sprintf("the log of %s cannot be read: %v", f.component, err)}
 	}
@@ -98,13 +99,30 @@ func stateOf(pod corev1.Pod) (evidence []string) {
 var telling = regexp.MustCompile(`^E\d{4} |(?i:iptables-restore|ip6tables-restore|\bnft\b.*(error|fail)|` +
 	`no chain/target/match|xtables lock|table full|incompatible|could not process rule|SERVFAIL|\[ERROR\]|\[FATAL\])`)
 
+// usual is what kube-proxy says as an error whenever it starts.
+const usual = "Kube-proxy configuration may be incomplete or incorrect"
+
+// entries are a log's, each in one line: klog writes an error of several lines as such.
+func entries(text string) (all []string) {
+	for line := range strings.Lines(text) {
+		continued := strings.HasPrefix(line, "\t") || strings.HasPrefix(line, " >")
+		line = strings.TrimSpace(line)
+		if continued && len(all) > 0 {
+			all[len(all)-1] += " " + line
+		} else if line != "" {
+			all = append(all, line)
+		}
+	}
+	return all
+}
+
 // fromLog quotes the last telling lines of a log, each once, and says what is known of them.
 func fromLog(pod, text string) (evidence []string) {
 	seen := make(map[string]bool)
 	var lines []string
-	for _, line := range slices.Backward(strings.Split(text, "\n")) {
+	for _, line := range slices.Backward(entries(text)) {
 		said := spoken(line)
-		if !telling.MatchString(line) || seen[said] {
+		if !telling.MatchString(line) || seen[said] || strings.Contains(line, usual) {
 			continue
 		}
 		seen[said] = true

@@ -12,10 +12,21 @@ func TestFromLog(t *testing.T) {
 	for name, c := range map[string]struct{ log, quotes, means string }{
 		"nothing": {log: "I1130 15:00:00.000000       1 server_linux.go:152] \"Using iptables Proxier\"\n"},
 		"a chain of the kubelet": {
-			log: `E1130 15:01:02.123456       1 proxier.go:1564] "Failed to execute iptables-restore" err=<` + "\n" +
-				`	exit status 2: iptables-restore v1.8.7 (legacy): Couldn't load target ` + "`KUBE-MARK-DROP':No such file or directory\n" +
-				"\tError occurred at line: 37\n",
-			quotes: "KUBE-MARK-DROP", means: "that chain is the kubelet's"},
+			log: `E1130 16:19:22.190725     875 server.go:255] "Kube-proxy configuration may be incomplete or incorrect" ` +
+				`err="nodePortAddresses is unset"` + "\n" +
+				`E1130 16:19:22.607228     875 proxier.go:1501] "Failed to execute iptables-restore" err=<` + "\n" +
+				"\texit status 2: iptables-restore v1.8.9 (nf_tables): Chain 'KUBE-MARK-DROP' does not exist\n" +
+				"\tError occurred at line: 13\n" +
+				"\tTry `iptables-restore -h' or 'iptables-restore --help' for more information.\n" +
+				` > ipFamily="IPv4"` + "\n",
+			quotes: `proxier.go:1501] "Failed to execute iptables-restore" err=< exit status 2: iptables-restore v1.8.9 ` +
+				"(nf_tables): Chain 'KUBE-MARK-DROP' does not exist Error occurred at line: 13",
+			means: "that chain is the kubelet's"},
+		"nft": {
+			log: `E1130 16:19:11.664281     549 proxier.go:1213] "Failed to list existing nftables objects" err=<` + "\n" +
+				"\tfailed to run nft: Error: No such file or directory\n\tlist table ip kube-proxy\n" + ` > ipFamily="IPv4"` +
+				"\n",
+			quotes: "failed to run nft: Error: No such file or directory list table ip kube-proxy"},
 		"the table of another flavour": {
 			log: `E0916 10:00:00.000000       1 proxier.go:859] "Failed to ensure chain exists" err="error creating chain ` +
 				`\"KUBE-EXTERNAL-SERVICES\": exit status 3: iptables v1.8.7 (nf_tables): table ` +
@@ -35,6 +46,7 @@ func TestFromLog(t *testing.T) {
 		require.Contains(t, evidence, "log of kube-proxy-x: ", name)
 		require.Contains(t, evidence, c.quotes, name)
 		require.Contains(t, evidence, c.means, name)
+		require.NotContains(t, evidence, "may be incomplete", name)
 	}
 	repeated := strings.Repeat("E1120 07:08:50.135017       1 a.go:1] iptables-restore failed\n", 9) +
 		strings.Repeat("E1120 07:08:51.135017       1 a.go:2] "+strings.Repeat("x", 2*maxLine)+"\n", 9)

@@ -108,7 +108,8 @@ func (j *judgement) ways() {
 		Hint: "look at the network plugin's pods on these nodes: kubectl get pods -A -o wide"}}
 	for _, way := range dead {
 		f.nodes = append(f.nodes, way[0], way[1])
-		f.Evidence = append(f.Evidence, fmt.Sprintf("%s → %s: %s", way[0], way[1], failure(j.Views[way[0]][peerKey(way[1])])))
+		f.Evidence = append(f.Evidence, fmt.Sprintf("%s → %s: %s", way[0], way[1],
+			failure(j.Views[way[0]][peerKey(way[1])])))
 	}
 	slices.Sort(f.nodes)
 	f.nodes = slices.Compact(f.nodes)

@@ -136,7 +136,7 @@ func (j *judgement) endpoints() {
 			}
 		}
 		if !bad && len(s.Endpoints) > 0 {
-			j.say("endpoints", check.OK, "the pods of %s answer at their addresses", s)
+			j.say("pod-address", check.OK, "the pods of %s answer at their addresses", s)
 		}
 	}
 }
@@ -162,18 +162,20 @@ func (j *judgement) endpoint(s *Service, e Endpoint) bool {
 	if e.Pod != "" {
 		what = "pod " + e.Pod
 	}
-	f := finding{nodes: []string{e.Node}, Result: check.Result{Check: "endpoints", Status: check.Fault, Evidence: evidence}}
+	f := finding{nodes: []string{e.Node}, Result: check.Result{Check: "pod-address", Status: check.Fault,
+		Evidence: evidence}}
 	in, open := j.Policies.into(e)
 	out := j.Policies.confined()
 	switch {
 	case len(out) > 0:
-		f.Status, f.Check = check.NotChecked, "network-policy"
+		f.Status, f.Check = check.NotChecked, "pod-policy"
 		f.Message = fmt.Sprintf("%s: NetworkPolicy %s limits what the probes may connect to", what, list(out))
 	case len(in) > 0 && open:
-		f.Status, f.Check = check.Warning, "network-policy"
-		f.Message = fmt.Sprintf("NetworkPolicy %s lets only some pods reach %s: the probes are not among them", list(in), what)
+		f.Status, f.Check = check.Warning, "pod-policy"
+		f.Message = fmt.Sprintf("NetworkPolicy %s lets only some pods reach %s: the probes are not among them", list(in),
+			what)
 	case len(in) > 0:
-		f.Check, f.Hint = "network-policy", "kubectl describe networkpolicy "+in[0]
+		f.Check, f.Hint = "pod-policy", "kubectl describe networkpolicy "+in[0]
 		f.Message = fmt.Sprintf("NetworkPolicy %s lets nobody reach %s", list(in), what)
 	case j.refused(s, e) && len(evidence) == asked:
 		f.Message = fmt.Sprintf("%s refuses connections at its address %s: it listens on its loopback only, or not at all",

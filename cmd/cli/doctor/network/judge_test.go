@@ -168,7 +168,8 @@ func TestJudge(t *testing.T) {
 				m.set(refused, n, dialKey(webAt2))
 			}
 			m.set(probe.Answer{Tries: 4, Failed: 2, Why: probe.Refused}, "one", dialKey(web))
-		}, check: "endpoints", says: "pod web-2 refuses connections at its address 10.1.2.7:8080: it listens on its loopback"},
+		}, check: "pod-address",
+			says: "pod web-2 refuses connections at its address 10.1.2.7:8080: it listens on its loopback"},
 		"a policy that lets nobody in": {nodes: two, change: func(m *Matrix) {
 			policy := deny("closed")
 			policy.Spec.PodSelector.MatchLabels = map[string]string{"app": "web"}
@@ -176,7 +177,7 @@ func TestJudge(t *testing.T) {
 			for _, n := range two {
 				m.set(refused, n, dialKey(webAt1), dialKey(webAt2), dialKey(web))
 			}
-		}, check: "network-policy", says: "NetworkPolicy closed lets nobody reach pod web-1", also: "network-policy"},
+		}, check: "pod-policy", says: "NetworkPolicy closed lets nobody reach pod web-1", also: "pod-policy"},
 		"a policy that lets others in": {nodes: two, change: func(m *Matrix) {
 			policy := deny("front-only")
 			policy.Spec.PodSelector.MatchLabels = map[string]string{"app": "web"}
@@ -187,7 +188,8 @@ func TestJudge(t *testing.T) {
 			}
 		}},
 		"the probes are confined": {nodes: two, change: func(m *Matrix) {
-			m.Policies.Items = append(m.Policies.Items, deny("all", networkingv1.PolicyTypeEgress, networkingv1.PolicyTypeIngress))
+			m.Policies.Items = append(m.Policies.Items, deny("all", networkingv1.PolicyTypeEgress,
+				networkingv1.PolicyTypeIngress))
 			for _, n := range two {
 				for key := range m.Views[n] {
 					m.set(silent, n, key)

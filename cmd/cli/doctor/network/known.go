@@ -18,8 +18,8 @@ var meanings = []struct {
 	// KEP-3178: the kubelet makes KUBE-MARK-DROP no more since its gate
 	// IPTablesOwnershipCleanup is on, which is since 1.27; kube-proxy needs it until 1.24.
 	{regexp.MustCompile(`KUBE-MARK-DROP|KUBE-KUBELET-CANARY|KUBE-IPTABLES-HINT|KUBE-FIREWALL`),
-		"that chain is the kubelet's: it is missing where kubelet and kube-proxy use different iptables (legacy and nft), " +
-			"and KUBE-MARK-DROP with every kubelet since 1.27 (KEP-3178)"},
+		"that chain is the kubelet's: it is missing where kubelet and kube-proxy use different iptables (legacy and " +
+			"nft), and KUBE-MARK-DROP with every kubelet since 1.27 (KEP-3178)"},
 	{regexp.MustCompile(`(?i)is incompatible, use 'nft' tool`),
 		"rules of nft, or of another version of iptables, stand in that table: iptables flavours are mixed on the node " +
 			"(kubernetes/kubernetes#112477)"},
@@ -51,7 +51,8 @@ func (r *run) ofNodes(f *finding) (evidence []string) {
 		}
 		for _, c := range n.Status.Conditions {
 			bad := c.Type != corev1.NodeReady && c.Status == corev1.ConditionTrue
-			if bad || c.Type == corev1.NodeReady && c.Status != corev1.ConditionTrue && !strings.Contains(f.Message, c.Message) {
+			if bad || c.Type == corev1.NodeReady && c.Status != corev1.ConditionTrue &&
+				!strings.Contains(f.Message, c.Message) {
 				evidence = append(evidence, fmt.Sprintf("node %s: %s is %s: %s", n.Name, c.Type, c.Status, c.Message))
 			}
 		}
@@ -84,11 +85,13 @@ func proxySkew(proxy, kubelet string) (evidence []string) {
 		return nil
 	}
 	if p-k > 3 || k-p > 3 {
-		evidence = append(evidence, fmt.Sprintf("kube-proxy %s and kubelet %s are more than three minor versions apart", proxy,
+		evidence = append(evidence, fmt.Sprintf("kube-proxy %s and kubelet %s are more than three minor versions apart",
+			proxy,
 			kubelet))
 	}
 	if p < 25 && k >= 27 {
-		evidence = append(evidence, fmt.Sprintf("kube-proxy %s needs the chain KUBE-MARK-DROP, which kubelet %s does not make "+
+		evidence = append(evidence, fmt.Sprintf("kube-proxy %s needs the chain KUBE-MARK-DROP, which kubelet %s does not "+
+			"make "+
 			"(KEP-3178)", proxy, kubelet))
 	}
 	return evidence

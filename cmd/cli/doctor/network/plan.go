@@ -52,7 +52,8 @@ func (r *run) like() *corev1.Pod {
 			continue
 		}
 		behind := func(s Service) bool {
-			return s.Namespace == p.Namespace && slices.ContainsFunc(s.Endpoints, func(e Endpoint) bool { return e.Pod == p.Name })
+			return s.Namespace == p.Namespace && slices.ContainsFunc(s.Endpoints,
+				func(e Endpoint) bool { return e.Pod == p.Name })
 		}
 		if slices.ContainsFunc(r.read.services, behind) {
 			return p

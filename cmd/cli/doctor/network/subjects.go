@@ -168,7 +168,8 @@ func (r *reader) of(ctx context.Context, service *corev1.Service, port string) *
 // leads to; nil if it has none.
 func serviceOf(service *corev1.Service, all []discoveryv1.EndpointSlice, wanted string) *Service {
 	i := slices.IndexFunc(service.Spec.Ports, func(p corev1.ServicePort) bool {
-		return (p.Protocol == corev1.ProtocolTCP || p.Protocol == "") && (wanted == "" || p.Name == wanted || strconv.Itoa(int(p.Port)) == wanted)
+		return (p.Protocol == corev1.ProtocolTCP || p.Protocol == "") &&
+			(wanted == "" || p.Name == wanted || strconv.Itoa(int(p.Port)) == wanted)
 	})
 	if i < 0 {
 		return nil
@@ -193,7 +194,8 @@ func serviceOf(service *corev1.Service, all []discoveryv1.EndpointSlice, wanted 
 				if e.Conditions.Ready != nil && !*e.Conditions.Ready || len(e.Addresses) == 0 {
 					continue
 				}
-				endpoint := Endpoint{Address: net.JoinHostPort(e.Addresses[0], strconv.Itoa(int(*p.Port))), Node: deref(e.NodeName)}
+				endpoint := Endpoint{Address: net.JoinHostPort(e.Addresses[0], strconv.Itoa(int(*p.Port))),
+					Node: deref(e.NodeName)}
 				if e.TargetRef != nil && e.TargetRef.Kind == "Pod" {
 					endpoint.Pod = e.TargetRef.Name
 				}
