@@ -1,13 +1,19 @@
 package proxy_test
 
 import (
+	"context"
+	"io"
+	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/devtun/devtun/tunnel/proxy"
+	"github.com/devtun/devtun/tunnel/relay"
 )
 
 func answersOnce(t *testing.T, options proxy.Options) (s *serving, server peer) {
@@ -74,6 +80,84 @@ func TestDrainClosesIdleConnections(t *testing.T) {
 	s.Close()
 	server.Close()
 	require.NoError(t, s.isOver())
+}
+
+// slowClient takes nothing that it is told until it is to.
+type slowClient struct {
+	relay.TCP
+	told  chan struct{} // has a value for each time that it is told something
+	takes context.Context
+}
+
+func (c slowClient) Write(p []byte) (int, error) {
+	c.told <- struct{}{}
+	<-c.takes.Done()
+	return c.TCP.Write(p)
+}
+
+// TestDrainLeavesWhoIsAnswered: a client is not idle until it has all of the answer.
+func TestDrainLeavesWhoIsAnswered(t *testing.T) {
+	t.Parallel()
+	origin := newPlace(t)
+	program, accepted := pair(t)
+	takes, take := context.WithCancel(t.Context())
+	client := slowClient{TCP: accepted, told: make(chan struct{}, 10), takes: takes}
+	s := serveClient(t, t.Context(), program, client, to(origin), proxy.Options{IdleAfter: quiet})
+	s.says(get)
+	server := origin.accept(t)
+	server.hears(get)
+	server.says(hello)
+	<-client.told
+	s.conn.Drain()
+	s.isSilent()
+	s.isSilent()
+	taken := time.Now()
+	take()
+	s.hears(hello)
+	s.ends()
+	require.GreaterOrEqual(t, time.Since(taken), quiet)
+}
+
+// lateClient is one whose deadlines are over whenever it is read, as on a busy machine.
+type lateClient struct {
+	relay.TCP
+	late func()
+}
+
+func (c lateClient) SetReadDeadline(at time.Time) error {
+	if time.Until(at) > 0 {
+		c.late()
+		at = time.Unix(1, 0)
+	}
+	return c.TCP.SetReadDeadline(at)
+}
+
+// TestDrainLeavesWhoHasAsked: a request that is there is not lost, however late the engine
+// comes to read it.
+func TestDrainLeavesWhoHasAsked(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS == "windows" {
+		t.Skip("it is not known there what is yet to be read")
+	}
+	origin := newPlace(t)
+	program, accepted := pair(t)
+	ask := sync.OnceFunc(func() {
+		_, err := io.WriteString(program, get)
+		assert.NoError(t, err)
+		assert.Eventually(t, accepted.Said, soon, time.Millisecond)
+	})
+	r := &router{only: origin, to: []proxy.Destination{origin}}
+	s := serveClient(t, t.Context(), program, lateClient{accepted, ask}, r, proxy.Options{IdleAfter: quiet})
+	s.says(get)
+	server := origin.accept(t)
+	server.hears(get)
+	server.says(hello)
+	s.hears(hello)
+	s.conn.Drain()
+	server.hears(get)
+	server.says(hello)
+	s.hears("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 5\r\n\r\nhello")
+	s.ends()
 }
 
 func TestDrainLeavesWhoIsAsking(t *testing.T) {

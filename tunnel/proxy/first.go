@@ -117,6 +117,13 @@ func hasLeft(client relay.Client) bool {
 	return ok && l.Left()
 }
 
+// hasSaid reports of a client that it has said something that is yet to be read, where that
+// is known.
+func hasSaid(client relay.Client) bool {
+	s, ok := client.(interface{ Said() bool })
+	return ok && s.Said()
+}
+
 func isDeadline(err error) bool { return errors.Is(err, os.ErrDeadlineExceeded) }
 
 // past is a deadline that has elapsed: it wakes who reads.

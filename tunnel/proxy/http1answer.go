@@ -192,7 +192,8 @@ func (h *http1) answerBody(u *upstream, p []byte, head int, lines string) int {
 	return n
 }
 
-// tell writes to the client, after it has called first, unless that is nil.
+// tell writes to the client, after it has called first, unless that is nil: p is the end of
+// an answer.
 func (h *http1) tell(p []byte, first func()) {
 	h.writing.Lock()
 	defer h.writing.Unlock()
@@ -201,5 +202,8 @@ func (h *http1) tell(p []byte, first func()) {
 	}
 	if _, err := h.conn.client.Write(p); err != nil {
 		h.broke()
+	}
+	if first != nil {
+		h.told()
 	}
 }

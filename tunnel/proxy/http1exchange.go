@@ -159,6 +159,15 @@ func (m *machine) finish() {
 	}
 }
 
+// told: the client has all of an answer that is complete.
+func (m *machine) told() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.telling, m.quietFrom = false, time.Now(); m.draining && m.state == idle {
+		m.attend()
+	}
+}
+
 // endsWithServer: x's answer is complete, as it lasts until the server ends.
 func (m *machine) endsWithServer(x *exchange) {
 	m.mu.Lock()

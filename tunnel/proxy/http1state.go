@@ -61,7 +61,8 @@ type machine struct {
 	upstreams []*upstream   // that may be asked, or are to be closed
 	refused   []Destination // that have not taken it
 	draining  bool
-	quietFrom time.Time // when the last answer was complete, or the client was to go elsewhere
+	telling   bool      // the client does not have all of an answer that is complete
+	quietFrom time.Time // since when it has, or was to go elsewhere
 	attend    func()    // has the client's reader look at the state; called with mu held
 	pipelined func() bool
 }
@@ -162,7 +163,7 @@ func (m *machine) pin() {
 func (m *machine) answered(u *upstream, x *exchange) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	u.answered, x.answered, m.last = true, true, u
+	u.answered, x.answered, m.last, m.telling = true, true, u, true
 	if m.x == x && m.state == answering {
 		m.settle()
 	}

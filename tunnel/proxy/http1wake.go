@@ -44,7 +44,7 @@ func (h *http1) read() {
 	}
 	h.ahead = len(h.in.bytes()) > 0
 	deadline := time.Time{}
-	if h.draining && h.state == idle && !h.ahead {
+	if h.draining && h.state == idle && !h.ahead && !h.telling {
 		deadline = h.quietFrom.Add(h.conn.options.IdleAfter)
 	}
 	if h.interrupted || deadline != h.deadline {
@@ -68,16 +68,26 @@ func (h *http1) read() {
 const lastLook = time.Millisecond
 
 // isSilent looks once more whether the client has said something: on a busy machine it is
-// noticed late that the time is over.
+// noticed late that the time is over, and this one may be before it is read.
 func (h *http1) isSilent() bool {
-	h.mu.Lock()
-	h.deadline = time.Now().Add(lastLook)
-	h.conn.client.SetReadDeadline(h.deadline)
-	h.reading = true
-	h.mu.Unlock()
-	err := h.in.fill()
+	err := h.readUntil(time.Now().Add(lastLook))
+	if err != nil && isDeadline(err) && hasSaid(h.conn.client) {
+		err = h.readUntil(time.Time{})
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.reading = false
 	return err != nil && isDeadline(err) && !h.interrupted
+}
+
+// readUntil reads from the client once, unless the state is to be looked at.
+func (h *http1) readUntil(deadline time.Time) error {
+	h.mu.Lock()
+	h.reading = true
+	if !h.interrupted {
+		h.deadline = deadline
+		h.conn.client.SetReadDeadline(deadline)
+	}
+	h.mu.Unlock()
+	return h.in.fill()
 }

@@ -251,6 +251,14 @@ func serve(t testing.TB, r proxy.Router, options proxy.Options) *serving {
 func serveWithin(t testing.TB, ctx context.Context, r proxy.Router, options proxy.Options) *serving {
 	t.Helper()
 	program, accepted := pair(t)
+	return serveClient(t, ctx, program, accepted, r, options)
+}
+
+// serveClient has accepted carried, which is what the engine knows of program.
+func serveClient(
+	t testing.TB, ctx context.Context, program relay.TCP, accepted relay.Client, r proxy.Router, options proxy.Options,
+) *serving {
+	t.Helper()
 	s := &serving{peer: peer{t, program}, over: make(chan error, 1)}
 	options.Silence = cmp.Or(options.Silence, patience)
 	s.conn = proxy.New(accepted, r, options)
