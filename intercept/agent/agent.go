@@ -50,6 +50,11 @@ type Agent struct {
 	// BackTimeout how long one may take to come back whose link is lost.
 	ComeTimeout, BackTimeout time.Duration
 
+	// TakeTimeout is how long the developer's side may take to take a connection, beside two
+	// round trips. It is for a local process that does not answer; a developer's side that
+	// is gone is noticed sooner.
+	TakeTimeout time.Duration
+
 	// IdleAfter is how long a connection whose client is to move is quiet before it
 	// counts as idle.
 	IdleAfter time.Duration
@@ -107,6 +112,7 @@ func New(config Config, log *slog.Logger) *Agent {
 		Linger:       3 * time.Second,
 		ComeTimeout:  time.Minute,
 		BackTimeout:  5 * time.Second,
+		TakeTimeout:  2 * time.Second,
 		IdleAfter:    2 * time.Second,
 		clients:      newClients(),
 		hub:          look.NewHub(),

@@ -67,7 +67,11 @@ func TestAConnectionThatIsNotTakenGoesWholeToTheOrigin(t *testing.T) {
 		for _, size := range []int{0, 100, keptBytes - 1, keptBytes, 10 * keptBytes} {
 			t.Run(fmt.Sprintf("%s after %d", name, size), func(t *testing.T) {
 				t.Parallel()
-				w := newWorld(t, echo(nil))
+				w := newWorld(t, echo(nil), func(a *Agent) {
+					if name == "stalled" {
+						a.TakeTimeout = quiet
+					}
+				})
 				var l *laptop
 				ready := make(chan struct{})
 				l = w.connect(func(ctx context.Context) (net.Conn, error) {

@@ -26,9 +26,12 @@ type developer struct {
 	requests *atomic.Int64 // of the claim, whatever becomes of the link
 	mirror   *look.Mirror  // if the claim is one, else nil
 
-	mu     sync.Mutex
-	open   map[int]bool    // ports that a local process listens for
-	offers map[*offer]bool // connections that it has yet to take
+	takeTimeout time.Duration // the agent's
+
+	mu      sync.Mutex
+	open    map[int]bool                      // ports that a local process listens for
+	opening map[*context.CancelCauseFunc]bool // each gives up an offer that is yet to be made
+	offers  map[*offer]bool                   // connections that it has yet to take
 }
 
 // newDeveloper returns the developer who holds a claim by link. It fails if the claim's
@@ -41,7 +44,8 @@ func (a *Agent) newDeveloper(c claim.Claim, link *wire.Link) (*developer, error)
 	d := &developer{
 		claim: c, match: match, link: link, counts: &a.counts, requests: a.requestsOf(c.ID),
 		log:  a.Log.With("claim", c.ID, "developer", c.User+"@"+c.Machine),
-		open: make(map[int]bool), offers: make(map[*offer]bool),
+		open: make(map[int]bool), opening: make(map[*context.CancelCauseFunc]bool), offers: make(map[*offer]bool),
+		takeTimeout: a.TakeTimeout,
 	}
 	if c.Mirror {
 		isOpen := func(port int) bool { return d.refusal(port) == "" }
@@ -106,6 +110,9 @@ var errAway = errors.New("the developer's side has fallen silent")
 func (d *developer) takeBack() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	for giveUp := range d.opening {
+		(*giveUp)(errAway)
+	}
 	for o := range d.offers {
 		o.giveUp(errAway)
 	}
@@ -127,11 +134,5 @@ func (d developerOf) Dial(ctx context.Context) (proxy.Upstream, error) {
 // which its client need not know.
 func (d developerOf) KeepClient() bool { return true }
 
-// Timeouts of an offer. They are for a local process that does not answer; a developer's
-// side that is gone is noticed sooner.
-const (
-	// ackTimeout is how long the developer's side may take to take a connection, beside
-	// two round trips, and maxAckTimeout is the most in all.
-	ackTimeout    = 2 * time.Second
-	maxAckTimeout = 5 * time.Second
-)
+// maxRoundTrips is the most that is added to Agent.TakeTimeout.
+const maxRoundTrips = 3 * time.Second

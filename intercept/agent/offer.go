@@ -26,9 +26,14 @@ type offer struct {
 
 // offer opens a stream for a client's connection to a port.
 func (d *developer) offer(ctx context.Context, port int, client *client) (*offer, error) {
-	timeout := min(ackTimeout+2*d.link.RoundTrip(), maxAckTimeout)
+	timeout := d.takeTimeout + min(2*d.link.RoundTrip(), maxRoundTrips)
 	ctx, cancel := context.WithTimeoutCause(ctx, timeout, errTooLong)
 	defer cancel()
+	ctx, giveUp := context.WithCancelCause(ctx)
+	defer d.opens(&giveUp)()
+	if !d.link.Present() {
+		return nil, errAway
+	}
 	stream, err := d.link.Open(ctx, wire.Opening{
 		Kind:   wire.KindConnection,
 		Port:   port,
@@ -40,9 +45,26 @@ func (d *developer) offer(ctx context.Context, port int, client *client) (*offer
 	o := &offer{Stream: stream, from: d, taken: make(chan struct{})}
 	o.timer = time.AfterFunc(timeout, func() { o.giveUp(errTooLong) })
 	d.mu.Lock()
+	defer d.mu.Unlock()
 	d.offers[o] = true
-	d.mu.Unlock()
+	if ctx.Err() != nil {
+		o.giveUp(context.Cause(ctx)) // which its reader finds
+	}
 	return o, nil
+}
+
+// opens notes how to give up an offer for which a stream is being opened, which a link
+// that hangs may hold up.
+func (d *developer) opens(giveUp *context.CancelCauseFunc) (opened func()) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.opening[giveUp] = true
+	return func() {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		delete(d.opening, giveUp)
+		(*giveUp)(nil)
+	}
 }
 
 // Taken is closed once the local process has the connection.

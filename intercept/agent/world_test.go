@@ -80,6 +80,7 @@ func newWorld(t *testing.T, handle func(relay.TCP), options ...func(*Agent)) *wo
 	a := New(config, slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	dial := a.Dial
 	a.Linger, a.IdleAfter = 0, quiet
+	a.TakeTimeout = time.Minute // the developer's side of a busy machine has it
 	a.Config.DrainTimeout = Duration(2 * time.Second)
 	a.Listen = func(ctx context.Context, network, address string) (net.Listener, error) {
 		listener, err := net.Listen(network, "127.0.0.1:0")
