@@ -226,6 +226,7 @@ func carryManyBesideAStalled(t *testing.T, size int) {
 	clients := make([]relay.TCP, 500)
 	for i := range clients {
 		clients[i] = w.client()
+		clients[i].SetDeadline(time.Now().Add(5 * time.Minute)) // all have the processors to share
 	}
 	for _, client := range clients {
 		all.Go(func() {
