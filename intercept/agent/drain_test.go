@@ -1,8 +1,11 @@
 package agent
 
 import (
+	"bufio"
+	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -36,27 +39,45 @@ func web(t *testing.T, name string) *server {
 	})
 }
 
+// drains are the ways in which an agent comes to drain.
+var drains = map[string]func(*world, *laptop){
+	"asked for":  func(_ *world, l *laptop) { l.link.Drain() },
+	"at the end": func(w *world, _ *laptop) { w.stop() },
+}
+
+// newDrained has an origin and a local process, and lets clients that are to move be quiet
+// for so long.
+func newDrained(t *testing.T, drain string, idleAfter time.Duration) (*world, *laptop) {
+	t.Helper()
+	origin, local := web(t, "origin"), web(t, "local")
+	w := newWorld(t, greet("unused"), func(a *Agent) {
+		a.Config.Ports[0].Origin = origin.address
+		a.Config.DrainTimeout = Duration(time.Minute)
+		a.IdleAfter = idleAfter
+		if drain == "at the end" { // or it goes on to listen
+			a.Linger = soon
+		}
+	})
+	return w, w.connect(to(local))
+}
+
+// TestDrainLosesNoRequest of clients that go on asking. None counts as idle, however late a
+// busy machine lets one ask: an end that crosses a request would be nobody's fault.
 func TestDrainLosesNoRequest(t *testing.T) {
 	t.Parallel()
-	for name, drain := range map[string]func(*world, *laptop){
-		"asked for":  func(_ *world, l *laptop) { l.link.Drain() },
-		"at the end": func(w *world, _ *laptop) { w.stop() },
-	} {
+	for name, drain := range drains {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			origin, local := web(t, "origin"), web(t, "local")
-			w := newWorld(t, greet("unused"), func(a *Agent) {
-				a.Config.Ports[0].Origin = origin.address
-				a.Config.DrainTimeout = Duration(soon)
-				a.Linger = 40 * quiet // far longer than any of these rests, on a busy machine too
-			})
-			l := w.connect(to(local))
+			w, l := newDrained(t, name, time.Hour)
 			url := "http://" + w.address("tcp", "", port) + "/"
 			var asking sync.WaitGroup
-			moved := make(chan error, 30)
-			begun := make(chan bool, 30)
-			for n := range 20 { // some rest long enough to be idle, others hardly at all
-				asking.Go(func() { moved <- askUntilMoved(url, []time.Duration{3 * quiet, quiet / 2, 1}[n%3], begun) })
+			moved := make(chan error, 20)
+			begun := make(chan bool, 40)
+			draining := make(chan struct{})
+			for n := range 20 { // some rest for a while, others hardly at all
+				asking.Go(func() {
+					moved <- askUntilMoved(url, []time.Duration{3 * quiet, quiet / 2, 1}[n%3], begun, draining)
+				})
 			}
 			for range 20 {
 				require.True(t, <-begun)
@@ -65,6 +86,7 @@ func TestDrainLosesNoRequest(t *testing.T) {
 			started := make(chan bool)
 			go func() { slow <- askSlowly(url+"slow", started) }()
 			<-started
+			close(draining)
 			drain(w, l)
 			require.Equal(t, "local local local ", <-slow)
 			asking.Wait()
@@ -76,49 +98,107 @@ func TestDrainLosesNoRequest(t *testing.T) {
 	}
 }
 
-// askUntilMoved asks on a connection that is kept alive, resting between two
-// requests, until the origin has answered.
-func askUntilMoved(url string, pause time.Duration, begun chan<- bool) error {
+// askUntilMoved asks on a connection that is kept alive, resting between two requests, until
+// the local process has answered and, while the agent is draining, the origin.
+func askUntilMoved(url string, pause time.Duration, begun chan<- bool, draining <-chan struct{}) error {
 	transport := &http.Transport{}
 	defer transport.CloseIdleConnections()
-	client := &http.Client{Transport: transport, Timeout: soon}
+	client := &http.Client{Transport: transport, Timeout: time.Minute}
 	tick := time.NewTicker(pause)
 	defer tick.Stop()
-	for i := 0; ; i++ {
+	tell := sync.OnceFunc(func() { begun <- true })
+	for local := false; ; <-tick.C {
+		var drains bool
+		select {
+		case <-draining:
+			drains = true
+		default:
+		}
 		// A body that cannot be sent again: the client hides no failure.
 		answer, err := client.Post(url, "text/plain", struct{ io.Reader }{strings.NewReader("hello")})
 		if err != nil {
-			begun <- false
+			begun <- local
 			return err
 		}
 		got, err := io.ReadAll(answer.Body)
 		answer.Body.Close()
-		if i == 0 {
-			begun <- string(got) == "local"
-		}
-		if err != nil || string(got) == "origin" {
+		switch {
+		case err != nil:
+			begun <- local
 			return err
-		}
-		if string(got) != "local" {
+		case string(got) == "local":
+			local = true
+			tell()
+		case string(got) != "origin":
 			return fmt.Errorf("answer %q", got)
+		case local && drains: // before that the link may have been silent, on a busy machine
+			return nil
 		}
-		<-tick.C
 	}
 }
 
+// askSlowly asks for what takes its time, of the local process.
 func askSlowly(url string, started chan<- bool) string {
 	transport := &http.Transport{}
 	defer transport.CloseIdleConnections()
-	answer, err := (&http.Client{Transport: transport, Timeout: soon}).Get(url)
-	close(started)
-	if err != nil {
-		return err.Error()
+	client := &http.Client{Transport: transport, Timeout: time.Minute}
+	begun := sync.OnceFunc(func() { close(started) })
+	defer begun()
+	for {
+		answer, err := client.Get(url)
+		if err != nil {
+			return err.Error()
+		}
+		got := make([]byte, len("local "))
+		_, err = io.ReadFull(answer.Body, got)
+		if err == nil && string(got) == "local " {
+			begun()
+		}
+		rest, restErr := io.ReadAll(answer.Body)
+		answer.Body.Close()
+		if err = errors.Join(err, restErr); err != nil {
+			return err.Error()
+		}
+		if string(got) != "origin" { // which answers while the link is silent, on a busy machine
+			return string(got) + string(rest)
+		}
 	}
+}
+
+// TestDrainClosesWhoRests: their next requests reach the origin.
+func TestDrainClosesWhoRests(t *testing.T) {
+	t.Parallel()
+	for name, drain := range drains {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w, l := newDrained(t, name, quiet)
+			var resting []net.Conn
+			for range 5 {
+				client := w.client()
+				for asked := ""; asked != "local"; asked = askOn(t, client) {
+				}
+				resting = append(resting, client)
+			}
+			drain(w, l)
+			for _, client := range resting {
+				_, err := client.Read(make([]byte, 1))
+				require.Equal(t, io.EOF, err)
+				require.Equal(t, "origin", askOn(t, w.client()))
+			}
+		})
+	}
+}
+
+// askOn asks on a connection that is kept.
+func askOn(t *testing.T, client net.Conn) string {
+	t.Helper()
+	_, err := io.WriteString(client, "POST / HTTP/1.1\r\nHost: here\r\nContent-Length: 5\r\n\r\nhello")
+	require.NoError(t, err)
+	answer, err := http.ReadResponse(bufio.NewReader(client), nil)
+	require.NoError(t, err)
 	defer answer.Body.Close()
 	got, err := io.ReadAll(answer.Body)
-	if err != nil {
-		return err.Error()
-	}
+	require.NoError(t, err)
 	return string(got)
 }
 
