@@ -63,6 +63,17 @@ func (f *firstUpstream) refused() bool {
 	return len(f.early) == 0 && (f.dropped || !isTaken(f.Upstream))
 }
 
+// isGone reports of one that was taken back that it has said nothing before.
+func (f *firstUpstream) isGone() bool {
+	f.mu.Lock()
+	dropped := f.dropped
+	f.mu.Unlock()
+	if dropped {
+		<-f.heard
+	}
+	return dropped && len(f.early) == 0
+}
+
 func (f *firstUpstream) takeBack() {
 	f.mu.Lock()
 	f.dropped = true

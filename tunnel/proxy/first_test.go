@@ -1,12 +1,14 @@
 package proxy_test
 
 import (
+	"context"
 	"io"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/devtun/devtun/tunnel/proxy"
+	"github.com/devtun/devtun/tunnel/relay"
 )
 
 // TestAServerOfHTTP2MaySpeakFirst, and its client's requests are told apart nevertheless.
@@ -27,4 +29,44 @@ func TestAServerOfHTTP2MaySpeakFirst(t *testing.T) {
 	s.Close()
 	require.NoError(t, s.isOver())
 	require.EqualValues(t, 1, first.dialled.Load())
+}
+
+// heldClient is heard late: what it says is read, and is not known before it is to be.
+type heldClient struct {
+	relay.TCP
+	said  chan struct{} // has a value for each time that it has said something
+	known context.Context
+}
+
+func (c heldClient) Read(p []byte) (int, error) {
+	n, err := c.TCP.Read(p)
+	c.said <- struct{}{}
+	<-c.known.Done()
+	return n, err
+}
+
+// TestTheFirstIsTakenBackWhenItsClientSpeaks, which goes elsewhere, whatever it says.
+func TestTheFirstIsTakenBackWhenItsClientSpeaks(t *testing.T) {
+	t.Parallel()
+	for name, text := range map[string]string{"a post": ask, "another's": "\x00\x01one"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			local, origin := newPlace(t), newPlace(t)
+			r := &router{only: local, to: []proxy.Destination{local}}
+			program, accepted := pair(t)
+			known, know := context.WithCancel(t.Context())
+			client := heldClient{TCP: accepted, said: make(chan struct{}, 10), known: known}
+			s := serveClient(t, t.Context(), program, client, r, proxy.Options{})
+			local.accept(t)
+			s.says(text)
+			<-client.said
+			r.set(origin)
+			s.conn.TakeBack(local)
+			know()
+			server := origin.accept(t)
+			server.hears(text)
+			server.says(hello)
+			s.hears(hello)
+		})
+	}
 }

@@ -200,27 +200,26 @@ func (c *Conn) Drain() {
 // Release says that a destination is to get nothing more: connections to it that are
 // idle end now, and the others once they are.
 func (c *Conn) Release(d Destination) {
-	c.mu.Lock()
-	by, first := c.carrier, c.first
-	c.mu.Unlock()
-	switch {
-	case by != nil:
+	if by := c.takeBackFirst(d); by != nil {
 		by.release(d)
-	case first != nil && first.to == d:
-		first.takeBack()
 	}
 }
 
 // TakeBack says that a destination is not heard any more: what it was given goes
 // elsewhere where it may be repeated, and stays there otherwise.
 func (c *Conn) TakeBack(d Destination) {
-	c.mu.Lock()
-	by, first := c.carrier, c.first
-	c.mu.Unlock()
-	switch {
-	case by != nil:
+	if by := c.takeBackFirst(d); by != nil {
 		by.takeBack(d)
-	case first != nil && first.to == d:
-		first.takeBack()
 	}
+}
+
+// takeBackFirst takes the first upstream back while it is of nobody else's concern, and
+// returns whose that is otherwise.
+func (c *Conn) takeBackFirst(d Destination) carrier {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.carrier == nil && c.first != nil && c.first.to == d {
+		c.first.takeBack()
+	}
+	return c.carrier
 }

@@ -34,6 +34,10 @@ func (c *Conn) serve(ctx context.Context) error {
 		err = context.Cause(ctx)
 	}
 	first := o.settle()
+	if first != nil && first.isGone() { // just when the client spoke
+		first.drop()
+		o.refused, first = append(o.refused, first.to), nil
+	}
 	switch {
 	case ctx.Err() != nil:
 		err = context.Cause(ctx)
