@@ -146,8 +146,8 @@ func TestDrainLeavesWhoHasAsked(t *testing.T) {
 		assert.NoError(t, err)
 		assert.Eventually(t, accepted.Said, soon, time.Millisecond)
 	})
-	s := serveClient(t, t.Context(), program, lateClient{accepted, ask}, &router{only: origin, to: []proxy.Destination{origin}},
-		proxy.Options{IdleAfter: quiet})
+	r := &router{only: origin, to: []proxy.Destination{origin}}
+	s := serveClient(t, t.Context(), program, lateClient{accepted, ask}, r, proxy.Options{IdleAfter: quiet})
 	s.says(get)
 	server := origin.accept(t)
 	server.hears(get)
