@@ -142,19 +142,18 @@ func (m *model) keyOfRow(name string) (cmd tea.Cmd, done bool) {
 
 // open has the row's URL opened.
 func (m *model) open(r row) tea.Cmd {
-	for _, address := range r.addresses {
-		if strings.Contains(address, "://") {
-			m.say("opening " + address)
-			return func() tea.Msg {
-				if err := m.acts.open(address); err != nil {
-					return noted(fmt.Sprintf("%s was not opened: %v", address, err))
-				}
-				return noted("opened " + address)
-			}
-		}
+	if len(r.addresses) == 0 || !isURL(r.addresses[0]) {
+		m.say(r.name + " has no URL to open")
+		return nil
 	}
-	m.say(r.name + " has no URL to open")
-	return nil
+	url := r.addresses[0]
+	m.say("opening " + url)
+	return func() tea.Msg {
+		if err := m.acts.open(url); err != nil {
+			return noted(fmt.Sprintf("%s was not opened: %v", url, err))
+		}
+		return noted("opened " + url)
+	}
 }
 
 // copy puts what is typed to reach the row into the clipboard of the terminal.
