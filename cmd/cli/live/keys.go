@@ -172,6 +172,8 @@ type noted string
 // toggle intercepts the row's service, or gives it back.
 func (m *model) toggle(r row) {
 	switch {
+	case m.acts.toggle == nil && r.intercept:
+		m.say("i does nothing here: the session's own table gives it back")
 	case m.acts.toggle == nil:
 		m.say("i does nothing here: 'devtun intercept " + r.services[0] + "' intercepts it")
 	case m.ending:

@@ -116,6 +116,9 @@ func interceptRow(i status.Intercept, n int, namespace string) row {
 		name, _, _ := strings.Cut(service, ":")
 		r.services = append(r.services, name)
 	}
+	if len(r.services) == 0 {
+		r.services = []string{i.Name}
+	}
 	if n > 0 {
 		r.use = status.Use{Recent: i.Recent, Requests: i.Requests}
 	}

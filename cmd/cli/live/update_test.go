@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -250,7 +251,9 @@ func TestKeysThatDoNothing(t *testing.T) {
 	press(m, "enter", "/")
 	require.Equal(t, "/ does nothing here; ? explains the keys", last())
 	press(m, "esc", "i")
-	require.Equal(t, "i does nothing here: 'devtun intercept middle' intercepts it", last())
+	require.Equal(t, "i does nothing here: the session's own table gives it back", last())
+	press(m, "end", "i")
+	require.Equal(t, "i does nothing here: 'devtun intercept web' intercepts it", last())
 	m = seen(status.Snapshot{State: status.Ready}, 80, 24)
 	for _, key := range []string{"o", "y", "l", "i"} {
 		press(m, key)
@@ -298,6 +301,16 @@ func TestOpenAndCopy(t *testing.T) {
 	require.Equal(t, "db-0.db.shop has no URL to open", m.note)
 	press(m, "home", "y")
 	require.Equal(t, "middle:80 has no URL to copy", m.note)
+}
+
+// TestOpenURL only where a user has a desktop.
+func TestOpenURL(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("a desktop is always there")
+	}
+	require.ErrorContains(t, openURL("http://web/", []string{"DISPLAY="}), "; y copies it")
+	require.True(t, isDesktop("WAYLAND_DISPLAY=wayland-0"))
+	require.False(t, isDesktop("DISPLAY="))
 }
 
 func TestRequestsAndLogs(t *testing.T) {
