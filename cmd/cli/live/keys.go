@@ -142,19 +142,18 @@ func (m *model) keyOfRow(name string) (cmd tea.Cmd, done bool) {
 
 // open has the row's URL opened.
 func (m *model) open(r row) tea.Cmd {
-	for _, address := range r.addresses {
-		if strings.Contains(address, "://") {
-			m.say("opening " + address)
-			return func() tea.Msg {
-				if err := m.acts.open(address); err != nil {
-					return noted(fmt.Sprintf("%s was not opened: %v", address, err))
-				}
-				return noted("opened " + address)
-			}
-		}
+	if len(r.addresses) == 0 || !isURL(r.addresses[0]) {
+		m.say(r.name + " has no URL to open")
+		return nil
 	}
-	m.say(r.name + " has no URL to open")
-	return nil
+	url := r.addresses[0]
+	m.say("opening " + url)
+	return func() tea.Msg {
+		if err := m.acts.open(url); err != nil {
+			return noted(fmt.Sprintf("%s was not opened: %v", url, err))
+		}
+		return noted("opened " + url)
+	}
 }
 
 // copy puts what is typed to reach the row into the clipboard of the terminal.
@@ -173,6 +172,8 @@ type noted string
 // toggle intercepts the row's service, or gives it back.
 func (m *model) toggle(r row) {
 	switch {
+	case m.acts.toggle == nil && r.intercept:
+		m.say("i does nothing here: the session's own table gives it back")
 	case m.acts.toggle == nil:
 		m.say("i does nothing here: 'devtun intercept " + r.services[0] + "' intercepts it")
 	case m.ending:

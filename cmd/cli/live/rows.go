@@ -19,7 +19,7 @@ type row struct {
 	style     lipgloss.Style
 	name      string
 	place     string   // what is typed to reach it, or where its traffic goes
-	addresses []string // all that can be typed
+	addresses []string // all that can be typed, URLs first
 	address   string   // on this machine
 	rule      string   // which requests an intercept is about; "": all
 	pods      int      // ready ones, or agents
@@ -68,6 +68,7 @@ func serviceRow(s status.Service, namespace string) row {
 		name: s.Label(namespace), addresses: s.Addresses(), address: s.Address, pods: s.Pods, use: s.Use, reason: s.Reason,
 		namespace: s.Namespace, services: []string{s.Service}, endpoints: s.Endpoints,
 	}
+	slices.SortStableFunc(r.addresses, func(a, b string) int { return last(!isURL(a)) - last(!isURL(b)) })
 	r.place = r.name
 	if n := len(r.addresses); n > 0 {
 		r.place = r.addresses[0]
@@ -100,6 +101,8 @@ func serviceRow(s status.Service, namespace string) row {
 	return r
 }
 
+func isURL(address string) bool { return strings.Contains(address, "://") }
+
 // interceptRow is the row of an intercept's n-th route. What the intercept counts
 // for all of them stands in the first.
 func interceptRow(i status.Intercept, n int, namespace string) row {
@@ -112,6 +115,9 @@ func interceptRow(i status.Intercept, n int, namespace string) row {
 	for _, service := range route.Services {
 		name, _, _ := strings.Cut(service, ":")
 		r.services = append(r.services, name)
+	}
+	if len(r.services) == 0 {
+		r.services = []string{i.Name}
 	}
 	if n > 0 {
 		r.use = status.Use{Recent: i.Recent, Requests: i.Requests}

@@ -147,6 +147,45 @@ func TestOnlyTerminalsHaveAView(t *testing.T) {
 	require.False(t, Possible(reader, writer, nil))
 }
 
+// TestLogsEndWithTheView, and come meanwhile; why there are none is shown.
+func TestLogsEndWithTheView(t *testing.T) {
+	for _, failed := range []error{nil, errors.New("they need a right")} {
+		keys, hand := io.Pipe()
+		defer hand.Close()
+		var out paper
+		ended, over := make(chan error, 1), make(chan struct{})
+		tracker := status.NewTracker("", "")
+		tracker.Forward(forwards.Event{Service: &forwards.ServiceEvent{State: forwards.Ready,
+			Service: discovery.Key{Namespace: "demo", Name: "web"}, Address: "127.9.9.9", Use: new(forwards.Use)}})
+		tracker.Forward(forwards.Event{Endpoints: &forwards.EndpointsEvent{
+			Service: discovery.Key{Namespace: "demo", Name: "web"}, Ready: []string{"web-a"}}})
+		logs := func(ctx context.Context, pods Pods, tell func(string)) error {
+			defer close(over)
+			tell("hello of " + strings.Join(pods.Names, " "))
+			if failed == nil {
+				<-ctx.Done()
+			}
+			return failed
+		}
+		go func() {
+			ended <- Run(t.Context(), Config{Next: Follow(tracker), Acts: Acts{Logs: logs}, In: keys, Out: &out})
+		}()
+		shows := func(text string) {
+			t.Helper()
+			require.Eventually(t, func() bool { return strings.Contains(out.String(), text) }, testTimeout, time.Millisecond)
+		}
+		shows("127.9.9.9")
+		hand.Write([]byte("ll"))
+		shows("hello of web-a")
+		if failed != nil {
+			shows("they need a right")
+		}
+		hand.Write([]byte("q"))
+		require.NoError(t, <-ended)
+		<-over
+	}
+}
+
 func TestTheViewStepsAside(t *testing.T) {
 	keys, hand := io.Pipe()
 	defer hand.Close()

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -40,7 +41,7 @@ func snapshot() status.Snapshot {
 			{Namespace: "shop", Service: "db", Pod: "db-0", State: "failed", Reason: "the port is in use", Address: "127.9.9.7",
 				Names: []string{"db-0.db.shop"}, Ports: []status.Port{{Local: 5432, Port: 5432}}},
 			{Namespace: "demo", Service: "web", State: "ready", Address: "127.9.9.9", Names: []string{"web", "web.demo"},
-				Ports: []status.Port{{Local: 80, Port: 80}}, Pods: 2, Endpoints: []string{"web-a", "web-b"}, Use: web},
+				Ports: []status.Port{{Local: 7000, Port: 7000}, {Local: 80, Port: 80}}, Pods: 2, Endpoints: []string{"web-a", "web-b"}, Use: web},
 		},
 		Intercepts: []status.Intercept{{
 			Name: "middle", Namespace: "demo", Workload: "deployment/middle", Mode: "divert", Rule: "everything",
@@ -183,8 +184,8 @@ func TestConnections(t *testing.T) {
 	press(m, "down", "down", "j", "j", "enter")
 	require.Equal(t, []string{
 		"web",
-		"url      http://web/",
-		"address  127.9.9.9, ports 80",
+		"url      http://web/ web:7000",
+		"address  127.9.9.9, ports 7000,80",
 		"names    web web.demo",
 		"pods     web-a web-b",
 		"3 open, 7 in all, 1.0 kB sent, 2.0 MB received",
@@ -250,7 +251,9 @@ func TestKeysThatDoNothing(t *testing.T) {
 	press(m, "enter", "/")
 	require.Equal(t, "/ does nothing here; ? explains the keys", last())
 	press(m, "esc", "i")
-	require.Equal(t, "i does nothing here: 'devtun intercept middle' intercepts it", last())
+	require.Equal(t, "i does nothing here: the session's own table gives it back", last())
+	press(m, "end", "i")
+	require.Equal(t, "i does nothing here: 'devtun intercept web' intercepts it", last())
 	m = seen(status.Snapshot{State: status.Ready}, 80, 24)
 	for _, key := range []string{"o", "y", "l", "i"} {
 		press(m, key)
@@ -298,6 +301,16 @@ func TestOpenAndCopy(t *testing.T) {
 	require.Equal(t, "db-0.db.shop has no URL to open", m.note)
 	press(m, "home", "y")
 	require.Equal(t, "middle:80 has no URL to copy", m.note)
+}
+
+// TestOpenURL only where a user has a desktop.
+func TestOpenURL(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("a desktop is always there")
+	}
+	require.ErrorContains(t, openURL("http://web/", []string{"DISPLAY="}), "; y copies it")
+	require.True(t, isDesktop("WAYLAND_DISPLAY=wayland-0"))
+	require.False(t, isDesktop("DISPLAY="))
 }
 
 func TestRequestsAndLogs(t *testing.T) {
