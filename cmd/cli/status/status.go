@@ -17,7 +17,11 @@ type Snapshot struct {
 	Since      time.Time   `json:"since"` // when it was started
 	Services   []Service   `json:"services"`
 	Intercepts []Intercept `json:"intercepts"`
-	Error      string      `json:"error,omitempty"` // why it has failed
+	// Environments are those of workloads that go on as they are, and Runs the programs of
+	// the session.
+	Environments []Environment `json:"environments,omitempty"`
+	Runs         []Run         `json:"runs,omitempty"`
+	Error        string        `json:"error,omitempty"` // why it has failed
 }
 
 // State is how far a session has come.
@@ -61,6 +65,7 @@ type Port struct {
 	Local int    `json:"local"`
 	Port  int    `json:"port"`
 	Name  string `json:"name,omitempty"`
+	App   string `json:"appProtocol,omitempty"` // what is spoken there, as the service says
 }
 
 // Use is what has gone through a forward or an intercept since it stands. Sent and
@@ -96,8 +101,9 @@ type Connection struct {
 	Ended    time.Time `json:"ended"`
 	Port     int       `json:"port"` // of the service; of the container for an intercept
 	Client   string    `json:"client"`
-	Pod      string    `json:"pod,omitempty"`  // where it went, or came from
-	Here     bool      `json:"here,omitempty"` // requests of it went to the process here
+	Caller   string    `json:"caller,omitempty"` // the client's pod, if it is known
+	Pod      string    `json:"pod,omitempty"`    // where it went, or came from
+	Here     bool      `json:"here,omitempty"`   // requests of it went to the process here
 	Sent     int64     `json:"sent"`
 	Received int64     `json:"received"`
 	Seconds  float64   `json:"seconds"`
