@@ -32,25 +32,34 @@ type scene struct {
 	*vscode.Editor
 }
 
-// newScene makes the editor's files as a user does, whose shell has devtun in its PATH if
-// found.
-func newScene(t *testing.T, found bool) *scene {
+// newScene makes the editor's files as a user does, whose login shell finds devtun in a
+// folder that is the test's.
+func newScene(t *testing.T) *scene {
 	t.Helper()
 	n := newNamespace(t).chain().testserver("client", 1)
 	s := &scene{namespace: n, folder: filepath.Join(t.TempDir(), "service-middle-node"), home: t.TempDir()}
 	require.NoError(t, os.CopyFS(s.folder, os.DirFS("../examples/service-middle-node")))
 	s.project("\nnamespace: demo\n", "\nnamespace: "+n.name+"\n")
-	path := "/usr/local/bin:/usr/bin:/bin"
-	if found {
-		path = bed.Programs + ":" + path
+	require.NoError(t, os.Mkdir(filepath.Join(s.home, "bin"), 0o755))
+	s.inPath(true)
+	path := filepath.Join(s.home, "bin") + ":/usr/local/bin:/usr/bin:/bin"
+	for _, name := range []string{".profile", ".bashrc"} {
+		require.NoError(t, os.WriteFile(filepath.Join(s.home, name), []byte("export PATH="+path+"\n"), 0o600))
 	}
-	profile := "export PATH=" + path + "\n"
-	require.NoError(t, os.WriteFile(filepath.Join(s.home, ".profile"), []byte(profile), 0o600))
-	require.NoError(t, os.WriteFile(filepath.Join(s.home, ".bashrc"), []byte(profile), 0o600))
 	s.env = append(os.Environ(), "KUBECONFIG="+kubeconfig(), "XDG_RUNTIME_DIR="+runtimeDir(t), "PATH="+path,
 		"SHELL=/bin/bash", "HOME="+s.home)
-	require.Contains(t, s.devtun("ide", "vscode"), "written .vscode/launch.json\n")
 	return s
+}
+
+// inPath says whether the shell finds devtun.
+func (s *scene) inPath(is bool) {
+	s.t.Helper()
+	link := filepath.Join(s.home, "bin", "devtun")
+	if is {
+		require.NoError(s.t, os.Symlink(devtunPath(), link))
+		return
+	}
+	require.NoError(s.t, os.Remove(link))
 }
 
 // project changes the project file.
@@ -173,16 +182,43 @@ func (s *scene) ended(hosts string) {
 	require.Error(s.t, err, "the program has ended")
 }
 
-// TestSoakVSCodeDebug: F5, a breakpoint that a request of the cluster hits, restart, stop.
+// TestSoakVSCode: what F5 does, and what it says where it does not start the debugger.
 //
 //e2e:vscode
-func TestSoakVSCodeDebug(t *testing.T) {
-	s := newScene(t, true)
+func TestSoakVSCode(t *testing.T) {
+	s := newScene(t)
 	hosts := hostsFile(t)
+	tasks := filepath.Join(s.folder, ".vscode", "tasks.json")
+	s.inPath(false)
+	require.Contains(t, s.devtun("ide", "vscode"), "warning: the editor may not find devtun")
+	text, err := os.ReadFile(tasks)
+	require.NoError(t, err)
+	require.Contains(t, string(text), `"command": "`+devtunPath()+`"`)
+	s.inPath(true)
+	require.NotContains(t, s.devtun("ide", "vscode"), "warning")
+	s.project("workload: service-middle", "workload: service-midle")
+	s.inPath(false)
 	s.open()
+
+	// F5 does not wait for ever for a devtun that is not there.
+	s.refuses("devtun: command not found")
+	s.inPath(true)
+
+	// What is wrong leads to its line, and says what to do.
+	s.refuses("did you mean service-middle?")
+	s.sees(".markers-panel .monaco-list-row", `no Service or workload "service-midle"`)
+	line := strconv.Itoa(lineOf(t, filepath.Join(s.folder, "devtun.yaml"), "workload: service-midle"))
+	s.sees(".markers-panel .monaco-list-row", "[Ln "+line+", Col 15]")
+	require.NoError(t, s.Click(t.Context(), ".markers-panel .monaco-list-row", "service-midle", true))
+	s.sees(".tab.active", "devtun.yaml")
+	s.sees(".statusbar-item", "Ln "+line+", Col 15")
+	s.ended(hosts)
+	s.project("workload: service-midle", "workload: service-middle")
+
+	// A request of the cluster stops at a breakpoint, also after a restart.
+	s.click(".tab", "server.js")
 	s.breakpoint("a breakpoint here")
-	s.press("F5")
-	s.debugs()
+	s.debug()
 	s.stops()
 	s.press("Control+Shift+F5")
 	s.debugs()
@@ -192,58 +228,30 @@ func TestSoakVSCodeDebug(t *testing.T) {
 	require.Contains(t, s.ask("client", "http://service-front/").answer(t), "service-middle on service-middle-",
 		"the service's own pods answer")
 
+	// What somebody has started by hand goes on.
 	s.devtun("up", "--detach")
-	s.press("F5")
-	s.debugs()
+	s.debug()
 	s.stops()
 	s.press("Shift+F5")
-	s.sees(".terminal-tabs-entry, .single-terminal-tab", "devtun down")
+	require.NoError(t, s.Gone(t.Context(), ".debug-toolbar"))
+	s.sees(".terminal-wrapper.active, .single-terminal-tab, .terminal-tabs-entry", "devtun down")
 	_, runs := s.session()
-	require.True(t, runs, "somebody has started it by hand")
+	require.True(t, runs)
 	s.devtun("down")
 	s.ended(hosts)
 }
 
-// TestSoakVSCodeProblems: F5 says why it does not start the debugger, and leads there.
-//
-//e2e:vscode
-func TestSoakVSCodeProblems(t *testing.T) {
-	s := newScene(t, true)
-	s.project("workload: service-middle", "workload: service-midle")
-	s.open()
-	s.press("F5")
-	s.refuses("did you mean service-middle?")
-	s.sees(".markers-panel .monaco-list-row", `no Service or workload "service-midle"`)
-	line := lineOf(t, filepath.Join(s.folder, "devtun.yaml"), "workload: service-midle")
-	s.sees(".markers-panel .monaco-list-row", "[Ln "+strconv.Itoa(line)+", Col 15]")
-	require.NoError(t, s.Click(t.Context(), ".markers-panel .monaco-list-row", "service-midle", true))
-	s.sees(".tab.active", "devtun.yaml")
-	s.sees(".statusbar-item", "Ln "+strconv.Itoa(line)+", Col 15")
-	_, runs := s.session()
-	require.False(t, runs)
+// debug presses F5, and waits until the cluster's requests come to the program.
+func (s *scene) debug() {
+	s.t.Helper()
+	require.NoError(s.t, s.Debug(s.t.Context()))
+	s.debugs()
 }
 
-// TestSoakVSCodeDoesNotFindDevtun: nor does F5 wait for ever then.
-//
-//e2e:vscode
-func TestSoakVSCodeDoesNotFindDevtun(t *testing.T) {
-	s := newScene(t, false)
-	tasks := filepath.Join(s.folder, ".vscode", "tasks.json")
-	text, err := os.ReadFile(tasks)
-	require.NoError(t, err)
-	require.Contains(t, string(text), `"command": "`+devtunPath()+`"`, "the login shell does not find it")
-
-	// Those of somebody else, whose shell does.
-	text = []byte(strings.ReplaceAll(string(text), `"command": "`+devtunPath()+`"`, `"command": "devtun"`))
-	require.NoError(t, os.WriteFile(tasks, text, 0o600))
-	s.open()
-	s.press("F5")
-	s.refuses("devtun: command not found")
-}
-
-// refuses waits until F5 asks what to do about a problem, and has it shown.
+// refuses presses F5, which asks what to do about a problem, and has that shown.
 func (s *scene) refuses(problem string) {
 	s.t.Helper()
+	require.NoError(s.t, s.Debug(s.t.Context()))
 	s.sees(".monaco-dialog-box", "after running preLaunchTask 'devtun up service-middle-node'")
 	s.click(".monaco-dialog-box .monaco-button", "Show Errors")
 	s.sees(".markers-panel .monaco-list-row", problem)

@@ -5,7 +5,7 @@ const { chromium } = await import(process.argv[2])
 
 const browser = await chromium.launch({
   executablePath: '/usr/bin/chromium',
-  args: ['--no-sandbox', '--disable-dev-shm-usage', '--disable-gpu'] // root's, and only this machine's pages
+  args: ['--no-sandbox', '--disable-dev-shm-usage', '--disable-gpu', '--disable-breakpad', '--disable-crash-reporter'] // root's, and only this machine's pages
 })
 const page = await browser.newPage({ viewport: { width: 1400, height: 900 } })
 
@@ -13,6 +13,19 @@ const steps = {
   async open ({ url, timeout }) {
     await page.goto(url, { timeout })
     await page.waitForSelector('.view-line', { timeout })
+  },
+  // Before the extensions are there, F5 only opens the view of the debugger; once it has
+  // begun, it does nothing.
+  async debug ({ timeout }) {
+    const begun = page.locator('.debug-toolbar, .monaco-dialog-box, [id="status.runningTasks"]').filter({ visible: true })
+    for (const late = Date.now() + timeout; ;) {
+      await page.keyboard.press('F5')
+      try {
+        return await begun.first().waitFor({ timeout: 5000 })
+      } catch (error) {
+        if (Date.now() > late) throw error
+      }
+    }
   },
   press: ({ keys }) => page.keyboard.press(keys),
   type: ({ text }) => page.keyboard.type(text, { delay: 20 }),

@@ -33,6 +33,9 @@ func (e *Editor) Press(ctx context.Context, keys string) error {
 	return e.do(ctx, step{Do: "press", Keys: keys}, nil)
 }
 
+// Debug is F5, as soon as the editor is ready for it.
+func (e *Editor) Debug(ctx context.Context) error { return e.do(ctx, step{Do: "debug"}, nil) }
+
 // Type types text.
 func (e *Editor) Type(ctx context.Context, text string) error {
 	return e.do(ctx, step{Do: "type", Text: text}, nil)
