@@ -126,10 +126,11 @@ func wantOf(order background.Order, at destination) (*want, error) {
 		w.forwards = forwards
 	}
 	getenv := orderedKube(order).Getenv
-	for _, c := range p.Intercepts {
+	for i, c := range p.Intercepts {
 		wanted := interceptOf(c, through, image.Reference(c.AgentImage, getenv))
 		if c.Run != nil {
 			wanted.run = runOf(p.RunName(c), *c.Run)
+			wanted.run.place = p.Position(fmt.Sprintf("intercepts[%d].run.command", i))
 		}
 		if err := wanted.options().Validate(); err != nil {
 			return nil, fmt.Errorf("intercept %s: %w", c.Workload, err)
@@ -145,7 +146,9 @@ func wantOf(order background.Order, at destination) (*want, error) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(p.Run)) {
 		process := p.Run[name]
-		w.runs = append(w.runs, processOf(name, process, through, image.Reference(process.AgentImage, getenv)))
+		wanted := processOf(name, process, through, image.Reference(process.AgentImage, getenv))
+		wanted.place = p.Position("run." + name + ".command")
+		w.runs = append(w.runs, wanted)
 	}
 	return w, nil
 }
