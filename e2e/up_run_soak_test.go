@@ -78,7 +78,7 @@ func TestSoakUpRunsSeveral(t *testing.T) {
 	hosts, before := hostsFile(t), n.trace()
 	_, port, err := net.SplitHostPort(freeAddress(t))
 	require.NoError(t, err)
-	f.write("answering.py", strings.NewReplacer("said = ", "said = '"+developerSays+"' + ",
+	f.write("answering.py", strings.NewReplacer("said = ", fmt.Sprintf("said = %q + ", developerSays),
 		`urllib.request.urlopen("http://service-back/", timeout=20).read().decode()`, `""`).Replace(answering))
 	f.write(".env", "WHO_SAYS=me\n")
 	f.file("forward: {services: [service-back]}\nintercepts:\n- workload: service-middle\n  ports: ['" + port +
