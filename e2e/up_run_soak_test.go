@@ -71,13 +71,15 @@ func TestSoakUpRunIsKilled(t *testing.T) {
 // TestSoakUpRunsSeveral in the foreground: each line has the name of who has said it, one has
 // the environment of a workload, and Ctrl-C costs nobody a request.
 func TestSoakUpRunsSeveral(t *testing.T) {
-	n := newNamespace(t).examples().worker()
+	n := newNamespace(t).examples()
+	n.apply(idle)
 	f := newProject(t, n)
 	f.must("clean")
 	hosts, before := hostsFile(t), n.trace()
 	_, port, err := net.SplitHostPort(freeAddress(t))
 	require.NoError(t, err)
-	f.write("answering.py", strings.Replace(answering, "said = ", "said = '"+developerSays+"' + ", 1))
+	f.write("answering.py", strings.NewReplacer("said = ", fmt.Sprintf("said = %q + ", developerSays),
+		`urllib.request.urlopen("http://service-back/", timeout=20).read().decode()`, `""`).Replace(answering))
 	f.write(".env", "WHO_SAYS=me\n")
 	f.file("forward: {services: [service-back]}\nintercepts:\n- workload: service-middle\n  ports: ['" + port +
 		":8080']\n  moveConnections: force\n  run: {command: python3 answering.py " + port +

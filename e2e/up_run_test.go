@@ -4,6 +4,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -79,7 +80,8 @@ func TestUpRunsWhatAnswers(t *testing.T) {
 	s := f.status()
 	require.Len(t, s.Runs, 1)
 	require.Equal(t, status.Running, s.Runs[0].State)
-	require.Contains(t, f.must("logs"), "asked /\n", "what it says is in the log: %s", out)
+	require.Eventually(t, func() bool { return strings.Contains(f.must("logs"), "asked /\n") }, readyTimeout,
+		50*time.Millisecond, "what it says is in the log: %s", out)
 
 	// What goes over the file has it started again, and the intercept stays.
 	f.write("devtun.local.yaml", "intercepts:\n- {workload: service-middle, run: {env: {WORD: second}}}\n")
@@ -90,7 +92,9 @@ func TestUpRunsWhatAnswers(t *testing.T) {
 	_, err = n.askMiddle("/exit")
 	require.Error(t, err)
 	n.middleSays("service-middle on ")
-	require.Contains(t, f.must("logs"), "service-middle has ended with exit code 3")
+	require.Eventually(t, func() bool {
+		return strings.Contains(f.must("logs"), "service-middle has ended with exit code 3")
+	}, readyTimeout, 50*time.Millisecond)
 	require.Equal(t, 3, f.status().Runs[0].ExitCode)
 	f.must("restart", "service-middle")
 	n.middleSays("second ")

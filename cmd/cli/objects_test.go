@@ -19,7 +19,7 @@ func TestTheObjectsPageHasEveryField(t *testing.T) {
 	types := map[string]any{
 		"session": status.Snapshot{}, "service": status.Service{}, "port": status.Port{}, "intercept": status.Intercept{},
 		"route": status.Route{}, "environment": status.Environment{}, "run": status.Run{},
-		"use":   status.Use{}, "connection": status.Connection{}, "listed": intercept.Listed{}, "workload": plan.Object{},
+		"use": status.Use{}, "connection": status.Connection{}, "listed": intercept.Listed{}, "workload": plan.Object{},
 		"owner": plan.Owner{}, "request": status.Request{}, "rule": claim.Rule{}, "header": claim.Header{},
 	}
 	names := make(map[reflect.Type]string)

@@ -61,7 +61,7 @@ func run(ctx context.Context, o *options, streams output.Streams) error {
 	if len(o.kube.Namespaces) > 1 {
 		return problem.Usage("give one, and add others to the file", "devtun init works in one --namespace")
 	}
-	if o.taken() {
+	if taken(o.file) && !o.force {
 		return exists(o.file)
 	}
 	cluster, err := o.kube.Connect()
@@ -104,6 +104,10 @@ func run(ctx context.Context, o *options, streams output.Streams) error {
 	}
 	fmt.Fprintf(streams.Out, "wrote %s: %s, %s\n",
 		o.file, output.Count(len(list.Items), "service"), output.Count(len(workloads), "workload"))
+	if schema == schemaName {
+		fmt.Fprintf(streams.Out, "wrote %s: by which editors know what may stand in it\n",
+			filepath.Join(filepath.Dir(o.file), schemaName))
+	}
 	return o.writeLocal(streams)
 }
 
@@ -124,6 +128,10 @@ func (o *options) writeLocal(streams output.Streams) error {
 		return nil
 	}
 	local := project.Local(o.file)
+	if taken(local) && !o.force {
+		fmt.Fprintf(streams.Out, "%s stays as it is: it is there already\n", local)
+		return nil
+	}
 	if err := o.write(local, text); err != nil {
 		return err
 	}
@@ -131,10 +139,10 @@ func (o *options) writeLocal(streams output.Streams) error {
 	return nil
 }
 
-// taken reports that a file is there that is not to be written over.
-func (o *options) taken() bool {
-	_, err := os.Lstat(o.file)
-	return err == nil && !o.force
+// taken reports that something is there.
+func taken(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
 }
 
 func exists(path string) error {

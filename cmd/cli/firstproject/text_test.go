@@ -22,11 +22,13 @@ var block = regexp.MustCompile(`(?m)^#[a-z]+:\n(?:#  .*\n)+`)
 func TestAFirstProjectCanBeRead(t *testing.T) {
 	web := corev1.Service{ObjectMeta: metav1.ObjectMeta{Name: "web"}}
 	for about, first := range map[string]contents{
-		"nothing":                {namespace: "demo"},
-		"forward":                {namespace: "123", services: []corev1.Service{web}},
-		"forward intercepts env": {namespace: "demo", services: []corev1.Service{web}, workloads: []workload{{"deploy", "web", []string{"web:80"}}}},
-		"forward intercepts run env": {namespace: "demo", services: []corev1.Service{web}, run: "go run .", workloads: []workload{
-			{"deploy", "web", []string{"web:80"}}, {"sts", "db", []string{"db:5432"}}}},
+		"nothing": {namespace: "demo"},
+		"forward": {namespace: "123", services: []corev1.Service{web}},
+		"forward intercepts env": {namespace: "demo", services: []corev1.Service{web}, workloads: []workload{
+			{"deploy", "web", []string{"web:80"}}}},
+		"forward intercepts run env": {namespace: "demo", services: []corev1.Service{web}, run: "go run .",
+			workloads: []workload{
+				{"deploy", "web", []string{"web:80"}}, {"sts", "db", []string{"db:5432"}}}},
 	} {
 		text := first.text()
 		p, err := project.Parse("f", []byte(text))

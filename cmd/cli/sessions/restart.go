@@ -17,10 +17,10 @@ func NewRestart(streams output.Streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "restart [PROGRAM…]",
 		Short: "Start programs of a session again",
-		Long: `End the programs that run: in devtun.yaml has, and start them again: those named, or all.
-One that has ended by itself is started. Meanwhile the requests that it would answer go to
-the cluster. A program is called as 'devtun status' shows it: as the workload that it answers
-for, or by its name under run:.
+		Long: `End the programs that run: in devtun.yaml has, and start them again: those named, or
+all. One that has ended by itself is started. Meanwhile the requests that it would answer
+go to the cluster. A program is called as 'devtun status' shows it: as the workload that
+it answers for, or by its name under run:.
 
 It is the session of the project file in this folder or above it, or else the only one.
 It returns when the programs are started.`,

@@ -105,7 +105,11 @@ func ownEnd(r status.Run, failure error) output.Event {
 	if failure != nil && !errors.As(failure, &left) {
 		text = fmt.Sprintf("%s could not be run: %v", r.Name, failure)
 	}
-	return output.Warning{Message: text, Hint: fmt.Sprintf("'devtun restart %s' starts it again", r.Name)}
+	hint := fmt.Sprintf("'devtun restart %s' starts it again", r.Name)
+	if r.ExitCode == 0 && failure == nil {
+		return output.Note{Message: text, Hint: hint}
+	}
+	return output.Warning{Message: text, Hint: hint}
 }
 
 // await returns when the program was started, or will not be, or ctx ends; at once if there is
@@ -157,6 +161,9 @@ func (w wantedRun) check() error {
 	if err := (&command.Command{Args: w.command, Dir: w.dir}).Check(); err != nil {
 		about := problem.Of(err)
 		about.Err = fmt.Errorf("run %s: %w", w.name, err)
+		if w.place.File != "" {
+			about.Err = fmt.Errorf("%v: %w", w.place, about.Err)
+		}
 		return about
 	}
 	return nil

@@ -25,6 +25,7 @@ type wantedRun struct {
 	name    string
 	command []string
 	env     []string          // NAME=VALUE, sorted
+	place   project.Position  // where the project has it
 	dir     string            // path
 	as      wantedEnvironment // whose environment it gets; workload "": none
 }
@@ -32,6 +33,7 @@ type wantedRun struct {
 // wanted reports that there is such a program.
 func (w wantedRun) wanted() bool { return len(w.command) > 0 }
 
+// equal reports that the program is the same, wherever the project has it.
 func (w wantedRun) equal(other wantedRun) bool {
 	return w.name == other.name && slices.Equal(w.command, other.command) && slices.Equal(w.env, other.env) &&
 		w.dir == other.dir && w.as == other.as

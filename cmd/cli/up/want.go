@@ -132,6 +132,7 @@ func wantOf(order background.Order, at destination) (*want, error) {
 		wanted := interceptOf(c, through, image.Reference(c.AgentImage, getenv))
 		if c.Run != nil {
 			wanted.run = runOf(p.RunName(c), *c.Run)
+			wanted.run.place = p.Position(fmt.Sprintf("intercepts[%d].run.command", i))
 		}
 		wanted.place = p.Position(fmt.Sprintf("intercepts[%d].workload", i))
 		if err := wanted.options().Validate(); err != nil {
@@ -154,7 +155,9 @@ func wantOf(order background.Order, at destination) (*want, error) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(p.Run)) {
 		process := p.Run[name]
-		w.runs = append(w.runs, processOf(name, process, through, image.Reference(process.AgentImage, getenv)))
+		wanted := processOf(name, process, through, image.Reference(process.AgentImage, getenv))
+		wanted.place = p.Position("run." + name + ".command")
+		w.runs = append(w.runs, wanted)
 	}
 	return w, nil
 }
