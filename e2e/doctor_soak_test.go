@@ -23,6 +23,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/client-go/rest"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 )
@@ -208,7 +209,7 @@ func TestSoakDoctorOfManyServices(t *testing.T) {
 			_, err := n.client.CoreV1().Services(n.name).Create(t.Context(), &corev1.Service{
 				ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("service-%d", i)},
 				Spec: corev1.ServiceSpec{Selector: map[string]string{"app": "service-back"}, Ports: []corev1.ServicePort{
-					{Name: "http", Port: 80},
+					{Name: "http", Port: 80, TargetPort: intstr.FromString("web")},
 				}},
 			}, metav1.CreateOptions{})
 			return err
