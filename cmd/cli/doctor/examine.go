@@ -68,7 +68,7 @@ func (o *options) examine(ctx context.Context, progress io.Writer) []check.Resul
 	found := o.examineService(ctx, r, progress)
 	results = append(results, found...)
 	if o.headers {
-		results = append(results, o.examineHeaders(ctx, r, progress)...)
+		results = append(results, o.examineHeaders(ctx, r, found, progress)...)
 	}
 	if o.probe {
 		results = append(results, o.examineNetwork(ctx, r, progress)...)

@@ -39,11 +39,13 @@ func (o *options) examineService(ctx context.Context, r *reached, progress io.Wr
 	return results
 }
 
-// examineHeaders has a request pass the services, and looks where its headers are lost.
-func (o *options) examineHeaders(ctx context.Context, r *reached, progress io.Writer) []check.Result {
-	if r.found.Service == "" {
+// examineHeaders has a request pass the services, and looks where its headers are lost: not
+// before the service is found to be well.
+func (o *options) examineHeaders(ctx context.Context, r *reached, found []check.Result,
+	progress io.Writer) []check.Result {
+	if check.FirstFault(found) != nil || r.found.Service == "" {
 		return []check.Result{{Area: check.Service, Check: "headers", Status: check.NotChecked,
-			Message: "no service was found that could get a request"}}
+			Message: "the service would not get the request"}}
 	}
 	return headers.Check(ctx, headers.Options{Kube: o.kube, Cluster: r.cluster, Dial: r.pool.Dial, From: r.found,
 		Image: o.agentImage, Progress: progress})
