@@ -63,6 +63,9 @@ func (i *Intercept) traffic(l Local) (now TrafficEvent, known bool) {
 	if now, known = i.trafficByAgents(l.Port); !known {
 		return now, false
 	}
+	if now.Why == wire.NothingListens { // the agent does not know where
+		now.Why = "nothing listens on " + Shown(l.Address)
+	}
 	if len(i.agentPods) == 0 {
 		now.To, now.Why = Nobody, "no agent is there"
 	}

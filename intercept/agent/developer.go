@@ -95,7 +95,7 @@ func (d *developer) refusal(port int) string {
 	case !d.link.Present():
 		return "the developer's side does not answer"
 	case !d.open[port]:
-		return "no local process listens"
+		return wire.NothingListens
 	}
 	return ""
 }

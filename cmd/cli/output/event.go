@@ -104,9 +104,12 @@ type Service struct {
 	Address   string   `json:"address"` // its loopback address, `""` if it has none
 	Names     []string `json:"names"`   // host names that lead there, shortest first
 	Ports     []Port   `json:"ports"`   // without those that none of the ready pods has, which the reason names
-	Pods      int      `json:"pods"`    // ready pods behind it
-	Reason    string   `json:"reason"`  // why, where the state does not say it all
-	Label     string   `json:"-"`       // its name, without the session's own namespace
+	// what to type to reach it: for a port that speaks HTTP a URL, else host:port; three and
+	// more such in a row are one, as `db:9000-9249`
+	URLs   []string `json:"urls"`
+	Pods   int      `json:"pods"`   // ready pods behind it
+	Reason string   `json:"reason"` // why, where the state does not say it all
+	Label  string   `json:"-"`      // its name, without the session's own namespace
 }
 
 // The states of a service that lines tell apart.
