@@ -492,8 +492,8 @@ func TestInterceptNotes(t *testing.T) {
 	before, err := n.objects(t.Context(), objects)
 	require.NoError(t, err)
 	notes := []string{
-		`HorizontalPodAutoscaler "scaler" goes on scaling the origin, which has few requests now`,
-		`PodDisruptionBudget "budget" lets none of the origin's pods be evicted now: connections that clients keep open stay with the workload until they reconnect`,
+		`HorizontalPodAutoscaler "scaler" goes on scaling the workload, which has few requests now`,
+		`PodDisruptionBudget "budget" lets none of the workload's pods be evicted now: connections that clients keep open stay with the workload until they reconnect`,
 		`Argo CD keeps Service "service-middle" as it is in Git (shop), and may undo the intercept`,
 		`Flux keeps Deployment "service-middle" as it is in Git (apps), and may undo the intercept`,
 	}

@@ -69,11 +69,11 @@ func TestRulesThatCannotBe(t *testing.T) {
 		{about: "an empty key", args: []string{"--personal="}, message: "--personal= names no key",
 			hint: "--personal alone"},
 		{about: "a rule, and no origin", args: []string{"--replace", "--personal=ann"},
-			message: "with --replace there is no origin", hint: "leave one of them out"},
+			message: "with --replace no pods are left", hint: "leave one of them out"},
 		{about: "a mirror, and no origin", args: []string{"--replace", "--mirror"},
-			message: "with --replace there is no origin", hint: "leave one of them out"},
+			message: "with --replace no pods are left", hint: "leave one of them out"},
 		{about: "a mirror that answers", args: []string{"--mirror", "--tls", "--path", "/"},
-			message: "what --mirror copies is answered by the origin", hint: "leave --tls out"},
+			message: "what --mirror copies is answered by the cluster", hint: "leave --tls out"},
 	} {
 		c.code, c.args = exitUsage, append([]string{"service-middle"}, c.args...)
 		n.refusesIntercept(kubeconfig(), c)

@@ -67,7 +67,7 @@ func specOf(service *corev1.Service) *spec {
 	case service.Spec.Type == corev1.ServiceTypeExternalName:
 		s.Obstacle = "no pods: it is an ExternalName for " + service.Spec.ExternalName
 	case len(s.ports) == 0 && len(s.Skipped) > 0:
-		s.Obstacle = s.Skipped[0] + ": a port-forward carries TCP only"
+		s.Obstacle = fmt.Sprintf("%s: a port-forward carries TCP only", s.Skipped[0])
 	case len(s.ports) == 0:
 		s.Obstacle = "no ports"
 	}

@@ -126,10 +126,10 @@ be had, devtun says so, and COMMAND runs all the same.`,
 	flags.Lookup("move-connections").NoOptDefVal = string(target.Evict)
 	o.Match.AddFlags(flags)
 	flags.BoolVar(&o.TLS, "tls", false,
-		"take TLS connections whole, since requests in them cannot be told apart (default: they go to the origin)")
+		"take TLS connections whole, since requests in them cannot be told apart (default: they go to the cluster)")
 	flags.BoolVar(&o.Mark, "mark", false, "have answers from here say so, by a header: 'Devtun: OWNER@MACHINE'")
 	flags.BoolVar(&o.Mirror, "mirror", false,
-		"get copies of requests: the origin answers, and what the process here says is dropped")
+		"get copies of requests: the cluster answers, and what the process here says is dropped")
 	flags.BoolVar(&o.NoCarry, "no-carry", false,
 		"do not put the --personal header, or those of --header, on what the process here sends into the cluster")
 	flags.DurationVar(&o.Grace, "grace", 0,

@@ -58,10 +58,10 @@ func (i *Planned) checkHTTP() error {
 			return problem.Usage(hint, "a rule is about HTTP requests, and there are none on %s", where)
 		}
 		i.Events.Note("a rule is about HTTP requests, and none are to be expected on "+where+
-			": what is none goes to the origin", hint)
+			": what is none goes to the cluster", hint)
 	}
 	if len(encrypted) > 0 && !i.options.TLS && !i.options.Mirror {
-		i.Events.Note(fmt.Sprintf("what is encrypted cannot be told apart: TLS connections to %s go to the origin",
+		i.Events.Note(fmt.Sprintf("what is encrypted cannot be told apart: TLS connections to %s go to the cluster",
 			strings.Join(encrypted, "; ")), "--tls has them come here, whole")
 	}
 	return nil

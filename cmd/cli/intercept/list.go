@@ -18,6 +18,7 @@ import (
 	"github.com/devtun/devtun/cmd/cli/kube"
 	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/problem"
+	"github.com/devtun/devtun/cmd/cli/status"
 	"github.com/devtun/devtun/intercept"
 	"github.com/devtun/devtun/intercept/claim"
 	"github.com/devtun/devtun/intercept/plan"
@@ -162,7 +163,7 @@ func runList(ctx context.Context, flags *kube.Flags, all bool, output string, st
 		}
 		fmt.Fprintln(table, strings.Join([]string{row.Name, cmp.Or(strings.Join(row.Services, ","), "-"),
 			string(row.Mode), cmp.Or(row.Owner.User, "-"), cmp.Or(row.Owner.Machine, "-"), since, row.rule(),
-			row.Connected, requests, row.Traffic, cmp.Or(row.Note, "-")}, "\t"))
+			row.Connected, requests, status.Where(row.Traffic, "developer", false), cmp.Or(row.Note, "-")}, "\t"))
 	}
 	table.Flush()
 	return err

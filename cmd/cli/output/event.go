@@ -154,7 +154,7 @@ type Intercept struct {
 	State     string `json:"state"`
 	Name      string `json:"name"` // the intercept's
 	Namespace string `json:"namespace"`
-	// `divert` or `replace`; `mirror`: copies come, and the origin answers; `tap`:
+	// `divert` or `replace`; `mirror`: copies come, and the cluster answers; `tap`:
 	// requests are looked at; with `standing`
 	Mode string `json:"mode,omitzero"`
 	// which requests it is about, for people: `everything`, or as `header x-tester=7`; with
@@ -192,7 +192,7 @@ type Conflict struct {
 }
 
 // Traffic tells where the new requests to a port go from now on that the intercept is
-// about. All others, and what is no request, go to the origin, unless other developers
+// about. All others, and what is no request, go to the workload's own pods, unless other developers
 // claim them.
 type Traffic struct {
 	Port     int      `json:"port"`     // the container's

@@ -70,14 +70,6 @@ var ExitCodes = []struct {
 	{ExitNoReader, "whoever read the output has gone: ended as by SIGPIPE, but in order"},
 }
 
-func ExitCodeTable() string {
-	var table strings.Builder
-	for _, exit := range ExitCodes {
-		fmt.Fprintf(&table, "  %-3d  %s\n", exit.Code, exit.Meaning)
-	}
-	return strings.TrimSuffix(table.String(), "\n")
-}
-
 // Problem is an error as the user is told of it.
 type Problem struct {
 	Err  error
