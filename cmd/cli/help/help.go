@@ -54,7 +54,7 @@ func Text(cmd *cobra.Command, width int) string {
 		}
 	}
 	text.WriteString(wrap(cmd.Long, width))
-	section("Usage", "  "+usage(cmd))
+	section("Usage", "  "+Usage(cmd))
 	section("Examples", cmd.Example)
 	for _, group := range cmd.Groups() {
 		section(group.Title, list(commands(cmd, group.ID), width))
@@ -75,15 +75,23 @@ func Text(cmd *cobra.Command, width int) string {
 	return text.String()
 }
 
-// usage is how a command is called.
-func usage(cmd *cobra.Command) string {
+// Usage is how a command is called.
+func Usage(cmd *cobra.Command) string {
 	if cmd.HasAvailableSubCommands() {
 		return cmd.CommandPath() + " COMMAND [flags]"
 	}
 	return cmd.UseLine()
 }
 
-// commands are those below cmd that stand in a group, "" for none.
+// Commands are all below cmd, each with what it does.
+func Commands(cmd *cobra.Command) (rows [][2]string) {
+	for _, group := range cmd.Groups() {
+		rows = append(rows, commands(cmd, group.ID)...)
+	}
+	return append(rows, commands(cmd, "")...)
+}
+
+// commands are those that stand in a group, "" for none.
 func commands(cmd *cobra.Command, group string) (rows [][2]string) {
 	for _, child := range cmd.Commands() {
 		if child.GroupID == group && (child.IsAvailableCommand() || child.Name() == "help") {
