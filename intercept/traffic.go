@@ -67,7 +67,7 @@ func (i *Intercept) traffic(l Local) (now TrafficEvent, known bool) {
 		now.Why = "nothing listens on " + Shown(l.Address)
 	}
 	if len(i.agentPods) == 0 {
-		now.To, now.Why = Nobody, "no agent is there"
+		now.To, now.Why = Nobody, "no agent is running"
 	}
 	changed := func(o plan.Object) ChangeEvent { return i.changes[o] }
 	now.To, now.Why = leads(i.config.Plan, now.To, now.Why, l.Services, changed)
@@ -156,9 +156,9 @@ func (i *Intercept) trafficByAgents(port int) (now TrafficEvent, known bool) {
 		known = known || ok
 		switch {
 		case l.link == nil:
-			now.Why = "no developer is connected"
+			now.Why = "devtun is not connected"
 		case !l.link.Present():
-			now.Why = "the agent is not heard"
+			now.Why = "the agent does not answer"
 		case ok && state.To == i.here():
 			now.Developer++
 			said = state.Why

@@ -46,7 +46,7 @@ func TestConnectionsGoToTheDeveloperWhileALocalProcessListens(t *testing.T) {
 				logged = append(logged, state)
 			}
 		}
-		return strings.Contains(logged[len(logged)-1], "no developer is connected")
+		return strings.Contains(logged[len(logged)-1], "devtun is not connected")
 	})
 	require.Len(t, slices.Compact(slices.Clone(logged)), len(logged))
 }

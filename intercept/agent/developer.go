@@ -93,7 +93,7 @@ func (d *developer) refusal(port int) string {
 	defer d.mu.Unlock()
 	switch {
 	case !d.link.Present():
-		return "the developer's side does not answer"
+		return "devtun does not answer"
 	case !d.open[port]:
 		return wire.NothingListens
 	}

@@ -285,7 +285,7 @@ func (t *Target) served(c *Circumstances, mode plan.Mode) {
 			if cmp.Or(p.Protocol, corev1.ProtocolTCP) == corev1.ProtocolUDP {
 				text := fmt.Sprintf("port %d/UDP of %s is passed on to the workload's pods", p.Port, object)
 				if mode == plan.Replace {
-					text = fmt.Sprintf("nobody answers on port %d/UDP of %s meanwhile", p.Port, object)
+					text = fmt.Sprintf("port %d/UDP of %s has no answer meanwhile", p.Port, object)
 				}
 				c.Notes = append(c.Notes, Note{object, text, ""})
 			}

@@ -78,7 +78,7 @@ spec: {maxReplicas: 5, scaleTargetRef: {kind: Deployment, name: web}}`
 	}, {
 		about: "UDP", name: "web", object: hpa,
 		divert:  `port 123/UDP of Service "web" is passed on to the workload's pods`,
-		replace: `nobody answers on port 123/UDP of Service "web" meanwhile`,
+		replace: `port 123/UDP of Service "web" has no answer meanwhile`,
 	}, {
 		about: "local traffic", name: "svc/logger",
 		object: `{apiVersion: v1, kind: Service, metadata: {name: logger}, spec: {internalTrafficPolicy: Local, selector: {app: store}, ports: [{port: 80}]}}`,

@@ -16,7 +16,7 @@ import (
 func newCommand(streams output.Streams) *cobra.Command {
 	return &cobra.Command{
 		Use:   "help [COMMAND|TOPIC]",
-		Short: "Print what a command does, with its flags and examples",
+		Short: "Print the help of a command or a topic",
 		Long: `Print what a command does, with its flags and examples: the same as COMMAND --help.
 A TOPIC concerns many commands: exit codes, environment variables, files, and the flags
 that kubectl has as well. Without either, print what commands and topics there are.`,

@@ -107,7 +107,7 @@ has one written: for --service all others are forwarded and that one runs here, 
 
 func run(o *options, editor string, streams output.Streams, files func(string, Target) ([]Change, error)) error {
 	if o.service != "" && o.workload != "" {
-		return problem.Usage("--workload has the others forwarded, too", "--service and --workload exclude each other")
+		return problem.Usage("--workload has the others forwarded, too", "--service and --workload cannot be used together")
 	}
 	p, made, err := o.project()
 	if err != nil {
@@ -118,7 +118,7 @@ func run(o *options, editor string, streams output.Streams, files func(string, T
 		return err
 	}
 	if target.Python && editor == "jetbrains" {
-		return problem.Usage("PyCharm: make a run configuration by hand, as docs/ide.md says", "%s is no Go program",
+		return problem.Usage("PyCharm: make a run configuration by hand, as docs/ide.md says", "%s is not a Go program",
 			target.Program)
 	}
 	changes, err := files(o.folder, target)

@@ -25,7 +25,7 @@ func New(streams output.Streams, start helper.Start) *cobra.Command {
 	o := &Options{}
 	cmd := &cobra.Command{
 		Use:   "intercept WORKLOAD|SERVICE [-- COMMAND [ARGUMENT…]]",
-		Short: "Be a service of the cluster from this machine",
+		Short: "Receive a service's requests on this machine",
 		Long: `Take the place of a workload: requests that the cluster makes to its services
 arrive at a process on this machine. The workload runs on, and gets what the process
 does not take: while it is restarted, or when this machine is gone. --replace scales it
@@ -66,10 +66,10 @@ machine, and after --grace the cluster by itself. docs/be-a-service.md says more
 			}
 			if at != 1 || args[0] == "" {
 				return problem.Usage("write devtun intercept NAME, or devtun intercept NAME -- COMMAND",
-					"devtun intercept wants one workload or service")
+					"devtun intercept needs a workload or a service")
 			}
 			if cmd.Flags().Changed("grace") && o.Grace <= 0 {
-				return problem.Usage("give a duration such as 1m", "--grace %v is no time to come back in", o.Grace)
+				return problem.Usage("give a duration such as 1m", "--grace %v is too short", o.Grace)
 			}
 			o.Name, o.command = args[0], args[at:]
 			if err := o.Match.CheckFlags(cmd.Flags()); err != nil {

@@ -120,10 +120,10 @@ func (o *Options) checkMatch() (err error) {
 	all := o.rule.All()
 	switch {
 	case o.Replace && !all:
-		return problem.Usage("leave one of them out",
+		return problem.Usage("use one of them",
 			"with --replace no pods are left for the requests that do not match")
 	case o.Replace && o.Mirror:
-		return problem.Usage("leave one of them out", "with --replace no pods are left whose requests --mirror could copy")
+		return problem.Usage("use one of them", "with --replace no pods are left whose requests --mirror could copy")
 	case o.Mirror && o.TLS:
 		return problem.Usage("leave --tls out",
 			"--tls has TLS connections answered here, and what --mirror copies is answered by the cluster")

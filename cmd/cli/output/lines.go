@@ -149,7 +149,7 @@ func (l *Lines) intercept(e Intercept) {
 		fmt.Fprintf(to, "restored: %s\n", e.Subject)
 		return
 	case Left:
-		fmt.Fprintf(to, "left: %s, which is held by %s\n", e.Subject, strings.Join(e.Others, ", "))
+		fmt.Fprintf(to, "left: %s, still intercepted by %s\n", e.Subject, strings.Join(e.Others, ", "))
 		return
 	}
 	l.begun, l.stands = true, true

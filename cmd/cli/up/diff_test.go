@@ -138,8 +138,8 @@ func TestChangesAreToldByNames(t *testing.T) {
 		map[string]*heldIntercept{"cart": two, "pay": two},
 		map[string]*heldEnvironment{"deploy/worker": nil},
 	}
-	require.Equal(t, "service api was made anew, service auth is new, service db is gone, "+
-		"intercept of cart was made anew, intercept of pay is new, intercept of mail is gone, "+
+	require.Equal(t, "service api was recreated, service auth is new, service db is gone, "+
+		"intercept of cart was recreated, intercept of pay is new, intercept of mail is gone, "+
 		"environment of deploy/worker is new", changes(before, now))
 }
 

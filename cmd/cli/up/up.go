@@ -38,7 +38,7 @@ func New(streams output.Streams, start helper.Start) *cobra.Command {
 	o := &options{}
 	cmd := &cobra.Command{
 		Use:   "up",
-		Short: "Bring up what the project file lists",
+		Short: "Start what the project file lists",
 		Long: `Bring up what devtun.yaml lists: the services to forward and the workloads to
 intercept, with the options of 'devtun forward' and 'devtun intercept' under the same
 words. In the foreground it goes on until Ctrl-C, and then puts everything back. With
