@@ -13,6 +13,9 @@ IMAGES := devtun.test/service-front:dev=./examples/service-front \
 	devtun.test/service-back:dev=./examples/service-back
 # What the local cluster is like, for ctl and suite; CLUSTER_PROXY, CLUSTER_POLICIES, CLUSTER_KUBERNETES too.
 export CLUSTER_NODES ?= $(NODES)
+# What devtun says of its version, and the variable that has it.
+VERSION = $(shell git describe --tags --always --dirty)
+VERSIONED := github.com/devtun/devtun/cmd/cli/version.Version
 # The agent, compiled, where devtun embeds it.
 AGENTS := intercept/image/agents
 MODULES := . e2e packaging tools e2e/cluster/kubernetes e2e/cluster/coredns e2e/cluster/policies e2e/delve
@@ -31,7 +34,8 @@ help: # list the targets
 
 build: agents ## build bin/devtun, with the agent in it
 	@mkdir -p bin
-	CGO_ENABLED=0 go build -trimpath -tags embed_agent -ldflags '-s -w' -o bin/devtun ./cmd/devtun
+	CGO_ENABLED=0 go build -trimpath -tags embed_agent -ldflags '-s -w -X $(VERSIONED)=$(VERSION)' -o bin/devtun \
+		./cmd/devtun
 
 agents: # GOOS and GOARCH are devtun's, not this program's
 	GOOS= GOARCH= GOFLAGS= go run ./intercept/image/embed -o $(AGENTS)
@@ -43,7 +47,7 @@ images: ## build the images of the examples: bin/images.tar
 dist: ## build archives and Debian packages of this commit into dist/, for all systems or TARGETS='linux/amd64 …'
 	@mkdir -p bin
 	go build -C packaging -o ../bin/dist ./dist
-	bin/dist -version "$$(git describe --tags --always --dirty)" -date "$$(git log -1 --format=%ct)" -o dist $(TARGETS)
+	bin/dist -version "$(VERSION)" -date "$$(git log -1 --format=%ct)" -o dist $(TARGETS)
 
 ##@ try
 

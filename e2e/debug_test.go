@@ -157,7 +157,7 @@ func holdBreakpoint(t *testing.T, held time.Duration) {
 		require.Contains(t, one.answer(t), "service-middle on "+here+"\n")
 	}
 	_, meanwhile, _ := strings.Cut(d.session.said(), "service-middle:8080 -> localhost:9090")
-	require.NotContains(t, meanwhile, "-> the origin", "all the time it was this machine's turn")
+	require.NotContains(t, meanwhile, "-> cluster", "all the time it was this machine's turn")
 	d.stop()
 	s.unchanged(d)
 }

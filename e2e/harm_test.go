@@ -152,7 +152,7 @@ func TestWhatIsDeletedIsMadeAgain(t *testing.T) {
 		kubectl(t, "delete", kind, name, "-n", n.name, "--wait=false")
 		require.Eventually(t, func() bool {
 			return slices.ContainsFunc(d.since(mark), func(e event) bool {
-				return e.Type == "warning" && e.Message == "somebody else has deleted "+kind+` "`+name+`": it was made again`
+				return e.Type == "warning" && e.Message == "somebody else has deleted "+kind+` "`+name+`": devtun has recreated it`
 			})
 		}, time.Minute, pollEvery)
 		n.rolledOut("devtun-store")

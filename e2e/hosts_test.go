@@ -42,7 +42,7 @@ func TestOneNamespaceTwice(t *testing.T) {
 			require.Contains(t, get(t, "curl", "http://web/who"), "web-")
 			for _, d := range []*devtun{stays, ends} {
 				d.await("word of the other", recoverTime, func(e event) bool {
-					return e.Type == "warning" && strings.Contains(e.Message, "gives names of this one too: web")
+					return e.Type == "warning" && strings.Contains(e.Message, "serves the same names: web")
 				})
 			}
 

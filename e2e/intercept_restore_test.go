@@ -236,7 +236,7 @@ func interceptKilledAtRequests(t *testing.T, step int) {
 				require.Equal(t, -1, code, about)
 				_, complaint, code := n.devtun("restore")
 				if code == exitNotFound { // nothing stood yet, or any more
-					require.Contains(t, complaint, "no intercept stands in namespace")
+					require.Contains(t, complaint, "no intercepts in namespace")
 				} else {
 					require.Zero(t, code, "%s: %s", about, complaint)
 				}
@@ -380,7 +380,7 @@ func TestInterceptsOfOthers(t *testing.T) {
 	out, stderr, code := n.devtun("list")
 	require.Zero(t, code)
 	require.Empty(t, out)
-	require.Equal(t, "no intercept stands in namespace "+n.name+"\n", stderr)
+	require.Equal(t, "no intercepts in namespace "+n.name+"\n", stderr)
 	for _, args := range [][]string{nil, {"service-middle"}} {
 		_, stderr, code = n.devtun("restore", args...)
 		require.Equal(t, exitNotFound, code, stderr)
@@ -425,7 +425,8 @@ func TestInterceptsOfOthers(t *testing.T) {
 	lines := strings.Split(strings.TrimSpace(out), "\n")
 	require.Len(t, lines, 3, out)
 	require.Regexp(t, `^NAME +SERVICES +MODE +OWNER +MACHINE +SINCE +RULE +CONNECTED +REQUESTS +TRAFFIC +NOTE$`, lines[0])
-	require.Regexp(t, `^service-back +service-back +replace +root +\S+ +20\d\d-\d\d-\d\d \d\d:\d\d:\d\d +everything +yes +0 +held +-$`,
+	require.Regexp(t,
+		`^service-back +service-back +replace +root +\S+ +20\d\d-\d\d-\d\d \d\d:\d\d:\d\d +everything +yes +0 +held +-$`,
 		lines[1])
 	require.Regexp(t,
 		`^service-middle +service-middle +divert +root +\S+ +20\d\d-\d\d-\d\d \d\d:\d\d:\d\d +everything +yes +0 +origin +-$`,
@@ -492,8 +493,8 @@ func TestInterceptNotes(t *testing.T) {
 	before, err := n.objects(t.Context(), objects)
 	require.NoError(t, err)
 	notes := []string{
-		`HorizontalPodAutoscaler "scaler" goes on scaling the origin, which has few requests now`,
-		`PodDisruptionBudget "budget" lets none of the origin's pods be evicted now: connections that clients keep open stay with the workload until they reconnect`,
+		`HorizontalPodAutoscaler "scaler" goes on scaling the workload, which has few requests now`,
+		`PodDisruptionBudget "budget" lets none of the workload's pods be evicted now: connections that clients keep open stay with the workload until they reconnect`,
 		`Argo CD keeps Service "service-middle" as it is in Git (shop), and may undo the intercept`,
 		`Flux keeps Deployment "service-middle" as it is in Git (apps), and may undo the intercept`,
 	}

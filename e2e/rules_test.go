@@ -57,7 +57,7 @@ func TestRulesThatCannotBe(t *testing.T) {
 		{about: "no header", args: []string{"--header", "x-tester"},
 			message: `"x-tester" is neither NAME=VALUE nor NAME~REGEXP`, hint: "write NAME=VALUE"},
 		{about: "no name of a header", args: []string{"--header", "x tester=7"},
-			message: `"x tester" is no name of a header`, hint: "write NAME=VALUE"},
+			message: `"x tester" is not a header name`, hint: "write NAME=VALUE"},
 		{about: "an invalid regular expression", args: []string{"--header", "x-tester~[7"},
 			message: "error parsing regexp: missing closing ]: `[7`", hint: "NAME~REGEXP"},
 		{about: "an invalid regular expression of a path", args: []string{"--path", "~("},
@@ -69,15 +69,15 @@ func TestRulesThatCannotBe(t *testing.T) {
 		{about: "an empty key", args: []string{"--personal="}, message: "--personal= names no key",
 			hint: "--personal alone"},
 		{about: "a rule, and no origin", args: []string{"--replace", "--personal=ann"},
-			message: "with --replace there is no origin", hint: "leave one of them out"},
+			message: "with --replace no pods are left", hint: "use one of them"},
 		{about: "a mirror, and no origin", args: []string{"--replace", "--mirror"},
-			message: "with --replace there is no origin", hint: "leave one of them out"},
+			message: "with --replace no pods are left", hint: "use one of them"},
 		{about: "a mirror that answers", args: []string{"--mirror", "--tls", "--path", "/"},
-			message: "what --mirror copies is answered by the origin", hint: "leave --tls out"},
+			message: "what --mirror copies is answered by the cluster", hint: "leave --tls out"},
 	} {
 		c.code, c.args = exitUsage, append([]string{"service-middle"}, c.args...)
 		n.refusesIntercept(kubeconfig(), c)
 	}
 	n.refusesIntercept(kubeconfig(), badInput{about: "no HTTP", args: []string{"svc/db", "--path", "/"}, code: exitUsage,
-		message: "a rule is about HTTP requests, and there are none on db:3306", hint: "without --header"})
+		message: "a rule matches HTTP requests, and there are none on db:3306", hint: "without --header"})
 }

@@ -30,8 +30,8 @@ func TestRunNeedsNoRights(t *testing.T) {
 		require.Equal(t, "devtun: starting run", lines[0])
 		require.Regexp(t, `^ready: 2 services, \d ports in `, lines[1])
 		require.Regexp(t, `^devtun: ready in `, lines[2])
-		require.Equal(t, "warning: ports below 1024 are root's to listen on: no such port of service-back, service-front "+
-			"can be reached", lines[3])
+		require.Equal(t, "warning: only root may listen on ports below 1024: those of service-back, service-front "+
+			"cannot be reached", lines[3])
 		require.Equal(t, "hint: add --hosts system, or move the port: --port service-back:8080:80 --port "+
 			"service-front:8080:80", lines[4])
 	})
@@ -97,7 +97,7 @@ func TestRunOfAServiceWithALowPort(t *testing.T) {
 	u := newUser(t, noRule)
 	out, complaint, code := u.run(devtunPath(), "run", "-n", n.name, "web", "--", "bash", "-c",
 		"exec 3<>/dev/tcp/web/7001; head -n 1 <&3")
-	require.Contains(t, complaint, "warning: ports below 1024 are root's to listen on: no such port of web can be "+
+	require.Contains(t, complaint, "warning: only root may listen on ports below 1024: those of web cannot be "+
 		"reached\n"+
 		"hint: add --hosts system, or move the port: --port web:8080:80\n")
 	require.Zero(t, code, complaint)

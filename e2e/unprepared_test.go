@@ -205,7 +205,8 @@ func TestInterceptsShareTheProgram(t *testing.T) {
 	gone := strings.Fields(first[0])[0]
 	require.NoError(t, n.client.CoreV1().ConfigMaps(n.name).Delete(t.Context(), gone, metav1.DeleteOptions{}))
 	warning := other.await("a warning", time.Minute, func(e event) bool { return strings.Contains(e.Message, gone) })
-	require.Equal(t, fmt.Sprintf("somebody else has deleted ConfigMap %q: it was made again", gone), warning.Message)
+	require.Equal(t, fmt.Sprintf("somebody else has deleted ConfigMap %q: devtun has recreated it", gone),
+		warning.Message)
 	require.Len(t, ids(), len(first))
 
 	other.stop()

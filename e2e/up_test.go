@@ -112,7 +112,7 @@ func (f *folder) status() (s status.Snapshot) {
 	return s
 }
 
-// ended waits until no session runs, however it has ended.
+// ended waits until no session is running, however it has ended.
 func (f *folder) ended() {
 	f.t.Helper()
 	require.Eventually(f.t, func() bool {
@@ -210,7 +210,7 @@ func TestUpInTheBackground(t *testing.T) {
 	n.asTraced(before)
 	_, _, code := f.run("status")
 	require.Equal(t, exitNoSession, code)
-	require.Contains(t, f.must("down"), "no session runs")
+	require.Contains(t, f.must("down"), "no session is running")
 }
 
 // TestDownRestores an intercept, with what it has handed over.
@@ -484,7 +484,7 @@ func TestUpTakesUpWhatHasFailed(t *testing.T) {
 	require.Empty(t, f.status().Error)
 	require.Equal(t, "localhost:19096", f.status().Intercepts[0].Routes[0].Local)
 	f.file("forward: {services: [service-front]}\nintercepts:\n- {workload: service-middle, ports: ['19097:8080']}\n")
-	require.Contains(t, f.must("up", "--detach"), "changed: intercept of service-middle was made anew\n")
+	require.Contains(t, f.must("up", "--detach"), "changed: intercept of service-middle was recreated\n")
 	require.Equal(t, "localhost:19097", f.status().Intercepts[0].Routes[0].Local)
 	f.must("down")
 	require.Equal(t, hosts, hostsFile(t))

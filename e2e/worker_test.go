@@ -125,7 +125,7 @@ func TestWorkerRefusals(t *testing.T) {
 		{about: "replaced, a host", args: []string{"deploy/worker", "--replace", "--to", "localhost"}, code: exitUsage,
 			message: "--to is about requests"},
 		{about: "replaced, a rule", args: []string{"deploy/worker", "--replace", "--personal"}, code: exitUsage,
-			message: "with --replace there is no origin"},
+			message: "with --replace no pods are left"},
 	} {
 		c.within = soon
 		n.refusesIntercept(kubeconfig(), c)

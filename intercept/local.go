@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -22,6 +23,14 @@ type Local struct {
 	Address string
 	// Services are the names of those that lead to the port.
 	Services []string
+}
+
+// Shown is a local address for people: without a host it is this machine's.
+func Shown(address string) string {
+	if port, here := strings.CutPrefix(address, ":"); here {
+		return "localhost:" + port
+	}
+	return address
 }
 
 // dialTimeout bounds a dial of the local process. The agent waits a little

@@ -63,8 +63,11 @@ func (i *Intercept) traffic(l Local) (now TrafficEvent, known bool) {
 	if now, known = i.trafficByAgents(l.Port); !known {
 		return now, false
 	}
+	if now.Why == wire.NothingListens { // the agent does not know where
+		now.Why = "nothing listens on " + Shown(l.Address)
+	}
 	if len(i.agentPods) == 0 {
-		now.To, now.Why = Nobody, "no agent is there"
+		now.To, now.Why = Nobody, "no agent is running"
 	}
 	changed := func(o plan.Object) ChangeEvent { return i.changes[o] }
 	now.To, now.Why = leads(i.config.Plan, now.To, now.Why, l.Services, changed)
@@ -153,9 +156,9 @@ func (i *Intercept) trafficByAgents(port int) (now TrafficEvent, known bool) {
 		known = known || ok
 		switch {
 		case l.link == nil:
-			now.Why = "no developer is connected"
+			now.Why = "devtun is not connected"
 		case !l.link.Present():
-			now.Why = "the agent is not heard"
+			now.Why = "the agent does not answer"
 		case ok && state.To == i.here():
 			now.Developer++
 			said = state.Why

@@ -24,7 +24,7 @@ func newClean(streams output.Streams, start helper.Start) *cobra.Command {
 	var hostsFile string
 	cmd := &cobra.Command{
 		Use:   "clean",
-		Short: "Remove what dead devtun sessions have left on this machine",
+		Short: "Remove what killed sessions have left on this machine",
 		Long: `Remove the host names that devtun sessions have left that were killed, or that an
 earlier boot of this machine has known, and finish what a killed one was writing;
 likewise loopback addresses (macOS), the files of 'devtun run', environment and files

@@ -167,7 +167,7 @@ func TestHelpGoesToStdout(t *testing.T) {
 			var out, err bytes.Buffer
 			require.Zero(t, Main(args, output.Streams{In: strings.NewReader(""), Out: &out, Err: &err}), args)
 			require.Empty(t, err.String(), path)
-			require.Contains(t, out.String(), cmd.Long)
+			require.Contains(t, oneLine(out.String()), oneLine(cmd.Long))
 			require.Contains(t, out.String(), cmd.Example)
 		}
 	}

@@ -28,7 +28,7 @@ func newCompletion(streams output.Streams) *cobra.Command {
 	}
 	return &cobra.Command{
 		Use:   "completion SHELL",
-		Short: "Print the script that completes devtun's words in a shell",
+		Short: "Print a shell's completion script",
 		Long: `Print the script with which a shell completes devtun's commands, flags, services and
 namespaces; the last two are asked of the cluster. SHELL is bash, zsh, fish or
 powershell. Packages of devtun bring the scripts with them.`,
@@ -50,7 +50,7 @@ powershell. Packages of devtun bring the scripts with them.`,
 					return shell.script(cmd.Root(), streams.Out)
 				}
 			}
-			return problem.Usage("one of "+strings.Join(names, ", "), "devtun completion wants the name of a shell")
+			return problem.Usage("one of "+strings.Join(names, ", "), "devtun completion needs the name of a shell")
 		},
 	}
 }

@@ -30,7 +30,7 @@ import (
 
 // interceptScene is an intercept as its user sees it, once the traffic comes.
 var interceptScene = []link.Event{
-	{Traffic: &link.TrafficEvent{Port: 8080, To: wire.ToOrigin, Why: "nobody listens", Agents: 2}},
+	{Traffic: &link.TrafficEvent{Port: 8080, To: wire.ToOrigin, Why: "nothing listens on localhost:3000", Agents: 2}},
 	{Local: &link.LocalEvent{Port: 8080, Address: ":3000", Open: true}},
 	{Traffic: &link.TrafficEvent{Port: 8080, To: link.Both, Why: "agent web-b is silent", Developer: 1, Agents: 2}},
 	{Traffic: &link.TrafficEvent{Port: 8080, To: wire.ToDeveloper, Why: "it listens", Developer: 2, Agents: 2}},

@@ -27,7 +27,7 @@ var update = flag.Bool("update", false, "write testdata/printer anew instead of 
 // scene is a session as its user sees it, from the start to the end.
 var scene = []forwards.Event{
 	{Service: &forwards.ServiceEvent{State: forwards.Skipped, Service: in("demo", "alias"),
-		Reason: "it is an alias of db.example.org outside the cluster (ExternalName): no pods"}},
+		Reason: "no pods: it is an ExternalName for db.example.org"}},
 	{Service: &forwards.ServiceEvent{State: forwards.Failed, Service: in("demo", "api"), Address: "127.9.9.9",
 		Names:  []string{"api", "api.demo"},
 		Reason: "listen for demo/api: listen on 127.9.9.9:80: address already in use by nginx (pid 7)"}},

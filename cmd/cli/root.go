@@ -1,15 +1,18 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/devtun/devtun/cmd/cli/arguments"
 	"github.com/devtun/devtun/cmd/cli/beside"
 	"github.com/devtun/devtun/cmd/cli/doctor"
 	"github.com/devtun/devtun/cmd/cli/firstproject"
 	"github.com/devtun/devtun/cmd/cli/forward"
+	"github.com/devtun/devtun/cmd/cli/help"
 	"github.com/devtun/devtun/cmd/cli/ide"
 	"github.com/devtun/devtun/cmd/cli/image"
 	"github.com/devtun/devtun/cmd/cli/intercept"
@@ -19,6 +22,7 @@ import (
 	"github.com/devtun/devtun/cmd/cli/sessions"
 	"github.com/devtun/devtun/cmd/cli/tap"
 	"github.com/devtun/devtun/cmd/cli/up"
+	"github.com/devtun/devtun/cmd/cli/version"
 	"github.com/devtun/devtun/dns/helper"
 )
 
@@ -27,16 +31,12 @@ func newRoot(streams output.Streams, start helper.Start) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "devtun",
 		Short: "A local developer tunnel for Kubernetes",
-		Long: `devtun lets you run one service of many on your own machine while a cluster
-runs the rest. "devtun forward" gives local code the cluster's services under
-their own names and ports.
-
-Exit codes:
-
-` + problem.ExitCodeTable(),
-		Example: `  devtun forward                 # every service of the current namespace
-  devtun forward service-front   # one service
-  devtun run -- go run .         # a program that reaches them all`,
+		Long: `Run one service of many on this machine, while a Kubernetes cluster runs the rest. What
+runs here reaches the cluster's services by their names, and requests that the cluster
+makes to a service arrive here.`,
+		Example: `  devtun forward                    # reach every service of the namespace
+  devtun run -- go run .            # a program that reaches them all
+  devtun intercept service-middle   # requests to it arrive at localhost`,
 		SilenceErrors: true,
 		// How many letters may be wrong in a command that is suggested.
 		SuggestionsMinimumDistance: 2,
@@ -47,33 +47,40 @@ Exit codes:
 	root.SetIn(streams.In)
 	root.SetOut(streams.Out)
 	root.SetErr(streams.Err)
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return &problem.Problem{Err: err, Code: problem.ExitUsage, Hint: fmt.Sprintf("run '%s --help'", cmd.CommandPath())}
-	})
-	root.AddCommand(
-		forward.New(streams, start, beside.New),
-		firstproject.New(streams),
-		firstproject.NewSchema(streams),
-		up.New(streams, start),
-		sessions.NewDown(streams),
-		sessions.NewRestart(streams),
-		sessions.NewStatus(streams),
-		sessions.NewLogs(streams),
-		run.New(streams, start),
-		intercept.New(streams, start, beside.New),
-		tap.New(streams),
-		intercept.NewRestore(streams),
-		intercept.NewList(streams),
-		intercept.NewRBAC(streams),
-		doctor.New(streams),
-		newClean(streams, start),
-		image.New(streams),
-		newHelper(streams),
-		ide.New(streams),
-		newVersion(streams),
-	)
+	root.SetFlagErrorFunc(flagError)
+	root.Flags().Bool("version", false, "print devtun's version")
+	root.Version = version.String()
+	root.SetVersionTemplate("devtun {{.Version}}\n")
+	add := func(title string, commands ...*cobra.Command) {
+		root.AddGroup(&cobra.Group{ID: title, Title: title})
+		for _, command := range commands {
+			command.GroupID = title
+		}
+		root.AddCommand(commands...)
+	}
+	add("Reach services", forward.New(streams, start, beside.New), run.New(streams, start))
+	add("Be a service", intercept.New(streams, start, beside.New), tap.New(streams), intercept.NewList(streams),
+		intercept.NewRestore(streams))
+	add("Projects and sessions", firstproject.New(streams), firstproject.NewSchema(streams), up.New(streams, start),
+		sessions.NewRestart(streams), sessions.NewStatus(streams), sessions.NewLogs(streams), sessions.NewDown(streams))
+	add("Find what is wrong", doctor.New(streams), newClean(streams, start))
+	add("Set up", ide.New(streams), intercept.NewRBAC(streams), image.New(streams),
+		newCompletion(streams), newVersion(streams))
+	root.AddCommand(newHelper(streams))
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.AddCommand(newCompletion(streams))
-	root.SetHelpCommand(newHelp())
+	help.Install(root, streams)
 	return root
+}
+
+// flagError is what a command line with wrong flags is answered.
+func flagError(cmd *cobra.Command, err error) error {
+	hint := fmt.Sprintf("run '%s --help'", cmd.CommandPath())
+	if unknown := new(pflag.NotExistError); errors.As(err, &unknown) {
+		var names []string
+		cmd.Flags().VisitAll(func(flag *pflag.Flag) { names = append(names, flag.Name) })
+		if near := problem.Near(unknown.GetSpecifiedName(), names); near != "" {
+			hint = fmt.Sprintf("did you mean --%s?", near)
+		}
+	}
+	return &problem.Problem{Err: err, Code: problem.ExitUsage, Hint: hint}
 }

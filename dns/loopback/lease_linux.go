@@ -3,5 +3,5 @@ package loopback
 import "golang.org/x/sys/unix"
 
 // setLockCommand takes locks that belong to the open file: two sessions in one
-// process exclude each other as two processes do.
+// process cannot be used together as two processes do.
 const setLockCommand = unix.F_OFD_SETLK

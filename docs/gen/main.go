@@ -19,8 +19,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/spf13/cobra/doc"
-
 	"github.com/devtun/devtun/cmd/cli"
 )
 
@@ -41,11 +39,10 @@ func run(dir string, check, man bool, source, date string) error {
 	case dir == "":
 		return errors.New("name a directory")
 	case man:
-		day, err := time.Parse(time.DateOnly, date)
-		if err != nil {
+		if _, err := time.Parse(time.DateOnly, date); err != nil {
 			return err
 		}
-		return writeMan(dir, &doc.GenManHeader{Section: "1", Manual: "devtun", Source: source, Date: &day})
+		return writeMan(dir, footer{source, date})
 	}
 	pages, err := reference(cli.Reference())
 	if err != nil {

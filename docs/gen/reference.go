@@ -11,8 +11,6 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/cobra/doc"
-
-	"github.com/devtun/devtun/cmd/cli"
 )
 
 // reference is the pages of the command reference by file name.
@@ -64,15 +62,6 @@ func markdown(text string) string {
 		made = append(made, line)
 	}
 	return strings.Join(made, "\n")
-}
-
-func writeMan(dir string, header *doc.GenManHeader) error {
-	root := cli.Reference()
-	documented(root)
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return err
-	}
-	return doc.GenManTreeFromOpts(root, doc.GenManTreeOptions{Path: dir, Header: header, CommandSeparator: "-"})
 }
 
 // write makes dir hold just these pages.

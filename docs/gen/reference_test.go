@@ -3,10 +3,11 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"regexp"
+	"strings"
 	"testing"
 	"time"
 
-	"github.com/spf13/cobra/doc"
 	"github.com/stretchr/testify/require"
 
 	"github.com/devtun/devtun/cmd/cli"
@@ -50,8 +51,8 @@ func TestTablesStayTables(t *testing.T) {
 
 func TestManPages(t *testing.T) {
 	write := func() map[string]string {
-		dir, day := t.TempDir(), time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC)
-		require.NoError(t, writeMan(dir, &doc.GenManHeader{Section: "1", Source: "devtun v1", Date: &day}))
+		dir := t.TempDir()
+		require.NoError(t, writeMan(dir, footer{"devtun v1", "2026-01-02"}))
 		pages := make(map[string]string)
 		files, err := filepath.Glob(filepath.Join(dir, "*.1"))
 		require.NoError(t, err)
@@ -66,4 +67,27 @@ func TestManPages(t *testing.T) {
 	require.Equal(t, pages, write())
 	require.Contains(t, pages["devtun-image-push.1"], `"devtun v1"`)
 	require.Contains(t, pages, "devtun.1")
+}
+
+// TestManPagesSayWhatHelpSays: the defaults as a user has them, and what concerns every
+// command.
+func TestManPagesSayWhatHelpSays(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, writeMan(dir, footer{"devtun v1", "2026-01-02"}))
+	text, err := os.ReadFile(filepath.Join(dir, "devtun-forward.1"))
+	require.NoError(t, err)
+	page := strings.NewReplacer(`\-`, "-", `\(aq`, "'").Replace(string(text))
+	require.Contains(t, page, ".TP\n.B --hold duration\nhow long a connection waits for a ready pod (default 30s)\n")
+	require.Contains(t, page, ".TP\n.B --hosts-file string\nwrite names to this file")
+	require.NotContains(t, page, "[=")
+	home, err := os.UserHomeDir()
+	require.NoError(t, err)
+	require.NotContains(t, page, home)
+	sections := regexp.MustCompile(`(?m)^\.SH (.+)$`).FindAllStringSubmatch(page, -1)
+	var titles []string
+	for _, section := range sections {
+		titles = append(titles, section[1])
+	}
+	require.Equal(t, []string{"NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "KUBERNETES OPTIONS", "EXAMPLES",
+		"EXIT STATUS", "ENVIRONMENT", "FILES", "SEE ALSO"}, titles)
 }

@@ -28,7 +28,7 @@ func TestConnectionsGoToTheDeveloperWhileALocalProcessListens(t *testing.T) {
 	require.Equal(t, "local", w.who())
 	l.link.SetPort(port, false)
 	w.eventually(func() bool { return l.state().To == wire.ToOrigin })
-	require.Equal(t, "no local process listens", l.state().Why)
+	require.Equal(t, wire.NothingListens, l.state().Why)
 	require.Equal(t, "origin", w.who(), "nobody listens")
 	l.link.SetPort(port, true)
 	w.eventually(func() bool { return l.state().To == wire.ToDeveloper })
@@ -46,7 +46,7 @@ func TestConnectionsGoToTheDeveloperWhileALocalProcessListens(t *testing.T) {
 				logged = append(logged, state)
 			}
 		}
-		return strings.Contains(logged[len(logged)-1], "no developer is connected")
+		return strings.Contains(logged[len(logged)-1], "devtun is not connected")
 	})
 	require.Len(t, slices.Compact(slices.Clone(logged)), len(logged))
 }

@@ -97,9 +97,9 @@ func (d *developer) refusal(port int) string {
 	defer d.mu.Unlock()
 	switch {
 	case !d.link.Present():
-		return "the developer's side does not answer"
+		return "devtun does not answer"
 	case !d.open[port]:
-		return "no local process listens"
+		return wire.NothingListens
 	}
 	return ""
 }

@@ -44,7 +44,7 @@ func (a *Agent) states(d *developer) (states []wire.State) {
 
 // state is where a developer's requests to a port go. Call it with mu held.
 func (a *Agent) state(port Port, d *developer) wire.State {
-	why := "no developer is connected"
+	why := "devtun is not connected"
 	if d != nil {
 		why = d.refusal(port.Port)
 	}

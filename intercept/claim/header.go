@@ -54,7 +54,7 @@ func (h Header) String() string {
 // compile checks the header, and returns what a line of it has to be.
 func (h Header) compile() (func(line string) bool, error) {
 	if !isToken(h.Name) || h.Name != strings.ToLower(h.Name) {
-		return nil, fmt.Errorf("%q is no name of a header", h.Name)
+		return nil, fmt.Errorf("%q is not a header name", h.Name)
 	}
 	if h.Value == "" || len(h.Value) > maxText || h.Value != strings.TrimSpace(h.Value) ||
 		strings.ContainsFunc(h.Value, func(c rune) bool { return c < ' ' && c != '\t' || c == 0x7f }) {

@@ -17,7 +17,7 @@ type Conflict struct {
 func (c Conflict) String() string {
 	switch c.Field {
 	case "/metadata/uid":
-		return fmt.Sprintf("%s has been made anew by somebody else", c.Object)
+		return fmt.Sprintf("%s was recreated by somebody else", c.Object)
 	case "/spec/replicas":
 		return fmt.Sprintf("%s has been scaled by somebody else: it has %s replicas, not %s",
 			c.Object, replicas(c.Found), replicas(c.Expected))

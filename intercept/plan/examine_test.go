@@ -40,7 +40,7 @@ func TestExamine(t *testing.T) {
 func TestConflict(t *testing.T) {
 	web := Object{"Deployment", "web"}
 	for want, c := range map[string]Conflict{
-		`Deployment "web" has been made anew by somebody else`: {web, "/metadata/uid",
+		`Deployment "web" was recreated by somebody else`: {web, "/metadata/uid",
 			[]byte(`"a"`), []byte(`"b"`)},
 		`Deployment "web" has been scaled by somebody else: it has 5 replicas, not 0`: {web, "/spec/replicas",
 			[]byte(`0`), []byte(`5`)},

@@ -64,9 +64,9 @@ func (r *Rollout) diagnoseStatus(pod *corev1.Pod) diagnosis {
 		}
 	}
 	if pod.Status.Phase == corev1.PodRunning {
-		return diagnosis{state: "it runs, and is not ready"}
+		return diagnosis{state: "running, not ready yet"}
 	}
-	return diagnosis{state: "it is being started"}
+	return diagnosis{state: "starting"}
 }
 
 func (r *Rollout) diagnoseContainer(pod *corev1.Pod, status corev1.ContainerStatus) diagnosis {
@@ -110,7 +110,7 @@ func otherPlatform(message string) bool {
 
 // ownImage is the hint where something does not let the agent's program run that comes
 // with the plan.
-const ownImage = "an image of its own may be let: 'devtun image push REGISTRY/NAME' makes one, and " +
+const ownImage = "use an image of the agent's own: 'devtun image push REGISTRY/NAME' makes one, and " +
 	"--agent-image names it"
 
 // hintPull tells what an image that is not to be had may want.

@@ -181,7 +181,7 @@ func (t *Target) autoscaled(c *Circumstances, h *autoscalingv2.HorizontalPodAuto
 	object := plan.Object{Kind: "HorizontalPodAutoscaler", Name: h.Name}
 	if mode == plan.Divert {
 		c.Notes = append(c.Notes,
-			Note{object, fmt.Sprintf("%s goes on scaling the origin, which has few requests now", object), ""})
+			Note{object, fmt.Sprintf("%s goes on scaling the workload, which has few requests now", object), ""})
 		return nil
 	}
 	if owner := metav1.GetControllerOf(h); owner != nil && owner.Kind == "ScaledObject" {
@@ -204,10 +204,10 @@ func (t *Target) budgeted(c *Circumstances, b *policyv1.PodDisruptionBudget) {
 		return
 	}
 	object := plan.Object{Kind: "PodDisruptionBudget", Name: b.Name}
-	text := fmt.Sprintf("%s lets %d of the origin's pods be evicted at a time: connections that clients keep open move "+
-		"as it allows", object, b.Status.DisruptionsAllowed)
+	text := fmt.Sprintf("%s lets %d of the workload's pods be evicted at a time: connections that clients keep open "+
+		"move as it allows", object, b.Status.DisruptionsAllowed)
 	if b.Status.DisruptionsAllowed == 0 {
-		text = fmt.Sprintf("%s lets none of the origin's pods be evicted now: connections that clients keep open stay "+
+		text = fmt.Sprintf("%s lets none of the workload's pods be evicted now: connections that clients keep open stay "+
 			"with the workload until they reconnect", object)
 	}
 	c.Notes = append(c.Notes, Note{Object: object, Text: text})
@@ -283,9 +283,9 @@ func (t *Target) served(c *Circumstances, mode plan.Mode) {
 		}
 		for _, p := range s.Spec.Ports {
 			if cmp.Or(p.Protocol, corev1.ProtocolTCP) == corev1.ProtocolUDP {
-				text := fmt.Sprintf("port %d/UDP of %s is passed on to the origin", p.Port, object)
+				text := fmt.Sprintf("port %d/UDP of %s is passed on to the workload's pods", p.Port, object)
 				if mode == plan.Replace {
-					text = fmt.Sprintf("nobody answers on port %d/UDP of %s meanwhile", p.Port, object)
+					text = fmt.Sprintf("port %d/UDP of %s has no answer meanwhile", p.Port, object)
 				}
 				c.Notes = append(c.Notes, Note{object, text, ""})
 			}

@@ -50,13 +50,13 @@ spec: {maxReplicas: 5, scaleTargetRef: {kind: Deployment, name: web}}`
 		hint                string
 	}{{
 		about: "autoscaler", object: hpa, name: "deploy/web",
-		divert:  `HorizontalPodAutoscaler "web" goes on scaling the origin, which has few requests now`,
+		divert:  `HorizontalPodAutoscaler "web" goes on scaling the workload, which has few requests now`,
 		replace: `HorizontalPodAutoscaler "web" pauses while the workload has no replicas, and goes on afterwards`,
 	}, {
 		about:  "budget",
 		object: `{apiVersion: policy/v1, kind: PodDisruptionBudget, metadata: {name: web}, spec: {selector: {matchLabels: {app: web}}}}`, name: "web",
 		move:   Force,
-		divert: `PodDisruptionBudget "web" lets none of the origin's pods be evicted now: connections that clients keep open stay with the workload until they reconnect`,
+		divert: `PodDisruptionBudget "web" lets none of the workload's pods be evicted now: connections that clients keep open stay with the workload until they reconnect`,
 	}, {
 		about: "Argo CD", name: "svc/logger",
 		object:  `{apiVersion: v1, kind: Service, metadata: {name: logger, annotations: {argocd.argoproj.io/tracking-id: "shop:/Service:shop/logger"}}, spec: {selector: {app: store}, ports: [{port: 80, targetPort: 8080}]}}`,
@@ -77,8 +77,8 @@ spec: {maxReplicas: 5, scaleTargetRef: {kind: Deployment, name: web}}`
 		divert: `Service "web-admin" is headless: its name leads to the agent meanwhile, and its pods' names lead nowhere`,
 	}, {
 		about: "UDP", name: "web", object: hpa,
-		divert:  `port 123/UDP of Service "web" is passed on to the origin`,
-		replace: `nobody answers on port 123/UDP of Service "web" meanwhile`,
+		divert:  `port 123/UDP of Service "web" is passed on to the workload's pods`,
+		replace: `port 123/UDP of Service "web" has no answer meanwhile`,
 	}, {
 		about: "local traffic", name: "svc/logger",
 		object: `{apiVersion: v1, kind: Service, metadata: {name: logger}, spec: {internalTrafficPolicy: Local, selector: {app: store}, ports: [{port: 80}]}}`,

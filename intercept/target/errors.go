@@ -52,7 +52,7 @@ func (s *namespaceObjects) unknown(kind, name string) error {
 type NameError struct{ Given string }
 
 func (e *NameError) Error() string {
-	return fmt.Sprintf("%q is no name of a service or workload", e.Given)
+	return fmt.Sprintf("%q is not the name of a service or workload", e.Given)
 }
 
 // Reason is why something cannot be intercepted.

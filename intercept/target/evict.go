@@ -243,7 +243,7 @@ func (e *eviction) await(ctx context.Context, wanted func([]corev1.Pod) bool) (b
 			return true, nil
 		}
 		if err := pause.Sleep(ctx, podsEvery); err != nil {
-			return false, fmt.Errorf("wait for the origin's pods: %w", err)
+			return false, fmt.Errorf("wait for the workload's pods: %w", err)
 		}
 	}
 	return false, nil

@@ -185,7 +185,8 @@ func (s *namespaceObjects) ofService(service *corev1.Service) (*Target, error) {
 		return nil, refuse(NoSelector, object, "name the workload behind it instead, if it is in this cluster",
 			"has no selector: it is not known which workload it stands for")
 	case !carries(service):
-		return nil, refuse(NoTCP, object, "devtun carries TCP; UDP ports beside a TCP port are passed on to the origin",
+		return nil, refuse(NoTCP, object,
+			"devtun carries TCP; UDP ports beside a TCP port are passed on to the workload's pods",
 			"has no TCP port that could be intercepted: its ports are %s", describePorts(service))
 	}
 	var selected []*Workload

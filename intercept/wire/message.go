@@ -43,6 +43,10 @@ type State struct {
 	Why  string `json:"why"`
 }
 
+// NothingListens is why connections do not go to a developer on whose machine no process
+// takes them.
+const NothingListens = "nothing listens there"
+
 // Counters count the cluster's connections since the agent started.
 type Counters struct {
 	Open        int   `json:"open"`        // now, on all ports

@@ -65,12 +65,11 @@ func specOf(service *corev1.Service) *spec {
 	}
 	switch {
 	case service.Spec.Type == corev1.ServiceTypeExternalName:
-		s.Obstacle = fmt.Sprintf("it is an alias of %s outside the cluster (ExternalName): no pods",
-			service.Spec.ExternalName)
+		s.Obstacle = "no pods: it is an ExternalName for " + service.Spec.ExternalName
 	case len(s.ports) == 0 && len(s.Skipped) > 0:
-		s.Obstacle = "port-forward carries TCP only, and it has " + s.Skipped[0]
+		s.Obstacle = fmt.Sprintf("%s: a port-forward carries TCP only", s.Skipped[0])
 	case len(s.ports) == 0:
-		s.Obstacle = "it has no ports"
+		s.Obstacle = "no ports"
 	}
 	return s
 }
@@ -144,7 +143,7 @@ func assemble(s *spec, parts []*slice) *Service {
 	}
 	service.Pods = podsOf(own, parts)
 	if !s.selects && service.Obstacle == "" && service.Ready() == 0 {
-		service.Obstacle = "it has no selector, and none of its endpoints is a pod"
+		service.Obstacle = "no selector, and no endpoint that is a pod"
 	}
 	return &service
 }

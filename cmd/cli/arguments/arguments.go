@@ -28,6 +28,6 @@ func One(name string) cobra.PositionalArgs {
 		if len(args) == 1 && args[0] != "" {
 			return nil
 		}
-		return problem.Usage(fmt.Sprintf("run '%s --help'", cmd.CommandPath()), "%s wants one %s", cmd.CommandPath(), name)
+		return problem.Usage(fmt.Sprintf("run '%s --help'", cmd.CommandPath()), "%s needs one %s", cmd.CommandPath(), name)
 	}
 }

@@ -187,4 +187,4 @@ func (c *Client) Await(ctx context.Context, d Directory) (status.Snapshot, error
 }
 
 // ErrNone means that there is no such session.
-var ErrNone = errors.New("no such session runs")
+var ErrNone = errors.New("no such session is running")

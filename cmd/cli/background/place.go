@@ -27,7 +27,7 @@ const (
 // BusyError says that a session of that name runs.
 type BusyError struct{ Name string }
 
-func (e *BusyError) Error() string { return fmt.Sprintf("a session %q runs already", e.Name) }
+func (e *BusyError) Error() string { return fmt.Sprintf("session %q is already running", e.Name) }
 
 // Place is what a session's process holds of its directory.
 type Place struct {

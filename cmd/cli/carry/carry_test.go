@@ -23,10 +23,10 @@ func TestParse(t *testing.T) {
 	for text, fault := range map[string]string{
 		"x-tester":             `"x-tester" is not NAME: VALUE`,
 		"x-tester=7":           `"x-tester=7" is not NAME: VALUE`,
-		"x tester: 7":          `"x tester" is no name of a header`,
-		": 7":                  `"" is no name of a header`,
+		"x tester: 7":          `"x tester" is not a header name`,
+		": 7":                  `"" is not a header name`,
 		"x-tester: ":           "header x-tester has no value",
-		"x-tester: a\r\nb: c":  `"a\r\nb: c" is no value of a header`,
+		"x-tester: a\r\nb: c":  `"a\r\nb: c" is not a header value`,
 		"Content-Length: 7":    "header Content-Length is the connection's own, and cannot be set",
 		"transfer-encoding: x": "header transfer-encoding is the connection's own, and cannot be set",
 	} {

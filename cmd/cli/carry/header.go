@@ -30,13 +30,13 @@ func Parse(texts []string) (all []proxy.Carried, err error) {
 		case !found:
 			return nil, fmt.Errorf("%q is not NAME: VALUE", text)
 		case !httpguts.ValidHeaderFieldName(name):
-			return nil, fmt.Errorf("%q is no name of a header", name)
+			return nil, fmt.Errorf("%q is not a header name", name)
 		case slices.Contains(ofConnections, strings.ToLower(name)):
 			return nil, fmt.Errorf("header %s is the connection's own, and cannot be set", name)
 		case value == "":
 			return nil, fmt.Errorf("header %s has no value", name)
 		case !httpguts.ValidHeaderFieldValue(value):
-			return nil, fmt.Errorf("%q is no value of a header", value)
+			return nil, fmt.Errorf("%q is not a header value", value)
 		}
 		all = append(all, proxy.Carried{Name: name, Value: value, List: strings.EqualFold(name, baggage)})
 	}

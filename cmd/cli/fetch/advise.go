@@ -24,7 +24,7 @@ func advise(err error) error {
 	case errors.As(err, &agent) && agent.Reason == rollout.Removed:
 		about.Hint = "run the command again"
 	case errors.As(err, &status) && about.Code == problem.ExitCluster:
-		about.Hint = "is it something that passes? then try again"
+		about.Hint = "try again"
 	default:
 		return err
 	}

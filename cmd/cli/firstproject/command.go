@@ -34,7 +34,7 @@ func New(streams output.Streams) *cobra.Command {
 	o := &options{}
 	cmd := &cobra.Command{
 		Use:   "init",
-		Short: "Write a first project file from what the cluster holds",
+		Short: "Write a project file for what is in the namespace",
 		Long: `Write devtun.yaml for 'devtun up': it forwards the services of the namespace, and has the
 workloads that could be intercepted, and more, as comments, to be taken in where they are
 wanted. It is for everybody: a --context or --kubeconfig that is given goes into

@@ -7,6 +7,7 @@ import (
 	"github.com/devtun/devtun/cmd/cli/forwards"
 	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/selection"
+	"github.com/devtun/devtun/cmd/cli/status"
 	"github.com/devtun/devtun/tunnel/discovery"
 )
 
@@ -41,11 +42,15 @@ func Summary(e *forwards.ReadyEvent) output.Forwarding {
 func serviceEvent(e *forwards.ServiceEvent, namespace string) output.Service {
 	event := output.Service{
 		State: string(e.State), Namespace: e.Service.Namespace, Service: e.Service.Name, Pod: e.Pod, Address: e.Address,
-		Names: append([]string{}, e.Names...), Ports: []output.Port{}, Pods: e.Pods, Reason: e.Reason,
-		Label: PodLabel(e, namespace),
+		Names: append([]string{}, e.Names...), Ports: []output.Port{}, URLs: []string{}, Pods: e.Pods,
+		Reason: e.Reason, Label: PodLabel(e, namespace),
 	}
-	for _, port := range e.Ports {
-		event.Ports = append(event.Ports, output.Port{Local: port.Local, Port: port.Remote, Name: port.Name})
+	ports := status.PortsOf(e)
+	for _, port := range ports {
+		event.Ports = append(event.Ports, output.Port{Local: port.Local, Port: port.Port, Name: port.Name})
+	}
+	if len(e.Names) > 0 {
+		event.URLs = append(event.URLs, status.Addresses(e.Names[0], ports)...)
 	}
 	return event
 }

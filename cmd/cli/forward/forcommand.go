@@ -58,7 +58,7 @@ func (w *CommandTeller) tellDenied(namespace string) {
 		names = append(names, PodLabel(event, namespace))
 	}
 	w.Out.Write(output.Warning{
-		Message: fmt.Sprintf("ports below 1024 are root's to listen on: no such port of %s can be reached",
+		Message: fmt.Sprintf("only root may listen on ports below 1024: those of %s cannot be reached",
 			strings.Join(names, ", ")),
 		Hint: w.hint(namespace),
 	})

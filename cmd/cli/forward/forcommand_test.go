@@ -36,19 +36,19 @@ func TestWhoRunsACommandIsToldTheWayOut(t *testing.T) {
 	}{
 		{"nothing", false, nil, ""},
 		{"one", false, []*forwards.ServiceEvent{low("web", "", 80)},
-			"warning: ports below 1024 are root's to listen on: no such port of web can be reached\n" +
+			"warning: only root may listen on ports below 1024: those of web cannot be reached\n" +
 				"hint: add --hosts system, or move the port: --port web:8080:80\n"},
 		{"8080 is its own", false, []*forwards.ServiceEvent{low("web", "", 80, 8080, 9080), elsewhere},
-			"warning: ports below 1024 are root's to listen on: no such port of web, search.shop can be reached\n" +
+			"warning: only root may listen on ports below 1024: those of web, search.shop cannot be reached\n" +
 				"hint: add --hosts system, or move the port: --port web:10080:80 --port search.shop:8443:443\n"},
 		{"many", false, []*forwards.ServiceEvent{low("a", "", 80), low("b", "", 80), low("c", "", 80), low("d", "", 80)},
-			"warning: ports below 1024 are root's to listen on: no such port of a, b, c, d can be reached\n" +
+			"warning: only root may listen on ports below 1024: those of a, b, c, d cannot be reached\n" +
 				"hint: add --hosts system, or move the port: --port a:8080:80 --port b:8080:80 --port c:8080:80 …\n"},
 		{"a pod", false, []*forwards.ServiceEvent{low("web", "web-0", 80)},
-			"warning: ports below 1024 are root's to listen on: no such port of web-0.web can be reached\nhint: add --hosts " +
+			"warning: only root may listen on ports below 1024: those of web-0.web cannot be reached\nhint: add --hosts " +
 				"system\n"},
 		{"an intercept's", true, []*forwards.ServiceEvent{low("web", "", 80)},
-			"warning: ports below 1024 are root's to listen on: no such port of web can be reached\n" +
+			"warning: only root may listen on ports below 1024: those of web cannot be reached\n" +
 				"hint: add --hosts system\n"},
 		{"another reason as well is told as it is", false, []*forwards.ServiceEvent{busy}, ""},
 	} {

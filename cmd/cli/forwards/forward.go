@@ -247,7 +247,7 @@ func (f *forward) describe() ServiceEvent {
 	slices.SortFunc(event.Ports, func(a, b PortEvent) int { return a.Local - b.Local })
 	slices.Sort(reasons)
 	if len(f.left) > 0 {
-		reasons = append(reasons, "without "+strings.Join(f.left, ", ")+": port-forward carries TCP only")
+		reasons = append(reasons, "without "+strings.Join(f.left, ", ")+": a port-forward carries TCP only")
 	}
 	switch {
 	case len(f.refused) > 0:

@@ -87,7 +87,7 @@ func (s *Forwards) noteShared(shared []hostsfile.Duplicate) {
 	for _, other := range shared {
 		now[other.Owner] = other.Names
 		if before := s.shared[other.Owner]; !subset(other.Names, before) {
-			s.warn("another devtun (pid %d) gives names of this one too: %s: programs may reach either", other.Owner.PID,
+			s.warn("another devtun (pid %d) serves the same names: %s: programs may reach either", other.Owner.PID,
 				some(other.Names))
 		}
 	}

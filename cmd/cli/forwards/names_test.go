@@ -104,7 +104,7 @@ func TestSharedNamesAreTold(t *testing.T) {
 	w := newWorld(t)
 	w.machine.report = hostsfile.Report{Duplicates: []hostsfile.Duplicate{{Owner: one, Names: []string{"web"}}}}
 	require.NoError(t, w.apply(services{"web": serviceOf(portOf(18080))}))
-	require.Equal(t, "warning: another devtun (pid 1) gives names of this one too: web: programs may reach either",
+	require.Equal(t, "warning: another devtun (pid 1) serves the same names: web: programs may reach either",
 		w.take()[0])
 
 	w.forwards.NamesShared([]hostsfile.Duplicate{{Owner: one, Names: []string{"web"}}})
@@ -112,13 +112,13 @@ func TestSharedNamesAreTold(t *testing.T) {
 	w.forwards.NamesShared([]hostsfile.Duplicate{{Owner: one, Names: []string{"web"}},
 		{Owner: two, Names: []string{"a", "b", "c", "d", "e"}}})
 	require.Equal(t,
-		[]string{"warning: another devtun (pid 2) gives names of this one too: a, b, c and 2 more: " +
+		[]string{"warning: another devtun (pid 2) serves the same names: a, b, c and 2 more: " +
 			"programs may reach either"}, w.take())
 	w.forwards.NamesShared([]hostsfile.Duplicate{{Owner: two, Names: []string{"a", "b"}}})
 	require.Equal(t, []string{"warning: the other devtun (pid 1) has given these names up: web"}, w.take())
 	w.forwards.NamesShared([]hostsfile.Duplicate{{Owner: two, Names: []string{"a", "f"}}})
 	require.Equal(t,
-		[]string{"warning: another devtun (pid 2) gives names of this one too: a, f: programs may reach either"}, w.take(),
+		[]string{"warning: another devtun (pid 2) serves the same names: a, f: programs may reach either"}, w.take(),
 		"more of them")
 }
 

@@ -140,7 +140,7 @@ func run(
 	ctx context.Context, o *options, editor string, streams output.Streams, files func(string, Target) ([]Change, error),
 ) error {
 	if o.service != "" && o.workload != "" {
-		return problem.Usage("--workload has the others forwarded, too", "--service and --workload exclude each other")
+		return problem.Usage("--workload has the others forwarded, too", "--service and --workload cannot be used together")
 	}
 	p, made, err := o.project()
 	if err != nil {

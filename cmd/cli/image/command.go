@@ -22,7 +22,7 @@ const standardOutput = "-"
 func New(streams output.Streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "image",
-		Short: "Save or push an image of the agent, for clusters that want one",
+		Short: "Save or push an image of the agent, for clusters that need one",
 		Long: `Make a container image of the agent, the pod that stands in for a workload while an
 intercept lasts. devtun has the agent in it, for linux/amd64 and linux/arm64, and makes
 the image itself: no Docker is needed.

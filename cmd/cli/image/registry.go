@@ -25,7 +25,7 @@ func diagnosePush(err error, to name.Tag) error {
 	var lookup *net.DNSError
 	switch {
 	case errors.Is(err, context.Canceled):
-		hint = "nothing keeps you from pushing it again"
+		hint = "push it again"
 	case errors.As(err, &login):
 		hint = fmt.Sprintf("log in anew: docker login %s", registry)
 	// A registry on this machine is asked over plain HTTP as well; its certificate

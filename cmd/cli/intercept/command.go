@@ -27,48 +27,19 @@ func New(streams output.Streams, start helper.Start, beside func(forward.Session
 	o := &Options{}
 	cmd := &cobra.Command{
 		Use:   "intercept WORKLOAD|SERVICE [-- COMMAND [ARGUMENT…]]",
-		Short: "Be a service of the cluster from this machine",
+		Short: "Receive a service's requests on this machine",
 		Long: `Take the place of a workload: requests that the cluster makes to its services
-arrive at a process on this machine, and everything else goes on as before.
+arrive at a process on this machine. The workload runs on, and gets what the process
+does not take: while it is restarted, or when this machine is gone. --replace scales it
+to zero instead, for what must not run twice.
 
-NAME is a service or else a workload; svc/NAME, deploy/NAME, rollouts.argoproj.io/NAME
-and the like, as for kubectl, say which. A workload is whatever has pods that a service
-leads to: a bare pod, a Job and an operator's kind, too.
-An agent pod is put in the way of the services' traffic and carries it here. The
-workload runs on, and gets every request that the process here does not take:
-while it does not listen, while it is restarted, when this machine is gone. With
---replace the workload is scaled to zero instead, for what must not run twice; that needs
-no service, so a worker that takes its work from a queue can be replaced as well.
+--header, --path, --method and --personal say which requests come here, so that several
+developers can share a workload; 'devtun list' shows who has which. The namespace's
+other services are forwarded meanwhile, as by 'devtun forward'. A COMMAND gets the
+container's environment and files, and devtun ends with it.
 
---header, --path and --method say which requests come here, those that match all of
-it; --personal is the header 'baggage: devtun=KEY', which OpenTelemetry passes on from
-service to service. So any number of developers share a workload, each with requests of
-their own, and one of them may have the remainder: 'devtun intercept' joins what stands,
-unless somebody has the same requests already. 'devtun list' shows who has which.
-
-The workload's pods are not touched: connections that clients keep open stay with
-them until the clients reconnect. --move-connections evicts the pods, one at a time,
-each once the process here answers and the last one's successor is ready. That is
-refused for a StatefulSet and for a single ready pod; --move-connections=force does
-it all the same.
-
-At the end, by Ctrl-C or with COMMAND, everything is put back; then connections that
-the process here still serves may end, for 30s or until a second Ctrl-C. If devtun is
-killed, 'devtun restore' puts back, from any machine, and after --grace the agent by
-itself. While others share the workload, all of that concerns one's own requests only.
-
-The namespace's other services are forwarded meanwhile as 'devtun forward' does it,
-unless --no-forward says otherwise. With a rule the workload's own are forwarded, too,
-but for a port that the process here listens on: requests from here that match come
-here directly. Without a COMMAND a terminal shows the same table as there, with where
-each port's traffic goes. A COMMAND runs with the container's environment over its
-own, but for PATH, HOME, HOSTNAME and what else describes a machine; --env-file has
-the same. What it says of the pod itself (its name, with the ordinal in a StatefulSet,
-and its addresses) is the agent's: two processes should not pass for one. On Linux
-it alone sees the container's ConfigMaps, Secrets and downward files at the container's
-own paths, kept up to date; $DEVTUN_FILES is a folder with all of them. That needs no
-rights, but a user and mount namespace, as in 'devtun run'; where that or a path cannot
-be had, devtun says so, and COMMAND runs all the same.`,
+Ctrl-C puts everything back. If devtun is killed, 'devtun restore' does, from any
+machine, and after --grace the cluster by itself. docs/be-a-service.md says more.`,
 		Example: `  # requests to service-middle arrive at the process that listens here
   devtun intercept service-middle
 
@@ -97,10 +68,10 @@ be had, devtun says so, and COMMAND runs all the same.`,
 			}
 			if at != 1 || args[0] == "" {
 				return problem.Usage("write devtun intercept NAME, or devtun intercept NAME -- COMMAND",
-					"devtun intercept wants one workload or service")
+					"devtun intercept needs a workload or a service")
 			}
 			if cmd.Flags().Changed("grace") && o.Grace <= 0 {
-				return problem.Usage("give a duration such as 1m", "--grace %v is no time to come back in", o.Grace)
+				return problem.Usage("give a duration such as 1m", "--grace %v is too short", o.Grace)
 			}
 			o.Name, o.command = args[0], args[at:]
 			if err := o.Match.CheckFlags(cmd.Flags()); err != nil {
@@ -128,10 +99,10 @@ be had, devtun says so, and COMMAND runs all the same.`,
 	flags.Lookup("move-connections").NoOptDefVal = string(target.Evict)
 	o.Match.AddFlags(flags)
 	flags.BoolVar(&o.TLS, "tls", false,
-		"take TLS connections whole, since requests in them cannot be told apart (default: they go to the origin)")
+		"take TLS connections whole, since requests in them cannot be told apart (default: they go to the cluster)")
 	flags.BoolVar(&o.Mark, "mark", false, "have answers from here say so, by a header: 'Devtun: OWNER@MACHINE'")
 	flags.BoolVar(&o.Mirror, "mirror", false,
-		"get copies of requests: the origin answers, and what the process here says is dropped")
+		"get copies of requests: the cluster answers, and what the process here says is dropped")
 	flags.BoolVar(&o.NoCarry, "no-carry", false,
 		"do not put the --personal header, or those of --header, on what the process here sends into the cluster")
 	flags.DurationVar(&o.Grace, "grace", 0,

@@ -44,7 +44,7 @@ func (i *Planned) leave(ctx context.Context, agents drainer) {
 // ended by then is cut.
 func (i *Planned) drain(ctx context.Context, agents drainer, draining *sync.WaitGroup) {
 	asked, stop := signal.NotifyContext(ctx, ending.Signals()...)
-	i.tellUnderWay("the traffic goes to the origin again", agents)
+	i.tellUnderWay("the traffic goes to the cluster again", agents)
 	draining.Go(func() {
 		defer stop()
 		i.awaitIdle(ctx, asked, agents, agents.Drain)

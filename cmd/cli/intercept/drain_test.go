@@ -74,7 +74,7 @@ func TestASecondInterruptCutsOffWhatIsUnderWay(t *testing.T) {
 	var draining sync.WaitGroup
 	endingIntercept(said).drain(t.Context(), stays{open: 2}, &draining)
 	require.Equal(t,
-		"the traffic goes to the origin again; waiting up to 30s for 2 connections under way: Ctrl-C cuts them off\n",
+		"the traffic goes to the cluster again; waiting up to 30s for 2 connections under way: Ctrl-C cuts them off\n",
 		said.String())
 	interrupt(t)
 	draining.Wait()
@@ -86,7 +86,7 @@ func TestNothingIsWaitedForWithoutConnections(t *testing.T) {
 	var draining sync.WaitGroup
 	endingIntercept(said).drain(t.Context(), stays{}, &draining)
 	draining.Wait()
-	require.Equal(t, "the traffic goes to the origin again\n", said.String())
+	require.Equal(t, "the traffic goes to the cluster again\n", said.String())
 }
 
 // TestARestoreThatTakesLongIsGivenUpByCtrlC once that was said, and not before.
@@ -113,6 +113,6 @@ func TestASessionInTheBackgroundIsToldOfNoKeys(t *testing.T) {
 	i.drain(ctx, stays{open: 1}, &draining)
 	cancel()
 	draining.Wait()
-	require.Equal(t, "the traffic goes to the origin again; waiting up to 30s for 1 connection under way\n",
+	require.Equal(t, "the traffic goes to the cluster again; waiting up to 30s for 1 connection under way\n",
 		said.String())
 }

@@ -148,7 +148,7 @@ func (p *Events) address(port int) string {
 	if i < 0 {
 		return "nowhere"
 	}
-	return shown(p.Locals[i].Address)
+	return intercept.Shown(p.Locals[i].Address)
 }
 
 func (p *Events) change(e *intercept.ChangeEvent) {

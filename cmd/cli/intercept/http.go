@@ -55,14 +55,14 @@ func (i *Planned) checkHTTP() error {
 		}
 		where := strings.Join(without, "; ")
 		if certain {
-			return problem.Usage(hint, "a rule is about HTTP requests, and there are none on %s", where)
+			return problem.Usage(hint, "a rule matches HTTP requests, and there are none on %s", where)
 		}
-		i.Events.Note("a rule is about HTTP requests, and none are to be expected on "+where+
-			": what is none goes to the origin", hint)
+		i.Events.Note("a rule matches HTTP requests, and there seem to be none on "+where+
+			": anything else goes to the cluster", hint)
 	}
 	if len(encrypted) > 0 && !i.options.TLS && !i.options.Mirror {
-		i.Events.Note(fmt.Sprintf("what is encrypted cannot be told apart: TLS connections to %s go to the origin",
-			strings.Join(encrypted, "; ")), "--tls has them come here, whole")
+		i.Events.Note(fmt.Sprintf("a rule cannot look into TLS: such connections to %s go to the cluster",
+			strings.Join(encrypted, "; ")), "--tls brings them here, whole")
 	}
 	return nil
 }

@@ -63,7 +63,7 @@ func (i *Planned) tryToEnter(ctx context.Context) (*plan.Executor, error) {
 	ctx, cancel := context.WithTimeout(ctx, enterTimeout)
 	defer cancel()
 	if !i.joins {
-		i.progress("preparing %s for %s: %s", i.plan.Agent, i.plan.Workload, HowItComes(i.plan))
+		i.progress("starting agent %s for %s: %s", i.plan.Agent, i.plan.Workload, HowItComes(i.plan))
 		executor := i.newExecutor(i.plan, i.claim)
 		return executor, executor.Prepare(ctx)
 	}

@@ -154,7 +154,8 @@ func TestDevelopersShareAWorkload(t *testing.T) {
 	remainder, remainderExecutor := w.enters("dan", Match{})
 	require.Len(t, w.held().Claims, 3)
 	ann.leaves(annExecutor)
-	require.Contains(t, ann.told.String(), "left: Deployment \"web\", which is held by bob on laptop, dan on laptop\n")
+	require.Contains(t, ann.told.String(),
+		"left: Deployment \"web\", still intercepted by bob on laptop, dan on laptop\n")
 	bob.leaves(bobExecutor)
 	remainder.leaves(remainderExecutor)
 	require.Contains(t, remainder.told.String(), "restored: Deployment \"web\"\n")
@@ -281,7 +282,7 @@ func TestRestoreTakesOnesOwn(t *testing.T) {
 	_, err = mine.enter(t.Context())
 	require.NoError(t, err)
 	require.NoError(t, s.end(t.Context(), w.held(), false, told))
-	require.Equal(t, "left: Deployment \"web\", which is held by ann on laptop\n", out.String())
+	require.Equal(t, "left: Deployment \"web\", still intercepted by ann on laptop\n", out.String())
 
 	out.Reset()
 	require.NoError(t, s.end(t.Context(), w.held(), true, told))

@@ -146,9 +146,9 @@ func (h *hold) makeAgain(ctx context.Context, o plan.Object) {
 	case lostBy(err) != nil:
 		h.fail(lostBy(err))
 	case err != nil:
-		h.fail(fmt.Errorf("somebody else has deleted %s, and it cannot be made again: %w", o, err))
+		h.fail(fmt.Errorf("somebody else has deleted %s, and it cannot be recreated: %w", o, err))
 	default:
-		h.Events.Warn(false, "somebody else has deleted %s: it was made again", o)
+		h.Events.Warn(false, "somebody else has deleted %s: devtun has recreated it", o)
 	}
 }
 

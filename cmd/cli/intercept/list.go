@@ -18,6 +18,7 @@ import (
 	"github.com/devtun/devtun/cmd/cli/kube"
 	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/problem"
+	"github.com/devtun/devtun/cmd/cli/status"
 	"github.com/devtun/devtun/intercept"
 	"github.com/devtun/devtun/intercept/claim"
 	"github.com/devtun/devtun/intercept/plan"
@@ -35,7 +36,7 @@ func NewList(streams output.Streams) *cobra.Command {
 	var all bool
 	cmd := &cobra.Command{
 		Use:   "list",
-		Short: "List the intercepts that stand",
+		Short: "List intercepts",
 		Long: `List the intercepts that stand in a namespace, one line for each developer who holds
 one: who, on which machine, since when, which requests they have claimed, whether their
 devtun is connected, how many requests it got so far, and where they go. The agents are
@@ -54,7 +55,7 @@ in those that may be looked in, and a note about the others.`,
 				return problem.Usage("the only other output is json", "unknown --output %q", output)
 			}
 			if all && len(flags.Namespaces) > 0 {
-				return problem.Usage("leave one of them out", "--all-namespaces and --namespace exclude each other")
+				return problem.Usage("use one of them", "--all-namespaces and --namespace cannot be used together")
 			}
 			return runList(cmd.Context(), flags, all, output, streams)
 		},
@@ -137,7 +138,7 @@ func runList(ctx context.Context, flags *kube.Flags, all bool, output string, st
 		if all {
 			where = "any namespace that could be looked in"
 		}
-		fmt.Fprintf(streams.Err, "no intercept stands in %s\n", where)
+		fmt.Fprintf(streams.Err, "no intercepts in %s\n", where)
 		if !all && len(flags.Namespaces) == 0 {
 			fmt.Fprintln(streams.Err, "hint: -A lists those of all namespaces")
 		}
@@ -162,7 +163,7 @@ func runList(ctx context.Context, flags *kube.Flags, all bool, output string, st
 		}
 		fmt.Fprintln(table, strings.Join([]string{row.Name, cmp.Or(strings.Join(row.Services, ","), "-"),
 			string(row.Mode), cmp.Or(row.Owner.User, "-"), cmp.Or(row.Owner.Machine, "-"), since, row.rule(),
-			row.Connected, requests, row.Traffic, cmp.Or(row.Note, "-")}, "\t"))
+			row.Connected, requests, status.Where(row.Traffic, "developer", false), cmp.Or(row.Note, "-")}, "\t"))
 	}
 	table.Flush()
 	return err

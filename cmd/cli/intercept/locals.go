@@ -54,10 +54,10 @@ func (o *Options) locals(found *target.Target) ([]intercept.Local, error) {
 				return nil
 			case l.Port == port.Target:
 				return problem.Usage("name it once", "port %d of the container is to go to both %s and %s", l.Port,
-					shown(l.Address), shown(address))
+					intercept.Shown(l.Address), intercept.Shown(address))
 			case l.Address == address:
 				return problem.Usage("give each its own local port with --port LOCAL:PORT",
-					"ports %d and %d of the container are both to go to %s", l.Port, port.Target, shown(address))
+					"ports %d and %d of the container are both to go to %s", l.Port, port.Target, intercept.Shown(address))
 			}
 		}
 		locals = append(locals, intercept.Local{Port: port.Target, Address: address, Services: []string{port.Service}})
@@ -104,14 +104,6 @@ func (o *Options) findHost(ctx context.Context) error {
 		return problem.Usage("name a host that this machine knows, or give its address", "find --to %s: %w", o.To, err)
 	}
 	return nil
-}
-
-// shown is a local address for people: without a host it is this machine's.
-func shown(address string) string {
-	if port, here := strings.CutPrefix(address, ":"); here {
-		return "localhost:" + port
-	}
-	return address
 }
 
 // parseLocal reads LOCAL:PORT, or PORT for both, and finds the ports meant.

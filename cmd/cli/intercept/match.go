@@ -120,13 +120,13 @@ func (o *Options) checkMatch() (err error) {
 	all := o.rule.All()
 	switch {
 	case o.Replace && !all:
-		return problem.Usage("leave one of them out",
-			"with --replace there is no origin for the requests that do not match")
+		return problem.Usage("use one of them",
+			"with --replace no pods are left for the requests that do not match")
 	case o.Replace && o.Mirror:
-		return problem.Usage("leave one of them out", "with --replace there is no origin whose requests --mirror could copy")
+		return problem.Usage("use one of them", "with --replace no pods are left whose requests --mirror could copy")
 	case o.Mirror && o.TLS:
 		return problem.Usage("leave --tls out",
-			"--tls has TLS connections answered here, and what --mirror copies is answered by the origin")
+			"--tls has TLS connections answered here, and what --mirror copies is answered by the cluster")
 	case o.Mirror && o.Mark:
 		return problem.Usage("leave --mark out", "--mark is about answers, and those to --mirror's copies are dropped")
 	case o.TLS && all:

@@ -76,7 +76,7 @@ func (o *Options) Validate() error {
 		return problem.Usage("write --move-connections, or --move-connections=force", "unknown --move-connections=%s",
 			o.Move)
 	case move != target.Stay && o.Replace:
-		return problem.Usage("leave one of them out",
+		return problem.Usage("use one of them",
 			"--replace ends all connections with the pods: there is nothing for --move-connections")
 	}
 	if err := o.checkMatch(); err != nil {
@@ -109,7 +109,7 @@ func (o *Options) Validate() error {
 		return err
 	}
 	if _, err := name.ParseReference(o.agentImage()); o.agentImage() != "" && err != nil {
-		return problem.Usage("write REGISTRY/NAME:TAG, as 'devtun image push' prints it", "%q is no name of an image",
+		return problem.Usage("write REGISTRY/NAME:TAG, as 'devtun image push' prints it", "%q is not the name of an image",
 			o.agentImage())
 	}
 	if strings.Contains(o.To, ":") && !strings.Contains(o.To, "::") {

@@ -121,12 +121,12 @@ func (h *hold) tellPorts(ctx context.Context) reported {
 		if !here {
 			continue // COMMAND would not listen there
 		}
-		text := fmt.Sprintf("%s listens on %s already: the cluster's requests go there", name, shown(l.Address))
+		text := fmt.Sprintf("%s listens on %s already: the cluster's requests go there", name, intercept.Shown(l.Address))
 		hint := ""
 		if h.program != nil {
 			text = fmt.Sprintf(
 				"%s listens on %s already, and is not COMMAND: the cluster's requests go there as long as it does", name,
-				shown(l.Address))
+				intercept.Shown(l.Address))
 			hint = "stop it, or have COMMAND listen on another port with --port LOCAL:PORT"
 		}
 		h.Events.Note(text, hint)

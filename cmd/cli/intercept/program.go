@@ -129,9 +129,9 @@ func (i *Planned) newExecutor(p *plan.Plan, c claim.Claim) *plan.Executor {
 func HowItComes(p *plan.Plan) string {
 	from := intercept.ImageOf(p)
 	if n := len(p.Program); n > 0 {
-		return fmt.Sprintf("the agent comes in %d ConfigMaps, and runs in the workload's image %s", n, from)
+		return fmt.Sprintf("its program from %d ConfigMaps, in the workload's image %s", n, from)
 	}
-	return "the agent's image is " + from
+	return "image " + from
 }
 
 // keepProgram has the agent's program made again that somebody has deleted: agents that
@@ -143,7 +143,7 @@ func (h *hold) keepProgram(ctx context.Context) {
 		return err
 	})
 	for _, o := range made {
-		h.Events.Warn(false, "somebody else has deleted %s: it was made again", o)
+		h.Events.Warn(false, "somebody else has deleted %s: devtun has recreated it", o)
 	}
 	if err != nil && ctx.Err() == nil && lostBy(err) == nil { // which keepPlan finds
 		h.Events.Warn(false, "an agent that starts anew may not find its program: %v", err)

@@ -75,7 +75,7 @@ func NewRBAC(streams output.Streams) *cobra.Command {
 	namespace, scaled := "", []string(nil)
 	cmd := &cobra.Command{
 		Use:   "rbac FEATURE…",
-		Short: "Print the smallest Role for what devtun does",
+		Short: "Print the smallest Role that a feature needs",
 		Long: `Print, as YAML, a Role for each feature that allows just what it needs in a
 namespace. devtun never needs a right beyond the namespaces it works in.
 
@@ -100,7 +100,7 @@ one.`,
 		ValidArgs: names,
 		RunE: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return problem.Usage("name one or more of "+strings.Join(names, ", "), "devtun rbac wants a feature")
+				return problem.Usage("name one or more of "+strings.Join(names, ", "), "devtun rbac needs a feature")
 			}
 			if namespace != "" && !selection.IsLabel(namespace) {
 				return problem.Usage("'kubectl get namespaces' lists those there are", "%q is not a namespace", namespace)

@@ -32,7 +32,7 @@ func NewRestore(streams output.Streams) *cobra.Command {
 	o := &restoreOptions{}
 	cmd := &cobra.Command{
 		Use:   "restore [NAME] [--all]",
-		Short: "Undo an intercept that no devtun of yours holds any more",
+		Short: "Undo an intercept that was left behind",
 		Long: `Put back what an intercept has changed, as its plan in the cluster says, and remove
 all that it made. NAME is an intercept's, as 'devtun list' shows it. Without it the only
 one that stands is meant.
@@ -52,7 +52,7 @@ deleted is found by the undo that stands on each object that it changed.`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 1 {
 				return problem.Usage("write devtun restore NAME, or devtun restore --all",
-					"devtun restore wants one name, or --all")
+					"devtun restore needs one name, or --all")
 			}
 			return nil
 		},
@@ -129,7 +129,7 @@ func (o *restoreOptions) selected(namespace string, plans []plan.Held) ([]plan.H
 		return nil, problem.Usage("name one of "+strings.Join(names, ", ")+", or pass --all",
 			"%d intercepts stand in namespace %q", len(plans), namespace)
 	case len(plans) == 0 && !o.all:
-		return nil, &problem.Problem{Err: fmt.Errorf("no intercept stands in namespace %q", namespace),
+		return nil, &problem.Problem{Err: fmt.Errorf("no intercepts in namespace %q", namespace),
 			Code: problem.ExitNotFound, Hint: "'devtun list -A' shows those of other namespaces"}
 	}
 	return plans, nil

@@ -44,11 +44,23 @@ type Flags struct {
 func NewFlags(flags *pflag.FlagSet) *Flags {
 	k := &Flags{ConfigFlags: genericclioptions.NewConfigFlags(true)}
 	k.Namespace = nil
-	k.AddFlags(flags)
-	flags.Lookup("cache-dir").DefValue = "$HOME/.kube/cache" // as it reads on every machine
+	kubectls := pflag.NewFlagSet("", pflag.ContinueOnError)
+	k.AddFlags(kubectls)
+	kubectls.Lookup("cache-dir").DefValue = "$HOME/.kube/cache" // as it reads on every machine
+	kubectls.VisitAll(func(flag *pflag.Flag) { flag.Annotations = map[string][]string{isKubectls: nil} })
+	flags.AddFlagSet(kubectls)
 	flags.StringSliceVarP(&k.Namespaces, "namespace", "n", nil,
 		"namespace to work in; repeat it for more, the first gives bare names (default: the context's)")
 	return k
+}
+
+// isKubectls marks the flags that are as kubectl has them.
+const isKubectls = "kubectl"
+
+// IsKubectls reports that a flag is as kubectl has it.
+func IsKubectls(flag *pflag.Flag) bool {
+	_, is := flag.Annotations[isKubectls]
+	return is
 }
 
 // Cluster is a connection to a cluster, made but not yet tried.

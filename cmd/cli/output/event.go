@@ -104,9 +104,12 @@ type Service struct {
 	Address   string   `json:"address"` // its loopback address, `""` if it has none
 	Names     []string `json:"names"`   // host names that lead there, shortest first
 	Ports     []Port   `json:"ports"`   // without those that none of the ready pods has, which the reason names
-	Pods      int      `json:"pods"`    // ready pods behind it
-	Reason    string   `json:"reason"`  // why, where the state does not say it all
-	Label     string   `json:"-"`       // its name, without the session's own namespace
+	// what to type to reach it: for a port that speaks HTTP a URL, else host:port; three and
+	// more such in a row are one, as `db:9000-9249`
+	URLs   []string `json:"urls"`
+	Pods   int      `json:"pods"`   // ready pods behind it
+	Reason string   `json:"reason"` // why, where the state does not say it all
+	Label  string   `json:"-"`      // its name, without the session's own namespace
 }
 
 // The states of a service that lines tell apart.
@@ -151,7 +154,7 @@ type Intercept struct {
 	State     string `json:"state"`
 	Name      string `json:"name"` // the intercept's
 	Namespace string `json:"namespace"`
-	// `divert` or `replace`; `mirror`: copies come, and the origin answers; `tap`:
+	// `divert` or `replace`; `mirror`: copies come, and the cluster answers; `tap`:
 	// requests are looked at; with `standing`
 	Mode string `json:"mode,omitzero"`
 	// which requests it is about, for people: `everything`, or as `header x-tester=7`; with
@@ -189,7 +192,7 @@ type Conflict struct {
 }
 
 // Traffic tells where the new requests to a port go from now on that the intercept is
-// about. All others, and what is no request, go to the origin, unless other developers
+// about. All others, and what is no request, go to the workload's own pods, unless other developers
 // claim them.
 type Traffic struct {
 	Port     int      `json:"port"`     // the container's

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/devtun/devtun/cmd/cli/status"
 )
 
 // Look says how lines are to look. The zero value is for a pipe.
@@ -24,7 +26,7 @@ type Lines struct {
 
 	mu     sync.Mutex
 	table  []Service // of the start, printed when all are known
-	widths [5]int    // of the columns, in bytes
+	widths [3]int    // of the columns, in bytes
 	begun  bool      // services are printed as they come
 	stands bool      // it was said that the traffic comes
 	routes map[int]string
@@ -149,7 +151,7 @@ func (l *Lines) intercept(e Intercept) {
 		fmt.Fprintf(to, "restored: %s\n", e.Subject)
 		return
 	case Left:
-		fmt.Fprintf(to, "left: %s, which is held by %s\n", e.Subject, strings.Join(e.Others, ", "))
+		fmt.Fprintf(to, "left: %s, still intercepted by %s\n", e.Subject, strings.Join(e.Others, ", "))
 		return
 	}
 	l.begun, l.stands = true, true
@@ -166,30 +168,17 @@ func (l *Lines) intercept(e Intercept) {
 	fmt.Fprintf(to, "%s: %s in %s\n", what, about, e.Seconds)
 }
 
-// places are what lines call where traffic goes, if anything else than JSON does.
-var places = map[string]string{"origin": "the origin", "nobody": "nobody answers"}
-
 func (l *Lines) traffic(e Traffic) {
-	where := e.To
-	switch e.To {
-	case "developer":
-		where = e.Local
-	case "both":
-		where = "the origin and " + e.Local
-	case "mirror":
-		where = "the origin, copies to " + e.Local
-	default:
-		if place := places[e.To]; place != "" {
-			where = place
-		}
+	where := status.Where(e.To, e.Local, false)
+	switch rule := e.Rule != Everything; {
+	case e.To == "developer" && rule:
+		where += " for " + e.Rule + ", else cluster"
+	case e.To == "mirror" && rule:
+		where += bracketed(e.Rule)
+	case e.To != "developer" && e.To != "mirror":
+		where += bracketed(e.Reason)
 	}
-	line := fmt.Sprintf("%s -> %s", strings.Join(e.Services, ", "), where)
-	switch {
-	case e.To != "developer" && e.To != "mirror" && e.Reason != "":
-		line += " (" + e.Reason + ")"
-	case (e.To == "developer" || e.To == "mirror") && e.Rule != Everything:
-		line += " (" + e.Rule + ")"
-	}
+	line := strings.Join(e.Services, ", ") + " -> " + where
 	if l.routes[e.Port] == line {
 		return // only how many agents say so has changed
 	}
@@ -198,11 +187,11 @@ func (l *Lines) traffic(e Traffic) {
 }
 
 func (l *Lines) local(e Local) {
-	state := "nobody listens on %s\n"
+	state := "nothing listens on"
 	if e.Open {
-		state = "a process listens on %s\n"
+		state = "a process listens on"
 	}
-	fmt.Fprintf(l.err, state, e.Local)
+	fmt.Fprintln(l.err, state, e.Local)
 }
 
 func (l *Lines) agent(e Agent) {

@@ -7,12 +7,6 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestNested(t *testing.T) {
-	require.Equal(t, "-", nested(nil))
-	require.Equal(t, "web", nested([]string{"web"}))
-	require.Equal(t, "web[.demo[.svc]]", nested([]string{"web", "web.demo", "web.demo.svc"}))
-}
-
 func TestBrief(t *testing.T) {
 	for d, want := range map[time.Duration]string{
 		0: "0s", 1234: "1µs", 1500 * time.Microsecond: "2ms", 234567 * time.Microsecond: "235ms",

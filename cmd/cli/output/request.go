@@ -50,6 +50,10 @@ func (l *Lines) request(e Request) {
 	if from == "" {
 		from = e.Client
 	}
+	by := e.By
+	if by == "origin" {
+		by = "cluster"
+	}
 	fmt.Fprintf(to, "%s  %s  %s  %s  %s  %s\n", e.Record.Time.Local().Format("15:04:05.000"), from, e.What,
 		e.Outcome, e.Seconds, e.By)
 	body(to, "> ", e.Record.RequestBody)

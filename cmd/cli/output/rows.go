@@ -1,8 +1,8 @@
 package output
 
 import (
-	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/devtun/devtun/cmd/cli/status"
@@ -27,20 +27,46 @@ func (l *Lines) rows(services []Service) {
 			}
 		}
 		line := strings.Join(row[1:], " ")
-		if reason := services[i].Reason; reason != "" {
-			line += " (" + reason + ")"
-		}
-		fmt.Fprintln(l.out, l.paint(services[i].State, row[0])+" "+line)
+		fmt.Fprintln(l.out, l.paint(services[i].State, row[0])+" "+line+l.about(services[i]))
 	}
 }
 
-// row is the columns of a service: state, name, address, ports, host names.
+// row is the columns of a service: state, name, and how it is reached.
 func row(s Service) []string {
 	row := []string{s.State, s.Label}
-	if s.Address == "" || s.State == serviceGone {
+	if len(s.URLs) == 0 || s.State == serviceGone {
 		return row
 	}
-	return append(row, s.Address, ports(s.Ports), nested(s.Names))
+	return append(row, strings.Join(s.URLs, " "))
+}
+
+// about is what else there is to say of a service, in brackets; of those that are not
+// there, only why.
+func (l *Lines) about(s Service) string {
+	if s.State == serviceGone || s.Address == "" {
+		return bracketed(s.Reason)
+	}
+	about := []string{s.Address}
+	if s.Pods > 0 {
+		about = append(about, Count(s.Pods, "pod"))
+	}
+	if moved(s.Ports) {
+		about = append(about, "ports "+ports(s.Ports))
+	}
+	if l.look.Verbose && len(s.Names) > 1 {
+		about = append(about, "names "+strings.Join(s.Names, " "))
+	}
+	if s.Reason != "" {
+		about = append(about, s.Reason)
+	}
+	return bracketed(strings.Join(about, ", "))
+}
+
+func bracketed(text string) string {
+	if text == "" {
+		return ""
+	}
+	return " (" + text + ")"
 }
 
 // colours of the states, as ANSI escapes.
@@ -56,24 +82,16 @@ func (l *Lines) paint(state, text string) string {
 	return colours[state] + text + "\x1b[0m"
 }
 
+// moved reports whether a port has another number here.
+func moved(all []Port) bool {
+	return slices.ContainsFunc(all, func(p Port) bool { return p.Local != p.Port })
+}
+
 // ports lists a service's ports.
 func ports(all []Port) string {
 	var list []status.Port
 	for _, port := range all {
 		list = append(list, status.Port{Local: port.Local, Port: port.Port})
 	}
-	return cmp.Or(status.PortList(list), "-")
-}
-
-// nested writes names of which each extends the one before as one word:
-// web[.demo[.svc[.cluster.local]]].
-func nested(names []string) string {
-	if len(names) == 0 {
-		return "-"
-	}
-	text := names[0]
-	for i := 1; i < len(names); i++ {
-		text += "[" + strings.TrimPrefix(names[i], names[i-1])
-	}
-	return text + strings.Repeat("]", len(names)-1)
+	return status.PortList(list)
 }

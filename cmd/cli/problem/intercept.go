@@ -44,7 +44,7 @@ func intercepts(err error) *Problem {
 			Hint: fmt.Sprintf("if nobody needs it any more: devtun restore %s -n %s --all", standing.Name, standing.Namespace)}
 	case errors.Is(err, plan.ErrOlder), errors.As(err, &another):
 		return &Problem{Err: err, Code: ExitRefused,
-			Hint: "have it ended, and begun anew with this devtun: 'devtun list' shows whose it is"}
+			Hint: "end it, and start it again with this devtun: 'devtun list' shows whose it is"}
 	case errors.Is(err, plan.ErrRestored), errors.Is(err, plan.ErrEnded):
 		return &Problem{Err: err, Code: ExitRefused, Hint: "run the command again to intercept anew"}
 	case errors.As(err, &exists):
@@ -60,7 +60,8 @@ func intercepts(err error) *Problem {
 		return &Problem{Err: err, Code: ExitRefused, Hint: "run the command again to intercept anew"}
 	case errors.As(err, &refusal):
 		return &Problem{Err: err, Code: ExitRefused,
-			Hint: "have what stands ended, and begun anew with this devtun ('devtun list' shows whose it is), and name no " +
+			Hint: "end the intercepts there, and start them again with this devtun ('devtun list' shows whose it is), and " +
+				"name no " +
 				"other's image by --agent-image"}
 	case errors.As(err, &theirs):
 		return &Problem{Err: err, Code: ExitMachine,
@@ -102,7 +103,7 @@ func diagnoseAgent(err error, agent *rollout.AgentError) *Problem {
 	case agent.Reason == rollout.Removed:
 		problem.Hint = "run the command again to intercept anew"
 	case agent.Reason == rollout.Crash:
-		problem.Hint = "is the image that of this devtun? 'devtun image save' or 'devtun image push' makes it, and " +
+		problem.Hint = "does the image belong to this devtun? 'devtun image save' or 'devtun image push' makes it, and " +
 			"--agent-image names it"
 	default:
 		problem.Hint = "try again; 'kubectl get events' shows what became of the agent's pods"
@@ -136,7 +137,7 @@ func diagnosePlanStatus(err error, status *plan.StatusError) *Problem {
 		return &Problem{Err: err, Code: ExitRights, Hint: "'devtun rbac intercept restore' prints the Roles that are needed"}
 	}
 	return &Problem{Err: err, Code: ExitCluster,
-		Hint: "is it something that passes? then try again; 'devtun intercept NAME --dry-run' prints what is sent"}
+		Hint: "try again; 'devtun intercept NAME --dry-run' prints what is sent"}
 }
 
 // quotaHint tells of a quota that a request of that path has met.

@@ -64,18 +64,10 @@ var ExitCodes = []struct {
 	{ExitMachine, "the hosts file or handed-over files cannot be written, or a port needs more rights"},
 	{ExitRefused, "what was named cannot be intercepted, or its agent does not start"},
 	{ExitConflict, "restored, but for what others have changed meanwhile; or not, as others hold it"},
-	{ExitNoSession, "status, logs, down: no session runs, or none of that name"},
+	{ExitNoSession, "status, logs, down: no session is running, or none of that name"},
 	{ExitNotExecutable, "run, intercept: the command cannot be executed"},
 	{ExitNoCommand, "run, intercept: there is no such command"},
 	{ExitNoReader, "whoever read the output has gone: ended as by SIGPIPE, but in order"},
-}
-
-func ExitCodeTable() string {
-	var table strings.Builder
-	for _, exit := range ExitCodes {
-		fmt.Fprintf(&table, "  %-3d  %s\n", exit.Code, exit.Meaning)
-	}
-	return strings.TrimSuffix(table.String(), "\n")
 }
 
 // Problem is an error as the user is told of it.

@@ -20,7 +20,7 @@ var (
 // check looks for what the types do not tell.
 func (d *document) check(p *Project) error {
 	if p.Name != "" && !ValidName(p.Name) {
-		return d.at("$.name", NameHint, "%q is no name for a session", p.Name)
+		return d.at("$.name", NameHint, "%q is not a session name", p.Name)
 	}
 	if err := d.oneOf("$.transport", p.Transport, Transports); err != nil {
 		return err
@@ -70,11 +70,11 @@ func (d *document) checkForward(p *Project) error {
 	f, at := p.Forward, "$.forward"
 	switch {
 	case p.NoForward && !f.empty():
-		return d.at(at, "take noForward out, or forward", "noForward and forward exclude each other")
+		return d.at(at, "take noForward out, or forward", "noForward and forward cannot be used together")
 	case f.AllNamespaces && (len(f.Namespaces) > 0 || p.Namespace != ""):
-		return d.at(at+".allNamespaces", "leave one of them out", "allNamespaces and namespaces exclude each other")
+		return d.at(at+".allNamespaces", "use one of them", "allNamespaces and namespaces cannot be used together")
 	case len(f.Services) > 0 && f.Selector != "":
-		return d.at(at+".selector", "leave one of them out", "services and selector exclude each other")
+		return d.at(at+".selector", "use one of them", "services and selector cannot be used together")
 	}
 	for i, port := range f.Ports {
 		parts := strings.Split(port, ":")
@@ -107,7 +107,7 @@ func (f Forward) empty() bool {
 func (d *document) checkIntercept(p *Project, i int) error {
 	c, at := p.Intercepts[i], fmt.Sprintf("$.intercepts[%d]", i)
 	if c.Workload == "" {
-		return d.at(at+".workload", "add workload: NAME, of a workload or a service", "an intercept wants a workload")
+		return d.at(at+".workload", "add workload: NAME, of a workload or a service", "an intercept needs a workload")
 	}
 	for j, port := range c.Ports {
 		local, _, two := strings.Cut(port, ":")
@@ -126,7 +126,7 @@ func (d *document) checkIntercept(p *Project, i int) error {
 		return err
 	}
 	if c.Grace != "" && c.Grace.Value(0) == 0 {
-		return d.at(at+".grace", "write a duration such as 1m, or leave it out", "%q is no time to come back in", c.Grace)
+		return d.at(at+".grace", "write a duration such as 1m, or leave it out", "%q is too short", c.Grace)
 	}
 	return d.checkFormat(at, c.EnvFormat, c.EnvFile)
 }

@@ -69,10 +69,10 @@ func New(flags Flags, contextNamespace string) (*Selection, error) {
 		return nil, problem.Usage("write it as in 'kubectl get services -l app=web'", "parse label selector: %w", err)
 	}
 	if flags.All && len(flags.Namespaces) > 0 {
-		return nil, problem.Usage("leave one of them out", "--all-namespaces and --namespace exclude each other")
+		return nil, problem.Usage("use one of them", "--all-namespaces and --namespace cannot be used together")
 	}
 	if len(flags.Args) > 0 && flags.Labels != "" {
-		return nil, problem.Usage("leave one of them out", "service names and --selector exclude each other")
+		return nil, problem.Usage("use one of them", "service names and --selector cannot be used together")
 	}
 	for _, arg := range flags.Args {
 		key, err := s.parse(arg)
@@ -91,7 +91,7 @@ func New(flags Flags, contextNamespace string) (*Selection, error) {
 			return nil, err
 		}
 		if s.Named[key] {
-			return nil, problem.Usage("leave one of them out", "service %s is both asked for and excepted", key.Name)
+			return nil, problem.Usage("use one of them", "service %s is both asked for and excepted", key.Name)
 		}
 		s.Except[key] = true
 	}
@@ -119,7 +119,7 @@ func (s *Selection) remapped(remap forwards.Remap) error {
 	service := remap.Service
 	switch {
 	case s.Except[service]:
-		return problem.Usage("leave one of them out", "--port %s is for a service that is excepted", remap)
+		return problem.Usage("use one of them", "--port %s is for a service that is excepted", remap)
 	case len(s.Named) > 0 && !s.Named[service]:
 		return problem.Usage(fmt.Sprintf("name it as well: %s", service.Name),
 			"--port %s is for a service that is not asked for", remap)
@@ -230,7 +230,7 @@ func ParsePort(text string) (int, error) {
 
 // twice is the error that two remaps move one port.
 func twice(a, b forwards.Remap) error {
-	return problem.Usage("leave one of them out: a port is moved to one place",
+	return problem.Usage("use one of them: a port is moved to one place",
 		"--port %s and --port %s are for the same port", a, b)
 }
 

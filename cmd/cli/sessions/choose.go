@@ -67,7 +67,7 @@ func folderSession() string {
 	return name
 }
 
-// noSession is that no session runs, or none of that name.
+// noSession is that no session is running, or none of that name.
 func noSession(name string, all []string) error {
 	hint := "'devtun up' starts one"
 	if near := problem.Near(name, all); name != "" && near != "" {
@@ -75,9 +75,9 @@ func noSession(name string, all []string) error {
 	} else if len(all) > 0 {
 		hint = "there are " + strings.Join(all, ", ")
 	}
-	text := "no session runs"
+	text := "no session is running"
 	if name != "" {
-		text = fmt.Sprintf("no session %q runs", name)
+		text = fmt.Sprintf("no session %q is running", name)
 	}
 	return &problem.Problem{Err: fmt.Errorf("%s", text), Code: problem.ExitNoSession, Hint: hint}
 }

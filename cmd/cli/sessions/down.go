@@ -37,7 +37,7 @@ runs behind -- is ended with it. It has to be named, or meant by --all.`,
   devtun down --all`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if o.all && len(args) > 0 {
-				return problem.Usage("leave one of them out", "a name and --all exclude each other")
+				return problem.Usage("use one of them", "a name and --all cannot be used together")
 			}
 			return oneSession(cmd, args)
 		},
@@ -102,7 +102,7 @@ func runDown(ctx context.Context, args []string, o *downOptions, streams output.
 // foreground.
 func noneRuns(running []string) string {
 	if len(running) == 0 {
-		return "no session runs"
+		return "no session is running"
 	}
 	return fmt.Sprintf("no session of 'devtun up' runs; in the foreground: %s ('devtun down NAME' ends it)",
 		strings.Join(running, ", "))

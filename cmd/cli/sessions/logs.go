@@ -24,7 +24,7 @@ func NewLogs(streams output.Streams) *cobra.Command {
 	o := &logsOptions{}
 	cmd := &cobra.Command{
 		Use:   "logs [NAME]",
-		Short: "Print what a session has said",
+		Short: "Print the log of a session",
 		Long: `Print the log of a session that 'devtun up' has started, each line with its time. NAME
 is the session's; without it that of the project file in this folder is meant, or
 else the only one. The log of a session that has failed is there until one of that

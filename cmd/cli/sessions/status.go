@@ -25,14 +25,14 @@ func NewStatus(streams output.Streams) *cobra.Command {
 	var watch bool
 	cmd := &cobra.Command{
 		Use:   "status [NAME]",
-		Short: "Show what sessions hold",
+		Short: "Show running sessions",
 		Long: `Show the sessions of yours that run, or the one named: those that 'devtun up' has
 started, and each 'devtun forward', 'devtun intercept' and 'devtun run' in the
 foreground, which is called by its command and process, as forward.4711. Each service is
 shown with its address, ports, ready pods, connections, bytes and last error, and each
 intercept with where its traffic goes. With --watch it goes on until the session ends.
 
-The exit code is 11 if no session runs.`,
+The exit code is 11 if no session is running.`,
 		Example: `  devtun status
   devtun status shop -o json
   devtun status --watch`,

@@ -8,6 +8,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/status"
 )
 
@@ -20,12 +21,12 @@ func writeStatus(out io.Writer, s status.Snapshot) {
 	}
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	if len(s.Services) > 0 {
-		fmt.Fprintln(table, "SERVICE\tSTATE\tADDRESS\tPORTS\tPODS\tOPEN\tTOTAL\tSENT\tRECEIVED\tLAST ERROR")
+		fmt.Fprintln(table, "SERVICE\tSTATE\tURL\tADDRESS\tPODS\tOPEN\tTOTAL\tSENT\tRECEIVED\tLAST ERROR")
 	}
 	for _, service := range s.Services {
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%d\t%s\n",
-			service.Label(s.Namespace), service.State, cmp.Or(service.Address, "-"),
-			cmp.Or(status.PortList(service.Ports), "-"), service.Pods, useCells(service.Use, service.Reason))
+			service.Label(s.Namespace), service.State, cmp.Or(strings.Join(service.Addresses(), " "), "-"),
+			cmp.Or(service.Address, "-"), service.Pods, useCells(service.Use, service.Reason))
 	}
 	_ = table.Flush()
 	if len(s.Intercepts) > 0 {
@@ -34,7 +35,7 @@ func writeStatus(out io.Writer, s status.Snapshot) {
 	for _, i := range s.Intercepts {
 		var traffic []string
 		for _, r := range i.Routes {
-			traffic = append(traffic, fmt.Sprintf("%s -> %s", strings.Join(r.Services, ","), routeTarget(r)))
+			traffic = append(traffic, fmt.Sprintf("%s -> %s", strings.Join(r.Services, ","), routeTarget(r, i.Rule)))
 		}
 		fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%s\t%s\n",
 			i.Workload, i.State, i.Mode, i.Agents, cmp.Or(strings.Join(traffic, "; "), "-"), useCells(i.Use, ""))
@@ -72,16 +73,11 @@ func useCells(u status.Use, reason string) string {
 	return fmt.Sprintf("%d\t%d\t%d\t%d\t%s", u.Open, u.Total, u.Sent, u.Received, cmp.Or(u.LastError, reason, "-"))
 }
 
-// routeTarget is where a route leads, in the words of printed lines.
-func routeTarget(r status.Route) string {
-	target := r.To
-	switch r.To {
-	case "developer":
-		return r.Local
-	case "origin":
-		target = "the origin"
-	case "both":
-		target = "the origin and " + r.Local
+// routeTarget is where a route leads of an intercept with that rule.
+func routeTarget(r status.Route, rule string) string {
+	target := status.Where(r.To, r.Local, rule != output.Everything)
+	if r.To == "developer" {
+		return target
 	}
 	if r.Reason != "" {
 		target += " (" + r.Reason + ")"

@@ -3,7 +3,18 @@ package status
 import (
 	"fmt"
 	"strings"
+
+	"github.com/devtun/devtun/cmd/cli/forwards"
 )
+
+// PortsOf are the ports of a service as its forward tells of them.
+func PortsOf(e *forwards.ServiceEvent) []Port {
+	ports := []Port{}
+	for _, port := range e.Ports {
+		ports = append(ports, Port{Local: port.Local, Port: port.Remote, Name: port.Name, App: port.App})
+	}
+	return ports
+}
 
 // PortList lists ports for people as LOCAL, or LOCAL:PORT where they differ. Three and
 // more in a row are a range, as 8000-8249 or 8000-8249:9000-9249: some services have

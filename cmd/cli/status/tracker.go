@@ -107,10 +107,7 @@ func (t *Tracker) service(e *forwards.ServiceEvent) {
 		t.services[at] = f
 	}
 	f.Service.State, f.Reason, f.Address = string(e.State), e.Reason, e.Address
-	f.Names, f.Ports = append([]string{}, e.Names...), []Port{}
-	for _, port := range e.Ports {
-		f.Ports = append(f.Ports, Port{Local: port.Local, Port: port.Remote, Name: port.Name, App: port.App})
-	}
+	f.Names, f.Ports = append([]string{}, e.Names...), PortsOf(e)
 }
 
 func (t *Tracker) endpoints(e *forwards.EndpointsEvent) {

@@ -57,7 +57,7 @@ bodies are shown as they are.`,
   devtun tap deploy/service-middle --personal -o json | jq 'select(.type == "request")'`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 1 || args[0] == "" {
-				return problem.Usage("write devtun tap NAME", "devtun tap wants one workload or service")
+				return problem.Usage("write devtun tap NAME", "devtun tap needs a workload or a service")
 			}
 			if err := o.intercept.Match.CheckFlags(cmd.Flags()); err != nil {
 				return err

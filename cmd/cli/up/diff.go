@@ -91,7 +91,7 @@ func changed[V comparable](noun string, before, now map[string]V) (all []string)
 		if what, there := before[key]; !there {
 			all = append(all, fmt.Sprintf("%s %s is new", noun, key))
 		} else if what != now[key] {
-			all = append(all, fmt.Sprintf("%s %s was made anew", noun, key))
+			all = append(all, fmt.Sprintf("%s %s was recreated", noun, key))
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(before)) {

@@ -140,9 +140,9 @@ func TestChangesAreToldByNames(t *testing.T) {
 		map[string]*heldEnvironment{"deploy/worker": nil},
 		map[string]started{"web": {nil, 2}},
 	}
-	require.Equal(t, "service api was made anew, service auth is new, service db is gone, "+
-		"intercept of cart was made anew, intercept of pay is new, intercept of mail is gone, "+
-		"environment of deploy/worker is new, program web was made anew", changes(before, now))
+	require.Equal(t, "service api was recreated, service auth is new, service db is gone, "+
+		"intercept of cart was recreated, intercept of pay is new, intercept of mail is gone, "+
+		"environment of deploy/worker is new, program web was recreated", changes(before, now))
 }
 
 func TestWhatBecomesOfEnvironments(t *testing.T) {

@@ -66,7 +66,7 @@ func (l *launcher) applyToStanding(ctx context.Context) error {
 	}
 	if stands.File != "" && stands.File != l.order.File {
 		return &problem.Problem{
-			Err: fmt.Errorf("a session %q runs already, of %s", l.name, stands.File), Code: problem.ExitInUse,
+			Err: fmt.Errorf("session %q is already running, of %s", l.name, stands.File), Code: problem.ExitInUse,
 			Hint: fmt.Sprintf("give this one another name with --name, or end that one: devtun down %s", l.name),
 		}
 	}

@@ -33,7 +33,7 @@ func (o *options) order() (order background.Order, name string, err error) {
 		return order, "", err
 	}
 	if o.wait <= 0 {
-		return order, "", problem.Usage("give a duration such as 1m", "--wait %v is no time to be ready in", o.wait)
+		return order, "", problem.Usage("give a duration such as 1m", "--wait %v is too short", o.wait)
 	}
 	if name, err = p.Session(o.file); err != nil {
 		return order, "", err
@@ -52,7 +52,7 @@ func (o *options) order() (order background.Order, name string, err error) {
 // override puts what was given on the command line over what the file says.
 func (o *options) override(p *project.Project) (err error) {
 	if o.name != "" && !project.ValidName(o.name) {
-		return problem.Usage(project.NameHint, "%q is no name for a session", o.name)
+		return problem.Usage(project.NameHint, "%q is not a session name", o.name)
 	}
 	p.Name = cmp.Or(o.name, p.Name)
 	p.Context = cmp.Or(*o.kube.Context, p.Context)

@@ -19,7 +19,7 @@ func parentOf(pid int) (string, error) {
 	}
 	hint := "give the number of a process that runs, such as that of the IDE"
 	if pid < 0 {
-		return "", problem.Usage(hint, "--ppid %d is no process", pid)
+		return "", problem.Usage(hint, "--ppid %d is not a process ID", pid)
 	}
 	owner, err := proc.Of(pid)
 	if err != nil {

@@ -42,7 +42,7 @@ func New(streams output.Streams, start helper.Start) *cobra.Command {
 	o := &options{}
 	cmd := &cobra.Command{
 		Use:   "up",
-		Short: "Bring up what the project file lists",
+		Short: "Start what the project file lists",
 		Long: `Bring up what devtun.yaml lists: the services to forward, the workloads to intercept
 and the programs to run, with the options of 'devtun forward' and 'devtun intercept'
 under the same words. The file is that of this folder, or of the nearest one above it;

@@ -140,11 +140,11 @@ func TestAnOrderThatCannotBe(t *testing.T) {
 	intercepts := []project.Intercept{{Workload: "web", AgentImage: "A B"}}
 	matching := []project.Intercept{{Workload: "web", Replace: true, Match: project.Match{Path: "/api/"}}}
 	for text, p := range map[string]project.Project{
-		`"a b" is not a --cluster-domain`:             {ClusterDomain: "a b"},
-		`unknown --transport "pigeon"`:                {Transport: "pigeon"},
-		`"A" is not a service name`:                   {Forward: project.Forward{Services: []string{"A"}}},
-		`intercept web: "A B" is no name of an image`: {Intercepts: intercepts},
-		"intercept web: with --replace there is no":   {Intercepts: matching},
+		`"a b" is not a --cluster-domain`:                  {ClusterDomain: "a b"},
+		`unknown --transport "pigeon"`:                     {Transport: "pigeon"},
+		`"A" is not a service name`:                        {Forward: project.Forward{Services: []string{"A"}}},
+		`intercept web: "A B" is not the name of an image`: {Intercepts: intercepts},
+		"intercept web: with --replace there is no":        {Intercepts: matching},
 	} {
 		_, err := wantOf(background.Order{Project: &p}, destination{namespace: "default"})
 		require.ErrorContains(t, err, text)
