@@ -305,6 +305,8 @@ func TestForbidden(t *testing.T) {
 // TestBrief tells of each service with trouble, and of all that are well in one line.
 func TestBrief(t *testing.T) {
 	s := newShop()
+	s.service.Spec.Ports = append([]corev1.ServicePort{{Name: "debug", Port: 6060}}, s.service.Spec.Ports...)
+	s.refuses[6060] = true // nobody listens there, as long as nobody wants to
 	alias := &corev1.Service{ObjectMeta: named("alias"), Spec: corev1.ServiceSpec{Type: corev1.ServiceTypeExternalName}}
 	api := &corev1.Service{ObjectMeta: named("api"), Spec: corev1.ServiceSpec{
 		Ports: []corev1.ServicePort{{Name: "https", Port: 443}}}} // as the API server's own
