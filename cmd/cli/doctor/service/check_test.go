@@ -319,7 +319,9 @@ func TestBrief(t *testing.T) {
 		slice.Name, slice.Labels = one.Name, map[string]string{discoveryv1.LabelServiceName: one.Name}
 		s.more = append(s.more, one, slice)
 	}
-	s.more = append(s.more, alias, api, ofAPI)
+	manual := api.DeepCopy()
+	manual.Name = "manual"
+	s.more = append(s.more, alias, api, ofAPI, manual)
 	results, found := s.check(t, "")
 	require.Len(t, results, 1)
 	require.Equal(t, ok("services", "102 services of namespace shop: nothing wrong"), results[0])
