@@ -94,9 +94,9 @@ func requireFault(t *testing.T, d diagnosis, check, message string) {
 // TestDoctor: a machine and a cluster that are well give no fault and no warning, soon.
 func TestDoctor(t *testing.T) {
 	n := sharedWeb(t)
-	path := []string{"SHELL=/bin/sh"}
+	environment := []string{"SHELL=/bin/sh"}
 	for _, args := range [][]string{{"-n", n.name}, {"-n", n.name, "web:80"}} {
-		d := doctor(t, kubeconfig(), path, args...)
+		d := doctor(t, kubeconfig(), environment, args...)
 		require.Zero(t, d.fault())
 		for _, f := range d.Results {
 			// These tests put devtun into nobody's PATH, and keep the machine busy.

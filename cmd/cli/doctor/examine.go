@@ -134,7 +134,7 @@ func (o *options) unreached(why string) (results []check.Result) {
 			Message: why})
 	}
 	if o.probe {
-		results = append(results, check.Result{Area: check.Network, Check: "probe", Status: check.NotChecked, Message: why})
+		results = append(results, check.Result{Area: check.Network, Check: "probes", Status: check.NotChecked, Message: why})
 	}
 	return results
 }

@@ -125,7 +125,8 @@ func (r *report) writeArea(text *strings.Builder, area check.Area, verbose, colo
 	}
 	if fine != nil {
 		begin()
-		fmt.Fprintf(text, "  %s %s ok: %s\n", sign(check.OK, colour), count(len(fine), "check"), strings.Join(fine, ", "))
+		names := strings.Join(slices.Compact(fine), ", ") // of a service's ports each is a check
+		fmt.Fprintf(text, "  %s %s ok: %s\n", sign(check.OK, colour), count(len(fine), "check"), names)
 	}
 }
 

@@ -61,6 +61,8 @@ this machine
       hint: look at it
   ✓ three: well
 `, text(t, found[:3], "", true, false))
+	require.Contains(t, text(t, []check.Result{found[0], found[0], found[2]}, "", false, false),
+		"3 checks ok: one, three\n")
 	require.Equal(t, "ok: no fault found in 1 check\n\nthis machine\n  \x1b[32m✓\x1b[0m 1 check ok: one\n",
 		text(t, found[:1], "", false, true))
 }

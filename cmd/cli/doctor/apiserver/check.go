@@ -27,6 +27,16 @@ type Options struct {
 // Check asks the API server. stop is why there is no use in asking it for anything else; ""
 // if there is.
 func Check(ctx context.Context, o Options) (results []check.Result, stop string) {
+	ctx, cancel := context.WithCancel(ctx)
+	var asking sync.WaitGroup
+	defer asking.Wait()
+	defer cancel()
+	var known check.Result
+	recognized := make(chan struct{})
+	asking.Go(func() { // beside the first request: over a slow way, each costs
+		defer close(recognized)
+		known = o.credentials(ctx)
+	})
 	met := o.Meet()
 	reachable := met.reachable()
 	if reachable.Status != check.OK {
@@ -43,7 +53,7 @@ func Check(ctx context.Context, o Options) (results []check.Result, stop string)
 		stop = "the credential plugin gives no credentials"
 		return append(results, NotAsked(stop)[2:]...), stop
 	}
-	known := o.credentials(ctx)
+	<-recognized
 	results = append(results, known)
 	if known.Status == check.Fault {
 		return append(results, NotAsked(known.Message)[3:]...), known.Message
@@ -56,17 +66,21 @@ func Check(ctx context.Context, o Options) (results []check.Result, stop string)
 	return slices.Concat(results, asked), stop
 }
 
-// asUser asks all that needs credentials, side by side; but first how long it takes, alone.
+// asUser asks all that needs credentials, side by side; but what makes the API server work
+// only once it is known how long that takes without.
 func (o *Options) asUser(ctx context.Context) []check.Result {
-	trip := []check.Result{o.roundTrip(ctx)}
-	questions := []func(context.Context) []check.Result{o.version, o.upgrades, o.namespace, o.rights}
+	var upgrades []check.Result
+	var both sync.WaitGroup
+	both.Go(func() { upgrades = o.upgrades(ctx) })
+	trip := o.roundTrip(ctx)
+	questions := []func(context.Context) []check.Result{o.namespace, o.rights}
 	answers := make([][]check.Result, len(questions))
-	var all sync.WaitGroup
 	for i, question := range questions {
-		all.Go(func() { answers[i] = question(ctx) })
+		both.Go(func() { answers[i] = question(ctx) })
 	}
-	all.Wait()
-	return append(trip, slices.Concat(answers...)...)
+	version := o.version(ctx)
+	both.Wait()
+	return slices.Concat([]check.Result{trip, version}, upgrades, slices.Concat(answers...))
 }
 
 // NotAsked are the results of all checks where none could be made.
@@ -96,6 +110,9 @@ func unanswered(name string, err error) check.Result {
 // credentials says whom the API server takes this user for.
 func (o *Options) credentials(ctx context.Context) check.Result {
 	r := check.Result{Area: check.APIServer, Check: "credentials", Status: check.OK}
+	if err := o.Login(); err != nil {
+		return unanswered("credentials", err)
+	}
 	review, err := o.Cluster.Client.AuthenticationV1().SelfSubjectReviews().Create(ctx,
 		&authenticationv1.SelfSubjectReview{}, metav1.CreateOptions{})
 	switch {

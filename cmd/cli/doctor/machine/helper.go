@@ -21,9 +21,8 @@ const withoutHelper = "'devtun run -- COMMAND' needs no rights; or ask for the r
 // and ports below 1024.
 func (o *Options) helper(ctx context.Context) []check.Result {
 	const name = "helper"
-	hosts, err := hostsfile.New(o.HostsFile)
-	if err == nil && hosts.Writable() == nil && os.Geteuid() == 0 {
-		return []check.Result{result(name, check.OK, "you are root: none is needed")}
+	if os.Geteuid() == 0 {
+		return []check.Result{o.asRoot()}
 	}
 	self, err := os.Executable()
 	if err != nil {
@@ -39,6 +38,21 @@ func (o *Options) helper(ctx context.Context) []check.Result {
 	return []check.Result{judgeSudo(out, err)}
 }
 
+// asRoot says whether root may do by itself what the helper is for: not where the file system
+// is read-only, or where root is that of a user namespace.
+func (o *Options) asRoot() check.Result {
+	hosts, err := hostsfile.New(o.HostsFile)
+	if err == nil {
+		err = hosts.Writable()
+	}
+	if err == nil {
+		return result("helper", check.OK, "you are root: none is needed")
+	}
+	r := result("helper", check.Warning, "the hosts file cannot be written, by root neither")
+	r.Evidence, r.Hint = []string{err.Error()}, "'devtun run -- COMMAND' does without"
+	return r
+}
+
 // judgeSudo judges what sudo says of the helper: its path if it would run it.
 func judgeSudo(said string, err error) check.Result {
 	const name = "helper"
@@ -48,7 +62,7 @@ func judgeSudo(said string, err error) check.Result {
 	case errors.Is(err, context.DeadlineExceeded):
 		return result(name, check.NotChecked, "sudo did not answer in time")
 	case strings.Contains(said, "password"), strings.Contains(said, "terminal"):
-		return result(name, check.OK, "sudo starts it, once it has your password")
+		return result(name, check.OK, "sudo asks for your password before it says whether it starts it")
 	}
 	r := result(name, check.Warning, "sudo does not let you start it: devtun cannot write the system's hosts file")
 	r.Hint = withoutHelper
@@ -58,17 +72,17 @@ func judgeSudo(said string, err error) check.Result {
 	return r
 }
 
-// bounded runs a program, and returns what it has said. Its error is the context's where it
-// has not ended in time.
+// bounded runs a program, and returns what it has said. Its error is that of a deadline
+// where it has not ended in time.
 func bounded(ctx context.Context, within time.Duration, program string, args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, program, args...)
-	cmd.WaitDelay = 100 * time.Millisecond // for what it has left running, with its output open
+	cmd.WaitDelay = 500 * time.Millisecond // for what it has left running, with its output open
 	cmd.Env = append(os.Environ(), "LC_ALL=C")
 	out, err := cmd.CombinedOutput()
-	if ctx.Err() != nil {
-		err = ctx.Err()
+	if ctx.Err() != nil || errors.Is(err, exec.ErrWaitDelay) { // not all of its output is there
+		err = context.DeadlineExceeded
 	}
 	return string(out), err
 }
