@@ -17,8 +17,7 @@ import (
 func (w *world) brief(ctx context.Context, o Options) (results []check.Result, found Found) {
 	var subjects []*subject
 	for _, service := range w.services {
-		// Aliases, and services without TCP ports, are in nobody's way.
-		if s := w.subject(service, ""); service.Spec.Type != corev1.ServiceTypeExternalName && len(s.ports()) > 0 {
+		if s := w.subject(service, ""); s.leads() {
 			subjects = append(subjects, s)
 		}
 	}
@@ -49,6 +48,13 @@ func (w *world) brief(ctx context.Context, o Options) (results []check.Result, f
 			w.namespace))
 	}
 	return results, found
+}
+
+// leads reports that the service is to lead somewhere by TCP. An alias is not, nor what has no
+// selector until somebody has written endpoints for it: they are in nobody's way.
+func (s *subject) leads() bool {
+	return s.service.Spec.Type != corev1.ServiceTypeExternalName && len(s.ports()) > 0 &&
+		(len(s.service.Spec.Selector) > 0 || len(s.readyEndpoints()) > 0)
 }
 
 // unchecked reports that a result is of a check that could not be made; whether hand-made

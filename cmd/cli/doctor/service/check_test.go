@@ -305,6 +305,8 @@ func TestForbidden(t *testing.T) {
 // TestBrief tells of each service with trouble, and of all that are well in one line.
 func TestBrief(t *testing.T) {
 	s := newShop()
+	s.service.Spec.Ports = append([]corev1.ServicePort{{Name: "debug", Port: 6060}}, s.service.Spec.Ports...)
+	s.refuses[6060] = true // nobody listens there, as long as nobody wants to
 	alias := &corev1.Service{ObjectMeta: named("alias"), Spec: corev1.ServiceSpec{Type: corev1.ServiceTypeExternalName}}
 	api := &corev1.Service{ObjectMeta: named("api"), Spec: corev1.ServiceSpec{
 		Ports: []corev1.ServicePort{{Name: "https", Port: 443}}}} // as the API server's own
@@ -317,7 +319,9 @@ func TestBrief(t *testing.T) {
 		slice.Name, slice.Labels = one.Name, map[string]string{discoveryv1.LabelServiceName: one.Name}
 		s.more = append(s.more, one, slice)
 	}
-	s.more = append(s.more, alias, api, ofAPI)
+	manual := api.DeepCopy()
+	manual.Name = "manual"
+	s.more = append(s.more, alias, api, ofAPI, manual)
 	results, found := s.check(t, "")
 	require.Len(t, results, 1)
 	require.Equal(t, ok("services", "102 services of namespace shop: nothing wrong"), results[0])

@@ -28,7 +28,8 @@ type dialled struct {
 }
 
 // dials are the ports to try. Thoroughly: those that the services lead to, in a few pods, and
-// the other ones that the first pod names. Else one port each of a few services.
+// the other ones that the first pod names. Else one port each of a few services, of HTTP if there
+// is one.
 func dials(subjects []*subject, thorough bool) (all []dialled) {
 	add := func(pod *corev1.Pod, port int) {
 		d := dialled{tunnel.Pod{Namespace: pod.Namespace, Name: pod.Name, UID: string(pod.UID)}, port}
@@ -44,7 +45,8 @@ func dials(subjects []*subject, thorough bool) (all []dialled) {
 		}
 		if !thorough {
 			if tried++; tried <= subjectsDialled {
-				add(pods[0], targetOf(ports[0], pods[0]))
+				likely := ports[max(0, slices.IndexFunc(ports, speaksHTTP))]
+				add(pods[0], targetOf(likely, pods[0]))
 			}
 			continue
 		}
