@@ -71,8 +71,9 @@ func (j *judgement) addresses() {
 	if !whole {
 		f.Message = fmt.Sprintf("kube-proxy %s does not route the address of %s", where, list(slices.Compact(services)))
 	}
-	f.Hint = "kubectl logs -n kube-system -l k8s-app=kube-proxy --field-selector spec.nodeName=" + f.nodes[0] +
-		"; restarting its pod writes all rules anew"
+	f.Hint = "look at kube-proxy's log there: 'kubectl get pods -n kube-system -l k8s-app=kube-proxy -o wide' has its " +
+		"pod, " +
+		"and to delete that has all rules written anew"
 	j.add(f)
 }
 

@@ -26,7 +26,8 @@ var meanings = []struct {
 	{regexp.MustCompile(`(?i)can't initialize iptables table|missing kernel module`),
 		"the kernel lacks the module of that table, or the node has only nft's (kubernetes/kubernetes#71305)"},
 	{regexp.MustCompile(`(?i)no chain/target/match by that name|chain '[^']*' does not exist|couldn't load target`),
-		"a rule leads to a chain or a target that is not there: of another iptables flavour, or of a missing module"},
+		"a rule leads to a chain or a target that is not there: of another iptables flavour, or of a module that is " +
+			"missing"},
 	{regexp.MustCompile(`(?i)xtables lock`), "something else on the node holds the lock of iptables all the time"},
 	{regexp.MustCompile(`(?i)conntrack.*table full`),
 		"the node's table of connections is full: raise net.netfilter.nf_conntrack_max"},
