@@ -179,5 +179,5 @@ func TestNoDebuggerWithoutASession(t *testing.T) {
 	assert.NoFileExists(t, filepath.Join(e.folder, "service-middle", ".env"))
 	down := e.start(e.task("devtun down service-middle")) // VS Code does not, but somebody may
 	<-down.ended
-	require.Contains(t, down.said(), `no session "service-middle" runs`)
+	require.Contains(t, down.said(), `no session "service-middle" is running`)
 }

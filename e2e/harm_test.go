@@ -223,7 +223,7 @@ func TestTheWorkloadIsDeleted(t *testing.T) {
 	})
 	out, complaint, code := n.devtun("list")
 	require.Zero(t, code, complaint)
-	require.Regexp(t, `yes +\d+ +nobody +somebody else has deleted Deployment "web"`, out)
+	require.Regexp(t, `yes +\d+ +nowhere +somebody else has deleted Deployment "web"`, out)
 	code, complaint = d.gives()
 	require.Zero(t, code, complaint)
 }

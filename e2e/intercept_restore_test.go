@@ -429,7 +429,7 @@ func TestInterceptsOfOthers(t *testing.T) {
 		`^service-back +service-back +replace +root +\S+ +20\d\d-\d\d-\d\d \d\d:\d\d:\d\d +everything +yes +0 +held +-$`,
 		lines[1])
 	require.Regexp(t,
-		`^service-middle +service-middle +divert +root +\S+ +20\d\d-\d\d-\d\d \d\d:\d\d:\d\d +everything +yes +0 +origin +-$`,
+		`^service-middle +service-middle +divert +root +\S+ +20\d\d-\d\d-\d\d \d\d:\d\d:\d\d +everything +yes +0 +cluster +-$`,
 		lines[2])
 
 	second.dies()

@@ -122,5 +122,5 @@ func TestJetBrainsSteps(t *testing.T) {
 
 	down, err := e.script("devtun down service-middle").CombinedOutput()
 	require.Error(t, err)
-	require.Contains(t, string(down), `no session "service-middle" runs`)
+	require.Contains(t, string(down), `no session "service-middle" is running`)
 }

@@ -46,7 +46,7 @@ func TestDiagnosePush(t *testing.T) {
 			request(&net.DNSError{Err: "no such host", Name: "registry.example", IsNotFound: true})},
 		{"nobody there", "is registry.example a registry, and the way there open (VPN)?",
 			request(&net.OpError{Op: "dial", Err: errors.New("refused")})},
-		{"interrupted", "nothing keeps you from", context.Canceled},
+		{"interrupted", "push it again", context.Canceled},
 	} {
 		var told *problem.Problem
 		require.ErrorAs(t, diagnosePush(fmt.Errorf("push image: %w", c.err), to), &told, c.about)
