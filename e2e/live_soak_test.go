@@ -22,7 +22,7 @@ func TestSoakInterceptFromTheTable(t *testing.T) {
 	t.Cleanup(local.stop)
 	local.start()
 	s := newScreen(t, newUser(t, helperRule))
-	s.resize(100, 30)
+	s.resize(120, 30)
 	s.enter(devtunPath() + " forward -n " + n.name)
 	s.shows(`^›● service-back `)
 	answers := func(with string) {
@@ -48,7 +48,7 @@ func TestSoakInterceptFromTheTable(t *testing.T) {
 	n.noAgents()
 	n.asTraced(before)
 
-	s.key("/", "m", "i", "d", "Enter", "i", "Escape")
+	s.key("/", "m", "i", "d", "Enter", "i")
 	s.shows(`^.● service-middle:8080 +localhost:9090 `)
 	answers(developerSays)
 	s.key("q")
@@ -72,7 +72,9 @@ func TestSoakTableWithFewRights(t *testing.T) {
 	s.shows(`^›● web `)
 	s.key("l", "l")
 	s.shows(`^pods' logs need the right to get pods/log in namespace ` + n.name + `: 'devtun rbac logs' prints the Role$`)
-	s.key("Escape", "i")
+	s.key("Escape")
+	s.shows(`^›● web `)
+	s.key("i")
 	s.shows(`note: web is not intercepted: rights are missing in namespace ` + n.name)
 	s.shows(`hint: 'devtun rbac intercept' prints the Role`)
 	s.shows(`^›● web `)

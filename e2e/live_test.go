@@ -170,8 +170,8 @@ func TestLiveViewOfForwards(t *testing.T) {
 	t.Run("a small terminal", func(t *testing.T) {
 		s := s.in(t)
 		s.resize(40, 10)
-		text := s.shows(`^ +URL +RECV/s`)
-		require.Regexp(t, `(?m)^›● http://web/ \+\d +-`, text)
+		text := s.shows(`^ +URL +PODS▲ +OPEN +RECV/s`)
+		require.Regexp(t, `(?m)^›● http://web/ \+\d +\d +\d+ +-`, text)
 		for line := range strings.Lines(text) {
 			require.LessOrEqual(t, ansi.StringWidth(strings.TrimRight(line, "\n")), 40)
 		}
