@@ -7,11 +7,11 @@ import "time"
 
 // Snapshot is all that one session holds.
 type Snapshot struct {
-	Session    string      `json:"session"`           // its name; KIND.PID for a command in the foreground
-	PID        int         `json:"pid"`               // of the devtun that holds it
-	File       string      `json:"file,omitempty"`    // the project file it was made from
-	Context    string      `json:"context,omitempty"` // of the kubeconfig
-	Namespace  string      `json:"namespace"`         // left out of names
+	Session    string      `json:"session"`             // its name; KIND.PID for a command in the foreground
+	PID        int         `json:"pid"`                 // of the devtun that holds it
+	File       string      `json:"file,omitempty"`      // the project file it was made from
+	Context    string      `json:"context,omitempty"`   // of the kubeconfig
+	Namespace  string      `json:"namespace"`           // left out of names
 	StartedBy  string      `json:"startedBy,omitempty"` // as 'devtun up --started-by' says
 	State      State       `json:"state"`
 	Since      time.Time   `json:"since"` // when it was started
