@@ -131,8 +131,8 @@ func (s *scene) breakpoint(mark string) {
 	line := lineOf(s.t, filepath.Join(s.folder, "server.js"), mark)
 	s.press("Control+G")
 	require.NoError(s.t, s.Type(s.t.Context(), ":"+strconv.Itoa(line)))
-	s.press("Enter", "F9")
-	s.sees(".codicon-debug-breakpoint, .codicon-debug-breakpoint-unverified", "")
+	s.press("Enter")
+	require.NoError(s.t, s.Breakpoint(s.t.Context()))
 }
 
 // debugs waits until the program here takes the cluster's requests.
@@ -199,6 +199,7 @@ func TestSoakVSCode(t *testing.T) {
 	s.project("workload: service-middle", "workload: service-midle")
 	s.inPath(false)
 	s.open()
+	s.breakpoint("a breakpoint here")
 
 	// F5 does not wait for ever for a devtun that is not there.
 	s.refuses("devtun: command not found")
@@ -216,8 +217,6 @@ func TestSoakVSCode(t *testing.T) {
 	s.project("workload: service-midle", "workload: service-middle")
 
 	// A request of the cluster stops at a breakpoint, also after a restart.
-	s.click(".tab", "server.js")
-	s.breakpoint("a breakpoint here")
 	s.debug()
 	s.stops()
 	s.press("Control+Shift+F5")
@@ -244,14 +243,14 @@ func TestSoakVSCode(t *testing.T) {
 // debug presses F5, and waits until the cluster's requests come to the program.
 func (s *scene) debug() {
 	s.t.Helper()
-	require.NoError(s.t, s.Debug(s.t.Context()))
+	s.press("F5")
 	s.debugs()
 }
 
 // refuses presses F5, which asks what to do about a problem, and has that shown.
 func (s *scene) refuses(problem string) {
 	s.t.Helper()
-	require.NoError(s.t, s.Debug(s.t.Context()))
+	s.press("F5")
 	s.sees(".monaco-dialog-box", "after running preLaunchTask 'devtun up service-middle-node'")
 	s.click(".monaco-dialog-box .monaco-button", "Show Errors")
 	s.sees(".markers-panel .monaco-list-row", problem)

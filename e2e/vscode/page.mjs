@@ -14,14 +14,13 @@ const steps = {
     await page.goto(url, { timeout })
     await page.waitForSelector('.view-line', { timeout })
   },
-  // Before the extensions are there, F5 only opens the view of the debugger; once it has
-  // begun, it does nothing.
-  async debug ({ timeout }) {
-    const begun = page.locator('.debug-toolbar, .monaco-dialog-box, [id="status.runningTasks"]').filter({ visible: true })
+  // Before the extensions are there, neither F9 nor F5 does what it should.
+  async breakpoint ({ timeout }) {
+    const there = page.locator('.codicon-debug-breakpoint, .codicon-debug-breakpoint-unverified').first()
     for (const late = Date.now() + timeout; ;) {
-      await page.keyboard.press('F5')
+      await page.keyboard.press('F9')
       try {
-        return await begun.first().waitFor({ timeout: 5000 })
+        return await there.waitFor({ timeout: 5000 })
       } catch (error) {
         if (Date.now() > late) throw error
       }

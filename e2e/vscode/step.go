@@ -33,8 +33,8 @@ func (e *Editor) Press(ctx context.Context, keys string) error {
 	return e.do(ctx, step{Do: "press", Keys: keys}, nil)
 }
 
-// Debug is F5, as soon as the editor is ready for it.
-func (e *Editor) Debug(ctx context.Context) error { return e.do(ctx, step{Do: "debug"}, nil) }
+// Breakpoint sets one where the cursor is. The editor is ready for F5 then.
+func (e *Editor) Breakpoint(ctx context.Context) error { return e.do(ctx, step{Do: "breakpoint"}, nil) }
 
 // Type types text.
 func (e *Editor) Type(ctx context.Context, text string) error {
