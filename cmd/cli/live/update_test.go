@@ -41,7 +41,8 @@ func snapshot() status.Snapshot {
 			{Namespace: "shop", Service: "db", Pod: "db-0", State: "failed", Reason: "the port is in use", Address: "127.9.9.7",
 				Names: []string{"db-0.db.shop"}, Ports: []status.Port{{Local: 5432, Port: 5432}}},
 			{Namespace: "demo", Service: "web", State: "ready", Address: "127.9.9.9", Names: []string{"web", "web.demo"},
-				Ports: []status.Port{{Local: 7000, Port: 7000}, {Local: 80, Port: 80}}, Pods: 2, Endpoints: []string{"web-a", "web-b"}, Use: web},
+				Ports: []status.Port{{Local: 7000, Port: 7000}, {Local: 80, Port: 80}}, Pods: 2,
+				Endpoints: []string{"web-a", "web-b"}, Use: web},
 		},
 		Intercepts: []status.Intercept{{
 			Name: "middle", Namespace: "demo", Workload: "deployment/middle", Mode: "divert", Rule: "everything",
