@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/devtun/devtun/cmd/cli/intercept"
+	"github.com/devtun/devtun/cmd/cli/sessions"
 	"github.com/devtun/devtun/cmd/cli/status"
 	"github.com/devtun/devtun/intercept/claim"
 	"github.com/devtun/devtun/intercept/plan"
@@ -20,7 +21,7 @@ func TestTheObjectsPageHasEveryField(t *testing.T) {
 		"session": status.Snapshot{}, "service": status.Service{}, "port": status.Port{}, "intercept": status.Intercept{},
 		"route": status.Route{}, "environment": status.Environment{}, "run": status.Run{},
 		"use": status.Use{}, "connection": status.Connection{}, "listed": intercept.Listed{}, "workload": plan.Object{},
-		"owner": plan.Owner{}, "request": status.Request{}, "rule": claim.Rule{}, "header": claim.Header{},
+		"owner": plan.Owner{}, "request": status.Request{}, "line": sessions.LogLine{}, "rule": claim.Rule{}, "header": claim.Header{},
 	}
 	names := make(map[reflect.Type]string)
 	for name, value := range types {

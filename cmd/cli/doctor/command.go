@@ -24,7 +24,6 @@ type options struct {
 	agentImage string // "" for the workload's own
 	hostsFile  string // "" for the system's
 	output     string
-	verbose    bool
 }
 
 // New is devtun doctor.
@@ -66,7 +65,6 @@ Exit codes: 0 without a fault, warnings or not; 1 with one.`,
 	flags.StringVar(&o.agentImage, "agent-image", "",
 		"for --probe and --headers: an image that has the agent (default: that of the workload)")
 	flags.StringVar(&o.hostsFile, "hosts-file", "", "look at this file (default: the system's hosts file)")
-	flags.BoolVarP(&o.verbose, "verbose", "v", false, "show each check that is ok on a line of its own")
 	flags.StringVarP(&o.output, "output", "o", "", "'json' for one JSON object with all results")
 	cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"json"}, cobra.ShellCompDirectiveNoFileComp))
 	o.kube.CompleteFlags(cmd)
@@ -109,7 +107,7 @@ func run(ctx context.Context, o *options, streams output.Streams) error {
 		return nil // somebody has ended it: what it has found is half the truth
 	}
 	report := newReport(results)
-	if err := report.write(streams, o.output, o.verbose); err != nil {
+	if err := report.write(streams, o.output); err != nil {
 		return err
 	}
 	if report.Status == check.Fault {

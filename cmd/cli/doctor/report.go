@@ -64,8 +64,8 @@ func count(n int, thing string) string {
 	return fmt.Sprintf("%d %ss", n, thing)
 }
 
-// write writes the report. verbose: checks that are ok have lines of their own.
-func (r *report) write(streams output.Streams, format string, verbose bool) error {
+// write writes the report: for people, a line a check.
+func (r *report) write(streams output.Streams, format string) error {
 	if format == "json" {
 		encoder := json.NewEncoder(streams.Out)
 		encoder.SetIndent("", "  ")
@@ -78,7 +78,7 @@ func (r *report) write(streams output.Streams, format string, verbose bool) erro
 		writeMore(&text, "  ", "", worst)
 	}
 	for _, area := range check.Areas() {
-		r.writeArea(&text, area, verbose, streams.Colour)
+		r.writeArea(&text, area, streams.Colour)
 	}
 	_, err := io.WriteString(streams.Out, text.String())
 	return err
@@ -94,39 +94,26 @@ func writeMore(text *strings.Builder, evidence, hint string, result *check.Resul
 	}
 }
 
-func (r *report) writeArea(text *strings.Builder, area check.Area, verbose, colour bool) {
-	var fine []string
+func (r *report) writeArea(text *strings.Builder, area check.Area, colour bool) {
 	begun := false
-	begin := func() {
-		if !begun {
-			fmt.Fprintf(text, "\n%s\n", area)
-		}
-		begun = true
-	}
 	for i := 0; i < len(r.Results); i++ {
 		result := &r.Results[i]
-		switch {
-		case result.Area != area:
-		case result.Status == check.OK && !verbose:
-			fine = append(fine, result.Check)
-		case result.Status == check.NotChecked:
-			begin()
-			names := r.alike(i)
-			fmt.Fprintf(text, "  %s %s: %s: %s\n", sign(result.Status, colour), strings.Join(names, ", "), result.Status,
-				result.Message)
-			i += len(names) - 1
-		default:
-			begin()
-			fmt.Fprintf(text, "  %s %s: %s\n", sign(result.Status, colour), result.Check, result.Message)
-			if result.Status != check.OK {
-				writeMore(text, "      ", "      ", result)
-			}
+		if result.Area != area {
+			continue
 		}
-	}
-	if fine != nil {
-		begin()
-		names := strings.Join(slices.Compact(fine), ", ") // of a service's ports each is a check
-		fmt.Fprintf(text, "  %s %s ok: %s\n", sign(check.OK, colour), count(len(fine), "check"), names)
+		if !begun {
+			fmt.Fprintf(text, "\n%s\n", area)
+			begun = true
+		}
+		names, message := []string{result.Check}, result.Message
+		if result.Status == check.NotChecked {
+			names, message = r.alike(i), string(check.NotChecked)+": "+message
+			i += len(names) - 1
+		}
+		fmt.Fprintf(text, "  %s %s: %s\n", sign(result.Status, colour), strings.Join(names, ", "), message)
+		if result.Status != check.OK {
+			writeMore(text, "      ", "      ", result)
+		}
 	}
 }
 

@@ -144,7 +144,7 @@ func TestAnOrderThatCannotBe(t *testing.T) {
 		`unknown --transport "pigeon"`:                     {Transport: "pigeon"},
 		`"A" is not a service name`:                        {Forward: project.Forward{Services: []string{"A"}}},
 		`intercept web: "A B" is not the name of an image`: {Intercepts: intercepts},
-		"intercept web: with --replace no pods are left":        {Intercepts: matching},
+		"intercept web: with --replace no pods are left":   {Intercepts: matching},
 	} {
 		_, err := wantOf(background.Order{Project: &p}, destination{namespace: "default"})
 		require.ErrorContains(t, err, text)
