@@ -21,7 +21,8 @@ func TestTheObjectsPageHasEveryField(t *testing.T) {
 		"session": status.Snapshot{}, "service": status.Service{}, "port": status.Port{}, "intercept": status.Intercept{},
 		"route": status.Route{}, "environment": status.Environment{}, "run": status.Run{},
 		"use": status.Use{}, "connection": status.Connection{}, "listed": intercept.Listed{}, "workload": plan.Object{},
-		"owner": plan.Owner{}, "request": status.Request{}, "line": sessions.LogLine{}, "rule": claim.Rule{}, "header": claim.Header{},
+		"owner": plan.Owner{}, "request": status.Request{},
+		"line": sessions.LogLine{}, "rule": claim.Rule{}, "header": claim.Header{},
 	}
 	names := make(map[reflect.Type]string)
 	for name, value := range types {

@@ -2,6 +2,7 @@ package sessions
 
 import (
 	"context"
+	"regexp"
 
 	"github.com/spf13/cobra"
 
@@ -27,6 +28,7 @@ It returns when the programs are started.`,
 		Example: `  devtun restart
   devtun restart service-middle
   devtun restart worker --name shop`,
+		Args: programNames,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return runRestart(cmd.Context(), session, args, streams)
 		},
@@ -37,6 +39,19 @@ It returns when the programs are started.`,
 		return arguments.Matching(programs(cmd.Context(), session), args, typed), cobra.ShellCompDirectiveNoFileComp
 	}
 	return cmd
+}
+
+// programName is what a program can be called: a workload's name, with its kind or without,
+// or a key of run:.
+var programName = regexp.MustCompile(`^[-\w./]+$`)
+
+func programNames(_ *cobra.Command, args []string) error {
+	for _, name := range args {
+		if !programName.MatchString(name) {
+			return problem.Usage("'devtun status' shows what runs", "%q is not the name of a program", name)
+		}
+	}
+	return nil
 }
 
 func runRestart(ctx context.Context, session string, names []string, streams output.Streams) error {
