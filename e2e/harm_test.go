@@ -189,25 +189,25 @@ func TestWhatOthersDoIsTold(t *testing.T) {
 		kubectl(t, "patch", "service", "web", "-n", n.name, "--type=json", "-p",
 			`[{"op": "replace", "path": "/spec/selector", "value": {"app": "`+value+`"}}]`)
 	}
-	told := func(to, why string) {
+	told := func(to, listed, why string) {
 		t.Helper()
 		d.await("traffic to "+to, time.Minute, func(e event) bool {
 			return e.Type == "traffic" && e.To == to && strings.Contains(e.Reason, why)
 		})
 		require.EventuallyWithT(t, func(c *assert.CollectT) {
 			out, _, _ := n.devtun("list")
-			assert.Contains(c, out, to)
+			assert.Contains(c, out, " "+listed+" ")
 			assert.Contains(c, out, why)
 		}, time.Minute, pollEvery)
 	}
 	d.await("traffic to the developer", time.Minute,
 		func(e event) bool { return e.Type == "traffic" && e.To == "developer" })
 	selector("web")
-	told("origin", `somebody else has put Service "web" back as it was`)
+	told("origin", "cluster", `somebody else has put Service "web" back as it was`)
 	selector("canary")
-	told("elsewhere", `Service "web" has been changed by somebody else`)
+	told("elsewhere", "elsewhere", `Service "web" has been changed by somebody else`)
 	kubectl(t, "delete", "service", "web", "-n", n.name)
-	told("nobody", `somebody else has deleted Service "web"`)
+	told("nobody", "nowhere", `somebody else has deleted Service "web"`)
 	code, complaint := d.gives()
 	require.Zero(t, code, complaint)
 }

@@ -139,7 +139,7 @@ func TestSudoThatCannotAsk(t *testing.T) {
 			require.Equal(t, "devtun: starting forward\ndevtun: error: write names: open /etc/hosts: permission denied: "+
 				"start the helper with sudo: sudo: a password is required\n"+
 				"hint: there is no terminal to ask for a password on: run 'sudo -v' first, or allow 'devtun helper' without one "+
-				"(README, Rights); 'devtun run -- COMMAND' needs no rights\n", complaint)
+				"(docs/security.md, the sudoers rule); 'devtun run -- COMMAND' needs no rights\n", complaint)
 			require.Equal(t, before, hostsFile(t))
 		})
 	}

@@ -155,7 +155,7 @@ func TestOneSignalEndsItWhateverAPluginDoes(t *testing.T) {
 	}
 }
 
-var webAddress = regexp.MustCompile(`● web +(127\.\S+)`)
+var webAddress = regexp.MustCompile(`● web +\S+(?: \+\d+)? +(127\.\S+)`)
 
 // TestPluginsAndTheTable: a plugin that needs the terminal gets it from the table; what
 // others say stands in the table's lines, and a prompt of theirs nowhere.
@@ -179,7 +179,7 @@ func TestPluginsAndTheTable(t *testing.T) {
 	ask := func(t *testing.T, s *screen) <-chan string {
 		t.Helper()
 		l.awaitExpiry()
-		text := s.shows(`● web +127\.\S+`)
+		text := s.shows(`● web +\S+(?: \+\d+)? +127\.\S+`)
 		address := webAddress.FindStringSubmatch(text)[1]
 		answer := make(chan string, 1)
 		go func() {
@@ -215,7 +215,7 @@ func TestPluginsAndTheTable(t *testing.T) {
 	t.Run("one that does not end", func(t *testing.T) {
 		l.plugin("give " + lasting)
 		s := start(t, clientcmdapi.IfAvailableExecInteractiveMode)
-		s.shows(`● web +127\.\S+`)
+		s.shows(`● web +\S+(?: \+\d+)? +127\.\S+`)
 		l.plugin("sleep 600")
 		ask(t, s)
 		require.Eventually(t, func() bool { return l.runs() == 2 }, readyTimeout, 10*time.Millisecond)
@@ -225,7 +225,7 @@ func TestPluginsAndTheTable(t *testing.T) {
 	t.Run("one that can do without", func(t *testing.T) {
 		l.plugin(`give ` + lasting)
 		s := start(t, clientcmdapi.IfAvailableExecInteractiveMode)
-		s.shows(`● web +127\.\S+`)
+		s.shows(`● web +\S+(?: \+\d+)? +127\.\S+`)
 		l.plugin(`echo "session expired" >&2; printf 'PIN: ' >/dev/tty; exit 1`)
 		ask(t, s)
 		text := s.shows(`note: plugin says: session expired`)

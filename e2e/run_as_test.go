@@ -113,7 +113,7 @@ func (n *namespace) handOverParts() int {
 	n.t.Helper()
 	_, complaint, code := n.devtun("run", "--as", "deploy/worker", "--", "true")
 	require.Zero(n.t, code, complaint)
-	found := regexp.MustCompile(`the agent comes in (\d+) ConfigMaps`).FindStringSubmatch(complaint)
+	found := regexp.MustCompile(`its program from (\d+) ConfigMaps`).FindStringSubmatch(complaint)
 	require.Len(n.t, found, 2, complaint)
 	count, err := strconv.Atoi(found[1])
 	require.NoError(n.t, err)

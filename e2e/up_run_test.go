@@ -85,7 +85,7 @@ func TestUpRunsWhatAnswers(t *testing.T) {
 
 	// What goes over the file has it started again, and the intercept stays.
 	f.write("devtun.local.yaml", "intercepts:\n- {workload: service-middle, run: {env: {WORD: second}}}\n")
-	require.Contains(t, f.must("up", "--detach"), "changed: program service-middle was made anew\n")
+	require.Contains(t, f.must("up", "--detach"), "changed: program service-middle was recreated\n")
 	n.middleSays("second ")
 
 	// It ends by itself: the cluster answers, and the session goes on.

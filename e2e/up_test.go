@@ -503,12 +503,12 @@ func TestStatusIsWatchedInATerminal(t *testing.T) {
 	s := newScreen(t, u)
 	watch := "cd ~/shop; TMPDIR=" + u.path("tmp") + " " + devtunPath() + " status --watch; echo left with $?"
 	s.enter(watch)
-	s.shows(` web +127\.`)
+	s.shows(` web +\S+(?: \+\d+)? +127\.`)
 	s.tmux("send-keys", "q")
 	s.shows("^left with 0")
 	require.Equal(t, status.Ready, f.status().State)
 	s.enter("clear; " + watch)
-	s.shows(` web +127\.`)
+	s.shows(` web +\S+(?: \+\d+)? +127\.`)
 	f.must("down")
 	s.shows("^session shop has ended\n(.*\n)*left with 0")
 }

@@ -104,6 +104,7 @@ func ownTolerations(of corev1.PodSpec) []corev1.Toleration {
 // ProbeRights are all that probes need in a namespace.
 func ProbeRights() []Right {
 	return []Right{
+		{Verb: "get", Resource: "services"},
 		{Verb: "list", Resource: "pods"},
 		{Verb: "create", Resource: "pods", Subresource: "portforward"},
 		{Verb: "create", Group: batch, Resource: "jobs"},

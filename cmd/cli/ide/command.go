@@ -61,7 +61,7 @@ plugin EnvFile.
 The program is a folder with a Go program or a package.json, or a file of Python or
 JavaScript. For any other, have your own configuration run 'devtun up' before launch.
 
-A password cannot be asked for there: see README, Rights, for ways without.`, JetBrains),
+A password cannot be asked for there: see docs/security.md for ways without.`, JetBrains),
 	)
 	return cmd
 }

@@ -185,7 +185,7 @@ func diagnoseSudo(err error, sudo *helper.SudoError) *Problem {
 		hint = "run devtun as root; " + withoutRights
 	case sudo.NoTerminal:
 		hint = "there is no terminal to ask for a password on: run 'sudo -v' first, or allow 'devtun helper' without one " +
-			"(README, Rights); " + withoutRights
+			"(docs/security.md, the sudoers rule); " + withoutRights
 	}
 	return &Problem{Err: err, Code: ExitMachine, Hint: hint}
 }
