@@ -157,7 +157,7 @@ func (n *namespace) diagnosed(f serviceFault) {
 		require.True(n.t, time.Now().Before(until), "%+v", d)
 		time.Sleep(pollEvery)
 	}
-	require.Less(n.t, d.took, 5*time.Second)
+	require.Less(n.t, d.took, doctorLimit)
 	if f.status == "ok" {
 		require.Equal(n.t, "ok", d.result("port-forward").Status)
 	}

@@ -105,10 +105,10 @@ func (l *looking) try(ctx context.Context, d dialled) error {
 	case err = <-read:
 	case <-timer.C:
 		conn.Abort()
-		_ = <-read // as it was ended
+		<-read // as it was ended
 	case <-ctx.Done():
 		conn.Abort()
-		_ = <-read // as it was ended
+		<-read // as it was ended
 		return ctx.Err()
 	}
 	var remote *tunnel.RemoteError
