@@ -47,7 +47,7 @@ func newScene(t *testing.T) *scene {
 		require.NoError(t, os.WriteFile(filepath.Join(s.home, name), []byte("export PATH="+path+"\n"), 0o600))
 	}
 	s.env = append(os.Environ(), "KUBECONFIG="+kubeconfig(), "XDG_RUNTIME_DIR="+runtimeDir(t), "PATH="+path,
-		"SHELL=/bin/bash", "HOME="+s.home)
+		"SHELL=/bin/bash", "HOME="+s.home, "TMPDIR="+t.TempDir())
 	return s
 }
 
@@ -145,6 +145,20 @@ func (s *scene) debugs() {
 	}, 2*time.Minute, 100*time.Millisecond, "the cluster's requests do not come here")
 }
 
+// program is the process that is debugged, as /proc has it; "" if there is none.
+func (s *scene) program() string {
+	processes, err := filepath.Glob("/proc/[0-9]*")
+	require.NoError(s.t, err)
+	for _, process := range processes {
+		folder, _ := os.Readlink(filepath.Join(process, "cwd")) // a process that has gone has none
+		words, _ := os.ReadFile(filepath.Join(process, "cmdline"))
+		if folder == s.folder && strings.Contains(string(words), "server.js") {
+			return process
+		}
+	}
+	return ""
+}
+
 // session is that of the project, if it runs.
 func (s *scene) session() (snapshot status.Snapshot, ok bool) {
 	cmd := exec.Command(devtunPath(), "status", "service-middle-node", "-o", "json")
@@ -219,7 +233,10 @@ func TestSoakVSCode(t *testing.T) {
 	// A request of the cluster stops at a breakpoint, also after a restart.
 	s.debug()
 	s.stops()
+	before := s.program()
 	s.press("Control+Shift+F5")
+	require.Eventually(t, func() bool { is := s.program(); return is != "" && is != before }, time.Minute, pollEvery,
+		"the program is started anew")
 	s.debugs()
 	s.stops()
 	s.press("Shift+F5")

@@ -94,21 +94,23 @@ func (l *looking) try(ctx context.Context, d dialled) error {
 		return err
 	}
 	defer conn.Close()
-	read := make(chan error, 1)
+	var said error
+	heard := make(chan struct{})
 	go func() {
-		_, err := conn.Read(make([]byte, 1))
-		read <- err
+		defer close(heard)
+		_, said = conn.Read(make([]byte, 1))
 	}()
 	timer := time.NewTimer(quiet)
 	defer timer.Stop()
 	select {
-	case err = <-read:
+	case <-heard:
+		err = said
 	case <-timer.C:
 		conn.Abort()
-		<-read // as it was ended
+		<-heard
 	case <-ctx.Done():
 		conn.Abort()
-		<-read // as it was ended
+		<-heard
 		return ctx.Err()
 	}
 	var remote *tunnel.RemoteError
