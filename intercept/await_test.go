@@ -113,7 +113,7 @@ func TestAwaitFails(t *testing.T) {
 		"security": {deployment: `pods "x" is forbidden: violates PodSecurity "restricted:latest"`, want: rollout.Admission,
 			words: "PodSecurity"},
 		"too long": {pod: func(w *world) *corev1.Pod { return w.pending("ContainerCreating", "") }, want: rollout.TimedOut,
-			words: "being started"},
+			words: "starting"},
 		"passing": {deployment: `error looking up service account demo/x: not found`, want: rollout.TimedOut,
 			words: "service account"},
 	} {

@@ -103,5 +103,6 @@ func TestAnOldConnectionIsNoSignOfRecovery(t *testing.T) {
 	_, err = ask(t, addr)
 	require.ErrorContains(t, err, "reset")
 	exchange(t, relay.TCP{TCPConn: old.(*net.TCPConn)}, "hello again")
+	require.Eventually(t, func() bool { return len(told.all()) > 0 }, time.Minute, time.Millisecond)
 	require.Equal(t, []string{refusedWords}, told.all())
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -127,8 +128,10 @@ func TestAFirstRequestThatIsDroppedIsAskedAgain(t *testing.T) {
 					t.Parallel()
 					origin := web(t, "origin")
 					asked := make(chan bool)
+					var heard atomic.Int32
 					local := serve(t, func(conn relay.TCP) {
 						http.ReadRequest(bufio.NewReader(conn))
+						heard.Add(1)
 						<-asked
 						drop(conn)
 					})
@@ -136,7 +139,7 @@ func TestAFirstRequestThatIsDroppedIsAskedAgain(t *testing.T) {
 					l := w.connect(to(local))
 					k := w.keeper()
 					k.send(method)
-					w.eventually(func() bool { return local.taken.Load() == 1 && w.allTaken() })
+					w.eventually(func() bool { return heard.Load() == 1 && w.allTaken() })
 					if stops {
 						l.link.SetPort(port, false)
 						w.eventually(func() bool { return !w.toDeveloper() })

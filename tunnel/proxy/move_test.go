@@ -62,7 +62,7 @@ func TestAKeptConnectionOutlivesTheDeveloper(t *testing.T) {
 			server.says(hello)
 			s.hears(hello)
 			s.asks(get, server, hello)
-			local.listener.Close()
+			local.leave()
 			end(s, local, server)
 			local.isClosed(t)
 			s.isSilent()
@@ -197,7 +197,7 @@ func TestARequestThatIsDroppedIsAskedAgain(t *testing.T) {
 					s.CloseWrite()
 				}
 				server.hears(test.text)
-				first.listener.Close()
+				first.leave()
 				drop(server)
 				if test.again {
 					next := second.accept(t)
@@ -348,7 +348,7 @@ func TestARequestThatIsTakenLateGoesOn(t *testing.T) {
 func TestNobodyTakesIt(t *testing.T) {
 	t.Parallel()
 	gone := newPlace(t)
-	gone.listener.Close()
+	gone.leave()
 	for _, text := range []string{get, "\x00", ""} {
 		s := serve(t, &router{to: []proxy.Destination{gone}}, proxy.Options{Silence: quiet})
 		s.says(text)

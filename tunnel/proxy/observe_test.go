@@ -95,7 +95,7 @@ func TestWhoLooksOn(t *testing.T) {
 
 	s.says(get)
 	server.hears(get)
-	local.listener.Close()
+	local.leave()
 	server.Close()
 	server = origin.accept(t)
 	server.hears(get)

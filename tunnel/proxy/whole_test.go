@@ -101,7 +101,7 @@ func TestTheFirstDestinationMayNotBeWhereItGoes(t *testing.T) {
 func TestWhoDoesNotTakeASilentClientIsNotTheOnlyOne(t *testing.T) {
 	t.Parallel()
 	gone, origin := newPlace(t), newPlace(t)
-	gone.listener.Close()
+	gone.leave()
 	s := serve(t, &router{only: gone, to: []proxy.Destination{gone, origin}}, proxy.Options{Silence: quiet})
 	server := origin.accept(t)
 	server.says("hello")

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -42,6 +43,7 @@ var errNobody = errors.New("nobody is there")
 type place struct {
 	listener net.Listener
 	keeps    bool
+	gone     atomic.Bool // nobody listens there
 	dialled  atomic.Int32
 	taking   func(relay.TCP) proxy.Upstream // nil: it has taken what it accepts
 	closed   chan struct{}                  // has a value for each of its upstreams that was closed
@@ -54,10 +56,20 @@ func newPlace(t testing.TB) *place {
 	return &place{listener: listener, closed: make(chan struct{}, 1024)}
 }
 
+// leave has nobody listen there: its port may be another test's as soon as it is closed, so
+// it is not asked any more.
+func (p *place) leave() {
+	p.gone.Store(true)
+	p.listener.Close()
+}
+
 func (p *place) KeepClient() bool { return p.keeps }
 
 func (p *place) Dial(ctx context.Context) (proxy.Upstream, error) {
 	p.dialled.Add(1)
+	if p.gone.Load() {
+		return nil, syscall.ECONNREFUSED
+	}
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", p.listener.Addr().String())
 	if err != nil {
 		return nil, err
