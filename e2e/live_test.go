@@ -171,7 +171,7 @@ func TestLiveViewOfForwards(t *testing.T) {
 		s := s.in(t)
 		s.resize(40, 10)
 		text := s.shows(`^ +URL +PODS▲ +OPEN +RECV/s`)
-		require.Regexp(t, `(?m)^›● http://web/ \+\d +\d +\d+ +-`, text)
+		require.Regexp(t, `(?m)^›● http://web/ \+\d +\d +\d+ +(-|\d+ B)`, text)
 		for line := range strings.Lines(text) {
 			require.LessOrEqual(t, ansi.StringWidth(strings.TrimRight(line, "\n")), 40)
 		}
