@@ -6,7 +6,7 @@ import (
 	"syscall"
 
 	"github.com/devtun/devtun/intercept/wire"
-	"github.com/devtun/devtun/tunnel/relay"
+	"github.com/devtun/devtun/tunnel/duplex"
 )
 
 // closed takes note of a connection's end, and tells it.
@@ -24,11 +24,11 @@ func (i *Intercept) closed(pod string, r wire.Report) {
 }
 
 // describe says in a few words how a connection ended.
-func describe(e relay.Ending) string {
+func describe(e duplex.Ending) string {
 	var refused *refusedError
 	var reset *wire.ResetError
 	switch {
-	case e.Err == nil && e.By == relay.Local:
+	case e.Err == nil && e.By == duplex.Local:
 		return "client closed"
 	case e.Err == nil:
 		return "local process closed"
@@ -40,7 +40,7 @@ func describe(e relay.Ending) string {
 		return "link lost"
 	case errors.As(e.Err, &reset):
 		return "reset by the client"
-	case e.By == relay.Remote && (errors.Is(e.Err, syscall.ECONNRESET) || errors.Is(e.Err, syscall.EPIPE)):
+	case e.By == duplex.Remote && (errors.Is(e.Err, syscall.ECONNRESET) || errors.Is(e.Err, syscall.EPIPE)):
 		return "reset by the local process"
 	}
 	return "failed"

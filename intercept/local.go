@@ -12,7 +12,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/devtun/devtun/tunnel/relay"
+	"github.com/devtun/devtun/tunnel/duplex"
 )
 
 // Local says where the local process listens for a port of the agent's.
@@ -126,7 +126,7 @@ func (i *Intercept) dial(ctx context.Context, port int) (net.Conn, error) {
 		return nil, err
 	}
 	i.count.taken()
-	return countedConn{relay.TCP{TCPConn: conn}, sync.OnceFunc(i.count.left)}, nil
+	return countedConn{duplex.TCP{TCPConn: conn}, sync.OnceFunc(i.count.left)}, nil
 }
 
 // connect is dial without counting. The error is a *refusedError.
@@ -147,7 +147,7 @@ func (i *Intercept) connect(ctx context.Context, port int) (*net.TCPConn, error)
 
 // countedConn is a connection to the local process, counted until it is closed.
 type countedConn struct {
-	relay.TCP
+	duplex.TCP
 	left func()
 }
 

@@ -3,8 +3,8 @@ package intercept
 import (
 	"context"
 
+	"github.com/devtun/devtun/tunnel/duplex"
 	"github.com/devtun/devtun/tunnel/proxy"
-	"github.com/devtun/devtun/tunnel/relay"
 )
 
 // Process is the local process behind a port of the agent's, as a destination of requests
@@ -31,10 +31,10 @@ func (p Process) Dial(ctx context.Context) (proxy.Upstream, error) {
 		}
 		return nil, err
 	}
-	return processConn{relay.TCP{TCPConn: conn}}, nil
+	return processConn{duplex.TCP{TCPConn: conn}}, nil
 }
 
 // processConn is a connection that the process has taken.
-type processConn struct{ relay.TCP }
+type processConn struct{ duplex.TCP }
 
 func (processConn) Taken() <-chan struct{} { return nil }

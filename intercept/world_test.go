@@ -28,7 +28,7 @@ import (
 	"github.com/devtun/devtun/intercept/plan"
 	"github.com/devtun/devtun/intercept/wire"
 	"github.com/devtun/devtun/tunnel"
-	"github.com/devtun/devtun/tunnel/relay"
+	"github.com/devtun/devtun/tunnel/duplex"
 )
 
 const (
@@ -329,7 +329,7 @@ func newNetwork() *network { return &network{conns: make(map[*lineConn]bool)} }
 
 // lineConn is a connection through the network.
 type lineConn struct {
-	relay.TCP
+	duplex.TCP
 	ended     chan struct{}
 	end       func()
 	swallowed chan struct{} // closed when nothing passes any more, for good
@@ -349,7 +349,7 @@ func (n *network) dial(ctx context.Context, address string) (tunnel.Conn, error)
 	if err != nil {
 		return nil, err
 	}
-	c := &lineConn{TCP: relay.TCP{TCPConn: conn.(*net.TCPConn)}, ended: make(chan struct{}),
+	c := &lineConn{TCP: duplex.TCP{TCPConn: conn.(*net.TCPConn)}, ended: make(chan struct{}),
 		swallowed: make(chan struct{})}
 	c.end = sync.OnceFunc(func() { close(c.ended) })
 	c.swallow = sync.OnceFunc(func() { close(c.swallowed) })

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/devtun/devtun/internal/pause"
-	"github.com/devtun/devtun/tunnel/relay"
+	"github.com/devtun/devtun/tunnel/duplex"
 )
 
 // keptBytes is how much of a client's first bytes is kept while it is not yet certain
@@ -20,7 +20,7 @@ const keptBytes = 64 << 10
 // client is the connection of a program on this machine, offered to one pod after
 // another until one has answered.
 type client struct {
-	*relay.Rewindable
+	*duplex.Rewindable
 	conn  *localConn
 	taken func() // called when a pod has taken the connection; maybe again
 
@@ -28,9 +28,9 @@ type client struct {
 	gone bool // while it was listened to
 }
 
-func newClient(conn relay.TCP) *client {
+func newClient(conn duplex.TCP) *client {
 	local := &localConn{TCP: conn}
-	return &client{Rewindable: relay.NewRewindable(local, keptBytes, false), conn: local}
+	return &client{Rewindable: duplex.NewRewindable(local, keptBytes, false), conn: local}
 }
 
 // Write passes on what the pod said.
@@ -118,7 +118,7 @@ func (c *client) listen(left func()) (stop func()) {
 
 // localConn notes when something was said.
 type localConn struct {
-	relay.TCP
+	duplex.TCP
 
 	mu    sync.Mutex
 	ended time.Time // when the program ended its side, as far as was read
@@ -157,10 +157,10 @@ func (c *localConn) hasEnded() bool {
 // until is when the last byte was carried, or the program ended its side if that came
 // later and it was the first to end; zero if neither was. The pod's own end tells less:
 // runtimes pass it on up to a second late.
-func (c *localConn) until(first relay.Side) time.Time {
+func (c *localConn) until(first duplex.Side) time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if first == relay.Local && c.ended.After(c.last) {
+	if first == duplex.Local && c.ended.After(c.last) {
 		return c.ended
 	}
 	return c.last

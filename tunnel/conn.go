@@ -1,12 +1,12 @@
 package tunnel
 
-import "github.com/devtun/devtun/tunnel/relay"
+import "github.com/devtun/devtun/tunnel/duplex"
 
 // Conn is a connection to a port of a pod.
-type Conn = relay.Conn
+type Conn = duplex.Conn
 
 // Traffic counts a connection's payload bytes, as seen from this machine.
-type Traffic = relay.Traffic
+type Traffic = duplex.Traffic
 
 // Meter counts connections' payload bytes while they are carried.
-type Meter = relay.Meter
+type Meter = duplex.Meter

@@ -1,20 +1,32 @@
 package tunnel
 
 import (
+	"net"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
 	"github.com/devtun/devtun/internal/broadcast"
 )
 
-// Endpoint is a ready pod's port.
+// Endpoint is where a connection to a service's port can go: a ready pod's port, or what else
+// the service leads to.
 type Endpoint struct {
-	Pod  Pod
+	// Pod is the pod; one without a name tells only the namespace that the endpoint is of.
+	Pod Pod
+	// Host is the pod's address; for what is no pod an address or a name, as a relay
+	// reaches it. "" if it is not known.
+	Host string
 	Port int
 }
 
-func (e Endpoint) String() string { return describePort(e.Pod, e.Port) }
+func (e Endpoint) String() string {
+	if e.Pod.Name == "" {
+		return net.JoinHostPort(e.Host, strconv.Itoa(e.Port))
+	}
+	return describePort(e.Pod, e.Port)
+}
 
 // Endpoints is the set of endpoints of a service's port, kept current by whoever
 // watches the cluster and asked by each new connection. The zero value is an

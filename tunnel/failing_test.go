@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/devtun/devtun/tunnel"
-	"github.com/devtun/devtun/tunnel/relay"
+	"github.com/devtun/devtun/tunnel/duplex"
 	"github.com/devtun/devtun/tunnel/tunneltest"
 )
 
@@ -43,7 +43,7 @@ func TestAFailureIsToldOnceAndItsEndOnce(t *testing.T) {
 	endpoints := new(tunnel.Endpoints)
 	endpoints.Set(at("web-0"), 0)
 	told := new(told)
-	port := &tunnel.Port{Endpoints: endpoints, Dial: newPool(t, server, tunnel.SPDY).Dial, Hold: tunnel.DefaultHold,
+	port := &tunnel.Port{Endpoints: endpoints, Dial: newPool(t, server, tunnel.SPDY).DialEndpoint, Hold: tunnel.DefaultHold,
 		Failing: told.tell}
 	addr := servePort(t, port)
 	for range 2 {
@@ -68,7 +68,7 @@ func TestNothingReadyInTimeIsAFailure(t *testing.T) {
 	told := new(told)
 	reports := make(chan tunnel.Report, 2)
 	port := &tunnel.Port{
-		Endpoints: new(tunnel.Endpoints), Dial: newPool(t, server, tunnel.SPDY).Dial, Hold: tunnel.DefaultHold,
+		Endpoints: new(tunnel.Endpoints), Dial: newPool(t, server, tunnel.SPDY).DialEndpoint, Hold: tunnel.DefaultHold,
 		Failing: told.tell, Closed: func(r tunnel.Report) { reports <- r },
 	}
 	conn, err := net.Dial("tcp", servePort(t, port))
@@ -93,16 +93,16 @@ func TestAnOldConnectionIsNoSignOfRecovery(t *testing.T) {
 	endpoints := new(tunnel.Endpoints)
 	endpoints.Set(at("web-0"), 0)
 	told := new(told)
-	addr := servePort(t, &tunnel.Port{Endpoints: endpoints, Dial: newPool(t, server, tunnel.SPDY).Dial,
+	addr := servePort(t, &tunnel.Port{Endpoints: endpoints, Dial: newPool(t, server, tunnel.SPDY).DialEndpoint,
 		Hold: tunnel.DefaultHold, Failing: told.tell})
 	old, err := net.Dial("tcp", addr)
 	require.NoError(t, err)
 	defer old.Close()
-	exchange(t, relay.TCP{TCPConn: old.(*net.TCPConn)}, "hello")
+	exchange(t, duplex.TCP{TCPConn: old.(*net.TCPConn)}, "hello")
 	web.Refuse(80)
 	_, err = ask(t, addr)
 	require.ErrorContains(t, err, "reset")
-	exchange(t, relay.TCP{TCPConn: old.(*net.TCPConn)}, "hello again")
+	exchange(t, duplex.TCP{TCPConn: old.(*net.TCPConn)}, "hello again")
 	require.Eventually(t, func() bool { return len(told.all()) > 0 }, time.Minute, time.Millisecond)
 	require.Equal(t, []string{refusedWords}, told.all())
 }

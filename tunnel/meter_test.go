@@ -22,7 +22,7 @@ func TestBytesAreCountedAsTheyGo(t *testing.T) {
 	endpoints := new(tunnel.Endpoints)
 	endpoints.Set(at("web-0", "deaf"), 0)
 	meter := new(tunnel.Meter)
-	addr := servePort(t, &tunnel.Port{Endpoints: endpoints, Dial: newPool(t, server, tunnel.SPDY).Dial,
+	addr := servePort(t, &tunnel.Port{Endpoints: endpoints, Dial: newPool(t, server, tunnel.SPDY).DialEndpoint,
 		Hold: tunnel.DefaultHold, Meter: meter})
 	total := int64(0)
 	for range 4 { // half of them come to the pod that refuses, first

@@ -14,8 +14,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/devtun/devtun/tunnel/duplex"
 	"github.com/devtun/devtun/tunnel/mux"
-	"github.com/devtun/devtun/tunnel/relay"
 )
 
 const (
@@ -144,9 +144,9 @@ func (c *podConn) hear() error {
 func (c *podConn) Over() bool { return c.ended.Load() }
 
 // Write fails with the RemoteError that Read returns, if there is one, and with
-// relay.ErrFarSideGone once the server has ended both directions in good order.
+// duplex.ErrFarSideGone once the server has ended both directions in good order.
 func (c *podConn) Write(p []byte) (int, error) {
-	n, err := 0, relay.ErrFarSideGone
+	n, err := 0, duplex.ErrFarSideGone
 	if !c.Over() {
 		n, err = c.data.Write(p)
 	}
@@ -156,7 +156,7 @@ func (c *podConn) Write(p []byte) (int, error) {
 	case errors.Is(err, mux.ErrReset):
 		return n, cmp.Or(c.verdict(), err)
 	case c.Over():
-		return n, cmp.Or(c.verdict(), relay.ErrFarSideGone)
+		return n, cmp.Or(c.verdict(), duplex.ErrFarSideGone)
 	}
 	return n, err
 }

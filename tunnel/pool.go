@@ -2,6 +2,7 @@ package tunnel
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -142,6 +143,17 @@ func (p *Pool) Dial(ctx context.Context, pod Pod, port int) (Conn, error) {
 		}
 	}
 }
+
+// DialEndpoint is Dial to an endpoint that is a pod. A port-forward reaches no others.
+func (p *Pool) DialEndpoint(ctx context.Context, to Endpoint) (Conn, error) {
+	if to.Pod.Name == "" {
+		return nil, fmt.Errorf("dial %s: %w", to, ErrNoPod)
+	}
+	return p.Dial(ctx, to.Pod, to.Port)
+}
+
+// ErrNoPod says that a port-forward leads to pods only.
+var ErrNoPod = errors.New("it is no pod, and a port-forward reaches pods only")
 
 // acquire finds an API connection to pod and places a stream on it: an idle one
 // at best, else a new one while there are few. When the way to the API server

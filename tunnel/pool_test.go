@@ -286,7 +286,7 @@ func forward(t *testing.T, pool *tunnel.Pool, endpoints *tunnel.Endpoints, hold 
 	<-chan tunnel.Report) {
 	t.Helper()
 	reports := make(chan tunnel.Report, 1000)
-	return servePort(t, &tunnel.Port{Endpoints: endpoints, Dial: pool.Dial, Hold: hold,
+	return servePort(t, &tunnel.Port{Endpoints: endpoints, Dial: pool.DialEndpoint, Hold: hold,
 		Closed: func(r tunnel.Report) { reports <- r }}), reports
 }
 

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/devtun/devtun/internal/pause"
-	"github.com/devtun/devtun/tunnel/relay"
+	"github.com/devtun/devtun/tunnel/duplex"
 )
 
 const (
@@ -25,8 +25,8 @@ const (
 type Port struct {
 	// Endpoints is where connections go. It may change at any time.
 	Endpoints *Endpoints
-	// Dial connects to an endpoint; Pool.Dial is one.
-	Dial func(ctx context.Context, pod Pod, port int) (Conn, error)
+	// Dial connects to an endpoint; Pool.DialEndpoint is one.
+	Dial func(ctx context.Context, to Endpoint) (Conn, error)
 	// Hold bounds the wait for an endpoint that takes the connection.
 	Hold time.Duration
 	// Requests, unless nil, is asked for each connection, and while that has something
@@ -72,7 +72,7 @@ func (p *Port) Serve(ctx context.Context, listener net.Listener) error {
 		switch {
 		case ctx.Err() != nil:
 			if err == nil {
-				relay.TCP{TCPConn: client.(*net.TCPConn)}.Abort()
+				duplex.TCP{TCPConn: client.(*net.TCPConn)}.Abort()
 			}
 			return nil
 		case err != nil:
@@ -82,14 +82,14 @@ func (p *Port) Serve(ctx context.Context, listener net.Listener) error {
 			}
 			continue
 		}
-		open.Go(func() { p.serve(ctx, relay.TCP{TCPConn: client.(*net.TCPConn)}) })
+		open.Go(func() { p.serve(ctx, duplex.TCP{TCPConn: client.(*net.TCPConn)}) })
 	}
 }
 
 var errStopped = errors.New("devtun stopped")
 
 // serve carries one client's connection to its end.
-func (p *Port) serve(ctx context.Context, conn relay.TCP) {
+func (p *Port) serve(ctx context.Context, conn duplex.TCP) {
 	defer conn.Close()
 	if p.Opened != nil {
 		p.Opened()
@@ -114,7 +114,7 @@ func (p *Port) serve(ctx context.Context, conn relay.TCP) {
 
 // carry offers a client to endpoints until one takes it, and copies until the
 // connection ends.
-func (p *Port) carry(ctx context.Context, client *client, report *Report) relay.Ending {
+func (p *Port) carry(ctx context.Context, client *client, report *Report) duplex.Ending {
 	defer client.Bind()
 	dialCtx, cancel := context.WithTimeoutCause(ctx, p.Hold, errHeld)
 	defer cancel()
@@ -124,21 +124,21 @@ func (p *Port) carry(ctx context.Context, client *client, report *Report) relay.
 		if err != nil {
 			client.conn.Abort()
 			p.notTaken(ctx, report.Endpoint, err)
-			return relay.Ending{By: relay.Remote, Err: err}
+			return duplex.Ending{By: duplex.Remote, Err: err}
 		}
 		report.Endpoint = endpoint
 		client.taken = p.watchTaken()
 		conn, err := p.dial(dialCtx, endpoint, client, search.waited)
 		if errors.Is(err, errLeft) {
 			client.conn.Abort()
-			return relay.Ending{By: relay.Local, Err: err}
+			return duplex.Ending{By: duplex.Local, Err: err}
 		}
 		if err != nil {
 			search.failed(endpoint, err)
 			continue
 		}
-		var ending relay.Ending
-		report.Traffic, ending = relay.Copy(ctx, client, conn, p.Meter)
+		var ending duplex.Ending
+		report.Traffic, ending = duplex.Copy(ctx, client, conn, p.Meter)
 		conn.Close()
 		if refused(ending.Err) && client.Rewind() {
 			if p.Meter != nil {
@@ -161,12 +161,12 @@ func (p *Port) carry(ctx context.Context, client *client, report *Report) relay.
 // gone.
 func (p *Port) dial(ctx context.Context, endpoint Endpoint, client *client, held bool) (conn Conn, err error) {
 	if !held {
-		return p.Dial(ctx, endpoint.Pod, endpoint.Port)
+		return p.Dial(ctx, endpoint)
 	}
 	if client.abandoned() {
 		return nil, errLeft
 	}
-	client.during(ctx, func(ctx context.Context) { conn, err = p.Dial(ctx, endpoint.Pod, endpoint.Port) })
+	client.during(ctx, func(ctx context.Context) { conn, err = p.Dial(ctx, endpoint) })
 	if client.abandoned() {
 		if err == nil {
 			conn.Close()

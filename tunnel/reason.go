@@ -6,8 +6,8 @@ import (
 	"io"
 	"syscall"
 
+	"github.com/devtun/devtun/tunnel/duplex"
 	"github.com/devtun/devtun/tunnel/mux"
-	"github.com/devtun/devtun/tunnel/relay"
 )
 
 // ErrWithdrawn is the cause of a Port's context that ends because the service does
@@ -16,10 +16,10 @@ var ErrWithdrawn = errors.New("the service does not have the port any more")
 
 // describe says in a few words how a connection ended, and with what error, if more
 // can be said of that: nothing of an ordinary end.
-func describe(e relay.Ending) (reason string, err error) {
+func describe(e duplex.Ending) (reason string, err error) {
 	var remote *RemoteError
 	switch {
-	case e.Err == nil && e.By == relay.Local:
+	case e.Err == nil && e.By == duplex.Local:
 		return "client closed", nil
 	case e.Err == nil:
 		return "pod closed", nil
@@ -35,7 +35,7 @@ func describe(e relay.Ending) (reason string, err error) {
 		return "refused by the pod", e.Err
 	case errors.As(e.Err, &remote), errors.Is(e.Err, mux.ErrReset):
 		return "reset by the pod", e.Err
-	case e.By == relay.Local && (errors.Is(e.Err, syscall.ECONNRESET) || errors.Is(e.Err, syscall.EPIPE)):
+	case e.By == duplex.Local && (errors.Is(e.Err, syscall.ECONNRESET) || errors.Is(e.Err, syscall.EPIPE)):
 		return "reset by the client", nil
 	case errors.Is(e.Err, io.ErrUnexpectedEOF):
 		return "API connection lost", e.Err

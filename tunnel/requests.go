@@ -3,8 +3,8 @@ package tunnel
 import (
 	"context"
 
+	"github.com/devtun/devtun/tunnel/duplex"
 	"github.com/devtun/devtun/tunnel/proxy"
-	"github.com/devtun/devtun/tunnel/relay"
 )
 
 // Requests is what is done with the requests to a port, HTTP/1 and HTTP/2 without TLS.
@@ -44,7 +44,7 @@ func (p *Port) requests() *Requests {
 
 // carryRequests carries a client's requests, each to where it goes, until the connection
 // ends.
-func (p *Port) carryRequests(ctx context.Context, client *client, report *Report) relay.Ending {
+func (p *Port) carryRequests(ctx context.Context, client *client, report *Report) duplex.Ending {
 	w := &way{port: p, client: client}
 	local := &countedClient{localConn: client.conn, way: w, meter: p.Meter}
 	var options proxy.Options
@@ -52,7 +52,7 @@ func (p *Port) carryRequests(ctx context.Context, client *client, report *Report
 		options.Observer = r.Observer(report.Client)
 	}
 	err := proxy.New(local, w, options).Serve(ctx)
-	var ending relay.Ending
+	var ending duplex.Ending
 	ending, report.Endpoint, report.Here = w.report(err)
 	report.Traffic = local.traffic.Traffic()
 	if err != nil {

@@ -16,8 +16,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/devtun/devtun/tunnel"
+	"github.com/devtun/devtun/tunnel/duplex"
 	"github.com/devtun/devtun/tunnel/proxy"
-	"github.com/devtun/devtun/tunnel/relay"
 	"github.com/devtun/devtun/tunnel/tunneltest"
 )
 
@@ -74,7 +74,7 @@ func overPod(t *testing.T, server *tunneltest.Server, requests func() *tunnel.Re
 	t.Helper()
 	endpoints := new(tunnel.Endpoints)
 	endpoints.Set(at("web-0"), 0)
-	return servePort(t, &tunnel.Port{Endpoints: endpoints, Dial: newPool(t, server, tunnel.SPDY).Dial,
+	return servePort(t, &tunnel.Port{Endpoints: endpoints, Dial: newPool(t, server, tunnel.SPDY).DialEndpoint,
 		Hold: tunnel.DefaultHold, Requests: requests})
 }
 
@@ -268,10 +268,10 @@ func (p process) Dial(ctx context.Context) (proxy.Upstream, error) {
 	if err != nil {
 		return nil, err
 	}
-	return processConn{relay.TCP{TCPConn: conn.(*net.TCPConn)}}, nil
+	return processConn{duplex.TCP{TCPConn: conn.(*net.TCPConn)}}, nil
 }
 
-type processConn struct{ relay.TCP }
+type processConn struct{ duplex.TCP }
 
 func (processConn) Taken() <-chan struct{} { return nil }
 
@@ -291,14 +291,15 @@ func TestWhatIsForAProcessHere(t *testing.T) {
 		endpoints := new(tunnel.Endpoints)
 		endpoints.Set(at("web-0"), 0)
 		reports := make(chan tunnel.Report, 10)
-		url := "http://" + servePort(t, &tunnel.Port{Endpoints: endpoints, Dial: newPool(t, server, tunnel.SPDY).Dial,
-			Hold: tunnel.DefaultHold, Closed: func(r tunnel.Report) { reports <- r },
-			Requests: func() *tunnel.Requests {
-				return &tunnel.Requests{Carry: []proxy.Carried{ann},
-					Here: func(r *proxy.Request) (proxy.Destination, bool) {
-						return process(listener.Addr().String()), r.Path() == "/here"
-					}}
-			}})
+		url := "http://" + servePort(t,
+			&tunnel.Port{Endpoints: endpoints, Dial: newPool(t, server, tunnel.SPDY).DialEndpoint,
+				Hold: tunnel.DefaultHold, Closed: func(r tunnel.Report) { reports <- r },
+				Requests: func() *tunnel.Requests {
+					return &tunnel.Requests{Carry: []proxy.Carried{ann},
+						Here: func(r *proxy.Request) (proxy.Destination, bool) {
+							return process(listener.Addr().String()), r.Path() == "/here"
+						}}
+				}})
 		require.Equal(t, "here: "+proto+` /here ["devtun=ann"] []`, get(t, client, url+"/here", nil))
 		require.Equal(t, "web-0: "+proto+` /there ["devtun=ann"] []`, get(t, client, url+"/there", nil))
 		require.Equal(t, "here: "+proto+` /here ["devtun=ann"] []`, get(t, client, url+"/here", nil))
@@ -336,8 +337,9 @@ func TestAPodThatRefusesRequests(t *testing.T) {
 		}).handle)
 		endpoints := new(tunnel.Endpoints)
 		endpoints.Set(at("deaf", "web-0"), 0)
-		url := "http://" + servePort(t, &tunnel.Port{Endpoints: endpoints, Dial: newPool(t, server, tunnel.SPDY).Dial,
-			Hold: tunnel.DefaultHold, Requests: carrying(ann)})
+		url := "http://" + servePort(t,
+			&tunnel.Port{Endpoints: endpoints, Dial: newPool(t, server, tunnel.SPDY).DialEndpoint,
+				Hold: tunnel.DefaultHold, Requests: carrying(ann)})
 		for range 6 {
 			answer, err := client.Post(url, "text/plain", strings.NewReader("hello"))
 			require.NoError(t, err)

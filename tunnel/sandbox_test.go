@@ -64,9 +64,9 @@ func TestAPodMadeAnewUnderItsName(t *testing.T) {
 	pool := newPool(t, server, tunnel.SPDY)
 	var dials atomic.Int64
 	addr := servePort(t, &tunnel.Port{Endpoints: endpoints, Hold: tunnel.DefaultHold,
-		Dial: func(ctx context.Context, pod tunnel.Pod, port int) (tunnel.Conn, error) {
+		Dial: func(ctx context.Context, to tunnel.Endpoint) (tunnel.Conn, error) {
 			dials.Add(1)
-			return pool.Dial(ctx, pod, port)
+			return pool.DialEndpoint(ctx, to)
 		}})
 	for _, answer := range atOnce(t, addr, connections) {
 		require.Equal(t, "old\n", answer)

@@ -97,9 +97,10 @@ func (s *search) next(ctx context.Context, endpoints *Endpoints) (Endpoint, erro
 	}
 }
 
-// refused reports that the pod's process never saw the connection.
+// refused reports that the endpoint never saw the connection: a RemoteError of a port-forward
+// says so, and what a relay refuses.
 func refused(err error) bool {
-	var remote *RemoteError
+	var remote interface{ Refused() bool }
 	return errors.As(err, &remote) && remote.Refused()
 }
 

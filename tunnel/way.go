@@ -11,8 +11,8 @@ import (
 	"time"
 
 	"github.com/devtun/devtun/internal/pause"
+	"github.com/devtun/devtun/tunnel/duplex"
 	"github.com/devtun/devtun/tunnel/proxy"
-	"github.com/devtun/devtun/tunnel/relay"
 )
 
 // way is where one client's requests go: to an endpoint of the service, or to a process
@@ -25,13 +25,13 @@ type way struct {
 	search    *search    // the last one; nil: none yet
 	until     time.Time  // the search gives up then
 
-	mu     sync.Mutex   // of all below
-	offer  *offer       // the last one; nil: none yet
-	failed []failed     // offers, that search is to know of
-	here   bool         // a process of this machine's has been dialled
-	left   bool         // the client was held, and has gone
-	ended  bool         // ending is set
-	ending relay.Ending // whose end came first
+	mu     sync.Mutex    // of all below
+	offer  *offer        // the last one; nil: none yet
+	failed []failed      // offers, that search is to know of
+	here   bool          // a process of this machine's has been dialled
+	left   bool          // the client was held, and has gone
+	ended  bool          // ending is set
+	ending duplex.Ending // whose end came first
 }
 
 // offer is an endpoint that is offered the client's connection, as a destination.
@@ -135,8 +135,8 @@ func (w *way) offerTo(endpoint Endpoint, held bool) *offer {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.offer = &offer{way: w, endpoint: endpoint, held: held}
-	if w.ended && w.ending.By == relay.Remote {
-		w.ended, w.ending = false, relay.Ending{} // that was another connection
+	if w.ended && w.ending.By == duplex.Remote {
+		w.ended, w.ending = false, duplex.Ending{} // that was another connection
 	}
 	return w.offer
 }
@@ -151,7 +151,7 @@ func (o *offer) Dial(ctx context.Context) (proxy.Upstream, error) {
 		return nil, o.fails(errLeft)
 	}
 	heard := p.watchTaken()
-	conn, err := p.Dial(ctx, o.endpoint.Pod, o.endpoint.Port)
+	conn, err := p.Dial(ctx, o.endpoint)
 	if err != nil {
 		return nil, o.fails(err)
 	}
@@ -176,7 +176,7 @@ func (o *offer) ends(err error) {
 	o.way.mu.Lock()
 	o.over = true
 	o.way.mu.Unlock()
-	o.way.end(relay.Remote, err)
+	o.way.end(duplex.Remote, err)
 }
 
 // clientEnded notes that the client has ended its side, or broken off; nil is neither.
@@ -185,11 +185,11 @@ func (w *way) clientEnded(err error) {
 	if err == nil || errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, net.ErrClosed) {
 		return
 	}
-	w.end(relay.Local, err)
+	w.end(duplex.Local, err)
 }
 
 // end notes whose end came first; io.EOF is one in good order.
-func (w *way) end(by relay.Side, err error) {
+func (w *way) end(by duplex.Side, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.ended {
@@ -198,12 +198,12 @@ func (w *way) end(by relay.Side, err error) {
 	if err == io.EOF {
 		err = nil
 	}
-	w.ended, w.ending = true, relay.Ending{By: by, Err: err}
+	w.ended, w.ending = true, duplex.Ending{By: by, Err: err}
 }
 
 // report says what became of the client's connection, given what carrying it has ended
 // with.
-func (w *way) report(err error) (ending relay.Ending, last Endpoint, here bool) {
+func (w *way) report(err error) (ending duplex.Ending, last Endpoint, here bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.offer != nil {
@@ -211,9 +211,9 @@ func (w *way) report(err error) (ending relay.Ending, last Endpoint, here bool) 
 	}
 	switch {
 	case err != nil && w.left:
-		return relay.Ending{By: relay.Local, Err: errLeft}, last, w.here
+		return duplex.Ending{By: duplex.Local, Err: errLeft}, last, w.here
 	case err != nil:
-		return relay.Ending{By: relay.Remote, Err: err}, last, w.here
+		return duplex.Ending{By: duplex.Remote, Err: err}, last, w.here
 	}
 	return w.ending, last, w.here
 }

@@ -9,14 +9,14 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/devtun/devtun/tunnel/duplex"
 	"github.com/devtun/devtun/tunnel/proxy"
-	"github.com/devtun/devtun/tunnel/relay"
 )
 
 // server is a destination: a TCP address.
 type server string
 
-type upstream struct{ relay.TCP }
+type upstream struct{ duplex.TCP }
 
 func (upstream) Taken() <-chan struct{} { return nil }
 
@@ -25,7 +25,7 @@ func (to server) Dial(ctx context.Context) (proxy.Upstream, error) {
 	if err != nil {
 		return nil, err
 	}
-	return upstream{relay.TCP{TCPConn: conn.(*net.TCPConn)}}, nil
+	return upstream{duplex.TCP{TCPConn: conn.(*net.TCPConn)}}, nil
 }
 
 // route says where a request goes.
@@ -52,7 +52,7 @@ func carried(t testing.TB, router proxy.Router) (address string) {
 			if err != nil {
 				return
 			}
-			client := relay.TCP{TCPConn: accepted.(*net.TCPConn)}
+			client := duplex.TCP{TCPConn: accepted.(*net.TCPConn)}
 			work.Go(func() {
 				defer client.Close()
 				_ = proxy.New(client, router, proxy.Options{Silence: patience}).Serve(ctx)

@@ -11,7 +11,7 @@ import (
 // racing are the packages where goroutines meet: their tests run under the race
 // detector always, those of the others in the soak.
 var racing = []string{
-	"./internal/broadcast", "./tunnel", "./tunnel/mux", "./tunnel/relay",
+	"./internal/broadcast", "./tunnel", "./tunnel/mux", "./tunnel/duplex",
 	"./intercept", "./intercept/agent", "./intercept/objects", "./intercept/wire", "./dns/helper",
 	"./cmd/cli/background", "./cmd/cli/run/command", "./cmd/cli/credential", "./cmd/cli/live", "./cmd/cli/forwards",
 	"./cmd/cli/status",

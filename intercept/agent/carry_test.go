@@ -18,7 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/devtun/devtun/intercept/wire"
-	"github.com/devtun/devtun/tunnel/relay"
+	"github.com/devtun/devtun/tunnel/duplex"
 )
 
 func TestConnectionsGoToTheDeveloperWhileALocalProcessListens(t *testing.T) {
@@ -120,7 +120,7 @@ func TestHalfClose(t *testing.T) {
 func TestTheServersHalfComesFirst(t *testing.T) {
 	w := newWorld(t, greet("origin"))
 	got := make(chan string, 1)
-	w.connect(to(serve(t, func(conn relay.TCP) {
+	w.connect(to(serve(t, func(conn duplex.TCP) {
 		conn.CloseWrite()
 		rest, _ := io.ReadAll(conn)
 		got <- string(rest)
@@ -136,7 +136,7 @@ func TestTheServersHalfComesFirst(t *testing.T) {
 func TestAResetArrivesAsOne(t *testing.T) {
 	for _, where := range []string{"local", "origin"} {
 		t.Run("of the server, "+where, func(t *testing.T) {
-			crash := func(conn relay.TCP) {
+			crash := func(conn duplex.TCP) {
 				io.WriteString(conn, "half a sen")
 				io.ReadFull(conn, make([]byte, 1)) // the client has it
 				conn.Abort()
@@ -154,7 +154,7 @@ func TestAResetArrivesAsOne(t *testing.T) {
 		})
 		t.Run("of the client, "+where, func(t *testing.T) {
 			seen := make(chan error, 1)
-			listen := func(conn relay.TCP) {
+			listen := func(conn duplex.TCP) {
 				io.WriteString(conn, "hello")
 				_, err := io.Copy(io.Discard, conn)
 				seen <- err
@@ -174,7 +174,7 @@ func TestAResetArrivesAsOne(t *testing.T) {
 
 func TestALostSessionResetsItsConnections(t *testing.T) {
 	w := newWorld(t, greet("origin"))
-	l := w.connect(to(serve(t, func(conn relay.TCP) {
+	l := w.connect(to(serve(t, func(conn duplex.TCP) {
 		io.WriteString(conn, "half a sen")
 		io.Copy(io.Discard, conn)
 	})))
@@ -191,7 +191,7 @@ func TestMuchEachWay(t *testing.T) { carryMuch(t, 32<<20) }
 // carryMuch sends so many bytes to a local process and, at once, back.
 func carryMuch(t *testing.T, size int64) {
 	w := newWorld(t, greet("origin"))
-	w.connect(to(serve(t, func(conn relay.TCP) { io.Copy(conn, conn); conn.CloseWrite() })))
+	w.connect(to(serve(t, func(conn duplex.TCP) { io.Copy(conn, conn); conn.CloseWrite() })))
 	client := w.client()
 	client.SetDeadline(time.Now().Add(time.Minute))
 	sum := sha256.New()
@@ -214,7 +214,7 @@ func TestFiveHundredAtOnceAndOneStalled(t *testing.T) { carryManyBesideAStalled(
 
 // carryManyBesideAStalled sends so many bytes over each of 500 connections.
 func carryManyBesideAStalled(t *testing.T, size int) {
-	back := func(conn relay.TCP) { io.Copy(conn, conn); conn.CloseWrite() }
+	back := func(conn duplex.TCP) { io.Copy(conn, conn); conn.CloseWrite() }
 	w := newWorld(t, back)
 	w.connect(to(serve(t, back)))
 	stalled := w.client()
@@ -224,7 +224,7 @@ func carryManyBesideAStalled(t *testing.T, size int) {
 
 	var all sync.WaitGroup
 	errs := make(chan error, 500)
-	clients := make([]relay.TCP, 500)
+	clients := make([]duplex.TCP, 500)
 	for i := range clients {
 		clients[i] = w.client()
 		clients[i].SetDeadline(time.Now().Add(5 * time.Minute)) // all have the processors to share

@@ -5,13 +5,13 @@ import (
 	"net"
 	"sync/atomic"
 
+	"github.com/devtun/devtun/tunnel/duplex"
 	"github.com/devtun/devtun/tunnel/proxy"
-	"github.com/devtun/devtun/tunnel/relay"
 )
 
 // client is a client's connection, with its bytes counted.
 type client struct {
-	relay.TCP
+	duplex.TCP
 	port     Port
 	conn     *proxy.Conn
 	received atomic.Int64 // bytes
@@ -34,7 +34,7 @@ func (c *client) Write(p []byte) (int, error) {
 func (a *Agent) serve(ctx context.Context, port Port, conn *net.TCPConn) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	c := &client{TCP: relay.TCP{TCPConn: conn}, port: port}
+	c := &client{TCP: duplex.TCP{TCPConn: conn}, port: port}
 	r := &router{agent: a, port: port, client: c}
 	c.conn = proxy.New(c, r, proxy.Options{Log: a.Log, Observer: r, IdleAfter: a.IdleAfter})
 	a.clients.add(c)

@@ -17,13 +17,13 @@ import (
 
 	"github.com/devtun/devtun/intercept/plan"
 	"github.com/devtun/devtun/intercept/wire"
+	"github.com/devtun/devtun/tunnel/duplex"
 	"github.com/devtun/devtun/tunnel/proxy"
-	"github.com/devtun/devtun/tunnel/relay"
 )
 
 // web is an HTTP server that says who it is; at /slow it takes its time.
 func web(t *testing.T, name string) *server {
-	return serve(t, func(conn relay.TCP) {
+	return serve(t, func(conn duplex.TCP) {
 		http.Serve(&oneConn{conn: conn, done: make(chan struct{})},
 			http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 				if r.URL.Path == "/slow" {
@@ -272,7 +272,7 @@ func TestEndsAtOnceInReplaceMode(t *testing.T) {
 func TestOtherConnectionsOutliveADrain(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, greet("origin"))
-	l := w.connect(to(serve(t, func(conn relay.TCP) { io.Copy(conn, conn); conn.CloseWrite() })))
+	l := w.connect(to(serve(t, func(conn duplex.TCP) { io.Copy(conn, conn); conn.CloseWrite() })))
 	client := w.client()
 	fmt.Fprint(client, "one ")
 	_, err := io.ReadFull(client, make([]byte, 4))

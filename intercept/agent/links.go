@@ -8,7 +8,7 @@ import (
 
 	"github.com/devtun/devtun/intercept/claim"
 	"github.com/devtun/devtun/intercept/wire"
-	"github.com/devtun/devtun/tunnel/relay"
+	"github.com/devtun/devtun/tunnel/duplex"
 )
 
 // end is this end of the links.
@@ -19,7 +19,7 @@ func (a *Agent) end() wire.End {
 // serveLink answers who connects to the link port, and runs the link if that
 // is what it wants.
 func (a *Agent) serveLink(ctx context.Context, tcp *net.TCPConn) {
-	conn := relay.TCP{TCPConn: tcp}
+	conn := duplex.TCP{TCPConn: tcp}
 	defer conn.Close()
 	hello, err := a.end().Receive(ctx, conn)
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 
 	"github.com/devtun/devtun/intercept/plan"
 	"github.com/devtun/devtun/intercept/wire"
-	"github.com/devtun/devtun/tunnel/relay"
+	"github.com/devtun/devtun/tunnel/duplex"
 )
 
 func TestAStoppedDeveloperIsAwayAndComesBack(t *testing.T) {
@@ -52,7 +52,7 @@ func (w *world) requireRecalled() {
 func TestAStoppedDeveloperWithFullBuffers(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, echo(nil))
-	l := w.connect(to(serve(t, func(conn relay.TCP) { io.Copy(io.Discard, conn) })))
+	l := w.connect(to(serve(t, func(conn duplex.TCP) { io.Copy(io.Discard, conn) })))
 	upload := w.client()
 	go io.Copy(upload, &pattern{left: 1 << 40})
 	carried := func() (n int64) {
@@ -84,7 +84,7 @@ func TestAStoppedDeveloperWithFullBuffers(t *testing.T) {
 func TestOpenConnectionsOutliveAnAbsence(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, greet("origin"))
-	l := w.connect(to(serve(t, func(conn relay.TCP) { io.Copy(conn, conn); conn.CloseWrite() })))
+	l := w.connect(to(serve(t, func(conn duplex.TCP) { io.Copy(conn, conn); conn.CloseWrite() })))
 	client := w.client()
 	fmt.Fprint(client, "before ")
 	_, err := io.ReadFull(client, make([]byte, 7))

@@ -11,7 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/devtun/devtun/tunnel/relay"
+	"github.com/devtun/devtun/tunnel/duplex"
 )
 
 // TestSoakAMirrorThatIsStoppedCostsNothing compares requests with and without a mirror whose
@@ -20,7 +20,7 @@ func TestSoakAMirrorThatIsStoppedCostsNothing(t *testing.T) {
 	origin := web(t, "origin")
 	w := newWorld(t, greet("unused"), func(a *Agent) { a.Config.Ports[0].Origin = origin.address })
 	stopped := make(chan struct{})
-	local := serve(t, func(relay.TCP) { <-stopped }) // takes connections, and reads nothing
+	local := serve(t, func(duplex.TCP) { <-stopped }) // takes connections, and reads nothing
 	t.Cleanup(func() { close(stopped) })
 	client := httpClient(t, false)
 	body := strings.Repeat("x", 64<<10)

@@ -14,8 +14,8 @@ import (
 
 	"github.com/devtun/devtun/intercept/claim"
 	"github.com/devtun/devtun/intercept/wire"
+	"github.com/devtun/devtun/tunnel/duplex"
 	"github.com/devtun/devtun/tunnel/record"
-	"github.com/devtun/devtun/tunnel/relay"
 )
 
 // mirror is a claim that gets copies of everything.
@@ -128,7 +128,7 @@ func TestLookingOn(t *testing.T) {
 func TestAMirrorOfAWholeConnection(t *testing.T) {
 	t.Parallel()
 	said := make(chan string, 1)
-	local := serve(t, func(conn relay.TCP) {
+	local := serve(t, func(conn duplex.TCP) {
 		got, _ := io.ReadAll(conn)
 		said <- string(got)
 		io.WriteString(conn, "dropped")

@@ -17,7 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/devtun/devtun/intercept/wire"
-	"github.com/devtun/devtun/tunnel/relay"
+	"github.com/devtun/devtun/tunnel/duplex"
 )
 
 func init() { children["agent"] = child }
@@ -62,7 +62,7 @@ func TestTheAgentStaysSmall(t *testing.T) {
 	idle := resident(t, agent.Process.Pid)
 	require.Less(t, idle, maxIdle)
 
-	local := serve(t, func(conn relay.TCP) { io.Copy(conn, conn); conn.CloseWrite() })
+	local := serve(t, func(conn duplex.TCP) { io.Copy(conn, conn); conn.CloseWrite() })
 	all := everything()
 	end := wire.End{Name: "service-middle", Identity: "4f1c", Claim: &all}
 	link, err := end.Dial(t.Context(), newPausable(dialTCP(t, links)))
@@ -79,7 +79,7 @@ func TestTheAgentStaysSmall(t *testing.T) {
 			break
 		}
 	}
-	var clients []relay.TCP
+	var clients []duplex.TCP
 	for range 500 {
 		clients = append(clients, dialTCP(t, at))
 	}

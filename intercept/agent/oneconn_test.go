@@ -4,13 +4,13 @@ import (
 	"net"
 	"sync"
 
-	"github.com/devtun/devtun/tunnel/relay"
+	"github.com/devtun/devtun/tunnel/duplex"
 )
 
 // oneConn is a listener with one connection: Accept gives it, and then waits
 // until it is closed.
 type oneConn struct {
-	conn  relay.TCP
+	conn  duplex.TCP
 	given bool
 	done  chan struct{}
 }

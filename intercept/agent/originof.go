@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"github.com/devtun/devtun/internal/pause"
+	"github.com/devtun/devtun/tunnel/duplex"
 	"github.com/devtun/devtun/tunnel/proxy"
-	"github.com/devtun/devtun/tunnel/relay"
 )
 
 // originTimeout bounds the search for an origin that takes a connection: a pod that is
@@ -34,7 +34,7 @@ func (o originOf) Dial(ctx context.Context) (proxy.Upstream, error) {
 		conn, err := o.agent.Dial(ctx, "tcp", o.address)
 		if err == nil {
 			o.agent.counts.origin()
-			return origin{relay.TCP{TCPConn: conn.(*net.TCPConn)}}, nil
+			return origin{duplex.TCP{TCPConn: conn.(*net.TCPConn)}}, nil
 		}
 		if backoff.Sleep(ctx) != nil {
 			return nil, err
@@ -43,6 +43,6 @@ func (o originOf) Dial(ctx context.Context) (proxy.Upstream, error) {
 }
 
 // origin is a connection to the origin, which takes it by accepting it.
-type origin struct{ relay.TCP }
+type origin struct{ duplex.TCP }
 
 func (origin) Taken() <-chan struct{} { return nil }

@@ -12,13 +12,13 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/devtun/devtun/tunnel/relay"
+	"github.com/devtun/devtun/tunnel/duplex"
 )
 
 // keeper is a client that keeps its connection and never tries again.
 type keeper struct {
 	t    *testing.T
-	conn relay.TCP
+	conn duplex.TCP
 	in   *bufio.Reader
 }
 
@@ -118,9 +118,9 @@ func TestRequestsThatNobodyAnswersAreAskedAgain(t *testing.T) {
 // A local process that stops drops what it has just been asked.
 func TestAFirstRequestThatIsDroppedIsAskedAgain(t *testing.T) {
 	t.Parallel()
-	for name, drop := range map[string]func(relay.TCP){
-		"in good order": func(conn relay.TCP) { conn.CloseWrite(); io.Copy(io.Discard, conn) },
-		"by a reset":    func(conn relay.TCP) { conn.Abort() },
+	for name, drop := range map[string]func(duplex.TCP){
+		"in good order": func(conn duplex.TCP) { conn.CloseWrite(); io.Copy(io.Discard, conn) },
+		"by a reset":    func(conn duplex.TCP) { conn.Abort() },
 	} {
 		for method, answer := range map[string]string{"GET": "origin", "POST": ""} {
 			for _, stops := range []bool{true, false} {
@@ -129,7 +129,7 @@ func TestAFirstRequestThatIsDroppedIsAskedAgain(t *testing.T) {
 					origin := web(t, "origin")
 					asked := make(chan bool)
 					var heard atomic.Int32
-					local := serve(t, func(conn relay.TCP) {
+					local := serve(t, func(conn duplex.TCP) {
 						http.ReadRequest(bufio.NewReader(conn))
 						heard.Add(1)
 						<-asked
@@ -164,7 +164,7 @@ func TestAFirstRequestThatIsDroppedIsAskedAgain(t *testing.T) {
 func TestAFirstRequestStaysWithASilentDeveloper(t *testing.T) {
 	t.Parallel()
 	asked, goOn := make(chan bool), make(chan bool)
-	local := serve(t, func(conn relay.TCP) {
+	local := serve(t, func(conn duplex.TCP) {
 		http.ReadRequest(bufio.NewReader(conn))
 		asked <- true
 		<-goOn
@@ -189,8 +189,8 @@ func TestAFirstRequestStaysWithASilentDeveloper(t *testing.T) {
 func TestALocalProcessEndsAKeptConnection(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex
-	var open []relay.TCP
-	local := serve(t, func(conn relay.TCP) {
+	var open []duplex.TCP
+	local := serve(t, func(conn duplex.TCP) {
 		mu.Lock()
 		open = append(open, conn)
 		mu.Unlock()

@@ -19,8 +19,8 @@ import (
 	"github.com/devtun/devtun/intercept/plan"
 	"github.com/devtun/devtun/intercept/replay"
 	"github.com/devtun/devtun/intercept/wire"
+	"github.com/devtun/devtun/tunnel/duplex"
 	"github.com/devtun/devtun/tunnel/proxy"
-	"github.com/devtun/devtun/tunnel/relay"
 )
 
 const (
@@ -67,7 +67,7 @@ func (b *logBuffer) String() string {
 
 // newWorld starts an agent for one port, whose origin serves with handle.
 // Options may change it before it starts.
-func newWorld(t *testing.T, handle func(relay.TCP), options ...func(*Agent)) *world {
+func newWorld(t *testing.T, handle func(duplex.TCP), options ...func(*Agent)) *world {
 	t.Helper()
 	w := &world{t: t, log: &logBuffer{}, ended: make(chan struct{}), listeners: make(map[string]string)}
 	w.origin = serve(t, handle)
@@ -175,7 +175,7 @@ func everything() claim.Claim {
 }
 
 // client connects to the agent's port.
-func (w *world) client() relay.TCP {
+func (w *world) client() duplex.TCP {
 	w.t.Helper()
 	return dialTCP(w.t, w.address("tcp", "", port))
 }
@@ -195,13 +195,13 @@ func (w *world) who() string {
 	return string(name)
 }
 
-func dialTCP(t *testing.T, address string) relay.TCP {
+func dialTCP(t *testing.T, address string) duplex.TCP {
 	t.Helper()
 	conn, err := net.Dial("tcp", address)
 	require.NoError(t, err)
 	t.Cleanup(func() { conn.Close() })
 	conn.SetDeadline(time.Now().Add(2 * soon))
-	return relay.TCP{TCPConn: conn.(*net.TCPConn)}
+	return duplex.TCP{TCPConn: conn.(*net.TCPConn)}
 }
 
 // server is the origin, or a local process.
@@ -212,7 +212,7 @@ type server struct {
 }
 
 // serve serves every connection with handle until the test is over.
-func serve(t *testing.T, handle func(relay.TCP)) *server {
+func serve(t *testing.T, handle func(duplex.TCP)) *server {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -226,14 +226,14 @@ func serve(t *testing.T, handle func(relay.TCP)) *server {
 				return
 			}
 			s.taken.Add(1)
-			tcp := relay.TCP{TCPConn: conn.(*net.TCPConn)}
+			tcp := duplex.TCP{TCPConn: conn.(*net.TCPConn)}
 			open.Store(tcp, true)
 			serving.Go(func() { defer tcp.Close(); handle(tcp) })
 		}
 	})
 	s.close = sync.OnceFunc(func() {
 		listener.Close()
-		open.Range(func(conn, _ any) bool { conn.(relay.TCP).Abort(); return true })
+		open.Range(func(conn, _ any) bool { conn.(duplex.TCP).Abort(); return true })
 		serving.Wait()
 	})
 	t.Cleanup(s.close)
@@ -241,8 +241,8 @@ func serve(t *testing.T, handle func(relay.TCP)) *server {
 }
 
 // greet is a server that speaks first and last.
-func greet(name string) func(relay.TCP) {
-	return func(conn relay.TCP) {
+func greet(name string) func(duplex.TCP) {
+	return func(conn duplex.TCP) {
 		io.WriteString(conn, name)
 		conn.CloseWrite()
 		io.Copy(io.Discard, conn)
@@ -250,8 +250,8 @@ func greet(name string) func(relay.TCP) {
 }
 
 // echo sends back what it gets; after the end it waits for release, if there is one.
-func echo(release <-chan struct{}) func(relay.TCP) {
-	return func(conn relay.TCP) {
+func echo(release <-chan struct{}) func(duplex.TCP) {
+	return func(conn duplex.TCP) {
 		got, _ := io.ReadAll(conn)
 		if release != nil {
 			<-release
@@ -350,7 +350,7 @@ func to(s *server) func(context.Context) (net.Conn, error) {
 // pausable is the developer's end of the transport; it can be made to hang, as if
 // that process were stopped.
 type pausable struct {
-	relay.TCP
+	duplex.TCP
 	mu      sync.Mutex
 	stopped chan struct{} // nil, or closed on resume
 	trickle atomic.Int32  // so many reads bring little and take long
@@ -358,7 +358,7 @@ type pausable struct {
 	end     func()
 }
 
-func newPausable(conn relay.TCP) *pausable {
+func newPausable(conn duplex.TCP) *pausable {
 	conn.SetDeadline(time.Time{})
 	l := &pausable{TCP: conn, ended: make(chan struct{})}
 	l.end = sync.OnceFunc(func() { close(l.ended) })

@@ -24,6 +24,9 @@ type Claim struct {
 	Mirror bool `json:"mirror,omitempty"`
 	// Mark: answers say who gave them.
 	Mark bool `json:"mark,omitempty"`
+	// Reach are the targets outside the namespace's Services and pods that a relay connects
+	// to for it, as package relay parses them: "host/db.internal:5432".
+	Reach []string `json:"reach,omitempty"`
 	// Grace is how long its developer may be away before an agent ends it; 0 is for ever.
 	Grace Duration `json:"grace,omitempty"`
 }

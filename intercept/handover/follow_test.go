@@ -19,7 +19,7 @@ import (
 	"github.com/devtun/devtun/intercept/claim"
 	"github.com/devtun/devtun/intercept/plan"
 	"github.com/devtun/devtun/intercept/wire"
-	"github.com/devtun/devtun/tunnel/relay"
+	"github.com/devtun/devtun/tunnel/duplex"
 )
 
 const soon = 10 * time.Second
@@ -64,7 +64,7 @@ func (p pod) connect(t *testing.T) (link *wire.Link, lose func()) {
 	defer cancel()
 	conn, err := net.Dial("tcp", p.links)
 	require.NoError(t, err)
-	transport := relay.TCP{TCPConn: conn.(*net.TCPConn)}
+	transport := duplex.TCP{TCPConn: conn.(*net.TCPConn)}
 	end := wire.End{Name: "service-middle", Identity: "4f1c", Claim: &claim.Claim{ID: "all"}}
 	link, err = end.Dial(ctx, transport)
 	require.NoError(t, err)

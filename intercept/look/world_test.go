@@ -19,8 +19,8 @@ import (
 	"github.com/devtun/devtun/intercept/look"
 	"github.com/devtun/devtun/intercept/replay"
 	"github.com/devtun/devtun/intercept/wire"
+	"github.com/devtun/devtun/tunnel/duplex"
 	"github.com/devtun/devtun/tunnel/proxy"
-	"github.com/devtun/devtun/tunnel/relay"
 )
 
 const (
@@ -101,7 +101,7 @@ func (w *world) eventually(condition func() bool) {
 	require.Eventually(w.t, condition, soon, time.Millisecond)
 }
 
-func connected(t *testing.T) (near, far relay.TCP) {
+func connected(t *testing.T) (near, far duplex.TCP) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer listener.Close()
@@ -110,7 +110,7 @@ func connected(t *testing.T) (near, far relay.TCP) {
 	other, err := listener.Accept()
 	require.NoError(t, err)
 	t.Cleanup(func() { conn.Close(); other.Close() })
-	return relay.TCP{TCPConn: conn.(*net.TCPConn)}, relay.TCP{TCPConn: other.(*net.TCPConn)}
+	return duplex.TCP{TCPConn: conn.(*net.TCPConn)}, duplex.TCP{TCPConn: other.(*net.TCPConn)}
 }
 
 // carry has a request looked at as if it were carried, with a body in pieces.

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/devtun/devtun/tunnel/relay"
+	"github.com/devtun/devtun/tunnel/duplex"
 )
 
 // BenchmarkStream carries bulk on one stream, each way, at a distance.
@@ -107,7 +107,7 @@ func distant(b *testing.B, roundTrip time.Duration) (at, far *Stream) {
 }
 
 // delay carries what it reads, each byte so much later.
-func delay(from, to relay.TCP, by time.Duration) {
+func delay(from, to duplex.TCP, by time.Duration) {
 	type chunk struct {
 		due  time.Time
 		data []byte

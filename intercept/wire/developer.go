@@ -5,7 +5,7 @@ import (
 	"net"
 	"time"
 
-	"github.com/devtun/devtun/tunnel/relay"
+	"github.com/devtun/devtun/tunnel/duplex"
 )
 
 // dialTimeout bounds a dial of the local process. The agent's own limit is
@@ -37,7 +37,7 @@ type Developer struct {
 
 	// Meter, unless nil, counts the bytes of all connections as they go, as the
 	// clients see them.
-	Meter *relay.Meter
+	Meter *duplex.Meter
 }
 
 // Report tells what became of one of the cluster's connections. Its traffic is
@@ -45,9 +45,9 @@ type Developer struct {
 type Report struct {
 	Port     int    // the agent's
 	Client   string // the client's address in the cluster
-	Traffic  relay.Traffic
+	Traffic  duplex.Traffic
 	Duration time.Duration
-	Ending   relay.Ending // Local is the client's side, Remote the local process
+	Ending   duplex.Ending // Local is the client's side, Remote the local process
 }
 
 // Run serves link until it ends, and returns why.
@@ -101,22 +101,22 @@ func (d *Developer) copy(ctx context.Context, opening Opening, stream *Stream) {
 }
 
 func (d *Developer) carry(ctx context.Context, link *Link, opening Opening,
-	stream *Stream) (relay.Traffic, relay.Ending) {
+	stream *Stream) (duplex.Traffic, duplex.Ending) {
 	if err := link.checkStale(ctx, stream); err != nil {
-		return relay.Traffic{}, relay.Ending{By: relay.Local, Err: err}
+		return duplex.Traffic{}, duplex.Ending{By: duplex.Local, Err: err}
 	}
 	conn, err := d.dial(ctx, opening.Port, stream)
 	if err != nil {
 		stream.Refuse(err.Error())
-		return relay.Traffic{}, relay.Ending{By: relay.Remote, Err: err}
+		return duplex.Traffic{}, duplex.Ending{By: duplex.Remote, Err: err}
 	}
 	local := asConn(conn)
 	defer local.Close()
 	if err := stream.Accept(); err != nil { // the agent has given it elsewhere
 		local.Abort()
-		return relay.Traffic{}, relay.Ending{By: relay.Local, Err: err}
+		return duplex.Traffic{}, duplex.Ending{By: duplex.Local, Err: err}
 	}
-	return relay.Copy(ctx, stream, local, d.Meter)
+	return duplex.Copy(ctx, stream, local, d.Meter)
 }
 
 // dial connects to the local process unless the agent gives up first.
@@ -143,13 +143,13 @@ func (st *Stream) within(ctx context.Context) (inner context.Context, stop func(
 	return ctx, func() { cancel(); <-watched }
 }
 
-// asConn makes a net.Conn a relay.Conn. One that has no half-close is closed
+// asConn makes a net.Conn a duplex.Conn. One that has no half-close is closed
 // instead, one that has no reset likewise.
-func asConn(conn net.Conn) relay.Conn {
+func asConn(conn net.Conn) duplex.Conn {
 	switch conn := conn.(type) {
 	case *net.TCPConn:
-		return relay.TCP{TCPConn: conn}
-	case relay.Conn:
+		return duplex.TCP{TCPConn: conn}
+	case duplex.Conn:
 		return conn
 	}
 	return plainConn{conn}

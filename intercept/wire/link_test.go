@@ -15,7 +15,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/devtun/devtun/intercept/claim"
-	"github.com/devtun/devtun/tunnel/relay"
+	"github.com/devtun/devtun/tunnel/duplex"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -28,7 +28,7 @@ const (
 var shop = End{Name: "service-middle", Identity: "4f1c", Claim: &claim.Claim{ID: "7a"}}
 
 // connect returns the two ends of a TCP connection.
-func connect(t testing.TB) (a, b relay.TCP) {
+func connect(t testing.TB) (a, b duplex.TCP) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -38,7 +38,7 @@ func connect(t testing.TB) (a, b relay.TCP) {
 	taken, err := listener.Accept()
 	require.NoError(t, err)
 	t.Cleanup(func() { dialled.Close(); taken.Close() })
-	return relay.TCP{TCPConn: dialled.(*net.TCPConn)}, relay.TCP{TCPConn: taken.(*net.TCPConn)}
+	return duplex.TCP{TCPConn: dialled.(*net.TCPConn)}, duplex.TCP{TCPConn: taken.(*net.TCPConn)}
 }
 
 // greet makes a link on the two ends of a connection.

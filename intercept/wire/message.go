@@ -70,6 +70,7 @@ const (
 	KindFiles       Kind = "files"       // from the developer: hand over the files
 	KindMirror      Kind = "mirror"      // from the agent: a copy of a request
 	KindTap         Kind = "tap"         // from the developer: tell of each request
+	KindDial        Kind = "dial"        // from the developer: connect to Opening.Dial
 )
 
 // Opening is the first thing on every stream.
@@ -79,4 +80,15 @@ type Opening struct {
 	Client string `json:"client,omitempty"` // likewise: the client's address
 	Unlike string `json:"unlike,omitempty"` // KindFiles: the Sum the developer has
 	Tap    *Tap   `json:"tap,omitempty"`    // KindTap: of which requests, and what
+	Dial   *Dial  `json:"dial,omitempty"`   // KindDial: to where
+}
+
+// Dial is where a relay is to connect. What the client says follows the Opening at once; the
+// relay says that it is connected with Stream.Accept, and with Stream.Refuse that it is not,
+// so that nobody has seen anything of it. Over UDP a stream carries datagrams, each behind
+// its length (two bytes, big-endian).
+type Dial struct {
+	Network string `json:"network"` // "tcp" or "udp"
+	Host    string `json:"host"`    // an address, or a name that the relay looks up
+	Port    int    `json:"port"`
 }

@@ -28,7 +28,7 @@ func (e *ResetError) Error() string {
 	return "reset by the far side: " + e.Why
 }
 
-// Stream is one two-way stream of a link; a relay.Conn. One goroutine may
+// Stream is one two-way stream of a link; a duplex.Conn. One goroutine may
 // read while another writes; Abort may be called by any.
 type Stream struct {
 	raw    *yamux.Stream

@@ -10,26 +10,26 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/devtun/devtun/tunnel/duplex"
 	"github.com/devtun/devtun/tunnel/proxy"
-	"github.com/devtun/devtun/tunnel/relay"
 )
 
-// carriers are what is compared: no way at all, relay.CopyLean, and this package.
+// carriers are what is compared: no way at all, duplex.CopyLean, and this package.
 var carriers = []struct {
 	name  string
-	carry func(b *testing.B, client relay.TCP, to *place)
+	carry func(b *testing.B, client duplex.TCP, to *place)
 }{
 	{"direct", nil},
-	{"pipe", func(b *testing.B, client relay.TCP, to *place) {
+	{"pipe", func(b *testing.B, client duplex.TCP, to *place) {
 		up, err := to.Dial(b.Context())
 		require.NoError(b, err)
 		defer up.Close()
-		relay.CopyLean(b.Context(), client, up)
+		duplex.CopyLean(b.Context(), client, up)
 	}},
-	{"proxy", func(b *testing.B, client relay.TCP, to *place) {
+	{"proxy", func(b *testing.B, client duplex.TCP, to *place) {
 		_ = proxy.New(client, &router{only: to, to: []proxy.Destination{to}}, proxy.Options{}).Serve(b.Context())
 	}},
-	{"proxy with a rule", func(b *testing.B, client relay.TCP, to *place) {
+	{"proxy with a rule", func(b *testing.B, client duplex.TCP, to *place) {
 		_ = proxy.New(client, &router{to: []proxy.Destination{to}}, proxy.Options{}).Serve(b.Context())
 	}},
 }

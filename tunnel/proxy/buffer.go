@@ -4,12 +4,12 @@ import (
 	"io"
 	"sync"
 
-	"github.com/devtun/devtun/tunnel/relay"
+	"github.com/devtun/devtun/tunnel/duplex"
 )
 
 const (
 	// smallBuffer and largeBuffer, in bytes, are what a direction reads into: little
-	// while it is idle, and as much as relay.CopyLean in full flow.
+	// while it is idle, and as much as duplex.CopyLean in full flow.
 	smallBuffer = 4 << 10
 	largeBuffer = 32 << 10
 
@@ -97,7 +97,7 @@ func (b *buffer) giveBack() {
 // input is what a client says.
 type input struct {
 	buffer
-	client relay.Client
+	client duplex.Client
 }
 
 // fill reads once from the client. An elapsed deadline passes.

@@ -12,8 +12,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/devtun/devtun/tunnel/duplex"
 	"github.com/devtun/devtun/tunnel/proxy"
-	"github.com/devtun/devtun/tunnel/relay"
 )
 
 func answersOnce(t *testing.T, options proxy.Options) (s *serving, server peer) {
@@ -84,7 +84,7 @@ func TestDrainClosesIdleConnections(t *testing.T) {
 
 // slowClient takes nothing that it is told until it is to.
 type slowClient struct {
-	relay.TCP
+	duplex.TCP
 	told  chan struct{} // has a value for each time that it is told something
 	takes context.Context
 }
@@ -120,7 +120,7 @@ func TestDrainLeavesWhoIsAnswered(t *testing.T) {
 
 // lateClient is one whose deadlines are over whenever it is read, as on a busy machine.
 type lateClient struct {
-	relay.TCP
+	duplex.TCP
 	late func()
 }
 

@@ -8,9 +8,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/devtun/devtun/tunnel/duplex"
 	"github.com/devtun/devtun/tunnel/proxy"
 	"github.com/devtun/devtun/tunnel/proxy/proxytest"
-	"github.com/devtun/devtun/tunnel/relay"
 )
 
 const (
@@ -147,4 +147,4 @@ func TestPipelinedRequestsEachGoTheirWay(t *testing.T) {
 	require.NoError(t, s.isOver())
 }
 
-var _ relay.Conn = peer{}.TCP
+var _ duplex.Conn = peer{}.TCP

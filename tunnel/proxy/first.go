@@ -6,7 +6,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/devtun/devtun/tunnel/relay"
+	"github.com/devtun/devtun/tunnel/duplex"
 )
 
 // firstUpstream is an upstream that was dialled before the client has said anything. It is
@@ -117,20 +117,20 @@ func isClosed(done <-chan struct{}) bool {
 	}
 }
 
-func isOver(conn relay.Conn) bool {
+func isOver(conn duplex.Conn) bool {
 	o, ok := conn.(interface{ Over() bool })
 	return ok && o.Over()
 }
 
 // hasLeft reports of a client that has ended its side that nobody is there any more.
-func hasLeft(client relay.Client) bool {
+func hasLeft(client duplex.Client) bool {
 	l, ok := client.(interface{ Left() bool })
 	return ok && l.Left()
 }
 
 // hasSaid reports of a client that it has said something that is yet to be read, where that
 // is known.
-func hasSaid(client relay.Client) bool {
+func hasSaid(client duplex.Client) bool {
 	s, ok := client.(interface{ Said() bool })
 	return ok && s.Said()
 }

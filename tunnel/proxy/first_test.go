@@ -7,8 +7,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/devtun/devtun/tunnel/duplex"
 	"github.com/devtun/devtun/tunnel/proxy"
-	"github.com/devtun/devtun/tunnel/relay"
 )
 
 // TestAServerOfHTTP2MaySpeakFirst, and its client's requests are told apart nevertheless.
@@ -33,7 +33,7 @@ func TestAServerOfHTTP2MaySpeakFirst(t *testing.T) {
 
 // heldClient is heard late: what it says is read, and is not known before it is to be.
 type heldClient struct {
-	relay.TCP
+	duplex.TCP
 	said  chan struct{} // has a value for each time that it has said something
 	known context.Context
 }

@@ -12,7 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/devtun/devtun/tunnel/relay"
+	"github.com/devtun/devtun/tunnel/duplex"
 )
 
 // pipe listens, and copies each connection as what is no HTTP.
@@ -33,7 +33,7 @@ func pipe(t testing.TB, server serverAt) (address string) {
 					return
 				}
 				defer up.Close()
-				relay.CopyLean(context.Background(), relay.TCP{TCPConn: accepted.(*net.TCPConn)}, up)
+				duplex.CopyLean(context.Background(), duplex.TCP{TCPConn: accepted.(*net.TCPConn)}, up)
 			})
 		}
 	})

@@ -10,7 +10,7 @@ import (
 
 	"golang.org/x/net/http2"
 
-	"github.com/devtun/devtun/tunnel/relay"
+	"github.com/devtun/devtun/tunnel/duplex"
 )
 
 // h2DrainPing is what is in the PING whose answer shows that a client knows of the end.
@@ -19,7 +19,7 @@ var h2DrainPing = [8]byte{'d', 'r', 'a', 'i', 'n'}
 // h2Client is the client's end.
 type h2Client struct {
 	*h2Peer
-	client   relay.Client
+	client   duplex.Client
 	last     uint32        // the highest stream that has begun
 	unknown  h2Late        // streams whose end it may not know
 	offered  bool          // extended CONNECT (RFC 8441)
@@ -29,7 +29,7 @@ type h2Client struct {
 	closing  bool          // what it says is not heard any more
 }
 
-func newH2Client(c *h2Conn, conn relay.Client) *h2Client {
+func newH2Client(c *h2Conn, conn duplex.Client) *h2Client {
 	client := &h2Client{client: conn}
 	client.h2Peer = newH2Peer(c, client, conn)
 	return client

@@ -7,8 +7,8 @@ import (
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
 
+	"github.com/devtun/devtun/tunnel/duplex"
 	"github.com/devtun/devtun/tunnel/proxy/frames"
-	"github.com/devtun/devtun/tunnel/relay"
 )
 
 const (
@@ -27,7 +27,7 @@ const (
 type h2Peer struct {
 	c       *h2Conn
 	side    h2Side
-	conn    relay.Conn // nil while it is being dialled
+	conn    duplex.Conn // nil while it is being dialled
 	reader  frames.Reader
 	framer  *http2.Framer
 	encoder *hpack.Encoder
@@ -47,7 +47,7 @@ type h2Peer struct {
 	settled       bool  // its first SETTINGS have come
 }
 
-func newH2Peer(c *h2Conn, side h2Side, conn relay.Conn) *h2Peer {
+func newH2Peer(c *h2Conn, side h2Side, conn duplex.Conn) *h2Peer {
 	p := &h2Peer{
 		c: c, side: side, conn: conn,
 		maxFrame: h2MinFrame, initialWindow: h2InitialWindow, window: h2InitialWindow, credit: h2ConnWindow,

@@ -17,15 +17,15 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/net/http2"
 
+	"github.com/devtun/devtun/tunnel/duplex"
 	"github.com/devtun/devtun/tunnel/proxy"
-	"github.com/devtun/devtun/tunnel/relay"
 )
 
 // serverAt is a destination: a TCP address.
 type serverAt string
 
 type dialled struct {
-	relay.TCP
+	duplex.TCP
 	taken chan struct{}
 }
 
@@ -36,7 +36,7 @@ func (to serverAt) Dial(ctx context.Context) (proxy.Upstream, error) {
 	if err != nil {
 		return nil, err
 	}
-	return dialled{TCP: relay.TCP{TCPConn: conn.(*net.TCPConn)}}, nil
+	return dialled{TCP: duplex.TCP{TCPConn: conn.(*net.TCPConn)}}, nil
 }
 
 // routerFunc is a Router that only finds requests.
@@ -100,7 +100,7 @@ func newEngine(t testing.TB, router proxy.Router, observer proxy.Observer) *engi
 			if err != nil {
 				return
 			}
-			client := relay.TCP{TCPConn: accepted.(*net.TCPConn)}
+			client := duplex.TCP{TCPConn: accepted.(*net.TCPConn)}
 			options := proxy.Options{Observer: observer, Silence: patience}
 			conn := carriedConn{proxy.New(client, router, options), make(chan struct{})}
 			e.mu.Lock()

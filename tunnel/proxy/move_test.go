@@ -11,8 +11,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/devtun/devtun/tunnel/duplex"
 	"github.com/devtun/devtun/tunnel/proxy"
-	"github.com/devtun/devtun/tunnel/relay"
 )
 
 const ask = "POST / HTTP/1.1\r\nHost: here\r\nContent-Length: 3\r\n\r\nask"
@@ -286,7 +286,7 @@ func TestARequestThatIsNotTakenGoesElsewhere(t *testing.T) {
 				t.Parallel()
 				local, origin := developer(t), newPlace(t)
 				ups := make(chan *pending, 1)
-				local.taking = func(conn relay.TCP) proxy.Upstream {
+				local.taking = func(conn duplex.TCP) proxy.Upstream {
 					up := newPending(conn)
 					ups <- up
 					return up
@@ -322,7 +322,7 @@ func TestARequestThatIsTakenLateGoesOn(t *testing.T) {
 			t.Parallel()
 			local := developer(t)
 			ups := make(chan *pending, 1)
-			local.taking = func(conn relay.TCP) proxy.Upstream {
+			local.taking = func(conn duplex.TCP) proxy.Upstream {
 				up := newPending(conn)
 				ups <- up
 				return up

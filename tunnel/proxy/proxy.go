@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/devtun/devtun/tunnel/relay"
+	"github.com/devtun/devtun/tunnel/duplex"
 )
 
 // Protocol is what a client speaks, as its first bytes tell.
@@ -78,7 +78,7 @@ type Destination interface {
 
 // Upstream is a client's connection to a destination.
 type Upstream interface {
-	relay.Conn
+	duplex.Conn
 	// Taken is closed once the destination has taken the connection; nil means that it
 	// has from the start. Until then what was written has been read by nobody, and a
 	// Read that fails says that it was not taken. It is Read that waits for it.
@@ -155,7 +155,7 @@ const (
 // Conn is one client's connection. Make it with New and Serve it once; the other methods
 // may be called at any time, by any goroutine.
 type Conn struct {
-	client  relay.Client
+	client  duplex.Client
 	router  Router
 	options Options
 
@@ -166,7 +166,7 @@ type Conn struct {
 }
 
 // New returns a connection that Serve carries. Closing client stays with the caller.
-func New(client relay.Client, router Router, options Options) *Conn {
+func New(client duplex.Client, router Router, options Options) *Conn {
 	if options.Log == nil {
 		options.Log = slog.New(slog.DiscardHandler)
 	}

@@ -4,7 +4,7 @@ import (
 	"context"
 	"sync"
 
-	"github.com/devtun/devtun/tunnel/relay"
+	"github.com/devtun/devtun/tunnel/duplex"
 )
 
 // keptBytes is how much is kept of what nobody has taken yet.
@@ -12,8 +12,8 @@ const keptBytes = 64 << 10
 
 // wholeClient is a client's connection that is carried whole.
 type wholeClient struct {
-	*relay.Rewindable
-	client relay.Client
+	*duplex.Rewindable
+	client duplex.Client
 
 	mu sync.Mutex
 	at Upstream // the present attempt's
@@ -56,7 +56,7 @@ func (w *wholeClient) attempt(up Upstream, to Destination) {
 func (c *Conn) serveWhole(
 	ctx context.Context, in *input, first *firstUpstream, protocol Protocol, refused []Destination,
 ) error {
-	w := &wholeClient{Rewindable: relay.NewRewindable(c.client, keptBytes, true), client: c.client}
+	w := &wholeClient{Rewindable: duplex.NewRewindable(c.client, keptBytes, true), client: c.client}
 	w.Restart(append([]byte(nil), in.bytes()...))
 	in.giveBack()
 	c.carryBy(w)
@@ -114,7 +114,7 @@ func (c *Conn) copyWhole(ctx context.Context, w *wholeClient, r *Request, up Ups
 	defer w.attempt(nil, nil)
 	defer bindOnceTaken(w.Rewindable, up)()
 	seen := c.begin(r, to)
-	_, ending := relay.CopyLean(ctx, w, seen.watch(up))
+	_, ending := duplex.CopyLean(ctx, w, seen.watch(up))
 	if !isTaken(up) && w.Rewind() {
 		seen.end(ending.Err)
 		return false
@@ -128,7 +128,7 @@ func (c *Conn) copyWhole(ctx context.Context, w *wholeClient, r *Request, up Ups
 }
 
 // bindOnceTaken binds a client to an upstream once that is taken, until it is stopped.
-func bindOnceTaken(r *relay.Rewindable, up Upstream) (stop func()) {
+func bindOnceTaken(r *duplex.Rewindable, up Upstream) (stop func()) {
 	if isTaken(up) {
 		r.Bind()
 		return func() {}

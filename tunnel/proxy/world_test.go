@@ -18,8 +18,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"github.com/devtun/devtun/tunnel/duplex"
 	"github.com/devtun/devtun/tunnel/proxy"
-	"github.com/devtun/devtun/tunnel/relay"
 )
 
 func TestMain(m *testing.M) {
@@ -45,8 +45,8 @@ type place struct {
 	keeps    bool
 	gone     atomic.Bool // nobody listens there
 	dialled  atomic.Int32
-	taking   func(relay.TCP) proxy.Upstream // nil: it has taken what it accepts
-	closed   chan struct{}                  // has a value for each of its upstreams that was closed
+	taking   func(duplex.TCP) proxy.Upstream // nil: it has taken what it accepts
+	closed   chan struct{}                   // has a value for each of its upstreams that was closed
 }
 
 func newPlace(t testing.TB) *place {
@@ -74,7 +74,7 @@ func (p *place) Dial(ctx context.Context) (proxy.Upstream, error) {
 	if err != nil {
 		return nil, err
 	}
-	tcp := relay.TCP{TCPConn: conn.(*net.TCPConn)}
+	tcp := duplex.TCP{TCPConn: conn.(*net.TCPConn)}
 	if p.taking != nil {
 		return p.taking(tcp), nil
 	}
@@ -89,7 +89,7 @@ func (p *place) accept(t testing.TB) peer {
 	require.NoError(t, err)
 	t.Cleanup(func() { conn.Close() })
 	conn.SetDeadline(time.Now().Add(soon))
-	return peer{t, relay.TCP{TCPConn: conn.(*net.TCPConn)}}
+	return peer{t, duplex.TCP{TCPConn: conn.(*net.TCPConn)}}
 }
 
 // isClosed: one more of its upstreams was, as the connection knows that it has ended.
@@ -103,7 +103,7 @@ func (p *place) isClosed(t testing.TB) {
 }
 
 type direct struct {
-	relay.TCP
+	duplex.TCP
 	closed chan<- struct{}
 }
 
@@ -119,11 +119,11 @@ func (direct) Taken() <-chan struct{} { return nil }
 
 // pending is an upstream that the test takes, or refuses.
 type pending struct {
-	relay.TCP
+	duplex.TCP
 	taken, refused chan struct{}
 }
 
-func newPending(conn relay.TCP) *pending {
+func newPending(conn duplex.TCP) *pending {
 	return &pending{conn, make(chan struct{}), make(chan struct{})}
 }
 
@@ -203,7 +203,7 @@ func (r *router) first() *proxy.Request {
 // peer is one end of a connection in a test's hands.
 type peer struct {
 	t testing.TB
-	relay.TCP
+	duplex.TCP
 }
 
 func (p peer) says(text string) {
@@ -268,7 +268,7 @@ func serveWithin(t testing.TB, ctx context.Context, r proxy.Router, options prox
 
 // serveClient has accepted carried, which is what the engine knows of program.
 func serveClient(
-	t testing.TB, ctx context.Context, program relay.TCP, accepted relay.Client, r proxy.Router, options proxy.Options,
+	t testing.TB, ctx context.Context, program duplex.TCP, accepted duplex.Client, r proxy.Router, options proxy.Options,
 ) *serving {
 	t.Helper()
 	s := &serving{peer: peer{t, program}, over: make(chan error, 1)}
@@ -301,7 +301,7 @@ func (s *serving) isOver() error {
 }
 
 // pair is a connection, as a program has it and as it was accepted.
-func pair(t testing.TB) (program, accepted relay.TCP) {
+func pair(t testing.TB) (program, accepted duplex.TCP) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -311,5 +311,5 @@ func pair(t testing.TB) (program, accepted relay.TCP) {
 	other, err := listener.Accept()
 	require.NoError(t, err)
 	t.Cleanup(func() { one.Close(); other.Close() })
-	return relay.TCP{TCPConn: one.(*net.TCPConn)}, relay.TCP{TCPConn: other.(*net.TCPConn)}
+	return duplex.TCP{TCPConn: one.(*net.TCPConn)}, duplex.TCP{TCPConn: other.(*net.TCPConn)}
 }

@@ -78,7 +78,7 @@ func (s *Settings) Open(
 		Cluster:   cluster.Context,
 		Naming:    dns.Naming{Default: selected.Namespace, Domain: s.Domain, Taken: cluster.Reserved},
 		Selection: wanted,
-		Dial:      f.pool.Dial,
+		Dial:      f.pool.DialEndpoint,
 		Hold:      s.Hold,
 		Requests: func(service discovery.Key, port int) *tunnel.Requests {
 			return s.Intercepts.Requests(stamps, service, port)

@@ -55,9 +55,9 @@ func fetch(at string, header http.Header) string {
 }
 
 // dialTo has one server be all pods.
-func dialTo(servers map[string]*httptest.Server) func(context.Context, tunnel.Pod, int) (tunnel.Conn, error) {
-	return func(ctx context.Context, pod tunnel.Pod, _ int) (tunnel.Conn, error) {
-		return process(servers[pod.Name].Listener.Addr().String()).Dial(ctx)
+func dialTo(servers map[string]*httptest.Server) func(context.Context, tunnel.Endpoint) (tunnel.Conn, error) {
+	return func(ctx context.Context, to tunnel.Endpoint) (tunnel.Conn, error) {
+		return process(servers[to.Pod.Name].Listener.Addr().String()).Dial(ctx)
 	}
 }
 

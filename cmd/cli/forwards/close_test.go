@@ -93,7 +93,7 @@ func TestCloseWhileAppliesCome(t *testing.T) {
 func TestCloseWhileDialling(t *testing.T) {
 	dialled := make(chan struct{})
 	w := newWorld(t, func(o *Options) {
-		o.Dial = func(ctx context.Context, _ tunnel.Pod, _ int) (tunnel.Conn, error) {
+		o.Dial = func(ctx context.Context, _ tunnel.Endpoint) (tunnel.Conn, error) {
 			close(dialled)
 			<-ctx.Done()
 			return nil, context.Cause(ctx)

@@ -27,8 +27,8 @@ type Options struct {
 	// Naming says which names a service gets.
 	Naming    dns.Naming
 	Selection Selection
-	// Dial connects to a pod's port; Pool.Dial is one.
-	Dial func(ctx context.Context, pod tunnel.Pod, port int) (tunnel.Conn, error)
+	// Dial connects to an endpoint; Pool.DialEndpoint is one.
+	Dial func(ctx context.Context, to tunnel.Endpoint) (tunnel.Conn, error)
 	// Hold bounds how long a connection waits for a ready pod.
 	Hold time.Duration
 	// Requests, unless nil, says what is done with the requests to a port of a service;

@@ -88,11 +88,11 @@ func TestRequestsAreTold(t *testing.T) {
 				tell(e)
 			}
 			echo := o.Dial
-			o.Dial = func(ctx context.Context, pod tunnel.Pod, port int) (tunnel.Conn, error) {
-				if pod.Name == "web-0" {
-					return dial(ctx, pod, port)
+			o.Dial = func(ctx context.Context, to tunnel.Endpoint) (tunnel.Conn, error) {
+				if to.Pod.Name == "web-0" {
+					return dial(ctx, to)
 				}
-				return echo(ctx, pod, port)
+				return echo(ctx, to)
 			}
 		})
 		require.NoError(t, w.apply(map[string]*discovery.Service{

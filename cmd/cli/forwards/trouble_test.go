@@ -22,11 +22,11 @@ func TestRefusalsLeaveATrace(t *testing.T) {
 	w := newWorld(t, func(o *Options) {
 		dial := o.Dial
 		o.Hold = 200 * time.Millisecond
-		o.Dial = func(ctx context.Context, pod tunnel.Pod, port int) (tunnel.Conn, error) {
+		o.Dial = func(ctx context.Context, to tunnel.Endpoint) (tunnel.Conn, error) {
 			if fails.Load() {
 				return nil, errors.New("no route")
 			}
-			return dial(ctx, pod, port)
+			return dial(ctx, to)
 		}
 	})
 	require.NoError(t, w.apply(services{"web": serviceOf(portOf(18080, "web-a"))}))

@@ -177,7 +177,7 @@ func (c tcp) Abort() {
 
 // echoPods returns a Dial to pods, all of which send back what they get. What
 // they get first is a line that says which pod and port was dialled.
-func echoPods(t *testing.T) func(context.Context, tunnel.Pod, int) (tunnel.Conn, error) {
+func echoPods(t *testing.T) func(context.Context, tunnel.Endpoint) (tunnel.Conn, error) {
 	listener, err := net.Listen("tcp4", "127.0.0.1:0")
 	require.NoError(t, err)
 	var serving sync.WaitGroup
@@ -191,13 +191,13 @@ func echoPods(t *testing.T) func(context.Context, tunnel.Pod, int) (tunnel.Conn,
 			serving.Go(func() { io.Copy(conn, conn); conn.Close() })
 		}
 	})
-	return func(ctx context.Context, pod tunnel.Pod, port int) (tunnel.Conn, error) {
+	return func(ctx context.Context, to tunnel.Endpoint) (tunnel.Conn, error) {
 		var dialer net.Dialer
 		conn, err := dialer.DialContext(ctx, "tcp4", listener.Addr().String())
 		if err != nil {
 			return nil, err
 		}
-		fmt.Fprintf(conn, "%s:%d\n", pod.Name, port)
+		fmt.Fprintf(conn, "%s:%d\n", to.Pod.Name, to.Port)
 		return tcp{conn.(*net.TCPConn)}, nil
 	}
 }

@@ -5,7 +5,7 @@ import (
 	"net"
 	"time"
 
-	"github.com/devtun/devtun/tunnel/relay"
+	"github.com/devtun/devtun/tunnel/duplex"
 )
 
 // originTimeout bounds the dial of an origin.
@@ -21,13 +21,13 @@ func Pipe(ctx context.Context, listeners map[int]net.Listener, origin func(port 
 func carryTo(address string) handler {
 	dialer := net.Dialer{Timeout: originTimeout}
 	return func(ctx context.Context, conn *net.TCPConn) {
-		client := relay.TCP{TCPConn: conn}
+		client := duplex.TCP{TCPConn: conn}
 		dialled, err := dialer.DialContext(ctx, "tcp", address)
 		if err != nil {
 			client.Abort()
 			return
 		}
 		defer dialled.Close()
-		relay.CopyLean(ctx, client, relay.TCP{TCPConn: dialled.(*net.TCPConn)})
+		duplex.CopyLean(ctx, client, duplex.TCP{TCPConn: dialled.(*net.TCPConn)})
 	}
 }

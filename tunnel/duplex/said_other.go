@@ -1,6 +1,6 @@
 //go:build !unix
 
-package relay
+package duplex
 
 // Said is known where connections are drained, which is on Linux.
 func (c TCP) Said() bool { return false }

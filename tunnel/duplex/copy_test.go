@@ -1,4 +1,4 @@
-package relay_test
+package duplex_test
 
 import (
 	"context"
@@ -8,7 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/devtun/devtun/tunnel/relay"
+	"github.com/devtun/devtun/tunnel/duplex"
 )
 
 // conn is a connection that says nothing until over is closed, and then its end.
@@ -30,9 +30,9 @@ func TestNothingIsAbortedOnceCopyHasReturned(t *testing.T) {
 		local := conn{over, func() { close(aborting); <-goOn }}
 		remote := conn{over, func() {}}
 		ctx, cancel := context.WithCancel(t.Context())
-		returned := make(chan relay.Ending)
+		returned := make(chan duplex.Ending)
 		go func() {
-			_, ending := relay.Copy(ctx, local, remote, nil)
+			_, ending := duplex.Copy(ctx, local, remote, nil)
 			returned <- ending
 		}()
 		cancel()

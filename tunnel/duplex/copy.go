@@ -1,8 +1,8 @@
-// Package relay carries bytes between two connections: one copying for the whole
+// Package duplex carries bytes between two connections: one copying for the whole
 // project. It knows neither Kubernetes nor how a connection came about.
 //
-//	client := relay.NewRewindable(relay.TCP{TCPConn: accepted}, limit, false)
-//	traffic, ending := relay.Copy(ctx, client, remote, meter)
+//	client := duplex.NewRewindable(duplex.TCP{TCPConn: accepted}, limit, false)
+//	traffic, ending := duplex.Copy(ctx, client, remote, meter)
 //	if refused(ending.Err) && client.Rewind() {
 //		… // the next remote hears all that this one did
 //	}
@@ -10,7 +10,7 @@
 // Copy carries both directions, each side's end of input as such, a failure as a reset,
 // and counts the bytes as they go. A Rewindable keeps what a client says until a far
 // side has taken it. Closing the connections stays with the caller.
-package relay
+package duplex
 
 import (
 	"context"

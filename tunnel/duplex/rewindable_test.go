@@ -1,4 +1,4 @@
-package relay_test
+package duplex_test
 
 import (
 	"io"
@@ -8,11 +8,11 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/devtun/devtun/tunnel/relay"
+	"github.com/devtun/devtun/tunnel/duplex"
 )
 
 // pair is a client's connection, as a program has it and as it was accepted.
-func pair(t *testing.T) (program net.Conn, client relay.TCP) {
+func pair(t *testing.T) (program net.Conn, client duplex.TCP) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -22,7 +22,7 @@ func pair(t *testing.T) (program net.Conn, client relay.TCP) {
 	accepted, err := listener.Accept()
 	require.NoError(t, err)
 	t.Cleanup(func() { program.Close(); accepted.Close() })
-	return program, relay.TCP{TCPConn: accepted.(*net.TCPConn)}
+	return program, duplex.TCP{TCPConn: accepted.(*net.TCPConn)}
 }
 
 func says(t *testing.T, to io.Writer, text string) {
@@ -41,7 +41,7 @@ func hears(t *testing.T, from io.Reader, text string) {
 
 func TestTheNextOneHearsAllOfIt(t *testing.T) {
 	program, client := pair(t)
-	r := relay.NewRewindable(client, 100, false)
+	r := duplex.NewRewindable(client, 100, false)
 	says(t, program, "hello")
 	hears(t, r, "hello")
 	r.Abort()
@@ -62,7 +62,7 @@ func TestTheNextOneHearsAllOfIt(t *testing.T) {
 
 func TestAbortReleasesAReader(t *testing.T) {
 	_, client := pair(t)
-	r := relay.NewRewindable(client, 100, true)
+	r := duplex.NewRewindable(client, 100, true)
 	read := make(chan error)
 	go func() { _, err := r.Read(make([]byte, 1)); read <- err }()
 	r.Abort()
@@ -73,7 +73,7 @@ func TestAbortReleasesAReader(t *testing.T) {
 
 func TestReadAhead(t *testing.T) {
 	program, client := pair(t)
-	r := relay.NewRewindable(client, 8, false)
+	r := duplex.NewRewindable(client, 8, false)
 	says(t, program, "hello")
 	room, err := r.ReadAhead()
 	require.NoError(t, err)
@@ -91,7 +91,7 @@ func TestReadAhead(t *testing.T) {
 
 func TestAFullOneWaits(t *testing.T) {
 	program, client := pair(t)
-	r := relay.NewRewindable(client, 5, true)
+	r := duplex.NewRewindable(client, 5, true)
 	says(t, program, "hello world")
 	hears(t, r, "hello")
 	read := make(chan string)

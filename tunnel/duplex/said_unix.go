@@ -1,6 +1,6 @@
 //go:build unix
 
-package relay
+package duplex
 
 import "golang.org/x/sys/unix"
 
