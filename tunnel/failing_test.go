@@ -43,7 +43,8 @@ func TestAFailureIsToldOnceAndItsEndOnce(t *testing.T) {
 	endpoints := new(tunnel.Endpoints)
 	endpoints.Set(at("web-0"), 0)
 	told := new(told)
-	port := &tunnel.Port{Endpoints: endpoints, Dial: newPool(t, server, tunnel.SPDY).DialEndpoint, Hold: tunnel.DefaultHold,
+	port := &tunnel.Port{Endpoints: endpoints, Dial: newPool(t, server, tunnel.SPDY).DialEndpoint,
+		Hold:    tunnel.DefaultHold,
 		Failing: told.tell}
 	addr := servePort(t, port)
 	for range 2 {
