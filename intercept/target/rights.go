@@ -49,6 +49,7 @@ const (
 	batch      = "batch"
 	rbac       = rbacv1.GroupName
 	networking = "networking.k8s.io"
+	discovery  = "discovery.k8s.io"
 )
 
 // The prices of optional rights.
@@ -239,8 +240,11 @@ func RightsOf(p *plan.Plan) []Right {
 	if resource := resources[p.Workload.Kind]; p.Mode == plan.Replace && resource != "" {
 		all = append(all, Right{Verb: "watch", Group: apps, Resource: resource, Without: noNotice})
 	}
-	if p.Mode == plan.Replace {
+	switch p.Mode {
+	case plan.Replace:
 		return all
+	case plan.Relay:
+		return append(all, RelayReads()...)
 	}
 	if p.MoveConnections {
 		all = append(all, Moving()...)
@@ -307,6 +311,9 @@ func (b *builder) undoRights() []Right {
 	}
 	for _, step := range b.swapped {
 		rights = append(rights, changing(step)...)
+	}
+	if b.relays() {
+		rights = append(rights, RelayReads()...)
 	}
 	return rights
 }
