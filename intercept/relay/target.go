@@ -6,8 +6,6 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
-
-	"github.com/devtun/devtun/intercept/wire"
 )
 
 // The networks of a Target.
@@ -64,13 +62,13 @@ func parseTarget(text string) (t Target, err error) {
 	case !isAddress && !isName(host):
 		return t, fmt.Errorf("%q is not a name", host)
 	}
-	return targetOf(wire.Dial{Network: network, Host: host, Port: number}), nil
+	return newTarget(network, host, number), nil
 }
 
-// targetOf is the target that a dial is to.
-func targetOf(d wire.Dial) Target {
-	t := Target{d.Network, strings.TrimSuffix(strings.ToLower(d.Host), "."), d.Port}
-	if address, err := netip.ParseAddr(d.Host); err == nil {
+// newTarget is a target with its host written as all are.
+func newTarget(network, host string, port int) Target {
+	t := Target{network, strings.TrimSuffix(strings.ToLower(host), "."), port}
+	if address, err := netip.ParseAddr(host); err == nil {
 		t.Host = address.Unmap().String()
 	}
 	return t
@@ -81,6 +79,11 @@ func isName(host string) bool {
 	return len(host) <= 254 && !strings.ContainsFunc(host, func(c rune) bool {
 		return c <= ' ' || c == '/' || c == ':' || c == '%' || c > '~'
 	})
+}
+
+// at is where the target is, given its address.
+func (t Target) at(address netip.Addr) string {
+	return netip.AddrPortFrom(address, uint16(t.Port)).String()
 }
 
 // String is the target as ParseTarget reads it.

@@ -10,40 +10,6 @@ import (
 	"github.com/devtun/devtun/intercept/plan"
 )
 
-// Right is one thing that somebody must be allowed to do in a namespace.
-type Right struct {
-	Verb, Group, Resource, Subresource string
-	// Name is the one object that it is about; "" for all.
-	Name string
-	// Without says what is lost without it; "" if it cannot be done without.
-	Without string
-}
-
-func (r Right) String() string {
-	name := r.Resource
-	if r.Group != "" {
-		name += "." + r.Group
-	}
-	if r.Subresource != "" {
-		name += "/" + r.Subresource
-	}
-	if r.Name != "" {
-		name += " " + r.Name
-	}
-	return r.Verb + " " + name
-}
-
-func (r Right) rule() rbacv1.PolicyRule {
-	rule := rbacv1.PolicyRule{APIGroups: []string{r.Group}, Resources: []string{r.Resource}, Verbs: []string{r.Verb}}
-	if r.Subresource != "" {
-		rule.Resources[0] += "/" + r.Subresource
-	}
-	if r.Name != "" {
-		rule.ResourceNames = []string{r.Name}
-	}
-	return rule
-}
-
 const (
 	apps       = "apps"
 	batch      = "batch"
