@@ -27,41 +27,48 @@ const (
 // cache remembers answers. Each is asked for by one; the others of that question wait, or
 // make do with the answer before if that has been good until just now. Who finds a good
 // answer takes no lock. The zero value is an empty one.
-type cache[Q comparable, A any] struct {
-	answers sync.Map // *answer[A] by Q
+type cache struct {
+	answers sync.Map // *answer by question
 	count   atomic.Int64
 }
 
 // answer is one that is known once ready is closed.
-type answer[A any] struct {
-	before *A // nil if there is none that would do
+type answer struct {
+	before *any // nil if there is none that would do
 	ready  chan struct{}
-	value  A
+	value  any
 	err    error
 	asked  time.Time     // when value was
 	good   time.Duration // for how long it is
 	until  time.Time
 }
 
+// known is get of answers that are of one type.
+func known[A any](ctx context.Context, c *cache, question any,
+	ask func(context.Context) (A, time.Duration, error)) (A, error) {
+	found, err := c.get(ctx, question, func(ctx context.Context) (any, time.Duration, error) { return ask(ctx) })
+	value, _ := found.(A) // nil with an error
+	return value, err
+}
+
 // get returns the answer to a question: the one that is known, if it is good, or else what
 // ask returns, with the time for which that is good. While ask fails, the answer before
 // stays for a while.
-func (c *cache[Q, A]) get(ctx context.Context, question Q,
-	ask func(context.Context) (A, time.Duration, error)) (A, error) {
+func (c *cache) get(ctx context.Context, question any,
+	ask func(context.Context) (any, time.Duration, error)) (any, error) {
 	for {
 		found, known := c.answers.Load(question)
 		if !known {
-			next := &answer[A]{ready: make(chan struct{})}
+			next := &answer{ready: make(chan struct{})}
 			if _, known = c.answers.LoadOrStore(question, next); known {
 				continue
 			}
 			c.bound(question, next)
 			return next.ask(ctx, nil, ask)
 		}
-		current := found.(*answer[A])
+		current := found.(*answer)
 		if err := current.wait(ctx); err != nil {
-			var none A
-			return none, err
+			return nil, err
 		}
 		if !current.isKnown() {
 			return *current.before, nil
@@ -69,7 +76,7 @@ func (c *cache[Q, A]) get(ctx context.Context, question Q,
 		if time.Now().Before(current.until) {
 			return current.value, current.err
 		}
-		next := &answer[A]{ready: make(chan struct{})}
+		next := &answer{ready: make(chan struct{})}
 		if time.Now().Before(current.until.Add(current.good)) && current.err == nil {
 			next.before = new(current.value)
 		}
@@ -80,7 +87,7 @@ func (c *cache[Q, A]) get(ctx context.Context, question Q,
 }
 
 // wait waits until the answer is known, unless the one before would do.
-func (a *answer[A]) wait(ctx context.Context) error {
+func (a *answer) wait(ctx context.Context) error {
 	if a.before != nil || a.isKnown() {
 		return nil
 	}
@@ -92,7 +99,7 @@ func (a *answer[A]) wait(ctx context.Context) error {
 	}
 }
 
-func (a *answer[A]) isKnown() bool {
+func (a *answer) isKnown() bool {
 	select {
 	case <-a.ready:
 		return true
@@ -103,8 +110,8 @@ func (a *answer[A]) isKnown() bool {
 
 // ask asks for the answer. Who asks may leave while others wait for it, so it does not end
 // with ctx.
-func (a *answer[A]) ask(ctx context.Context, before *answer[A],
-	ask func(context.Context) (A, time.Duration, error)) (A, error) {
+func (a *answer) ask(ctx context.Context, before *answer,
+	ask func(context.Context) (any, time.Duration, error)) (any, error) {
 	usable := before != nil && before.err == nil && time.Since(before.asked) < staleLimit
 	timeout := answerTimeout
 	if usable {
@@ -125,7 +132,7 @@ func (a *answer[A]) ask(ctx context.Context, before *answer[A],
 }
 
 // bound forgets all answers but a new one, once there are too many.
-func (c *cache[Q, A]) bound(question Q, one *answer[A]) {
+func (c *cache) bound(question any, one *answer) {
 	if c.count.Add(1) > maxAnswers {
 		c.answers.Clear()
 		c.answers.Store(question, one)

@@ -10,7 +10,7 @@ import (
 // named is Addresses of a name.
 func (p *Policy) named(ctx context.Context, t Target) ([]string, error) {
 	if !p.reaches(t) {
-		external, err := p.externals.get(ctx, "", func(ctx context.Context) (map[Target]bool, time.Duration, error) {
+		external, err := known(ctx, &p.externals, "", func(ctx context.Context) (map[Target]bool, time.Duration, error) {
 			all, err := p.namespace.externalNames(ctx)
 			return all, refusedFor, err
 		})
@@ -21,7 +21,7 @@ func (p *Policy) named(ctx context.Context, t Target) ([]string, error) {
 			return nil, &ForbiddenError{t.String(), "neither has a Service of the namespace that name, nor was it named"}
 		}
 	}
-	found, err := p.names.get(ctx, t.Host, func(ctx context.Context) ([]netip.Addr, time.Duration, error) {
+	found, err := known(ctx, &p.names, t.Host, func(ctx context.Context) ([]netip.Addr, time.Duration, error) {
 		all, err := p.LookUp(ctx, t.Host)
 		return all, namesFor, err
 	})

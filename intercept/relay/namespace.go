@@ -27,19 +27,12 @@ type namespace struct {
 // pageSize is how many objects are read at a time.
 const pageSize = 500
 
-// list reads all objects of a collection that a field selector selects, page by page, each
-// into a new T.
-func list[T any](ctx context.Context, n namespace, group, collection, selector string, each func(T)) error {
+// list reads all objects of a collection that a field selector selects, page by page.
+func (n namespace) list(ctx context.Context, group, collection, selector string, each func(object)) error {
 	after := ""
 	for {
-		query := url.Values{"limit": {fmt.Sprint(pageSize)}}
-		if selector != "" {
-			query.Set("fieldSelector", selector)
-		}
-		if after != "" {
-			query.Set("continue", after)
-		}
-		body, err := n.api.Get(ctx, group+"/namespaces/"+url.PathEscape(n.name)+"/"+collection+"?"+query.Encode())
+		body, err := n.api.Get(ctx, fmt.Sprintf("%s/namespaces/%s/%s?limit=%d&fieldSelector=%s&continue=%s", group,
+			url.PathEscape(n.name), collection, pageSize, url.QueryEscape(selector), url.QueryEscape(after)))
 		if err != nil {
 			return fmt.Errorf("list %s: %w", collection, err)
 		}
@@ -47,7 +40,7 @@ func list[T any](ctx context.Context, n namespace, group, collection, selector s
 			Metadata struct {
 				Continue string `json:"continue"`
 			} `json:"metadata"`
-			Items []T `json:"items"`
+			Items []object `json:"items"`
 		}
 		if err := json.Unmarshal(body, &page); err != nil {
 			return fmt.Errorf("list %s: %w", collection, err)
@@ -61,10 +54,14 @@ func list[T any](ctx context.Context, n namespace, group, collection, selector s
 	}
 }
 
-// pod is a pod, as far as it matters.
-type pod struct {
+// object is a pod, a Service or an EndpointSlice, as far as it matters.
+type object struct {
 	Spec struct {
-		HostNetwork bool `json:"hostNetwork"`
+		HostNetwork  bool     `json:"hostNetwork"`
+		Type         string   `json:"type"`
+		ExternalName string   `json:"externalName"`
+		ClusterIPs   []string `json:"clusterIPs"`
+		Ports        []port   `json:"ports"`
 	} `json:"spec"`
 	Status struct {
 		Phase   string `json:"phase"`
@@ -72,6 +69,10 @@ type pod struct {
 		HostIP  string `json:"hostIP"`
 		HostIPs []host `json:"hostIPs"` // an older API server has only the one
 	} `json:"status"`
+	Endpoints []struct {
+		Addresses []string `json:"addresses"`
+	} `json:"endpoints"`
+	Ports []port `json:"ports"`
 }
 
 type host struct {
@@ -80,8 +81,8 @@ type host struct {
 
 // pods are those that a field selector selects and that have not ended: those that have keep
 // addresses which are others' by now.
-func (n namespace) pods(ctx context.Context, selector string) (all []pod, err error) {
-	err = list(ctx, n, "/api/v1", "pods", selector, func(p pod) {
+func (n namespace) pods(ctx context.Context, selector string) (all []object, err error) {
+	err = n.list(ctx, "/api/v1", "pods", selector, func(p object) {
 		if p.Status.Phase != "Succeeded" && p.Status.Phase != "Failed" {
 			all = append(all, p)
 		}
@@ -91,14 +92,8 @@ func (n namespace) pods(ctx context.Context, selector string) (all []pod, err er
 
 // endpoints are those of all EndpointSlices.
 func (n namespace) endpoints(ctx context.Context) (map[Target]bool, error) {
-	type slice struct {
-		Endpoints []struct {
-			Addresses []string `json:"addresses"`
-		} `json:"endpoints"`
-		Ports []port `json:"ports"`
-	}
 	all := make(map[Target]bool)
-	err := list(ctx, n, "/apis/discovery.k8s.io/v1", "endpointslices", "", func(s slice) {
+	err := n.list(ctx, "/apis/discovery.k8s.io/v1", "endpointslices", "", func(s object) {
 		for _, e := range s.Endpoints {
 			for _, address := range e.Addresses {
 				for _, p := range s.Ports {
@@ -125,24 +120,14 @@ func (p port) target(host string) Target {
 	return t
 }
 
-// service is a Service, as far as it matters.
-type service struct {
-	Spec struct {
-		Type         string   `json:"type"`
-		ExternalName string   `json:"externalName"`
-		ClusterIPs   []string `json:"clusterIPs"`
-		Ports        []port   `json:"ports"`
-	} `json:"spec"`
-}
-
 // services are those that a field selector selects; those of an API server that does not know
 // the selector are all.
-func (n namespace) services(ctx context.Context, selector string) (all []service, err error) {
-	add := func(s service) { all = append(all, s) }
-	err = list(ctx, n, "/api/v1", "services", selector, add)
+func (n namespace) services(ctx context.Context, selector string) (all []object, err error) {
+	add := func(s object) { all = append(all, s) }
+	err = n.list(ctx, "/api/v1", "services", selector, add)
 	var refused *plan.StatusError
 	if errors.As(err, &refused) && refused.Code == http.StatusBadRequest {
-		err = list(ctx, n, "/api/v1", "services", "", add)
+		err = n.list(ctx, "/api/v1", "services", "", add)
 	}
 	return all, err
 }

@@ -16,7 +16,7 @@ func (p *Policy) forbids(ctx context.Context, t Target, address netip.Addr) (why
 	if why := never(address); why != "" {
 		return fmt.Sprintf("%s %s", address, why), nil
 	}
-	own, err := p.own.get(ctx, "", p.findOwn)
+	own, err := known(ctx, &p.own, "", p.findOwn)
 	if err != nil {
 		return "", err
 	}

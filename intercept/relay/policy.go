@@ -43,12 +43,12 @@ type Policy struct {
 	interfaces func() ([]net.Addr, error)
 
 	reach     atomic.Pointer[map[Target]bool] // of all claims
-	allowed   cache[Target, string]           // why not, for an address; "" if it is
-	endpoints cache[string, map[Target]bool]
-	externals cache[string, map[Target]bool]
-	asked     cache[string, struct{}] // the claims
-	names     cache[string, []netip.Addr]
-	own       cache[string, own]
+	allowed   cache                           // why not, for an address; "" if it is
+	endpoints cache
+	externals cache
+	asked     cache // the claims
+	names     cache
+	own       cache
 }
 
 // NewPolicy decides for the relay that this pod is, in a namespace that api reads. Claims
@@ -100,7 +100,7 @@ func (p *Policy) Addresses(ctx context.Context, d wire.Dial) ([]string, error) {
 func (p *Policy) literal(ctx context.Context, t Target, address netip.Addr) ([]string, error) {
 	why, err := p.forbids(ctx, t, address)
 	if err == nil && why == "" && !p.reaches(t) {
-		if why, err = p.allowed.get(ctx, t, func(ctx context.Context) (string, time.Duration, error) {
+		if why, err = known(ctx, &p.allowed, t, func(ctx context.Context) (string, time.Duration, error) {
 			return p.decide(ctx, t, address)
 		}); err == nil && why != "" && p.reachesNow(ctx, t) {
 			why = ""
@@ -139,7 +139,7 @@ func (p *Policy) decide(ctx context.Context, t Target, address netip.Addr) (stri
 
 // listed reports that an EndpointSlice has a target.
 func (p *Policy) listed(ctx context.Context, t Target) (bool, error) {
-	all, err := p.endpoints.get(ctx, "", func(ctx context.Context) (map[Target]bool, time.Duration, error) {
+	all, err := known(ctx, &p.endpoints, "", func(ctx context.Context) (map[Target]bool, time.Duration, error) {
 		all, err := p.namespace.endpoints(ctx)
 		return all, refusedFor, err
 	})
@@ -154,7 +154,7 @@ func (p *Policy) reaches(t Target) bool {
 
 // reachesNow is reaches after a look at the claims: one may be new.
 func (p *Policy) reachesNow(ctx context.Context, t Target) bool {
-	_, _ = p.asked.get(ctx, "", func(ctx context.Context) (struct{}, time.Duration, error) {
+	_, _ = known(ctx, &p.asked, "", func(ctx context.Context) (struct{}, time.Duration, error) {
 		claims, err := p.claims(ctx)
 		if err == nil {
 			p.SetClaims(claims)
