@@ -63,6 +63,13 @@ func (e *Endpoints) Len() int {
 	return len(e.ready)
 }
 
+// has reports that an endpoint is one of them.
+func (e *Endpoints) has(endpoint Endpoint) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.Contains(e.ready, endpoint)
+}
+
 // pick chooses the endpoint for a new connection, in turn, leaving out those
 // tried. When there is none, changed tells of the next change of the set.
 func (e *Endpoints) pick(tried map[Endpoint]bool) (endpoint Endpoint, ok bool, changed <-chan struct{}) {

@@ -11,6 +11,8 @@ import (
 // failing makes one error of the many connections to a port that no endpoint takes,
 // and one when that is over.
 type failing struct {
+	tell func(error) // as Port.Failing
+
 	mu    sync.Mutex
 	since time.Time // when it began; zero if there is none
 }
@@ -18,11 +20,10 @@ type failing struct {
 // notTaken notes that no endpoint took a connection; last is the one tried last, if
 // any. What the client or devtun ended is no failure of the port, nor is a login that
 // does not work any more: that concerns all, and whoever has it tells of it.
-func (p *Port) notTaken(ctx context.Context, last Endpoint, err error) {
-	if p.Failing == nil || ctx.Err() != nil || errors.Is(err, errLeft) || needsLogin(err) {
+func (f *failing) notTaken(ctx context.Context, last Endpoint, err error) {
+	if f.tell == nil || ctx.Err() != nil || errors.Is(err, errLeft) || needsLogin(err) {
 		return
 	}
-	f := &p.failing
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if !f.since.IsZero() {
@@ -32,7 +33,7 @@ func (p *Port) notTaken(ctx context.Context, last Endpoint, err error) {
 	if refused(err) {
 		err = fmt.Errorf("%s: %w", last, err)
 	}
-	p.Failing(err)
+	f.tell(err)
 }
 
 // needsLogin reports that somebody has to log in first.
@@ -43,19 +44,18 @@ func needsLogin(err error) bool {
 
 // watchTaken returns what notes that an endpoint has taken a connection, which it is
 // offered now: one that was offered before the port began to fail says nothing of it.
-func (p *Port) watchTaken() func() {
-	if p.Failing == nil {
+func (f *failing) watchTaken() func() {
+	if f.tell == nil {
 		return func() {}
 	}
 	offered := time.Now()
 	return sync.OnceFunc(func() {
-		f := &p.failing
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		if f.since.IsZero() || offered.Before(f.since) {
 			return
 		}
 		f.since = time.Time{}
-		p.Failing(nil)
+		f.tell(nil)
 	})
 }

@@ -19,21 +19,21 @@ func TestPortsOf(t *testing.T) {
 		want   []port
 	}{
 		{"as they are, by number", []discovery.Port{metrics, http}, nil,
-			[]port{{local: 80, name: "http", remote: 80}, {local: 9000, name: "metrics", remote: 9000}}},
+			[]port{{number: number{local: 80}, name: "http", remote: 80}, {number: number{local: 9000}, name: "metrics", remote: 9000}}},
 		{"moved by number", []discovery.Port{http, metrics}, []Remap{{web, 8080, "80"}},
-			[]port{{local: 8080, name: "http", remote: 80}, {local: 9000, name: "metrics", remote: 9000}}},
+			[]port{{number: number{local: 8080}, name: "http", remote: 80}, {number: number{local: 9000}, name: "metrics", remote: 9000}}},
 		{"moved by name", []discovery.Port{http, metrics}, []Remap{{web, 8080, "http"}},
-			[]port{{local: 8080, name: "http", remote: 80}, {local: 9000, name: "metrics", remote: 9000}}},
+			[]port{{number: number{local: 8080}, name: "http", remote: 80}, {number: number{local: 9000}, name: "metrics", remote: 9000}}},
 		{"both moved, each to the other's number", []discovery.Port{http, metrics},
 			[]Remap{{web, 9000, "http"}, {web, 80, "metrics"}},
-			[]port{{local: 80, name: "metrics", remote: 9000}, {local: 9000, name: "http", remote: 80}}},
+			[]port{{number: number{local: 80}, name: "metrics", remote: 9000}, {number: number{local: 9000}, name: "http", remote: 80}}},
 		{"another service's remap", []discovery.Port{http}, []Remap{{api, 8080, "80"}},
-			[]port{{local: 80, name: "http", remote: 80}}},
+			[]port{{number: number{local: 80}, name: "http", remote: 80}}},
 		{"another namespace's remap", []discovery.Port{http},
 			[]Remap{{discovery.Key{Namespace: "shop", Name: "web"}, 8080, "80"}},
-			[]port{{local: 80, name: "http", remote: 80}}},
+			[]port{{number: number{local: 80}, name: "http", remote: 80}}},
 		{"what was moved has the number, not what had it", []discovery.Port{http, metrics}, []Remap{{web, 80, "metrics"}},
-			[]port{{local: 80, name: "metrics", remote: 9000}}},
+			[]port{{number: number{local: 80}, name: "metrics", remote: 9000}}},
 		{"no ports", nil, []Remap{{web, 8080, "80"}}, nil},
 	} {
 		t.Run(c.about, func(t *testing.T) { require.Equal(t, c.want, portsOf(web, c.ports, c.remaps)) })
