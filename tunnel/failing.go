@@ -11,17 +11,15 @@ import (
 // failing makes one error of the many connections to a port that no endpoint takes,
 // and one when that is over.
 type failing struct {
-	tell func(error) // as Port.Failing
-
 	mu    sync.Mutex
 	since time.Time // when it began; zero if there is none
 }
 
-// notTaken notes that no endpoint took a connection; last is the one tried last, if
-// any. What the client or devtun ended is no failure of the port, nor is a login that
+// notTaken notes that no endpoint took a connection, and tells of it, unless tell is nil;
+// last is the one tried last, if any. What the client or devtun ended is no failure of the port, nor is a login that
 // does not work any more: that concerns all, and whoever has it tells of it.
-func (f *failing) notTaken(ctx context.Context, last Endpoint, err error) {
-	if f.tell == nil || ctx.Err() != nil || errors.Is(err, errLeft) || needsLogin(err) {
+func (f *failing) notTaken(ctx context.Context, tell func(error), last Endpoint, err error) {
+	if tell == nil || ctx.Err() != nil || errors.Is(err, errLeft) || needsLogin(err) {
 		return
 	}
 	f.mu.Lock()
@@ -33,7 +31,7 @@ func (f *failing) notTaken(ctx context.Context, last Endpoint, err error) {
 	if refused(err) {
 		err = fmt.Errorf("%s: %w", last, err)
 	}
-	f.tell(err)
+	tell(err)
 }
 
 // needsLogin reports that somebody has to log in first.
@@ -44,8 +42,8 @@ func needsLogin(err error) bool {
 
 // watchTaken returns what notes that an endpoint has taken a connection, which it is
 // offered now: one that was offered before the port began to fail says nothing of it.
-func (f *failing) watchTaken() func() {
-	if f.tell == nil {
+func (f *failing) watchTaken(tell func(error)) func() {
+	if tell == nil {
 		return func() {}
 	}
 	offered := time.Now()
@@ -56,6 +54,6 @@ func (f *failing) watchTaken() func() {
 			return
 		}
 		f.since = time.Time{}
-		f.tell(nil)
+		tell(nil)
 	})
 }

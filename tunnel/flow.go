@@ -82,7 +82,7 @@ func (f *flow) run(ctx context.Context, socket *net.UDPConn) {
 func (f *flow) carry(ctx context.Context, socket *net.UDPConn, report *Report) error {
 	conn, err := f.dial(ctx, &report.Endpoint)
 	if err != nil {
-		f.port.failing.notTaken(ctx, report.Endpoint, err)
+		f.port.failing.notTaken(ctx, f.port.Failing, report.Endpoint, err)
 		return err
 	}
 	closed := sync.OnceFunc(func() { conn.Close() })
@@ -90,7 +90,7 @@ func (f *flow) carry(ctx context.Context, socket *net.UDPConn, report *Report) e
 	defer answering.Wait()
 	defer closed()
 	defer context.AfterFunc(ctx, closed)()
-	heard := f.port.failing.watchTaken()
+	heard := f.port.failing.watchTaken(f.port.Failing)
 	answering.Go(func() { f.answer(conn, socket, heard) })
 	return f.send(ctx, conn, report.Endpoint)
 }
@@ -124,7 +124,7 @@ func (f *flow) send(ctx context.Context, conn io.Writer, to Endpoint) error {
 		case <-ctx.Done():
 			err := context.Cause(ctx)
 			if refused(err) {
-				f.port.failing.notTaken(context.WithoutCancel(ctx), to, err)
+				f.port.failing.notTaken(context.WithoutCancel(ctx), f.port.Failing, to, err)
 			}
 			return err
 		case <-idle.C:

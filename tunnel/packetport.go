@@ -68,7 +68,6 @@ func (p *PacketPort) Serve(ctx context.Context, conn net.PacketConn) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(errStopped)
 	open.Go(func() { <-ctx.Done(); socket.Close() })
-	p.failing.tell = p.Failing
 	p.flows = make(map[netip.AddrPort]*flow)
 	buffer := make([]byte, maxDatagram)
 	for {

@@ -67,7 +67,6 @@ func (p *Port) Serve(ctx context.Context, listener net.Listener) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(errStopped)
 	open.Go(func() { <-ctx.Done(); listener.Close() })
-	p.failing.tell = p.Failing
 	for {
 		client, err := listener.Accept()
 		switch {
@@ -124,11 +123,11 @@ func (p *Port) carry(ctx context.Context, client *client, report *Report) duplex
 		endpoint, err := search.next(dialCtx, p.Endpoints)
 		if err != nil {
 			client.conn.Abort()
-			p.failing.notTaken(ctx, report.Endpoint, err)
+			p.failing.notTaken(ctx, p.Failing, report.Endpoint, err)
 			return duplex.Ending{By: duplex.Remote, Err: err}
 		}
 		report.Endpoint = endpoint
-		client.taken = p.failing.watchTaken()
+		client.taken = p.failing.watchTaken(p.Failing)
 		conn, err := p.dial(dialCtx, endpoint, client, search.waited)
 		if errors.Is(err, errLeft) {
 			client.conn.Abort()
@@ -149,7 +148,7 @@ func (p *Port) carry(ctx context.Context, client *client, report *Report) duplex
 			continue
 		}
 		if refused(ending.Err) {
-			p.failing.notTaken(ctx, endpoint, ending.Err)
+			p.failing.notTaken(ctx, p.Failing, endpoint, ending.Err)
 		}
 		if ending.Err != nil {
 			client.conn.Abort()

@@ -59,8 +59,11 @@ type PortEvent struct {
 	App           string // what is spoken there, as the service's appProtocol says; may be empty
 }
 
-// Protocol is what is spoken there, "tcp" or "udp".
-func (p PortEvent) Protocol() string { return number{p.Local, p.UDP}.protocol() }
+// Protocol is "tcp" or "udp".
+func (p PortEvent) Protocol() string { return protocol(p.UDP) }
+
+// Protocol is "tcp" or "udp".
+func (e ConnectionEvent) Protocol() string { return protocol(e.UDP) }
 
 // ReadyEvent says, once, that everything wanted at the start stands.
 type ReadyEvent struct {

@@ -192,15 +192,12 @@ func (f *forward) ready() []string {
 	names := []string{}
 	for _, l := range f.listeners {
 		for _, endpoint := range l.port.endpoints {
-			names = append(names, nameOf(endpoint))
+			names = append(names, endpoint.Name())
 		}
 	}
 	slices.Sort(names)
 	return slices.Compact(names)
 }
-
-// nameOf is what an endpoint is called: the pod, or what else it is.
-func nameOf(endpoint tunnel.Endpoint) string { return cmp.Or(endpoint.Pod.Name, endpoint.Host) }
 
 // news is what there is to tell since it was last called.
 func (f *forward) news() (events []Event) {

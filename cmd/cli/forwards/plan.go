@@ -35,8 +35,8 @@ type number struct {
 
 func (n number) String() string { return numbered(n.local, n.udp) }
 
-func (n number) protocol() string {
-	if n.udp {
+func protocol(udp bool) string {
+	if udp {
 		return "udp"
 	}
 	return "tcp"
@@ -131,7 +131,7 @@ func portsOf(key discovery.Key, ports []discovery.Port, remaps []Remap) []port {
 	}
 	all := append(moved, others...)
 	slices.SortStableFunc(all, func(a, b port) int {
-		return cmp.Or(cmp.Compare(a.local, b.local), cmp.Compare(a.protocol(), b.protocol()))
+		return cmp.Or(cmp.Compare(a.local, b.local), cmp.Compare(protocol(a.udp), protocol(b.udp)))
 	})
 	return slices.CompactFunc(all, func(a, b port) bool { return a.number == b.number })
 }
