@@ -117,7 +117,8 @@ func portsOf(key discovery.Key, ports []discovery.Port, remaps []Remap) []port {
 	var moved, others []port
 	for _, p := range ports {
 		wanted := port{
-			number: number{p.Number, p.UDP}, name: p.Name, app: p.App, remote: p.Number, endpoints: p.Endpoints, absent: p.Absent,
+			number: number{p.Number, p.UDP}, name: p.Name, app: p.App, remote: p.Number, endpoints: p.Endpoints,
+			absent: p.Absent,
 		}
 		i := slices.IndexFunc(remaps, func(r Remap) bool {
 			return r.Service == key && (r.Remote == p.Name || r.Remote == strconv.Itoa(p.Number))

@@ -99,7 +99,7 @@ type Service struct {
 	// selected
 	State     string   `json:"state"`
 	Namespace string   `json:"namespace"`
-	Service   string   `json:"service"`
+	Service   string   `json:"service"` // what is no service has its kind before its name, as `host/db.internal`
 	Pod       string   `json:"pod"`     // host name of such a pod, else `""`
 	Address   string   `json:"address"` // its loopback address, `""` if it has none
 	Names     []string `json:"names"`   // host names that lead there, shortest first
