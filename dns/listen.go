@@ -43,13 +43,19 @@ func Listen(ctx context.Context, addr netip.AddrPort) (net.Listener, error) {
 	if err == nil {
 		return listener, nil
 	}
-	refused := &ListenError{Addr: addr, Err: err}
-	var number syscall.Errno
-	if errors.As(err, &number) {
-		refused.Err = number // net's own wrapping would repeat the address
-	}
+	refused := &ListenError{Addr: addr, Err: reason(err)}
 	if inUse(err) {
 		refused.Holder = proc.ListenerAt(addr)
 	}
 	return nil, refused
+}
+
+// reason is the system's own part of an error of package net, whose wrapping repeats the
+// address.
+func reason(err error) error {
+	var number syscall.Errno
+	if errors.As(err, &number) {
+		return number
+	}
+	return err
 }

@@ -19,6 +19,8 @@ type Machine interface {
 	// Listen returns a listening TCP socket, owned by the caller. Where the
 	// platform wants it, AddAddress comes first. Errors are *ListenError.
 	Listen(ctx context.Context, addr netip.AddrPort) (net.Listener, error)
+	// ListenPacket returns a UDP socket, owned by the caller, likewise.
+	ListenPacket(ctx context.Context, addr netip.AddrPort) (net.PacketConn, error)
 	// AddAddress makes a loopback address usable; one that is there is fine.
 	AddAddress(ctx context.Context, addr netip.Addr) error
 	// RemoveAddress undoes AddAddress; one that is gone is fine.
@@ -41,6 +43,11 @@ func (d Direct) SetNames(ctx context.Context, entries []hostsfile.Entry) (hostsf
 // Listen implements Machine.
 func (Direct) Listen(ctx context.Context, addr netip.AddrPort) (net.Listener, error) {
 	return Listen(ctx, addr)
+}
+
+// ListenPacket implements Machine.
+func (Direct) ListenPacket(ctx context.Context, addr netip.AddrPort) (net.PacketConn, error) {
+	return ListenPacket(ctx, addr)
 }
 
 // AddAddress implements Machine.

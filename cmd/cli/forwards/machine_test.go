@@ -47,16 +47,34 @@ func (m *machine) Listen(ctx context.Context, addr netip.AddrPort) (net.Listener
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.calls = append(m.calls, "listen")
-	if !m.addresses[addr.Addr()] {
-		return nil, errors.New("AddAddress comes first")
-	}
-	if slices.Contains(m.busyPorts, int(addr.Port())) || slices.Contains(m.busyAddrs, addr.Addr()) {
-		return nil, &dns.ListenError{Addr: addr, Holder: proc.Process{PID: 7, Name: "nginx"}, Err: syscall.EADDRINUSE}
-	}
-	if slices.Contains(m.deniedPorts, int(addr.Port())) {
-		return nil, &dns.ListenError{Addr: addr, Err: syscall.EACCES}
+	if err := m.obstacle(addr); err != nil {
+		return nil, err
 	}
 	return dns.Listen(ctx, addr)
+}
+
+func (m *machine) ListenPacket(ctx context.Context, addr netip.AddrPort) (net.PacketConn, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.calls = append(m.calls, "listen")
+	if err := m.obstacle(addr); err != nil {
+		return nil, err
+	}
+	return dns.ListenPacket(ctx, addr)
+}
+
+// obstacle is what keeps addr from being listened on.
+func (m *machine) obstacle(addr netip.AddrPort) error {
+	if !m.addresses[addr.Addr()] {
+		return errors.New("AddAddress comes first")
+	}
+	if slices.Contains(m.busyPorts, int(addr.Port())) || slices.Contains(m.busyAddrs, addr.Addr()) {
+		return &dns.ListenError{Addr: addr, Holder: proc.Process{PID: 7, Name: "nginx"}, Err: syscall.EADDRINUSE}
+	}
+	if slices.Contains(m.deniedPorts, int(addr.Port())) {
+		return &dns.ListenError{Addr: addr, Err: syscall.EACCES}
+	}
+	return nil
 }
 
 func (m *machine) AddAddress(_ context.Context, addr netip.Addr) error {
