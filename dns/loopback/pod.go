@@ -2,6 +2,7 @@ package loopback
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 
@@ -12,12 +13,15 @@ import (
 // pods too.
 var shared = netip.MustParsePrefix("100.64.0.0/10")
 
+// ErrNotPrivate is of addresses that may be somebody's on the internet.
+var ErrNotPrivate = errors.New("of no private range")
+
 // CheckPod refuses addresses that are of no private range: those of RFC 1918, of
 // RFC 6598 and of RFC 4193. No address that the internet knows is ever put on this
 // machine.
 func CheckPod(addr netip.Addr) error {
 	if addr.Zone() != "" || addr.Is4In6() || !addr.IsPrivate() && !shared.Contains(addr) {
-		return fmt.Errorf("address %s is of no private range", addr)
+		return fmt.Errorf("address %s is %w", addr, ErrNotPrivate)
 	}
 	return nil
 }

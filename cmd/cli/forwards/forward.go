@@ -26,6 +26,7 @@ type forward struct {
 	key       discovery.Key
 	service   dns.Service
 	addr      netip.Addr
+	fixed     bool // the address is a pod's own: no other will do
 	names     []string
 	affinity  time.Duration
 	left      []string          // ports that cannot be forwarded, as "53/UDP"
@@ -90,7 +91,7 @@ func (f *forward) update(ctx context.Context, ports []port) {
 // free to change, away from one on which another program holds the port.
 func (f *forward) listen(ctx context.Context, p port) (*listener, error) {
 	socket, err := f.all.machine.Listen(ctx, netip.AddrPortFrom(f.addr, uint16(p.local)))
-	if errors.Is(err, syscall.EADDRINUSE) && len(f.listeners) == 0 {
+	if errors.Is(err, syscall.EADDRINUSE) && len(f.listeners) == 0 && !f.fixed {
 		if elsewhere := f.move(ctx, p.local); elsewhere != nil {
 			return f.serve(elsewhere, p), nil
 		}
