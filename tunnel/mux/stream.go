@@ -1,14 +1,13 @@
 package mux
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 	"io"
 	"net"
 	"sync"
 	"sync/atomic"
-
-	"github.com/moby/spdystream/spdy"
 )
 
 const (
@@ -31,8 +30,9 @@ const (
 // another writes; Reset may be called by any.
 type Stream struct {
 	conn       *Connection
-	id         spdy.StreamId
+	id         streamID
 	group      *group
+	position   uint64        // its opening's among the frames that its worker gets
 	accepted   chan struct{} // closed when the far side has replied, or never will
 	writesFail atomic.Bool   // the far side takes nothing more
 
@@ -50,8 +50,8 @@ type Stream struct {
 	finished bool  // this side has sent its end
 }
 
-func newStream(s *Connection, id spdy.StreamId, group *group) *Stream {
-	stream := &Stream{conn: s, id: id, group: group, accepted: make(chan struct{})}
+func newStream(s *Connection, id streamID, group *group, position uint64) *Stream {
+	stream := &Stream{conn: s, id: id, group: group, position: position, accepted: make(chan struct{})}
 	stream.changed = sync.NewCond(&stream.mu)
 	return stream
 }
@@ -165,7 +165,7 @@ func (st *Stream) Write(p []byte) (int, error) {
 		st.conn.release(st)
 		return 0, err
 	}
-	if err := st.conn.writeFrame(st.id, &spdy.DataFrame{StreamId: st.id, Data: p}); err != nil {
+	if err := st.conn.writeFrame(st.id, func(w *bufio.Writer) error { return writeData(w, st.id, 0, p) }); err != nil {
 		return 0, err
 	}
 	return len(p), nil
@@ -197,7 +197,7 @@ func (st *Stream) CloseWrite() error {
 	st.finished = true
 	st.removeIfOver()
 	st.mu.Unlock()
-	return st.conn.writeEnd(st.id, &spdy.DataFrame{StreamId: st.id, Flags: spdy.DataFlagFin})
+	return st.conn.writeEnd(st.id, func(w *bufio.Writer) error { return writeData(w, st.id, flagFin, nil) })
 }
 
 // Reset gives the stream up: reads and writes fail from here on, and the far

@@ -1,10 +1,9 @@
 package mux
 
 import (
+	"bufio"
 	"fmt"
 	"time"
-
-	"github.com/moby/spdystream/spdy"
 )
 
 // send runs f in a goroutine that Close waits for. It reports false, and does
@@ -20,9 +19,9 @@ func (c *Connection) send(f func()) bool {
 }
 
 // writeFrame sends one frame of a stream, for which its worker has a slot.
-func (c *Connection) writeFrame(id spdy.StreamId, frame spdy.Frame) error {
+func (c *Connection) writeFrame(id streamID, frame func(*bufio.Writer) error) error {
 	return c.write(func() error {
-		if err := c.framer.WriteFrame(frame); err != nil {
+		if err := frame(c.writer); err != nil {
 			return err
 		}
 		return c.wrote(c.worker(id), 1)
@@ -30,7 +29,7 @@ func (c *Connection) writeFrame(id spdy.StreamId, frame spdy.Frame) error {
 }
 
 // writeEnd sends an end or a reset, which wait for no slot.
-func (c *Connection) writeEnd(id spdy.StreamId, frame spdy.Frame) error {
+func (c *Connection) writeEnd(id streamID, frame func(*bufio.Writer) error) error {
 	c.mu.Lock()
 	c.worker(id).acquired++
 	c.mu.Unlock()
@@ -70,13 +69,13 @@ func (c *Connection) write(frames func() error) error {
 // sendReset tells the far side that a stream is over, without waiting for it.
 // When that cannot be said in resetTimeout the connection is closed: its far side
 // no longer reads, and the stream it could be waiting for is gone.
-func (c *Connection) sendReset(id spdy.StreamId) {
+func (c *Connection) sendReset(id streamID) {
 	c.send(func() {
 		stuck := time.AfterFunc(resetTimeout, func() {
 			c.end(fmt.Errorf("reset stream: the far side has not read for %v", resetTimeout))
 		})
 		defer stuck.Stop()
-		_ = c.writeEnd(id, &spdy.RstStreamFrame{StreamId: id, Status: spdy.Cancel})
+		_ = c.writeEnd(id, func(w *bufio.Writer) error { return writeReset(w, id) })
 	})
 }
 
