@@ -166,6 +166,10 @@ func (c *podConn) Abort() {
 	c.errs.Reset()
 }
 
+// Leave ends both streams and resets what is not ended by that: nobody waits for what the
+// pod still has to say.
+func (c *podConn) Leave() { mux.Leave(c.data, c.errs) }
+
 // Close gives up what is left of both streams and the place in the pool.
 func (c *podConn) Close() error {
 	c.Abort()

@@ -97,7 +97,7 @@ func (c *Connection) handle(kind frameKind, flags byte, number uint32) {
 	case goAway:
 		c.Retire()
 	case synStream: // the far side of a port-forward opens none
-		c.sendReset(id)
+		c.sendLast(last{id, true})
 	}
 }
 

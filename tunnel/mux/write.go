@@ -1,7 +1,6 @@
 package mux
 
 import (
-	"bufio"
 	"fmt"
 	"time"
 )
@@ -18,22 +17,14 @@ func (c *Connection) send(f func()) bool {
 	return true
 }
 
-// writeFrame sends one frame of a stream, for which its worker has a slot.
-func (c *Connection) writeFrame(id streamID, frame func(*bufio.Writer) error) error {
+// writeData sends a data frame of a stream, for which its worker has a slot.
+func (c *Connection) writeData(id streamID, data []byte) error {
 	return c.write(func() error {
-		if err := frame(c.writer); err != nil {
+		if err := writeData(c.writer, id, 0, data); err != nil {
 			return err
 		}
 		return c.wrote(c.worker(id), 1)
 	})
-}
-
-// writeEnd sends an end or a reset, which wait for no slot.
-func (c *Connection) writeEnd(id streamID, frame func(*bufio.Writer) error) error {
-	c.mu.Lock()
-	c.worker(id).acquired++
-	c.mu.Unlock()
-	return c.writeFrame(id, frame)
 }
 
 // write runs frames, which writes frames, when it is its turn. The last in the
@@ -64,23 +55,4 @@ func (c *Connection) write(frames func() error) error {
 		return c.Err()
 	}
 	return err
-}
-
-// sendReset tells the far side that a stream is over, without waiting for it.
-// When that cannot be said in resetTimeout the connection is closed: its far side
-// no longer reads, and the stream it could be waiting for is gone.
-func (c *Connection) sendReset(id streamID) {
-	c.send(func() {
-		stuck := time.AfterFunc(resetTimeout, func() {
-			c.end(fmt.Errorf("reset stream: the far side has not read for %v", resetTimeout))
-		})
-		defer stuck.Stop()
-		_ = c.writeEnd(id, func(w *bufio.Writer) error { return writeReset(w, id) })
-	})
-}
-
-func resetAll(streams []*Stream) {
-	for _, stream := range streams {
-		stream.Reset()
-	}
 }
