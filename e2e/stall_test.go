@@ -27,9 +27,7 @@ func TestAPausedDownloadHarmsNoNewConnection(t *testing.T) {
 func pausedDownload(t *testing.T, n *namespace, by way) {
 	d := by.start(t, "-n", n.name)
 	addr := d.addr("web", 80)
-	hosts := filepath.Join(t.TempDir(), "hosts")
-	require.NoError(t, os.WriteFile(hosts, nil, 0o600))
-	other := by.start(t, "-n", n.name, "--hosts-file", hosts).addr("web", 80)
+	other := by.start(t, "-n", n.name, "--hosts-file", ownHosts(t)).addr("web", 80)
 
 	response, err := http.Get(fmt.Sprintf("http://%s/bytes?n=%d", addr, gigabyte))
 	require.NoError(t, err)
@@ -49,6 +47,14 @@ func pausedDownload(t *testing.T, n *namespace, by way) {
 	left, err := io.CopyN(io.Discard, response.Body, read)
 	require.NoError(t, err, "and the download goes on")
 	require.EqualValues(t, read, left)
+}
+
+// ownHosts is a hosts file for one devtun beside another.
+func ownHosts(t *testing.T) string {
+	t.Helper()
+	hosts := filepath.Join(t.TempDir(), "hosts")
+	require.NoError(t, os.WriteFile(hosts, nil, 0o600))
+	return hosts
 }
 
 // TestTroubleStaysWithItsConnection has clients do what breaks other tunnels,
