@@ -82,7 +82,7 @@ func TestSoakRelayEndsAreNotLate(t *testing.T) {
 	n := newNamespace(t).testserver("web", 1)
 	took := func(by way) (all time.Duration) {
 		d := by.start(t, "-n", n.name, "--hosts-file", ownHosts(t))
-		for range 20 {
+		for range 5 {
 			conn := dial(t, d.addr("web", 7004))
 			began := time.Now()
 			fmt.Fprintln(conn, 5)
