@@ -4,18 +4,16 @@ import (
 	"context"
 	"net"
 	"net/netip"
-
-	"github.com/devtun/devtun/dns/loopback"
 )
 
-// ListenPacket opens a UDP socket on a loopback address; the caller owns it. All
-// errors are *ListenError. macOS needs AddAddress first.
+// ListenPacket opens a UDP socket, on the addresses that Listen takes; the caller owns
+// it. All errors are *ListenError.
 func ListenPacket(ctx context.Context, addr netip.AddrPort) (net.PacketConn, error) {
-	if err := loopback.Check(addr.Addr()); err != nil {
-		return nil, &ListenError{Addr: addr, Err: err}
+	config, err := configFor(addr)
+	if err != nil {
+		return nil, err
 	}
-	var config net.ListenConfig
-	conn, err := config.ListenPacket(ctx, "udp4", addr.String())
+	conn, err := config.ListenPacket(ctx, "udp"+family(addr), addr.String())
 	if err != nil {
 		return nil, &ListenError{Addr: addr, Err: reason(err)}
 	}

@@ -58,12 +58,12 @@ func (r request) check() error {
 		if r.Listen.Port() == 0 {
 			return errors.New("listen on no port")
 		}
-		if err := loopback.CheckManaged(r.Listen.Addr()); err != nil {
+		if err := checkAddress(r.Listen.Addr()); err != nil {
 			return err
 		}
 	case addAddress, removeAddress:
 		wanted.Addr = r.Addr
-		if err := loopback.CheckManaged(r.Addr); err != nil {
+		if err := checkAddress(r.Addr); err != nil {
 			return err
 		}
 	default:
@@ -73,6 +73,15 @@ func (r request) check() error {
 		return fmt.Errorf("request %s with the fields of another", r.Do)
 	}
 	return nil
+}
+
+// checkAddress refuses what is neither an address that devtun gives a service nor one
+// that a pod can have. Whether this very pod's may be taken, loopback.Aliases says.
+func checkAddress(addr netip.Addr) error {
+	if loopback.CheckPod(addr) == nil {
+		return nil
+	}
+	return loopback.CheckManaged(addr)
 }
 
 // answer is what became of a request.

@@ -22,7 +22,7 @@ func Tell(out output.Writer, event forwards.Event, namespace string, verbose boo
 	case event.Request != nil && verbose:
 		out.Write(requestEvent(event.Request, namespace))
 	case event.Warning != nil:
-		out.Write(output.Warning{Message: event.Warning.Message, Over: event.Warning.Over})
+		out.Write(output.Warning{Message: event.Warning.Message, Hint: event.Warning.Hint, Over: event.Warning.Over})
 	}
 }
 

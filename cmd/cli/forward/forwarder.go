@@ -84,9 +84,10 @@ func (s *Settings) Open(
 		Requests: func(service discovery.Key, port int) *tunnel.Requests {
 			return s.Intercepts.Requests(stamps, service, port)
 		},
-		Reading: s.Reading,
-		Coming:  cluster.Login.Wanted,
-		Tell:    tell,
+		Reading:      s.Reading,
+		PodAddresses: s.PodAddresses,
+		Coming:       cluster.Login.Wanted,
+		Tell:         tell,
 	})
 	return f, nil
 }

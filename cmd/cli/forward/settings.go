@@ -37,6 +37,8 @@ type Settings struct {
 	Hold      time.Duration
 	Transport string
 	Partly    bool // a service asked for may lack its low ports, if it has others
+	// PodAddresses has the addresses of the services' pods on this machine too.
+	PodAddresses bool
 	// Headers are what requests carry on into the cluster, each as "NAME: VALUE".
 	Headers []string
 	// Reading is of which services each request is told, not only each connection; nil: none.
@@ -61,6 +63,9 @@ func (s *Settings) AddFlags(cmd *cobra.Command) {
 	flags.StringArrayVar(&s.Headers, "header", nil,
 		"a header that requests carry into the cluster, 'NAME: VALUE': baggage is added to, others are set if absent; "+
 			"HTTP/1 and HTTP/2 without TLS; repeat it for more")
+	flags.BoolVar(&s.PodAddresses, "pod-addresses", false,
+		"have the pods' own addresses on this machine too, for servers that tell them to their clients, as Redis Cluster "+
+			"does; private ranges only")
 	cmd.RegisterFlagCompletionFunc("except", s.Kube.CompleteServices(s.fits))
 }
 

@@ -93,5 +93,6 @@ type RequestEvent struct {
 // WarningEvent tells of trouble that devtun deals with by itself.
 type WarningEvent struct {
 	Message string
-	Over    bool // the trouble is over
+	Hint    string // what to do about it; may be empty
+	Over    bool   // the trouble is over
 }

@@ -24,6 +24,7 @@ type forward struct {
 	key       discovery.Key
 	service   dns.Service
 	addr      netip.Addr
+	fixed     bool // the address is a pod's own: no other will do
 	names     []string
 	affinity  time.Duration
 	left      string // which ports cannot be forwarded, and why

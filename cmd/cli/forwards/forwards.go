@@ -44,6 +44,8 @@ type Options struct {
 	Requests func(service discovery.Key, port int) *tunnel.Requests
 	// Reading is of which services RequestEvents are told.
 	Reading *Reading
+	// PodAddresses has the pods' own addresses on this machine too.
+	PodAddresses bool
 	// Coming, unless nil, is told of each connection that comes, before its Dial.
 	Coming func()
 	// Tell is told what happens. Calls may come from several goroutines.
@@ -86,6 +88,7 @@ type Forwards struct {
 	mu       sync.Mutex // of all below; held through Apply and Close
 	forwards map[discovery.Key][]*forward
 	skipped  map[discovery.Key]string
+	pods     *podAddresses
 	entries  []hostsfile.Entry // as last written
 	written  bool              // there may be names of ours, also after a write that failed
 	started  bool
@@ -98,11 +101,13 @@ type Forwards struct {
 
 // New returns forwards of nothing yet.
 func New(machine dns.Machine, leases *loopback.Leases, options Options) *Forwards {
-	return &Forwards{
+	s := &Forwards{
 		options: options, machine: machine, leases: leases, began: time.Now(),
 		forwards: make(map[discovery.Key][]*forward), skipped: make(map[discovery.Key]string),
 		conflicts: make(map[string]bool),
 	}
+	s.pods = newPodAddresses(s)
+	return s
 }
 
 // UnforwardableError names a service that was asked for and cannot be forwarded.
@@ -193,7 +198,7 @@ func (s *Forwards) updateAll(ctx context.Context, changes discovery.Changes) (ev
 			refused = errors.Join(refused, err, s.obstacle(key))
 		}
 	}
-	return events, refused
+	return append(events, s.pods.apply(ctx)...), refused
 }
 
 func sorted(keys []discovery.Key) []discovery.Key {
@@ -220,6 +225,7 @@ func (s *Forwards) Retry(ctx context.Context) {
 			}
 		}
 	}
+	events = append(events, s.pods.retry(ctx)...)
 	// A failure was told when it first happened.
 	if err := s.writeNames(ctx); err == nil && s.lost {
 		s.lost = false
@@ -263,6 +269,7 @@ func (s *Forwards) update(
 	}
 	service = s.options.reached(service)
 	if service == nil || service.Obstacle != "" {
+		s.pods.want(key, nil)
 		for _, f := range s.forwards[key] {
 			gone(f)
 		}
@@ -270,6 +277,7 @@ func (s *Forwards) update(
 		return append(events, s.skip(key, service)...), nil
 	}
 	delete(s.skipped, key)
+	s.pods.want(key, service)
 
 	standing := s.forwards[key]
 	s.forwards[key] = nil
@@ -391,5 +399,6 @@ func (s *Forwards) Close(ctx context.Context) error {
 		}
 	}
 	clear(s.forwards)
+	s.pods.close()
 	return err
 }

@@ -44,7 +44,7 @@ func (f *forward) open(ctx context.Context, addr netip.Addr, at number) (socket,
 // free to change, away from one on which another program holds the port.
 func (f *forward) listen(ctx context.Context, p port) (*listener, error) {
 	opened, err := f.open(ctx, f.addr, p.number)
-	if errors.Is(err, syscall.EADDRINUSE) && len(f.listeners) == 0 {
+	if errors.Is(err, syscall.EADDRINUSE) && len(f.listeners) == 0 && !f.fixed {
 		if elsewhere := f.move(ctx, p.number); elsewhere != nil {
 			return f.serve(elsewhere, p), nil
 		}

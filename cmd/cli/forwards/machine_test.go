@@ -25,6 +25,7 @@ type machine struct {
 
 	failNames   error
 	failAddress error
+	refuse      map[netip.Addr]error
 	busyPorts   []int        // in use on every address
 	deniedPorts []int        // for want of rights
 	busyAddrs   []netip.Addr // with all their ports in use
@@ -81,6 +82,9 @@ func (m *machine) AddAddress(_ context.Context, addr netip.Addr) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.calls = append(m.calls, "add")
+	if err := m.refuse[addr]; err != nil {
+		return err
+	}
 	if m.failAddress != nil {
 		return m.failAddress
 	}

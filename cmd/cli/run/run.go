@@ -116,6 +116,9 @@ func (o *options) validate() error {
 	if err := machine.CheckHosts(o.hosts); err != nil {
 		return err
 	}
+	if o.forward.PodAddresses && o.hosts != machine.System {
+		return problem.Usage("add --hosts system", "--pod-addresses puts addresses on this machine, for all programs")
+	}
 	return o.forward.Validate()
 }
 
