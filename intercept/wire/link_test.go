@@ -171,12 +171,43 @@ func TestAResetIsNoEnd(t *testing.T) {
 	requireForgotten(t, agent)
 }
 
+// A stream may be reset before the far side has taken it from yamux.
+func TestAResetAtOnceIsAResetToo(t *testing.T) {
+	agent, streams := pair(t)
+	var opening sync.WaitGroup
+	for range 200 {
+		opening.Go(func() {
+			at, err := agent.Open(t.Context(), Opening{Kind: KindConnection})
+			if err == nil {
+				at.Write([]byte("x"))
+				at.Abort()
+			}
+		})
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	var taking sync.WaitGroup
+	taking.Go(func() {
+		for {
+			select {
+			case far := <-streams:
+				<-far.Broken()
+			case <-ctx.Done():
+				return
+			}
+		}
+	})
+	opening.Wait()
+	requireForgotten(t, agent)
+	cancel()
+	taking.Wait()
+}
+
 func TestAResetPassesAFullWindow(t *testing.T) {
 	agent, streams := pair(t)
 	at, far := open(t, agent, streams)
 	blocked := make(chan error, 1)
 	go func() {
-		_, err := at.Write(make([]byte, 2*developerLimit.most))
+		_, err := at.Write(make([]byte, 2*mostWindow))
 		blocked <- err
 	}()
 	_, err := io.ReadFull(far, make([]byte, 1<<10))
@@ -190,16 +221,16 @@ func TestAResetPassesAFullWindow(t *testing.T) {
 func TestAStreamMayHaveMuchUnderWay(t *testing.T) {
 	agent, streams := pair(t)
 	at, far := open(t, agent, streams)
-	_, err := at.Write(make([]byte, developerLimit.most-1000)) // and nobody reads
+	_, err := at.Write(make([]byte, nearWindow-1000)) // and nobody reads
 	require.NoError(t, err)
-	_, err = far.Write(make([]byte, agentLimit.most))
+	_, err = far.Write(make([]byte, nearWindow))
 	require.NoError(t, err)
 }
 
 func TestAStalledReaderHarmsNobody(t *testing.T) {
 	agent, streams := pair(t)
 	stalled, _ := open(t, agent, streams)
-	go stalled.Write(make([]byte, 2*developerLimit.most))
+	go stalled.Write(make([]byte, 2*mostWindow))
 	at, far := open(t, agent, streams)
 	transferAll(t, at, far, 32<<20)
 	transferAll(t, far, at, 32<<20)
