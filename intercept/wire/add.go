@@ -17,7 +17,7 @@ const (
 
 	// bulkMark, in bytes, is what makes a stream one that carries bulk, if it moves that
 	// between two ticks.
-	bulkMark = 512 << 10
+	bulkMark = 128 << 10
 
 	// idleAfter is when a connection that is one too many goes, and restFor how long no
 	// stream is opened on it before that, so that none is under way.
@@ -48,7 +48,8 @@ func (l *Link) Add(conn Transport) error {
 }
 
 // Wants has a token when it would be of use to Add another connection: those that were
-// added carry bulk, all of them, and would make a new stream wait; or the last was lost.
+// added carry bulk, all of them, and would make a new stream wait; or there is but one, and
+// streams that are open on it would have to wait for bulk to come; or the last was lost.
 func (l *Link) Wants() <-chan struct{} { return l.wants }
 
 // tend takes the connections that are added, and looks after them, until ctx ends.
@@ -150,12 +151,15 @@ func (c *connection) countBulk() {
 // load orders connections by how long a new stream would wait.
 func (c *connection) load() int { return int(c.bulk.Load())<<16 + int(c.count.Load()) }
 
-// wantsMore reports that all added connections carry bulk, and that there may be more.
+// wantsMore reports whether another connection would be of use.
 func (l *Link) wantsMore() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(l.added) == 0 || len(l.added) >= mostAdded {
+	switch n := len(l.added); {
+	case n == 0 || n >= mostAdded:
 		return false
+	case n == 1:
+		return l.added[0].count.Load() > 0
 	}
 	return !slices.ContainsFunc(l.added, func(c *connection) bool { return c.takes() && c.bulk.Load() == 0 })
 }

@@ -71,21 +71,33 @@ func TestStreamsGoByAddedConnections(t *testing.T) {
 
 func TestNewStreamsAvoidBulk(t *testing.T) {
 	w := newWide(t, 1)
-	select {
-	case <-w.agent.Wants():
-		t.Fatal("nothing is carried yet")
-	default:
+	wanted := func() bool {
+		select {
+		case <-w.agent.Wants():
+			return true
+		default:
+			return false
+		}
 	}
+	require.False(t, wanted(), "nothing is carried yet")
 	bulk, far := open(t, w.agent, w.streams)
+	<-w.agent.Wants() // it is alone
+	w.add(t, 2)
+	wanted()
+	open(t, w.agent, w.streams)
+	require.Never(t, wanted, 3*tendEvery, pollEvery)
 	go io.Copy(bulk, &pattern{left: 1 << 40})
 	go io.Copy(io.Discard, far)
-	<-w.agent.Wants()
-	<-w.developer.Wants() // who reads knows it too
-	w.add(t, 2)
+	require.Eventually(t, func() bool { return bulk.conn.bulk.Load() == 1 && far.conn.bulk.Load() == 1 }, soon, pollEvery)
 	for range 5 {
 		at, _ := open(t, w.agent, w.streams)
 		require.NotSame(t, bulk.conn, at.conn)
 	}
+	more, far := open(t, w.agent, w.streams)
+	go io.Copy(more, &pattern{left: 1 << 40})
+	go io.Copy(io.Discard, far)
+	<-w.agent.Wants()
+	<-w.developer.Wants() // who reads knows it too
 }
 
 func TestAnAddedConnectionEndsAlone(t *testing.T) {

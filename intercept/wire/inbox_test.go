@@ -24,7 +24,8 @@ func TestFramesOfEachSizeArrive(t *testing.T) {
 	var sent, frames bytes.Buffer
 	source := &pattern{left: 1 << 30}
 	for range 3 {
-		for _, size := range []int{1, 100, noBulk, noBulk + 1, maxWrite / 2, maxWrite/2 + 1, maxWrite, 1, 1, maxWrite + 1, maxBody} {
+		for _, size := range []int{1, 100, noBulk, noBulk + 1, maxWrite / 2, maxWrite/2 + 1,
+			maxWrite, 1, 1, maxWrite + 1, maxBody} {
 			data, err := io.ReadAll(io.LimitReader(source, int64(size)))
 			require.NoError(t, err)
 			sent.Write(data)
