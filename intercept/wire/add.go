@@ -23,10 +23,6 @@ const (
 	// stream is opened on it before that, so that none is under way.
 	idleAfter = time.Minute
 	restFor   = 5 * time.Second
-
-	// anewAfter is the pause before a connection is wanted in place of the last that
-	// was lost.
-	anewAfter = 5 * time.Second
 )
 
 // errIdle ends an added connection that was not used.
@@ -49,7 +45,7 @@ func (l *Link) Add(conn Transport) error {
 
 // Wants has a token when it would be of use to Add another connection: those that were
 // added carry bulk, all of them, and would make a new stream wait; or there is but one, and
-// streams that are open on it would have to wait for bulk to come; or the last was lost.
+// streams that are open on it would have to wait for bulk to come.
 func (l *Link) Wants() <-chan struct{} { return l.wants }
 
 // tend takes the connections that are added, and looks after them, until ctx ends.
@@ -63,18 +59,14 @@ func (l *Link) tend(ctx context.Context, h Handler) {
 		case <-ticker.C:
 			l.rest()
 			if l.wantsMore() {
-				l.want()
+				select {
+				case l.wants <- struct{}{}:
+				default:
+				}
 			}
 		case <-ctx.Done():
 			return
 		}
-	}
-}
-
-func (l *Link) want() {
-	select {
-	case l.wants <- struct{}{}:
-	default:
 	}
 }
 
@@ -83,14 +75,7 @@ func (l *Link) serveAdded(ctx context.Context, conn Transport, h Handler) {
 	c := newConnection(l, conn, addedPace)
 	err := c.run(ctx, h)
 	l.log.Debug("added connection ended", "error", err)
-	if !l.remove(c) {
-		return
-	}
-	select {
-	case <-time.After(anewAfter):
-		l.want()
-	case <-ctx.Done():
-	}
+	l.remove(c)
 }
 
 // begun has new streams go by an added connection, whose control stream stands.
@@ -103,17 +88,14 @@ func (l *Link) begun(c *connection) {
 	}
 }
 
-// remove forgets an added connection that has ended, unless the link has too, and
-// reports that it was the last.
-func (l *Link) remove(c *connection) (last bool) {
+// remove forgets an added connection that has ended, unless the link has too: Heard tells of
+// all that there were then.
+func (l *Link) remove(c *connection) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.err != nil {
-		return false
+	if l.err == nil {
+		l.added = slices.DeleteFunc(l.added, func(other *connection) bool { return other == c })
 	}
-	before := len(l.added)
-	l.added = slices.DeleteFunc(l.added, func(other *connection) bool { return other == c })
-	return before == 1 && len(l.added) == 0
 }
 
 // pick returns the connection for a new stream: of the added ones the one with the least to

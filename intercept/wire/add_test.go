@@ -116,14 +116,6 @@ func TestAnAddedConnectionEndsAlone(t *testing.T) {
 	require.EqualValues(t, 2, int(w.agent.count.Load()))
 }
 
-func TestTheLastThatIsLostIsWantedAnew(t *testing.T) {
-	t.Parallel()
-	w := newWide(t, 0)
-	a, _ := w.add(t, 1)
-	a.Abort()
-	<-w.developer.Wants()
-}
-
 func TestTheFirstConnectionsEndIsTheLinks(t *testing.T) {
 	w := newWide(t, 1)
 	at, _ := open(t, w.agent, w.streams)

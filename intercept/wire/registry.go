@@ -82,7 +82,7 @@ func (c *connection) opened(id uint32) {
 	stream.inbox.init()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.streams != nil {
+	if c.streams != nil && c.streams[id] == nil { // which yamux does not take twice
 		c.streams[id] = stream
 		c.counted()
 	}
