@@ -195,12 +195,12 @@ func (w *workload) far(ctx context.Context, local *local, s *series) error {
 	if !s.wantsAny(trials) {
 		return nil
 	}
-	distance, err := putAway(ctx, w.lab, trip)
+	distance, err := w.lab.putAway(ctx)
 	if err != nil {
 		return err
 	}
-	defer distance.close()
-	contenders, done, err := w.contenders(ctx, distance.kubeconfig, local)
+	defer distance.Close()
+	contenders, done, err := w.contenders(ctx, distance.Kubeconfig, local)
 	if err != nil {
 		return err
 	}

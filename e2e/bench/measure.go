@@ -78,12 +78,12 @@ func far(ctx context.Context, l *lab, s *series) error {
 	if !s.wants(t.name) {
 		return nil
 	}
-	distance, err := putAway(ctx, l, trip)
+	distance, err := l.putAway(ctx)
 	if err != nil {
 		return err
 	}
-	defer distance.close()
-	contenders, done, err := l.contenders(ctx, distance.kubeconfig)
+	defer distance.Close()
+	contenders, done, err := l.contenders(ctx, distance.Kubeconfig)
 	if err != nil {
 		return err
 	}
