@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
@@ -44,7 +45,10 @@ func (l *lab) gather(ctx context.Context, services int) (*crowd, error) {
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(8)
 	for i := range services {
-		group.Go(func() error { return l.makeService(groupCtx, namespace, crowdService(i), crowdPorts) })
+		group.Go(func() error {
+			// Without addresses: there are more services than the cluster has of these.
+			return l.makeServiceAt(groupCtx, corev1.ClusterIPNone, namespace, crowdService(i), crowdPorts)
+		})
 	}
 	if err := group.Wait(); err != nil {
 		return nil, err
@@ -59,7 +63,7 @@ func (l *lab) gather(ctx context.Context, services int) (*crowd, error) {
 	return &crowd{l, namespace, services}, nil
 }
 
-func crowdService(i int) string { return fmt.Sprintf("service-%03d", i) }
+func crowdService(i int) string { return fmt.Sprintf("service-%04d", i) }
 
 func reachable(slices []discoveryv1.EndpointSlice) int {
 	n := 0

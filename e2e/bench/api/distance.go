@@ -42,7 +42,8 @@ func PutAway(ctx context.Context, host string, trip time.Duration, kubeconfig fu
 	return d, nil
 }
 
-func (d *Distance) begin(ctx context.Context, trip time.Duration, kubeconfig func(string) (string, error)) (err error) {
+func (d *Distance) begin(ctx context.Context, trip time.Duration,
+	kubeconfig func(string) (string, error)) (err error) {
 	for _, stream := range []string{"upstream", "downstream"} {
 		toxic := fmt.Sprintf(`{"name":%[1]q,"type":"latency","stream":%[1]q,"attributes":{"latency":%d}}`, stream,
 			(trip / 2).Milliseconds())
