@@ -68,7 +68,11 @@ func ProgramPart(ctx context.Context, name string) (map[string][]byte, error) {
 // HowItComes says where the agent's program of a plan is from.
 func HowItComes(p *plan.Plan) string {
 	from := intercept.ImageOf(p)
-	if n := len(p.Program); n > 0 {
+	n := len(p.Program)
+	switch {
+	case n > 0 && p.Mode == plan.Relay:
+		return fmt.Sprintf("its program from %d ConfigMaps, in image %s", n, from)
+	case n > 0:
 		return fmt.Sprintf("its program from %d ConfigMaps, in the workload's image %s", n, from)
 	}
 	return "image " + from

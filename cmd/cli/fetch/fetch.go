@@ -65,7 +65,7 @@ func From(ctx context.Context, cluster *kube.Cluster, namespace string, options 
 		show(given, mounts)
 	}
 	if err := f.take(ctx, p, given); err != nil {
-		return nil, errors.Join(advise(err), given.Close())
+		return nil, errors.Join(agents.Advise(feature, err), given.Close())
 	}
 	f.tell(given)
 	return given, nil

@@ -4,13 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/devtun/devtun/cmd/cli/carry"
 	"github.com/devtun/devtun/cmd/cli/ending"
 	"github.com/devtun/devtun/cmd/cli/forwards"
 	"github.com/devtun/devtun/cmd/cli/kube"
+	"github.com/devtun/devtun/cmd/cli/relay"
 	"github.com/devtun/devtun/cmd/cli/selection"
 	"github.com/devtun/devtun/dns"
 	"github.com/devtun/devtun/dns/helper"
@@ -42,6 +46,7 @@ type Forwarder struct {
 	tell     func(forwards.Event)
 	leases   *loopback.Leases
 	pool     *tunnel.Pool
+	relays   *relay.Relays // nil: none
 	forwards *forwards.Forwards
 	orders   chan order // while Follow runs
 }
@@ -72,13 +77,20 @@ func (s *Settings) Open(
 		cluster: cluster, selected: selected, hosts: hosts, tell: tell, leases: leases,
 		pool: tunnel.NewPool(transport.Dial), orders: make(chan order),
 	}
+	dial := f.pool.DialEndpoint
+	if f.relays = relay.New(relay.Config{
+		Cluster: cluster, Pool: f.pool, Use: s.Relay, Namespace: selected.Namespace, Image: s.relayImage(),
+		Agents: s.Agents, Tell: tell,
+	}); f.relays != nil {
+		dial = f.relays.Dial
+	}
 	wanted := selected.Criteria()
 	wanted.Partly = s.Partly
 	f.forwards = forwards.New(machine, leases, forwards.Options{
 		Cluster:   cluster.Context,
 		Naming:    dns.Naming{Default: selected.Namespace, Domain: s.Domain, Taken: cluster.Reserved},
 		Selection: wanted,
-		Dial:      f.pool.DialEndpoint,
+		Dial:      dial,
 		Hold:      s.Hold,
 		Requests: func(service discovery.Key, port int) *tunnel.Requests {
 			return s.Intercepts.Requests(stamps, service, port)
@@ -96,6 +108,7 @@ func (f *Forwarder) Close(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
 	defer cancel()
 	err := f.forwards.Close(ctx)
+	f.relays.Close()
 	f.pool.Close()
 	return errors.Join(err, f.leases.Close())
 }
@@ -112,7 +125,7 @@ func (f *Forwarder) Follow(ctx context.Context) error {
 		// It ends with ctx.
 		_ = f.hosts.Watch(ctx, watchEvery, func() { f.forwards.NamesLost(ctx) }, f.forwards.NamesShared)
 	})
-	current := f.startWatch(ctx, f.selected, f.forwards.Apply)
+	current := f.startWatch(ctx, f.selected, f.begin)
 	defer func() { current.stop() }()
 	for {
 		select {
@@ -122,6 +135,20 @@ func (f *Forwarder) Follow(ctx context.Context) error {
 			current = order(ctx, current)
 		}
 	}
+}
+
+// begin forwards all there is, once the relays stand that are wanted for it.
+func (f *Forwarder) begin(ctx context.Context, all discovery.Changes) error {
+	if err := f.relays.Stand(ctx, f.relayed(f.selected)...); err != nil {
+		return err
+	}
+	return f.forwards.Apply(ctx, all)
+}
+
+// relayed are the namespaces whose relays are to stand before anything is said to be ready. Those
+// of other namespaces come when they are first wanted.
+func (f *Forwarder) relayed(selected *selection.Selection) (namespaces []string) {
+	return slices.DeleteFunc(slices.Clone(selected.Namespaces), func(n string) bool { return n == metav1.NamespaceAll })
 }
 
 // Reselect has other services forwarded, while Follow runs. What stays is not
@@ -152,6 +179,9 @@ func (f *Forwarder) replace(
 	var refused error
 	next := f.startWatch(ctx, selected, func(ctx context.Context, all discovery.Changes) error {
 		if err := selected.Forwardable(all); err != nil {
+			return err
+		}
+		if err := f.relays.Stand(ctx, f.relayed(selected)...); err != nil {
 			return err
 		}
 		if !unlink() { // from here on it is carried out
