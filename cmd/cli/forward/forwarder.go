@@ -47,6 +47,7 @@ type Forwarder struct {
 	leases   *loopback.Leases
 	pool     *tunnel.Pool
 	relays   *relay.Relays // nil: none
+	use      forwards.RelayUse
 	forwards *forwards.Forwards
 	orders   chan order // while Follow runs
 }
@@ -75,30 +76,32 @@ func (s *Settings) Open(
 	}
 	f := &Forwarder{
 		cluster: cluster, selected: selected, hosts: hosts, tell: tell, leases: leases,
-		pool: tunnel.NewPool(transport.Dial), orders: make(chan order),
-	}
-	dial := f.pool.DialEndpoint
-	if f.relays = relay.New(relay.Config{
-		Cluster: cluster, Pool: f.pool, Use: s.Relay, Namespace: selected.Namespace, Image: s.relayImage(),
-		Agents: s.Agents, Tell: tell,
-	}); f.relays != nil {
-		dial = f.relays.Dial
+		pool: tunnel.NewPool(transport.Dial), use: s.Relay, orders: make(chan order),
 	}
 	wanted := selected.Criteria()
 	wanted.Partly = s.Partly
-	f.forwards = forwards.New(machine, leases, forwards.Options{
+	options := forwards.Options{
 		Cluster:   cluster.Context,
 		Naming:    dns.Naming{Default: selected.Namespace, Domain: s.Domain, Taken: cluster.Reserved},
 		Selection: wanted,
-		Dial:      dial,
+		Dial:      f.pool.DialEndpoint,
+		Relay:     s.Relay,
 		Hold:      s.Hold,
 		Requests: func(service discovery.Key, port int) *tunnel.Requests {
 			return s.Intercepts.Requests(stamps, service, port)
 		},
-		Reading: s.Reading,
-		Coming:  cluster.Login.Wanted,
-		Tell:    tell,
-	})
+		Reading:      s.Reading,
+		PodAddresses: s.PodAddresses,
+		Coming:       cluster.Login.Wanted,
+		Tell:         tell,
+	}
+	if f.relays = relay.New(relay.Config{
+		Cluster: cluster, Pool: f.pool, Use: s.Relay, Namespace: selected.Namespace, Reach: selected.Reach(),
+		Image: s.relayImage(), Agents: s.Agents, Tell: tell,
+	}); f.relays != nil {
+		options.Dial, options.DialPacket = f.relays.Dial, f.relays.DialPacket
+	}
+	f.forwards = forwards.New(machine, leases, options)
 	return f, nil
 }
 
@@ -139,16 +142,29 @@ func (f *Forwarder) Follow(ctx context.Context) error {
 
 // begin forwards all there is, once the relays stand that are wanted for it.
 func (f *Forwarder) begin(ctx context.Context, all discovery.Changes) error {
-	if err := f.relays.Stand(ctx, f.relayed(f.selected)...); err != nil {
+	if err := f.relays.Stand(ctx, f.relayed(f.selected, all)...); err != nil {
 		return err
 	}
 	return f.forwards.Apply(ctx, all)
 }
 
-// relayed are the namespaces whose relays are to stand before anything is said to be ready. Those
-// of other namespaces come when they are first wanted.
-func (f *Forwarder) relayed(selected *selection.Selection) (namespaces []string) {
-	return slices.DeleteFunc(slices.Clone(selected.Namespaces), func(n string) bool { return n == metav1.NamespaceAll })
+// relayed are the namespaces whose relays are to stand before anything is said to be ready:
+// of those that were named, all, or those that have something for a relay alone. Others come
+// when they are first wanted.
+func (f *Forwarder) relayed(selected *selection.Selection, all discovery.Changes) (namespaces []string) {
+	if f.relays == nil || slices.Contains(selected.Namespaces, metav1.NamespaceAll) {
+		return nil
+	}
+	if f.use == forwards.RelayAll {
+		return selected.Namespaces
+	}
+	wanted := selected.Criteria().Wanted
+	for key, service := range all {
+		if service != nil && service.NeedsRelay() && wanted(key) && !slices.Contains(namespaces, key.Namespace) {
+			namespaces = append(namespaces, key.Namespace)
+		}
+	}
+	return namespaces
 }
 
 // Reselect has other services forwarded, while Follow runs. What stays is not
@@ -181,7 +197,7 @@ func (f *Forwarder) replace(
 		if err := selected.Forwardable(all); err != nil {
 			return err
 		}
-		if err := f.relays.Stand(ctx, f.relayed(selected)...); err != nil {
+		if err := f.relays.Stand(ctx, f.relayed(selected, all)...); err != nil {
 			return err
 		}
 		if !unlink() { // from here on it is carried out

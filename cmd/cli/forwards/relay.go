@@ -2,15 +2,6 @@ package forwards
 
 import "github.com/devtun/devtun/intercept"
 
-// RelayUse says what goes through a relay. Which way a connection takes is Dial's to know.
-type RelayUse int
-
-const (
-	NoRelay     RelayUse = iota // nothing: there is none
-	RelayNeeded                 // what a port-forward cannot carry
-	RelayAll                    // everything
-)
-
 // RelayState is how the relay of a namespace stands.
 type RelayState string
 

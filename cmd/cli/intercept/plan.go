@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/devtun/devtun/cmd/cli/agents"
+	"github.com/devtun/devtun/cmd/cli/forwards"
 	"github.com/devtun/devtun/cmd/cli/kube"
 	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/cmd/cli/selection"
@@ -133,7 +134,7 @@ func (i *Planned) compute(ctx context.Context, found *target.Target, note func(t
 	}
 	options := target.Options{
 		Mode: o.mode(), Owner: agents.ThisOwner(), Identity: rand.Text(), Version: wire.Version,
-		Container: o.Container, Grace: o.Grace, MoveConnections: o.Move != "",
+		Container: o.Container, Grace: o.Grace, MoveConnections: o.Move != "", Relay: o.Forward.Relay != forwards.NoRelay,
 	}
 	if err := i.chooseProgram(ctx, circumstances, &options); err != nil {
 		return err

@@ -62,8 +62,9 @@ type forwardSettings struct {
 	hold      time.Duration
 	headers   string // that requests carry on, one a line
 
-	relay      forwards.RelayUse
-	relayImage string // that has the agent; "": its program comes with the relay's plan
+	podAddresses bool
+	relay        forwards.RelayUse
+	relayImage   string // that has the agent; "": its program comes with the relay's plan
 }
 
 // wantedIntercept is one intercept. One that differs in anything is made anew.
@@ -128,7 +129,7 @@ func wantOf(order background.Order, at destination) (*want, error) {
 		return nil, fmt.Errorf("relay: %w", err)
 	}
 	if forwarding.settings.relay != forwards.NoRelay {
-		forwarding.settings.relayImage = image.Reference("", getenv)
+		forwarding.settings.relayImage, forwarding.services.Relay = image.Reference("", getenv), true
 	}
 	if err := forwarding.forward().Validate(); err != nil {
 		return nil, err
@@ -178,7 +179,7 @@ func forwardsOf(p *project.Project, through reach) *wantedForwards {
 		settings: forwardSettings{
 			reach: through, domain: cmp.Or(p.ClusterDomain, forward.DefaultDomain),
 			hostsFile: p.Forward.HostsFile, hold: p.Forward.Hold.Value(tunnel.DefaultHold),
-			headers: strings.Join(p.Forward.Headers, "\n"),
+			headers: strings.Join(p.Forward.Headers, "\n"), podAddresses: p.Forward.PodAddresses,
 		},
 		services: selection.Flags{
 			Args: p.Forward.Services, All: p.Forward.AllNamespaces, Labels: p.Forward.Selector,
@@ -196,6 +197,7 @@ func (w *wantedForwards) forward() *forward.Settings {
 	s := &forward.Settings{
 		Services: w.services, Domain: w.settings.domain, Hold: w.settings.hold, Transport: w.settings.reach.transport,
 		Relay: w.settings.relay, RelayImage: w.settings.relayImage,
+		PodAddresses: w.settings.podAddresses,
 	}
 	if w.settings.headers != "" {
 		s.Headers = strings.Split(w.settings.headers, "\n")
