@@ -28,7 +28,7 @@ func main() {
 	flag.IntVar(&o.machines, "machines", 2*runtime.NumCPU()+1, "end-to-end tests at a time")
 	flag.BoolVar(&o.keep, "keep", false, "leave the cluster running in the end")
 	flag.StringVar(&o.part, "part", "",
-		"one part of the soak: 1, 2, 3, or commit, which chooses one by the commit; all by default")
+		"one part of the soak: 1 to 4, or commit, which chooses one by the commit; all by default")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

@@ -32,6 +32,14 @@ func (a *Agent) isDraining() bool {
 	return a.draining != ""
 }
 
+// relays is how many connections the agent has made for developers' sides.
+func (a *Agent) relays() int {
+	if a.Relay == nil {
+		return 0
+	}
+	return a.Relay.Open()
+}
+
 // awaitClients waits until the last connection has ended and none has come for Linger,
 // at most for Config.DrainTimeout. A new one shows that some node still leads here: to
 // stop listening then would refuse the next. The nodes have been learning that they
@@ -49,7 +57,7 @@ func (a *Agent) awaitClients() {
 	defer timeout.Stop()
 	ticker := time.NewTicker(drainInterval)
 	defer ticker.Stop()
-	for a.clients.count() > 0 || a.clients.quiet(since) < linger {
+	for a.clients.count() > 0 || a.relays() > 0 || a.clients.quiet(since) < linger {
 		select {
 		case <-ticker.C:
 		case <-timeout.C:

@@ -79,6 +79,7 @@ func (s *Settings) Open(
 		Naming:    dns.Naming{Default: selected.Namespace, Domain: s.Domain, Taken: cluster.Reserved},
 		Selection: wanted,
 		Dial:      f.pool.DialEndpoint,
+		Relay:     s.Relay,
 		Hold:      s.Hold,
 		Requests: func(service discovery.Key, port int) *tunnel.Requests {
 			return s.Intercepts.Requests(stamps, service, port)

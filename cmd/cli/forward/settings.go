@@ -31,6 +31,7 @@ const DefaultDomain = "cluster.local"
 type Settings struct {
 	Kube      *kube.Flags
 	Services  selection.Flags
+	Relay     forwards.RelayUse // what goes through a relay
 	Domain    string // of the cluster
 	Hold      time.Duration
 	Transport string
@@ -115,6 +116,7 @@ func (s *Settings) Run(
 	if err := s.Services.Locate(ctx, cluster); err != nil {
 		return ending.UnlessEnded(ctx, err)
 	}
+	s.Services.Relay = s.Relay != forwards.NoRelay
 	selected, err := selection.New(s.Services, cluster.Namespace)
 	if err != nil {
 		return err

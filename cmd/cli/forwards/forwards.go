@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"os"
 	"slices"
@@ -29,6 +30,11 @@ type Options struct {
 	Selection Selection
 	// Dial connects to an endpoint; Pool.DialEndpoint is one.
 	Dial func(ctx context.Context, to tunnel.Endpoint) (tunnel.Conn, error)
+	// DialPacket begins a flow of datagrams to an endpoint, as tunnel.PacketPort wants it;
+	// nil: there is no relay, and UDP is skipped.
+	DialPacket func(ctx context.Context, to tunnel.Endpoint) (io.ReadWriteCloser, error)
+	// Relay says what goes through a relay. With one, what only that reaches is forwarded.
+	Relay RelayUse
 	// Hold bounds how long a connection waits for a ready pod.
 	Hold time.Duration
 	// Requests, unless nil, says what is done with the requests to a port of a service;
@@ -44,6 +50,15 @@ type Options struct {
 	// Tell is told what happens. Calls may come from several goroutines.
 	Tell func(Event)
 }
+
+// RelayUse says what goes through a relay. Which way a connection takes is Dial's to know.
+type RelayUse int
+
+const (
+	NoRelay     RelayUse = iota // nothing: there is none
+	RelayNeeded                 // what a port-forward cannot carry
+	RelayAll                    // everything
+)
 
 // Selection is which services are forwarded.
 type Selection struct {
@@ -244,6 +259,7 @@ func (s *Forwards) update(
 		last.State, last.Reason = Gone, ""
 		events = append(events, Event{Service: &last})
 	}
+	service = s.options.reached(service)
 	if service == nil || service.Obstacle != "" {
 		s.pods.want(key, nil)
 		for _, f := range s.forwards[key] {
@@ -276,7 +292,7 @@ func (s *Forwards) update(
 				continue
 			}
 		}
-		f.affinity, f.left = service.Affinity, service.Skipped
+		f.affinity, f.left = service.Affinity, service.Left()
 		f.update(ctx, wanted.ports)
 		s.forwards[key] = append(s.forwards[key], f)
 		events = append(events, f.news()...)
@@ -285,6 +301,14 @@ func (s *Forwards) update(
 		gone(f)
 	}
 	return events, failed
+}
+
+// reached is what is reached of a service, with the relay or without one.
+func (o Options) reached(service *discovery.Service) *discovery.Service {
+	if service == nil || o.Relay != NoRelay && o.DialPacket != nil {
+		return service
+	}
+	return service.WithoutRelay()
 }
 
 // skip notes that a service is not forwarded; nil stands for one that is gone.
@@ -322,7 +346,7 @@ func (s *Forwards) open(ctx context.Context, key discovery.Key, service dns.Serv
 		return nil, fmt.Errorf("add address for service %s: %w", key, err)
 	}
 	return &forward{
-		all: s, key: key, service: service, addr: addr, names: names, listeners: make(map[int]*listener),
+		all: s, key: key, service: service, addr: addr, names: names, listeners: make(map[number]*listener),
 	}, nil
 }
 

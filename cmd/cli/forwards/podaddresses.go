@@ -76,11 +76,13 @@ func podTargetsOf(service *discovery.Service) (all []podTarget) {
 	return all
 }
 
-// onePerNumber leaves one of the ports with one number: two ports of a service may lead
-// to one of a pod, and so may two services.
+// onePerNumber leaves one of the ports with one number and protocol: two ports of a service
+// may lead to one of a pod, and so may two services.
 func onePerNumber(ports []port) []port {
-	slices.SortStableFunc(ports, func(a, b port) int { return cmp.Compare(a.local, b.local) })
-	return slices.CompactFunc(ports, func(a, b port) bool { return a.local == b.local })
+	slices.SortStableFunc(ports, func(a, b port) int {
+		return cmp.Or(cmp.Compare(a.local, b.local), cmp.Compare(protocol(a.udp), protocol(b.udp)))
+	})
+	return slices.CompactFunc(ports, func(a, b port) bool { return a.number == b.number })
 }
 
 // merged is what all services want, by address.
@@ -129,7 +131,7 @@ func (p *podAddresses) stand(ctx context.Context, wanted podTarget) error {
 	f := p.standing[wanted.addr]
 	if f == nil {
 		f = &forward{
-			all: p.all, service: wanted.service, addr: wanted.addr, fixed: true, listeners: make(map[int]*listener),
+			all: p.all, service: wanted.service, addr: wanted.addr, fixed: true, listeners: make(map[number]*listener),
 			key: discovery.Key{Namespace: wanted.service.Namespace, Name: wanted.service.Name},
 		}
 		if err := p.check(wanted.addr); err != nil {
