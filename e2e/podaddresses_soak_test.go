@@ -153,8 +153,8 @@ func (n *namespace) redisAgrees() {
 	n.t.Helper()
 	require.Eventually(n.t, func() bool {
 		for pod, address := range n.podAddresses("redis") {
-			said, err := run(n.t.Context(), 10*time.Second, kubectlPath(n.t), "--kubeconfig", kubeconfig(), "exec", "-n", n.name,
-				pod, "--", "/usr/bin/redis-cli", "--cluster", "check", address+":6379")
+			said, err := run(n.t.Context(), 10*time.Second, kubectlPath(n.t), "--kubeconfig", kubeconfig(),
+				"exec", "-n", n.name, pod, "--", "/usr/bin/redis-cli", "--cluster", "check", address+":6379")
 			if err != nil || !strings.Contains(said, "All nodes agree") || !strings.Contains(said, "All 16384 slots covered") {
 				return false
 			}

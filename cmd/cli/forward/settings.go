@@ -32,7 +32,7 @@ type Settings struct {
 	Kube      *kube.Flags
 	Services  selection.Flags
 	Relay     forwards.RelayUse // what goes through a relay
-	Domain    string // of the cluster
+	Domain    string            // of the cluster
 	Hold      time.Duration
 	Transport string
 	Partly    bool // a service asked for may lack its low ports, if it has others
