@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -46,7 +47,11 @@ func newRelay(t *testing.T, at string) *relayWorld {
 	s := newStored(c)
 	w := newWorld(t, greet("nobody"), restoring(s, new(atomic.Bool)), func(a *Agent) {
 		a.Config.Mode, a.Config.Ports, a.Config.Relay = plan.Relay, nil, true
-		policy := relay.NewPolicy(api{}, "shop", func(context.Context) ([]claim.Claim, error) { return nil, nil })
+		a.Linger = time.Second
+		policy := relay.NewPolicy(api{}, "shop", func(ctx context.Context) ([]claim.Claim, error) {
+			found, err := s.Claims(ctx)
+			return found.Claims, err
+		})
 		a.Relay = &relay.Relay{Policy: policy, Log: a.Log,
 			Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
 				if address != "10.9.9.9:80" {
@@ -55,7 +60,6 @@ func newRelay(t *testing.T, at string) *relayWorld {
 				return new(net.Dialer).DialContext(ctx, network, at)
 			}}
 	})
-	w.eventually(func() bool { s.mu.Lock(); defer s.mu.Unlock(); return s.looks > 0 })
 	link, err := wire.End{Name: "service-middle", Identity: "4f1c", Claim: &c}.Dial(t.Context(),
 		dialTCP(t, w.address("tcp", "127.0.0.1", linkPort)))
 	require.NoError(t, err)

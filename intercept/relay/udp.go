@@ -55,7 +55,9 @@ func carryEach(to io.Writer, from io.Reader, each func()) {
 		n, err := from.Read(buffer[:])
 		if err == nil {
 			each()
-			_, err = to.Write(buffer[:n])
+			if _, err = to.Write(buffer[:n]); err != nil && refusedOne(err) {
+				_, err = to.Write(buffer[:n]) // it was the one before that was refused
+			}
 		}
 		if err != nil && !refusedOne(err) {
 			return

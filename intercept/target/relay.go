@@ -7,6 +7,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/devtun/devtun/intercept/plan"
@@ -46,7 +47,33 @@ func LookForRelay(ctx context.Context, client kubernetes.Interface, namespace st
 	}
 	c.policies = itemsOf(policies,
 		func(l *networkingv1.NetworkPolicyList) []networkingv1.NetworkPolicy { return l.Items }, err)
+	if slices.ContainsFunc(c.policies, func(p networkingv1.NetworkPolicy) bool {
+		return Restricts(p.Spec, networkingv1.PolicyTypeEgress)
+	}) {
+		c.basics = wellKnownPorts(ctx, client)
+	}
 	return c, c.lookAtLimits(ctx, client, list)
+}
+
+// relayPolicies let the relay to the namespace's pods where policies restrict that, as a
+// port-forward is let there. To what is elsewhere they let it no more than the namespace's
+// pods are let.
+func (b *builder) relayPolicies() (companions []runtime.Object) {
+	out := false
+	for _, p := range b.circumstances.policies {
+		out = out || b.matchesAgent(&p.Spec.PodSelector) && Restricts(p.Spec, networkingv1.PolicyTypeEgress)
+		if Restricts(p.Spec, networkingv1.PolicyTypeIngress) {
+			companions = append(companions, b.policy("to-"+p.Name, networkingv1.NetworkPolicySpec{
+				PodSelector: p.Spec.PodSelector,
+				PolicyTypes: []networkingv1.PolicyType{networkingv1.PolicyTypeIngress},
+				Ingress:     []networkingv1.NetworkPolicyIngressRule{{From: b.onlyAgent()}},
+			}))
+		}
+	}
+	if out {
+		companions = append(companions, b.policy("out", b.leavingTo(new(metav1.LabelSelector))))
+	}
+	return companions
 }
 
 // relays reports that the agents connect for sessions.

@@ -1,15 +1,19 @@
 package target
 
 import (
+	"errors"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/devtun/devtun/intercept/agent"
+	"github.com/devtun/devtun/intercept/claim"
 	"github.com/devtun/devtun/intercept/loader"
 	"github.com/devtun/devtun/intercept/plan"
 )
@@ -124,4 +128,102 @@ func TestAgentsRelay(t *testing.T) {
 			require.NotContains(t, role, "list endpointslices")
 		}
 	}
+}
+
+// TestARelayIsShared by all who hold it, and gone with the last of them.
+func TestARelayIsShared(t *testing.T) {
+	server, _ := newShop(t)
+	before := server.Objects()
+	api := &plan.Client{Doer: server.Client(), Base: server.URL}
+	hold := func(user, identity string) (*plan.Executor, error) {
+		o := options(plan.Relay)
+		o.Identity, o.Image = identity, "agent:1"
+		p, err := PlanRelay(Relay{Namespace: "shop"}, o)
+		require.NoError(t, err)
+		c := claim.Claim{ID: user, User: user, Reach: []string{"host/db.internal:5432"}}
+		e := plan.NewExecutor(api, p, c)
+		err = e.Prepare(t.Context())
+		var standing *plan.StandingError
+		if errors.As(err, &standing) {
+			require.Contains(t, err.Error(), "the relay of namespace shop is held by ann")
+			p, c, _, err = plan.Join(t.Context(), api,
+				plan.Ref{Namespace: "shop", Name: standing.Name, Identity: standing.Identity}, c)
+			require.NoError(t, err)
+			e = plan.NewExecutor(api, p, c)
+			err = e.Prepare(t.Context())
+		}
+		require.NoError(t, err)
+		return e, e.Swap(t.Context())
+	}
+	ann, err := hold("ann", "one")
+	require.NoError(t, err)
+	bob, err := hold("bob", "two")
+	require.NoError(t, err)
+	held, err := plan.List(t.Context(), api, "shop")
+	require.NoError(t, err)
+	require.Len(t, held, 1)
+	require.Len(t, held[0].Claims, 2)
+	require.Equal(t, []string{"host/db.internal:5432"}, held[0].Claims[1].Reach)
+
+	report, err := ann.Restore(t.Context())
+	require.NoError(t, err)
+	require.Len(t, report.Others, 1)
+	_, err = bob.Restore(t.Context())
+	require.NoError(t, err)
+	server.Collect()
+	require.Equal(t, before, server.Objects())
+}
+
+// TestARelayWithoutItsPlan is found by its agents, and restored.
+func TestARelayWithoutItsPlan(t *testing.T) {
+	server, _ := newShop(t)
+	before := server.Objects()
+	api := &plan.Client{Doer: server.Client(), Base: server.URL}
+	o := options(plan.Relay)
+	o.Image = "agent:1"
+	p, err := PlanRelay(Relay{Namespace: "shop"}, o)
+	require.NoError(t, err)
+	require.NoError(t, plan.NewExecutor(api, p, claim.Claim{ID: "ann"}).Prepare(t.Context()))
+	server.Delete("/api/v1/namespaces/shop/configmaps/devtun-relay")
+	orphans, err := plan.Orphans(t.Context(), api, "shop")
+	require.NoError(t, err)
+	require.Len(t, orphans, 1)
+	require.Equal(t, plan.RelayName, orphans[0].Name)
+	require.Equal(t, plan.Relay, orphans[0].Mode)
+	_, err = plan.Restorer{Client: api}.RestoreAny(t.Context(), orphans[0])
+	require.NoError(t, err)
+	server.Collect()
+	require.Equal(t, before, server.Objects())
+}
+
+// TestARelayAndNetworkPolicies: it is let to the pods that they restrict, and out to the
+// namespace's pods where they restrict that. Pods that nothing restricts stay so.
+func TestARelayAndNetworkPolicies(t *testing.T) {
+	_, client := newShop(t, `
+{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: front, namespace: walled}, spec: {podSelector: {matchLabels: {app: front}}, ingress: []}}
+---
+{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: none-out, namespace: walled}, spec: {podSelector: {}, policyTypes: [Egress]}}
+---
+{apiVersion: v1, kind: ResourceQuota, metadata: {name: all, namespace: walled}, spec: {hard: {limits.cpu: "4"}}}
+`)
+	c, err := LookForRelay(t.Context(), client, "walled")
+	require.NoError(t, err)
+	o := options(plan.Relay)
+	p, err := PlanRelay(Relay{Namespace: "walled", Circumstances: c}, o)
+	require.NoError(t, err)
+	made := created[networkingv1.NetworkPolicy](t, p, "NetworkPolicy")
+	require.Len(t, made, 2)
+	agents := metav1.LabelSelector{MatchLabels: map[string]string{
+		plan.AgentLabel: plan.AgentID(plan.RelayName, o.Identity)}}
+	in := made["devtun-devtun-relay-to-front"].Spec
+	require.Equal(t, map[string]string{"app": "front"}, in.PodSelector.MatchLabels)
+	require.Equal(t, []networkingv1.PolicyType{networkingv1.PolicyTypeIngress}, in.PolicyTypes)
+	require.Equal(t, agents, *in.Ingress[0].From[0].PodSelector)
+	out := made["devtun-devtun-relay-out"].Spec
+	require.Equal(t, agents, out.PodSelector)
+	require.Equal(t, []networkingv1.PolicyType{networkingv1.PolicyTypeEgress}, out.PolicyTypes)
+	require.Equal(t, metav1.LabelSelector{}, *out.Egress[0].To[0].PodSelector)
+	require.NotEmpty(t, out.Egress[1].Ports, "name servers and the API server")
+	pod := created[appsv1.Deployment](t, p, "Deployment")["devtun-relay"].Spec.Template.Spec
+	require.Contains(t, pod.Containers[0].Resources.Limits, corev1.ResourceCPU, "the quota wants one")
 }

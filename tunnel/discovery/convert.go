@@ -76,7 +76,7 @@ func specOf(service *corev1.Service) *spec {
 		s.Obstacle = s.Skipped[0] + ": neither a port-forward nor a relay carries that"
 	case len(s.ports) == 0 && s.External != "":
 		s.Obstacle = fmt.Sprintf(
-			"no ports: it is an ExternalName for %s, which 'devtun forward host/%[1]s:PORT --relay' reaches", s.External)
+			"no ports: it is an ExternalName for %s: 'devtun forward host/%[1]s:PORT --relay' reaches it", s.External)
 	case len(s.ports) == 0:
 		s.Obstacle = "no ports"
 	}

@@ -16,10 +16,10 @@ const (
 func TestObstacle(t *testing.T) {
 	for _, c := range []struct{ about, spec, slice, without, with string }{
 		{"ExternalName", `{type: ExternalName, externalName: db.example.org}`, "",
-			"no ports: it is an ExternalName for db.example.org, " +
-				"which 'devtun forward host/db.example.org:PORT --relay' reaches",
-			"no ports: it is an ExternalName for db.example.org, " +
-				"which 'devtun forward host/db.example.org:PORT --relay' reaches"},
+			"no ports: it is an ExternalName for db.example.org: " +
+				"'devtun forward host/db.example.org:PORT --relay' reaches it",
+			"no ports: it is an ExternalName for db.example.org: " +
+				"'devtun forward host/db.example.org:PORT --relay' reaches it"},
 		{"ExternalName with ports", external, "",
 			"no pods: it is an ExternalName for db.example.org: --relay reaches it", ""},
 		{"UDP only", `{selector: {app: web}, ports: [{port: 53, protocol: UDP}]}`, "",

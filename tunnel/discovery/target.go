@@ -26,8 +26,8 @@ const (
 	KindHost Kind = "host" // a name, as the cluster's DNS knows it
 )
 
-// labelVM is the label with the virtual machine's name of the pods that run one.
-const labelVM = "vm.kubevirt.io/name"
+// LabelVM is the label with the virtual machine's name of the pods that run one.
+const LabelVM = "vm.kubevirt.io/name"
 
 // Target is a port of something beside services.
 type Target struct {
@@ -123,8 +123,8 @@ func podWatches(wanted []Target) (watches []podWatch) {
 		slices.Sort(names)
 		names = slices.Compact(names)
 		watches = append(watches, podWatch{
-			namespace: namespace, labels: fmt.Sprintf("%s in (%s)", labelVM, strings.Join(names, ",")),
-			keyOf: func(pod *corev1.Pod) Key { return TargetKey(KindVM, pod.Namespace, pod.Labels[labelVM]) },
+			namespace: namespace, labels: fmt.Sprintf("%s in (%s)", LabelVM, strings.Join(names, ",")),
+			keyOf: func(pod *corev1.Pod) Key { return TargetKey(KindVM, pod.Namespace, pod.Labels[LabelVM]) },
 		})
 	}
 	return watches

@@ -17,7 +17,7 @@ func podOf(name, uid, machine string, phase corev1.PodPhase) *corev1.Pod {
 	pod := &corev1.Pod{}
 	pod.Namespace, pod.Name, pod.UID = "demo", name, types.UID(uid)
 	if machine != "" {
-		pod.Labels = map[string]string{labelVM: machine}
+		pod.Labels = map[string]string{LabelVM: machine}
 	}
 	pod.Status.Phase, pod.Status.PodIP = phase, "10.0.0.9"
 	return pod

@@ -17,14 +17,14 @@ var Rights = []kube.Right{
 	{Verb: "create", Resource: "pods", Subresource: "portforward"},
 }
 
-// podRights is what it needs beside for pods and virtual machines by their names.
-var podRights = []kube.Right{{Verb: "list", Resource: "pods"}, {Verb: "watch", Resource: "pods"}}
+// PodRights is what it needs beside for pods and virtual machines by their names.
+var PodRights = []kube.Right{{Verb: "list", Resource: "pods"}, {Verb: "watch", Resource: "pods"}}
 
 // RightsFor is what it needs for a selection.
 func RightsFor(selected *selection.Selection) []kube.Right {
 	for _, target := range selected.Targets {
 		if kind, _ := target.Key.Kind(); kind == discovery.KindPod || kind == discovery.KindVM {
-			return slices.Concat(Rights, podRights)
+			return slices.Concat(Rights, PodRights)
 		}
 	}
 	return Rights

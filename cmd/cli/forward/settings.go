@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	corev1 "k8s.io/api/core/v1"
 
 	"github.com/devtun/devtun/cmd/cli/carry"
 	"github.com/devtun/devtun/cmd/cli/ending"
@@ -65,7 +66,20 @@ func (s *Settings) AddFlags(cmd *cobra.Command) {
 	flags.BoolVar(&s.PodAddresses, "pod-addresses", false,
 		"have the pods' own addresses on this machine too, for servers that tell them to their clients, as Redis Cluster "+
 			"does; private ranges only")
-	cmd.RegisterFlagCompletionFunc("except", s.Kube.CompleteServices(discovery.Forwardable))
+	cmd.RegisterFlagCompletionFunc("except", s.Kube.CompleteServices(s.fits))
+}
+
+// Complete completes what is to be in reach.
+func (s *Settings) Complete(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
+	return s.Kube.CompleteTargets(s.fits)(cmd, args, typed)
+}
+
+// fits reports that a Service can be forwarded, as far as it tells.
+func (s *Settings) fits(service *corev1.Service) bool {
+	if s.Relay == forwards.NoRelay {
+		return discovery.Forwardable(service)
+	}
+	return discovery.Relayable(service)
 }
 
 // AddTunnelFlags adds what all commands have that reach into the cluster.

@@ -123,11 +123,10 @@ const (
 
 // Port is one port of a service.
 type Port struct {
-	Local int    `json:"local"` // the port here
-	Name  string `json:"name"`  // the service's name for it
-	Port  int    `json:"port"`  // the service's
-	// `tcp` or `udp`
-	Protocol string `json:"protocol"`
+	Local    int    `json:"local"`    // the port here
+	Name     string `json:"name"`     // the service's name for it
+	Port     int    `json:"port"`     // the service's
+	Protocol string `json:"protocol"` // tcp or udp
 }
 
 // Connection means that a connection through a forward has ended, or a flow of datagrams.
@@ -136,7 +135,7 @@ type Connection struct {
 	Namespace string `json:"namespace"`
 	Service   string `json:"service"`
 	Port      int    `json:"port"`     // the service's
-	Protocol  string `json:"protocol"` // `tcp` or `udp`
+	Protocol  string `json:"protocol"` // tcp or udp
 	Client    string `json:"client"`   // its address on this machine
 	// the pod that it went to, or the address or name of what is no pod; `""` if it went nowhere
 	Pod     string `json:"pod"`

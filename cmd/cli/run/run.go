@@ -25,7 +25,6 @@ import (
 	"github.com/devtun/devtun/cmd/cli/run/command"
 	"github.com/devtun/devtun/cmd/cli/status"
 	"github.com/devtun/devtun/dns/helper"
-	"github.com/devtun/devtun/tunnel/discovery"
 )
 
 // options is what `devtun run` was asked to do.
@@ -107,7 +106,7 @@ no such command, 126 if it cannot be executed. Before it runs, it is devtun's.`,
 		if arguments.AfterDash() {
 			return nil, cobra.ShellCompDirectiveDefault
 		}
-		return o.forward.Kube.CompleteServices(discovery.Forwardable)(cmd, args, typed)
+		return o.forward.Complete(cmd, args, typed)
 	}
 	return cmd
 }
