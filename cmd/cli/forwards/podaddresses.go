@@ -108,7 +108,7 @@ func (p *podAddresses) apply(ctx context.Context) []Event {
 	}
 	wanted := p.merged()
 	for addr, f := range p.standing {
-		if wanted[addr].service != f.service {
+		if pod := wanted[addr].service; pod.Pod != f.service.Pod || pod.Namespace != f.service.Namespace {
 			f.close(tunnel.ErrWithdrawn)
 			delete(p.standing, addr)
 		}

@@ -89,8 +89,14 @@ func TestPodAddressesOfSeveralServices(t *testing.T) {
 	require.NoError(t, w.apply(map[string]*discovery.Service{"redis": both(), "redis-nodes": both(), "metrics": metrics}))
 	require.Equal(t, "redis-0:6380", w.reach(firstPod, 6380))
 	require.Equal(t, "redis-0:9121", w.reach(firstPod, 9121))
-	require.NoError(t, w.apply(map[string]*discovery.Service{"redis": nil}))
+	open := w.dial(firstPod, 6380)
+	require.Equal(t, "redis-0:6380", open.line())
+	require.NoError(t, w.apply(map[string]*discovery.Service{"redis": nil, "metrics": nil}))
+	fmt.Fprintln(open.conn, "still here")
+	require.Equal(t, "still here", open.line(), "a connection lasts as long as its address")
+	require.NoError(t, open.conn.Close())
 	require.Equal(t, "redis-0:6380", w.reach(firstPod, 6380))
+	w.refuses(firstPod, 9121)
 	require.NoError(t, w.choose(Selection{
 		Wanted: func(k discovery.Key) bool { return k.Name == "metrics" },
 		Named:  func(discovery.Key) bool { return false },
