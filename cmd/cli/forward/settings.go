@@ -34,7 +34,8 @@ type Settings struct {
 	Domain    string // of the cluster
 	Hold      time.Duration
 	Transport string
-	Partly    bool // a service asked for may lack its low ports, if it has others
+	Link      string // one of Links; "" is LinkAuto
+	Partly    bool   // a service asked for may lack its low ports, if it has others
 	// Headers are what requests carry on into the cluster, each as "NAME: VALUE".
 	Headers []string
 	// Reading is of which services each request is told, not only each connection; nil: none.
@@ -69,7 +70,11 @@ func (s *Settings) AddTunnelFlags(cmd *cobra.Command) {
 	flags.StringVar(&s.Domain, "cluster-domain", DefaultDomain, "domain of the cluster's DNS")
 	flags.DurationVar(&s.Hold, "hold", tunnel.DefaultHold, "how long a connection waits for a ready pod")
 	flags.StringVar(&s.Transport, "transport", string(tunnel.Auto), "how to reach pods: "+modeNames())
+	flags.StringVar(&s.Link, "link", LinkAuto,
+		"how links to agents and relays go: through port-forwards, or the API server's pod proxy: "+
+			strings.Join(Links(), ", "))
 	s.Kube.CompleteFlags(cmd)
+	cmd.RegisterFlagCompletionFunc("link", cobra.FixedCompletions(Links(), cobra.ShellCompDirectiveNoFileComp))
 }
 
 func modeNames() string {
@@ -84,6 +89,9 @@ func modeNames() string {
 func (s *Settings) Validate() error {
 	if !slices.Contains(tunnel.Modes(), tunnel.Mode(s.Transport)) {
 		return problem.Usage("one of "+modeNames(), "unknown --transport %q", s.Transport)
+	}
+	if err := checkLink(s.Link); err != nil {
+		return err
 	}
 	if s.Hold < 0 {
 		return problem.Usage("give a duration such as 30s", "--hold %v is negative", s.Hold)
