@@ -120,7 +120,8 @@ func (p *Events) Event(e intercept.Event) {
 		})
 	case e.Link != nil:
 		p.Out.Write(output.Agent{
-			Pod: e.Link.Pod, State: string(e.Link.State), Reason: e.Link.Reason, Link: string(e.Link.Way), WhyNot: e.Link.WhyNot,
+			Pod: e.Link.Pod, State: string(e.Link.State), Reason: e.Link.Reason, Link: string(e.Link.Way),
+			WhyNot: e.Link.WhyNot,
 		})
 	case e.Counters != nil:
 		p.copies.counted(p, e.Counters)

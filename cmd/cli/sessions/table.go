@@ -39,7 +39,8 @@ func writeStatus(out io.Writer, s status.Snapshot) {
 			traffic = append(traffic, fmt.Sprintf("%s -> %s", strings.Join(r.Services, ","), routeTarget(r, i.Rule)))
 		}
 		fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%s\t%s\t%s\n",
-			i.Workload, i.State, i.Mode, i.Agents, cmp.Or(ways(i.Links), "-"), cmp.Or(strings.Join(traffic, "; "), "-"), useCells(i.Use, ""))
+			i.Workload, i.State, i.Mode, i.Agents, cmp.Or(ways(i.Links), "-"), cmp.Or(strings.Join(traffic, "; "), "-"),
+			useCells(i.Use, ""))
 	}
 	_ = table.Flush()
 	for _, i := range s.Intercepts {
