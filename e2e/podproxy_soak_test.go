@@ -59,8 +59,10 @@ func TestSoakALinkStaysWhereThePodProxyCannotBeHad(t *testing.T) {
 		out, complaint, code := ended(t, backTimeout, "status")
 		require.Zero(t, code, complaint)
 		require.Contains(t, out, "goes through a port-forward ("+whyNot+")")
+		require.True(t, slices.ContainsFunc(d.since(0), func(e event) bool {
+			return e.Type == "note" && strings.Contains(e.Message, "get pods/proxy: links go through the kubelet")
+		}))
 		d.stop()
-		require.Contains(t, d.stderr.String(), "without the right to get pods/proxy: links go through the kubelet")
 
 		out, complaint, code = n.devtun("intercept", append(args, "service-middle", "--link", "proxy")...)
 		require.NotZero(t, code, out)
