@@ -89,21 +89,18 @@ var requestID atomic.Uint64
 // time: one round trip. Bytes may be written once it returns and not before,
 // since servers drop what arrives ahead of their reply.
 func openPodConn(ctx context.Context, apiConn *mux.Connection, port int, place *reservation) (*podConn, error) {
-	header := func(kind string, id uint64) http.Header {
-		h := http.Header{}
-		h.Set("streamType", kind)
-		h.Set("port", strconv.Itoa(port))
-		h.Set("requestID", strconv.FormatUint(id, 10))
-		return h
+	id := []string{strconv.FormatUint(requestID.Add(1), 10)}
+	headers := func(kind string) http.Header { // written in lower case, whatever they are here
+		return http.Header{"streamtype": {kind}, "port": {strconv.Itoa(port)}, "requestid": id}
 	}
-	id := requestID.Add(1)
-	streams, err := apiConn.Open(ctx, header("error", id), header("data", id))
+	streams, err := apiConn.Open(ctx,
+		mux.Opening{Headers: headers("error"), Ended: true}, // nothing is ever said there by the client
+		mux.Opening{Headers: headers("data")})
 	if err != nil {
 		return nil, err
 	}
 	conn := &podConn{errs: streams[0], data: streams[1], reserved: place}
 	conn.verdict = sync.OnceValue(conn.hear)
-	conn.errs.CloseWrite() // nothing is ever said there by the client
 	return conn, nil
 }
 
@@ -168,6 +165,10 @@ func (c *podConn) Abort() {
 	c.data.Reset()
 	c.errs.Reset()
 }
+
+// Leave ends both streams and resets what is not ended by that: nobody waits for what the
+// pod still has to say.
+func (c *podConn) Leave() { mux.Leave(c.data, c.errs) }
 
 // Close gives up what is left of both streams and the place in the pool.
 func (c *podConn) Close() error {

@@ -123,11 +123,11 @@ func (p *Port) carry(ctx context.Context, client *client, report *Report) duplex
 		endpoint, err := search.next(dialCtx, p.Endpoints)
 		if err != nil {
 			client.conn.Abort()
-			p.notTaken(ctx, report.Endpoint, err)
+			p.failing.notTaken(ctx, p.Failing, report.Endpoint, err)
 			return duplex.Ending{By: duplex.Remote, Err: err}
 		}
 		report.Endpoint = endpoint
-		client.taken = p.watchTaken()
+		client.taken = p.failing.watchTaken(p.Failing)
 		conn, err := p.dial(dialCtx, endpoint, client, search.waited)
 		if errors.Is(err, errLeft) {
 			client.conn.Abort()
@@ -148,7 +148,7 @@ func (p *Port) carry(ctx context.Context, client *client, report *Report) duplex
 			continue
 		}
 		if refused(ending.Err) {
-			p.notTaken(ctx, endpoint, ending.Err)
+			p.failing.notTaken(ctx, p.Failing, endpoint, ending.Err)
 		}
 		if ending.Err != nil {
 			client.conn.Abort()

@@ -74,6 +74,7 @@ func NewTransport(config *rest.Config, mode Mode, with ...func(*transport.Config
 	for _, change := range with {
 		change(settings)
 	}
+	readAhead(settings)
 	roundTripper, err := transport.New(settings)
 	if err != nil {
 		return nil, fmt.Errorf("prepare transport: %w", err)

@@ -16,6 +16,7 @@ import (
 const (
 	devtun   = "devtun"
 	kubectl  = "kubectl"
+	plain    = "plain" // kubectl over plain SPDY, client-go's way, which kubefwd goes
 	direct   = "direct"
 	prepared = "prepared" // devtun, with an image of the agent that is on the node already
 	pipe     = "pipe"     // a pod that carries whole connections, as an agent that knows no requests
@@ -100,6 +101,18 @@ func hearDevtun(line, service string, addresses map[int]string) (ready bool) {
 // throughKubectl starts `kubectl port-forward` for the lab's service, on ports
 // that the kernel chooses, and returns when it listens on all of them.
 func (l *lab) throughKubectl(ctx context.Context, kubeconfig string) (*contender, error) {
+	return l.startKubectl(ctx, kubectl, kubeconfig)
+}
+
+// throughPlain starts it as programs have it that call client-go's portforward, kubefwd
+// among them: one API connection to the pod, which speaks SPDY and no WebSocket.
+func (l *lab) throughPlain(ctx context.Context, kubeconfig string) (*contender, error) {
+	return l.startKubectl(ctx, plain, kubeconfig, "KUBECTL_PORT_FORWARD_WEBSOCKETS=false")
+}
+
+// startKubectl starts `kubectl port-forward` with such variables, as the contender of
+// that name.
+func (l *lab) startKubectl(ctx context.Context, name, kubeconfig string, variables ...string) (*contender, error) {
 	addresses := map[int]string{}
 	hear := func(line string) bool { return hearKubectl(line, addresses) && len(addresses) == len(ports) }
 	args := []string{"port-forward", "--kubeconfig", kubeconfig, "--namespace", l.namespace,
@@ -107,11 +120,11 @@ func (l *lab) throughKubectl(ctx context.Context, kubeconfig string) (*contender
 	for _, port := range ports {
 		args = append(args, ":"+strconv.Itoa(port))
 	}
-	child, err := process.Start(ctx, hear, l.site.kubectl, args...)
+	child, err := process.StartWith(ctx, variables, hear, l.site.kubectl, args...)
 	if err != nil {
 		return nil, err
 	}
-	return &contender{name: kubectl, answer: podName, addresses: addresses, child: child}, nil
+	return &contender{name: name, answer: podName, addresses: addresses, child: child}, nil
 }
 
 var kubectlForwards = regexp.MustCompile(`^Forwarding from (127\.0\.0\.1:\d+) -> (\d+)$`)

@@ -31,9 +31,9 @@ func (v values) median() float64 {
 	return (sorted[half-1] + sorted[half]) / 2
 }
 
-// rivals are those that devtun is told with, where they are measured: a figure has one
-// at most.
-var rivals = []string{kubectl, prepared, pipe, without}
+// rivals are those that devtun is told with, where they are measured: the ratio of a figure
+// is that to the first that it has.
+var rivals = []string{kubectl, plain, prepared, pipe, without}
 
 // has reports whether a contender was measured.
 func (f *figure) has(contender string) bool { return len(f.contenders[contender]) > 0 }

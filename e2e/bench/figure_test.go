@@ -51,6 +51,8 @@ func TestGoals(t *testing.T) {
 		{"at least, missed", atLeastTimes(1.3, kubectl), 129, 100, false},
 		{"at most times, reached", atMostTimes(0.7, kubectl), 70, 100, true},
 		{"at most times, missed", atMostTimes(0.7, kubectl), 71, 100, false},
+		{"both, reached", both(atLeast(130), atLeastTimes(1.3, kubectl)), 130, 100, true},
+		{"both, one missed", both(atLeast(131), atLeastTimes(1.3, kubectl)), 130, 100, false},
 		{"below, reached", below(kubectl), 99, 100, true},
 		{"below, missed", below(kubectl), 100, 100, false},
 		{"at most, reached", atMost(3), 3, 0, true},

@@ -25,6 +25,11 @@ func atMostTimes(factor float64, other string) *goal {
 	}}
 }
 
+// both asks for two goals at once.
+func both(one, other *goal) *goal {
+	return &goal{one.text + ", " + other.text, func(f *figure) bool { return one.met(f) && other.met(f) }}
+}
+
 // below asks for less than another contender's value.
 func below(other string) *goal {
 	return &goal{"< " + other, func(f *figure) bool { return f.ratiosTo(other).median() < 1 }}

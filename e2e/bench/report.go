@@ -115,17 +115,18 @@ func (f *figure) MarshalJSON() ([]byte, error) {
 		Unit     string   `json:"unit,omitempty"`
 		Devtun   *summary `json:"devtun,omitempty"`
 		Kubectl  *summary `json:"kubectl,omitempty"`
+		Plain    *summary `json:"plain,omitempty"`
 		Prepared *summary `json:"prepared,omitempty"`
 		Pipe     *summary `json:"pipe,omitempty"`
 		Without  *summary `json:"without,omitempty"`
 		Direct   *summary `json:"direct,omitempty"`
-		Ratio    *summary `json:"ratio,omitempty"` // devtun to kubectl, prepared, pipe or without
+		Ratio    *summary `json:"ratio,omitempty"` // devtun to kubectl, prepared, pipe or without: the first of them
 		Goal     *verdict `json:"goal,omitempty"`
 	}{
 		ID: f.ID, Name: f.Name, Unit: f.Unit,
 		Devtun: f.contenders[devtun].summary(), Kubectl: f.contenders[kubectl].summary(),
-		Prepared: f.contenders[prepared].summary(),
-		Pipe:     f.contenders[pipe].summary(), Without: f.contenders[without].summary(),
+		Plain: f.contenders[plain].summary(), Prepared: f.contenders[prepared].summary(),
+		Pipe: f.contenders[pipe].summary(), Without: f.contenders[without].summary(),
 		Direct: f.contenders[direct].summary(), Ratio: f.ratios().summary(),
 	}
 	if f.goal != nil {

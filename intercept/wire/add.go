@@ -1,13 +1,188 @@
 package wire
 
-import "errors"
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+)
 
-// Add has the link use one more connection to the same far side, which adds the other end of
-// it. The link owns it from here on; one that has ended closes it and fails.
-func (s *Link) Add(conn Transport) error {
-	conn.Abort()
-	return errors.Join(errors.New("add connection: links have one connection"), conn.Close())
+const (
+	// mostAdded is up to how many connections the link wants added.
+	mostAdded = 4
+
+	// tendEvery is how often it is looked which connections there are too many or too
+	// few of.
+	tendEvery = 100 * time.Millisecond
+
+	// bulkMark, in bytes, is what makes a stream one that carries bulk, if it moves that
+	// between two ticks.
+	bulkMark = 512 << 10
+
+	// idleAfter is when a connection that is one too many goes, and restFor how long no
+	// stream is opened on it before that, so that none is under way.
+	idleAfter = time.Minute
+	restFor   = 5 * time.Second
+
+	// anewAfter is the pause before a connection is wanted in place of the last that
+	// was lost.
+	anewAfter = 5 * time.Second
+)
+
+// errIdle ends an added connection that was not used.
+var errIdle = errors.New("idle")
+
+// Add gives the link another connection to the same far side, whose link must be given the
+// other end of it. New streams go by it from then on, and by the others that were added; it
+// ends with the link, or before, and then only its own streams break off. The link
+// owns conn from here on, also if it fails, which it does once the link has ended.
+func (l *Link) Add(conn Transport) error {
+	select {
+	case l.adding <- conn:
+		return nil
+	case <-l.ended:
+		conn.Abort()
+		conn.Close()
+		return l.lost()
+	}
 }
 
-// Wants holds a token when all added connections carry bulk, and there may be another.
-func (s *Link) Wants() <-chan struct{} { return nil }
+// Wants has a token when it would be of use to Add another connection: those that were
+// added carry bulk, all of them, and would make a new stream wait; or the last was lost.
+func (l *Link) Wants() <-chan struct{} { return l.wants }
+
+// tend takes the connections that are added, and looks after them, until ctx ends.
+func (l *Link) tend(ctx context.Context, h Handler) {
+	ticker := time.NewTicker(tendEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case conn := <-l.adding:
+			l.working.Go(func() { l.serveAdded(ctx, conn, h) })
+		case <-ticker.C:
+			l.rest()
+			if l.wantsMore() {
+				l.want()
+			}
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (l *Link) want() {
+	select {
+	case l.wants <- struct{}{}:
+	default:
+	}
+}
+
+// serveAdded runs an added connection.
+func (l *Link) serveAdded(ctx context.Context, conn Transport, h Handler) {
+	c := newConnection(l, conn, addedPace)
+	err := c.run(ctx, h)
+	l.log.Debug("added connection ended", "error", err)
+	if !l.remove(c) {
+		return
+	}
+	select {
+	case <-time.After(anewAfter):
+		l.want()
+	case <-ctx.Done():
+	}
+}
+
+// begun has new streams go by an added connection, whose control stream stands.
+func (l *Link) begun(c *connection) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if c != l.first && l.err == nil && c.Err() == nil {
+		c.used = time.Now()
+		l.added = append(l.added, c)
+	}
+}
+
+// remove forgets an added connection that has ended, unless the link has too, and
+// reports that it was the last.
+func (l *Link) remove(c *connection) (last bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.err != nil {
+		return false
+	}
+	before := len(l.added)
+	l.added = slices.DeleteFunc(l.added, func(other *connection) bool { return other == c })
+	return before == 1 && len(l.added) == 0
+}
+
+// pick returns the connection for a new stream: of the added ones the one with the least to
+// do, the first if there is none.
+func (l *Link) pick() *connection {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	best := l.first
+	for _, c := range l.added {
+		if c.takes() && (best == l.first || c.load() < best.load()) {
+			best = c
+		}
+	}
+	return best
+}
+
+// takes reports that streams may be opened on an added connection.
+func (c *connection) takes() bool {
+	return !c.resting.Load() && !c.over() && c.keepalive.heardWithin(c.pace.silentAfter)
+}
+
+// countBulk counts the streams that have carried bulk since the last tick. It is for each tick.
+func (c *connection) countBulk() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := 0
+	for _, stream := range c.streams {
+		if stream.moved.Swap(0) >= bulkMark {
+			now++
+		}
+	}
+	c.bulk.Store(int32(now))
+}
+
+// load orders connections by how long a new stream would wait.
+func (c *connection) load() int { return int(c.bulk.Load())<<16 + int(c.count.Load()) }
+
+// wantsMore reports that all added connections carry bulk, and that there may be more.
+func (l *Link) wantsMore() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.added) == 0 || len(l.added) >= mostAdded {
+		return false
+	}
+	return !slices.ContainsFunc(l.added, func(c *connection) bool { return c.takes() && c.bulk.Load() == 0 })
+}
+
+// rest has connections go that are one too many. The developer's end decides; both ends
+// open no more streams on it first.
+func (l *Link) rest() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.developer {
+		return
+	}
+	now, awake := time.Now(), 0
+	for _, c := range l.added {
+		if c.count.Load() > 0 {
+			c.used = now
+		}
+		unused := now.Sub(c.used)
+		switch {
+		case !c.resting.Load():
+			if awake++; awake > 1 && unused > idleAfter {
+				c.resting.Store(true)
+				c.used = now
+				c.out.post(Message{Type: typeRest})
+			}
+		case unused > restFor:
+			c.finish(errIdle)
+		}
+	}
+}

@@ -12,10 +12,6 @@ const (
 	// such buffers exist for each link.
 	writeBuffer = 256 << 10
 
-	// stallMark is how long nothing arrives before it counts as stalled:
-	// more than two heartbeats, and less than what is silence to the far side.
-	stallMark = 500 * time.Millisecond
-
 	muxHeader = 12 // bytes of a yamux frame's header
 	muxData   = 0  // type of a yamux frame that has a body
 )
@@ -23,11 +19,12 @@ const (
 // buffered is the transport as yamux sees it. What is written while a write is under
 // way is kept and leaves with the next one; Close does not linger.
 type buffered struct {
-	conn Transport
+	conn      Transport
+	stallMark time.Duration // of pace
 
 	heard    atomic.Uint64 // reads that returned data
 	stalls   atomic.Uint64 // silences longer than stallMark
-	lastRead time.Time     // wall clock, so that a sleeping machine counts
+	lastRead atomic.Int64  // ns of the wall clock, so that a sleeping machine counts
 
 	mu      sync.Mutex
 	changed *sync.Cond // on mu
@@ -39,8 +36,9 @@ type buffered struct {
 	done chan struct{} // closed when flush has returned
 }
 
-func newBuffered(conn Transport) *buffered {
-	l := &buffered{conn: conn, lastRead: time.Now().Round(0), done: make(chan struct{})}
+func newBuffered(conn Transport, stallMark time.Duration) *buffered {
+	l := &buffered{conn: conn, stallMark: stallMark, done: make(chan struct{})}
+	l.lastRead.Store(time.Now().UnixNano())
 	l.changed = sync.NewCond(&l.mu)
 	go l.flush()
 	return l
@@ -49,14 +47,19 @@ func newBuffered(conn Transport) *buffered {
 func (l *buffered) Read(p []byte) (int, error) {
 	n, err := l.conn.Read(p)
 	if n > 0 {
-		now := time.Now().Round(0)
-		if gap := now.Sub(l.lastRead); gap > stallMark || gap < 0 {
+		if l.isStalled() {
 			l.stalls.Add(1)
 		}
-		l.lastRead = now
+		l.lastRead.Store(time.Now().UnixNano())
 		l.heard.Add(1)
 	}
 	return n, err
+}
+
+// isStalled reports that nothing has arrived for longer than stallMark.
+func (l *buffered) isStalled() bool {
+	gap := time.Duration(time.Now().UnixNano() - l.lastRead.Load())
+	return gap > l.stallMark || gap < 0
 }
 
 // Write keeps p for the next write, waiting for room.

@@ -6,6 +6,7 @@ import (
 	"io"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -51,7 +52,7 @@ func frame(length int) []byte {
 
 func TestWhatIsWrittenMeanwhileLeavesTogether(t *testing.T) {
 	s := newSlow()
-	l := newBuffered(s)
+	l := newBuffered(s, time.Minute)
 	write := func(p []byte) {
 		_, err := l.Write(p)
 		require.NoError(t, err)
@@ -75,7 +76,7 @@ func TestWhatIsWrittenMeanwhileLeavesTogether(t *testing.T) {
 
 func TestALineThatIsFullWaits(t *testing.T) {
 	s := newSlow()
-	l := newBuffered(s)
+	l := newBuffered(s, time.Minute)
 	full := make(chan error, 1)
 	go func() {
 		var err error

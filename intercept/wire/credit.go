@@ -32,7 +32,7 @@ func newCredit() *credit { return &credit{changed: make(chan struct{}, 1)} }
 // when the stream breaks off.
 func (c *credit) spend(n int, st *Stream) int {
 	for {
-		limit := st.link.farLimit().share(st.link.streamCount())
+		limit := st.conn.farLimit().share(st.conn.streamCount())
 		c.mu.Lock()
 		if free := limit - c.waiting; free > 0 {
 			n = min(n, free)
@@ -64,47 +64,48 @@ func (c *credit) earn(n int) {
 // they have become many. What is less is said at the next tick: the two ends may
 // count streams differently, and neither must wait for the other.
 func (st *Stream) took(n int) {
-	if st.untold.Add(int64(n)) >= int64(st.link.nearLimit().share(st.link.streamCount())/4) {
+	st.moved.Add(int64(n))
+	if st.untold.Add(int64(n)) >= int64(st.conn.nearLimit().share(st.conn.streamCount())/4) {
 		st.tellTaken()
 	}
 }
 
 func (st *Stream) tellTaken() {
 	if n := st.untold.Swap(0); n > 0 {
-		st.link.out.post(Message{Type: typeTaken, Stream: st.raw.StreamID(), N: uint64(n)})
+		st.conn.out.post(Message{Type: typeTaken, Stream: st.raw.StreamID(), N: uint64(n)})
 	}
 }
 
 // tellAllTaken is for each tick.
-func (s *Link) tellAllTaken() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, stream := range s.streams {
+func (c *connection) tellAllTaken() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, stream := range c.streams {
 		stream.tellTaken()
 	}
 }
 
 // taken finds the stream of which the far side has taken n bytes.
-func (s *Link) taken(id uint32, n uint64) {
-	s.mu.Lock()
-	stream := s.streams[id]
-	s.mu.Unlock()
+func (c *connection) taken(id uint32, n uint64) {
+	c.mu.Lock()
+	stream := c.streams[id]
+	c.mu.Unlock()
 	if stream != nil && n <= window {
 		stream.credit.earn(int(n))
 	}
 }
 
-func (s *Link) streamCount() int { return int(s.count.Load()) }
+func (c *connection) streamCount() int { return int(c.link.count.Load()) }
 
-func (s *Link) nearLimit() receiveLimit {
-	if s.developer {
+func (c *connection) nearLimit() receiveLimit {
+	if c.link.developer {
 		return developerLimit
 	}
 	return agentLimit
 }
 
-func (s *Link) farLimit() receiveLimit {
-	if s.developer {
+func (c *connection) farLimit() receiveLimit {
+	if c.link.developer {
 		return agentLimit
 	}
 	return developerLimit

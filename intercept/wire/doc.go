@@ -6,6 +6,7 @@
 //	  End.Dial ── hello: version, name, identity ──────────────▶ End.Receive
 //	          ◀─ welcome, or a Refusal ──────────────────────── End.Accept
 //	Link.Run ══════════ one yamux connection ══════════════ Link.Run
+//	Link.Add ══════════ and others beside it ══════════════ Link.Add
 //	      control stream: heartbeats, ports, states, resets (JSON lines, both ways)
 //	      ◀─ one stream for each of the cluster's connections: Opening,
 //	         the client's first bytes at once, answered by one byte
@@ -23,6 +24,10 @@
 // Death must be noticed within a second, although a busy link may take longer to
 // carry an answer. So both sides send a heartbeat several times a second, and
 // whatever arrives counts as a sign of life.
+//
+// Nothing of a stream crosses from one connection to another, and each has a control stream
+// of its own. The first carries what the link itself has to say; new streams go by an
+// added one, if there is one, and not behind another's bulk.
 //
 // Small writes must not become small packets: what yamux writes while a write is
 // under way leaves together with the next.

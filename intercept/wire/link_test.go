@@ -301,8 +301,8 @@ func TestFiveHundredStreamsAtOnce(t *testing.T) {
 func requireForgotten(t *testing.T, s *Link) {
 	t.Helper()
 	require.Eventually(t, func() bool {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		return len(s.streams) == 0 && s.mux.NumStreams() == 1
+		s.first.mu.Lock()
+		defer s.first.mu.Unlock()
+		return len(s.first.streams) == 0 && s.first.mux.NumStreams() == 1
 	}, soon, time.Millisecond)
 }

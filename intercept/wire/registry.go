@@ -9,14 +9,28 @@ import (
 
 // Open opens a stream to the far side, which has yet to serve it. It returns
 // when ctx ends, even if the transport hangs.
-func (s *Link) Open(ctx context.Context, opening Opening) (*Stream, error) {
+func (l *Link) Open(ctx context.Context, opening Opening) (*Stream, error) {
+	if l.Err() != nil {
+		return nil, fmt.Errorf("open stream: %w", l.lost())
+	}
+	for {
+		c := l.pick()
+		stream, err := c.openWithin(ctx, opening)
+		if err == nil || c == l.first || !c.over() {
+			return stream, err
+		}
+	}
+}
+
+// openWithin opens a stream before ctx ends.
+func (c *connection) openWithin(ctx context.Context, opening Opening) (*Stream, error) {
 	type result struct {
 		stream *Stream
 		err    error
 	}
 	done := make(chan result)
-	if !s.start(func() {
-		stream, err := s.open(opening)
+	if !c.start(func() {
+		stream, err := c.open(opening)
 		select {
 		case done <- result{stream, err}:
 		case <-ctx.Done():
@@ -25,7 +39,7 @@ func (s *Link) Open(ctx context.Context, opening Opening) (*Stream, error) {
 			}
 		}
 	}) {
-		return nil, fmt.Errorf("open stream: %w", s.lost())
+		return nil, fmt.Errorf("open stream: %w", c.lost())
 	}
 	select {
 	case r := <-done:
@@ -35,17 +49,17 @@ func (s *Link) Open(ctx context.Context, opening Opening) (*Stream, error) {
 	}
 }
 
-func (s *Link) open(opening Opening) (*Stream, error) {
+func (c *connection) open(opening Opening) (*Stream, error) {
 	select { // the far side takes the first stream for the control stream
-	case <-s.begun:
-	case <-s.ended:
-		return nil, fmt.Errorf("open stream: %w", s.lost())
+	case <-c.begun:
+	case <-c.ended:
+		return nil, fmt.Errorf("open stream: %w", c.lost())
 	}
-	raw, err := s.mux.OpenStream()
+	raw, err := c.mux.OpenStream()
 	if err != nil {
 		return nil, fmt.Errorf("open stream: %w", err)
 	}
-	stream := s.register(raw)
+	stream := c.register(raw)
 	if err := writeFrame(stream, "", opening); err != nil {
 		stream.Abort()
 		return nil, fmt.Errorf("open stream: %w", err)
@@ -55,88 +69,94 @@ func (s *Link) open(opening Opening) (*Stream, error) {
 
 // admit takes a stream that the far side has opened, unless it has been reset
 // meanwhile.
-func (s *Link) admit(raw *yamux.Stream) *Stream {
+func (c *connection) admit(raw *yamux.Stream) *Stream {
 	id := raw.StreamID()
-	s.mu.Lock()
-	s.accepted.add(id)
-	_, reset := s.resetEarly[id]
-	delete(s.resetEarly, id)
-	s.mu.Unlock()
+	c.mu.Lock()
+	c.accepted.add(id)
+	_, reset := c.resetEarly[id]
+	delete(c.resetEarly, id)
+	c.mu.Unlock()
 	if reset {
 		raw.Close()
-		s.out.post(Message{Type: typeGone, Stream: id})
+		c.out.post(Message{Type: typeGone, Stream: id})
 		return nil
 	}
-	return s.register(raw)
+	return c.register(raw)
 }
 
-func (s *Link) register(raw *yamux.Stream) *Stream {
-	stream := &Stream{raw: raw, link: s, broken: make(chan struct{}), credit: newCredit()}
-	s.mu.Lock()
-	over := s.streams == nil
+func (c *connection) register(raw *yamux.Stream) *Stream {
+	stream := &Stream{raw: raw, conn: c, broken: make(chan struct{}), credit: newCredit()}
+	c.mu.Lock()
+	over := c.streams == nil
 	if !over {
-		s.streams[raw.StreamID()] = stream
-		s.count.Store(int32(len(s.streams)))
+		c.streams[raw.StreamID()] = stream
+		c.counted()
 	}
-	s.mu.Unlock()
+	c.mu.Unlock()
 	if over {
-		stream.fail(s.lost())
+		stream.fail(c.lost())
 	}
 	return stream
 }
 
 // forget lets go of a stream that both ends are done with.
-func (s *Link) forget(stream *Stream) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.drop(stream.raw.StreamID())
+func (c *connection) forget(stream *Stream) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.drop(stream.raw.StreamID())
 }
 
 // drop takes a stream off the list. Call it with mu held.
-func (s *Link) drop(id uint32) {
-	delete(s.streams, id)
-	s.count.Store(int32(len(s.streams)))
+func (c *connection) drop(id uint32) {
+	delete(c.streams, id)
+	c.counted()
+}
+
+// counted keeps the counts of streams. Call it with mu held.
+func (c *connection) counted() {
+	now := int32(len(c.streams))
+	c.link.count.Add(now - c.count.Swap(now))
 }
 
 // wasReset breaks off a stream that the far side has reset, and confirms it.
 // Only then is its end sent, and the far side sends its own.
-func (s *Link) wasReset(id uint32, why string) {
-	s.mu.Lock()
-	stream := s.streams[id]
-	s.drop(id)
-	coming := stream == nil && !s.accepted.has(id)
+func (c *connection) wasReset(id uint32, why string) {
+	c.mu.Lock()
+	stream := c.streams[id]
+	c.drop(id)
+	coming := stream == nil && !c.accepted.has(id)
 	if coming {
-		s.resetEarly[id] = why
+		c.resetEarly[id] = why
 	}
-	s.mu.Unlock()
+	c.mu.Unlock()
 	if coming {
 		return // admit does the rest
 	}
 	if stream != nil {
 		stream.fail(&ResetError{why})
 	}
-	s.end(stream, func() { s.out.post(Message{Type: typeGone, Stream: id}) })
+	c.end(stream, func() { c.out.post(Message{Type: typeGone, Stream: id}) })
 }
 
 // confirmed ends a stream that this side has reset.
-func (s *Link) confirmed(id uint32) {
-	s.mu.Lock()
-	stream := s.streams[id]
-	s.drop(id)
-	s.mu.Unlock()
-	s.end(stream, func() {})
+func (c *connection) confirmed(id uint32) {
+	c.mu.Lock()
+	stream := c.streams[id]
+	c.drop(id)
+	c.mu.Unlock()
+	c.end(stream, func() {})
 }
 
 // end sends a stream's end, and then calls ended. It does not wait: yamux's Close lasts
 // until the transport has room, which whoever handles the far side's messages must not, for
 // the next may say that a process listens no more, or ask for a sign of life. A nil
 // stream has had its end.
-func (s *Link) end(stream *Stream, ended func()) {
+func (c *connection) end(stream *Stream, ended func()) {
 	if stream == nil {
 		ended()
 		return
 	}
-	s.start(func() {
+	c.start(func() {
 		stream.raw.Close()
 		ended()
 	})
@@ -172,10 +192,10 @@ func (a *acceptedIDs) has(id uint32) bool {
 }
 
 // shrink gives back the receive buffers that streams have outgrown.
-func (s *Link) shrink() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, stream := range s.streams {
+func (c *connection) shrink() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, stream := range c.streams {
 		stream.raw.Shrink()
 	}
 }

@@ -23,6 +23,7 @@ func (st *Stream) send(p []byte) (int, error) {
 		}
 		put, err := st.sendFrame(p[sent : sent+n])
 		sent += put
+		st.moved.Add(int64(put))
 		if err != nil {
 			return sent, err
 		}
@@ -35,8 +36,8 @@ func (st *Stream) send(p []byte) (int, error) {
 func (st *Stream) sendFrame(p []byte) (int, error) {
 	if len(p) > noBulk {
 		select {
-		case st.link.bulkSlots <- struct{}{}:
-			defer func() { <-st.link.bulkSlots }()
+		case st.conn.bulkSlots <- struct{}{}:
+			defer func() { <-st.conn.bulkSlots }()
 		case <-st.broken:
 			return 0, st.Err()
 		}
@@ -64,8 +65,8 @@ func (st *Stream) try(f func() (int, error)) (int, error) {
 		err error
 	}
 	done := make(chan result, 1)
-	if !st.link.start(func() { n, err := f(); done <- result{n, err} }) {
-		st.fail(st.link.lost())
+	if !st.conn.start(func() { n, err := f(); done <- result{n, err} }) {
+		st.fail(st.conn.lost())
 		return 0, st.Err()
 	}
 	select {

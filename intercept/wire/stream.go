@@ -32,10 +32,11 @@ func (e *ResetError) Error() string {
 // read while another writes; Abort may be called by any.
 type Stream struct {
 	raw    *yamux.Stream
-	link   *Link
+	conn   *connection
 	broken chan struct{} // closed once err is set
 	credit *credit
 	untold atomic.Int64 // bytes read that the far side was not told of
+	moved  atomic.Int64 // bytes read and written since the last tick
 
 	mu   sync.Mutex
 	err  error // why the stream broke off
@@ -71,20 +72,20 @@ func (st *Stream) explain(err error) error {
 		return broken
 	}
 	switch {
-	case st.link.over():
+	case st.conn.over():
 		// To yamux the end of a link is an orderly end of its streams.
-		st.fail(st.link.lost())
+		st.fail(st.conn.lost())
 	case err == io.EOF:
 		st.note(&st.got)
 		return io.EOF
 	case errors.Is(err, yamux.ErrTimeout):
 		return os.ErrDeadlineExceeded
 	case errors.Is(err, yamux.ErrConnectionReset):
-		st.link.forget(st) // yamux has, at both ends
+		st.conn.forget(st) // yamux has, at both ends
 		st.fail(&ResetError{"too many connections at once"})
 	case errors.Is(err, yamux.ErrConnectionWriteTimeout):
-		st.link.finish(fmt.Errorf("write stream: %w", err)) // part of it stays queued
-		st.fail(st.link.lost())
+		st.conn.finish(fmt.Errorf("write stream: %w", err)) // part of it stays queued
+		st.fail(st.conn.lost())
 	default:
 		return err
 	}
@@ -98,7 +99,7 @@ func (st *Stream) note(end *bool) {
 	both := st.sent && st.got
 	st.mu.Unlock()
 	if both {
-		st.link.forget(st)
+		st.conn.forget(st)
 	}
 }
 
@@ -155,7 +156,7 @@ func (st *Stream) abort(why string) {
 	over := st.sent && st.got
 	st.mu.Unlock()
 	if !over && st.fail(net.ErrClosed) {
-		st.link.out.post(Message{Type: typeReset, Stream: st.raw.StreamID(), Why: why})
+		st.conn.out.post(Message{Type: typeReset, Stream: st.raw.StreamID(), Why: why})
 	}
 }
 

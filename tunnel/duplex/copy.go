@@ -118,9 +118,10 @@ func copyBoth(ctx context.Context, local, remote Conn, meter *Meter, borrow borr
 			abort()
 		case writeErr == nil:
 			ended(Local, nil)
-			remote.CloseWrite()
 			if leaver, ok := local.(interface{ Left() bool }); ok && leaver.Left() {
-				remote.Abort()
+				leave(remote)
+			} else {
+				remote.CloseWrite()
 			}
 		case errors.Is(writeErr, ErrFarSideGone): // its answer decides
 			_, _ = io.Copy(io.Discard, struct{ io.Reader }{local})
@@ -146,6 +147,16 @@ func copyBoth(ctx context.Context, local, remote Conn, meter *Meter, borrow borr
 	}
 	up.Wait()
 	return traffic, ending
+}
+
+// leave ends what is said to a far side and aborts the rest, at once if it can.
+func leave(remote Conn) {
+	if leaver, ok := remote.(interface{ Leave() }); ok {
+		leaver.Leave()
+		return
+	}
+	remote.CloseWrite()
+	remote.Abort()
 }
 
 // closeReadLater releases local's reader after linger, if remote wants no more

@@ -11,8 +11,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/moby/spdystream/spdy"
-
 	"github.com/devtun/devtun/internal/broadcast"
 )
 
@@ -33,9 +31,6 @@ const (
 	// has not read for that long while an abandoned stream blocks the way, and
 	// the connection is closed.
 	resetTimeout = 2 * time.Second
-
-	// maxStreamID is the last identifier the protocol has (31 bits).
-	maxStreamID = 1<<31 - 1
 )
 
 var (
@@ -55,19 +50,19 @@ var (
 type Connection struct {
 	conn   io.ReadWriteCloser
 	reader *bufio.Reader
-	framer *spdy.Framer // reads in read only; writes under turn
 
 	turn    chan struct{} // holds a token while nobody writes
 	queued  atomic.Int32  // frames waiting for their turn
 	writing atomic.Int64  // when the write under way began, Unix ns; 0 if none
 	writer  *bufio.Writer // under turn
-	nextID  spdy.StreamId // under turn
+	headers headerBlocks  // under turn
+	nextID  streamID      // under turn
 
 	stalls atomic.Int32 // streams whose queue is beyond stallMark
 	bulks  atomic.Int32 // streams that have carried more than bulkMark
 
 	mu        sync.Mutex
-	streams   map[spdy.StreamId]*Stream
+	streams   map[streamID]*Stream
 	workers   [Workers]worker
 	groups    int        // with open streams
 	slotFree  *sync.Cond // on mu: a worker may have a free slot
@@ -93,28 +88,27 @@ func New(conn io.ReadWriteCloser) *Connection {
 		turn:     make(chan struct{}, 1),
 		nextID:   1, // a client's streams have odd identifiers
 		nextPing: 1, // and so have its pings
-		streams:  make(map[spdy.StreamId]*Stream),
+		streams:  make(map[streamID]*Stream),
 		pings:    make(map[uint32]probe),
 		ending:   make(chan struct{}),
 		done:     make(chan struct{}),
 	}
 	s.slotFree = sync.NewCond(&s.mu)
 	s.turn <- struct{}{}
-	framer, err := spdy.NewFramer(s.writer, s.reader)
-	if err != nil { // the header compressor refused its own dictionary
-		s.end(fmt.Errorf("start framer: %w", err))
-		close(s.done)
-		return s
-	}
-	s.framer = framer
 	go s.read()
 	return s
 }
 
-// Open opens one stream for each set of headers, in that order and in a single
-// write, and returns them once the far side has accepted all of them: one
-// round trip. When ctx ends first, or one is refused, none stays open.
-func (c *Connection) Open(ctx context.Context, headers ...http.Header) ([]*Stream, error) {
+// Opening is a stream to be opened.
+type Opening struct {
+	Headers http.Header
+	Ended   bool // this side says nothing on it
+}
+
+// Open opens such streams, in that order and in a single write, and returns them once
+// the far side has accepted all of them: one round trip. When ctx ends first, or one is
+// refused, none stays open.
+func (c *Connection) Open(ctx context.Context, openings ...Opening) ([]*Stream, error) {
 	opened := make(chan struct{})
 	var streams []*Stream
 	var err error
@@ -122,7 +116,7 @@ func (c *Connection) Open(ctx context.Context, headers ...http.Header) ([]*Strea
 	// heed ctx, but the caller must.
 	if !c.send(func() {
 		defer close(opened)
-		streams, err = c.synStreams(headers)
+		streams, err = c.synStreams(openings)
 	}) {
 		return nil, c.Err()
 	}
@@ -145,27 +139,30 @@ func (c *Connection) Open(ctx context.Context, headers ...http.Header) ([]*Strea
 	return streams, nil
 }
 
-// synStreams registers and announces one stream for each set of headers. It
-// returns those it registered even on error.
-func (c *Connection) synStreams(headers []http.Header) ([]*Stream, error) {
+// synStreams registers and announces streams. It returns those it registered even on
+// error.
+func (c *Connection) synStreams(openings []Opening) ([]*Stream, error) {
 	var streams []*Stream
 	err := c.write(func() error {
 		c.mu.Lock()
 		number := c.bestWorker()
+		position := c.workers[number].written
 		c.mu.Unlock()
 		group := &group{worker: &c.workers[number]}
-		for _, header := range headers {
+		for _, opening := range openings {
 			id := nextOfWorker(c.nextID, number)
 			if id > maxStreamID {
 				return ErrGoingAway
 			}
-			stream := newStream(c, id, group)
+			position++
+			stream := newStream(c, id, group, position)
+			stream.finished = opening.Ended
 			if err := c.add(stream); err != nil {
 				return err
 			}
 			streams = append(streams, stream)
 			c.nextID = id + 2 // identifiers must rise in the order they are sent
-			if err := c.framer.WriteFrame(&spdy.SynStreamFrame{StreamId: id, Headers: header}); err != nil {
+			if err := writeSynStream(c.writer, &c.headers, id, opening); err != nil {
 				return err
 			}
 		}
@@ -286,7 +283,7 @@ func (c *Connection) add(stream *Stream) error {
 }
 
 // remove forgets a stream that is over.
-func (c *Connection) remove(id spdy.StreamId) {
+func (c *Connection) remove(id streamID) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if stream, ok := c.streams[id]; ok {
@@ -295,7 +292,7 @@ func (c *Connection) remove(id spdy.StreamId) {
 	}
 }
 
-func (c *Connection) stream(id spdy.StreamId) *Stream {
+func (c *Connection) stream(id streamID) *Stream {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.streams[id]

@@ -98,7 +98,7 @@ func deadline(t *testing.T) context.Context {
 
 func open(t *testing.T, client *mux.Connection) *mux.Stream {
 	t.Helper()
-	streams, err := client.Open(deadline(t), http.Header{})
+	streams, err := client.Open(deadline(t), mux.Opening{})
 	require.NoError(t, err)
 	return streams[0]
 }
@@ -181,7 +181,7 @@ func TestAStalledReaderLeavesItsNeighbourTimeAndIsTold(t *testing.T) {
 		}
 	})
 	neighbour := open(t, client)
-	streams, err := client.Open(deadline(t), http.Header{"Send": {"endless"}})
+	streams, err := client.Open(deadline(t), mux.Opening{Headers: http.Header{"Send": {"endless"}}})
 	require.NoError(t, err)
 	flood := streams[0] // which nobody reads
 	require.Eventually(t, client.Stalled, 5*time.Second, time.Millisecond)
@@ -209,11 +209,11 @@ func TestOpenEndsWithItsContext(t *testing.T) {
 	}()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
-	_, err := client.Open(ctx, http.Header{}, http.Header{})
+	_, err := client.Open(ctx, mux.Opening{}, mux.Opening{})
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	require.Zero(t, client.Streams(), "none stays open")
 	require.False(t, client.Usable())
-	_, err = client.Open(deadline(t), http.Header{})
+	_, err = client.Open(deadline(t), mux.Opening{})
 	require.ErrorIs(t, err, mux.ErrGoingAway)
 	client.Close()
 	<-drained
@@ -264,7 +264,7 @@ func TestAWriteThatHangs(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
 	require.ErrorIs(t, client.Ping(ctx), context.DeadlineExceeded)
-	_, err := client.Open(ctx, http.Header{})
+	_, err := client.Open(ctx, mux.Opening{})
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 
 	// Giving the stream up cannot be said to the far side: the connection goes.
@@ -282,7 +282,7 @@ func TestItsEndReachesEveryStream(t *testing.T) {
 	require.ErrorIs(t, err, net.ErrClosed)
 	_, err = stream.Write([]byte("x"))
 	require.Error(t, err)
-	_, err = client.Open(deadline(t), http.Header{})
+	_, err = client.Open(deadline(t), mux.Opening{})
 	require.Error(t, err)
 	require.Error(t, client.Ping(deadline(t)))
 }

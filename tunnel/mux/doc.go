@@ -3,14 +3,13 @@
 //
 //	conn := mux.New(upgraded)
 //	defer conn.Close()
-//	streams, err := conn.Open(ctx, errorHeaders, dataHeaders) // one write, one round trip
+//	streams, err := conn.Open(ctx, errors, data) // one write, one round trip
 //
-// Frames are encoded and decoded by github.com/moby/spdystream/spdy, the
-// framer that kubelets and container runtimes use. What the package adds is
-// what a tunnel needs and that module's own Connection does not offer: one
-// that goes on reading while one stream's reader is slow, ends of streams that
-// tell a reset from an end of input, a ping with a deadline, and one system
-// call a frame.
+// The far side is github.com/moby/spdystream, which kubelets and container runtimes use.
+// What this package has, and that module's own Connection does not offer, is what a
+// tunnel needs: to go on reading while one stream's reader is slow, ends of streams that
+// tell a reset from an end of input, a ping with a deadline, headers that are not
+// compressed, and one system call for frames that leave together.
 //
 // Ways of the data. Out: Stream.Write and everything else that sends a frame
 // takes turns on the connection's writer; whoever is last in the queue flushes.

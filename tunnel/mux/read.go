@@ -6,13 +6,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
-
-	"github.com/moby/spdystream/spdy"
 )
-
-// dataHeader is the length of a data frame's header in bytes: a clear control
-// bit and 31 bits of stream identifier, 8 bits of flags, 24 bits of length.
-const dataHeader = 8
 
 // read takes frames from the connection until it ends.
 func (c *Connection) read() {
@@ -28,27 +22,20 @@ func (c *Connection) read() {
 	}
 }
 
-// readFrame reads and handles one frame. Data frames, the bulk, are read here
-// rather than by the framer, which allocates each payload anew.
+// readFrame reads and handles one frame.
 func (c *Connection) readFrame() error {
-	header, err := c.reader.Peek(dataHeader)
+	header, err := c.reader.Peek(frameHeader)
 	if err != nil {
 		return err
 	}
-	if control := header[0]&0x80 != 0; control {
-		frame, err := c.framer.ReadFrame()
-		if err != nil {
-			return err
-		}
-		c.handle(frame)
-		return nil
+	first, flags := binary.BigEndian.Uint32(header), header[4]
+	length := int(binary.BigEndian.Uint32(header[4:]) & maxPayload)
+	_, _ = c.reader.Discard(frameHeader) // it has been peeked at
+	if first&controlBit != 0 {
+		return c.readControl(frameKind(first), flags, length)
 	}
-	id := spdy.StreamId(binary.BigEndian.Uint32(header))
-	flags := spdy.DataFlags(header[4])
-	length := int(binary.BigEndian.Uint32(header[4:]) & 0xffffff)
-	_, _ = c.reader.Discard(dataHeader) // it has been peeked at
 
-	stream := c.stream(id)
+	stream := c.stream(streamID(first))
 	if stream == nil { // reset by us, while this was under way
 		_, err := c.reader.Discard(length)
 		return err
@@ -60,47 +47,70 @@ func (c *Connection) readFrame() error {
 		}
 		stream.push(chunk)
 	}
-	if flags&spdy.DataFlagFin != 0 {
+	if flags&flagFin != 0 {
 		stream.finish()
 	}
 	return nil
 }
 
+// readControl reads and handles a control frame, but for its header. Of all that have a
+// meaning for a client the payload begins with a number: a stream's, or a ping's. What
+// else they have is not needed, the headers of a reply among it.
+func (c *Connection) readControl(kind frameKind, flags byte, length int) error {
+	var number uint32
+	if length >= 4 {
+		begin, err := c.reader.Peek(4)
+		if err != nil {
+			return err
+		}
+		number = binary.BigEndian.Uint32(begin)
+	}
+	if _, err := c.reader.Discard(length); err != nil {
+		return err
+	}
+	c.handle(kind, flags, number)
+	return nil
+}
+
 // handle acts on a control frame. Those without a meaning for a client
 // (settings, headers, window updates) are ignored.
-func (c *Connection) handle(frame spdy.Frame) {
-	switch frame := frame.(type) {
-	case *spdy.SynReplyFrame:
-		if stream := c.stream(frame.StreamId); stream != nil {
+func (c *Connection) handle(kind frameKind, flags byte, number uint32) {
+	id := streamID(number) & maxStreamID
+	switch kind {
+	case synReply:
+		if stream := c.stream(id); stream != nil {
+			c.mu.Lock()
+			c.replied(stream)
+			c.mu.Unlock()
 			stream.accept()
-			if frame.CFHeader.Flags&spdy.ControlFlagFin != 0 {
+			if flags&flagFin != 0 {
 				stream.finish()
 			}
 		}
-	case *spdy.RstStreamFrame:
-		if stream := c.stream(frame.StreamId); stream != nil {
+	case rstStream:
+		if stream := c.stream(id); stream != nil {
 			c.remove(stream.id)
 			stream.fail(ErrReset)
 		}
-	case *spdy.PingFrame:
-		c.handlePing(frame)
-	case *spdy.GoAwayFrame:
+	case ping:
+		c.handlePing(number)
+	case goAway:
 		c.Retire()
-	case *spdy.SynStreamFrame: // the far side of a port-forward opens none
-		c.sendReset(frame.StreamId)
+	case synStream: // the far side of a port-forward opens none
+		c.sendLast(last{id, true})
 	}
 }
 
 // handlePing wakes who waits for the answer, or answers the far side's own,
 // which has an even identifier.
-func (c *Connection) handlePing(frame *spdy.PingFrame) {
-	if frame.Id%2 == 0 {
-		c.send(func() { _ = c.write(func() error { return c.pong(frame) }) })
+func (c *Connection) handlePing(id uint32) {
+	if id%2 == 0 {
+		c.send(func() { _ = c.write(func() error { return c.pong(id) }) })
 		return
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.ponged(frame.Id)
+	c.ponged(id)
 }
 
 // chunks recycles payload buffers of chunkSize bytes, the largest that

@@ -7,8 +7,6 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
-
-	"github.com/moby/spdystream/spdy"
 )
 
 const (
@@ -31,8 +29,9 @@ const (
 // another writes; Reset may be called by any.
 type Stream struct {
 	conn       *Connection
-	id         spdy.StreamId
+	id         streamID
 	group      *group
+	position   uint64        // its opening's among the frames that its worker gets
 	accepted   chan struct{} // closed when the far side has replied, or never will
 	writesFail atomic.Bool   // the far side takes nothing more
 
@@ -50,8 +49,8 @@ type Stream struct {
 	finished bool  // this side has sent its end
 }
 
-func newStream(s *Connection, id spdy.StreamId, group *group) *Stream {
-	stream := &Stream{conn: s, id: id, group: group, accepted: make(chan struct{})}
+func newStream(s *Connection, id streamID, group *group, position uint64) *Stream {
+	stream := &Stream{conn: s, id: id, group: group, position: position, accepted: make(chan struct{})}
 	stream.changed = sync.NewCond(&stream.mu)
 	return stream
 }
@@ -165,7 +164,7 @@ func (st *Stream) Write(p []byte) (int, error) {
 		st.conn.release(st)
 		return 0, err
 	}
-	if err := st.conn.writeFrame(st.id, &spdy.DataFrame{StreamId: st.id, Data: p}); err != nil {
+	if err := st.conn.writeData(st.id, p); err != nil {
 		return 0, err
 	}
 	return len(p), nil
@@ -184,62 +183,6 @@ func (st *Stream) toSend(n int) error {
 	st.carry(n)
 	st.sent = st.sent || n > 0
 	return nil
-}
-
-// CloseWrite tells the far side that nothing more comes from here; reading
-// goes on.
-func (st *Stream) CloseWrite() error {
-	st.mu.Lock()
-	if st.finished {
-		st.mu.Unlock()
-		return nil
-	}
-	st.finished = true
-	st.removeIfOver()
-	st.mu.Unlock()
-	return st.conn.writeEnd(st.id, &spdy.DataFrame{StreamId: st.id, Flags: spdy.DataFlagFin})
-}
-
-// Reset gives the stream up: reads and writes fail from here on, and the far
-// side is told, unless it knows. It never waits.
-//
-// A reset that overtakes the reply costs the connection its new streams: at the
-// far side, spdystream's handleResetFrame then waits for a receiver that does
-// not exist, and with it every fifth stream of the connection. So does one after
-// the far side's end, of a stream on which something was sent: see MarkUnread.
-func (st *Stream) Reset() {
-	st.mu.Lock()
-	open := st.err == nil || st.err == io.EOF && !st.finished
-	wedged := open && (!st.replied || st.bulk || st.sent && st.err == io.EOF)
-	st.finished = true
-	st.mu.Unlock()
-	if wedged {
-		st.conn.Retire()
-	}
-	st.fail(net.ErrClosed)
-	if open {
-		st.conn.sendReset(st.id)
-	}
-}
-
-// FailWrites says that the far side takes nothing more: writes fail with
-// net.ErrClosed, one that waits for a slot among them.
-func (st *Stream) FailWrites() {
-	st.writesFail.Store(true)
-	st.conn.wake()
-}
-
-// MarkUnread says that the far side has given the stream up. If anything was sent, the
-// connection takes no new streams: at the far side, spdystream's handleDataFrame then
-// waits for a reader that does not exist, and with it every fifth stream of the
-// connection, those to come among them; a reset would wait behind it.
-func (st *Stream) MarkUnread() {
-	st.mu.Lock()
-	sent := st.sent
-	st.mu.Unlock()
-	if sent {
-		st.conn.Retire()
-	}
 }
 
 // accept notes the far side's reply.

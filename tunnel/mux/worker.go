@@ -2,8 +2,6 @@ package mux
 
 import (
 	"time"
-
-	"github.com/moby/spdystream/spdy"
 )
 
 // What the far side's SPDY library does with frames (moby/spdystream,
@@ -14,7 +12,7 @@ import (
 //
 // So each connection gets a worker of its own as long as there are workers. And what
 // is written to a worker is bounded: its queue has slots, one for each frame, which are
-// free again when a ping tells that the worker has come so far.
+// free again when a ping tells that the worker has come so far, or the reply to an opening.
 const (
 	// Workers is how many workers there are: how many connections do not stand in
 	// each other's way. A worker whose stream ends unread never goes on.
@@ -61,7 +59,7 @@ type group struct {
 	open   int // streams, under Connection.mu
 }
 
-func (c *Connection) worker(id spdy.StreamId) *worker { return &c.workers[id%Workers] }
+func (c *Connection) worker(id streamID) *worker { return &c.workers[id%Workers] }
 
 // join and leave count the streams of a group. Call them with mu held.
 func (c *Connection) join(g *group) {
@@ -109,8 +107,8 @@ func (c *Connection) bestWorker() int {
 }
 
 // nextOfWorker is the first identifier from id on that belongs to a worker.
-func nextOfWorker(id spdy.StreamId, worker int) spdy.StreamId {
-	for id%Workers != spdy.StreamId(worker) {
+func nextOfWorker(id streamID, worker int) streamID {
+	for id%Workers != streamID(worker) {
 		id += 2 // a client's streams have odd identifiers
 	}
 	return id
@@ -196,7 +194,8 @@ func (c *Connection) wrote(w *worker, frames int) error {
 // pingDue reports that some worker was not pinged for long. Call it with mu held.
 func (c *Connection) pingDue() bool {
 	for i := range c.workers {
-		if c.workers[i].written-c.workers[i].pinged >= pingAfter {
+		w := &c.workers[i]
+		if w.written-max(w.pinged, w.handled) >= pingAfter {
 			return c.mayPing()
 		}
 	}
@@ -221,7 +220,7 @@ func (c *Connection) pingWorkers() error {
 	}
 	c.mu.Unlock()
 	for i := range uint32(Workers) {
-		if err := c.framer.WriteFrame(&spdy.PingFrame{Id: first + 2*i}); err != nil {
+		if err := writePing(c.writer, first+2*i); err != nil {
 			return err
 		}
 	}
@@ -230,11 +229,21 @@ func (c *Connection) pingWorkers() error {
 
 // pong sends the far side's own ping back, for which it is the next worker's turn
 // as for any ping. Call it in turn.
-func (c *Connection) pong(ping *spdy.PingFrame) error {
+func (c *Connection) pong(id uint32) error {
 	c.mu.Lock()
 	c.pingsSent++
 	c.mu.Unlock()
-	return c.framer.WriteFrame(ping)
+	return writePing(c.writer, id)
+}
+
+// replied notes that a stream's worker has come as far as its opening. Call it with mu
+// held.
+func (c *Connection) replied(st *Stream) {
+	w := st.group.worker
+	if w.handled < st.position {
+		w.handled = st.position
+		c.slotFree.Broadcast()
+	}
 }
 
 // ponged notes the answer to a ping. Call it with mu held.

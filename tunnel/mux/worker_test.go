@@ -20,7 +20,7 @@ const beyondQueue = 100
 // deaf is a stream that is not read until told to be, and then to its end.
 func deaf(t *testing.T, conn *mux.Connection) *mux.Stream {
 	t.Helper()
-	streams, err := conn.Open(deadline(t), http.Header{"Deaf": {"yes"}})
+	streams, err := conn.Open(deadline(t), mux.Opening{Headers: http.Header{"Deaf": {"yes"}}})
 	require.NoError(t, err)
 	return streams[0]
 }
@@ -156,4 +156,19 @@ func TestAWriterThatWaitsIsReleased(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestAWorkerThatRepliesNeedsNoPing: what was written before an opening that was replied to
+// is handled.
+func TestAWorkerThatRepliesNeedsNoPing(t *testing.T) {
+	conn, _ := start(t, echo)
+	asks(t, open(t, conn)) // not alone
+	for range beyondQueue {
+		stream := open(t, conn)
+		asks(t, stream)
+		require.NoError(t, stream.CloseWrite())
+		_, err := io.ReadAll(stream)
+		require.NoError(t, err)
+	}
+	require.Zero(t, conn.PingsSent())
 }

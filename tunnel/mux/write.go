@@ -3,8 +3,6 @@ package mux
 import (
 	"fmt"
 	"time"
-
-	"github.com/moby/spdystream/spdy"
 )
 
 // send runs f in a goroutine that Close waits for. It reports false, and does
@@ -19,22 +17,14 @@ func (c *Connection) send(f func()) bool {
 	return true
 }
 
-// writeFrame sends one frame of a stream, for which its worker has a slot.
-func (c *Connection) writeFrame(id spdy.StreamId, frame spdy.Frame) error {
+// writeData sends a data frame of a stream, for which its worker has a slot.
+func (c *Connection) writeData(id streamID, data []byte) error {
 	return c.write(func() error {
-		if err := c.framer.WriteFrame(frame); err != nil {
+		if err := writeData(c.writer, id, 0, data); err != nil {
 			return err
 		}
 		return c.wrote(c.worker(id), 1)
 	})
-}
-
-// writeEnd sends an end or a reset, which wait for no slot.
-func (c *Connection) writeEnd(id spdy.StreamId, frame spdy.Frame) error {
-	c.mu.Lock()
-	c.worker(id).acquired++
-	c.mu.Unlock()
-	return c.writeFrame(id, frame)
 }
 
 // write runs frames, which writes frames, when it is its turn. The last in the
@@ -65,23 +55,4 @@ func (c *Connection) write(frames func() error) error {
 		return c.Err()
 	}
 	return err
-}
-
-// sendReset tells the far side that a stream is over, without waiting for it.
-// When that cannot be said in resetTimeout the connection is closed: its far side
-// no longer reads, and the stream it could be waiting for is gone.
-func (c *Connection) sendReset(id spdy.StreamId) {
-	c.send(func() {
-		stuck := time.AfterFunc(resetTimeout, func() {
-			c.end(fmt.Errorf("reset stream: the far side has not read for %v", resetTimeout))
-		})
-		defer stuck.Stop()
-		_ = c.writeEnd(id, &spdy.RstStreamFrame{StreamId: id, Status: spdy.Cancel})
-	})
-}
-
-func resetAll(streams []*Stream) {
-	for _, stream := range streams {
-		stream.Reset()
-	}
 }

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"strings"
 	"sync"
@@ -40,12 +41,19 @@ type Child struct {
 // Start starts a program and returns once hear, which is given each line
 // of its stdout, has returned true. It fails when the program ends before that.
 func Start(ctx context.Context, hear func(line string) bool, program string, args ...string) (*Child, error) {
+	return StartWith(ctx, nil, hear, program, args...)
+}
+
+// StartWith is Start with such variables, NAME=VALUE each, beside those of this process.
+func StartWith(ctx context.Context, variables []string, hear func(line string) bool, program string, args ...string) (
+	*Child, error) {
 	life, stop := context.WithCancel(context.WithoutCancel(ctx)) // until Close, which the owner promises
 	c := &Child{stop: stop, complaint: &head{limit: maxComplaint}}
 	c.cmd = exec.CommandContext(life, program, args...)
 	c.cmd.Cancel = func() error { return c.cmd.Process.Signal(syscall.SIGTERM) }
 	c.cmd.WaitDelay = killDelay
 	c.cmd.Stderr = c.complaint
+	c.cmd.Env = append(os.Environ(), variables...)
 	stdout, err := c.cmd.StdoutPipe()
 	if err != nil {
 		stop()

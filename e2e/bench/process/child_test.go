@@ -48,3 +48,11 @@ func TestHeadKeepsTheFirstBytes(t *testing.T) {
 	require.Equal(t, 100, n, "the writer must not think that it failed")
 	require.Equal(t, "onexx", h.String())
 }
+
+func TestStartWithVariables(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	heard := func(line string) bool { return line == "yes" }
+	c, err := StartWith(t.Context(), []string{"READY=yes"}, heard, "sh", "-c", "echo $READY")
+	require.NoError(t, err)
+	c.Close()
+}
