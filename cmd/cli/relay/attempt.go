@@ -109,8 +109,8 @@ func (a *attempt) enter(ctx context.Context) (*plan.Executor, error) {
 // hold keeps the relay until ctx ends or it is lost.
 func (a *attempt) hold(ctx context.Context, executor *plan.Executor) (stood bool, err error) {
 	links, err := intercept.New(intercept.Config{
-		Client: a.of.config.Cluster.Client, Dial: a.of.config.Pool.Dial, Plan: a.plan, Guessed: a.guessed,
-		Claim: a.claim, Event: a.event,
+		Client: a.of.config.Cluster.Client, Dial: a.of.config.Pool.Dial, Proxy: a.of.config.Proxy,
+		OnlyProxy: a.of.config.OnlyProxy, Plan: a.plan, Guessed: a.guessed, Claim: a.claim, Event: a.event,
 	})
 	if err != nil {
 		a.leave(executor, false)
