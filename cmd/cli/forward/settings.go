@@ -63,12 +63,9 @@ func (s *Settings) AddFlags(cmd *cobra.Command) {
 	flags.StringArrayVar(&s.Headers, "header", nil,
 		"a header that requests carry into the cluster, 'NAME: VALUE': baggage is added to, others are set if absent; "+
 			"HTTP/1 and HTTP/2 without TLS; repeat it for more")
-<<<<<<< HEAD
 	flags.BoolVar(&s.PodAddresses, "pod-addresses", false,
 		"have the pods' own addresses on this machine too, for servers that tell them to their clients, as Redis Cluster "+
 			"does; private ranges only")
-	cmd.RegisterFlagCompletionFunc("except", s.Kube.CompleteServices(discovery.Forwardable))
-=======
 	cmd.RegisterFlagCompletionFunc("except", s.Kube.CompleteServices(s.fits))
 }
 
@@ -83,7 +80,6 @@ func (s *Settings) fits(service *corev1.Service) bool {
 		return discovery.Forwardable(service)
 	}
 	return discovery.Relayable(service)
->>>>>>> i17-forwards
 }
 
 // AddTunnelFlags adds what all commands have that reach into the cluster.
