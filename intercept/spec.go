@@ -17,6 +17,7 @@ import (
 type agentSpec struct {
 	replicas  int
 	linkPort  int    // where links begin
+	proxyPort int    // for links through the pod proxy; 0: there is none
 	ports     []int  // TCP
 	image     string // for hints
 	container string
@@ -61,6 +62,12 @@ func ContainerOf(p *plan.Plan) string {
 	return spec.container
 }
 
+// IsRelay reports that a plan's agents connect for sessions, as a relay does.
+func IsRelay(p *plan.Plan) bool {
+	spec, err := specOf(p)
+	return err == nil && spec.relays
+}
+
 // ImageOf is the image that an intercept's agents run in; "" if its plan does not say.
 func ImageOf(p *plan.Plan) string {
 	spec, err := specOf(p)
@@ -93,7 +100,8 @@ func specOfObject(w *agentObject) (agentSpec, error) {
 		if err != nil {
 			return agentSpec{}, err
 		}
-		spec.linkPort, spec.image, spec.container = config.LinkPort, container.Image, container.Name
+		spec.linkPort, spec.proxyPort = config.LinkPort, config.ProxyPort
+		spec.image, spec.container = container.Image, container.Name
 		spec.mounts, spec.relays = config.Files, config.Relay
 		for _, v := range container.Env {
 			if v.Name != agent.ConfigVariable {

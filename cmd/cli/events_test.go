@@ -81,7 +81,7 @@ func printedEvents(t *testing.T) (events []map[string]any) {
 	var out bytes.Buffer
 	printer := forwardPrinter(output.Streams{Out: &out}, "json", true)
 	printer.out.Write(output.Starting{Command: "forward", Version: output.Version})
-	for _, event := range scene {
+	for _, event := range slices.Concat(scene, relayScene) {
 		printer.tell(event)
 	}
 	printer.out.Write(console.End(nil))
@@ -224,6 +224,7 @@ func TestTheEventsPageHasEveryValue(t *testing.T) {
 			[]string{string(wire.ToDeveloper), string(wire.ToOrigin), string(wire.Held), string(link.Both), string(link.Nobody),
 				string(link.Elsewhere), string(wire.ToMirror)}},
 		{"agent", "state", []string{string(link.Connected), string(link.Silent), string(link.Disconnected)}},
+		{"agent", "link", []string{string(link.ByPortForward), string(link.ByProxy)}},
 	} {
 		about := documented[c.event][c.field].about
 		var said []string

@@ -39,7 +39,11 @@ var interceptScene = []link.Event{
 	{Traffic: &link.TrafficEvent{Port: 9090, To: link.Nobody}},
 	{Traffic: &link.TrafficEvent{Port: 9090, To: link.Elsewhere, Why: "somebody else has changed it"}},
 	{Local: &link.LocalEvent{Port: 8080, Address: ":3000"}},
-	{Link: &link.LinkEvent{Pod: "agent-a", State: link.Connected}},
+	{Link: &link.LinkEvent{Pod: "agent-a", State: link.Connected, Way: link.ByPortForward}},
+	{Link: &link.LinkEvent{Pod: "agent-a", State: link.Connected, Way: link.ByProxy}},
+	{Link: &link.LinkEvent{
+		Pod: "agent-a", State: link.Connected, Way: link.ByPortForward, WhyNot: "no answer within 5s",
+	}},
 	{Link: &link.LinkEvent{Pod: "agent-a", State: link.Silent}},
 	{Link: &link.LinkEvent{Pod: "agent-b", State: link.Disconnected, Reason: "the pod has gone"}},
 	{Counters: &link.CountersEvent{Pod: "agent-a"}},
@@ -53,6 +57,17 @@ var interceptScene = []link.Event{
 		Traffic: tunnel.Traffic{Sent: 1, Received: 2}, Duration: 1234 * time.Millisecond, Reason: "client closed"}},
 	{Connection: &link.ConnectionEvent{Pod: "agent-b", Port: 9090, Client: "10.0.0.1:2",
 		Reason: "refused", Err: errors.New("connection refused")}},
+}
+
+// relayScene is what is told of relays.
+var relayScene = []forwards.Event{
+	{Relay: &forwards.RelayEvent{Namespace: "demo", State: forwards.RelayStarting, Message: "waiting: 2 agents"}},
+	{Relay: &forwards.RelayEvent{Namespace: "demo", Link: &link.LinkEvent{Pod: "relay-a", State: link.Connected}}},
+	{Relay: &forwards.RelayEvent{Namespace: "demo", State: forwards.RelayStanding}},
+	{Relay: &forwards.RelayEvent{Namespace: "demo", State: forwards.RelayLost, Message: "somebody else has removed it"}},
+	{Relay: &forwards.RelayEvent{Namespace: "demo", State: forwards.RelayFailed, Message: "rights are missing"}},
+	{Relay: &forwards.RelayEvent{Namespace: "demo", State: forwards.RelayLeft, Others: []string{"bob on desk"}}},
+	{Relay: &forwards.RelayEvent{Namespace: "demo", State: forwards.RelayRestored}},
 }
 
 // requestScene is what is told of requests.
@@ -81,6 +96,9 @@ func printEvery(streams output.Streams, format string, verbose bool) {
 	printer := forwardPrinter(streams, format, verbose)
 	printer.out.Write(output.Starting{Command: "forward", Version: output.Version})
 	for _, event := range scene {
+		printer.tell(event)
+	}
+	for _, event := range relayScene {
 		printer.tell(event)
 	}
 	printer.out.Write(console.End(nil))

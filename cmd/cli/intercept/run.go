@@ -27,18 +27,12 @@ const (
 	// swapTimeout bounds the requests of swapping.
 	swapTimeout = 30 * time.Second
 
-	// enterTimeout bounds those of preparing, by which the agent's program is sent.
-	enterTimeout = 90 * time.Second
-
 	// handoverTimeout bounds the wait for environment and files.
 	handoverTimeout = 30 * time.Second
 
 	// RestoreTimeout bounds the undo, which may have to wait for an API server that
 	// is being restarted.
 	RestoreTimeout = time.Minute
-
-	// planEvery is the longest between two looks whether an agent is in reach.
-	planEvery = 2 * time.Second
 
 	// DrainTimeout bounds the wait, after that, for connections to end.
 	DrainTimeout = 30 * time.Second
@@ -104,8 +98,10 @@ func (i *Planned) hold(
 		return errors.Join(ending.UnlessEnded(ctx, err), restored)
 	}
 	names := callers.New(i.cluster.Client, i.Target.Namespace)
+	byProxy, onlyProxy := o.Forward.LinkProxy(transport)
 	agents, err := intercept.New(intercept.Config{
-		Client: i.cluster.Client, Dial: pool.Dial, Plan: i.plan, Guessed: i.guessed, Claim: i.claim, Local: i.Locals,
+		Client: i.cluster.Client, Dial: pool.Dial, Proxy: byProxy, OnlyProxy: onlyProxy,
+		Plan: i.plan, Guessed: i.guessed, Claim: i.claim, Local: i.Locals,
 		Event: func(event intercept.Event) {
 			if c := event.Connection; c != nil {
 				c.Caller = names.Of(beside, c.Client)

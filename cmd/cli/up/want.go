@@ -12,10 +12,12 @@ import (
 
 	"github.com/devtun/devtun/cmd/cli/background"
 	"github.com/devtun/devtun/cmd/cli/forward"
+	"github.com/devtun/devtun/cmd/cli/forwards"
 	"github.com/devtun/devtun/cmd/cli/image"
 	"github.com/devtun/devtun/cmd/cli/intercept"
 	"github.com/devtun/devtun/cmd/cli/kube"
 	"github.com/devtun/devtun/cmd/cli/project"
+	"github.com/devtun/devtun/cmd/cli/relay"
 	"github.com/devtun/devtun/cmd/cli/selection"
 	"github.com/devtun/devtun/tunnel"
 )
@@ -50,6 +52,7 @@ type reach struct {
 	server     string // URL
 	namespace  string // gives bare names
 	transport  string // a tunnel.Mode
+	link       string // one of forward.Links; "": the default
 }
 
 // forwardSettings are what forwards are made with: with other settings they are made anew.
@@ -61,6 +64,8 @@ type forwardSettings struct {
 	headers   string // that requests carry on, one a line
 
 	podAddresses bool
+	relay        forwards.RelayUse
+	relayImage   string // that has the agent; "": its program comes with the relay's plan
 }
 
 // wantedIntercept is one intercept. One that differs in anything is made anew.
@@ -117,19 +122,26 @@ func wantOf(order background.Order, at destination) (*want, error) {
 	through := reach{
 		kubeconfig: p.Kubeconfig, context: at.context, server: at.server,
 		namespace: cmp.Or(p.Namespace, at.namespace), transport: cmp.Or(p.Transport, string(tunnel.Auto)),
+		link: p.Link,
 	}
 	w := &want{file: order.File, namespace: through.namespace, verbose: order.Verbose}
-	forwards := forwardsOf(p, through)
-	if err := forwards.forward().Validate(); err != nil {
+	getenv := orderedKube(order).Getenv
+	forwarding := forwardsOf(p, through)
+	if err := (*relay.Flag)(&forwarding.settings.relay).Set(p.Relay); err != nil {
+		return nil, fmt.Errorf("relay: %w", err)
+	}
+	if forwarding.settings.relay != forwards.NoRelay {
+		forwarding.settings.relayImage, forwarding.services.Relay = image.Reference("", getenv), true
+	}
+	if err := forwarding.forward().Validate(); err != nil {
 		return nil, err
 	}
-	if _, err := selection.New(forwards.services, through.namespace); err != nil {
+	if _, err := selection.New(forwarding.services, through.namespace); err != nil {
 		return nil, err
 	}
 	if !p.NoForward {
-		w.forwards = forwards
+		w.forwards = forwarding
 	}
-	getenv := orderedKube(order).Getenv
 	for i, c := range p.Intercepts {
 		wanted := interceptOf(c, through, image.Reference(c.AgentImage, getenv))
 		if c.Run != nil {
@@ -186,6 +198,8 @@ func forwardsOf(p *project.Project, through reach) *wantedForwards {
 func (w *wantedForwards) forward() *forward.Settings {
 	s := &forward.Settings{
 		Services: w.services, Domain: w.settings.domain, Hold: w.settings.hold, Transport: w.settings.reach.transport,
+		Relay: w.settings.relay, RelayImage: w.settings.relayImage,
+		Link:         w.settings.reach.link,
 		PodAddresses: w.settings.podAddresses,
 	}
 	if w.settings.headers != "" {
@@ -225,7 +239,7 @@ func (w wantedIntercept) options() *intercept.Options {
 	return &intercept.Options{
 		Forward: forward.Settings{
 			Services: selection.Flags{Namespaces: []string{s.namespace}},
-			Domain:   forward.DefaultDomain, Transport: s.reach.transport,
+			Domain:   forward.DefaultDomain, Transport: s.reach.transport, Link: s.reach.link,
 		},
 		Name: s.workload, Ports: w.ports, To: s.to, Replace: s.replace, Move: s.move, Grace: s.grace,
 		Match: w.match, TLS: s.tls, Mark: s.mark, Mirror: s.mirror, NoCarry: s.noCarry,
