@@ -139,15 +139,17 @@ func (f *forward) describe() ServiceEvent {
 		State: Ready, Service: f.key, Pod: f.service.Pod, Address: f.addr.String(), Names: f.names,
 		Refused: f.refused, Use: &f.use,
 	}
+	ready := 0
 	for _, l := range f.listeners {
-		event.Pods = max(event.Pods, l.endpoints.Len())
+		ready = max(ready, l.endpoints.Len())
+		event.Pods = max(event.Pods, l.port.pods())
 	}
 	var reasons, absent []string
 	for _, l := range f.listeners {
 		if l.port.absent != "" {
 			absent = append(absent, l.port.absent)
 		}
-		if event.Pods > 0 && l.endpoints.Len() == 0 { // connections to it are held
+		if ready > 0 && l.endpoints.Len() == 0 { // connections to it are held
 			reasons = append(reasons, l.port.without())
 			continue
 		}
@@ -163,9 +165,9 @@ func (f *forward) describe() ServiceEvent {
 	switch {
 	case len(f.refused) > 0:
 		event.State, event.Reason = Failed, f.problem().Error()
-	case event.Pods == 0 && len(absent) > 0:
+	case ready == 0 && len(absent) > 0:
 		event.State, event.Reason = Waiting, "no ready pod has a port named "+slices.Min(absent)
-	case event.Pods == 0:
+	case ready == 0:
 		event.State, event.Reason = Waiting, "no ready pod"
 	default:
 		event.Reason = strings.Join(reasons, "; ")
@@ -188,12 +190,14 @@ func (f *forward) answeredByOthers() bool {
 		slices.ContainsFunc(f.refused, func(e *PortError) bool { return errors.Is(e, syscall.EADDRINUSE) })
 }
 
-// ready is the names of the endpoints that are ready behind any of the ports.
+// ready is the names of the pods that are ready behind any of the ports.
 func (f *forward) ready() []string {
 	names := []string{}
 	for _, l := range f.listeners {
 		for _, endpoint := range l.port.endpoints {
-			names = append(names, endpoint.Name())
+			if endpoint.Pod.Name != "" {
+				names = append(names, endpoint.Pod.Name)
+			}
 		}
 	}
 	slices.Sort(names)

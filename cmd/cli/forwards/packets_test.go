@@ -155,6 +155,7 @@ func TestWhatIsNoPodHasItsOwnNames(t *testing.T) {
 		"ready vm/old 22:22", "READY 4 services, 4 ports"}, w.take())
 	addr := loopback.Address(dns.Key("test", dns.Service{Namespace: "demo", Name: "db.internal", Kind: dns.Host}), 0)
 	require.Equal(t, "db.internal:5432", w.reach(addr, 5432))
+	require.Empty(t, w.forwards.forwards[discovery.Key{Namespace: "demo", Name: "host/db.internal"}][0].ready())
 	require.Equal(t, []string{"virt-launcher-old"}, w.ready)
 
 	// A service of the same name has it.
