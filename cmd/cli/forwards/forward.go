@@ -75,7 +75,7 @@ func (f *forward) update(ctx context.Context, ports []port) {
 // requests is what is done with the requests of a listener's connections. Who names one
 // pod of the service wants that one.
 func (f *forward) requests(l *listener) func() *tunnel.Requests {
-	options := f.all.options
+	options := &f.all.options // there are thousands of these
 	if options.Requests == nil && options.Reading == nil {
 		return nil
 	}
