@@ -20,20 +20,22 @@ import (
 
 // forward is an address and its listeners standing for one target.
 type forward struct {
-	all       *Forwards
-	key       discovery.Key
-	service   dns.Service
-	addr      netip.Addr
-	fixed     bool // the address is a pod's own: no other will do
-	names     []string
-	affinity  time.Duration
-	left      string // which ports cannot be forwarded, and why
-	wanted    []port // as last asked for
-	listeners map[number]*listener
-	refused   []*PortError // those wanted that cannot be listened on
-	use       Use
-	last      ServiceEvent // what was last told of it
-	lastReady []string     // likewise
+	all      *Forwards
+	key      discovery.Key
+	service  dns.Service
+	addr     netip.Addr
+	fixed    bool // the address is a pod's own: no other will do
+	names    []string
+	affinity time.Duration
+	// selectorless is that whoever made the service says where it leads, which need be no pod.
+	selectorless bool
+	left         string // which ports cannot be forwarded, and why
+	wanted       []port // as last asked for
+	listeners    map[number]*listener
+	refused      []*PortError // those wanted that cannot be listened on
+	use          Use
+	last         ServiceEvent // what was last told of it
+	lastReady    []string     // likewise
 }
 
 // PortError is a port of a service that cannot be listened on.
@@ -167,6 +169,8 @@ func (f *forward) describe() ServiceEvent {
 		event.State, event.Reason = Failed, f.problem().Error()
 	case ready == 0 && len(absent) > 0:
 		event.State, event.Reason = Waiting, "no ready pod has a port named "+slices.Min(absent)
+	case ready == 0 && f.selectorless:
+		event.State, event.Reason = Waiting, "no ready endpoint"
 	case ready == 0:
 		event.State, event.Reason = Waiting, "no ready pod"
 	default:

@@ -292,7 +292,7 @@ func (s *Forwards) update(
 				continue
 			}
 		}
-		f.affinity, f.left = service.Affinity, service.Left()
+		f.affinity, f.left, f.selectorless = service.Affinity, service.Left(), service.Selectorless
 		f.update(ctx, wanted.ports)
 		s.forwards[key] = append(s.forwards[key], f)
 		events = append(events, f.news()...)

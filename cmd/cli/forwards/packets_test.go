@@ -122,6 +122,15 @@ func TestWithoutARelayUDPIsSkipped(t *testing.T) {
 	}
 }
 
+func TestAServiceWithoutASelectorWaitsForAnEndpoint(t *testing.T) {
+	w := newWorld(t, withRelay)
+	manual := serviceOf(portOf(80))
+	manual.Selectorless = true
+	require.NoError(t, w.apply(map[string]*discovery.Service{"manual": manual}))
+	require.Equal(t, []string{"waiting manual 80:80", "READY 1 services, 1 ports"}, w.told())
+	require.Equal(t, "no ready endpoint", w.events[0].Service.Reason)
+}
+
 func TestWhereAUDPPortIsInUseTheAddressMoves(t *testing.T) {
 	w := newWorld(t, withRelay)
 	socket, err := dns.ListenPacket(t.Context(), netip.AddrPortFrom(address("resolver", 0), 5353))
