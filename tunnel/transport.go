@@ -74,7 +74,7 @@ func NewTransport(config *rest.Config, mode Mode, with ...func(*transport.Config
 	for _, change := range with {
 		change(settings)
 	}
-	readAhead(settings)
+	withSockets(settings)
 	roundTripper, err := transport.New(settings)
 	if err != nil {
 		return nil, fmt.Errorf("prepare transport: %w", err)
@@ -122,6 +122,8 @@ func (t *Transport) endpoint(pod Pod) string {
 // the body of the answer, and with it everything that client-go's transport
 // does: TLS, proxies, tokens, exec plugins, impersonation.
 func (t *Transport) dialSPDY(ctx context.Context, pod Pod) (io.ReadWriteCloser, error) {
+	var on *socket
+	ctx = traceSocket(ctx, func(s *socket) { on = s })
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, t.endpoint(pod), nil)
 	if err != nil {
 		return nil, fmt.Errorf("connect to pod %s: %w", pod, err)
@@ -138,7 +140,10 @@ func (t *Transport) dialSPDY(ctx context.Context, pod Pod) (io.ReadWriteCloser, 
 		defer response.Body.Close()
 		return nil, fmt.Errorf("connect to pod %s: %w", pod, refusal(response))
 	}
-	return conn, nil
+	if on == nil { // whoever dials has wrapped it
+		return conn, nil
+	}
+	return batched{conn, on}, nil
 }
 
 // refusal reads why an upgrade was refused: the API server's own word as
