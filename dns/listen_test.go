@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/devtun/devtun/dns/loopback"
 	"github.com/devtun/devtun/internal/proc"
 )
 
@@ -49,12 +50,27 @@ func TestListenInUse(t *testing.T) {
 }
 
 func TestListenOnlyOnLoopback(t *testing.T) {
-	for _, a := range []string{"0.0.0.0:0", "10.0.0.1:0", "[::1]:0", "[::]:0"} {
-		_, err := Listen(t.Context(), netip.MustParseAddrPort(a))
+	for _, a := range []string{"0.0.0.0:0", "8.8.8.8:0", "[::1]:0", "[::]:0", "[::ffff:10.0.0.1]:0"} {
+		at := netip.MustParseAddrPort(a)
 		var refused *ListenError
+		_, err := Listen(t.Context(), at)
 		require.ErrorAs(t, err, &refused)
-		require.ErrorContains(t, err, "not IPv4 loopback")
+		require.ErrorContains(t, err, "neither loopback nor a pod's")
+		_, err = ListenPacket(t.Context(), at)
+		require.ErrorAs(t, err, &refused)
+		require.ErrorContains(t, err, "neither loopback nor a pod's")
 	}
+}
+
+// An address may be private and in use here: only what was added for this session is a
+// pod's.
+func TestListenOnNoAddressOfOthers(t *testing.T) {
+	direct := Direct{Aliases: new(loopback.Aliases)}
+	at := netip.MustParseAddrPort("10.0.0.1:0")
+	_, err := direct.Listen(t.Context(), at)
+	require.ErrorIs(t, err, errNotAdded)
+	_, err = direct.ListenPacket(t.Context(), at)
+	require.ErrorIs(t, err, errNotAdded)
 }
 
 func TestListenErrorText(t *testing.T) {

@@ -30,12 +30,16 @@ func CheckManaged(entries []hostsfile.Entry) error {
 
 // managedNames reports whether names are what Naming makes for some service, or some
 // of them in order. The last and longest says for which:
-// pod.service.namespace.svc.domain, or without the domain if that one is left out.
+// pod.service.namespace.svc.domain, or without the domain if that one is left out. One
+// name alone may be a host's, and NAME with NAME.NAMESPACE an object's.
 func managedNames(names []string) bool {
-	if len(names) == 0 {
-		return false
+	if len(names) < 2 {
+		return len(names) == 1
 	}
 	labels := strings.Split(names[len(names)-1], ".")
+	if len(names) == 2 && len(labels) == 2 && names[0] == labels[0] {
+		return true
+	}
 	for at := 2; at <= 3 && at < len(labels); at++ { // labels before "svc", which a service may be called too
 		service := Service{Namespace: labels[at-1], Name: labels[at-2]}
 		if at == 3 {

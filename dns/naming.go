@@ -13,12 +13,22 @@ import (
 const DefaultDomain = "cluster.local"
 
 // Service says whose names are wanted: a Kubernetes service or, when Pod is
-// set, one pod that has a name in it.
+// set, one pod that has a name in it. With a Kind it is something else.
 type Service struct {
 	Namespace string
 	Name      string
 	Pod       string // the pod's host name; empty for the service itself
+	Kind      Kind
 }
+
+// Kind is what something beside services is, which the cluster's DNS has no names for.
+type Kind string
+
+const (
+	Object   Kind = "object"   // something of a namespace: its name, and that with the namespace's
+	Host     Kind = "host"     // a name of its own, which is all that it gets
+	Nameless Kind = "nameless" // it gets none
+)
 
 // Naming makes host names the way the cluster's DNS and a pod's search path do.
 type Naming struct {
@@ -44,6 +54,12 @@ func (n Naming) Names(s Service) ([]string, error) {
 	if domain == "" {
 		domain = DefaultDomain
 	}
+	switch s.Kind {
+	case Host:
+		return n.allowed(s, []string{strings.ToLower(s.Name)})
+	case Nameless:
+		return nil, nil
+	}
 	labels := []string{s.Name, s.Namespace}
 	base := s.Name
 	if s.Pod != "" {
@@ -58,9 +74,17 @@ func (n Naming) Names(s Service) ([]string, error) {
 
 	full := base + "." + s.Namespace
 	candidates := []string{full, full + ".svc", full + ".svc." + domain}
+	if s.Kind == Object {
+		candidates = candidates[:1]
+	}
 	if s.Namespace == n.Default {
 		candidates = append([]string{base}, candidates...)
 	}
+	return n.allowed(s, candidates)
+}
+
+// allowed are those of candidates that this machine may give.
+func (n Naming) allowed(s Service, candidates []string) ([]string, error) {
 	names := make([]string, 0, len(candidates))
 	for _, name := range candidates {
 		switch err := hostsfile.CheckName(name); {

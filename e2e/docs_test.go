@@ -58,7 +58,7 @@ func readPage(t *testing.T, page string) {
 		require.NoError(t, os.WriteFile(file, []byte(strings.Join(lines, "\n")), 0o644))
 	}
 	require.Equal(t, before, hostsFile(t), "the machine is as it was")
-	if strings.Contains(string(text), "$ devtun intercept") {
+	if strings.Contains(string(text), "$ devtun intercept") || strings.Contains(string(text), "--relay") {
 		n.noAgents()
 		n.asTraced(trace)
 	}

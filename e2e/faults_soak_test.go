@@ -14,7 +14,7 @@ func TestSoakFaultsPass(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f.lasts = 75 * time.Second
-			survive(t, f)
+			survive(t, f, portForward)
 		})
 	}
 }

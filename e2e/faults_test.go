@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -74,17 +75,17 @@ func TestFaultsPass(t *testing.T) {
 	for name, f := range faults {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			survive(t, f)
+			survive(t, f, portForward)
 		})
 	}
 }
 
 // survive lets a fault happen. A service that is made meanwhile has the pods of web.
-func survive(t *testing.T, f fault) {
+func survive(t *testing.T, f fault, by way) {
 	n := newNamespace(t).testserver("web", 2)
 	p := newProxy(t)
 	f.prepare(p)
-	d := launchForward(t, p.kubeconfig(), "-n", n.name)
+	d := by.launch(t, p.kubeconfig(), "-n", n.name)
 	d.await("ready", readyTimeout, func(e event) bool { return e.Type == "ready" })
 	web := d.addr("web", 80)
 	require.NoError(t, askAtOnce(web, 16, readyTimeout))
@@ -122,11 +123,13 @@ func survive(t *testing.T, f fault) {
 // does not know of them at first.
 //
 //e2e:disturbs
-func TestAPIServerMayGoAway(t *testing.T) {
+func TestAPIServerMayGoAway(t *testing.T) { apiServerMayGoAway(t, portForward) }
+
+func apiServerMayGoAway(t *testing.T, by way) {
 	n := newNamespace(t).testserver("web", 1)
 	local := disturbedCluster(t)
-	user := userConfig(t, &clientcmdapi.AuthInfo{Token: n.user("developer", enough...)})
-	d := launchForward(t, user, "-n", n.name)
+	user := userConfig(t, &clientcmdapi.AuthInfo{Token: n.user("developer", slices.Concat(enough, by.rights)...)})
+	d := by.launch(t, user, "-n", n.name)
 	d.await("ready", readyTimeout, func(e event) bool { return e.Type == "ready" })
 	web := d.addr("web", 80)
 	require.NoError(t, askAtOnce(web, 16, readyTimeout))

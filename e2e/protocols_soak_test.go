@@ -17,4 +17,6 @@ func TestSoakInterceptCarriesEveryProtocol(t *testing.T) {
 	interceptCarriesEveryProtocol(t, gigabyte, time.Minute)
 }
 
-func TestSoakUploadsHarmNoneBesideThem(t *testing.T) { uploadsHarmNone(t, 15*time.Second) }
+func TestSoakUploadsHarmNoneBesideThem(t *testing.T) {
+	uploadsHarmNone(t, sharedWeb(t), portForward, 15*time.Second)
+}

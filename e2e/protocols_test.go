@@ -60,11 +60,15 @@ func who(ctx context.Context, addr string) (string, error) {
 	return string(body), err
 }
 
-func TestProtocols(t *testing.T) {
-	n := sharedWeb(t)
-	d := startForward(t, "-n", n.name, "-v")
+func TestProtocols(t *testing.T) { protocols(t, sharedWeb(t), portForward) }
+
+func protocols(t *testing.T, n *namespace, by way) {
+	d := by.start(t, "-n", n.name, "-v")
 	at := func(port int) string { return d.addr("web", port) }
 	speakAll(t, "web-", at, transfer)
+	if by.halfCloses {
+		answersAfterTheEnd(t, at)
+	}
 
 	t.Run("client connects and leaves without a byte", func(t *testing.T) {
 		mark := d.mark()
@@ -78,7 +82,7 @@ func TestProtocols(t *testing.T) {
 		fmt.Fprintln(conn, "go")
 		_, err := io.ReadAll(conn)
 		require.ErrorContains(t, err, "reset")
-		requireConnection(t, d, mark, "reset by the pod")
+		requireConnection(t, d, mark, by.reset)
 	})
 
 	t.Run("client resets", func(t *testing.T) {
@@ -95,8 +99,38 @@ func TestProtocols(t *testing.T) {
 		conn := dial(t, at(7999))
 		_, err := conn.Read(make([]byte, 1))
 		require.ErrorContains(t, err, "reset")
-		requireConnection(t, d, mark, "refused by the pod")
+		requireConnection(t, d, mark, by.refused)
 	})
+}
+
+// answersAfterTheEnd has the server begin its answer when it has seen the end of what the
+// client sends.
+func answersAfterTheEnd(t *testing.T, at func(port int) string) {
+	const size = 16 << 20
+	for name, c := range map[string]struct {
+		port int
+		sent io.Reader
+		want string
+	}{
+		"hash of all":        {7005, content.Reader(9, size), fmt.Sprintf("%s %d\n", content.Hash(9, size), size)},
+		"echo, and its hash": {7000, strings.NewReader("hello"), "hello" + hashOf("hello") + "\n"},
+		"late":               {7003, strings.NewReader("2000\n"), "answer after 2s\n"},
+	} {
+		t.Run("answers after the end: "+name, func(t *testing.T) {
+			conn := dial(t, at(c.port))
+			_, err := io.Copy(conn, c.sent)
+			require.NoError(t, err)
+			require.NoError(t, conn.CloseWrite())
+			got, err := io.ReadAll(conn)
+			require.NoError(t, err)
+			require.Equal(t, c.want, string(got))
+		})
+	}
+}
+
+func hashOf(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:])
 }
 
 // requireConnection waits for the word on a connection that ended after mark.

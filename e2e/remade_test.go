@@ -38,13 +38,15 @@ spec:
 
 // TestAPodMadeAnewUnderItsName: the API connections to the one before lead nowhere,
 // and keep nobody from the new one.
-func TestAPodMadeAnewUnderItsName(t *testing.T) {
+func TestAPodMadeAnewUnderItsName(t *testing.T) { podMadeAnew(t, portForward) }
+
+func podMadeAnew(t *testing.T, by way) {
 	const connections = 20
 	n := newNamespace(t)
 	n.apply(itsService)
 	n.apply(aSet)
 	n.allReady()
-	d := startForward(t, "-n", n.name, "-v")
+	d := by.start(t, "-n", n.name, "-v")
 	addr := d.addr("web", 80)
 	web := func() corev1.Pod {
 		pod, err := n.client.CoreV1().Pods(n.name).Get(t.Context(), "web-0", metav1.GetOptions{})

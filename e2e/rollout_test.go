@@ -2,6 +2,8 @@ package e2e
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -13,39 +15,60 @@ import (
 
 // under runs act while a forward of the test server is asked 50 times a second,
 // and wants every request answered, and address and names to stay.
-func under(t *testing.T, replicas int32, act func(n *namespace, l *load)) {
+func under(t *testing.T, by way, replicas int32, act func(n *namespace)) {
 	t.Helper()
 	n := newNamespace(t).testserver("web", replicas)
-	d := startForward(t, "-n", n.name)
-	addr, names := d.addr("web", 80), hostsFile(t)
+	d := by.start(t, "-n", n.name)
+	addr, before := d.addr("web", 80), n.names()
 	l := startLoad(t, addr, 50)
 	require.Eventually(t, func() bool { return l.count() > 50 }, 10*time.Second, 10*time.Millisecond)
-	act(n, l)
+	act(n)
 	after := l.count() + 50
 	require.Eventually(t, func() bool { return l.count() > after }, 30*time.Second, 10*time.Millisecond)
 	took := l.finish(t)
 	t.Logf("%d requests, p50 %v, p99 %v, longest %v", len(took), percentile(took, 50), percentile(took, 99),
 		took[len(took)-1])
-	require.Equal(t, names, hostsFile(t), "names and addresses stay")
+	require.NotEmpty(t, before)
+	require.Equal(t, before, n.names(), "names and addresses stay")
 	require.Equal(t, addr, d.addr("web", 80))
 }
 
-func TestRolloutRestartUnderLoad(t *testing.T) {
-	under(t, 2, func(n *namespace, _ *load) {
+// names are this machine's addresses of what is in the namespace, each with the names
+// that say the namespace.
+func (n *namespace) names() (found []string) {
+	n.t.Helper()
+	for _, line := range names(n.t) {
+		words := strings.Fields(line)
+		its := slices.DeleteFunc(words[1:], func(name string) bool { return !strings.Contains(name, "."+n.name) })
+		if len(its) > 0 {
+			found = append(found, words[0]+" "+strings.Join(its, " "))
+		}
+	}
+	return found
+}
+
+func TestRolloutRestartUnderLoad(t *testing.T) { rolloutRestart(t, portForward) }
+
+func rolloutRestart(t *testing.T, by way) {
+	under(t, by, 2, func(n *namespace) {
 		kubectl(t, "rollout", "restart", "-n", n.name, "deploy/web")
 		n.rolledOut("web")
 	})
 }
 
-func TestRolloutOfASingleReplicaUnderLoad(t *testing.T) {
-	under(t, 1, func(n *namespace, _ *load) {
+func TestRolloutOfASingleReplicaUnderLoad(t *testing.T) { rolloutOfASingleReplica(t, portForward) }
+
+func rolloutOfASingleReplica(t *testing.T, by way) {
+	under(t, by, 1, func(n *namespace) {
 		kubectl(t, "rollout", "restart", "-n", n.name, "deploy/web")
 		n.rolledOut("web")
 	})
 }
 
-func TestPodDeletionUnderLoad(t *testing.T) {
-	under(t, 1, func(n *namespace, _ *load) {
+func TestPodDeletionUnderLoad(t *testing.T) { podDeletion(t, portForward) }
+
+func podDeletion(t *testing.T, by way) {
+	under(t, by, 1, func(n *namespace) {
 		pod := n.pods("web")[0]
 		require.NoError(t, n.client.CoreV1().Pods(n.name).Delete(t.Context(), pod.Name, metav1.DeleteOptions{}))
 		require.Eventually(t, func() bool {
@@ -56,8 +79,10 @@ func TestPodDeletionUnderLoad(t *testing.T) {
 	})
 }
 
-func TestScaleToZeroAndBackUnderLoad(t *testing.T) {
-	under(t, 1, func(n *namespace, _ *load) {
+func TestScaleToZeroAndBackUnderLoad(t *testing.T) { scaleToZeroAndBack(t, portForward) }
+
+func scaleToZeroAndBack(t *testing.T, by way) {
+	under(t, by, 1, func(n *namespace) {
 		n.scale("web", 0)
 		require.Eventually(t, func() bool { return len(n.pods("web")) == 0 }, 30*time.Second, 50*time.Millisecond)
 		n.scale("web", 1)
@@ -66,10 +91,12 @@ func TestScaleToZeroAndBackUnderLoad(t *testing.T) {
 }
 
 //e2e:disturbs
-func TestAPIServerRestart(t *testing.T) {
+func TestAPIServerRestart(t *testing.T) { apiServerRestart(t, portForward) }
+
+func apiServerRestart(t *testing.T, by way) {
 	n := newNamespace(t).testserver("web", 1)
 	local := disturbedCluster(t)
-	d := startForward(t, "-n", n.name)
+	d := by.start(t, "-n", n.name)
 	addr := d.addr("web", 80)
 	_, err := who(t.Context(), addr)
 	require.NoError(t, err)

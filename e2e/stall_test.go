@@ -21,12 +21,13 @@ const stallFor = 3 * time.Second
 // TestAPausedDownloadHarmsNoNewConnection: those beside it take no longer than those
 // of another devtun do at the same time, which has none.
 func TestAPausedDownloadHarmsNoNewConnection(t *testing.T) {
-	n := sharedWeb(t)
-	d := startForward(t, "-n", n.name)
+	pausedDownload(t, sharedWeb(t), portForward)
+}
+
+func pausedDownload(t *testing.T, n *namespace, by way) {
+	d := by.start(t, "-n", n.name)
 	addr := d.addr("web", 80)
-	hosts := filepath.Join(t.TempDir(), "hosts")
-	require.NoError(t, os.WriteFile(hosts, nil, 0o600))
-	other := startForward(t, "-n", n.name, "--hosts-file", hosts).addr("web", 80)
+	other := by.start(t, "-n", n.name, "--hosts-file", ownHosts(t)).addr("web", 80)
 
 	response, err := http.Get(fmt.Sprintf("http://%s/bytes?n=%d", addr, gigabyte))
 	require.NoError(t, err)
@@ -48,9 +49,19 @@ func TestAPausedDownloadHarmsNoNewConnection(t *testing.T) {
 	require.EqualValues(t, read, left)
 }
 
+// ownHosts is a hosts file for one devtun beside another.
+func ownHosts(t *testing.T) string {
+	t.Helper()
+	hosts := filepath.Join(t.TempDir(), "hosts")
+	require.NoError(t, os.WriteFile(hosts, nil, 0o600))
+	return hosts
+}
+
 // TestTroubleStaysWithItsConnection has clients do what breaks other tunnels,
 // beside one that keeps asking on a connection of its own and one on new ones.
-func TestTroubleStaysWithItsConnection(t *testing.T) {
+func TestTroubleStaysWithItsConnection(t *testing.T) { troubleStays(t, sharedWeb(t), portForward) }
+
+func troubleStays(t *testing.T, n *namespace, by way) {
 	for name, trouble := range map[string]func(t *testing.T, d *devtun){
 		"refused port": func(t *testing.T, d *devtun) {
 			conn := dial(t, d.addr("web", 7999))
@@ -76,8 +87,7 @@ func TestTroubleStaysWithItsConnection(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			n := sharedWeb(t)
-			d := startForward(t, "-n", n.name)
+			d := by.start(t, "-n", n.name)
 			addr := d.addr("web", 80)
 			kept := keep(t, addr)
 			asks := func() { require.NoError(t, kept.ask()) }
@@ -135,13 +145,14 @@ func (k *keeper) ask() error {
 
 // TestUploadsHarmNoneBesideThem: with more connections than API connections are
 // opened for, and those far away, so that uploads share one with others.
-func TestUploadsHarmNoneBesideThem(t *testing.T) { uploadsHarmNone(t, stallFor) }
+func TestUploadsHarmNoneBesideThem(t *testing.T) {
+	uploadsHarmNone(t, sharedWeb(t), portForward, stallFor)
+}
 
-func uploadsHarmNone(t *testing.T, stallFor time.Duration) {
-	n := sharedWeb(t)
+func uploadsHarmNone(t *testing.T, n *namespace, by way, stallFor time.Duration) {
 	p := newProxy(t)
 	p.add("latency", 1, `{"latency":10}`)
-	d := launchForward(t, p.kubeconfig(), "-n", n.name)
+	d := by.launch(t, p.kubeconfig(), "-n", n.name)
 	d.await("ready", readyTimeout, func(e event) bool { return e.Type == "ready" })
 	addr := d.addr("web", 80)
 	var all []*keeper

@@ -26,7 +26,7 @@ func (i *Intercept) here() wire.Side {
 
 // WithoutDeveloper is where connections go that no developer takes.
 func WithoutDeveloper(mode plan.Mode) wire.Side {
-	if mode == plan.Replace {
+	if mode == plan.Replace || mode == plan.Relay { // to which nothing leads
 		return wire.Held
 	}
 	return wire.ToOrigin

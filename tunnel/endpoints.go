@@ -1,6 +1,7 @@
 package tunnel
 
 import (
+	"cmp"
 	"net"
 	"slices"
 	"strconv"
@@ -27,6 +28,10 @@ func (e Endpoint) String() string {
 	}
 	return describePort(e.Pod, e.Port)
 }
+
+// Name is what people know the endpoint by: the pod's name, of what is no pod its address or
+// name. It is "" for no endpoint.
+func (e Endpoint) Name() string { return cmp.Or(e.Pod.Name, e.Host) }
 
 // Endpoints is the set of endpoints of a service's port, kept current by whoever
 // watches the cluster and asked by each new connection. The zero value is an
@@ -61,6 +66,13 @@ func (e *Endpoints) Len() int {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return len(e.ready)
+}
+
+// has reports that an endpoint is one of them.
+func (e *Endpoints) has(endpoint Endpoint) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.Contains(e.ready, endpoint)
 }
 
 // pick chooses the endpoint for a new connection, in turn, leaving out those

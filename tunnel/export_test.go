@@ -3,6 +3,9 @@ package tunnel
 // OpenTimeout is how long a connection may take to open on one API connection.
 const OpenTimeout = openTimeout
 
+// MaxFlows is how many flows a port has at most.
+const MaxFlows = maxFlows
+
 // Opening is how many API connections are being opened.
 func (p *Pool) Opening() (n int) {
 	p.mu.Lock()

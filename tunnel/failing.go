@@ -15,14 +15,13 @@ type failing struct {
 	since time.Time // when it began; zero if there is none
 }
 
-// notTaken notes that no endpoint took a connection; last is the one tried last, if
-// any. What the client or devtun ended is no failure of the port, nor is a login that
+// notTaken notes that no endpoint took a connection, and tells of it, unless tell is nil;
+// last is the one tried last, if any. What the client or devtun ended is no failure of the port, nor is a login that
 // does not work any more: that concerns all, and whoever has it tells of it.
-func (p *Port) notTaken(ctx context.Context, last Endpoint, err error) {
-	if p.Failing == nil || ctx.Err() != nil || errors.Is(err, errLeft) || needsLogin(err) {
+func (f *failing) notTaken(ctx context.Context, tell func(error), last Endpoint, err error) {
+	if tell == nil || ctx.Err() != nil || errors.Is(err, errLeft) || needsLogin(err) {
 		return
 	}
-	f := &p.failing
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if !f.since.IsZero() {
@@ -32,7 +31,7 @@ func (p *Port) notTaken(ctx context.Context, last Endpoint, err error) {
 	if refused(err) {
 		err = fmt.Errorf("%s: %w", last, err)
 	}
-	p.Failing(err)
+	tell(err)
 }
 
 // needsLogin reports that somebody has to log in first.
@@ -43,19 +42,18 @@ func needsLogin(err error) bool {
 
 // watchTaken returns what notes that an endpoint has taken a connection, which it is
 // offered now: one that was offered before the port began to fail says nothing of it.
-func (p *Port) watchTaken() func() {
-	if p.Failing == nil {
+func (f *failing) watchTaken(tell func(error)) func() {
+	if tell == nil {
 		return func() {}
 	}
 	offered := time.Now()
 	return sync.OnceFunc(func() {
-		f := &p.failing
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		if f.since.IsZero() || offered.Before(f.since) {
 			return
 		}
 		f.since = time.Time{}
-		p.Failing(nil)
+		tell(nil)
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"sync"
 	"time"
@@ -64,9 +65,10 @@ type Report struct {
 func (p *Port) Serve(ctx context.Context, listener net.Listener) error {
 	var open sync.WaitGroup
 	defer open.Wait()
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(errStopped)
-	open.Go(func() { <-ctx.Done(); listener.Close() })
+	defer closeWith(ctx, listener)()
+	var carried context.Context // of connections; most ports have none
+	cancel := func(error) {}
+	defer func() { cancel(errStopped) }()
 	for {
 		client, err := listener.Accept()
 		switch {
@@ -82,7 +84,21 @@ func (p *Port) Serve(ctx context.Context, listener net.Listener) error {
 			}
 			continue
 		}
-		open.Go(func() { p.serve(ctx, duplex.TCP{TCPConn: client.(*net.TCPConn)}) })
+		if carried == nil {
+			of, end := context.WithCancelCause(ctx)
+			carried, cancel = of, end
+		}
+		open.Go(func() { p.serve(carried, duplex.TCP{TCPConn: client.(*net.TCPConn)}) })
+	}
+}
+
+// closeWith closes what is listened on when ctx ends; what it returns closes it now. There
+// are ports by the thousand, so no goroutine waits for it.
+func closeWith(ctx context.Context, listener io.Closer) (now func()) {
+	stop := context.AfterFunc(ctx, func() { listener.Close() })
+	return func() {
+		stop()
+		listener.Close()
 	}
 }
 
@@ -123,11 +139,11 @@ func (p *Port) carry(ctx context.Context, client *client, report *Report) duplex
 		endpoint, err := search.next(dialCtx, p.Endpoints)
 		if err != nil {
 			client.conn.Abort()
-			p.notTaken(ctx, report.Endpoint, err)
+			p.failing.notTaken(ctx, p.Failing, report.Endpoint, err)
 			return duplex.Ending{By: duplex.Remote, Err: err}
 		}
 		report.Endpoint = endpoint
-		client.taken = p.watchTaken()
+		client.taken = p.failing.watchTaken(p.Failing)
 		conn, err := p.dial(dialCtx, endpoint, client, search.waited)
 		if errors.Is(err, errLeft) {
 			client.conn.Abort()
@@ -148,7 +164,7 @@ func (p *Port) carry(ctx context.Context, client *client, report *Report) duplex
 			continue
 		}
 		if refused(ending.Err) {
-			p.notTaken(ctx, endpoint, ending.Err)
+			p.failing.notTaken(ctx, p.Failing, endpoint, ending.Err)
 		}
 		if ending.Err != nil {
 			client.conn.Abort()

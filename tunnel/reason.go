@@ -23,6 +23,14 @@ func describe(e duplex.Ending) (reason string, err error) {
 		return "client closed", nil
 	case e.Err == nil:
 		return "pod closed", nil
+	case errors.Is(e.Err, errOver):
+		return "pod closed", nil
+	case errors.Is(e.Err, errIdle):
+		return "idle", nil
+	case errors.Is(e.Err, errGone):
+		return "endpoint gone", nil
+	case errors.Is(e.Err, errCrowded):
+		return "too many flows", nil
 	case errors.Is(e.Err, ErrWithdrawn):
 		return "no longer forwarded", nil
 	case errors.Is(e.Err, errStopped), errors.Is(e.Err, context.Canceled):

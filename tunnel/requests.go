@@ -59,7 +59,7 @@ func (p *Port) carryRequests(ctx context.Context, client *client, report *Report
 		client.conn.Abort()
 	}
 	if err != nil || refused(ending.Err) {
-		p.notTaken(ctx, report.Endpoint, ending.Err)
+		p.failing.notTaken(ctx, p.Failing, report.Endpoint, ending.Err)
 	}
 	return ending
 }

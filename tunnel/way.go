@@ -150,7 +150,7 @@ func (o *offer) Dial(ctx context.Context) (proxy.Upstream, error) {
 	if o.held && o.way.isLeft() {
 		return nil, o.fails(errLeft)
 	}
-	heard := p.watchTaken()
+	heard := p.failing.watchTaken(p.Failing)
 	conn, err := p.Dial(ctx, o.endpoint)
 	if err != nil {
 		return nil, o.fails(err)

@@ -27,9 +27,9 @@ func newClean(streams output.Streams, start helper.Start) *cobra.Command {
 		Short: "Remove what killed sessions have left on this machine",
 		Long: `Remove the host names that devtun sessions have left that were killed, or that an
 earlier boot of this machine has known, and finish what a killed one was writing;
-likewise loopback addresses (macOS), the files of 'devtun run', environment and files
-of intercepted containers, and the logs and sockets of 'devtun up'. Address leases
-need no cleaning: the system ends them with their process.
+likewise addresses of pods (macOS: loopback addresses too), the files of 'devtun run',
+environment and files of intercepted containers, and the logs and sockets of
+'devtun up'. Address leases need no cleaning: the system ends them with their process.
 Sessions that still run keep theirs. Every other devtun does the same on its way.
 
 It says what it has removed. What it cannot remove keeps it from nothing else; it says
@@ -119,8 +119,7 @@ func cleanHosts(ctx context.Context, hosts *hostsfile.File, machine *helper.Mach
 	return did, nil
 }
 
-// cleanAddresses removes the loopback addresses that the dead have left where a
-// system needs any (macOS).
+// cleanAddresses removes the addresses that the dead have left.
 func cleanAddresses(ctx context.Context, machine *helper.Machine) (did []string, err error) {
 	aliases, err := loopback.NewAliases()
 	if err != nil {
@@ -136,7 +135,7 @@ func cleanAddresses(ctx context.Context, machine *helper.Machine) (did []string,
 	left, err := aliases.Stale()
 	for _, addr := range stale {
 		if !slices.Contains(left, addr) {
-			did = append(did, "removed the loopback address "+addr.String()+" of a devtun that has ended")
+			did = append(did, "removed the address "+addr.String()+" of a devtun that has ended")
 		}
 	}
 	return did, err

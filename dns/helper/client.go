@@ -44,21 +44,41 @@ func (c *Client) SetNames(ctx context.Context, entries []hostsfile.Entry) (hosts
 
 // Listen implements dns.Machine.
 func (c *Client) Listen(ctx context.Context, addr netip.AddrPort) (net.Listener, error) {
-	_, socket, err := c.ask(ctx, request{Do: listen, Listen: addr})
-	if socket != nil {
-		defer socket.Close()
-	}
-	if err == nil && socket == nil {
-		err = errors.New("the helper sent no socket")
-	}
-	var refused *dns.ListenError
-	if err != nil && !errors.As(err, &refused) {
-		err = &dns.ListenError{Addr: addr, Err: err}
-	}
+	socket, err := c.askSocket(ctx, request{Do: listen, Listen: addr})
 	if err != nil {
 		return nil, err
 	}
+	defer socket.Close()
 	return net.FileListener(socket)
+}
+
+// ListenPacket implements dns.Machine.
+func (c *Client) ListenPacket(ctx context.Context, addr netip.AddrPort) (net.PacketConn, error) {
+	socket, err := c.askSocket(ctx, request{Do: listenPacket, Listen: addr})
+	if err != nil {
+		return nil, err
+	}
+	defer socket.Close()
+	return net.FilePacketConn(socket)
+}
+
+// askSocket makes a request whose answer hands over a socket. Errors are *dns.ListenError.
+func (c *Client) askSocket(ctx context.Context, r request) (*os.File, error) {
+	_, socket, err := c.ask(ctx, r)
+	if err == nil && socket == nil {
+		err = errors.New("the helper sent no socket")
+	}
+	if err == nil {
+		return socket, nil
+	}
+	if socket != nil {
+		socket.Close()
+	}
+	var refused *dns.ListenError
+	if !errors.As(err, &refused) {
+		err = &dns.ListenError{Addr: r.Listen, Err: err}
+	}
+	return nil, err
 }
 
 // AddAddress implements dns.Machine.

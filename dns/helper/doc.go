@@ -1,6 +1,6 @@
 // Package helper is the small process with root's rights: it writes this
-// session's block of the hosts file, opens listening sockets below port 1024, and
-// adds loopback addresses, for one peer and for as long as that peer lives. The
+// session's block of the hosts file, opens sockets below port 1024, and adds
+// loopback and pods' addresses, for one peer and for as long as that peer lives. The
 // process that reads the kubeconfig and speaks to the cluster has no such rights.
 //
 //	program                                    helper (root)

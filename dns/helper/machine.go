@@ -23,10 +23,13 @@ type Start func(ctx context.Context, ask bool) (*Client, error)
 // none is where neither the hosts file nor a port asks for it.
 type Machine struct {
 	hosts  *hostsfile.File
-	direct dns.Direct                                                  // with the rights of this process
-	listen func(context.Context, netip.AddrPort) (net.Listener, error) // direct's
+	direct dns.Direct // with the rights of this process
 	start  Start
 	system bool // the hosts file is the system's, the only one that a helper writes
+
+	// The direct machine's.
+	listen       func(context.Context, netip.AddrPort) (net.Listener, error)
+	listenPacket func(context.Context, netip.AddrPort) (net.PacketConn, error)
 
 	mu      sync.Mutex
 	client  *Client
@@ -39,7 +42,10 @@ var _ dns.Machine = (*Machine)(nil)
 // NewMachine returns a Machine of direct, whose hosts file is the system's if
 // system says so. A nil start means that there is no helper to be had.
 func NewMachine(direct dns.Direct, system bool, start Start) *Machine {
-	return &Machine{hosts: direct.Hosts, direct: direct, listen: direct.Listen, start: start, system: system}
+	return &Machine{
+		hosts: direct.Hosts, direct: direct, start: start, system: system,
+		listen: direct.Listen, listenPacket: direct.ListenPacket,
+	}
 }
 
 // Prepare makes sure that names can be written, with a helper if it must be, so
@@ -88,20 +94,36 @@ func (m *Machine) SetNames(ctx context.Context, entries []hostsfile.Entry) (host
 
 // Listen implements dns.Machine.
 func (m *Machine) Listen(ctx context.Context, addr netip.AddrPort) (listener net.Listener, err error) {
-	listener, err = m.listen(ctx, addr)
-	if !errors.Is(err, fs.ErrPermission) {
-		return listener, err
-	}
-	denied := err
-	err = m.delegate(ctx, denied, func(c *Client) (err error) {
+	listener, denied := m.listen(ctx, addr)
+	err = m.delegateSocket(ctx, denied, func(c *Client) (err error) {
 		listener, err = c.Listen(ctx, addr)
 		return err
 	})
+	return listener, err
+}
+
+// ListenPacket implements dns.Machine.
+func (m *Machine) ListenPacket(ctx context.Context, addr netip.AddrPort) (conn net.PacketConn, err error) {
+	conn, denied := m.listenPacket(ctx, addr)
+	err = m.delegateSocket(ctx, denied, func(c *Client) (err error) {
+		conn, err = c.ListenPacket(ctx, addr)
+		return err
+	})
+	return conn, err
+}
+
+// delegateSocket has the helper open a socket if this process was denied it, and does
+// nothing else. Errors are *dns.ListenError.
+func (m *Machine) delegateSocket(ctx context.Context, denied error, do func(*Client) error) error {
+	if !errors.Is(denied, fs.ErrPermission) {
+		return denied
+	}
+	err := m.delegate(ctx, denied, do)
 	var refused *dns.ListenError
 	if err != nil && !errors.As(err, &refused) {
 		err = errors.Join(denied, err)
 	}
-	return listener, err
+	return err
 }
 
 // AddAddress implements dns.Machine.

@@ -135,11 +135,17 @@ func TestALowPortIsTheHelpers(t *testing.T) {
 	listener, err := m.Listen(t.Context(), at)
 	require.NoError(t, err)
 	require.NoError(t, listener.Close())
-	require.Equal(t, []netip.AddrPort{at}, s.last.machine.done().listened)
+	m.listenPacket = denyPacket
+	socket, err := m.ListenPacket(t.Context(), at)
+	require.NoError(t, err)
+	require.NoError(t, socket.Close())
+	require.Equal(t, []netip.AddrPort{at, at}, s.last.machine.done().listened)
 
 	s.last.machine.failWith(errTest)
 	_, err = m.Listen(t.Context(), at)
 	var refused *dns.ListenError
+	require.True(t, errors.As(err, &refused))
+	_, err = m.ListenPacket(t.Context(), at)
 	require.True(t, errors.As(err, &refused))
 	require.NoError(t, m.Close())
 }

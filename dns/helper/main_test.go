@@ -77,6 +77,16 @@ func (m *machine) Listen(ctx context.Context, addr netip.AddrPort) (net.Listener
 	return dns.Listen(ctx, addr)
 }
 
+func (m *machine) ListenPacket(ctx context.Context, addr netip.AddrPort) (net.PacketConn, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.fail != nil {
+		return nil, m.fail
+	}
+	m.listened = append(m.listened, addr)
+	return dns.ListenPacket(ctx, addr)
+}
+
 func (m *machine) AddAddress(_ context.Context, addr netip.Addr) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -228,5 +238,10 @@ var errTest = errors.New("a failure of the test's")
 
 // deny is a process that may not listen.
 func deny(_ context.Context, addr netip.AddrPort) (net.Listener, error) {
+	return nil, &dns.ListenError{Addr: addr, Err: syscall.EACCES}
+}
+
+// denyPacket is the same for UDP.
+func denyPacket(_ context.Context, addr netip.AddrPort) (net.PacketConn, error) {
 	return nil, &dns.ListenError{Addr: addr, Err: syscall.EACCES}
 }

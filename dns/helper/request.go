@@ -15,12 +15,13 @@ import (
 
 // Version is of the protocol. Program and helper are one executable, so they
 // differ only if it was replaced in between.
-const Version = 3
+const Version = 4
 
 // What may be asked for.
 const (
 	setNames      = "set-names"
 	listen        = "listen"
+	listenPacket  = "listen-packet"
 	addAddress    = "add-address"
 	removeAddress = "remove-address"
 )
@@ -30,7 +31,7 @@ const (
 type request struct {
 	Do      string            `json:"do"`
 	Entries []hostsfile.Entry `json:"entries,omitempty"` // set-names; none removes them
-	Listen  netip.AddrPort    `json:"listen,omitzero"`   // listen
+	Listen  netip.AddrPort    `json:"listen,omitzero"`   // listen, listen-packet
 	Addr    netip.Addr        `json:"addr,omitzero"`     // add-address, remove-address
 }
 
@@ -52,17 +53,17 @@ func (r request) check() error {
 		if err := dns.CheckManaged(r.Entries); err != nil {
 			return err
 		}
-	case listen:
+	case listen, listenPacket:
 		wanted.Listen = r.Listen
 		if r.Listen.Port() == 0 {
 			return errors.New("listen on no port")
 		}
-		if err := loopback.CheckManaged(r.Listen.Addr()); err != nil {
+		if err := checkAddress(r.Listen.Addr()); err != nil {
 			return err
 		}
 	case addAddress, removeAddress:
 		wanted.Addr = r.Addr
-		if err := loopback.CheckManaged(r.Addr); err != nil {
+		if err := checkAddress(r.Addr); err != nil {
 			return err
 		}
 	default:
@@ -72,6 +73,15 @@ func (r request) check() error {
 		return fmt.Errorf("request %s with the fields of another", r.Do)
 	}
 	return nil
+}
+
+// checkAddress refuses what is neither an address that devtun gives a service nor one
+// that a pod can have. Whether this very pod's may be taken, loopback.Aliases says.
+func checkAddress(addr netip.Addr) error {
+	if loopback.CheckPod(addr) == nil {
+		return nil
+	}
+	return loopback.CheckManaged(addr)
 }
 
 // answer is what became of a request.

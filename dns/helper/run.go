@@ -74,7 +74,15 @@ func Run(out io.Writer) error {
 		return err
 	}
 	server := &Server{Machine: dns.Direct{Hosts: hosts, Aliases: aliases}}
-	return server.Serve(ctx, conn)
+	return errors.Join(server.Serve(ctx, conn), removeAll(aliases))
+}
+
+// removeAll removes the addresses that a helper of the same peer has left that was
+// killed.
+func removeAll(aliases *loopback.Aliases) error {
+	ctx, cancel := context.WithTimeout(context.Background(), cleanTimeout)
+	defer cancel()
+	return aliases.RemoveAll(ctx)
 }
 
 func openAnySocket(uid int) (*privateSocket, error) {

@@ -101,6 +101,8 @@ func (s *Server) do(ctx context.Context, r request) error {
 		report, err = s.Machine.SetNames(ctx, r.Entries)
 	case listen:
 		socket, err = s.listen(ctx, r.Listen)
+	case listenPacket:
+		socket, err = s.listenPacket(ctx, r.Listen)
 	case addAddress:
 		s.addresses[r.Addr] = true
 		err = s.Machine.AddAddress(ctx, r.Addr)
@@ -126,11 +128,26 @@ func (s *Server) listen(ctx context.Context, addr netip.AddrPort) (*os.File, err
 		return nil, err
 	}
 	defer listener.Close()
-	tcp, ok := listener.(*net.TCPListener)
-	if !ok {
-		return nil, fmt.Errorf("hand over a %T: %w", listener, errors.ErrUnsupported)
+	return descriptor(listener)
+}
+
+// listenPacket does the same with a UDP socket.
+func (s *Server) listenPacket(ctx context.Context, addr netip.AddrPort) (*os.File, error) {
+	conn, err := s.Machine.ListenPacket(ctx, addr)
+	if err != nil {
+		return nil, err
 	}
-	return tcp.File()
+	defer conn.Close()
+	return descriptor(conn)
+}
+
+// descriptor is a copy of a socket's descriptor.
+func descriptor(socket any) (*os.File, error) {
+	filed, ok := socket.(interface{ File() (*os.File, error) })
+	if !ok {
+		return nil, fmt.Errorf("hand over a %T: %w", socket, errors.ErrUnsupported)
+	}
+	return filed.File()
 }
 
 func (s *Server) answer(reply answer, socket *os.File) error {

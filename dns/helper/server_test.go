@@ -9,6 +9,7 @@ import (
 	"os"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -66,6 +67,38 @@ func TestASocketIsHandedOver(t *testing.T) {
 	// The helper has kept no end of it.
 	require.NoError(t, listener.Close())
 	again, err := client.Listen(t.Context(), at)
+	require.NoError(t, err)
+	require.NoError(t, again.Close())
+}
+
+func TestAUDPSocketIsHandedOver(t *testing.T) {
+	s := serve(t)
+	client := NewClient(s.peer)
+	defer client.Close()
+	at := freePort(t, "127.7.8.9")
+	socket, err := client.ListenPacket(t.Context(), at)
+	require.NoError(t, err)
+	require.Equal(t, at.String(), socket.LocalAddr().String())
+	require.NoError(t, socket.SetDeadline(time.Now().Add(testTimeout)))
+	conn, err := net.Dial("udp", at.String())
+	require.NoError(t, err)
+	defer conn.Close()
+	_, err = conn.Write([]byte("hello"))
+	require.NoError(t, err)
+	text := make([]byte, 10)
+	n, from, err := socket.ReadFrom(text)
+	require.NoError(t, err)
+	require.Equal(t, "hello", string(text[:n]))
+	require.Equal(t, conn.LocalAddr().String(), from.String())
+
+	_, err = client.ListenPacket(t.Context(), at)
+	var refused *dns.ListenError
+	require.ErrorAs(t, err, &refused)
+	require.ErrorIs(t, err, syscall.EADDRINUSE)
+
+	// The helper has kept no end of it.
+	require.NoError(t, socket.Close())
+	again, err := client.ListenPacket(t.Context(), at)
 	require.NoError(t, err)
 	require.NoError(t, again.Close())
 }

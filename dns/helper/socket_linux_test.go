@@ -108,7 +108,7 @@ func TestLaunch(t *testing.T) {
 		"without a word":       {"exit 1", "it ended without a word: unexpected EOF"},
 		"another program":      {"echo hello", `it said "hello"`},
 		"another version": {"echo devtun-helper 99 /run/x",
-			"it speaks version 99, not 3: was devtun replaced just now?"},
+			"it speaks version 99, not 4: was devtun replaced just now?"},
 		"no line": {"head -c 100000 /dev/zero | tr '\\0' x", "it ended without a word: bufio: buffer full"},
 	} {
 		t.Run(about, func(t *testing.T) {
@@ -130,7 +130,7 @@ func TestLaunch(t *testing.T) {
 		}, testTimeout, time.Millisecond)
 	})
 	t.Run("it says where it is", func(t *testing.T) {
-		s, err := launch(t.Context(), testTimeout, shell("echo devtun-helper 3 /run/x"))
+		s, err := launch(t.Context(), testTimeout, shell("echo devtun-helper 4 /run/x"))
 		require.NoError(t, err)
 		require.Equal(t, "/run/x", s.path)
 		<-s.ended

@@ -34,8 +34,8 @@ func Address(key string, attempt int) netip.Addr {
 	})
 }
 
-// Check refuses every address but IPv4 loopback: devtun listens on no
-// other, and a name must not lead where devtun does not listen.
+// Check refuses every address but IPv4 loopback: a name must not lead where devtun
+// does not listen, and it listens on no others but pods' own.
 func Check(addr netip.Addr) error {
 	if !addr.Is4() || !addr.IsLoopback() {
 		return fmt.Errorf("address %s is not IPv4 loopback", addr)

@@ -15,10 +15,11 @@ import (
 	"github.com/devtun/devtun/internal/statedir"
 )
 
-// Aliases are the loopback addresses that a session had to add to the system:
-// macOS answers on 127.0.0.1 alone until an alias is put on lo0, which is
-// root's to do. Where all of 127/8 answers (Linux, Windows) every method does
-// nothing.
+// Aliases are the addresses that a session had to add to the system's loopback
+// interface, which is root's to do. They are of two kinds. Those of 127/8 macOS has to
+// be given, which answers on 127.0.0.1 alone; elsewhere all of them answer, and nothing
+// is done for them. Those of pods are not this machine's: they are refused where they
+// would take something away, from this machine's own routes or from another session.
 //
 // The system does not say who added an alias and does not take it back when a
 // process ends. So each has a record, made before it and removed after it: a
@@ -33,27 +34,32 @@ type Aliases struct {
 	dir   string // of the records
 	disk  disk.FS
 	alive func(proc.ID) bool
-	lo    loopback // nil where all of 127/8 answers
+	lo    loopback // nil where none can be added
 }
 
 // loopback is the system's loopback interface.
 type loopback interface {
-	// present reports whether the system answers on addr.
+	// answers reports that the system answers on addr, one of 127/8, without an alias.
+	answers(addr netip.Addr) bool
+	// present reports whether the interface has addr.
 	present(addr netip.Addr) (bool, error)
-	// ifconfig changes it. The program keeps lock open until it ends, which may
-	// be after the end of this process.
-	ifconfig(ctx context.Context, lock *os.File, args ...string) error
+	// add and remove change it. A program that does it keeps lock open until it ends,
+	// which may be after the end of this process.
+	add(ctx context.Context, lock *os.File, addr netip.Addr) error
+	remove(ctx context.Context, lock *os.File, addr netip.Addr) error
+	// route is the most specific route to addr.
+	route(ctx context.Context, addr netip.Addr) (Route, error)
 }
 
 // localhost is the address that always answers, and is never ours to remove.
 var localhost = netip.AddrFrom4([4]byte{127, 0, 0, 1})
 
-// ifconfigTimeout bounds one change. It takes some milliseconds.
-const ifconfigTimeout = 10 * time.Second
+// changeTimeout bounds one change. It takes some milliseconds.
+const changeTimeout = 10 * time.Second
 
 // NewAliases are this process's own.
 func NewAliases() (*Aliases, error) {
-	if systemLoopback() == nil {
+	if lo, _ := systemLoopback(); lo == nil {
 		return new(Aliases), nil
 	}
 	owner, err := proc.Self()
@@ -66,17 +72,20 @@ func NewAliases() (*Aliases, error) {
 // AliasesOf are those of another process, on whose behalf this one acts.
 // Whoever acts for an owner may remove what was added for it.
 func AliasesOf(owner proc.ID) *Aliases {
+	lo, part := systemLoopback()
 	return &Aliases{
 		owner: owner,
-		dir:   filepath.Join(statedir.Root(), "aliases"), // only root adds addresses
+		dir:   filepath.Join(statedir.Root(), "aliases", part), // only root adds addresses
 		alive: proc.ID.Alive,
-		lo:    systemLoopback(),
+		lo:    lo,
 	}
 }
 
-// Add makes the system answer on addr; it is fine if it does already. The one
-// who added an alias last is its owner; leases see to it that nobody else uses
-// it.
+// Add makes the system answer on addr; it is fine if it does already. The one who added
+// an alias of 127/8 last is its owner; leases see to it that nobody else uses it. A
+// pod's address, which has no lease, is refused with a *HeldError while another session
+// that lives is its owner, and with a *RouteError where this machine has a route to it
+// that is not the default one.
 func (a *Aliases) Add(ctx context.Context, addr netip.Addr) error {
 	if err := a.add(ctx, addr); err != nil {
 		return fmt.Errorf("add address %s: %w", addr, err)
@@ -105,23 +114,14 @@ func (a *Aliases) Clean(ctx context.Context) (removed []netip.Addr, err error) {
 
 // Stale lists what Clean would remove. It needs no right to.
 func (a *Aliases) Stale() (stale []netip.Addr, err error) {
-	if a.lo == nil {
-		return nil, nil
-	}
-	recorded, err := a.recorded()
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	for _, addr := range recorded {
-		if owner, err := a.ownerOf(addr); err == nil && !a.alive(owner) {
-			stale = append(stale, addr)
-		}
-	}
-	return stale, err
+	return a.those(func(owner proc.ID) bool { return !a.alive(owner) })
 }
 
 func (a *Aliases) add(ctx context.Context, addr netip.Addr) error {
-	if err := Check(addr); err != nil || a.lo == nil || addr == localhost {
+	if done, err := a.settled(addr); done || err != nil {
+		return err
+	}
+	if err := a.refusal(ctx, addr); err != nil { // before rights that it takes are asked for
 		return err
 	}
 	lock, err := a.lock(ctx)
@@ -129,21 +129,24 @@ func (a *Aliases) add(ctx context.Context, addr netip.Addr) error {
 		return err
 	}
 	defer lock.Close()
+	if err := a.refusal(ctx, addr); err != nil {
+		return err
+	}
 	there, err := a.lo.present(addr)
 	if err != nil {
 		return err
 	}
-	owner, err := a.ownerOf(addr)
+	_, recorded, err := a.recordOf(addr)
 	switch {
-	case err != nil && !errors.Is(err, fs.ErrNotExist):
+	case err != nil:
 		return err
-	case there && (err != nil || owner.Boot != a.owner.Boot):
+	case there && !recorded:
 		return a.removeRecord(addr) // somebody else's
 	}
 	if err := a.writeRecord(addr); err != nil || there {
 		return err
 	}
-	err = a.ifconfig(ctx, lock, "lo0", "alias", addr.String(), "255.255.255.255")
+	err = a.change(ctx, lock, addr, a.lo.add)
 	if err == nil {
 		return nil
 	}
@@ -153,9 +156,27 @@ func (a *Aliases) add(ctx context.Context, addr netip.Addr) error {
 	return errors.Join(err, a.removeRecord(addr))
 }
 
+// settled reports that the system answers on addr without an alias, and refuses what
+// can have none.
+func (a *Aliases) settled(addr netip.Addr) (bool, error) {
+	if Check(addr) == nil {
+		return a.lo == nil || addr == localhost || a.lo.answers(addr), nil
+	}
+	if err := CheckPod(addr); err != nil {
+		return false, err
+	}
+	if a.lo == nil {
+		return false, errors.ErrUnsupported
+	}
+	return false, nil
+}
+
 func (a *Aliases) remove(ctx context.Context, addr netip.Addr) error {
-	if err := Check(addr); err != nil || a.lo == nil || addr == localhost {
+	if done, err := a.settled(addr); done || err != nil {
 		return err
+	}
+	if _, err := os.Stat(a.record(addr)); errors.Is(err, fs.ErrNotExist) {
+		return nil
 	}
 	lock, err := a.lock(ctx)
 	if err != nil {
@@ -171,6 +192,16 @@ func (a *Aliases) remove(ctx context.Context, addr netip.Addr) error {
 	}
 	_, err = a.removeAlias(ctx, lock, addr)
 	return err
+}
+
+// RemoveAll removes all that was added for this owner.
+func (a *Aliases) RemoveAll(ctx context.Context) error {
+	addrs, err := a.those(func(owner proc.ID) bool { return owner == a.owner })
+	errs := []error{err}
+	for _, addr := range addrs {
+		errs = append(errs, a.Remove(ctx, addr))
+	}
+	return errors.Join(errs...)
 }
 
 func (a *Aliases) clean(ctx context.Context) (removed []netip.Addr, err error) {
@@ -213,15 +244,18 @@ func (a *Aliases) removeAlias(ctx context.Context, lock *os.File, addr netip.Add
 		return was, err
 	}
 	if was {
-		if err := a.ifconfig(ctx, lock, "lo0", "-alias", addr.String()); err != nil {
+		if err := a.change(ctx, lock, addr, a.lo.remove); err != nil {
 			return was, err
 		}
 	}
 	return was, a.removeRecord(addr)
 }
 
-func (a *Aliases) ifconfig(ctx context.Context, lock *os.File, args ...string) error {
-	ctx, cancel := context.WithTimeout(ctx, ifconfigTimeout)
+// change adds or removes, within changeTimeout.
+func (a *Aliases) change(
+	ctx context.Context, lock *os.File, addr netip.Addr, do func(context.Context, *os.File, netip.Addr) error,
+) error {
+	ctx, cancel := context.WithTimeout(ctx, changeTimeout)
 	defer cancel()
-	return a.lo.ifconfig(ctx, lock, args...)
+	return do(ctx, lock, addr)
 }

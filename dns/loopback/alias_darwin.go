@@ -3,33 +3,56 @@ package loopback
 import (
 	"context"
 	"fmt"
-	"net"
 	"net/netip"
 	"os"
+	"os/exec"
 )
 
 // lo0 is the loopback interface of macOS.
 type lo0 struct{}
 
-func systemLoopback() loopback { return lo0{} }
+const loopbackName = "lo0"
 
-func (lo0) present(addr netip.Addr) (bool, error) {
-	lo, err := net.InterfaceByName("lo0")
-	if err != nil {
-		return false, fmt.Errorf("look at lo0: %w", err)
-	}
-	addrs, err := lo.Addrs()
-	if err != nil {
-		return false, fmt.Errorf("look at lo0: %w", err)
-	}
-	for _, a := range addrs {
-		if prefix, err := netip.ParsePrefix(a.String()); err == nil && prefix.Addr() == addr {
-			return true, nil
-		}
-	}
-	return false, nil
+func systemLoopback() (lo loopback, part string) { return lo0{}, "" }
+
+// answers implements loopback.
+func (lo0) answers(addr netip.Addr) bool { return addr == localhost }
+
+func (lo0) present(addr netip.Addr) (bool, error) { return hasAddress(loopbackName, addr) }
+
+func (lo0) add(ctx context.Context, lock *os.File, addr netip.Addr) error {
+	return runHolding(ctx, lock, "/sbin/ifconfig", addArguments(addr)...)
 }
 
-func (lo0) ifconfig(ctx context.Context, lock *os.File, args ...string) error {
-	return runHolding(ctx, lock, "/sbin/ifconfig", args...)
+func (lo0) remove(ctx context.Context, lock *os.File, addr netip.Addr) error {
+	return runHolding(ctx, lock, "/sbin/ifconfig", removeArguments(addr)...)
+}
+
+func (lo0) route(ctx context.Context, addr netip.Addr) (Route, error) {
+	said, err := askRoute(ctx, addr, addr.String())
+	if err != nil || !said.cloned {
+		return said.Route, err
+	}
+	// An entry for what was lately sent there, of which only the way is told.
+	all, err := askRoute(ctx, addr, "default")
+	if err == nil && said.sameWay(all) {
+		return Route{}, nil
+	}
+	return said.Route, err
+}
+
+// askRoute asks for the route to a destination of the family that addr is of.
+func askRoute(ctx context.Context, addr netip.Addr, to string) (routeAnswer, error) {
+	ctx, cancel := context.WithTimeout(ctx, changeTimeout)
+	defer cancel()
+	family := "-inet"
+	if addr.Is6() {
+		family = "-inet6"
+	}
+	out, err := exec.CommandContext(ctx, "/sbin/route", "-n", "get", family, to).CombinedOutput()
+	answer, ok := parseRoute(string(out))
+	if !ok {
+		return answer, fmt.Errorf("look up the route to %s: %v: %s", to, err, out)
+	}
+	return answer, nil
 }

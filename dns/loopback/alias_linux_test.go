@@ -16,7 +16,7 @@ import (
 	"github.com/gofrs/flock"
 )
 
-// slowLoopback is a loopback interface of files, whose ifconfig is a program
+// slowLoopback is a loopback interface of files, which are added by a program
 // that waits until somebody writes to gate.
 type slowLoopback struct{ dir, gate string }
 
@@ -25,13 +25,18 @@ func (s slowLoopback) present(addr netip.Addr) (bool, error) {
 	return err == nil, nil
 }
 
-func (s slowLoopback) ifconfig(ctx context.Context, lock *os.File, args ...string) error {
-	if args[1] == "-alias" {
-		return os.Remove(filepath.Join(s.dir, args[2]))
-	}
+func (s slowLoopback) answers(netip.Addr) bool { return false }
+
+func (s slowLoopback) add(ctx context.Context, lock *os.File, addr netip.Addr) error {
 	return runHolding(ctx, lock, "/bin/sh", "-c", `read word <"$1" && : >"$2"`,
-		"ifconfig", s.gate, filepath.Join(s.dir, args[2]))
+		"ifconfig", s.gate, filepath.Join(s.dir, addr.String()))
 }
+
+func (s slowLoopback) remove(_ context.Context, _ *os.File, addr netip.Addr) error {
+	return os.Remove(filepath.Join(s.dir, addr.String()))
+}
+
+func (s slowLoopback) route(context.Context, netip.Addr) (Route, error) { return Route{}, nil }
 
 // slowAliases are those of this process, in dir.
 func slowAliases(dir string) (*Aliases, error) {

@@ -1,6 +1,7 @@
-//go:build !darwin
+//go:build !darwin && !linux
 
 package loopback
 
-// systemLoopback is nil: here all of 127/8 answers, always.
-func systemLoopback() loopback { return nil }
+// systemLoopback is nil: here all of 127/8 answers, always, and no other address is
+// added.
+func systemLoopback() (lo loopback, part string) { return nil, "" }

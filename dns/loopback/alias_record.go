@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -17,7 +18,7 @@ const draftName = "draft"
 
 // Files in the directory of records:
 //
-//	127.1.2.3   "pid=12 start=345 …", see proc.ID
+//	10.1.2.3    "pid=12 start=345 …", see proc.ID
 //	draft       a record being written: worthless
 
 // lock keeps other devtun processes away from the records and the aliases until
@@ -63,15 +64,41 @@ func (a *Aliases) ownerOf(addr netip.Addr) (proc.ID, error) {
 	return owner, nil
 }
 
+// recordOf is the owner of addr, if it has a record of this boot.
+func (a *Aliases) recordOf(addr netip.Addr) (owner proc.ID, recorded bool, err error) {
+	owner, err = a.ownerOf(addr)
+	if errors.Is(err, fs.ErrNotExist) {
+		return proc.ID{}, false, nil
+	}
+	return owner, err == nil && owner.Boot == a.owner.Boot, err
+}
+
 // recorded is the addresses that have a record.
 func (a *Aliases) recorded() ([]netip.Addr, error) {
-	paths, err := a.disk.List(a.dir, "127.")
+	paths, err := a.disk.List(a.dir, "")
 	var addrs []netip.Addr
 	for _, path := range paths {
 		addr, err := netip.ParseAddr(filepath.Base(path))
-		if err == nil && Check(addr) == nil && addr != localhost {
+		if err == nil && (Check(addr) == nil && addr != localhost || CheckPod(addr) == nil) {
 			addrs = append(addrs, addr)
 		}
 	}
 	return addrs, err
+}
+
+// those are the recorded addresses of some owners.
+func (a *Aliases) those(wanted func(owner proc.ID) bool) (those []netip.Addr, err error) {
+	if a.lo == nil {
+		return nil, nil
+	}
+	recorded, err := a.recorded()
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	for _, addr := range recorded {
+		if owner, err := a.ownerOf(addr); err == nil && wanted(owner) {
+			those = append(those, addr)
+		}
+	}
+	return those, err
 }

@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -18,29 +17,38 @@ import (
 
 // fakeLoopback is a machine's loopback interface.
 type fakeLoopback struct {
-	addrs map[netip.Addr]bool
-	step  func(op, path string) error // as a disk's
+	addrs  map[netip.Addr]bool
+	routes map[netip.Addr]Route
+	step   func(op, path string) error // as a disk's
 }
+
+func (f *fakeLoopback) answers(addr netip.Addr) bool { return addr == localhost }
 
 func (f *fakeLoopback) present(addr netip.Addr) (bool, error) {
 	err := disk.FS{Step: f.step}.Do("present", addr.String(), func() error { return nil })
 	return err == nil && f.addrs[addr], err
 }
 
-func (f *fakeLoopback) ifconfig(_ context.Context, _ *os.File, args ...string) error {
-	return disk.FS{Step: f.step}.Do("ifconfig", strings.Join(args, " "), func() error {
-		switch addr := netip.MustParseAddr(args[2]); {
-		case args[0] != "lo0":
-			return errors.New("no such interface")
-		case args[1] == "alias" && args[3] == "255.255.255.255":
-			f.addrs[addr] = true
-		case args[1] == "-alias" && f.addrs[addr]:
-			delete(f.addrs, addr)
-		default:
-			return errors.New("bad arguments")
-		}
+func (f *fakeLoopback) add(_ context.Context, _ *os.File, addr netip.Addr) error {
+	return disk.FS{Step: f.step}.Do("add", addr.String(), func() error {
+		f.addrs[addr] = true
 		return nil
 	})
+}
+
+func (f *fakeLoopback) remove(_ context.Context, _ *os.File, addr netip.Addr) error {
+	return disk.FS{Step: f.step}.Do("remove", addr.String(), func() error {
+		if !f.addrs[addr] {
+			return errors.New("no such address")
+		}
+		delete(f.addrs, addr)
+		return nil
+	})
+}
+
+func (f *fakeLoopback) route(_ context.Context, addr netip.Addr) (Route, error) {
+	err := disk.FS{Step: f.step}.Do("route", addr.String(), func() error { return nil })
+	return f.routes[addr], err
 }
 
 var (
@@ -171,10 +179,10 @@ func TestAliasesOfAnotherBoot(t *testing.T) {
 	}
 }
 
-func TestAliasesRefuseWhatIsNotLoopback(t *testing.T) {
+func TestAliasesRefusePublicAddresses(t *testing.T) {
 	_, process := aliasMachine(t)
 	for _, a := range []*Aliases{process(2), new(Aliases)} {
-		for _, addr := range []netip.Addr{addr("10.0.0.1"), addr("::1"), {}} {
+		for _, addr := range []netip.Addr{addr("8.8.8.8"), addr("::1"), addr("::ffff:10.0.0.1"), addr("fe80::1%lo"), {}} {
 			require.Error(t, a.Add(t.Context(), addr))
 			require.Error(t, a.Remove(t.Context(), addr))
 		}
@@ -189,7 +197,7 @@ func TestAliasRecordsGoneWrong(t *testing.T) {
 	a := process(2)
 	dead, err := os.ReadFile(a.record(deadAlias))
 	require.NoError(t, err)
-	for _, name := range []string{"127.0.0.1", "10.0.0.1", "127.9.9.9.9", "draft"} {
+	for _, name := range []string{"127.0.0.1", "8.8.8.8", "127.9.9.9.9", "draft"} {
 		require.NoError(t, os.WriteFile(filepath.Join(a.dir, name), dead, 0o600))
 	}
 	require.NoError(t, os.WriteFile(a.record(ourAlias), []byte("?"), 0o600))

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/devtun/devtun/e2e/cluster/build"
+	"github.com/devtun/devtun/e2e/cluster/debian"
 	"github.com/devtun/devtun/e2e/testbed"
 	"github.com/devtun/devtun/e2e/vscode"
 )
@@ -27,7 +28,7 @@ func main() {
 	flag.IntVar(&o.machines, "machines", 2*runtime.NumCPU()+1, "end-to-end tests at a time")
 	flag.BoolVar(&o.keep, "keep", false, "leave the cluster running in the end")
 	flag.StringVar(&o.part, "part", "",
-		"one part of the soak: 1, 2, 3, or commit, which chooses one by the commit; all by default")
+		"one part of the soak: 1 to 4, or commit, which chooses one by the commit; all by default")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -126,6 +127,9 @@ func (o *options) onBed(ctx context.Context, r *record, what string) (err error)
 // machine that includes building Kubernetes.
 const setUpTimeout = 30 * time.Minute
 
+// redis are the programs of //e2e:redis, by Debian package.
+var redis = map[string]string{"redis-server": "redis-server", "redis-cli": "redis-tools"}
+
 // endToEnd runs the end-to-end tests of the soak, or the others, and beside them
 // those of the cluster itself; calm returns when nothing else runs any more.
 func (o *options) endToEnd(ctx context.Context, e *runner, what string, part int, calm func()) error {
@@ -145,6 +149,11 @@ func (o *options) endToEnd(ctx context.Context, e *runner, what string, part int
 	}
 	if slices.ContainsFunc(runs, func(one run) bool { return one.vscode }) {
 		if err := vscode.Install(ctx, e.record); err != nil {
+			return err
+		}
+	}
+	if slices.ContainsFunc(runs, func(one run) bool { return one.redis }) {
+		if err := debian.Install(ctx, redis, e.record); err != nil {
 			return err
 		}
 	}

@@ -23,6 +23,7 @@ type test struct {
 	alone    bool
 	disturbs bool
 	vscode   bool
+	redis    bool
 }
 
 func (t test) soak() bool { return strings.HasPrefix(t.name, soakPrefix) }
@@ -47,7 +48,9 @@ func testsIn(dir string) (found []test, err error) {
 			says := func(text string) bool {
 				return f.Doc != nil && slices.ContainsFunc(f.Doc.List, func(c *ast.Comment) bool { return c.Text == text })
 			}
-			found = append(found, test{f.Name.Name, says("//e2e:alone"), says("//e2e:disturbs"), says("//e2e:vscode")})
+			found = append(found, test{
+				f.Name.Name, says("//e2e:alone"), says("//e2e:disturbs"), says("//e2e:vscode"), says("//e2e:redis"),
+			})
 		}
 	}
 	return found, nil

@@ -43,7 +43,8 @@ type Options struct {
 // end-to-end tests.
 var clients = map[string]string{
 	"bash": "bash", "dash": "dash", "zsh": "zsh", "git": "git", "man": "man-db", "tmux": "tmux",
-	"curl": "curl", "python3": "python3-minimal", "sudo": "sudo", "setcap": "libcap2-bin", "useradd": "passwd",
+	"nc": "netcat-openbsd", "curl": "curl", "python3": "python3-minimal", "sudo": "sudo",
+	"setcap": "libcap2-bin", "useradd": "passwd",
 	"gcc":     "build-essential", // for the race detector
 	"nsenter": "util-linux", "setpriv": "util-linux", "ip": "iproute2",
 	"qemu-aarch64-static": "qemu-user-static", // for the loader of the other architecture

@@ -13,6 +13,8 @@
 //	7005  TCP: reads to the end, then answers with hash and length
 //	7006  TCP: reads a line with a number, then that many bytes, then answers with
 //	      hash and length; needs no half-close
+//	7000  UDP: echoes each datagram
+//	7443  UDP: QUIC, echoes each stream
 //
 // `testserver -pipe HOST` serves nothing itself: it carries each connection, whole, to
 // the same port of another one. Either says "ready" once it listens.
@@ -41,6 +43,8 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/devtun/devtun/e2e/testserver/server"
 )
 
@@ -66,17 +70,29 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
+	var packets map[int]*net.UDPConn
+	if *origin == "" {
+		if packets, err = server.ListenPacket(portOf(*host)); err != nil {
+			log.Fatal(err)
+		}
+	}
 	ctx, stop := untilSignal(*drain)
 	defer stop()
 	fmt.Println("ready")
-	if *origin != "" {
-		err = server.Pipe(ctx, listeners, portOf(*origin))
-	} else {
-		err = server.Serve(ctx, listeners)
-	}
-	if err != nil {
+	if err := serve(ctx, listeners, packets, *origin); err != nil {
 		log.Fatal(err)
 	}
+}
+
+// serve serves all, or carries TCP to an origin, until ctx ends.
+func serve(ctx context.Context, listeners map[int]net.Listener, packets map[int]*net.UDPConn, origin string) error {
+	if origin != "" {
+		return server.Pipe(ctx, listeners, portOf(origin))
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return server.Serve(ctx, listeners) })
+	group.Go(func() error { return server.ServePacket(ctx, packets) })
+	return group.Wait()
 }
 
 // portOf gives the address of a port of a host.

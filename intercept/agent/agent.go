@@ -14,6 +14,7 @@ import (
 	"github.com/devtun/devtun/intercept/claim"
 	"github.com/devtun/devtun/intercept/look"
 	"github.com/devtun/devtun/intercept/plan"
+	"github.com/devtun/devtun/intercept/relay"
 	"github.com/devtun/devtun/internal/broadcast"
 )
 
@@ -32,6 +33,9 @@ type Agent struct {
 	// Plan is what the agent knows of the stored plan and its claims. Nil means that
 	// there is none: links are for whatever claims they say.
 	Plan Plan
+
+	// Relay connects for the developers' sides; nil means that this agent does not.
+	Relay *relay.Relay
 
 	// Environ is handed over to the developer's side: KEY=VALUE.
 	Environ []string

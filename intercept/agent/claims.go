@@ -111,7 +111,11 @@ func (a *Agent) awaitLast(ctx context.Context) bool {
 func (a *Agent) look(ctx context.Context) (Standing, error) {
 	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
-	return a.Plan.Claims(ctx)
+	found, err := a.Plan.Claims(ctx)
+	if err == nil && a.Relay != nil {
+		a.Relay.Policy.SetClaims(found.Claims)
+	}
+	return found, err
 }
 
 // beginAnew has every grace begin anew at the next look.

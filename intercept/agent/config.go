@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"path"
+	"slices"
 	"strconv"
 	"time"
 
@@ -42,7 +43,9 @@ type Config struct {
 	// Undo is the plan, as far as it takes to undo the swap without the stored one;
 	// see plan.Plan.Undo. It is there unless Grace is 0.
 	Undo json.RawMessage `json:"undo,omitempty"`
-	Hold Duration        `json:"hold,omitempty"` // a connection without an origin waits; 0: DefaultHold
+	// Relay has the agent connect, for those who hold the intercept, to what it may.
+	Relay bool     `json:"relay,omitempty"`
+	Hold  Duration `json:"hold,omitempty"` // a connection without an origin waits; 0: DefaultHold
 	// DrainTimeout bounds, at the end, the wait for connections; 0: DefaultDrainTimeout.
 	DrainTimeout Duration `json:"patience,omitempty"`
 }
@@ -101,6 +104,9 @@ func decodeConfig(text string) (Config, error) {
 	return c, nil
 }
 
+// modes are those that an agent knows.
+var modes = []plan.Mode{plan.Divert, plan.Replace, plan.HandOver, plan.Relay}
+
 // complete fills in defaults and checks the rest.
 func (c *Config) complete() error {
 	switch {
@@ -108,14 +114,18 @@ func (c *Config) complete() error {
 		return errors.New("name is missing")
 	case c.Identity == "":
 		return errors.New("identity is missing")
-	case c.Mode != plan.Divert && c.Mode != plan.Replace && c.Mode != plan.HandOver:
-		return fmt.Errorf("mode %q is none of %s, %s and %s", c.Mode, plan.Divert, plan.Replace, plan.HandOver)
+	case !slices.Contains(modes, c.Mode):
+		return fmt.Errorf("mode %q is none of %v", c.Mode, modes)
 	case !validPort(c.LinkPort):
 		return fmt.Errorf("sessionPort %d is not a port", c.LinkPort)
 	case c.Grace < 0 || c.Hold < 0 || c.DrainTimeout < 0:
 		return errors.New("a duration is negative")
 	case c.Mode == plan.HandOver && (c.ReadyPort != 0 || len(c.Ports) > 0 || c.Grace != 0 || c.Undo != nil):
 		return fmt.Errorf("mode %s has no ports, and nothing to undo", plan.HandOver)
+	case c.Relay && c.Grace == 0:
+		return errors.New("a relay has to read the plan, and grace is missing")
+	case c.Mode == plan.Relay && (!c.Relay || len(c.Ports) > 0):
+		return fmt.Errorf("mode %s has no ports, and is a relay", plan.Relay)
 	case c.Mode == plan.HandOver:
 	case !validPort(c.ReadyPort):
 		return fmt.Errorf("readyPort %d is not a port", c.ReadyPort)

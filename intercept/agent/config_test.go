@@ -46,7 +46,7 @@ func TestConfigIsRefused(t *testing.T) {
 	for old, test := range map[string]struct{ new, complaint string }{
 		`"version":2`:             {`"version":3`, "it is for version 3, this agent speaks 2"},
 		`"grace":"10m"`:           {`"grace":"ten"`, `invalid duration "ten"`},
-		`"mode":"divert"`:         {`"mode":"other"`, `mode "other" is none of divert, replace and handover`},
+		`"mode":"divert"`:         {`"mode":"other"`, `mode "other" is none of [divert replace handover relay]`},
 		`"identity":"4f1c",`:      {``, "identity is missing"},
 		`"name":"service-middle"`: {`"name":""`, "name is missing"},
 		`"sessionPort":9999`:      {`"sessionPort":8080`, "port 8080/TCP is there twice"},

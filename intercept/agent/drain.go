@@ -32,6 +32,12 @@ func (a *Agent) isDraining() bool {
 	return a.draining != ""
 }
 
+// relays reports that the agent connects for developers' sides, or has until a moment ago:
+// their links have yet to carry the rest.
+func (a *Agent) relays() bool {
+	return a.Relay != nil && (a.Relay.Open() > 0 || a.Relay.Idle() < a.Linger)
+}
+
 // awaitClients waits until the last connection has ended and none has come for Linger,
 // at most for Config.DrainTimeout. A new one shows that some node still leads here: to
 // stop listening then would refuse the next. The nodes have been learning that they
@@ -49,7 +55,7 @@ func (a *Agent) awaitClients() {
 	defer timeout.Stop()
 	ticker := time.NewTicker(drainInterval)
 	defer ticker.Stop()
-	for a.clients.count() > 0 || a.clients.quiet(since) < linger {
+	for a.clients.count() > 0 || a.relays() || a.clients.quiet(since) < linger {
 		select {
 		case <-ticker.C:
 		case <-timeout.C:

@@ -85,11 +85,14 @@ func (a *Agent) run(ctx context.Context, c claim.Claim, link *wire.Link) {
 		Message:  told.Message,
 		Presence: func(present bool) { a.present(d, present) },
 		Stream: func(ctx context.Context, opening wire.Opening, stream *wire.Stream) {
-			if opening.Kind == wire.KindTap && opening.Tap != nil {
+			switch {
+			case opening.Kind == wire.KindTap && opening.Tap != nil:
 				a.tap(ctx, d, *opening.Tap, stream)
-				return
+			case opening.Kind == wire.KindDial && opening.Dial != nil && a.Relay != nil:
+				a.Relay.Serve(ctx, *opening.Dial, stream)
+			default:
+				a.handOver(ctx, opening, stream)
 			}
-			a.handOver(ctx, opening, stream)
 		},
 	})
 	stopMirror()

@@ -7,13 +7,16 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"os"
 	"os/signal"
 	"runtime/debug"
 	"strings"
 	"syscall"
 
+	"github.com/devtun/devtun/intercept/claim"
 	"github.com/devtun/devtun/intercept/plan"
+	"github.com/devtun/devtun/intercept/relay"
 )
 
 // memoryLimit, in bytes, is where the garbage collector stops to be idle: below
@@ -96,6 +99,14 @@ func (a *Agent) restoreFromPod() error {
 	}
 	ref := plan.Ref{Namespace: namespace, Name: a.Config.Name, Identity: a.Config.Identity}
 	a.Plan = storedPlan{client, ref, undo}
+	if a.Config.Relay {
+		claims := func(ctx context.Context) ([]claim.Claim, error) {
+			found, err := a.Plan.Claims(ctx)
+			return found.Claims, err
+		}
+		a.Relay = &relay.Relay{Policy: relay.NewPolicy(client, namespace, claims), Dial: new(net.Dialer).DialContext,
+			Log: a.Log}
+	}
 	a.Restore = func(ctx context.Context, undone func()) error {
 		report, err := plan.Restorer{Client: client, Undone: undone, Inside: true}.RestoreAny(ctx, undo)
 		if report != nil {

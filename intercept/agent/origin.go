@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/devtun/devtun/intercept/relay"
 	"github.com/devtun/devtun/internal/pause"
 )
 
@@ -17,10 +18,6 @@ const (
 	// of clusters answer from a cache of about 5 s.
 	staleAfter = time.Second
 	idleAfter  = 10 * time.Second
-
-	// nextAfter is how long one address is tried before the next is as well. A pod
-	// that has just gone may not even refuse.
-	nextAfter = 250 * time.Millisecond
 )
 
 // origins dials origins. Their Services are headless: a name leads to the addresses
@@ -138,50 +135,11 @@ func (o *origins) Dial(ctx context.Context, network, origin string) (net.Conn, e
 	return conn, err
 }
 
-// any connects to the first address that answers, each being tried when the one
-// before has failed or is slow.
+// any connects to the first address that answers.
 func (o *origins) any(ctx context.Context, addresses []string, port string) (net.Conn, error) {
-	type dialled struct {
-		conn net.Conn
-		err  error
+	var all []string
+	for _, address := range addresses {
+		all = append(all, net.JoinHostPort(address, port))
 	}
-	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
-	var dialling sync.WaitGroup
-	defer dialling.Wait()
-	defer cancel()
-	results := make(chan dialled)
-	var first error
-	for begun, pending := 0, 0; begun < len(addresses) || pending > 0; {
-		var slow <-chan time.Time
-		if begun < len(addresses) {
-			address := net.JoinHostPort(addresses[begun], port)
-			begun++
-			pending++
-			dialling.Go(func() {
-				conn, err := o.dialer.DialContext(ctx, "tcp", address)
-				select {
-				case results <- dialled{conn, err}:
-				case <-ctx.Done(): // another one was quicker, or all are too slow
-					if conn != nil {
-						conn.Close()
-					}
-				}
-			})
-			timer := time.NewTimer(nextAfter)
-			defer timer.Stop()
-			slow = timer.C
-		}
-		select {
-		case result := <-results:
-			pending--
-			if result.err == nil {
-				return result.conn, nil
-			}
-			first = cmp.Or(first, result.err)
-		case <-slow:
-		case <-ctx.Done():
-			return nil, cmp.Or(first, ctx.Err())
-		}
-	}
-	return nil, first
+	return relay.Dialer(o.dialer.DialContext).Any(ctx, "tcp", all)
 }

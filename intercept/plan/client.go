@@ -85,6 +85,11 @@ func (c *Client) send(ctx context.Context, request Request) ([]byte, error) {
 	}
 }
 
+// Get reads what is at a path. The error is a *StatusError if the API server refuses it.
+func (c *Client) Get(ctx context.Context, path string) ([]byte, error) {
+	return c.send(ctx, Request{Method: http.MethodGet, Path: path})
+}
+
 // newBackoff is the pauses between attempts.
 func newBackoff() pause.Backoff { return pause.Backoff{Min: firstPause, Max: longestPause} }
 

@@ -23,7 +23,16 @@ const labelLen = 63
 // ObjectName is the name of an intercept's ConfigMap, Deployment, ServiceAccount,
 // Role and RoleBinding. Pods are named after the Deployment and must find it in
 // their host name, hence the limit.
-func ObjectName(intercept string) string { return shorten("devtun-"+intercept, labelLen) }
+func ObjectName(intercept string) string {
+	name := shorten("devtun-"+intercept, labelLen)
+	switch RelayName {
+	case intercept:
+		return RelayName
+	case name: // of a workload called relay, beside which the relay may stand
+		return name + "-" + hash(intercept)
+	}
+	return name
+}
 
 // JobName is the name of the Job that hands over a workload's environment and files, to
 // one of those who may want that at the same time.

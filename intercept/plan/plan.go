@@ -26,10 +26,10 @@ const (
 
 // DefaultGrace is how long an agent waits for a developer's side that is gone,
 // before it restores. Without an origin nobody answers meanwhile, so that it is what
-// a lid closed for a minute takes; with one it costs nothing to wait until a laptop
-// is open again after a walk.
+// a lid closed for a minute takes, and a relay is soon made anew; with an origin it costs
+// nothing to wait until a laptop is open again after a walk.
 func (m Mode) DefaultGrace() time.Duration {
-	if m == Replace {
+	if m == Replace || m == Relay {
 		return 2 * time.Minute
 	}
 	return 10 * time.Minute
@@ -44,7 +44,7 @@ type Plan struct {
 	Name      string   `json:"name"` // of the intercept: its workload's
 	Namespace string   `json:"namespace"`
 	Workload  Object   `json:"workload"`
-	Services  []string `json:"services"` // whose traffic the agent gets; none only in Replace
+	Services  []string `json:"services"` // whose traffic the agent gets; none in Replace and Relay
 	Mode      Mode     `json:"mode"`
 	Owner     Owner    `json:"owner"`
 	// Identity is random, and tells this intercept from every other of the same

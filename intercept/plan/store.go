@@ -38,15 +38,19 @@ type Held struct {
 type StandingError struct{ Held }
 
 func (e *StandingError) Error() string {
+	what := e.Workload.String() + " is intercepted"
+	if e.Mode == Relay {
+		what = "the relay of namespace " + e.Namespace + " is held"
+	}
 	if len(e.Claims) == 0 {
-		return fmt.Sprintf("%s is intercepted by %s on %s since %s",
-			e.Workload, e.Owner.User, e.Owner.Machine, e.Owner.Since.Local().Format(time.DateTime))
+		return fmt.Sprintf("%s by %s on %s since %s", what, e.Owner.User, e.Owner.Machine,
+			e.Owner.Since.Local().Format(time.DateTime))
 	}
 	var holders []string
 	for _, c := range e.Claims {
 		holders = append(holders, c.Owner()+" since "+c.Since.Local().Format(time.DateTime))
 	}
-	return fmt.Sprintf("%s is intercepted by %s", e.Workload, strings.Join(holders, ", and by "))
+	return what + " by " + strings.Join(holders, ", and by ")
 }
 
 // standing is the error of who finds it instead of nothing.

@@ -222,6 +222,7 @@ func (b *builder) config(mounts []corev1.VolumeMount) (string, error) {
 		Version: b.Version, Name: b.Name(), Identity: b.Identity, LinkPort: b.ownPort(0), Mode: b.Mode,
 		Grace: agent.Duration(b.Grace),
 	}
+	config.Relay = b.relays()
 	if b.Mode != plan.HandOver {
 		config.ReadyPort = b.ownPort(1)
 	}

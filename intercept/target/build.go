@@ -42,6 +42,9 @@ type Options struct {
 	Grace time.Duration
 	// MoveConnections has the origin's pods evicted once the local process answers.
 	MoveConnections bool
+	// Relay has the agents of an intercept serve as the relay of its namespace, too, which
+	// takes RelayReads. It is nothing with NoRestore.
+	Relay bool
 	// NoRestore leaves out the agent's rights to restore by itself, for users who
 	// may not grant any.
 	NoRestore bool

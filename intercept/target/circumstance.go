@@ -89,19 +89,28 @@ func (t *Target) Look(ctx context.Context, client kubernetes.Interface, mode pla
 	if t.confined(c.policies) {
 		c.basics = wellKnownPorts(ctx, client)
 	}
-	quotas, err := client.CoreV1().ResourceQuotas(t.Namespace).List(ctx, all)
-	if err := list.failed("quotas", err); err != nil {
+	if err := c.lookAtLimits(ctx, client, list); err != nil {
 		return nil, err
 	}
-	c.quotas = itemsOf(quotas, func(l *corev1.ResourceQuotaList) []corev1.ResourceQuota { return l.Items }, err)
-	limits, err := client.CoreV1().LimitRanges(t.Namespace).List(ctx, all)
-	if err := list.failed("limit ranges", err); err != nil {
-		return nil, err
-	}
-	c.limits = itemsOf(limits, func(l *corev1.LimitRangeList) []corev1.LimitRange { return l.Items }, err)
 	t.deployed(c)
 	t.served(c, mode)
 	return c, nil
+}
+
+// lookAtLimits finds what bounds the resources of new pods.
+func (c *Circumstances) lookAtLimits(ctx context.Context, client kubernetes.Interface, list *listing) error {
+	all := metav1.ListOptions{}
+	quotas, err := client.CoreV1().ResourceQuotas(list.namespace).List(ctx, all)
+	if err := list.failed("quotas", err); err != nil {
+		return err
+	}
+	c.quotas = itemsOf(quotas, func(l *corev1.ResourceQuotaList) []corev1.ResourceQuota { return l.Items }, err)
+	limits, err := client.CoreV1().LimitRanges(list.namespace).List(ctx, all)
+	if err := list.failed("limit ranges", err); err != nil {
+		return err
+	}
+	c.limits = itemsOf(limits, func(l *corev1.LimitRangeList) []corev1.LimitRange { return l.Items }, err)
+	return nil
 }
 
 // Reached refuses to divert what comes to a workload that nothing comes to. The error is a

@@ -26,6 +26,9 @@ import (
 // Policies of other namespaces that let their pods out to this workload by its
 // labels cannot be seen from here.
 func (b *builder) networkPolicies() []runtime.Object {
+	if b.Mode == plan.Relay {
+		return b.relayPolicies()
+	}
 	var companions []runtime.Object
 	var in, out bool // is what comes in restricted, what goes out
 	for _, p := range b.circumstances.policies {
@@ -101,9 +104,12 @@ func (b *builder) reaching(spec networkingv1.NetworkPolicySpec) (networkingv1.Ne
 	}, len(rules) > 0
 }
 
-// leaving lets the agent to the origin, to name servers and to the API server. Those may
-// be at any address.
-func (b *builder) leaving() networkingv1.NetworkPolicySpec {
+// leaving lets the agent to the origin, to name servers and to the API server.
+func (b *builder) leaving() networkingv1.NetworkPolicySpec { return b.leavingTo(b.Workload.Selector) }
+
+// leavingTo lets the agent to some pods of the namespace, and to name servers and the API
+// server. Those may be at any address.
+func (b *builder) leavingTo(pods *metav1.LabelSelector) networkingv1.NetworkPolicySpec {
 	var ports []networkingv1.NetworkPolicyPort
 	for _, p := range b.circumstances.basics {
 		n := intstr.FromInt32(p.number)
@@ -112,7 +118,7 @@ func (b *builder) leaving() networkingv1.NetworkPolicySpec {
 	return networkingv1.NetworkPolicySpec{
 		PodSelector: b.agentPods(), PolicyTypes: []networkingv1.PolicyType{networkingv1.PolicyTypeEgress},
 		Egress: []networkingv1.NetworkPolicyEgressRule{
-			{To: []networkingv1.NetworkPolicyPeer{{PodSelector: b.Workload.Selector}}},
+			{To: []networkingv1.NetworkPolicyPeer{{PodSelector: pods}}},
 			{Ports: ports},
 		},
 	}

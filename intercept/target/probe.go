@@ -34,19 +34,10 @@ type Probes struct {
 // made. It sends nothing.
 func PlanProbes(p Probes, o Options) (*plan.Plan, error) {
 	o.Mode, o.NoRestore = plan.HandOver, true
-	w := &Workload{Object: plan.Object{Kind: "Pod", Name: "doctor"}}
-	if p.Like != nil {
-		like := p.Like.Spec
-		w.Template.Spec = corev1.PodSpec{ImagePullSecrets: like.ImagePullSecrets, Tolerations: ownTolerations(like)}
-		w.Template.Spec.Containers = []corev1.Container{{Image: like.Containers[0].Image,
-			ImagePullPolicy: like.Containers[0].ImagePullPolicy}}
-	} else {
-		w.Template.Spec.Containers = make([]corev1.Container, 1)
-	}
-	container := &w.Template.Spec.Containers[0]
-	container.Name = "probe"
-	b := &builder{Target: &Target{Namespace: p.Namespace, Workload: w}, Options: o, container: container,
-		circumstances: &Circumstances{pullSecrets: w.Template.Spec.ImagePullSecrets}, id: plan.AgentID(w.Name, o.Identity)}
+	w := workloadLike(p.Like, plan.Object{Kind: "Pod", Name: "doctor"}, "probe")
+	b := &builder{Target: &Target{Namespace: p.Namespace, Workload: w}, Options: o,
+		container: &w.Template.Spec.Containers[0], id: plan.AgentID(w.Name, o.Identity),
+		circumstances: &Circumstances{pullSecrets: w.Template.Spec.ImagePullSecrets}}
 	j, err := b.job()
 	if err != nil {
 		return nil, err
@@ -74,6 +65,22 @@ func PlanProbes(p Probes, o Options) (*plan.Plan, error) {
 		Prepare: []plan.Step{step},
 		Remove:  plan.Remove(places[job].object(p.Namespace, root.Name), p.Namespace, w.Name),
 	}, nil
+}
+
+// workloadLike is a workload that there is not, whose pods would have one container in the
+// image of a pod's first, and come to the nodes that this may be on. Without such a pod it
+// has no image.
+func workloadLike(like *corev1.Pod, object plan.Object, container string) *Workload {
+	w := &Workload{Object: object}
+	w.Template.Spec.Containers = []corev1.Container{{Name: container}}
+	if like == nil {
+		return w
+	}
+	of := like.Spec
+	w.Template.Spec.ImagePullSecrets, w.Template.Spec.Tolerations = of.ImagePullSecrets, ownTolerations(of)
+	w.Template.Spec.Containers[0].Image = of.Containers[0].Image
+	w.Template.Spec.Containers[0].ImagePullPolicy = of.Containers[0].ImagePullPolicy
+	return w
 }
 
 // onNodes has no two of the builder's pods on one node, and all on some nodes.

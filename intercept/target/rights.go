@@ -10,45 +10,12 @@ import (
 	"github.com/devtun/devtun/intercept/plan"
 )
 
-// Right is one thing that somebody must be allowed to do in a namespace.
-type Right struct {
-	Verb, Group, Resource, Subresource string
-	// Name is the one object that it is about; "" for all.
-	Name string
-	// Without says what is lost without it; "" if it cannot be done without.
-	Without string
-}
-
-func (r Right) String() string {
-	name := r.Resource
-	if r.Group != "" {
-		name += "." + r.Group
-	}
-	if r.Subresource != "" {
-		name += "/" + r.Subresource
-	}
-	if r.Name != "" {
-		name += " " + r.Name
-	}
-	return r.Verb + " " + name
-}
-
-func (r Right) rule() rbacv1.PolicyRule {
-	rule := rbacv1.PolicyRule{APIGroups: []string{r.Group}, Resources: []string{r.Resource}, Verbs: []string{r.Verb}}
-	if r.Subresource != "" {
-		rule.Resources[0] += "/" + r.Subresource
-	}
-	if r.Name != "" {
-		rule.ResourceNames = []string{r.Name}
-	}
-	return rule
-}
-
 const (
 	apps       = "apps"
 	batch      = "batch"
 	rbac       = rbacv1.GroupName
 	networking = "networking.k8s.io"
+	discovery  = "discovery.k8s.io"
 )
 
 // The prices of optional rights.
@@ -239,8 +206,11 @@ func RightsOf(p *plan.Plan) []Right {
 	if resource := resources[p.Workload.Kind]; p.Mode == plan.Replace && resource != "" {
 		all = append(all, Right{Verb: "watch", Group: apps, Resource: resource, Without: noNotice})
 	}
-	if p.Mode == plan.Replace {
+	switch p.Mode {
+	case plan.Replace:
 		return all
+	case plan.Relay:
+		return append(all, RelayReads()...)
 	}
 	if p.MoveConnections {
 		all = append(all, Moving()...)
@@ -307,6 +277,9 @@ func (b *builder) undoRights() []Right {
 	}
 	for _, step := range b.swapped {
 		rights = append(rights, changing(step)...)
+	}
+	if b.relays() {
+		rights = append(rights, RelayReads()...)
 	}
 	return rights
 }

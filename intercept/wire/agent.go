@@ -18,7 +18,7 @@ func (a Agent) Message(m Message) {
 }
 
 // SendState tells the developer's side where a port's connections go.
-func (s *Link) SendState(state State) { s.out.post(Message{Type: typeState, State: &state}) }
+func (l *Link) SendState(state State) { l.first.out.post(Message{Type: typeState, State: &state}) }
 
 // SendCounters tells the developer's side of the agent's connections.
-func (s *Link) SendCounters(c Counters) { s.out.post(Message{Type: typeCounters, Counters: &c}) }
+func (l *Link) SendCounters(c Counters) { l.first.out.post(Message{Type: typeCounters, Counters: &c}) }

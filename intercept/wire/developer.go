@@ -58,7 +58,7 @@ func (d *Developer) Run(ctx context.Context, link *Link) error {
 		Stream: func(ctx context.Context, opening Opening, stream *Stream) {
 			switch {
 			case opening.Kind == KindConnection:
-				d.serve(ctx, link, opening, stream)
+				d.serve(ctx, opening, stream)
 			case opening.Kind == KindMirror && d.Copy != nil:
 				d.copy(ctx, opening, stream)
 			default:
@@ -78,10 +78,10 @@ func (d *Developer) message(m Message) {
 }
 
 // serve carries one connection to the local process.
-func (d *Developer) serve(ctx context.Context, link *Link, opening Opening, stream *Stream) {
+func (d *Developer) serve(ctx context.Context, opening Opening, stream *Stream) {
 	began := time.Now()
 	report := Report{Port: opening.Port, Client: opening.Client}
-	report.Traffic, report.Ending = d.carry(ctx, link, opening, stream)
+	report.Traffic, report.Ending = d.carry(ctx, opening, stream)
 	report.Duration = time.Since(began)
 	if d.Closed != nil {
 		d.Closed(report)
@@ -100,9 +100,9 @@ func (d *Developer) copy(ctx context.Context, opening Opening, stream *Stream) {
 	stream.AwaitEnd(ctx)
 }
 
-func (d *Developer) carry(ctx context.Context, link *Link, opening Opening,
+func (d *Developer) carry(ctx context.Context, opening Opening,
 	stream *Stream) (duplex.Traffic, duplex.Ending) {
-	if err := link.checkStale(ctx, stream); err != nil {
+	if err := stream.conn.checkStale(ctx, stream); err != nil {
 		return duplex.Traffic{}, duplex.Ending{By: duplex.Local, Err: err}
 	}
 	conn, err := d.dial(ctx, opening.Port, stream)
@@ -168,10 +168,10 @@ func (c plainConn) Abort() { c.Close() }
 
 // SetPort tells the agent whether a local process listens for its port. Until
 // it is told so, a link's connections go to the origin.
-func (s *Link) SetPort(port int, open bool) {
-	s.out.post(Message{Type: typePort, Port: port, Open: open})
+func (l *Link) SetPort(port int, open bool) {
+	l.first.out.post(Message{Type: typePort, Port: port, Open: open})
 }
 
 // Drain asks the agent to wind up: new connections go to the origin, idle ones
 // are closed, the others may finish.
-func (s *Link) Drain() { s.out.post(Message{Type: typeDrain}) }
+func (l *Link) Drain() { l.first.out.post(Message{Type: typeDrain}) }

@@ -24,8 +24,8 @@ type Files struct {
 
 // Environment asks the agent for its environment: KEY=VALUE, byte for byte,
 // without the agent's own settings.
-func (s *Link) Environment(ctx context.Context) ([]string, error) {
-	stream, err := s.Open(ctx, Opening{Kind: KindEnvironment})
+func (l *Link) Environment(ctx context.Context) ([]string, error) {
+	stream, err := l.Open(ctx, Opening{Kind: KindEnvironment})
 	if err != nil {
 		return nil, err
 	}
@@ -66,8 +66,8 @@ func SendEnvironment(stream *Stream, environment []string) error {
 //
 // The sum outlives the link: asked again with it after a reconnection, the
 // agent answers once there is something new.
-func (s *Link) ReadFiles(ctx context.Context, unlike string, take func(Files, *tar.Reader) error) error {
-	stream, err := s.Open(ctx, Opening{Kind: KindFiles, Unlike: unlike})
+func (l *Link) ReadFiles(ctx context.Context, unlike string, take func(Files, *tar.Reader) error) error {
+	stream, err := l.Open(ctx, Opening{Kind: KindFiles, Unlike: unlike})
 	if err != nil {
 		return err
 	}

@@ -11,31 +11,45 @@ import (
 )
 
 const (
-	// tick is how often it is looked whether the far side is heard, and heartbeatEvery
-	// how many ticks lie between two heartbeats.
-	tick           = 100 * time.Millisecond
-	heartbeatEvery = 2
+	// tick is how often it is looked whether the far side is heard.
+	tick = 100 * time.Millisecond
 
 	// silentAfter and giveUpAfter, in ticks without a byte from the far side, are when
-	// it counts as silent, and when the link is given up. They count ticks that
+	// it counts as silent, and when a connection is given up. They count ticks that
 	// this side lived through, so that a machine which wakes from sleep first
 	// hears what has arrived meanwhile.
 	silentAfter = 8
 	giveUpAfter = 300
+)
 
-	// shrinkEvery, in ticks, is how often receive buffers are given back.
-	shrinkEvery = 20
+// pace is how closely a connection is watched.
+type pace struct {
+	heartbeatEvery int // ticks between two heartbeats
+	silentAfter    int // ticks without a byte until no more streams are opened on it
+
+	// stallMark is how long nothing arrives before it counts as stalled: more than two
+	// heartbeats of both sides.
+	stallMark time.Duration
+}
+
+var (
+	// firstPace has a stall noticed before it is silence to the far side.
+	firstPace = pace{heartbeatEvery: 2, silentAfter: silentAfter, stallMark: 500 * time.Millisecond}
+
+	// addedPace leaves it to the first connection to notice silence.
+	addedPace = pace{heartbeatEvery: 10, silentAfter: 15, stallMark: 1500 * time.Millisecond}
 )
 
 // ErrSilent ends a link whose far side was not heard of for too long.
 var ErrSilent = fmt.Errorf("nothing heard for %v", giveUpAfter*tick)
 
-// keepalive keeps a link's signs of life.
+// keepalive keeps a connection's signs of life.
 type keepalive struct {
-	link        *Link
-	giveUpAfter int // ticks until the link is given up
-	present     atomic.Bool
+	conn        *connection
+	giveUpAfter int          // ticks until the connection is given up
+	quiet       atomic.Int32 // ticks since a byte from the far side
 	roundTrip   atomic.Int64 // ns
+	nearest     atomic.Int64 // ns, the shortest round trip
 
 	mu     sync.Mutex
 	n      uint64               // of the last heartbeat
@@ -44,43 +58,50 @@ type keepalive struct {
 	echoes broadcast.Signal
 }
 
-func newKeepalive(s *Link) *keepalive {
-	k := &keepalive{link: s, giveUpAfter: giveUpAfter, sentAt: make(map[uint64]time.Time)}
-	k.present.Store(true)
-	return k
+func newKeepalive(c *connection) *keepalive {
+	return &keepalive{conn: c, giveUpAfter: giveUpAfter, sentAt: make(map[uint64]time.Time)}
 }
 
-// run sends heartbeats and listens until the link ends, or the far side is silent for
-// too long.
-func (k *keepalive) run(changed func(present bool)) error {
+// heardWithin reports that the far side was heard in the last so many ticks.
+func (k *keepalive) heardWithin(ticks int) bool { return int(k.quiet.Load()) < ticks }
+
+// run sends heartbeats and listens until the connection ends, or the far side is silent for
+// too long. At every tick it calls each.
+func (k *keepalive) run(each func()) error {
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
 	k.heartbeat()
-	heard, quiet := k.link.transport.heard.Load(), 0
+	heard := k.conn.transport.heard.Load()
 	for count := 1; ; count++ {
 		select {
-		case <-k.link.ended:
+		case <-k.conn.ended:
 			return nil
 		case <-ticker.C:
 		}
-		if count%heartbeatEvery == 0 {
+		if count%k.beatEvery() == 0 {
 			k.heartbeat()
 		}
-		k.link.tellAllTaken()
-		if count%shrinkEvery == 0 {
-			k.link.shrink()
-		}
-		quiet++
-		if now := k.link.transport.heard.Load(); now != heard {
+		k.conn.tellAllTaken()
+		k.conn.countBulk()
+		quiet := k.quiet.Add(1)
+		if now := k.conn.transport.heard.Load(); now != heard {
 			heard, quiet = now, 0
+			k.quiet.Store(0)
 		}
-		if present := quiet < silentAfter; k.present.Swap(present) != present && changed != nil {
-			changed(present)
-		}
-		if quiet >= k.giveUpAfter {
+		each()
+		if int(quiet) >= k.giveUpAfter {
 			return ErrSilent
 		}
 	}
+}
+
+// beatEvery is how many ticks lie between two heartbeats. If the link's first connection is
+// late, the others say whether the far side is there, before it counts as silent.
+func (k *keepalive) beatEvery() int {
+	if !k.conn.link.first.keepalive.heardWithin(silentAfter / 2) {
+		return firstPace.heartbeatEvery
+	}
+	return k.conn.pace.heartbeatEvery
 }
 
 // heartbeat sends one and returns its number.
@@ -90,7 +111,7 @@ func (k *keepalive) heartbeat() uint64 {
 	n := k.n
 	k.sentAt[n] = time.Now()
 	k.mu.Unlock()
-	k.link.out.post(Message{Type: typeHeartbeat, N: n})
+	k.conn.out.post(Message{Type: typeHeartbeat, N: n})
 	return n
 }
 
@@ -103,6 +124,9 @@ func (k *keepalive) echoed(n uint64) {
 		return
 	}
 	took := int64(time.Since(sent))
+	if nearest := k.nearest.Load(); nearest == 0 || took < nearest {
+		k.nearest.Store(took)
+	}
 	if old := k.roundTrip.Load(); old != 0 {
 		took = (3*old + took) / 4
 	}
@@ -129,8 +153,8 @@ func (k *keepalive) sync(ctx context.Context) error {
 		}
 		select {
 		case <-echoed:
-		case <-k.link.ended:
-			return k.link.lost()
+		case <-k.conn.ended:
+			return k.conn.lost()
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}

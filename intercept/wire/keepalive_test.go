@@ -89,20 +89,22 @@ func TestSilenceIsNoticedAtBothEnds(t *testing.T) {
 // TestSilenceIsNoticedInTime says when.
 func TestSilenceIsNoticedInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &Link{transport: &buffered{}, out: newOutbox(), ended: make(chan struct{})}
-		keepalive := newKeepalive(s)
+		l := new(Link)
+		c := &connection{link: l, pace: firstPace, transport: &transport{}, out: newOutbox(), ended: make(chan struct{})}
+		l.first, c.keepalive = c, newKeepalive(c)
 		presence, ended := make(chan bool, 1), make(chan error, 1)
-		go func() { ended <- keepalive.run(func(present bool) { presence <- present }) }()
+		h := Handler{Presence: func(present bool) { presence <- present }}
+		go func() { ended <- c.keepalive.run(func() { l.tellPresence(h) }) }()
 		for range 100 { // heartbeats, and what comes between
-			time.Sleep(heartbeatEvery * tick)
-			s.transport.heard.Add(1)
+			time.Sleep(time.Duration(firstPace.heartbeatEvery) * tick)
+			c.transport.heard.Add(1)
 		}
 		require.Empty(t, presence)
 		since := time.Now()
 		require.False(t, <-presence)
 		require.InDelta(t, silentAfter*tick, time.Since(since), float64(tick))
 
-		s.transport.heard.Add(1)
+		c.transport.heard.Add(1)
 		since = time.Now()
 		require.True(t, <-presence)
 		require.InDelta(t, 0, time.Since(since), float64(tick))
@@ -119,7 +121,7 @@ func TestASilentLinkIsGivenUp(t *testing.T) {
 	a, b := connect(t)
 	v := newValve(a)
 	developer, agent := greet(t, v, b)
-	agent.keepalive.giveUpAfter = 12
+	agent.first.keepalive.giveUpAfter = 12
 	var running sync.WaitGroup
 	running.Go(func() { developer.Run(context.Background(), Handler{}) })
 	ended := make(chan error, 1)
@@ -196,9 +198,9 @@ func TestAResetHoldsNoMessageUp(t *testing.T) {
 	}
 	defer jammed.valve.set(false)
 	require.Eventually(t, func() bool {
-		agent.transport.mu.Lock()
-		defer agent.transport.mu.Unlock()
-		return len(agent.transport.pending) >= writeBuffer
+		agent.first.transport.mu.Lock()
+		defer agent.first.transport.mu.Unlock()
+		return len(agent.first.transport.pending) >= writeBuffer
 	}, soon, pollEvery)
 
 	far.Abort()

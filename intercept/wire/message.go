@@ -19,6 +19,7 @@ const (
 	typeReset     = "reset"    // both ways: Stream has broken off
 	typeGone      = "gone"     // both ways: that of Stream is known, its end may follow
 	typeTaken     = "taken"    // both ways: N more bytes of Stream were read
+	typeRest      = "rest"     // from the developer: open no more streams on this connection
 	typePort      = "port"     // from the developer: whether a process listens
 	typeDrain     = "drain"    // from the developer: wind up
 	typeState     = "state"    // from the agent: where a port's connections go

@@ -14,20 +14,20 @@ const staleTimeout = 5 * time.Second
 // stream. While this machine slept, or the network hung, the agent may have
 // given the connection to the origin; the reset that says so comes behind the
 // connection's first bytes, which the local process must then never see.
-func (s *Link) checkStale(ctx context.Context, stream *Stream) error {
-	stalls := s.transport.stalls.Load()
-	if s.checkedStalls.Load() >= stalls {
+func (c *connection) checkStale(ctx context.Context, stream *Stream) error {
+	stalls := c.transport.stalls.Load()
+	if c.checkedStalls.Load() >= stalls && !c.link.first.transport.isStalled() {
 		return stream.Err()
 	}
 	ctx, cancel := context.WithTimeout(ctx, staleTimeout)
 	defer cancel()
-	if err := s.keepalive.sync(ctx); err != nil {
+	if err := c.keepalive.sync(ctx); err != nil {
 		stream.Refuse("the agent did not answer")
 		return fmt.Errorf("wait for agent: %w", err)
 	}
 	for {
-		known := s.checkedStalls.Load()
-		if known >= stalls || s.checkedStalls.CompareAndSwap(known, stalls) {
+		known := c.checkedStalls.Load()
+		if known >= stalls || c.checkedStalls.CompareAndSwap(known, stalls) {
 			return stream.Err()
 		}
 	}

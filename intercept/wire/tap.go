@@ -37,8 +37,8 @@ const Origin = "origin"
 // Tap has the agent tell take of each request, until ctx ends or the link does. While
 // take lasts nothing is read, and what the agent cannot keep meanwhile is dropped and
 // counted. The error is nil if ctx has ended.
-func (s *Link) Tap(ctx context.Context, tap Tap, take func(Record)) error {
-	stream, err := s.Open(ctx, Opening{Kind: KindTap, Tap: &tap})
+func (l *Link) Tap(ctx context.Context, tap Tap, take func(Record)) error {
+	stream, err := l.Open(ctx, Opening{Kind: KindTap, Tap: &tap})
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -15,68 +16,94 @@ import (
 // spec is what is kept of a Service object.
 type spec struct {
 	Service             // all but endpoints
-	selects bool        // has a selector
 	ports   []targetRef // beside Service.Ports: where each leads
 }
 
 // targetRef is a service port before its endpoints are known.
 type targetRef struct {
-	name   string
+	slicePort
 	app    string
 	number int
 	target string // the target port's name, "" if it is a number
 }
 
+// slicePort is what a service's port and a slice's have in common.
+type slicePort struct {
+	name string
+	udp  bool
+}
+
 // slice is what is kept of an EndpointSlice object.
 type slice struct {
 	service Key
-	ports   map[string]int // target port by service port name; TCP only
-	ready   []readyPod
+	ports   map[slicePort]int // target ports
+	ready   []readyEndpoint
 }
 
-// readyPod is one ready endpoint of a slice.
-type readyPod struct {
-	pod      tunnel.Pod
+// readyEndpoint is one ready endpoint of a slice, without a port.
+type readyEndpoint struct {
+	tunnel.Endpoint
 	hostname string
 }
 
 // specOf reduces a Service object.
 func specOf(service *corev1.Service) *spec {
-	s := &spec{selects: len(service.Spec.Selector) > 0}
+	s := &spec{}
 	s.Key = Key{service.Namespace, service.Name}
 	s.Headless = service.Spec.ClusterIP == corev1.ClusterIPNone
-	if service.Spec.SessionAffinity == corev1.ServiceAffinityClientIP {
-		s.Affinity = time.Duration(corev1.DefaultClientIPServiceAffinitySeconds) * time.Second
-		config := service.Spec.SessionAffinityConfig
-		if config != nil && config.ClientIP != nil && config.ClientIP.TimeoutSeconds != nil {
-			s.Affinity = time.Duration(*config.ClientIP.TimeoutSeconds) * time.Second
-		}
-	}
+	s.Affinity = affinityOf(service)
 	for _, port := range service.Spec.Ports {
-		if protocol := cmp.Or(port.Protocol, corev1.ProtocolTCP); protocol != corev1.ProtocolTCP {
+		protocol := cmp.Or(port.Protocol, corev1.ProtocolTCP)
+		if protocol != corev1.ProtocolTCP && protocol != corev1.ProtocolUDP {
 			s.Skipped = append(s.Skipped, fmt.Sprintf("%d/%s", port.Port, protocol))
 			continue
 		}
-		ref := targetRef{name: port.Name, number: int(port.Port), target: port.TargetPort.StrVal}
+		ref := targetRef{number: int(port.Port), target: port.TargetPort.StrVal}
+		ref.name, ref.udp = port.Name, protocol == corev1.ProtocolUDP
 		if port.AppProtocol != nil {
 			ref.app = *port.AppProtocol
 		}
 		s.ports = append(s.ports, ref)
 	}
+	if service.Spec.Type == corev1.ServiceTypeExternalName {
+		s.External = strings.TrimSuffix(service.Spec.ExternalName, ".")
+	} else {
+		s.Selectorless = len(service.Spec.Selector) == 0
+	}
 	switch {
-	case service.Spec.Type == corev1.ServiceTypeExternalName:
-		s.Obstacle = "no pods: it is an ExternalName for " + service.Spec.ExternalName
 	case len(s.ports) == 0 && len(s.Skipped) > 0:
-		s.Obstacle = fmt.Sprintf("%s: a port-forward carries TCP only", s.Skipped[0])
+		s.Obstacle = s.Skipped[0] + ": neither a port-forward nor a relay carries that"
+	case len(s.ports) == 0 && s.External != "":
+		s.Obstacle = fmt.Sprintf(
+			"no ports: it is an ExternalName for %s: 'devtun forward host/%[1]s:PORT --relay' reaches it", s.External)
 	case len(s.ports) == 0:
 		s.Obstacle = "no ports"
 	}
 	return s
 }
 
-// Forwardable reports that nothing in a Service itself keeps it from being forwarded.
-// One without a selector may have pods all the same.
-func Forwardable(service *corev1.Service) bool { return specOf(service).Obstacle == "" }
+func affinityOf(service *corev1.Service) time.Duration {
+	if service.Spec.SessionAffinity != corev1.ServiceAffinityClientIP {
+		return 0
+	}
+	config := service.Spec.SessionAffinityConfig
+	if config != nil && config.ClientIP != nil && config.ClientIP.TimeoutSeconds != nil {
+		return time.Duration(*config.ClientIP.TimeoutSeconds) * time.Second
+	}
+	return time.Duration(corev1.DefaultClientIPServiceAffinitySeconds) * time.Second
+}
+
+// Forwardable reports that nothing in a Service itself keeps it from being forwarded
+// without a relay. One without a selector may have pods all the same.
+func Forwardable(service *corev1.Service) bool {
+	s := specOf(service)
+	return s.Obstacle == "" && s.External == "" &&
+		slices.ContainsFunc(s.ports, func(ref targetRef) bool { return !ref.udp })
+}
+
+// Relayable reports that nothing in a Service itself keeps it from being forwarded, with a
+// relay.
+func Relayable(service *corev1.Service) bool { return specOf(service).Obstacle == "" }
 
 // sliceOf reduces an EndpointSlice object, or returns nil if no service owns it.
 func sliceOf(object *discoveryv1.EndpointSlice) *slice {
@@ -84,142 +111,48 @@ func sliceOf(object *discoveryv1.EndpointSlice) *slice {
 	if name == "" {
 		return nil
 	}
-	s := &slice{service: Key{object.Namespace, name}, ports: make(map[string]int)}
+	s := &slice{service: Key{object.Namespace, name}, ports: make(map[slicePort]int, len(object.Ports))}
 	for _, port := range object.Ports {
-		if port.Port == nil || port.Protocol != nil && *port.Protocol != corev1.ProtocolTCP {
-			continue
+		var at slicePort
+		if port.Protocol != nil && *port.Protocol != corev1.ProtocolTCP {
+			at.udp = *port.Protocol == corev1.ProtocolUDP
+			if !at.udp {
+				continue
+			}
 		}
-		name := ""
 		if port.Name != nil {
-			name = *port.Name
+			at.name = *port.Name
 		}
-		s.ports[name] = int(*port.Port)
+		if port.Port != nil {
+			s.ports[at] = int(*port.Port)
+		}
 	}
 	for _, endpoint := range object.Endpoints {
 		// Ready is true where it is not said (the field's documentation), and
 		// false once a pod terminates: its last connections are not for us.
-		unready := endpoint.Conditions.Ready != nil && !*endpoint.Conditions.Ready
-		if endpoint.TargetRef == nil || endpoint.TargetRef.Kind != "Pod" || unready {
+		if endpoint.Conditions.Ready != nil && !*endpoint.Conditions.Ready {
 			continue
 		}
-		ref := endpoint.TargetRef
-		pod := readyPod{pod: tunnel.Pod{
-			Namespace: cmp.Or(ref.Namespace, object.Namespace), Name: ref.Name, UID: string(ref.UID),
-		}}
-		if endpoint.Hostname != nil {
-			pod.hostname = *endpoint.Hostname
+		if ready, ok := readyOf(object, &endpoint); ok {
+			s.ready = append(s.ready, ready)
 		}
-		s.ready = append(s.ready, pod)
 	}
 	return s
 }
 
-// assemble puts a service and its slices together.
-func assemble(s *spec, parts []*slice) *Service {
-	service := s.Service
-	for _, ref := range s.ports {
-		port := Port{Name: ref.name, App: ref.app, Number: ref.number}
-		for _, part := range parts {
-			target, ok := part.ports[ref.name]
-			if !ok {
-				continue
-			}
-			for _, pod := range part.ready {
-				port.Endpoints = append(port.Endpoints, tunnel.Endpoint{Pod: pod.pod, Port: target})
-			}
-		}
-		slices.SortFunc(port.Endpoints, compareEndpoints)
-		port.Endpoints = slices.Compact(port.Endpoints) // a pod of two IP families is in two slices
-		someReady := slices.ContainsFunc(parts, func(part *slice) bool { return len(part.ready) > 0 })
-		if len(port.Endpoints) == 0 && someReady {
-			port.Absent = ref.target
-		}
-		service.Ports = append(service.Ports, port)
+// readyOf reduces an endpoint: a pod, or an address that whoever made the slice gave. Of
+// several addresses any will do (the field's documentation); a slice of names is what no
+// cluster serves.
+func readyOf(object *discoveryv1.EndpointSlice, endpoint *discoveryv1.Endpoint) (ready readyEndpoint, ok bool) {
+	ready.Pod.Namespace = object.Namespace
+	if ref := endpoint.TargetRef; ref != nil && ref.Kind == "Pod" {
+		ready.Pod = tunnel.Pod{Namespace: cmp.Or(ref.Namespace, object.Namespace), Name: ref.Name, UID: string(ref.UID)}
 	}
-	own := targetPorts(service.Ports)
-	if service.Headless {
-		service.Ports = withTargets(service.Ports)
-		own = service.Ports
+	if len(endpoint.Addresses) > 0 && object.AddressType != discoveryv1.AddressTypeFQDN {
+		ready.Host = endpoint.Addresses[0]
 	}
-	service.Pods = podsOf(own, parts)
-	if !s.selects && service.Obstacle == "" && service.Ready() == 0 {
-		service.Obstacle = "no selector, and no endpoint that is a pod"
+	if endpoint.Hostname != nil {
+		ready.hostname = *endpoint.Hostname
 	}
-	return &service
-}
-
-func compareEndpoints(a, b tunnel.Endpoint) int {
-	return cmp.Or(
-		cmp.Compare(a.Pod.Namespace, b.Pod.Namespace),
-		cmp.Compare(a.Pod.Name, b.Pod.Name),
-		cmp.Compare(a.Port, b.Port),
-	)
-}
-
-// withTargets adds to a headless service's ports its target ports, which are
-// what clients in the cluster connect to: nothing there translates them.
-func withTargets(ports []Port) []Port {
-	all := slices.Clone(ports)
-	for _, port := range ports {
-		for _, endpoint := range port.Endpoints {
-			i := slices.IndexFunc(all, func(p Port) bool { return p.Number == endpoint.Port })
-			if i < 0 {
-				all = append(all, Port{
-					Name: port.Name, App: port.App, Number: endpoint.Port, Endpoints: []tunnel.Endpoint{endpoint},
-				})
-			} else if i >= len(ports) && !slices.Contains(all[i].Endpoints, endpoint) {
-				all[i].Endpoints = append(all[i].Endpoints, endpoint)
-			}
-		}
-	}
-	return all
-}
-
-// targetPorts are the ports that a service with an address of its own leads to:
-// whoever connects to one of its pods by name finds these, and not the service's.
-func targetPorts(ports []Port) (targets []Port) {
-	for _, port := range ports {
-		for _, endpoint := range port.Endpoints {
-			i := slices.IndexFunc(targets, func(p Port) bool { return p.Number == endpoint.Port })
-			if i < 0 {
-				i = len(targets)
-				targets = append(targets, Port{Name: port.Name, App: port.App, Number: endpoint.Port})
-			}
-			if !slices.Contains(targets[i].Endpoints, endpoint) {
-				targets[i].Endpoints = append(targets[i].Endpoints, endpoint)
-			}
-		}
-	}
-	return targets
-}
-
-// podsOf lists the pods that have a host name in the service (hostname and subdomain
-// in their specification, as a StatefulSet's have), with ports cut down to each. DNS
-// in the cluster has these names whether the service is headless or not.
-func podsOf(ports []Port, parts []*slice) []Pod {
-	names := make(map[tunnel.Pod]string)
-	for _, part := range parts {
-		for _, pod := range part.ready {
-			if pod.hostname != "" {
-				names[pod.pod] = pod.hostname
-			}
-		}
-	}
-	var pods []Pod
-	for pod, hostname := range names {
-		own := Pod{Hostname: hostname}
-		for _, port := range ports {
-			port.Endpoints = slices.Collect(func(yield func(tunnel.Endpoint) bool) {
-				for _, endpoint := range port.Endpoints {
-					if endpoint.Pod == pod && !yield(endpoint) {
-						return
-					}
-				}
-			})
-			own.Ports = append(own.Ports, port)
-		}
-		pods = append(pods, own)
-	}
-	slices.SortFunc(pods, func(a, b Pod) int { return cmp.Compare(a.Hostname, b.Hostname) })
-	return pods
+	return ready, ready.Pod.Name != "" || ready.Host != ""
 }

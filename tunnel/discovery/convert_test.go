@@ -28,7 +28,7 @@ func TestPorts(t *testing.T) {
 		spec:   `{selector: {app: web}, ports: [{name: http, port: 80, targetPort: web}]}`,
 		slices: []string{twoPods},
 		ports: []Port{{Name: "http", Number: 80,
-			Endpoints: []tunnel.Endpoint{endpoint("web-a", 8080), endpoint("web-b", 8080)}}},
+			Endpoints: []tunnel.Endpoint{endpointAt("web-a", "10.0.0.1", 8080), endpointAt("web-b", "10.0.0.2", 8080)}}},
 	}, {
 		about: "pods of one service may resolve a named port differently",
 		spec:  `{selector: {app: web}, ports: [{name: http, port: 80, targetPort: web}]}`,
@@ -36,7 +36,8 @@ func TestPorts(t *testing.T) {
 ports: [{name: http, port: 9090}]
 endpoints: [{targetRef: {kind: Pod, name: web-c}}]`},
 		ports: []Port{{Name: "http", Number: 80,
-			Endpoints: []tunnel.Endpoint{endpoint("web-a", 8080), endpoint("web-b", 8080), endpoint("web-c", 9090)}}},
+			Endpoints: []tunnel.Endpoint{endpointAt("web-a", "10.0.0.1", 8080), endpointAt("web-b", "10.0.0.2", 8080),
+				endpoint("web-c", 9090)}}},
 	}, {
 		about: "a single port may have no name",
 		spec:  `{selector: {app: web}, ports: [{port: 80, targetPort: 8080}]}`,
@@ -62,13 +63,14 @@ endpoints: [{targetRef: {kind: Pod, name: web-a}}]`},
 			{Name: "http", Number: 80, Endpoints: []tunnel.Endpoint{endpoint("web-a", 8080)}},
 		},
 	}, {
-		about: "UDP beside TCP is left out, and said",
+		about: "UDP beside TCP, SCTP is left out",
 		spec:  `{selector: {app: web}, ports: [{name: dns, port: 53, protocol: UDP}, {name: dns-tcp, port: 53, protocol: TCP}, {name: s, port: 7, protocol: SCTP}]}`,
 		slices: []string{`
 ports: [{name: dns, port: 5353, protocol: UDP}, {name: dns-tcp, port: 5353, protocol: TCP}]
 endpoints: [{targetRef: {kind: Pod, name: web-a}}]`},
-		ports:   []Port{{Name: "dns-tcp", Number: 53, Endpoints: []tunnel.Endpoint{endpoint("web-a", 5353)}}},
-		skipped: []string{"53/UDP", "7/SCTP"},
+		ports: []Port{{Name: "dns", Number: 53, UDP: true, Endpoints: []tunnel.Endpoint{endpoint("web-a", 5353)}},
+			{Name: "dns-tcp", Number: 53, Endpoints: []tunnel.Endpoint{endpoint("web-a", 5353)}}},
+		skipped: []string{"7/SCTP"},
 	}, {
 		about: "a slice's UDP port does not stand for the TCP port of that name",
 		spec:  `{selector: {app: web}, ports: [{name: dns, port: 53}]}`,
@@ -91,7 +93,7 @@ addressType: IPv6
 ports: [{name: http, port: 8080}]
 endpoints: [{addresses: ["fd00::1"], targetRef: {kind: Pod, name: web-a, namespace: demo}}]`},
 		ports: []Port{{Name: "http", Number: 80,
-			Endpoints: []tunnel.Endpoint{endpoint("web-a", 8080), endpoint("web-b", 8080)}}},
+			Endpoints: []tunnel.Endpoint{endpointAt("web-a", "10.0.0.1", 8080), endpointAt("web-b", "10.0.0.2", 8080)}}},
 	}, {
 		about: "a pod made anew under its name is another endpoint",
 		spec:  `{selector: {app: web}, ports: [{name: http, port: 80}]}`,
@@ -143,7 +145,8 @@ func TestReadiness(t *testing.T) {
 		{"not said", `{conditions: {}, ` + pod + `}`, 1},
 		{"no conditions", `{` + pod + `}`, 1},
 		{"not a pod", `{targetRef: {kind: Node, name: n}}`, 0},
-		{"an address only", `{addresses: [192.0.2.1]}`, 0},
+		{"an address only", `{addresses: [192.0.2.1]}`, 1},
+		{"an address only, not ready", `{addresses: [192.0.2.1], conditions: {ready: false}}`, 0},
 	} {
 		t.Run(c.about, func(t *testing.T) {
 			service := reduce(t, `{selector: {app: web}, ports: [{name: http, port: 80}]}`,
@@ -159,34 +162,6 @@ func TestReadyIsOfThePortWithMost(t *testing.T) {
 		{Number: 2, Endpoints: []tunnel.Endpoint{endpoint("a", 1), endpoint("b", 1)}}}}
 	require.Equal(t, 2, service.Ready())
 	require.Zero(t, Service{}.Ready())
-}
-
-func TestObstacle(t *testing.T) {
-	for _, c := range []struct{ about, spec, slice, want string }{
-		{"ExternalName", `{type: ExternalName, externalName: db.example.org}`, "",
-			"no pods: it is an ExternalName for db.example.org"},
-		{"ExternalName with ports", `{type: ExternalName, externalName: db.example.org, ports: [{port: 80}]}`, "",
-			"no pods: it is an ExternalName for db.example.org"},
-		{"UDP only", `{selector: {app: web}, ports: [{port: 53, protocol: UDP}]}`, "",
-			"53/UDP: a port-forward carries TCP only"},
-		{"no ports", `{selector: {app: web}}`, "", "no ports"},
-		{"headless without ports", `{clusterIP: None, selector: {app: web}}`, twoPods, "no ports"},
-		{"no selector, no endpoints", `{ports: [{port: 80}]}`, "",
-			"no selector, and no endpoint that is a pod"},
-		{"no selector, endpoints elsewhere", `{ports: [{name: http, port: 80}]}`,
-			"ports: [{name: http, port: 80}]\nendpoints: [{addresses: [192.0.2.1]}]",
-			"no selector, and no endpoint that is a pod"},
-		{"no selector, endpoints that are pods", `{ports: [{name: http, port: 80}]}`, twoPods, ""},
-		{"no ready pod is no obstacle", `{selector: {app: web}, ports: [{port: 80}]}`, "", ""},
-	} {
-		t.Run(c.about, func(t *testing.T) {
-			var slices []string
-			if c.slice != "" {
-				slices = append(slices, c.slice)
-			}
-			require.Equal(t, c.want, reduce(t, c.spec, slices...).Obstacle)
-		})
-	}
 }
 
 func TestAffinity(t *testing.T) {

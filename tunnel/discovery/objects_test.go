@@ -48,3 +48,10 @@ func reduce(t *testing.T, spec string, slices ...string) *Service {
 func endpoint(pod string, port int) tunnel.Endpoint {
 	return tunnel.Endpoint{Pod: tunnel.Pod{Namespace: "demo", Name: pod}, Port: port}
 }
+
+// endpointAt is that of a pod with an address.
+func endpointAt(pod, host string, port int) tunnel.Endpoint {
+	e := endpoint(pod, port)
+	e.Host = host
+	return e
+}

@@ -17,6 +17,7 @@ type store struct {
 	specs    map[Key]*spec
 	parts    map[Key]map[string]*slice // of each service, by slice name
 	owners   map[Key]Key               // the service of each slice
+	targets  map[Key]*targets
 	dirty    map[Key]bool
 	unsynced int           // reflectors that have yet to deliver all
 	wake     chan struct{} // holds a token when there may be changes
@@ -25,7 +26,7 @@ type store struct {
 func newStore(reflectors int) *store {
 	return &store{
 		specs: make(map[Key]*spec), parts: make(map[Key]map[string]*slice), owners: make(map[Key]Key),
-		dirty: make(map[Key]bool), unsynced: reflectors, wake: make(chan struct{}, 1),
+		targets: make(map[Key]*targets), dirty: make(map[Key]bool), unsynced: reflectors, wake: make(chan struct{}, 1),
 	}
 }
 
@@ -65,10 +66,20 @@ func (s *store) take() Changes {
 				parts = append(parts, part)
 			}
 			changes[key] = assemble(spec, parts)
+		} else if targets, ok := s.targets[key]; ok {
+			changes[key] = targets.service(key)
 		}
 	}
 	clear(s.dirty)
 	return changes
+}
+
+// wakeUp wakes whoever waits for changes.
+func (s *store) wakeUp() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
 }
 
 // services and slices are the store as the reflector of one kind in one
@@ -190,9 +201,6 @@ func (v *view) change(f func()) error {
 	v.store.mu.Lock()
 	defer v.store.mu.Unlock()
 	f()
-	select {
-	case v.store.wake <- struct{}{}:
-	default:
-	}
+	v.store.wakeUp()
 	return nil
 }

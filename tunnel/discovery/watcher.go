@@ -21,6 +21,8 @@ type Scope struct {
 	Namespaces []string
 	// Selector is a label selector for services; "" for all.
 	Selector string
+	// Targets are what is watched beside services.
+	Targets []Target
 }
 
 // Watcher watches the services of a scope.
@@ -45,7 +47,14 @@ func New(client kubernetes.Interface, scope Scope) *Watcher {
 func (w *Watcher) Run(ctx context.Context, changed func(Changes)) {
 	var running sync.WaitGroup
 	defer running.Wait()
-	store := newStore(2 * len(w.scope.Namespaces))
+	pods := podWatches(w.scope.Targets)
+	store := newStore(2*len(w.scope.Namespaces) + len(pods))
+	for _, target := range w.scope.Targets {
+		store.want(target)
+	}
+	for _, of := range pods {
+		running.Go(func() { w.reflect(ctx, w.pods(of), &corev1.Pod{}, store.pods(of)) })
+	}
 	for _, namespace := range w.scope.Namespaces {
 		running.Go(func() {
 			w.reflect(ctx, w.services(namespace), &corev1.Service{}, store.services(namespace))
@@ -78,7 +87,7 @@ func (w *Watcher) reflect(ctx context.Context, source *cache.ListWatch, kind run
 
 func (w *Watcher) services(namespace string) *cache.ListWatch {
 	api := w.client.CoreV1().Services(namespace)
-	return observe(w, w.scope.Selector,
+	return observe(w, w.scope.Selector, "",
 		func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
 			return api.List(ctx, options)
 		}, api.Watch)
@@ -86,14 +95,14 @@ func (w *Watcher) services(namespace string) *cache.ListWatch {
 
 func (w *Watcher) slices(namespace string) *cache.ListWatch {
 	api := w.client.DiscoveryV1().EndpointSlices(namespace)
-	return observe(w, discoveryv1.LabelServiceName,
+	return observe(w, discoveryv1.LabelServiceName, "",
 		func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
 			return api.List(ctx, options)
 		}, api.Watch)
 }
 
 // observe makes a ListWatch that selects and that tells w of failures.
-func observe(w *Watcher, selector string,
+func observe(w *Watcher, labels, field string,
 	list func(context.Context, metav1.ListOptions) (runtime.Object, error),
 	watchFunc func(context.Context, metav1.ListOptions) (watch.Interface, error)) *cache.ListWatch {
 	var mu sync.Mutex
@@ -108,13 +117,13 @@ func observe(w *Watcher, selector string,
 	}
 	return &cache.ListWatch{
 		ListWithContextFunc: func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
-			options.LabelSelector = selector
+			options.LabelSelector, options.FieldSelector = labels, field
 			object, err := list(ctx, options)
 			tell(ctx, err)
 			return object, err
 		},
 		WatchFuncWithContext: func(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
-			options.LabelSelector = selector
+			options.LabelSelector, options.FieldSelector = labels, field
 			stream, err := watchFunc(ctx, options)
 			tell(ctx, err)
 			return stream, err

@@ -16,7 +16,6 @@ import (
 	"github.com/devtun/devtun/cmd/cli/status"
 	"github.com/devtun/devtun/dns/helper"
 	"github.com/devtun/devtun/dns/hostsfile"
-	"github.com/devtun/devtun/tunnel/discovery"
 )
 
 // options is what `devtun forward` was asked to do.
@@ -41,6 +40,9 @@ while devtun runs are added, those that go are removed.
 
 SERVICE is NAME, NAME.NAMESPACE or svc/NAME; without any, all services of the
 namespace. Behind several --namespace a NAME is that of the first that has it.
+In place of one, pod/NAME:PORT and vm/NAME:PORT (of KubeVirt) name what has no service;
+with --relay also ip/ADDRESS:PORT and host/NAME:PORT, what only the cluster reaches, and
+each with /udp behind it. A host has its own name here, a pod and a machine theirs.
 
 In a terminal it shows a table that is kept up to date, with keys to open a service, to
 see its requests and its pods' logs, and to intercept it; ? tells them. In a pipe and
@@ -53,6 +55,9 @@ Start it as yourself. Writing the system's hosts file and listening on ports bel
 
   # one service, and one of another namespace
   devtun forward service-back search.shop
+
+  # one pod, whose service does not matter
+  devtun forward pod/service-back-0:8080
 
   # all services of two namespaces; bare names are those of the first
   devtun forward -n demo -n shop
@@ -80,7 +85,7 @@ Start it as yourself. Writing the system's hosts file and listening on ports bel
 	flags.StringVarP(&o.style.Output, "output", "o", "", "'json' for events, one JSON object a line")
 	console.AddPlainFlag(flags, &o.style.Plain)
 	cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"json"}, cobra.ShellCompDirectiveNoFileComp))
-	cmd.ValidArgsFunction = o.settings.Kube.CompleteServices(discovery.Forwardable)
+	cmd.ValidArgsFunction = o.settings.Complete
 	return cmd
 }
 

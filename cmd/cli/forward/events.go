@@ -22,7 +22,7 @@ func Tell(out output.Writer, event forwards.Event, namespace string, verbose boo
 	case event.Request != nil && verbose:
 		out.Write(requestEvent(event.Request, namespace))
 	case event.Warning != nil:
-		out.Write(output.Warning{Message: event.Warning.Message, Over: event.Warning.Over})
+		out.Write(output.Warning{Message: event.Warning.Message, Hint: event.Warning.Hint, Over: event.Warning.Over})
 	}
 }
 
@@ -47,18 +47,18 @@ func serviceEvent(e *forwards.ServiceEvent, namespace string) output.Service {
 	}
 	ports := status.PortsOf(e)
 	for _, port := range ports {
-		event.Ports = append(event.Ports, output.Port{Local: port.Local, Port: port.Port, Name: port.Name})
+		event.Ports = append(event.Ports, output.Port{
+			Local: port.Local, Port: port.Port, Name: port.Name, Protocol: cmp.Or(port.Protocol, "tcp"),
+		})
 	}
-	if len(e.Names) > 0 {
-		event.URLs = append(event.URLs, status.Addresses(e.Names[0], ports)...)
-	}
+	event.URLs = append(event.URLs, status.Addresses(status.Host(e.Names, e.Address), ports)...)
 	return event
 }
 
 func connectionEvent(c *forwards.ConnectionEvent, namespace string) output.Connection {
 	event := output.Connection{
-		Namespace: c.Service.Namespace, Service: c.Service.Name, Port: c.Port, Client: c.Client,
-		Pod: c.Endpoint.Pod.Name, PodPort: int(c.Endpoint.Port), Here: c.Here, Sent: c.Traffic.Sent,
+		Namespace: c.Service.Namespace, Service: c.Service.Name, Port: c.Port, Protocol: c.Protocol(), Client: c.Client,
+		Pod: c.Endpoint.Name(), PodPort: int(c.Endpoint.Port), Here: c.Here, Sent: c.Traffic.Sent,
 		Received: c.Traffic.Received,
 		Seconds:  output.Seconds(c.Duration), Reason: c.Reason, Label: Label(c.Service, namespace),
 	}

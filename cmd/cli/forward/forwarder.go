@@ -79,13 +79,15 @@ func (s *Settings) Open(
 		Naming:    dns.Naming{Default: selected.Namespace, Domain: s.Domain, Taken: cluster.Reserved},
 		Selection: wanted,
 		Dial:      f.pool.DialEndpoint,
+		Relay:     s.Relay,
 		Hold:      s.Hold,
 		Requests: func(service discovery.Key, port int) *tunnel.Requests {
 			return s.Intercepts.Requests(stamps, service, port)
 		},
-		Reading: s.Reading,
-		Coming:  cluster.Login.Wanted,
-		Tell:    tell,
+		Reading:      s.Reading,
+		PodAddresses: s.PodAddresses,
+		Coming:       cluster.Login.Wanted,
+		Tell:         tell,
 	})
 	return f, nil
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	corev1 "k8s.io/api/core/v1"
 
 	"github.com/devtun/devtun/cmd/cli/carry"
 	"github.com/devtun/devtun/cmd/cli/ending"
@@ -31,10 +32,13 @@ const DefaultDomain = "cluster.local"
 type Settings struct {
 	Kube      *kube.Flags
 	Services  selection.Flags
+	Relay     forwards.RelayUse // what goes through a relay
 	Domain    string // of the cluster
 	Hold      time.Duration
 	Transport string
 	Partly    bool // a service asked for may lack its low ports, if it has others
+	// PodAddresses has the addresses of the services' pods on this machine too.
+	PodAddresses bool
 	// Headers are what requests carry on into the cluster, each as "NAME: VALUE".
 	Headers []string
 	// Reading is of which services each request is told, not only each connection; nil: none.
@@ -59,7 +63,23 @@ func (s *Settings) AddFlags(cmd *cobra.Command) {
 	flags.StringArrayVar(&s.Headers, "header", nil,
 		"a header that requests carry into the cluster, 'NAME: VALUE': baggage is added to, others are set if absent; "+
 			"HTTP/1 and HTTP/2 without TLS; repeat it for more")
-	cmd.RegisterFlagCompletionFunc("except", s.Kube.CompleteServices(discovery.Forwardable))
+	flags.BoolVar(&s.PodAddresses, "pod-addresses", false,
+		"have the pods' own addresses on this machine too, for servers that tell them to their clients, as Redis Cluster "+
+			"does; private ranges only")
+	cmd.RegisterFlagCompletionFunc("except", s.Kube.CompleteServices(s.fits))
+}
+
+// Complete completes what is to be in reach.
+func (s *Settings) Complete(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
+	return s.Kube.CompleteTargets(s.fits)(cmd, args, typed)
+}
+
+// fits reports that a Service can be forwarded, as far as it tells.
+func (s *Settings) fits(service *corev1.Service) bool {
+	if s.Relay == forwards.NoRelay {
+		return discovery.Forwardable(service)
+	}
+	return discovery.Relayable(service)
 }
 
 // AddTunnelFlags adds what all commands have that reach into the cluster.
@@ -110,6 +130,7 @@ func (s *Settings) Run(
 	if err := s.Services.Locate(ctx, cluster); err != nil {
 		return ending.UnlessEnded(ctx, err)
 	}
+	s.Services.Relay = s.Relay != forwards.NoRelay
 	selected, err := selection.New(s.Services, cluster.Namespace)
 	if err != nil {
 		return err

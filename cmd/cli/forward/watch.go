@@ -7,7 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/devtun/devtun/cmd/cli/kube"
 	"github.com/devtun/devtun/cmd/cli/selection"
 	"github.com/devtun/devtun/tunnel/discovery"
 )
@@ -29,15 +28,14 @@ func (f *Forwarder) startWatch(
 	begun, checked := make(chan struct{}), make(chan struct{})
 	var running sync.WaitGroup
 	errs := &watchErrors{tell: f.tell, told: f.cluster.OfLogin}
-	scope := discovery.Scope{Namespaces: selected.Namespaces, Selector: kube.UserServices(selected.Labels)}
-	watcher := discovery.New(f.cluster.Client, scope)
+	watcher := discovery.New(f.cluster.Client, selected.Scope())
 	watcher.Failing = errs.note
 	late := time.AfterFunc(syncTimeout, func() {
 		err := errors.Join(errs.last(), context.DeadlineExceeded)
 		cancel(fmt.Errorf("list services: no answer within %v: %w", syncTimeout, err))
 	})
 	running.Go(func() {
-		if err := f.cluster.Preflight(ctx, selected.Namespaces, Rights); err != nil {
+		if err := f.cluster.Preflight(ctx, selected.Namespaces, RightsFor(selected)); err != nil {
 			cancel(err)
 		}
 		close(checked)

@@ -43,20 +43,27 @@ type ServiceEvent struct {
 	Use     *Use         // what goes through it; nil if it has no address
 }
 
-// EndpointsEvent tells which pods are ready behind a service that is forwarded. It
+// EndpointsEvent tells which endpoints are ready behind a service that is forwarded. It
 // follows the service's own event, and every change of the pods.
 type EndpointsEvent struct {
 	Service discovery.Key
 	Pod     string   // as in ServiceEvent
-	Ready   []string // the pods' names, sorted
+	Ready   []string // the pods' names, sorted; of what is no pod its address or name
 }
 
 // PortEvent is one port: Local on this machine leads to Remote of the service.
 type PortEvent struct {
 	Local, Remote int
+	UDP           bool // else it is TCP
 	Name          string
 	App           string // what is spoken there, as the service's appProtocol says; may be empty
 }
+
+// Protocol is "tcp" or "udp".
+func (p PortEvent) Protocol() string { return protocol(p.UDP) }
+
+// Protocol is "tcp" or "udp".
+func (e ConnectionEvent) Protocol() string { return protocol(e.UDP) }
 
 // ReadyEvent says, once, that everything wanted at the start stands.
 type ReadyEvent struct {
@@ -64,11 +71,12 @@ type ReadyEvent struct {
 	Took            time.Duration
 }
 
-// ConnectionEvent tells of a connection that has ended.
+// ConnectionEvent tells of a connection that has ended, or of a flow of datagrams.
 type ConnectionEvent struct {
 	Service discovery.Key
 	Pod     string // as in ServiceEvent
 	Port    int
+	UDP     bool
 	tunnel.Report
 }
 
@@ -85,5 +93,6 @@ type RequestEvent struct {
 // WarningEvent tells of trouble that devtun deals with by itself.
 type WarningEvent struct {
 	Message string
-	Over    bool // the trouble is over
+	Hint    string // what to do about it; may be empty
+	Over    bool   // the trouble is over
 }

@@ -1,16 +1,14 @@
 package forwards
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"reflect"
 	"slices"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -26,29 +24,17 @@ type forward struct {
 	key       discovery.Key
 	service   dns.Service
 	addr      netip.Addr
+	fixed     bool // the address is a pod's own: no other will do
 	names     []string
 	affinity  time.Duration
-	left      []string          // ports that cannot be forwarded, as "53/UDP"
-	wanted    []port            // as last asked for
-	listeners map[int]*listener // by local port
-	refused   []*PortError      // those wanted that cannot be listened on
+	left      string // which ports cannot be forwarded, and why
+	wanted    []port // as last asked for
+	listeners map[number]*listener
+	refused   []*PortError // those wanted that cannot be listened on
 	use       Use
 	last      ServiceEvent // what was last told of it
 	lastReady []string     // likewise
 }
-
-// listener is one local port and where it leads.
-type listener struct {
-	port      port
-	remote    atomic.Int64 // the service's port
-	endpoints *tunnel.Endpoints
-	stop      context.CancelCauseFunc
-	stopped   sync.WaitGroup
-}
-
-// addressTries bounds how many addresses are tried when a program that is not
-// devtun holds a port on the one that the hash gives.
-const addressTries = 4
 
 // PortError is a port of a service that cannot be listened on.
 type PortError struct {
@@ -64,97 +50,26 @@ func (e *PortError) Unwrap() error { return e.Err }
 // update brings the listeners in line with ports, and each one's endpoints.
 func (f *forward) update(ctx context.Context, ports []port) {
 	f.refused, f.wanted = nil, ports
-	for local, l := range f.listeners {
-		if !slices.ContainsFunc(ports, func(p port) bool { return p.local == local }) {
+	for at, l := range f.listeners {
+		if !slices.ContainsFunc(ports, func(p port) bool { return p.number == at }) {
 			l.close(tunnel.ErrWithdrawn)
-			delete(f.listeners, local)
+			delete(f.listeners, at)
 		}
 	}
 	for _, p := range ports {
-		l, ok := f.listeners[p.local]
+		l, ok := f.listeners[p.number]
 		if !ok {
 			var err error
 			if l, err = f.listen(ctx, p); err != nil {
 				f.refused = append(f.refused, &PortError{f.key, f.service.Pod, p.event(), err})
 				continue
 			}
-			f.listeners[p.local] = l
+			f.listeners[p.number] = l
 		}
 		l.port = p
 		l.remote.Store(int64(p.remote))
 		l.endpoints.Set(p.endpoints, f.affinity)
 	}
-}
-
-// listen opens and serves one port. Before any port stands the address is still
-// free to change, away from one on which another program holds the port.
-func (f *forward) listen(ctx context.Context, p port) (*listener, error) {
-	socket, err := f.all.machine.Listen(ctx, netip.AddrPortFrom(f.addr, uint16(p.local)))
-	if errors.Is(err, syscall.EADDRINUSE) && len(f.listeners) == 0 {
-		if elsewhere := f.move(ctx, p.local); elsewhere != nil {
-			return f.serve(elsewhere, p), nil
-		}
-	}
-	if err != nil {
-		return nil, err
-	}
-	return f.serve(socket, p), nil
-}
-
-// move takes the next address that the hash gives on which port is free, and
-// listens there. It returns nil, and nothing has changed, if there is none.
-func (f *forward) move(ctx context.Context, port int) net.Listener {
-	machine, leases := f.all.machine, f.all.leases
-	for range addressTries - 1 {
-		addr, err := leases.Assign(dns.Key(f.all.options.Cluster, f.service))
-		if err != nil {
-			return nil
-		}
-		var socket net.Listener
-		if err = machine.AddAddress(ctx, addr); err == nil {
-			if socket, err = machine.Listen(ctx, netip.AddrPortFrom(addr, uint16(port))); err == nil {
-				f.addr, addr = addr, f.addr
-			}
-			_ = machine.RemoveAddress(ctx, addr) // devtun clean finds what stays
-		}
-		defer func() { _ = leases.Release(addr) }() // not before, or it would be assigned again
-		if err == nil {
-			return socket
-		}
-	}
-	return nil
-}
-
-// serve hands the connections of socket to the port's endpoints.
-func (f *forward) serve(socket net.Listener, p port) *listener {
-	ctx, cancel := context.WithCancelCause(context.Background())
-	l := &listener{port: p, endpoints: new(tunnel.Endpoints), stop: cancel}
-	l.remote.Store(int64(p.remote))
-	serving := &tunnel.Port{
-		Endpoints: l.endpoints,
-		Dial:      f.all.options.Dial,
-		Hold:      f.all.options.Hold,
-		Requests:  f.requests(l),
-		Opened: func() {
-			f.use.total.Add(1)
-			f.use.open.Add(1)
-			if coming := f.all.options.Coming; coming != nil {
-				coming()
-			}
-		},
-		Closed: func(report tunnel.Report) {
-			f.use.open.Add(-1)
-			f.all.tell(Event{Connection: &ConnectionEvent{Service: f.key, Pod: f.service.Pod, Port: p.local, Report: report}})
-		},
-		Failing: func(err error) { f.all.tell(Event{Warning: f.portWarning(p.local, err)}) },
-		Meter:   &f.use.meter,
-	}
-	l.stopped.Go(func() {
-		if err := serving.Serve(ctx, socket); err != nil {
-			f.all.tell(Event{Warning: &WarningEvent{Message: fmt.Sprintf("%s port %d: %v", f.key, p.local, err)}})
-		}
-	})
-	return l
 }
 
 // requests is what is done with the requests of a listener's connections. Who names one
@@ -183,8 +98,8 @@ func (f *forward) requests(l *listener) func() *tunnel.Requests {
 
 // portWarning is what is told once when connections to a port begin to find no pod that
 // takes them, and once, of no error, when that is over.
-func (f *forward) portWarning(port int, err error) *WarningEvent {
-	at := fmt.Sprintf("%s port %d", f.label(), port)
+func (f *forward) portWarning(port number, err error) *WarningEvent {
+	at := fmt.Sprintf("%s port %s", f.label(), port)
 	if err == nil {
 		return &WarningEvent{Message: at + ": connections get through again", Over: true}
 	}
@@ -197,12 +112,6 @@ func (f *forward) label() string {
 		return fmt.Sprintf("%s, pod %s,", f.key, f.service.Pod)
 	}
 	return f.key.String()
-}
-
-// close ends the listener, and its connections, because of why; nil if devtun stops.
-func (l *listener) close(why error) {
-	l.stop(why)
-	l.stopped.Wait()
 }
 
 // stop begins the end of the forward's listeners, without waiting for it.
@@ -244,10 +153,12 @@ func (f *forward) describe() ServiceEvent {
 		}
 		event.Ports = append(event.Ports, l.port.event())
 	}
-	slices.SortFunc(event.Ports, func(a, b PortEvent) int { return a.Local - b.Local })
+	slices.SortFunc(event.Ports, func(a, b PortEvent) int {
+		return cmp.Or(a.Local-b.Local, cmp.Compare(a.Protocol(), b.Protocol()))
+	})
 	slices.Sort(reasons)
-	if len(f.left) > 0 {
-		reasons = append(reasons, "without "+strings.Join(f.left, ", ")+": a port-forward carries TCP only")
+	if f.left != "" {
+		reasons = append(reasons, f.left)
 	}
 	switch {
 	case len(f.refused) > 0:
@@ -277,12 +188,12 @@ func (f *forward) answeredByOthers() bool {
 		slices.ContainsFunc(f.refused, func(e *PortError) bool { return errors.Is(e, syscall.EADDRINUSE) })
 }
 
-// ready is the names of the pods that are ready behind any of the ports.
+// ready is the names of the endpoints that are ready behind any of the ports.
 func (f *forward) ready() []string {
 	names := []string{}
 	for _, l := range f.listeners {
 		for _, endpoint := range l.port.endpoints {
-			names = append(names, endpoint.Pod.Name)
+			names = append(names, endpoint.Name())
 		}
 	}
 	slices.Sort(names)

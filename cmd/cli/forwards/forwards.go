@@ -5,8 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"os"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -29,6 +31,11 @@ type Options struct {
 	Selection Selection
 	// Dial connects to an endpoint; Pool.DialEndpoint is one.
 	Dial func(ctx context.Context, to tunnel.Endpoint) (tunnel.Conn, error)
+	// DialPacket begins a flow of datagrams to an endpoint, as tunnel.PacketPort wants it;
+	// nil: there is no relay, and UDP is skipped.
+	DialPacket func(ctx context.Context, to tunnel.Endpoint) (io.ReadWriteCloser, error)
+	// Relay says what goes through a relay. With one, what only that reaches is forwarded.
+	Relay RelayUse
 	// Hold bounds how long a connection waits for a ready pod.
 	Hold time.Duration
 	// Requests, unless nil, says what is done with the requests to a port of a service;
@@ -37,11 +44,22 @@ type Options struct {
 	Requests func(service discovery.Key, port int) *tunnel.Requests
 	// Reading is of which services RequestEvents are told.
 	Reading *Reading
+	// PodAddresses has the pods' own addresses on this machine too.
+	PodAddresses bool
 	// Coming, unless nil, is told of each connection that comes, before its Dial.
 	Coming func()
 	// Tell is told what happens. Calls may come from several goroutines.
 	Tell func(Event)
 }
+
+// RelayUse says what goes through a relay. Which way a connection takes is Dial's to know.
+type RelayUse int
+
+const (
+	NoRelay     RelayUse = iota // nothing: there is none
+	RelayNeeded                 // what a port-forward cannot carry
+	RelayAll                    // everything
+)
 
 // Selection is which services are forwarded.
 type Selection struct {
@@ -70,6 +88,7 @@ type Forwards struct {
 	mu       sync.Mutex // of all below; held through Apply and Close
 	forwards map[discovery.Key][]*forward
 	skipped  map[discovery.Key]string
+	pods     *podAddresses
 	entries  []hostsfile.Entry // as last written
 	written  bool              // there may be names of ours, also after a write that failed
 	started  bool
@@ -82,11 +101,13 @@ type Forwards struct {
 
 // New returns forwards of nothing yet.
 func New(machine dns.Machine, leases *loopback.Leases, options Options) *Forwards {
-	return &Forwards{
+	s := &Forwards{
 		options: options, machine: machine, leases: leases, began: time.Now(),
 		forwards: make(map[discovery.Key][]*forward), skipped: make(map[discovery.Key]string),
 		conflicts: make(map[string]bool),
 	}
+	s.pods = newPodAddresses(s)
+	return s
 }
 
 // UnforwardableError names a service that was asked for and cannot be forwarded.
@@ -125,10 +146,17 @@ func (s *Forwards) Apply(ctx context.Context, changes discovery.Changes) error {
 	}
 	if !s.started {
 		s.started = true
-		s.tell(Event{Ready: s.summary()})
+		ready := s.summary()
+		s.tell(Event{Ready: ready})
+		if ready.Ports >= manyPorts {
+			debug.FreeOSMemory() // the objects of a large cluster, of which little is kept
+		}
 	}
 	return nil
 }
+
+// manyPorts is how many ports make a start take memory that is worth giving back.
+const manyPorts = 1000
 
 // Select makes forwards that have started those of another selection, of all there
 // is in the cluster. What was forwarded and still is keeps its address, its listeners
@@ -170,7 +198,7 @@ func (s *Forwards) updateAll(ctx context.Context, changes discovery.Changes) (ev
 			refused = errors.Join(refused, err, s.obstacle(key))
 		}
 	}
-	return events, refused
+	return append(events, s.pods.apply(ctx)...), refused
 }
 
 func sorted(keys []discovery.Key) []discovery.Key {
@@ -197,6 +225,7 @@ func (s *Forwards) Retry(ctx context.Context) {
 			}
 		}
 	}
+	events = append(events, s.pods.retry(ctx)...)
 	// A failure was told when it first happened.
 	if err := s.writeNames(ctx); err == nil && s.lost {
 		s.lost = false
@@ -238,7 +267,9 @@ func (s *Forwards) update(
 		last.State, last.Reason = Gone, ""
 		events = append(events, Event{Service: &last})
 	}
+	service = s.options.reached(service)
 	if service == nil || service.Obstacle != "" {
+		s.pods.want(key, nil)
 		for _, f := range s.forwards[key] {
 			gone(f)
 		}
@@ -246,6 +277,7 @@ func (s *Forwards) update(
 		return append(events, s.skip(key, service)...), nil
 	}
 	delete(s.skipped, key)
+	s.pods.want(key, service)
 
 	standing := s.forwards[key]
 	s.forwards[key] = nil
@@ -268,7 +300,7 @@ func (s *Forwards) update(
 				continue
 			}
 		}
-		f.affinity, f.left = service.Affinity, service.Skipped
+		f.affinity, f.left = service.Affinity, service.Left()
 		f.update(ctx, wanted.ports)
 		s.forwards[key] = append(s.forwards[key], f)
 		events = append(events, f.news()...)
@@ -277,6 +309,14 @@ func (s *Forwards) update(
 		gone(f)
 	}
 	return events, failed
+}
+
+// reached is what is reached of a service, with the relay or without one.
+func (o Options) reached(service *discovery.Service) *discovery.Service {
+	if service == nil || o.Relay != NoRelay && o.DialPacket != nil {
+		return service
+	}
+	return service.WithoutRelay()
 }
 
 // skip notes that a service is not forwarded; nil stands for one that is gone.
@@ -314,7 +354,7 @@ func (s *Forwards) open(ctx context.Context, key discovery.Key, service dns.Serv
 		return nil, fmt.Errorf("add address for service %s: %w", key, err)
 	}
 	return &forward{
-		all: s, key: key, service: service, addr: addr, names: names, listeners: make(map[int]*listener),
+		all: s, key: key, service: service, addr: addr, names: names, listeners: make(map[number]*listener),
 	}, nil
 }
 
@@ -359,5 +399,6 @@ func (s *Forwards) Close(ctx context.Context) error {
 		}
 	}
 	clear(s.forwards)
+	s.pods.close()
 	return err
 }

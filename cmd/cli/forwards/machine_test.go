@@ -25,6 +25,7 @@ type machine struct {
 
 	failNames   error
 	failAddress error
+	refuse      map[netip.Addr]error
 	busyPorts   []int        // in use on every address
 	deniedPorts []int        // for want of rights
 	busyAddrs   []netip.Addr // with all their ports in use
@@ -47,22 +48,43 @@ func (m *machine) Listen(ctx context.Context, addr netip.AddrPort) (net.Listener
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.calls = append(m.calls, "listen")
-	if !m.addresses[addr.Addr()] {
-		return nil, errors.New("AddAddress comes first")
-	}
-	if slices.Contains(m.busyPorts, int(addr.Port())) || slices.Contains(m.busyAddrs, addr.Addr()) {
-		return nil, &dns.ListenError{Addr: addr, Holder: proc.Process{PID: 7, Name: "nginx"}, Err: syscall.EADDRINUSE}
-	}
-	if slices.Contains(m.deniedPorts, int(addr.Port())) {
-		return nil, &dns.ListenError{Addr: addr, Err: syscall.EACCES}
+	if err := m.obstacle(addr); err != nil {
+		return nil, err
 	}
 	return dns.Listen(ctx, addr)
+}
+
+func (m *machine) ListenPacket(ctx context.Context, addr netip.AddrPort) (net.PacketConn, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.calls = append(m.calls, "listen")
+	if err := m.obstacle(addr); err != nil {
+		return nil, err
+	}
+	return dns.ListenPacket(ctx, addr)
+}
+
+// obstacle is what keeps addr from being listened on.
+func (m *machine) obstacle(addr netip.AddrPort) error {
+	if !m.addresses[addr.Addr()] {
+		return errors.New("AddAddress comes first")
+	}
+	if slices.Contains(m.busyPorts, int(addr.Port())) || slices.Contains(m.busyAddrs, addr.Addr()) {
+		return &dns.ListenError{Addr: addr, Holder: proc.Process{PID: 7, Name: "nginx"}, Err: syscall.EADDRINUSE}
+	}
+	if slices.Contains(m.deniedPorts, int(addr.Port())) {
+		return &dns.ListenError{Addr: addr, Err: syscall.EACCES}
+	}
+	return nil
 }
 
 func (m *machine) AddAddress(_ context.Context, addr netip.Addr) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.calls = append(m.calls, "add")
+	if err := m.refuse[addr]; err != nil {
+		return err
+	}
 	if m.failAddress != nil {
 		return m.failAddress
 	}

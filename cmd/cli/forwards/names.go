@@ -8,8 +8,10 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/devtun/devtun/dns"
 	"github.com/devtun/devtun/dns/hostsfile"
 	"github.com/devtun/devtun/internal/proc"
+	"github.com/devtun/devtun/tunnel/discovery"
 )
 
 // NamesLeftError is the end of forwards whose names could not be taken out of the
@@ -26,8 +28,8 @@ func (s *Forwards) writeNames(ctx context.Context) error {
 	var entries []hostsfile.Entry
 	for _, forwards := range s.forwards {
 		for _, f := range forwards {
-			if len(f.names) > 0 && !f.answeredByOthers() {
-				entries = append(entries, hostsfile.Entry{Addr: f.addr, Names: f.names})
+			if names := s.given(f); len(names) > 0 && !f.answeredByOthers() {
+				entries = append(entries, hostsfile.Entry{Addr: f.addr, Names: names})
 			}
 		}
 	}
@@ -53,6 +55,23 @@ func (s *Forwards) writeNames(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// given are the names that lead to a forward. What is no service does not get one that a
+// service has.
+func (s *Forwards) given(f *forward) []string {
+	if f.service.Kind == "" {
+		return f.names
+	}
+	service := dns.Service{Namespace: f.service.Namespace, Name: f.service.Name}
+	if len(s.forwards[discovery.Key{Namespace: service.Namespace, Name: service.Name}]) == 0 {
+		return f.names
+	}
+	taken, err := s.options.Naming.Names(service)
+	if err != nil {
+		return f.names
+	}
+	return slices.DeleteFunc(slices.Clone(f.names), func(name string) bool { return slices.Contains(taken, name) })
 }
 
 // NamesLost puts the names back that another program has taken out of the hosts

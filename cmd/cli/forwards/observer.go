@@ -19,7 +19,7 @@ func (o observer) Begin(r *proxy.Request, to proxy.Destination) proxy.Observatio
 		Service: o.key, Pod: o.service.Pod, Port: int(o.listener.remote.Load()), Client: o.client,
 	}
 	if endpoint, is := tunnel.EndpointOf(to); is {
-		event.Endpoint = endpoint.Pod.Name
+		event.Endpoint = endpoint.Name()
 	}
 	return record.Begin(r, record.Options{}, nil, func(done record.Request) {
 		event.Request = done

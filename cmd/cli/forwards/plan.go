@@ -27,9 +27,24 @@ type target struct {
 	ports   []port
 }
 
+// number is a port's on this machine.
+type number struct {
+	local int
+	udp   bool
+}
+
+func (n number) String() string { return numbered(n.local, n.udp) }
+
+func protocol(udp bool) string {
+	if udp {
+		return "udp"
+	}
+	return "tcp"
+}
+
 // port is a listener that a target wants, and where it leads.
 type port struct {
-	local     int
+	number
 	name      string
 	app       string // as in discovery.Port
 	remote    int
@@ -40,19 +55,27 @@ type port struct {
 // without says that no pod serves the port, while there are ready ones.
 func (p port) without() string {
 	if p.absent == "" {
-		return fmt.Sprintf("without port %d: no ready pod has it", p.remote)
+		return fmt.Sprintf("without port %s: no ready pod has it", numbered(p.remote, p.udp))
 	}
-	return fmt.Sprintf("without port %d: no ready pod has a port named %s", p.remote, p.absent)
+	return fmt.Sprintf("without port %s: no ready pod has a port named %s", numbered(p.remote, p.udp), p.absent)
+}
+
+// numbered writes a port as people do, 53 or 53/udp.
+func numbered(port int, udp bool) string {
+	if udp {
+		return fmt.Sprintf("%d/udp", port)
+	}
+	return strconv.Itoa(port)
 }
 
 func (p port) event() PortEvent {
-	return PortEvent{Local: p.local, Remote: p.remote, Name: p.name, App: p.app}
+	return PortEvent{Local: p.local, Remote: p.remote, UDP: p.udp, Name: p.name, App: p.app}
 }
 
 // targets computes what a service wants.
 func targets(service *discovery.Service, remaps []Remap) []target {
 	own := target{
-		service: dns.Service{Namespace: service.Namespace, Name: service.Name},
+		service: dnsService(service.Key),
 		ports:   portsOf(service.Key, service.Ports, remaps),
 	}
 	wanted := []target{own}
@@ -65,12 +88,27 @@ func targets(service *discovery.Service, remaps []Remap) []target {
 	return wanted
 }
 
+// dnsService is what a service, or a target beside services, is called here.
+func dnsService(key discovery.Key) dns.Service {
+	kind, name := key.Kind()
+	service := dns.Service{Namespace: key.Namespace, Name: name}
+	switch kind {
+	case discovery.KindPod, discovery.KindVM:
+		service.Kind = dns.Object
+	case discovery.KindHost:
+		service.Kind = dns.Host
+	case discovery.KindIP:
+		service.Kind = dns.Nameless
+	}
+	return service
+}
+
 // listened are those ports of a service that are listened on.
 func (s Selection) listened(service discovery.Key, ports []port) []port {
 	if s.Without == nil {
 		return ports
 	}
-	return slices.DeleteFunc(ports, func(p port) bool { return s.Without(service, p.local) })
+	return slices.DeleteFunc(ports, func(p port) bool { return !p.udp && s.Without(service, p.local) })
 }
 
 // portsOf makes each port a listener, of those that want one number the one
@@ -79,7 +117,8 @@ func portsOf(key discovery.Key, ports []discovery.Port, remaps []Remap) []port {
 	var moved, others []port
 	for _, p := range ports {
 		wanted := port{
-			local: p.Number, name: p.Name, app: p.App, remote: p.Number, endpoints: p.Endpoints, absent: p.Absent,
+			number: number{p.Number, p.UDP}, name: p.Name, app: p.App, remote: p.Number, endpoints: p.Endpoints,
+			absent: p.Absent,
 		}
 		i := slices.IndexFunc(remaps, func(r Remap) bool {
 			return r.Service == key && (r.Remote == p.Name || r.Remote == strconv.Itoa(p.Number))
@@ -92,6 +131,8 @@ func portsOf(key discovery.Key, ports []discovery.Port, remaps []Remap) []port {
 		moved = append(moved, wanted)
 	}
 	all := append(moved, others...)
-	slices.SortStableFunc(all, func(a, b port) int { return cmp.Compare(a.local, b.local) })
-	return slices.CompactFunc(all, func(a, b port) bool { return a.local == b.local })
+	slices.SortStableFunc(all, func(a, b port) int {
+		return cmp.Or(cmp.Compare(a.local, b.local), cmp.Compare(protocol(a.udp), protocol(b.udp)))
+	})
+	return slices.CompactFunc(all, func(a, b port) bool { return a.number == b.number })
 }

@@ -116,14 +116,14 @@ func inWords(event Event) string {
 			words[1] = s.Pod + "." + words[1]
 		}
 		for _, p := range s.Ports {
-			words = append(words, fmt.Sprintf("%d:%d", p.Local, p.Remote))
+			words = append(words, fmt.Sprintf("%d:%s", p.Local, numbered(p.Remote, p.UDP)))
 		}
 		return strings.Join(words, " ")
 	case event.Ready != nil:
 		return fmt.Sprintf("READY %d services, %d ports", event.Ready.Services, event.Ready.Ports)
 	case event.Connection != nil:
 		c := event.Connection
-		return fmt.Sprintf("connection %s:%d %s, %s", c.Service.Name, c.Port, c.Endpoint.Pod.Name, c.Reason)
+		return fmt.Sprintf("connection %s:%s %s, %s", c.Service.Name, numbered(c.Port, c.UDP), c.Endpoint.Name(), c.Reason)
 	}
 	return "warning: " + event.Warning.Message
 }
@@ -197,7 +197,7 @@ func echoPods(t *testing.T) func(context.Context, tunnel.Endpoint) (tunnel.Conn,
 		if err != nil {
 			return nil, err
 		}
-		fmt.Fprintf(conn, "%s:%d\n", to.Pod.Name, to.Port)
+		fmt.Fprintf(conn, "%s:%d\n", to.Name(), to.Port)
 		return tcp{conn.(*net.TCPConn)}, nil
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/devtun/devtun/cmd/cli/forward"
+	"github.com/devtun/devtun/cmd/cli/kube"
 	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/cmd/cli/selection"
@@ -30,6 +31,9 @@ func Features() []Feature { return slices.Clone(features) }
 
 var features = []Feature{
 	{"forward", "devtun forward, devtun run", Forwarding},
+	{"forward-pods", "devtun forward pod/NAME:PORT and vm/NAME:PORT", func() []target.Right {
+		return slices.Concat(Forwarding(), asRights(forward.PodRights))
+	}},
 	{"intercept", "devtun intercept, which forwards as well", func() []target.Right {
 		return slices.Concat(Forwarding(), target.Rights(plan.Divert))
 	}},
@@ -55,8 +59,10 @@ var features = []Feature{
 }
 
 // Forwarding is the rights of a forward.
-func Forwarding() (rights []target.Right) {
-	for _, r := range forward.Rights {
+func Forwarding() []target.Right { return asRights(forward.Rights) }
+
+func asRights(needed []kube.Right) (rights []target.Right) {
+	for _, r := range needed {
 		rights = append(rights, target.Right{Verb: r.Verb, Group: r.Group, Resource: r.Resource, Subresource: r.Subresource})
 	}
 	return rights

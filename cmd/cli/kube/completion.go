@@ -2,6 +2,8 @@ package kube
 
 import (
 	"context"
+	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 	corev1 "k8s.io/api/core/v1"
@@ -9,12 +11,25 @@ import (
 
 	"github.com/devtun/devtun/cmd/cli/arguments"
 	"github.com/devtun/devtun/tunnel"
+	"github.com/devtun/devtun/tunnel/discovery"
 )
 
 // CompleteServices completes the services of the namespace that fit.
 func (k *Flags) CompleteServices(fits func(*corev1.Service) bool) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
 		return arguments.Matching(k.serviceNames(cmd.Context(), fits), args, typed), cobra.ShellCompDirectiveNoFileComp
+	}
+}
+
+// CompleteTargets completes those, and pods and virtual machines by their names once it is
+// clear that one is wanted.
+func (k *Flags) CompleteTargets(fits func(*corev1.Service) bool) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
+		kind, _, is := strings.Cut(typed, "/")
+		if !is {
+			return k.CompleteServices(fits)(cmd, args, typed)
+		}
+		return arguments.Matching(k.podNames(cmd.Context(), kind), args, typed), cobra.ShellCompDirectiveNoFileComp
 	}
 }
 
@@ -42,13 +57,9 @@ func (k *Flags) CompleteFlags(cmd *cobra.Command) {
 // serviceNames lists the services of the namespace that fit, but for those that
 // intercepts have made; none on any failure.
 func (k *Flags) serviceNames(ctx context.Context, fits func(*corev1.Service) bool) []string {
-	cluster, err := k.Connect()
+	cluster, namespace, err := k.whereCompleted()
 	if err != nil {
 		return nil
-	}
-	namespace := cluster.Namespace
-	if len(k.Namespaces) > 0 {
-		namespace = k.Namespaces[0]
 	}
 	ctx, cancel := context.WithTimeout(ctx, arguments.CompletionTimeout)
 	defer cancel()
@@ -61,6 +72,53 @@ func (k *Flags) serviceNames(ctx context.Context, fits func(*corev1.Service) boo
 	for _, service := range list.Items {
 		if fits(&service) {
 			names = append(names, service.Name)
+		}
+	}
+	return names
+}
+
+// whereCompleted is the namespace whose objects are completed.
+func (k *Flags) whereCompleted() (cluster *Cluster, namespace string, err error) {
+	if cluster, err = k.Connect(); err != nil {
+		return nil, "", err
+	}
+	if len(k.Namespaces) > 0 {
+		return cluster, k.Namespaces[0], nil
+	}
+	return cluster, cluster.Namespace, nil
+}
+
+// podNames lists the namespace's pods with each of their TCP ports, as pod/NAME:PORT, or its
+// virtual machines that run, as vm/NAME: of no port, since that is not known.
+func (k *Flags) podNames(ctx context.Context, kind string) (names []string) {
+	cluster, namespace, err := k.whereCompleted()
+	if err != nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, arguments.CompletionTimeout)
+	defer cancel()
+	var options metav1.ListOptions
+	machines := kind == string(discovery.KindVM)
+	if machines {
+		options.LabelSelector = discovery.LabelVM
+	} else if kind != string(discovery.KindPod) {
+		return nil
+	}
+	list, err := cluster.Client.CoreV1().Pods(namespace).List(ctx, options)
+	if err != nil {
+		return nil
+	}
+	for _, pod := range list.Items {
+		if machines {
+			names = append(names, fmt.Sprintf("%s/%s:", kind, pod.Labels[discovery.LabelVM]))
+			continue
+		}
+		for _, container := range pod.Spec.Containers {
+			for _, port := range container.Ports {
+				if port.Protocol != corev1.ProtocolUDP && port.Protocol != corev1.ProtocolSCTP {
+					names = append(names, fmt.Sprintf("%s/%s:%d", kind, pod.Name, port.ContainerPort))
+				}
+			}
 		}
 	}
 	return names

@@ -99,7 +99,8 @@ func connectionCells(c status.Connection, now time.Time) []cell {
 		pod = "here"
 	}
 	return []cell{
-		{ago(now.Sub(c.Ended)), dim}, {fmt.Sprint(c.Port), plain}, {cmp.Or(c.Caller, c.Client), dim}, {pod, plain},
+		{ago(now.Sub(c.Ended)), dim}, {status.Port{Port: c.Port, Protocol: c.Protocol}.Number(), plain},
+		{cmp.Or(c.Caller, c.Client), dim}, {pod, plain},
 		{size(float64(c.Sent)), plain}, {size(float64(c.Received)), plain}, {took(c.Seconds), plain}, {why, style},
 	}
 }

@@ -99,7 +99,7 @@ type Service struct {
 	// selected
 	State     string   `json:"state"`
 	Namespace string   `json:"namespace"`
-	Service   string   `json:"service"`
+	Service   string   `json:"service"` // what is no service has its kind before its name, as `host/db.internal`
 	Pod       string   `json:"pod"`     // host name of such a pod, else `""`
 	Address   string   `json:"address"` // its loopback address, `""` if it has none
 	Names     []string `json:"names"`   // host names that lead there, shortest first
@@ -123,19 +123,23 @@ const (
 
 // Port is one port of a service.
 type Port struct {
-	Local int    `json:"local"` // the port here
-	Name  string `json:"name"`  // the service's name for it
-	Port  int    `json:"port"`  // the service's
+	Local    int    `json:"local"`    // the port here
+	Name     string `json:"name"`     // the service's name for it
+	Port     int    `json:"port"`     // the service's
+	Protocol string `json:"protocol"` // tcp or udp
 }
 
-// Connection means that a connection through a forward has ended. Only with `--verbose`.
+// Connection means that a connection through a forward has ended, or a flow of datagrams.
+// Only with `--verbose`.
 type Connection struct {
 	Namespace string `json:"namespace"`
 	Service   string `json:"service"`
-	Port      int    `json:"port"`    // the service's
-	Client    string `json:"client"`  // its address on this machine
-	Pod       string `json:"pod"`     // where it went, `""` if nowhere
-	PodPort   int    `json:"podPort"` // the port there
+	Port      int    `json:"port"`     // the service's
+	Protocol  string `json:"protocol"` // tcp or udp
+	Client    string `json:"client"`   // its address on this machine
+	// the pod that it went to, or the address or name of what is no pod; `""` if it went nowhere
+	Pod     string `json:"pod"`
+	PodPort int    `json:"podPort"` // the port there
 	// requests of it went to the process of this session's that the service's come to
 	Here     bool  `json:"here"`
 	Sent     int64 `json:"sent"`     // bytes from the client

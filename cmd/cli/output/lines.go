@@ -123,7 +123,8 @@ func (l *Lines) connection(e Connection) {
 		pod = "the process here"
 	}
 	ending := ending(e.Sent, e.Received, e.Seconds, e.Reason, e.Error)
-	fmt.Fprintf(l.err, "connection %s:%d -> %s, %s\n", e.Label, e.Port, pod, ending)
+	port := status.Port{Port: e.Port, Protocol: e.Protocol}
+	fmt.Fprintf(l.err, "connection %s:%s -> %s, %s\n", e.Label, port.Number(), pod, ending)
 }
 
 func (l *Lines) intercepted(e Intercepted) {

@@ -91,7 +91,7 @@ func moved(all []Port) bool {
 func ports(all []Port) string {
 	var list []status.Port
 	for _, port := range all {
-		list = append(list, status.Port{Local: port.Local, Port: port.Port})
+		list = append(list, status.Port{Local: port.Local, Port: port.Port, Protocol: port.Protocol})
 	}
 	return status.PortList(list)
 }

@@ -47,6 +47,7 @@ type Forward struct {
 	Headers       []string `yaml:"headers,omitempty" json:"headers,omitempty"` // NAME: VALUE
 	Hold          Duration `yaml:"hold,omitempty" json:"hold,omitempty"`
 	HostsFile     string   `yaml:"hostsFile,omitempty" json:"hostsFile,omitempty"` // path
+	PodAddresses  bool     `yaml:"podAddresses,omitempty" json:"podAddresses,omitempty"`
 }
 
 // Intercept is one workload whose traffic is to come here.

@@ -25,7 +25,6 @@ import (
 	"github.com/devtun/devtun/cmd/cli/run/command"
 	"github.com/devtun/devtun/cmd/cli/status"
 	"github.com/devtun/devtun/dns/helper"
-	"github.com/devtun/devtun/tunnel/discovery"
 )
 
 // options is what `devtun run` was asked to do.
@@ -107,7 +106,7 @@ no such command, 126 if it cannot be executed. Before it runs, it is devtun's.`,
 		if arguments.AfterDash() {
 			return nil, cobra.ShellCompDirectiveDefault
 		}
-		return o.forward.Kube.CompleteServices(discovery.Forwardable)(cmd, args, typed)
+		return o.forward.Complete(cmd, args, typed)
 	}
 	return cmd
 }
@@ -116,6 +115,9 @@ func (o *options) validate() error {
 	o.hosts = cmp.Or(o.hosts, machine.DefaultHosts())
 	if err := machine.CheckHosts(o.hosts); err != nil {
 		return err
+	}
+	if o.forward.PodAddresses && o.hosts != machine.System {
+		return problem.Usage("add --hosts system", "--pod-addresses puts addresses on this machine, for all programs")
 	}
 	return o.forward.Validate()
 }

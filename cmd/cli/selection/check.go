@@ -24,6 +24,8 @@ func (s *Selection) Check(all discovery.Changes) error {
 	for _, key := range asked {
 		switch {
 		case all[key] != nil || !s.watches(key.Namespace):
+		case isTarget(key):
+			return unknownTarget(key)
 		case s.Labels != "":
 			return &problem.Problem{Err: fmt.Errorf("no service %q with the labels %s in namespace %q", key.Name, s.Labels,
 				key.Namespace), Code: problem.ExitNotFound,
@@ -34,11 +36,11 @@ func (s *Selection) Check(all discovery.Changes) error {
 	}
 	moved := make(map[forwards.Remap]forwards.Remap) // by service and number
 	for _, remap := range s.remaps {
-		service := all[remap.Service]
+		service := s.Reached(all[remap.Service])
 		if service == nil || service.Obstacle != "" {
 			continue
 		}
-		number, err := knownPort(service, remap)
+		number, err := s.knownPort(service, remap)
 		if err != nil {
 			return err
 		}
@@ -59,11 +61,28 @@ func (s *Selection) watches(namespace string) bool {
 func (s *Selection) Forwardable(all discovery.Changes) error {
 	for _, key := range slices.SortedFunc(maps.Keys(
 		s.Named), func(a, b discovery.Key) int { return strings.Compare(a.String(), b.String()) }) {
-		if service := all[key]; service != nil && service.Obstacle != "" {
+		if service := s.Reached(all[key]); service != nil && service.Obstacle != "" {
 			return &forwards.UnforwardableError{Service: key, Reason: service.Obstacle}
 		}
 	}
 	return nil
+}
+
+func isTarget(key discovery.Key) bool {
+	kind, _ := key.Kind()
+	return kind != ""
+}
+
+// unknownTarget is the error that a pod or a virtual machine is not there.
+func unknownTarget(key discovery.Key) error {
+	kind, name := key.Kind()
+	err := fmt.Errorf("no pod %q in namespace %q", name, key.Namespace)
+	hint := fmt.Sprintf("'kubectl get pods -n %s' lists those there are", key.Namespace)
+	if kind == discovery.KindVM {
+		err = fmt.Errorf("no pod of a virtual machine %q in namespace %q: is it running?", name, key.Namespace)
+		hint = fmt.Sprintf("'kubectl get virtualmachines -n %s' lists those there are", key.Namespace)
+	}
+	return &problem.Problem{Err: err, Code: problem.ExitNotFound, Hint: hint}
 }
 
 func unknownService(key discovery.Key, all discovery.Changes) error {
@@ -81,7 +100,7 @@ func unknownService(key discovery.Key, all discovery.Changes) error {
 }
 
 // knownPort is the number of the port that a remap is for.
-func knownPort(service *discovery.Service, remap forwards.Remap) (int, error) {
+func (s *Selection) knownPort(service *discovery.Service, remap forwards.Remap) (int, error) {
 	var ports []string
 	for _, port := range service.Ports {
 		number := strconv.Itoa(port.Number)
@@ -93,7 +112,11 @@ func knownPort(service *discovery.Service, remap forwards.Remap) (int, error) {
 		}
 		ports = append(ports, number)
 	}
-	return 0, &problem.Problem{Err: fmt.Errorf("service %q has no TCP port %q, as --port %s wants", remap.Service.Name,
-		remap.Remote, remap), Code: problem.ExitNotFound,
+	word := "TCP port"
+	if s.Relay {
+		word = "port"
+	}
+	return 0, &problem.Problem{Err: fmt.Errorf("service %q has no %s %q, as --port %s wants", remap.Service.Name,
+		word, remap.Remote, remap), Code: problem.ExitNotFound,
 		Hint: "its ports are " + strings.Join(ports, ", ")}
 }

@@ -21,6 +21,8 @@ func TestSelectionsOfTheSameServices(t *testing.T) {
 		"Without":    func(s *Selection) { s.Without = map[discovery.Key][]int{web: {80}} },
 		"Labels":     func(s *Selection) { s.Labels = "tier=backend" },
 		"remaps":     func(s *Selection) { s.remaps = []forwards.Remap{{Service: web, Local: 8080, Remote: "80"}} },
+		"Targets":    func(s *Selection) { s.Targets = []discovery.Target{{Key: web, Port: 80}} },
+		"Relay":      func(s *Selection) { s.Relay = true },
 		"homes":      nil, // of the names, which have been read
 	}
 	for field := range reflect.TypeFor[Selection]().Fields() {

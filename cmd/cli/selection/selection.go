@@ -2,11 +2,9 @@ package selection
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/labels"
@@ -31,6 +29,10 @@ type Selection struct {
 	Without map[discovery.Key][]int
 	// labels is a label selector, "" for all.
 	Labels string
+	// Targets are what was asked for beside services, and is named as well.
+	Targets []discovery.Target
+	// Relay has what only a relay reaches forwarded too.
+	Relay  bool
 	remaps []forwards.Remap
 	homes  map[string]string // see selectFlags
 }
@@ -44,6 +46,7 @@ type Flags struct {
 	Except     []string
 	Ports      []string
 	Without    map[discovery.Key][]int // as in Selection
+	Relay      bool                    // likewise
 
 	// homes are the namespaces of services named without one, see locate. One that
 	// is not in it is of the first namespace.
@@ -54,7 +57,7 @@ type Flags struct {
 // they name none.
 func New(flags Flags, contextNamespace string) (*Selection, error) {
 	s := &Selection{
-		Namespace: contextNamespace, Labels: flags.Labels, Without: flags.Without, homes: flags.homes,
+		Namespace: contextNamespace, Labels: flags.Labels, Without: flags.Without, Relay: flags.Relay, homes: flags.homes,
 		Named: make(map[discovery.Key]bool), Except: make(map[discovery.Key]bool),
 	}
 	if len(flags.Namespaces) > 0 {
@@ -75,15 +78,9 @@ func New(flags Flags, contextNamespace string) (*Selection, error) {
 		return nil, problem.Usage("use one of them", "service names and --selector cannot be used together")
 	}
 	for _, arg := range flags.Args {
-		key, err := s.parse(arg)
-		if err != nil {
+		if err := s.name(arg, flags.All); err != nil {
 			return nil, err
 		}
-		if !strings.Contains(arg, ".") && flags.All {
-			return nil, problem.Usage(fmt.Sprintf("write %s.NAMESPACE", arg), "service %q could be in more than one namespace",
-				arg)
-		}
-		s.Named[key] = true
 	}
 	for _, name := range flags.Except {
 		key, err := s.parse(name)
@@ -114,20 +111,27 @@ func New(flags Flags, contextNamespace string) (*Selection, error) {
 	return s, nil
 }
 
-// remapped checks that a port to be moved is one of what is forwarded.
-func (s *Selection) remapped(remap forwards.Remap) error {
-	service := remap.Service
-	switch {
-	case s.Except[service]:
-		return problem.Usage("use one of them", "--port %s is for a service that is excepted", remap)
-	case len(s.Named) > 0 && !s.Named[service]:
-		return problem.Usage(fmt.Sprintf("name it as well: %s", service.Name),
-			"--port %s is for a service that is not asked for", remap)
-	case !s.watches(service.Namespace):
-		all := append(slices.Clone(s.Namespaces), service.Namespace)
-		return problem.Usage(fmt.Sprintf("write -n %s; for a pod's ports name its service", strings.Join(all, " -n ")),
-			"--port %s is for namespace %q, which is not forwarded", remap, service.Namespace)
+// name has what an argument names among what is asked for, of all namespaces or one.
+func (s *Selection) name(arg string, all bool) error {
+	if kind, rest, is := cutKind(arg); is {
+		target, err := s.parseTarget(kind, rest)
+		if err != nil {
+			return err
+		}
+		s.Named[target.Key] = true
+		if !slices.Contains(s.Targets, target) {
+			s.Targets = append(s.Targets, target)
+		}
+		return nil
 	}
+	key, err := s.parse(arg)
+	if err != nil {
+		return err
+	}
+	if !strings.Contains(arg, ".") && all {
+		return problem.Usage(fmt.Sprintf("write %s.NAMESPACE", arg), "service %q could be in more than one namespace", arg)
+	}
+	s.Named[key] = true
 	return nil
 }
 
@@ -191,65 +195,6 @@ func (s *Selection) parse(arg string) (discovery.Key, error) {
 			arg)
 	}
 	return discovery.Key{Namespace: namespace, Name: name}, nil
-}
-
-// parseRemap reads SERVICE:LOCAL:REMOTE.
-func (s *Selection) parseRemap(text string) (forwards.Remap, error) {
-	const hint = "write SERVICE:LOCAL:REMOTE, as in --port service-front:8080:80 or service-front:8080:http"
-	parts := strings.Split(text, ":")
-	if len(parts) != 3 || parts[2] == "" {
-		if _, err := ParsePort(text); err == nil {
-			return forwards.Remap{}, problem.Usage(fmt.Sprintf("write SERVICE:%s:REMOTE", text),
-				"--port %s does not say which service's port that is to be", text)
-		}
-		return forwards.Remap{}, problem.Usage(hint, "parse --port %q", text)
-	}
-	key, err := s.parse(parts[0])
-	if err != nil {
-		return forwards.Remap{}, problem.Usage(hint, "parse --port %q: %w", text, errors.Unwrap(err))
-	}
-	local, err := ParsePort(parts[1])
-	if err != nil {
-		return forwards.Remap{}, problem.Usage(hint, "parse --port %q: %w", text, err)
-	}
-	if _, err := strconv.Atoi(parts[2]); err == nil {
-		if _, err := ParsePort(parts[2]); err != nil {
-			return forwards.Remap{}, problem.Usage(hint, "parse --port %q: %w", text, err)
-		}
-	}
-	return forwards.Remap{Service: key, Local: local, Remote: parts[2]}, nil
-}
-
-func ParsePort(text string) (int, error) {
-	port, err := strconv.Atoi(text)
-	if err != nil || port < 1 || port > 65535 {
-		return 0, fmt.Errorf("%q is not a port between 1 and 65535", text)
-	}
-	return port, nil
-}
-
-// twice is the error that two remaps move one port.
-func twice(a, b forwards.Remap) error {
-	return problem.Usage("use one of them: a port is moved to one place",
-		"--port %s and --port %s are for the same port", a, b)
-}
-
-// clash refuses two remaps onto one local port of a service, or of one port.
-func clash(remaps []forwards.Remap) error {
-	for i, a := range remaps {
-		for _, b := range remaps[:i] {
-			if a.Service != b.Service {
-				continue
-			}
-			if a.Local == b.Local {
-				return problem.Usage("give each its own local port", "--port %s and --port %s want the same local port", b, a)
-			}
-			if a.Remote == b.Remote {
-				return twice(b, a)
-			}
-		}
-	}
-	return nil
 }
 
 // IsLabel reports that s is an RFC 1123 label, as names of services and namespaces are.

@@ -132,7 +132,7 @@ func TestBadSelections(t *testing.T) {
 		{"remap to no port", Flags{Ports: []string{"web:8080:"}}, `parse --port "web:8080:"`},
 		{"remap of no service", Flags{Ports: []string{":8080:80"}}, `parse --port ":8080:80": "" is not a service name`},
 		{"remap of a pod", Flags{Ports: []string{"pod/web:8080:80"}},
-			`parse --port "pod/web:8080:80": "pod/web" is not a service`},
+			`--port pod/web:8080:80 is for what is not asked for`},
 		{"local port a word", Flags{Ports: []string{"web:http:80"}},
 			`parse --port "web:http:80": "http" is not a port between 1 and 65535`},
 		{"local port 0", Flags{Ports: []string{"web:0:80"}}, `"0" is not a port between 1 and 65535`},

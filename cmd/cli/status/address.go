@@ -9,16 +9,24 @@ import (
 
 // Addresses are what is typed to reach a service, one for each of its ports: a URL where
 // that speaks HTTP, else host:port. Three and more ports in a row that do not are one, as
-// host:8000-8249. Without a name or a port there are none.
+// host:8000-8249. Without an address or a port there are none.
 func (s Service) Addresses() []string {
-	if len(s.Names) == 0 {
-		return nil
+	return Addresses(Host(s.Names, s.Address), s.Ports)
+}
+
+// Host is by what a service is reached: its first name, or its address if it has none.
+func Host(names []string, address string) string {
+	if len(names) == 0 {
+		return address
 	}
-	return Addresses(s.Names[0], s.Ports)
+	return names[0]
 }
 
 // Addresses are those of a host's ports.
 func Addresses(host string, ports []Port) (all []string) {
+	if host == "" {
+		return nil
+	}
 	for len(ports) > 0 {
 		port, n := ports[0], run(ports)
 		if port.scheme() != "" || n < 3 {
@@ -36,7 +44,7 @@ func Address(host string, port Port) string { return port.address(host, fmt.Spri
 func (p Port) address(host, local string) string {
 	switch scheme := p.scheme(); {
 	case scheme == "":
-		return net.JoinHostPort(host, local)
+		return net.JoinHostPort(host, local) + p.suffix()
 	case scheme == "http" && p.Local == 80, scheme == "https" && p.Local == 443:
 		return scheme + "://" + host + "/"
 	default:
@@ -57,6 +65,9 @@ var (
 
 // scheme is that of the URLs that lead to the port, "" where it is not known to speak HTTP.
 func (p Port) scheme() string {
+	if p.Protocol == udp {
+		return ""
+	}
 	word, _, _ := strings.Cut(strings.ToLower(p.Name), "-")
 	if p.App != "" {
 		word = strings.ToLower(p.App[strings.LastIndex(p.App, "/")+1:]) // kubernetes.io/h2c

@@ -11,14 +11,36 @@ import (
 func PortsOf(e *forwards.ServiceEvent) []Port {
 	ports := []Port{}
 	for _, port := range e.Ports {
-		ports = append(ports, Port{Local: port.Local, Port: port.Remote, Name: port.Name, App: port.App})
+		ports = append(ports, Port{
+			Local: port.Local, Port: port.Remote, Name: port.Name, App: port.App, Protocol: onlyUDP(port.Protocol()),
+		})
 	}
 	return ports
 }
 
+// udp is what is said of a protocol; that one is TCP is not.
+const udp = "udp"
+
+func onlyUDP(protocol string) string {
+	if protocol == udp {
+		return udp
+	}
+	return ""
+}
+
+// Number is the service's port for people, as 53 or 53/udp.
+func (p Port) Number() string { return fmt.Sprint(p.Port) + p.suffix() }
+
+func (p Port) suffix() string {
+	if p.Protocol == udp {
+		return "/udp"
+	}
+	return ""
+}
+
 // PortList lists ports for people as LOCAL, or LOCAL:PORT where they differ. Three and
 // more in a row are a range, as 8000-8249 or 8000-8249:9000-9249: some services have
-// hundreds. Without ports it is empty.
+// hundreds. UDP ports have that behind them, as 53/udp. Without ports it is empty.
 func PortList(ports []Port) string {
 	var list []string
 	for len(ports) > 0 {
@@ -31,7 +53,7 @@ func PortList(ports []Port) string {
 		if first.Local != first.Port {
 			text += ":" + span(first.Port, last.Port)
 		}
-		list = append(list, text)
+		list = append(list, text+first.suffix())
 		ports = ports[n:]
 	}
 	return strings.Join(list, ",")
@@ -40,7 +62,8 @@ func PortList(ports []Port) string {
 // run counts the ports from the first on of which each is the next number, on both sides.
 func run(ports []Port) int {
 	n := 1
-	for n < len(ports) && ports[n].Local == ports[0].Local+n && ports[n].Port == ports[0].Port+n {
+	for n < len(ports) && ports[n].Local == ports[0].Local+n && ports[n].Port == ports[0].Port+n &&
+		ports[n].suffix() == ports[0].suffix() {
 		n++
 	}
 	return n

@@ -66,6 +66,8 @@ type Port struct {
 	Port  int    `json:"port"`
 	Name  string `json:"name,omitempty"`
 	App   string `json:"appProtocol,omitempty"` // what is spoken there, as the service says
+	// `udp`, or none for TCP
+	Protocol string `json:"protocol,omitempty"`
 }
 
 // Use is what has gone through a forward or an intercept since it stands. Sent and
@@ -99,7 +101,8 @@ type Request struct {
 // Connection is one that has ended.
 type Connection struct {
 	Ended    time.Time `json:"ended"`
-	Port     int       `json:"port"` // of the service; of the container for an intercept
+	Port     int       `json:"port"`               // of the service; of the container for an intercept
+	Protocol string    `json:"protocol,omitempty"` // `udp`, or none for TCP
 	Client   string    `json:"client"`
 	Caller   string    `json:"caller,omitempty"` // the client's pod, if it is known
 	Pod      string    `json:"pod,omitempty"`    // where it went, or came from

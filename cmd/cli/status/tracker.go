@@ -122,11 +122,14 @@ func (t *Tracker) connection(e *forwards.ConnectionEvent) {
 		return
 	}
 	port := e.Port
-	if i := slices.IndexFunc(f.Ports, func(p Port) bool { return p.Local == e.Port }); i >= 0 {
+	protocol := onlyUDP(e.Protocol())
+	if i := slices.IndexFunc(f.Ports, func(p Port) bool {
+		return p.Local == e.Port && p.Protocol == protocol
+	}); i >= 0 {
 		port = f.Ports[i].Port
 	}
 	f.ended(Connection{
-		Port: port, Client: e.Client, Pod: e.Endpoint.Pod.Name, Here: e.Here, Sent: e.Traffic.Sent,
+		Port: port, Protocol: protocol, Client: e.Client, Pod: e.Endpoint.Name(), Here: e.Here, Sent: e.Traffic.Sent,
 		Received: e.Traffic.Received, Seconds: e.Duration.Seconds(), Reason: e.Reason,
 	}, e.Err)
 }

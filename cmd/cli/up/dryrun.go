@@ -145,6 +145,7 @@ func (w *want) listForwards(
 	}
 	wanted := wants.selected.Criteria().Wanted
 	for key, service := range all {
+		service = wants.selected.Reached(service)
 		if service != nil && service.Obstacle == "" && wanted(key) {
 			services = append(services, service)
 		}
@@ -161,11 +162,10 @@ func listServices(
 ) (all discovery.Changes, err error) {
 	ctx, cancel := context.WithTimeout(ctx, listTimeout)
 	defer cancel()
-	if err := cluster.Preflight(ctx, selected.Namespaces, forward.Rights); err != nil {
+	if err := cluster.Preflight(ctx, selected.Namespaces, forward.RightsFor(selected)); err != nil {
 		return nil, err
 	}
-	scope := discovery.Scope{Namespaces: selected.Namespaces, Selector: kube.UserServices(selected.Labels)}
-	discovery.New(cluster.Client, scope).Run(ctx, func(changes discovery.Changes) {
+	discovery.New(cluster.Client, selected.Scope()).Run(ctx, func(changes discovery.Changes) {
 		if all == nil {
 			all = changes
 		}

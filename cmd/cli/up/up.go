@@ -76,6 +76,7 @@ what has failed. A project file, with all there is:
     headers: ['baggage: devtun=KEY']
     hold: 30s
     hostsFile: ./hosts
+    podAddresses: false           # the pods' own, which Redis Cluster tells its clients
   intercepts:
     - workload: service-middle
       namespace: demo

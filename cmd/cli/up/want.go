@@ -59,6 +59,8 @@ type forwardSettings struct {
 	hostsFile string // "": the system's
 	hold      time.Duration
 	headers   string // that requests carry on, one a line
+
+	podAddresses bool
 }
 
 // wantedIntercept is one intercept. One that differs in anything is made anew.
@@ -167,7 +169,7 @@ func forwardsOf(p *project.Project, through reach) *wantedForwards {
 		settings: forwardSettings{
 			reach: through, domain: cmp.Or(p.ClusterDomain, forward.DefaultDomain),
 			hostsFile: p.Forward.HostsFile, hold: p.Forward.Hold.Value(tunnel.DefaultHold),
-			headers: strings.Join(p.Forward.Headers, "\n"),
+			headers: strings.Join(p.Forward.Headers, "\n"), podAddresses: p.Forward.PodAddresses,
 		},
 		services: selection.Flags{
 			Args: p.Forward.Services, All: p.Forward.AllNamespaces, Labels: p.Forward.Selector,
@@ -184,6 +186,7 @@ func forwardsOf(p *project.Project, through reach) *wantedForwards {
 func (w *wantedForwards) forward() *forward.Settings {
 	s := &forward.Settings{
 		Services: w.services, Domain: w.settings.domain, Hold: w.settings.hold, Transport: w.settings.reach.transport,
+		PodAddresses: w.settings.podAddresses,
 	}
 	if w.settings.headers != "" {
 		s.Headers = strings.Split(w.settings.headers, "\n")

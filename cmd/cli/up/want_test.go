@@ -36,14 +36,14 @@ func TestAnOrderIsTranslatedOnce(t *testing.T) {
 				Kubeconfig: "/kube", Namespace: "shop", ClusterDomain: "it.local", Transport: "spdy",
 				Forward: project.Forward{
 					Services: []string{"web", "api.demo"}, Namespaces: []string{"demo"}, Except: []string{"db"},
-					Ports: []string{"web:8080:80"}, Hold: "3s", HostsFile: "/hosts",
+					Ports: []string{"web:8080:80"}, Hold: "3s", HostsFile: "/hosts", PodAddresses: true,
 					Headers: []string{"x: 1", "baggage: devtun=ann"},
 				},
 			},
 			want: want{namespace: "shop", forwards: &wantedForwards{
 				settings: forwardSettings{
 					reach: shop, domain: "it.local", hold: 3 * time.Second, hostsFile: "/hosts",
-					headers: "x: 1\nbaggage: devtun=ann",
+					headers: "x: 1\nbaggage: devtun=ann", podAddresses: true,
 				},
 				services: selection.Flags{
 					Args: []string{"web", "api.demo"}, Namespaces: []string{"shop", "demo"},

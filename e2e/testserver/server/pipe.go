@@ -14,7 +14,9 @@ const originTimeout = 5 * time.Second
 // Pipe carries the connections of the listeners to an origin, whole and unread, until
 // ctx ends: the address of each port there is what origin gives.
 func Pipe(ctx context.Context, listeners map[int]net.Listener, origin func(port int) string) error {
-	return each(ctx, listeners, func(port int) service { return tcp(carryTo(origin(port))) })
+	return each(ctx, listeners, func(ctx context.Context, port int, listener net.Listener) error {
+		return tcp(carryTo(origin(port)))(ctx, listener)
+	})
 }
 
 // carryTo carries a connection to an address; one that cannot be carried is reset.

@@ -52,15 +52,17 @@ func Listen(addr func(port int) string) (map[int]net.Listener, error) {
 
 // Serve runs all services until ctx ends; the failure of one ends all.
 func Serve(ctx context.Context, listeners map[int]net.Listener) error {
-	return each(ctx, listeners, func(port int) service { return services[port] })
+	return each(ctx, listeners, func(ctx context.Context, port int, listener net.Listener) error {
+		return services[port](ctx, listener)
+	})
 }
 
-// each runs a service on each port, until ctx ends or one fails.
-func each(ctx context.Context, listeners map[int]net.Listener, of func(port int) service) error {
+// each serves what there is of each port, until ctx ends or one fails.
+func each[T any](ctx context.Context, ports map[int]T, serve func(context.Context, int, T) error) error {
 	group, ctx := errgroup.WithContext(ctx)
-	for port, listener := range listeners {
+	for port, one := range ports {
 		group.Go(func() error {
-			if err := of(port)(ctx, listener); err != nil {
+			if err := serve(ctx, port, one); err != nil {
 				return fmt.Errorf("serve port %d: %w", port, err)
 			}
 			return nil
