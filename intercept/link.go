@@ -146,6 +146,7 @@ func (l *agentLink) developer(heard chan struct{}) *wire.Developer {
 func (l *agentLink) attach(link *wire.Link) {
 	l.of.change(func() {
 		l.link, l.failed = link, nil
+		l.of.setLinked()
 		for _, local := range l.of.locals {
 			link.SetPort(local.Port, local.isOpen() && !l.of.left)
 		}
@@ -156,6 +157,7 @@ func (l *agentLink) attach(link *wire.Link) {
 func (l *agentLink) detach() {
 	l.of.change(func() {
 		l.link = nil
+		l.of.setLinked()
 		clear(l.states)
 	})
 }

@@ -14,6 +14,7 @@ import (
 // Values that are one of a few words.
 var (
 	Transports = []string{"auto", "spdy", "websocket"}
+	Relays     = []string{"true", "false", "all", "only-needed"} // the first two are YAML's
 	EnvFormats = []string{"dotenv", "docker", "sh", "json"}
 )
 
@@ -23,6 +24,9 @@ func (d *document) check(p *Project) error {
 		return d.at("$.name", NameHint, "%q is not a session name", p.Name)
 	}
 	if err := d.oneOf("$.transport", p.Transport, Transports); err != nil {
+		return err
+	}
+	if err := d.oneOf("$.relay", p.Relay, Relays); err != nil {
 		return err
 	}
 	if p.NoForward && len(p.Intercepts)+len(p.Env)+len(p.Run) == 0 {

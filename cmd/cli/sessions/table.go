@@ -29,6 +29,14 @@ func writeStatus(out io.Writer, s status.Snapshot) {
 			cmp.Or(service.Address, "-"), service.Pods, useCells(service.Use, service.Reason))
 	}
 	_ = table.Flush()
+	if len(s.Relays) > 0 {
+		fmt.Fprintln(table, "RELAY OF\tSTATE\tPODS\tOPEN\tTOTAL\tREASON")
+	}
+	for _, r := range s.Relays {
+		fmt.Fprintf(table, "%s\t%s\t%d\t%d\t%d\t%s\n", r.Namespace, r.State, r.Agents, r.Open, r.Total,
+			cmp.Or(r.Reason, "-"))
+	}
+	_ = table.Flush()
 	if len(s.Intercepts) > 0 {
 		fmt.Fprintln(table, "INTERCEPT\tSTATE\tMODE\tAGENTS\tTRAFFIC\tOPEN\tTOTAL\tSENT\tRECEIVED\tLAST ERROR")
 	}

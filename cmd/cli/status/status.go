@@ -17,6 +17,7 @@ type Snapshot struct {
 	Since      time.Time   `json:"since"` // when it was started
 	Services   []Service   `json:"services"`
 	Intercepts []Intercept `json:"intercepts"`
+	Relays     []Relay     `json:"relays,omitempty"` // of namespaces that have one
 	// Environments are those of workloads that go on as they are, and Runs the programs of
 	// the session.
 	Environments []Environment `json:"environments,omitempty"`
