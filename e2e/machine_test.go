@@ -38,6 +38,7 @@ func goclientPath() string { return bed.Program("goclient") }
 // event is one of devtun's JSON events, with the fields that tests look at.
 type event struct {
 	Type, State, Namespace, Service, Pod, Address, Reason, Message, To, Workload string
+	Link, WhyNot                                                                 string
 	Names                                                                        []string
 	Ports                                                                        []struct{ Local, Port int }
 	Port, Pods, ServiceCount, PortCount                                          int

@@ -51,6 +51,8 @@ func (i *Intercept) agents() (pods []rollout.Pod, err error) {
 			one.Err = l.failed
 		case l.link == nil || !l.link.Present():
 			one.Waiting = "connecting"
+		case i.config.OnlyProxy && l.way != ByProxy:
+			one.Waiting = "connecting through the pod proxy"
 		case !i.confirmed(l):
 			one.Waiting = "checking local ports"
 		}

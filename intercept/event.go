@@ -35,7 +35,20 @@ type LinkEvent struct {
 	Pod    string
 	State  LinkState
 	Reason string // under Disconnected
+	Way    Way    // unless Disconnected
+	// WhyNot says why the way is not ByProxy, once that is known and if it was wanted.
+	WhyNot string
 }
+
+// Way is how a link's bytes go.
+type Way string
+
+const (
+	// ByPortForward is through the kubelet, as every link does at first.
+	ByPortForward Way = "portforward"
+	// ByProxy is through the API server's pod proxy, straight to the pod.
+	ByProxy Way = "proxy"
+)
 
 // LocalEvent says whether a local process listens.
 type LocalEvent struct {

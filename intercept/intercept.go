@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"sync"
@@ -30,7 +31,12 @@ type Config struct {
 	Client kubernetes.Interface
 	// Dial connects to a port of a pod, on its loopback; tunnel.Pool.Dial does.
 	Dial func(ctx context.Context, pod tunnel.Pod, port int) (tunnel.Conn, error)
-	Plan *plan.Plan
+	// Proxy connects to a port of a pod through the API server's pod proxy, which a link then
+	// goes by; tunnel.Transport.DialProxy does. Nil: links are not to go by it.
+	Proxy func(ctx context.Context, pod tunnel.Pod, port int) (io.ReadWriteCloser, error)
+	// OnlyProxy: a link that cannot go by it is none. If the first cannot, Run fails.
+	OnlyProxy bool
+	Plan      *plan.Plan
 	// Guessed: the architecture that Plan chooses for the agents is a guess, so that Await
 	// does not wait for a node that it fits.
 	Guessed bool
@@ -70,6 +76,7 @@ type Intercept struct {
 	ended chan struct{} // closed once err is set
 
 	mu        sync.Mutex
+	proxied   bool  // a link goes by the pod proxy, or has
 	err       error // what Run returns
 	left      bool  // Leave was called: nothing is to come here any more
 	agentPods map[string]*corev1.Pod

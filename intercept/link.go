@@ -37,6 +37,8 @@ type agentLink struct {
 	wanted  bool   // the pod is still linkable
 	version string // of the pod, as last seen
 	link    *wire.Link
+	way     Way                // of link
+	whyNot  string             // it does not go by the pod proxy; "" if that is not known
 	states  map[int]wire.State // by port, as the agent said last
 	failed  error              // of the last attempt; nil once connected
 }
@@ -90,7 +92,8 @@ func (l *agentLink) isWanted() (wanted bool) {
 // final reports an error that another attempt would meet again.
 func final(err error) bool {
 	var refusal *wire.Refusal
-	return errors.As(err, &refusal)
+	var noProxy *NoProxyError
+	return errors.As(err, &refusal) || errors.As(err, &noProxy)
 }
 
 // connect makes a link, which the caller must serve.
@@ -134,7 +137,7 @@ func (l *agentLink) developer(heard chan struct{}) *wire.Developer {
 				state = Connected
 			}
 			l.of.change(func() {
-				l.of.tell(Event{Link: &LinkEvent{Pod: l.pod.Name, State: state}})
+				l.of.tell(l.event(state))
 			})
 			wake(heard)
 		},
@@ -147,11 +150,17 @@ func (l *agentLink) attach(link *wire.Link) {
 	l.of.change(func() {
 		l.link, l.failed = link, nil
 		l.of.setLinked()
+		l.way, l.whyNot = ByPortForward, ""
 		for _, local := range l.of.locals {
 			link.SetPort(local.Port, local.isOpen() && !l.of.left)
 		}
-		l.of.tell(Event{Link: &LinkEvent{Pod: l.pod.Name, State: Connected}})
+		l.of.tell(l.event(Connected))
 	})
+}
+
+// event tells of the link that there is. Call it with Intercept.mu held.
+func (l *agentLink) event(state LinkState) Event {
+	return Event{Link: &LinkEvent{Pod: l.pod.Name, State: state, Way: l.way, WhyNot: l.whyNot}}
 }
 
 func (l *agentLink) detach() {

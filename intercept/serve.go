@@ -13,11 +13,14 @@ import (
 // has gone may never be heard of again, and this is the quicker way to know. The
 // agent gives up the first when it takes the second, which is then returned.
 func (l *agentLink) serve(ctx context.Context, link *wire.Link) (*wire.Link, error) {
+	ctx, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
 	heard := make(chan struct{}, 1)
 	ended := make(chan error, 1)
 	l.attach(link)
 	defer l.detach()
 	defer l.tap(ctx, link)()
+	defer l.goByProxy(ctx, link, fail)()
 	go func() {
 		ended <- l.developer(heard).Run(ctx, link)
 	}()

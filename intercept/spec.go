@@ -17,6 +17,7 @@ import (
 type agentSpec struct {
 	replicas  int
 	linkPort  int    // where links begin
+	proxyPort int    // for links through the pod proxy; 0: there is none
 	ports     []int  // TCP
 	image     string // for hints
 	container string
@@ -99,7 +100,8 @@ func specOfObject(w *agentObject) (agentSpec, error) {
 		if err != nil {
 			return agentSpec{}, err
 		}
-		spec.linkPort, spec.image, spec.container = config.LinkPort, container.Image, container.Name
+		spec.linkPort, spec.proxyPort = config.LinkPort, config.ProxyPort
+		spec.image, spec.container = container.Image, container.Name
 		spec.mounts, spec.relays = config.Files, config.Relay
 		for _, v := range container.Env {
 			if v.Name != agent.ConfigVariable {

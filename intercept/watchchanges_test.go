@@ -61,8 +61,8 @@ func TestSpecOfARealPlan(t *testing.T) {
 	spec, err := specOf(p)
 	require.NoError(t, err)
 	require.Equal(t, agentSpec{
-		replicas: 2, linkPort: spec.linkPort, ports: []int{8080}, image: "registry.example/agent:1", container: "main",
-		mounts: []string{"/etc/web"}, named: []string{"A"},
+		replicas: 2, linkPort: spec.linkPort, proxyPort: spec.proxyPort, ports: []int{8080},
+		image: "registry.example/agent:1", container: "main", mounts: []string{"/etc/web"}, named: []string{"A"},
 		selector: plan.AgentLabel + "=" + plan.AgentID("web", "4f1c"),
 	}, spec)
 	require.NotZero(t, spec.linkPort)
@@ -76,6 +76,7 @@ func TestSpecOfARealPlan(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, spec.ports)
 	require.Equal(t, 2, spec.replicas)
+	require.NotZero(t, spec.proxyPort)
 
 	p.Agent = "another"
 	_, err = specOf(p)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/http"
 	"slices"
 	"strconv"
 	"sync"
@@ -26,6 +27,7 @@ import (
 	"github.com/devtun/devtun/intercept/agent"
 	"github.com/devtun/devtun/intercept/claim"
 	"github.com/devtun/devtun/intercept/plan"
+	"github.com/devtun/devtun/intercept/podproxy"
 	"github.com/devtun/devtun/intercept/wire"
 	"github.com/devtun/devtun/tunnel"
 	"github.com/devtun/devtun/tunnel/duplex"
@@ -67,9 +69,9 @@ func newWorld(t *testing.T, replicas int32, objects ...runtime.Object) *world {
 func (w *world) config(identity string) agent.Config {
 	return agent.Config{
 		Version: wire.Version, Name: "service-middle", Identity: identity, Mode: plan.Divert, LinkPort: linkPort,
-		ReadyPort: linkPort - 1,
-		Ports:     []agent.Port{{Port: port, Protocol: agent.TCP, Origin: w.origin.Addr().String()}},
-		Hold:      agent.Duration(soon), DrainTimeout: agent.Duration(time.Second),
+		ReadyPort: linkPort - 1, ProxyPort: linkPort - 2,
+		Ports: []agent.Port{{Port: port, Protocol: agent.TCP, Origin: w.origin.Addr().String()}},
+		Hold:  agent.Duration(soon), DrainTimeout: agent.Duration(time.Second),
 	}
 }
 
@@ -179,6 +181,24 @@ func (w *world) dial(ctx context.Context, pod tunnel.Pod, port int) (tunnel.Conn
 		return nil, errors.New("no such pod")
 	}
 	return w.network.dial(ctx, a.address("127.0.0.1", port))
+}
+
+// proxy connects to a pod's port as the API server's pod proxy does for a session.
+func (w *world) proxy(ctx context.Context, pod tunnel.Pod, port int) (io.ReadWriteCloser, error) {
+	w.mu.Lock()
+	a := w.agents[pod.Name]
+	w.mu.Unlock()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+a.address("", port), nil)
+	if err != nil {
+		return nil, err
+	}
+	request.Header.Set("Connection", "Upgrade")
+	request.Header.Set("Upgrade", podproxy.Protocol)
+	response, err := http.DefaultTransport.RoundTrip(request)
+	if err != nil {
+		return nil, err
+	}
+	return response.Body.(io.ReadWriteCloser), nil
 }
 
 // standing runs a standing until the test is over, and waits until it watches pods.

@@ -108,29 +108,34 @@ func (t *Transport) Dial(ctx context.Context, pod Pod) (io.ReadWriteCloser, erro
 // refusedError is an answer to an upgrade that is not the API server's word on
 // the pod or the user's rights, but somebody's on the upgrade itself, or the
 // kubelet's on the pod.
-type refusedError struct{ status, body string }
+type refusedError struct{ to, status, body string }
 
 func (e *refusedError) Error() string {
-	return fmt.Sprintf("upgrade to SPDY refused: %s: %s", e.status, e.body)
+	return strings.TrimSuffix(fmt.Sprintf("upgrade to %s refused: %s: %s", e.to, e.status, e.body), ": ")
 }
 
 func (t *Transport) endpoint(pod Pod) string {
 	return t.base.JoinPath("api", "v1", "namespaces", pod.Namespace, "pods", pod.Name, "portforward").String()
 }
 
-// dialSPDY upgrades an HTTP/1.1 request; net/http hands over the connection as
-// the body of the answer, and with it everything that client-go's transport
-// does: TLS, proxies, tokens, exec plugins, impersonation.
+// dialSPDY upgrades an HTTP/1.1 request to the port-forward endpoint.
 func (t *Transport) dialSPDY(ctx context.Context, pod Pod) (io.ReadWriteCloser, error) {
-	var on *socket
-	ctx = traceSocket(ctx, func(s *socket) { on = s })
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, t.endpoint(pod), nil)
 	if err != nil {
 		return nil, fmt.Errorf("connect to pod %s: %w", pod, err)
 	}
-	request.Header.Set("Connection", "Upgrade")
-	request.Header.Set("Upgrade", "SPDY/3.1")
 	request.Header.Set("X-Stream-Protocol-Version", protocol)
+	return t.upgrade(request, pod, "SPDY/3.1")
+}
+
+// upgrade asks for another protocol; net/http hands over the connection as
+// the body of the answer, and with it everything that client-go's transport
+// does: TLS, proxies, tokens, exec plugins, impersonation.
+func (t *Transport) upgrade(request *http.Request, pod Pod, to string) (io.ReadWriteCloser, error) {
+	request.Header.Set("Connection", "Upgrade")
+	request.Header.Set("Upgrade", to)
+	var on *socket
+	request = request.WithContext(traceSocket(request.Context(), func(s *socket) { on = s }))
 	response, err := t.http.RoundTrip(request)
 	if err != nil {
 		return nil, fmt.Errorf("connect to pod %s: %w", pod, err)
@@ -138,7 +143,7 @@ func (t *Transport) dialSPDY(ctx context.Context, pod Pod) (io.ReadWriteCloser, 
 	conn, ok := response.Body.(io.ReadWriteCloser)
 	if response.StatusCode != http.StatusSwitchingProtocols || !ok {
 		defer response.Body.Close()
-		return nil, fmt.Errorf("connect to pod %s: %w", pod, refusal(response))
+		return nil, fmt.Errorf("connect to pod %s: %w", pod, refusal(response, to))
 	}
 	if on == nil { // whoever dials has wrapped it
 		return conn, nil
@@ -148,15 +153,15 @@ func (t *Transport) dialSPDY(ctx context.Context, pod Pod) (io.ReadWriteCloser, 
 
 // refusal reads why an upgrade was refused: the API server's own word as
 // apierrors.APIStatus, anything else as refusedError.
-func refusal(response *http.Response) error {
+func refusal(response *http.Response, to string) error {
 	body, _ := io.ReadAll(io.LimitReader(response.Body, maxRefusal))
 	if object, _, err := scheme.Codecs.UniversalDeserializer().Decode(body, nil, &metav1.Status{}); err == nil {
 		status, ok := object.(*metav1.Status)
-		if ok && status.Code != http.StatusBadRequest && status.Code != http.StatusMethodNotAllowed {
+		if ok && status.Code >= http.StatusUnauthorized && status.Code != http.StatusMethodNotAllowed {
 			return &apierrors.StatusError{ErrStatus: *status}
 		}
 	}
-	return &refusedError{response.Status, strings.TrimSpace(string(body))}
+	return &refusedError{to, response.Status, strings.TrimSpace(string(body))}
 }
 
 // dialWebSocket negotiates the tunnelled form; client-go's tunnelling

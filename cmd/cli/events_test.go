@@ -224,6 +224,7 @@ func TestTheEventsPageHasEveryValue(t *testing.T) {
 			[]string{string(wire.ToDeveloper), string(wire.ToOrigin), string(wire.Held), string(link.Both), string(link.Nobody),
 				string(link.Elsewhere), string(wire.ToMirror)}},
 		{"agent", "state", []string{string(link.Connected), string(link.Silent), string(link.Disconnected)}},
+		{"agent", "link", []string{string(link.ByPortForward), string(link.ByProxy)}},
 	} {
 		about := documented[c.event][c.field].about
 		var said []string

@@ -39,7 +39,11 @@ var interceptScene = []link.Event{
 	{Traffic: &link.TrafficEvent{Port: 9090, To: link.Nobody}},
 	{Traffic: &link.TrafficEvent{Port: 9090, To: link.Elsewhere, Why: "somebody else has changed it"}},
 	{Local: &link.LocalEvent{Port: 8080, Address: ":3000"}},
-	{Link: &link.LinkEvent{Pod: "agent-a", State: link.Connected}},
+	{Link: &link.LinkEvent{Pod: "agent-a", State: link.Connected, Way: link.ByPortForward}},
+	{Link: &link.LinkEvent{Pod: "agent-a", State: link.Connected, Way: link.ByProxy}},
+	{Link: &link.LinkEvent{
+		Pod: "agent-a", State: link.Connected, Way: link.ByPortForward, WhyNot: "no answer within 5s",
+	}},
 	{Link: &link.LinkEvent{Pod: "agent-a", State: link.Silent}},
 	{Link: &link.LinkEvent{Pod: "agent-b", State: link.Disconnected, Reason: "the pod has gone"}},
 	{Counters: &link.CountersEvent{Pod: "agent-a"}},

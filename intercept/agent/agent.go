@@ -14,6 +14,7 @@ import (
 	"github.com/devtun/devtun/intercept/claim"
 	"github.com/devtun/devtun/intercept/look"
 	"github.com/devtun/devtun/intercept/plan"
+	"github.com/devtun/devtun/intercept/podproxy"
 	"github.com/devtun/devtun/intercept/relay"
 	"github.com/devtun/devtun/internal/broadcast"
 )
@@ -67,6 +68,7 @@ type Agent struct {
 	clients *clients
 	counts  counts
 	hub     *look.Hub
+	proxy   *podproxy.Port // of Config.ProxyPort
 
 	mu           sync.Mutex
 	developers   map[string]*developer    // by claim, in no order
@@ -120,6 +122,7 @@ func New(config Config, log *slog.Logger) *Agent {
 		IdleAfter:    2 * time.Second,
 		clients:      newClients(),
 		hub:          look.NewHub(),
+		proxy:        podproxy.NewPort(config.ProxyPort, log),
 		developers:   make(map[string]*developer),
 		requests:     make(map[string]*atomic.Int64),
 		seen:         make(map[string]time.Time),

@@ -35,8 +35,9 @@ type Config struct {
 	Name      string    `json:"name"`    // of the intercept
 	Identity  string    `json:"identity"`
 	Mode      plan.Mode `json:"mode"`
-	LinkPort  int       `json:"sessionPort"` // on loopback
-	ReadyPort int       `json:"readyPort"`   // for the kubelet, see ReadyPath; 0 with plan.HandOver
+	LinkPort  int       `json:"sessionPort"`         // on loopback
+	ReadyPort int       `json:"readyPort"`           // for the kubelet, see ReadyPath; 0 with plan.HandOver
+	ProxyPort int       `json:"proxyPort,omitempty"` // for links' way through the pod proxy; 0: there is none
 	Ports     []Port    `json:"ports"`
 	Files     []string  `json:"files,omitempty"` // absolute paths to hand over
 	Grace     Duration  `json:"grace"`           // without a developer, before the restore; 0: never
@@ -120,6 +121,8 @@ func (c *Config) complete() error {
 		return fmt.Errorf("sessionPort %d is not a port", c.LinkPort)
 	case c.Grace < 0 || c.Hold < 0 || c.DrainTimeout < 0:
 		return errors.New("a duration is negative")
+	case c.ProxyPort != 0 && (!validPort(c.ProxyPort) || c.ProxyPort == c.LinkPort || c.ProxyPort == c.ReadyPort):
+		return fmt.Errorf("proxyPort %d is not a port, or there twice", c.ProxyPort)
 	case c.Mode == plan.HandOver && (c.ReadyPort != 0 || len(c.Ports) > 0 || c.Grace != 0 || c.Undo != nil):
 		return fmt.Errorf("mode %s has no ports, and nothing to undo", plan.HandOver)
 	case c.Relay && c.Grace == 0:
@@ -171,7 +174,7 @@ func (c *Config) completePorts() error {
 		port     int
 		protocol Protocol
 	}
-	seen := map[key]bool{{c.LinkPort, TCP}: true, {c.ReadyPort, TCP}: true}
+	seen := map[key]bool{{c.LinkPort, TCP}: true, {c.ReadyPort, TCP}: true, {c.ProxyPort, TCP}: true}
 	for i := range c.Ports {
 		p := &c.Ports[i]
 		if p.Protocol == "" {

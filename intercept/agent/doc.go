@@ -12,9 +12,9 @@
 // it waits for the developer instead.
 //
 // The agent listens on the ports of its configuration, on one for the kubelet's
-// question whether it is ready, and on one on loopback, for links. It dials the
-// configured origins, and what package relay lets it if it is a relay as well; with
-// plan.Relay it is nothing else.
+// question whether it is ready, on one on loopback, for links, and on one for the links' way
+// through the pod proxy, which those have agreed on. It dials the configured origins, and what
+// package relay lets it if it is a relay as well; with plan.Relay it is nothing else.
 //
 // With plan.HandOver it has no ports and no origin: it hands over environment and files,
 // and ends (handedover.go).

@@ -88,6 +88,8 @@ func (a *Agent) run(ctx context.Context, c claim.Claim, link *wire.Link) {
 			switch {
 			case opening.Kind == wire.KindTap && opening.Tap != nil:
 				a.tap(ctx, d, *opening.Tap, stream)
+			case opening.Kind == wire.KindProxy && a.Config.ProxyPort != 0:
+				a.proxy.Agree(ctx, link, opening.Key, stream)
 			case opening.Kind == wire.KindDial && opening.Dial != nil && a.Relay != nil:
 				a.Relay.Serve(ctx, *opening.Dial, stream)
 			default:

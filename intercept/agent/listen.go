@@ -51,6 +51,14 @@ func (a *Agent) listen(ctx context.Context) ([]func(context.Context), error) {
 		opened = append(opened, ready)
 		serve = append(serve, func(ctx context.Context) { a.serveReady(ctx, ready) })
 	}
+	if a.Config.ProxyPort != 0 {
+		proxied, err := a.Listen(ctx, "tcp", net.JoinHostPort("", strconv.Itoa(a.Config.ProxyPort)))
+		if err != nil {
+			return fail(err)
+		}
+		opened = append(opened, proxied)
+		serve = append(serve, func(ctx context.Context) { a.proxy.Serve(ctx, proxied) })
+	}
 	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(a.Config.LinkPort))
 	links, err := a.Listen(ctx, "tcp", address)
 	if err != nil {

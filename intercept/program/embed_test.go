@@ -20,7 +20,7 @@ func TestTheAgentHasFewParts(t *testing.T) {
 		require.NoError(t, err)
 		p, err := New(platform.Architecture, packed)
 		require.NoError(t, err)
-		require.LessOrEqual(t, len(p.Parts()), 4)
+		require.LessOrEqual(t, len(p.Parts()), 5)
 
 		unpacked, err := loader.Unpack(packed)
 		require.NoError(t, err)

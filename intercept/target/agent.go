@@ -224,7 +224,7 @@ func (b *builder) config(mounts []corev1.VolumeMount) (string, error) {
 	}
 	config.Relay = b.relays()
 	if b.Mode != plan.HandOver {
-		config.ReadyPort = b.ownPort(1)
+		config.ReadyPort, config.ProxyPort = b.ownPort(1), b.ownPort(2)
 	}
 	if b.NoRestore {
 		config.Grace = 0 // never

@@ -205,7 +205,7 @@ func TestNetworkPolicies(t *testing.T) {
 		`{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: other}, spec: {podSelector: {matchLabels: {app: other}}}}`)
 	p, _ := planOf(t, client, "web", options(plan.Divert))
 	policies := policiesOf(t, p)
-	require.Len(t, policies, 4)
+	require.Len(t, policies, 5)
 	id := plan.AgentID("web", "one")
 	agent := map[string]string{plan.AgentLabel: id}
 
@@ -228,10 +228,15 @@ func TestNetworkPolicies(t *testing.T) {
 	require.Equal(t, map[string]string{"app": "web"}, leaving.Egress[0].To[0].PodSelector.MatchLabels)
 	require.Len(t, leaving.Egress[1].Ports, 4, "names and the API server, at the usual ports")
 
+	link := policies["devtun-web-link"].Spec
+	require.Equal(t, agent, link.PodSelector.MatchLabels)
+	require.Empty(t, link.Ingress[0].From, "the API server may be at any address")
+	require.EqualValues(t, 47382, link.Ingress[0].Ports[0].Port.IntVal)
+
 	p, _ = planOf(t, client, "web", options(plan.Replace))
-	require.Len(t, policiesOf(t, p), 1, "it has the workload's labels, and needs the API server besides")
+	require.Len(t, policiesOf(t, p), 2, "it has the workload's labels, and needs the API server besides, both ways")
 	p, _ = planOf(t, client, "store", options(plan.Divert))
-	require.Len(t, policiesOf(t, p), 2)
+	require.Len(t, policiesOf(t, p), 3)
 }
 
 func TestResources(t *testing.T) {

@@ -203,7 +203,8 @@ var handOverReads = []string{
 	"services", "deployments", "statefulsets", "replicasets", "daemonsets", "resourcequotas", "limitranges",
 }
 
-var handOverStanding = append(slices.DeleteFunc(slices.Clone(standing), func(r Right) bool { return r.Group == apps }),
+var handOverStanding = append(
+	slices.DeleteFunc(slices.Clone(standing), func(r Right) bool { return r.Group == apps || r.IsLinking() }),
 	Right{Verb: "create", Group: batch, Resource: "jobs"},
 	Right{Verb: "create", Resource: "configmaps"})
 

@@ -59,6 +59,9 @@ func (b *builder) networkPolicies() []runtime.Object {
 	if out {
 		companions = append(companions, b.policy("agent", b.leaving()))
 	}
+	if in && len(companions) > 0 { // links do without: no policy is made for them alone
+		companions = append(companions, b.policy("link", b.linking()))
+	}
 	return companions
 }
 
@@ -121,6 +124,18 @@ func (b *builder) leavingTo(pods *metav1.LabelSelector) networkingv1.NetworkPoli
 			{To: []networkingv1.NetworkPolicyPeer{{PodSelector: pods}}},
 			{Ports: ports},
 		},
+	}
+}
+
+// linking lets the API server to the agent, for links through the pod proxy. It may be at any
+// address, and so may others come: the port speaks to nobody but its sessions.
+func (b *builder) linking() networkingv1.NetworkPolicySpec {
+	tcp, port := corev1.ProtocolTCP, intstr.FromInt(b.ownPort(2))
+	return networkingv1.NetworkPolicySpec{
+		PodSelector: b.agentPods(), PolicyTypes: []networkingv1.PolicyType{networkingv1.PolicyTypeIngress},
+		Ingress: []networkingv1.NetworkPolicyIngressRule{{
+			Ports: []networkingv1.NetworkPolicyPort{{Protocol: &tcp, Port: &port}},
+		}},
 	}
 }
 

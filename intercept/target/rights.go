@@ -53,6 +53,17 @@ var standing = []Right{
 	{Verb: "watch", Resource: "pods"},
 	{Verb: "list", Resource: "events", Without: "why an agent does not start is not known"},
 	{Verb: "create", Resource: "pods", Subresource: "portforward"},
+	linking,
+}
+
+// linking is what links through the pod proxy take. The agents' pods have no names that are
+// known before.
+var linking = Right{Verb: "get", Resource: "pods", Subresource: "proxy",
+	Without: "links go through the kubelet, which is slower"}
+
+// IsLinking reports that a right is the one by which links go through the pod proxy.
+func (r Right) IsLinking() bool {
+	return r.Resource == linking.Resource && r.Subresource == linking.Subresource
 }
 
 // Rights are all that an intercept of a mode needs in a namespace, whatever it

@@ -61,7 +61,7 @@ func TestRightsOfPlan(t *testing.T) {
 		require.Contains(t, names, "delete configmaps devtun-web")
 		for _, r := range JoinRights(p) { // whoever may begin may join
 			require.Contains(t, names, r.String())
-			require.True(t, r.Without == "" || r.Resource == "events")
+			require.True(t, r.Without == "" || r.Resource == "events" || r.IsLinking())
 		}
 	}
 }

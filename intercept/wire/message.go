@@ -72,6 +72,7 @@ const (
 	KindMirror      Kind = "mirror"      // from the agent: a copy of a request
 	KindTap         Kind = "tap"         // from the developer: tell of each request
 	KindDial        Kind = "dial"        // from the developer: connect to Opening.Dial
+	KindProxy       Kind = "proxy"       // from the developer: agree on a way through the pod proxy
 )
 
 // Opening is the first thing on every stream.
@@ -82,6 +83,7 @@ type Opening struct {
 	Unlike string `json:"unlike,omitempty"` // KindFiles: the Sum the developer has
 	Tap    *Tap   `json:"tap,omitempty"`    // KindTap: of which requests, and what
 	Dial   *Dial  `json:"dial,omitempty"`   // KindDial: to where
+	Key    []byte `json:"key,omitempty"`    // KindProxy: the developer's public key, see package podproxy
 }
 
 // Dial is where a relay is to connect. What the client says follows the Opening at once; the

@@ -193,7 +193,8 @@ func (i *Intercepts) plan(ctx context.Context, service discovery.Key) (planned, 
 	o := &intercept.Options{
 		Forward: forward.Settings{
 			Kube: s.Settings.Kube, Services: selection.Flags{Namespaces: []string{service.Namespace}},
-			Domain: s.Settings.Domain, Transport: s.Settings.Transport, Intercepts: s.Settings.Intercepts,
+			Domain: s.Settings.Domain, Transport: s.Settings.Transport, Link: s.Settings.Link,
+			Intercepts: s.Settings.Intercepts,
 		},
 		Name: "svc/" + service.Name, Image: image.Reference("", s.Settings.Kube.Getenv), NoForward: true,
 	}

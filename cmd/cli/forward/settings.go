@@ -43,7 +43,8 @@ type Settings struct {
 	RelayImage string
 	// Agents are those of an intercept, which serve as the relay of their namespace; nil: none.
 	Agents map[string]*intercept.Intercept
-	Partly bool // a service asked for may lack its low ports, if it has others
+	Link   string // one of Links; "" is LinkAuto
+	Partly bool   // a service asked for may lack its low ports, if it has others
 	// PodAddresses has the addresses of the services' pods on this machine too.
 	PodAddresses bool
 	// Headers are what requests carry on into the cluster, each as "NAME: VALUE".
@@ -97,7 +98,11 @@ func (s *Settings) AddTunnelFlags(cmd *cobra.Command) {
 	flags.StringVar(&s.Domain, "cluster-domain", DefaultDomain, "domain of the cluster's DNS")
 	flags.DurationVar(&s.Hold, "hold", tunnel.DefaultHold, "how long a connection waits for a ready pod")
 	flags.StringVar(&s.Transport, "transport", string(tunnel.Auto), "how to reach pods: "+modeNames())
+	flags.StringVar(&s.Link, "link", LinkAuto,
+		"how links to agents and relays go: through port-forwards, or the API server's pod proxy: "+
+			strings.Join(Links(), ", "))
 	s.Kube.CompleteFlags(cmd)
+	cmd.RegisterFlagCompletionFunc("link", cobra.FixedCompletions(Links(), cobra.ShellCompDirectiveNoFileComp))
 }
 
 // AddRelayFlag adds what commands have that may bring a relay.
@@ -129,6 +134,9 @@ func (s *Settings) relayImage() string {
 func (s *Settings) Validate() error {
 	if !slices.Contains(tunnel.Modes(), tunnel.Mode(s.Transport)) {
 		return problem.Usage("one of "+modeNames(), "unknown --transport %q", s.Transport)
+	}
+	if err := checkLink(s.Link); err != nil {
+		return err
 	}
 	if s.Hold < 0 {
 		return problem.Usage("give a duration such as 30s", "--hold %v is negative", s.Hold)

@@ -119,7 +119,10 @@ func (p *Events) Event(e intercept.Event) {
 			Port: e.Local.Port, Address: e.Local.Address, Open: e.Local.Open, Local: p.address(e.Local.Port),
 		})
 	case e.Link != nil:
-		p.Out.Write(output.Agent{Pod: e.Link.Pod, State: string(e.Link.State), Reason: e.Link.Reason})
+		p.Out.Write(output.Agent{
+			Pod: e.Link.Pod, State: string(e.Link.State), Reason: e.Link.Reason, Link: string(e.Link.Way),
+			WhyNot: e.Link.WhyNot,
+		})
 	case e.Counters != nil:
 		p.copies.counted(p, e.Counters)
 	case e.Change != nil:

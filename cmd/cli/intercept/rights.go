@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/devtun/devtun/cmd/cli/agents"
+	"github.com/devtun/devtun/cmd/cli/forward"
 	"github.com/devtun/devtun/cmd/cli/kube"
 	"github.com/devtun/devtun/intercept/target"
 )
@@ -35,7 +36,8 @@ func (o *Options) forwarding() []target.Right {
 // that names all others that are missing.
 func (i *Planned) checkRights(ctx context.Context, rights []target.Right) (lost []target.Right, err error) {
 	namespace := i.Target.Namespace
-	missing, err := agents.MissingRights(ctx, i.cluster, namespace, append(rights, i.options.forwarding()...))
+	rights = append(linking(rights, i.options.Forward.Link), i.options.forwarding()...)
+	missing, err := agents.MissingRights(ctx, i.cluster, namespace, rights)
 	if err != nil {
 		return nil, err
 	}
@@ -43,4 +45,19 @@ func (i *Planned) checkRights(ctx context.Context, rights []target.Right) (lost 
 		return nil, agents.RightsProblem(i.options.feature(), namespace, missing)
 	}
 	return missing, nil
+}
+
+// linking changes the right to the pod proxy, if it is among rights, to what --link says: it
+// is not asked for, or cannot be done without.
+func linking(rights []target.Right, link string) (all []target.Right) {
+	for _, r := range rights {
+		switch {
+		case r.IsLinking() && link == forward.LinkPortForward:
+			continue
+		case r.IsLinking() && link == forward.LinkProxy:
+			r.Without = ""
+		}
+		all = append(all, r)
+	}
+	return all
 }

@@ -98,8 +98,10 @@ func (i *Planned) hold(
 		return errors.Join(ending.UnlessEnded(ctx, err), restored)
 	}
 	names := callers.New(i.cluster.Client, i.Target.Namespace)
+	byProxy, onlyProxy := o.Forward.LinkProxy(transport)
 	agents, err := intercept.New(intercept.Config{
-		Client: i.cluster.Client, Dial: pool.Dial, Plan: i.plan, Guessed: i.guessed, Claim: i.claim, Local: i.Locals,
+		Client: i.cluster.Client, Dial: pool.Dial, Proxy: byProxy, OnlyProxy: onlyProxy,
+		Plan: i.plan, Guessed: i.guessed, Claim: i.claim, Local: i.Locals,
 		Event: func(event intercept.Event) {
 			if c := event.Connection; c != nil {
 				c.Caller = names.Of(beside, c.Client)

@@ -236,6 +236,8 @@ type Agent struct {
 	Pod    string `json:"pod"`
 	State  string `json:"state"`  // `connected`, `silent`: nothing is heard of it, `disconnected`
 	Reason string `json:"reason"` // why it is disconnected
+	Link   string `json:"link"`   // how its link goes: `portforward`, `proxy`: the API server's pod proxy
+	WhyNot string `json:"whyNot"` // why it does not go by the pod proxy, once that is known
 }
 
 // Intercepted means that a connection of the cluster's has ended, or the local process did

@@ -25,17 +25,18 @@ type Lines struct {
 	look     Look
 
 	mu     sync.Mutex
-	table  []Service // of the start, printed when all are known
-	widths [3]int    // of the columns, in bytes
-	begun  bool      // services are printed as they come
-	stands bool      // it was said that the traffic comes
+	table  []Service       // of the start, printed when all are known
+	widths [3]int          // of the columns, in bytes
+	begun  bool            // services are printed as they come
+	stands bool            // it was said that the traffic comes
+	agents map[string]bool // that are connected
 	routes map[int]string
 	ended  bool
 }
 
 // NewLines returns one that writes results to out and the rest to err.
 func NewLines(out, err io.Writer, look Look) *Lines {
-	return &Lines{out: out, err: err, look: look, routes: make(map[int]string)}
+	return &Lines{out: out, err: err, look: look, routes: make(map[int]string), agents: make(map[string]bool)}
 }
 
 // Write implements Writer. After Stopped or Error nothing is written; what a command
@@ -209,14 +210,30 @@ func (l *Lines) local(e Local) {
 }
 
 func (l *Lines) agent(e Agent) {
-	if e.State == "connected" && !l.look.Verbose && !l.stands {
+	connected, was := e.State == "connected", l.agents[e.Pod]
+	l.agents[e.Pod] = connected
+	if connected && !l.look.Verbose && (was || !l.stands) {
 		return // that it stands says it
 	}
 	line := fmt.Sprintf("agent %s: %s", e.Pod, e.State)
-	if e.Reason != "" {
+	switch {
+	case e.Reason != "":
 		line += " (" + e.Reason + ")"
+	case connected && l.look.Verbose:
+		line += ", " + Way(e.Link, e.WhyNot)
 	}
 	fmt.Fprintln(l.err, line)
+}
+
+// Way says for people how a link goes, and why not the shorter way if that is known.
+func Way(link, whyNot string) string {
+	switch {
+	case link == "proxy":
+		return "through the API server's pod proxy"
+	case whyNot != "":
+		return "through a port-forward (" + whyNot + ")"
+	}
+	return "through a port-forward"
 }
 
 // Count is a number of things.

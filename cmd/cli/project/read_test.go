@@ -18,6 +18,7 @@ namespace: demo
 clusterDomain: cluster.local
 transport: auto
 relay: true
+link: proxy
 noForward: false
 forward:
   services: [service-back, search.shop]
@@ -89,7 +90,7 @@ func TestReadsAWholeFile(t *testing.T) {
 	p.Positions = nil
 	require.Equal(t, &Project{
 		Name: "shop", Kubeconfig: filepath.Join(folder, "kubeconfig"), Context: "dev", Namespace: "demo",
-		ClusterDomain: "cluster.local", Transport: "auto", Relay: "true",
+		ClusterDomain: "cluster.local", Transport: "auto", Relay: "true", Link: "proxy",
 		Forward: Forward{
 			Services: []string{"service-back", "search.shop"}, Namespaces: []string{"shop"}, Except: []string{"service-front"},
 			Ports: []string{"service-back:8080:80"}, Headers: []string{"baggage: devtun=ann"}, Hold: "10s",

@@ -77,7 +77,7 @@ func TestSchemaTellsWhatReadingTells(t *testing.T) {
 		"nmespace: demo", "relay: true", "relay: false", "relay: only-needed", "relay: sometimes", "relay: [true]",
 		"forward: {service: [a]}", "intercepts: [{workload: a, env-file: b}]", "forward: {services: a}",
 		"name: [a]",
-		"noForward: maybe", "[a]", "name: My Shop", "transport: ftp", "forward: {hold: 5x}",
+		"noForward: maybe", "[a]", "name: My Shop", "transport: ftp", "link: proxy", "link: rope", "forward: {hold: 5x}",
 		"intercepts: [{workload: a, grace: -5s}]",
 		"forward: {headers: ['x: 1', 'baggage: devtun=ann']}", "forward: {headers: [{x: 1}]}", "forward: {headers: ['x=1']}",
 		"forward: {headers: ['x y: 1']}", "forward: {headers: ['x: ']}",
@@ -108,6 +108,7 @@ func TestWordsOfTheSchema(t *testing.T) {
 	}
 	require.NoError(t, json.Unmarshal(Schema, &all))
 	require.Equal(t, Transports, all.Properties["transport"].Enum)
+	require.Equal(t, Links, all.Properties["link"].Enum)
 	require.Equal(t, EnvFormats, all.Defs["intercept"].Properties["envFormat"].Enum)
 }
 

@@ -2,6 +2,7 @@ package relay
 
 import (
 	"context"
+	"io"
 	"sync"
 	"sync/atomic"
 
@@ -17,7 +18,10 @@ import (
 type Config struct {
 	Cluster *kube.Cluster
 	Pool    *tunnel.Pool // reaches the relays' pods, and endpoints that are pods
-	Use     forwards.RelayUse
+	// Proxy and OnlyProxy are how links go through the pod proxy, as intercept.Config has them.
+	Proxy     func(ctx context.Context, pod tunnel.Pod, port int) (io.ReadWriteCloser, error)
+	OnlyProxy bool
+	Use       forwards.RelayUse
 	// Reach are the targets beside Services and pods that the relay of Namespace is to
 	// connect to, as claim.Claim has them.
 	Namespace string

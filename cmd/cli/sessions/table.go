@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -38,17 +39,25 @@ func writeStatus(out io.Writer, s status.Snapshot) {
 	}
 	_ = table.Flush()
 	if len(s.Intercepts) > 0 {
-		fmt.Fprintln(table, "INTERCEPT\tSTATE\tMODE\tAGENTS\tTRAFFIC\tOPEN\tTOTAL\tSENT\tRECEIVED\tLAST ERROR")
+		fmt.Fprintln(table, "INTERCEPT\tSTATE\tMODE\tAGENTS\tLINKS\tTRAFFIC\tOPEN\tTOTAL\tSENT\tRECEIVED\tLAST ERROR")
 	}
 	for _, i := range s.Intercepts {
 		var traffic []string
 		for _, r := range i.Routes {
 			traffic = append(traffic, fmt.Sprintf("%s -> %s", strings.Join(r.Services, ","), routeTarget(r, i.Rule)))
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%s\t%s\n",
-			i.Workload, i.State, i.Mode, i.Agents, cmp.Or(strings.Join(traffic, "; "), "-"), useCells(i.Use, ""))
+		fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%s\t%s\t%s\n",
+			i.Workload, i.State, i.Mode, i.Agents, cmp.Or(ways(i.Links), "-"), cmp.Or(strings.Join(traffic, "; "), "-"),
+			useCells(i.Use, ""))
 	}
 	_ = table.Flush()
+	for _, i := range s.Intercepts {
+		for _, l := range i.Links {
+			if l.WhyNot != "" {
+				fmt.Fprintf(out, "%s: the link to %s goes %s\n", i.Workload, l.Pod, output.Way(l.Way, l.WhyNot))
+			}
+		}
+	}
 	if len(s.Runs) > 0 {
 		fmt.Fprintln(table, "RUN\tSTATE\tSINCE\tSTARTS\tFOR\tCOMMAND")
 	}
@@ -74,6 +83,16 @@ func writeStatus(out io.Writer, s status.Snapshot) {
 		fmt.Fprintf(table, "%s\t%s\t%s\n", e.Workload, cmp.Or(e.Container, "-"), strings.Join(files, ", "))
 	}
 	_ = table.Flush()
+}
+
+// ways are those of links, each once.
+func ways(links []status.Link) string {
+	var all []string
+	for _, l := range links {
+		all = append(all, l.Way)
+	}
+	slices.Sort(all)
+	return strings.Join(slices.Compact(all), ",")
 }
 
 // useCells are the columns that services and intercepts share.

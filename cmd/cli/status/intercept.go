@@ -2,6 +2,7 @@ package status
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/devtun/devtun/intercept"
@@ -20,15 +21,15 @@ const (
 type InterceptTracker struct {
 	tracker *Tracker
 	Intercept
-	agents map[string]bool          // that are connected
-	count  func() intercept.Summary // nil: nothing yet
+	agents map[string]intercept.LinkEvent // by pod, as told last
+	count  func() intercept.Summary       // nil: nothing yet
 }
 
 // Intercept adds an intercept that begins, about which the names, the mode and the
 // routes are known.
 func (t *Tracker) Intercept(about Intercept) *InterceptTracker {
 	about.State = Preparing
-	i := &InterceptTracker{tracker: t, Intercept: about, agents: make(map[string]bool)}
+	i := &InterceptTracker{tracker: t, Intercept: about, agents: make(map[string]intercept.LinkEvent)}
 	t.change(func() { t.intercepts = append(t.intercepts, i) })
 	return i
 }
@@ -66,7 +67,7 @@ func (i *InterceptTracker) Request(r Request) { i.tracker.change(func() { i.requ
 func (i *InterceptTracker) event(event intercept.Event) {
 	switch {
 	case event.Link != nil:
-		i.agents[event.Link.Pod] = event.Link.State == intercept.Connected
+		i.agents[event.Link.Pod] = *event.Link
 	case event.Local != nil:
 		i.route(event.Local.Port, func(r *Route) { r.Open = event.Local.Open })
 	case event.Traffic != nil:
@@ -98,8 +99,14 @@ func (i *InterceptTracker) route(port int, by func(*Route)) {
 // snapshot is how it stands now; with the tracker's mutex held.
 func (i *InterceptTracker) snapshot() Intercept {
 	now := i.Intercept
-	for _, connected := range i.agents {
-		if connected {
+	now.Links = make([]Link, 0, len(i.agents))
+	for _, pod := range slices.Sorted(maps.Keys(i.agents)) {
+		link := i.agents[pod]
+		if link.State == intercept.Disconnected {
+			continue
+		}
+		now.Links = append(now.Links, Link{Pod: pod, Way: string(link.Way), WhyNot: link.WhyNot})
+		if link.State == intercept.Connected {
 			now.Agents++
 		}
 	}

@@ -124,8 +124,16 @@ type Intercept struct {
 	Rule      string  `json:"rule"`   // which requests it is about, for people
 	State     string  `json:"state"`  // "preparing", "standing", "restoring", "failed"
 	Agents    int     `json:"agents"` // that are connected
+	Links     []Link  `json:"links"`  // to agents
 	Routes    []Route `json:"routes"`
 	Use
+}
+
+// Link says how the link to an agent's pod goes.
+type Link struct {
+	Pod    string `json:"pod"`
+	Way    string `json:"way"`              // "proxy": the API server's pod proxy, "portforward"
+	WhyNot string `json:"whyNot,omitempty"` // it does not go by the pod proxy, once that is known
 }
 
 // Route says where the connections to one port go.

@@ -150,9 +150,11 @@ func TestAnInterceptFromItsStartToItsEnd(t *testing.T) {
 	require.Equal(t, Preparing, before.State)
 	i.SetCounter(func() intercept.Summary { return intercept.Summary{Open: 1, Taken: 7, Sent: 11, Received: 13} })
 	for _, event := range []intercept.Event{
-		{Link: &intercept.LinkEvent{Pod: "agent-a", State: intercept.Connected}},
-		{Link: &intercept.LinkEvent{Pod: "agent-b", State: intercept.Connected}},
-		{Link: &intercept.LinkEvent{Pod: "agent-b", State: intercept.Silent}},
+		{Link: &intercept.LinkEvent{Pod: "agent-a", State: intercept.Connected, Way: intercept.ByPortForward}},
+		{Link: &intercept.LinkEvent{Pod: "agent-a", State: intercept.Connected, Way: intercept.ByProxy}},
+		{Link: &intercept.LinkEvent{Pod: "agent-b", State: intercept.Connected, Way: intercept.ByPortForward, WhyNot: "no"}},
+		{Link: &intercept.LinkEvent{Pod: "agent-b", State: intercept.Silent, Way: intercept.ByPortForward, WhyNot: "no"}},
+		{Link: &intercept.LinkEvent{Pod: "agent-c", State: intercept.Disconnected, Reason: "it has gone"}},
 		{Local: &intercept.LocalEvent{Port: 8080, Open: true}},
 		{Traffic: &intercept.TrafficEvent{Port: 8080, To: wire.ToDeveloper, Why: "it listens"}},
 		{Connection: &intercept.ConnectionEvent{Pod: "agent-a", Port: 8080, Client: "10.0.0.9:1", Reason: "client closed"}},
@@ -164,6 +166,7 @@ func TestAnInterceptFromItsStartToItsEnd(t *testing.T) {
 	i.SetState(Standing)
 	now := tracker.Snapshot().Intercepts[0]
 	require.Equal(t, []any{Standing, 1}, []any{now.State, now.Agents})
+	require.Equal(t, []Link{{"agent-a", "proxy", ""}, {"agent-b", "portforward", "no"}}, now.Links)
 	require.Equal(t, []int64{1, 7, 11, 13}, []int64{int64(now.Open), int64(now.Total), now.Sent, now.Received})
 	require.Equal(t,
 		Route{Services: []string{"web:80"}, Port: 8080, Local: "localhost:3000", Open: true, To: "developer",

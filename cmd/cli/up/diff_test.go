@@ -71,6 +71,7 @@ func TestAnInterceptThatDiffersInAnythingIsMadeAnew(t *testing.T) {
 		"cluster":    func(w *wantedIntercept) { w.settings.reach.server = "other" },
 		"context":    func(w *wantedIntercept) { w.settings.reach.context = "other" },
 		"kubeconfig": func(w *wantedIntercept) { w.settings.reach.kubeconfig = "other" },
+		"link":       func(w *wantedIntercept) { w.settings.reach.link = "proxy" },
 		"transport":  func(w *wantedIntercept) { w.settings.reach.transport = "spdy" },
 		"ports":      func(w *wantedIntercept) { w.ports = []string{"3001:http"} },
 		"image":      func(w *wantedIntercept) { w.settings.image = "devtun:2" },

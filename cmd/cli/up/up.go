@@ -65,6 +65,7 @@ what has failed. A project file, with all there is:
   namespace: demo                 # gives bare names
   clusterDomain: cluster.local
   transport: auto
+  link: auto
   noForward: false
   forward:                        # all services of the namespace, if nothing is said
     services: [service-back, search.shop]

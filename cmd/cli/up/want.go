@@ -52,6 +52,7 @@ type reach struct {
 	server     string // URL
 	namespace  string // gives bare names
 	transport  string // a tunnel.Mode
+	link       string // one of forward.Links; "": the default
 }
 
 // forwardSettings are what forwards are made with: with other settings they are made anew.
@@ -121,6 +122,7 @@ func wantOf(order background.Order, at destination) (*want, error) {
 	through := reach{
 		kubeconfig: p.Kubeconfig, context: at.context, server: at.server,
 		namespace: cmp.Or(p.Namespace, at.namespace), transport: cmp.Or(p.Transport, string(tunnel.Auto)),
+		link: p.Link,
 	}
 	w := &want{file: order.File, namespace: through.namespace, verbose: order.Verbose}
 	getenv := orderedKube(order).Getenv
@@ -197,6 +199,7 @@ func (w *wantedForwards) forward() *forward.Settings {
 	s := &forward.Settings{
 		Services: w.services, Domain: w.settings.domain, Hold: w.settings.hold, Transport: w.settings.reach.transport,
 		Relay: w.settings.relay, RelayImage: w.settings.relayImage,
+		Link:         w.settings.reach.link,
 		PodAddresses: w.settings.podAddresses,
 	}
 	if w.settings.headers != "" {
@@ -236,7 +239,7 @@ func (w wantedIntercept) options() *intercept.Options {
 	return &intercept.Options{
 		Forward: forward.Settings{
 			Services: selection.Flags{Namespaces: []string{s.namespace}},
-			Domain:   forward.DefaultDomain, Transport: s.reach.transport,
+			Domain:   forward.DefaultDomain, Transport: s.reach.transport, Link: s.reach.link,
 		},
 		Name: s.workload, Ports: w.ports, To: s.to, Replace: s.replace, Move: s.move, Grace: s.grace,
 		Match: w.match, TLS: s.tls, Mark: s.mark, Mirror: s.mirror, NoCarry: s.noCarry,

@@ -21,7 +21,7 @@ func TestAnOrderIsTranslatedOnce(t *testing.T) {
 	at := destination{context: "dev", server: "https://192.0.2.1", namespace: "demo"}
 	through := reach{context: at.context, server: at.server, namespace: at.namespace, transport: "auto"}
 	shop := through
-	shop.namespace, shop.kubeconfig, shop.transport = "shop", "/kube", "spdy"
+	shop.namespace, shop.kubeconfig, shop.transport, shop.link = "shop", "/kube", "spdy", "proxy"
 	made := image.Reference("", func(string) string { return "" })
 	forwards := forwardSettings{reach: through, domain: "cluster.local", hold: tunnel.DefaultHold}
 	for _, c := range []struct {
@@ -36,7 +36,7 @@ func TestAnOrderIsTranslatedOnce(t *testing.T) {
 		}},
 		{about: "all that can be said of forwards",
 			order: project.Project{
-				Kubeconfig: "/kube", Namespace: "shop", ClusterDomain: "it.local", Transport: "spdy",
+				Kubeconfig: "/kube", Namespace: "shop", ClusterDomain: "it.local", Transport: "spdy", Link: "proxy",
 				Forward: project.Forward{
 					Services: []string{"web", "api.demo"}, Namespaces: []string{"demo"}, Except: []string{"db"},
 					Ports: []string{"web:8080:80"}, Hold: "3s", HostsFile: "/hosts", PodAddresses: true,
@@ -68,7 +68,7 @@ func TestAnOrderIsTranslatedOnce(t *testing.T) {
 			}}}},
 		{about: "all that can be said of an intercept", environment: map[string]string{image.Variable: "ours:1"},
 			order: project.Project{
-				Kubeconfig: "/kube", Namespace: "shop", Transport: "spdy", NoForward: true,
+				Kubeconfig: "/kube", Namespace: "shop", Transport: "spdy", Link: "proxy", NoForward: true,
 				Intercepts: []project.Intercept{{
 					Workload: "deploy/web", Namespace: "far", Ports: []string{"3000:http"}, To: "it",
 					MoveConnections: "force", Grace: "1m", Container: "app", AgentImage: "mine:2",
@@ -90,7 +90,7 @@ func TestAnOrderIsTranslatedOnce(t *testing.T) {
 			}}}},
 		{about: "all that can be said of an environment", environment: map[string]string{image.Variable: "ours:1"},
 			order: project.Project{
-				Namespace: "shop", NoForward: true, Transport: "spdy", Kubeconfig: "/kube",
+				Namespace: "shop", NoForward: true, Transport: "spdy", Link: "proxy", Kubeconfig: "/kube",
 				Env: []project.Environment{{Workload: "deploy/worker", EnvFile: "/env"}, {
 					Workload: "deploy/web", Namespace: "far", Container: "app", AgentImage: "mine:2", EnvFile: "/env2",
 					EnvJSON: "/json", EnvFormat: "docker", Files: "/files", Keep: true,
@@ -147,6 +147,7 @@ func TestAnOrderThatCannotBe(t *testing.T) {
 	for text, p := range map[string]project.Project{
 		`"a b" is not a --cluster-domain`:                  {ClusterDomain: "a b"},
 		`unknown --transport "pigeon"`:                     {Transport: "pigeon"},
+		`unknown --link "pigeon"`:                          {Link: "pigeon"},
 		`"A" is not a service name`:                        {Forward: project.Forward{Services: []string{"A"}}},
 		`intercept web: "A B" is not the name of an image`: {Intercepts: intercepts},
 		"intercept web: with --replace no pods are left":   {Intercepts: matching},

@@ -2,18 +2,14 @@ package apiserver
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"strings"
 	"sync"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/rest"
-	"k8s.io/client-go/transport"
 
 	"github.com/devtun/devtun/cmd/cli/doctor/check"
 	"github.com/devtun/devtun/tunnel"
@@ -136,52 +132,28 @@ func oneLine(err error) string { return strings.Join(strings.Fields(err.Error())
 // podProxy asks for an upgrade to a pod that is not there, through the pod proxy: the API
 // server says so, unless something before it answers in its place.
 func (o *Options) podProxy(ctx context.Context) check.Result {
-	const name = "upgrade-pod-proxy"
-	client, base, err := o.upgradeClient()
+	const (
+		name   = "upgrade-pod-proxy"
+		slower = "links to agents go through the kubelet, which is slower"
+	)
+	transport, err := o.Cluster.Transport(tunnel.Auto)
 	if err != nil {
 		return notChecked(name, err.Error())
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet,
-		base+"/api/v1/namespaces/"+o.Namespace+"/pods/"+nobody+
-			":80/proxy/", nil)
-	if err != nil {
-		return notChecked(name, err.Error())
-	}
-	request.Header.Set("Connection", "Upgrade")
-	request.Header.Set("Upgrade", "devtun")
-	response, err := client.RoundTrip(request)
-	if err != nil {
+	conn, err := transport.DialProxy(ctx, tunnel.Pod{Namespace: o.Namespace, Name: nobody}, 80)
+	var status apierrors.APIStatus
+	switch {
+	case err == nil:
+		_ = conn.Close() // nothing was sent on it
+		err = errors.New("something answers for a pod that is not there")
+	case apierrors.IsForbidden(err):
+		return notChecked(name, "needs get pods/proxy; without it "+slower)
+	case errors.As(err, &status):
+		return check.Result{Area: check.APIServer, Check: name, Status: check.OK, Message: "the API server answers to it"}
+	case timedOut(err):
 		return unanswered(name, err)
 	}
-	defer response.Body.Close()
-	body, _ := io.ReadAll(io.LimitReader(response.Body, 16<<10)) // what there is of it
-	var status metav1.Status
-	if json.Unmarshal(body, &status) == nil && status.Kind == "Status" {
-		if status.Code == http.StatusForbidden {
-			return notChecked(name, "needs get pods/proxy; devtun does without")
-		}
-		return check.Result{Area: check.APIServer, Check: name, Status: check.OK, Message: "the API server answers to it"}
-	}
 	return check.Result{Area: check.APIServer, Check: name, Status: check.Warning,
-		Message:  "an upgrade through the pod proxy does not pass on the way to the API server; devtun does without",
-		Evidence: []string{response.Status + ": " + strings.Join(strings.Fields(string(body)), " ")}}
-}
-
-// upgradeClient speaks HTTP/1.1 to the API server, as the user.
-func (o *Options) upgradeClient() (client http.RoundTripper, base string, err error) {
-	config := rest.CopyConfig(o.Cluster.Config)
-	config.TLSClientConfig.NextProtos = []string{"http/1.1"} // HTTP/2 has no upgrade
-	settings, err := config.TransportConfig()
-	if err != nil {
-		return nil, "", err
-	}
-	o.Cluster.Login.Streams(settings)
-	if client, err = transport.New(settings); err != nil {
-		return nil, "", err
-	}
-	server, _, err := rest.DefaultServerUrlFor(config)
-	if err != nil {
-		return nil, "", err
-	}
-	return client, strings.TrimSuffix(server.String(), "/"), nil
+		Message:  "an upgrade through the pod proxy does not pass on the way to the API server: " + slower,
+		Evidence: []string{oneLine(err)}}
 }
