@@ -24,6 +24,7 @@ type agentSpec struct {
 	mounts    []string // that are handed over
 	named     []string // variables of the container that the manifest names
 	selector  string   // of its pods
+	relays    bool     // it connects for sessions
 }
 
 func (a agentSpec) listens(port int) bool { return slices.Contains(a.ports, port) }
@@ -95,7 +96,7 @@ func specOfObject(w *agentObject) (agentSpec, error) {
 		}
 		spec.linkPort, spec.proxyPort = config.LinkPort, config.ProxyPort
 		spec.image, spec.container = container.Image, container.Name
-		spec.mounts = config.Files
+		spec.mounts, spec.relays = config.Files, config.Relay
 		for _, v := range container.Env {
 			if v.Name != agent.ConfigVariable {
 				spec.named = append(spec.named, v.Name)
@@ -129,4 +130,11 @@ func NamedOf(p *plan.Plan) []string {
 		return nil
 	}
 	return spec.named
+}
+
+// Relays reports that the agents of a plan connect for those who hold it: they serve as their
+// namespace's relay.
+func Relays(p *plan.Plan) bool {
+	spec, err := specOf(p)
+	return err == nil && spec.relays
 }

@@ -67,6 +67,16 @@ func TestSpecOfARealPlan(t *testing.T) {
 	}, spec)
 	require.NotZero(t, spec.linkPort)
 	require.NotZero(t, spec.proxyPort)
+	require.False(t, Relays(p))
+
+	relay, err := target.PlanRelay(target.Relay{Namespace: namespace}, target.Options{Identity: "4f1c",
+		Version: wire.Version, Image: "registry.example/agent:1"})
+	require.NoError(t, err)
+	require.True(t, Relays(relay))
+	spec, err = specOf(relay)
+	require.NoError(t, err)
+	require.Empty(t, spec.ports)
+	require.Equal(t, 2, spec.replicas)
 
 	p.Agent = "another"
 	_, err = specOf(p)

@@ -67,7 +67,7 @@ func (p *PacketPort) Serve(ctx context.Context, conn net.PacketConn) error {
 	defer open.Wait()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(errStopped)
-	open.Go(func() { <-ctx.Done(); socket.Close() })
+	defer closeWith(ctx, socket)()
 	p.flows = make(map[netip.AddrPort]*flow)
 	buffer := make([]byte, maxDatagram)
 	for {

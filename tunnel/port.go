@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"sync"
 	"time"
@@ -64,9 +65,10 @@ type Report struct {
 func (p *Port) Serve(ctx context.Context, listener net.Listener) error {
 	var open sync.WaitGroup
 	defer open.Wait()
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(errStopped)
-	open.Go(func() { <-ctx.Done(); listener.Close() })
+	defer closeWith(ctx, listener)()
+	var carried context.Context // of connections; most ports have none
+	cancel := func(error) {}
+	defer func() { cancel(errStopped) }()
 	for {
 		client, err := listener.Accept()
 		switch {
@@ -82,7 +84,21 @@ func (p *Port) Serve(ctx context.Context, listener net.Listener) error {
 			}
 			continue
 		}
-		open.Go(func() { p.serve(ctx, duplex.TCP{TCPConn: client.(*net.TCPConn)}) })
+		if carried == nil {
+			of, end := context.WithCancelCause(ctx)
+			carried, cancel = of, end
+		}
+		open.Go(func() { p.serve(carried, duplex.TCP{TCPConn: client.(*net.TCPConn)}) })
+	}
+}
+
+// closeWith closes what is listened on when ctx ends; what it returns closes it now. There
+// are ports by the thousand, so no goroutine waits for it.
+func closeWith(ctx context.Context, listener io.Closer) (now func()) {
+	stop := context.AfterFunc(ctx, func() { listener.Close() })
+	return func() {
+		stop()
+		listener.Close()
 	}
 }
 

@@ -93,6 +93,9 @@ func (p *Policy) Addresses(ctx context.Context, d wire.Dial) ([]string, error) {
 	if address, err := netip.ParseAddr(t.Host); err == nil {
 		return p.literal(ctx, t, address)
 	}
+	if t.Host == "" || !isName(t.Host) {
+		return nil, &ForbiddenError{"what is no name", "nobody can have it looked up"}
+	}
 	return p.named(ctx, t)
 }
 

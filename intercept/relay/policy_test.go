@@ -194,6 +194,9 @@ func TestPolicy(t *testing.T) {
 		"tcp web 80":                    "neither has a Service",
 		"tcp 2130706433 80":             "neither has a Service", // 127.0.0.1, to some
 		"tcp 0x7f.1 80":                 "neither has a Service",
+		"tcp [::1] 80":                  "no name",
+		"tcp 10.0.0.2:80 80":            "no name",
+		"tcp a/b 80":                    "no name",
 		"tcp fe80::1%eth0 80":           "no address of a host",
 		"tcp 127.0.0.1 80":              "is the relay's own",
 		"tcp ::1 80":                    "is the relay's own",

@@ -146,7 +146,8 @@ func TestARelayIsShared(t *testing.T) {
 		var standing *plan.StandingError
 		if errors.As(err, &standing) {
 			require.Contains(t, err.Error(), "the relay of namespace shop is held by ann")
-			p, c, _, err = plan.Join(t.Context(), api, plan.Ref{Namespace: "shop", Name: standing.Name, Identity: standing.Identity}, c)
+			p, c, _, err = plan.Join(t.Context(), api,
+				plan.Ref{Namespace: "shop", Name: standing.Name, Identity: standing.Identity}, c)
 			require.NoError(t, err)
 			e = plan.NewExecutor(api, p, c)
 			err = e.Prepare(t.Context())

@@ -17,16 +17,12 @@ const (
 
 	// bulkMark, in bytes, is what makes a stream one that carries bulk, if it moves that
 	// between two ticks.
-	bulkMark = 512 << 10
+	bulkMark = 128 << 10
 
 	// idleAfter is when a connection that is one too many goes, and restFor how long no
 	// stream is opened on it before that, so that none is under way.
 	idleAfter = time.Minute
 	restFor   = 5 * time.Second
-
-	// anewAfter is the pause before a connection is wanted in place of the last that
-	// was lost.
-	anewAfter = 5 * time.Second
 )
 
 // errIdle ends an added connection that was not used.
@@ -48,7 +44,8 @@ func (l *Link) Add(conn Transport) error {
 }
 
 // Wants has a token when it would be of use to Add another connection: those that were
-// added carry bulk, all of them, and would make a new stream wait; or the last was lost.
+// added carry bulk, all of them, and would make a new stream wait; or there is but one, and
+// streams that are open on it would have to wait for bulk to come.
 func (l *Link) Wants() <-chan struct{} { return l.wants }
 
 // tend takes the connections that are added, and looks after them, until ctx ends.
@@ -62,18 +59,14 @@ func (l *Link) tend(ctx context.Context, h Handler) {
 		case <-ticker.C:
 			l.rest()
 			if l.wantsMore() {
-				l.want()
+				select {
+				case l.wants <- struct{}{}:
+				default:
+				}
 			}
 		case <-ctx.Done():
 			return
 		}
-	}
-}
-
-func (l *Link) want() {
-	select {
-	case l.wants <- struct{}{}:
-	default:
 	}
 }
 
@@ -82,14 +75,7 @@ func (l *Link) serveAdded(ctx context.Context, conn Transport, h Handler) {
 	c := newConnection(l, conn, addedPace)
 	err := c.run(ctx, h)
 	l.log.Debug("added connection ended", "error", err)
-	if !l.remove(c) {
-		return
-	}
-	select {
-	case <-time.After(anewAfter):
-		l.want()
-	case <-ctx.Done():
-	}
+	l.remove(c)
 }
 
 // begun has new streams go by an added connection, whose control stream stands.
@@ -102,17 +88,14 @@ func (l *Link) begun(c *connection) {
 	}
 }
 
-// remove forgets an added connection that has ended, unless the link has too, and
-// reports that it was the last.
-func (l *Link) remove(c *connection) (last bool) {
+// remove forgets an added connection that has ended, unless the link has too: Heard tells of
+// all that there were then.
+func (l *Link) remove(c *connection) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.err != nil {
-		return false
+	if l.err == nil {
+		l.added = slices.DeleteFunc(l.added, func(other *connection) bool { return other == c })
 	}
-	before := len(l.added)
-	l.added = slices.DeleteFunc(l.added, func(other *connection) bool { return other == c })
-	return before == 1 && len(l.added) == 0
 }
 
 // pick returns the connection for a new stream: of the added ones the one with the least to
@@ -150,12 +133,15 @@ func (c *connection) countBulk() {
 // load orders connections by how long a new stream would wait.
 func (c *connection) load() int { return int(c.bulk.Load())<<16 + int(c.count.Load()) }
 
-// wantsMore reports that all added connections carry bulk, and that there may be more.
+// wantsMore reports whether another connection would be of use.
 func (l *Link) wantsMore() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(l.added) == 0 || len(l.added) >= mostAdded {
+	switch n := len(l.added); {
+	case n == 0 || n >= mostAdded:
 		return false
+	case n == 1:
+		return l.added[0].count.Load() > 0
 	}
 	return !slices.ContainsFunc(l.added, func(c *connection) bool { return c.takes() && c.bulk.Load() == 0 })
 }

@@ -66,26 +66,38 @@ func TestStreamsGoByAddedConnections(t *testing.T) {
 	require.NotSame(t, w.agent.first, at.conn)
 	require.NotSame(t, before.conn, at.conn, "it has less to do")
 	transferAll(t, at, far, 1<<20)
-	require.Equal(t, 2, w.agent.first.streamCount(), "of all connections")
+	require.Equal(t, 2, int(w.agent.count.Load()), "of all connections")
 }
 
 func TestNewStreamsAvoidBulk(t *testing.T) {
 	w := newWide(t, 1)
-	select {
-	case <-w.agent.Wants():
-		t.Fatal("nothing is carried yet")
-	default:
+	wanted := func() bool {
+		select {
+		case <-w.agent.Wants():
+			return true
+		default:
+			return false
+		}
 	}
+	require.False(t, wanted(), "nothing is carried yet")
 	bulk, far := open(t, w.agent, w.streams)
+	<-w.agent.Wants() // it is alone
+	w.add(t, 2)
+	wanted()
+	open(t, w.agent, w.streams)
+	require.Never(t, wanted, 3*tendEvery, pollEvery)
 	go io.Copy(bulk, &pattern{left: 1 << 40})
 	go io.Copy(io.Discard, far)
-	<-w.agent.Wants()
-	<-w.developer.Wants() // who reads knows it too
-	w.add(t, 2)
+	require.Eventually(t, func() bool { return bulk.conn.bulk.Load() == 1 && far.conn.bulk.Load() == 1 }, soon, pollEvery)
 	for range 5 {
 		at, _ := open(t, w.agent, w.streams)
 		require.NotSame(t, bulk.conn, at.conn)
 	}
+	more, far := open(t, w.agent, w.streams)
+	go io.Copy(more, &pattern{left: 1 << 40})
+	go io.Copy(io.Discard, far)
+	<-w.agent.Wants()
+	<-w.developer.Wants() // who reads knows it too
 }
 
 func TestAnAddedConnectionEndsAlone(t *testing.T) {
@@ -101,15 +113,7 @@ func TestAnAddedConnectionEndsAlone(t *testing.T) {
 	third, far := open(t, w.agent, w.streams)
 	transferAll(t, third, far, 1<<20)
 	require.True(t, w.agent.Present())
-	require.EqualValues(t, 2, w.agent.first.streamCount())
-}
-
-func TestTheLastThatIsLostIsWantedAnew(t *testing.T) {
-	t.Parallel()
-	w := newWide(t, 0)
-	a, _ := w.add(t, 1)
-	a.Abort()
-	<-w.developer.Wants()
+	require.EqualValues(t, 2, int(w.agent.count.Load()))
 }
 
 func TestTheFirstConnectionsEndIsTheLinks(t *testing.T) {

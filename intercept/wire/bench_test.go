@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
@@ -78,6 +79,30 @@ func benchmarkBulk(b *testing.B, roundTrip time.Duration, inTLS bool, streams in
 	all.Wait()
 }
 
+// BenchmarkLaggingReader has a reader that is slower than the link, so that much waits for it.
+func BenchmarkLaggingReader(b *testing.B) {
+	const chunk = 256 << 10
+	from, opened := distant(b, 0, true)
+	at, err := from.Open(b.Context(), Opening{Kind: KindDial})
+	require.NoError(b, err)
+	far := <-opened
+	b.SetBytes(chunk)
+	defer measureCPU(b, int64(b.N)*chunk)()
+	b.ResetTimer()
+	var sending sync.WaitGroup
+	sending.Go(func() {
+		buffer := make([]byte, chunk)
+		for range b.N {
+			at.Write(buffer)
+		}
+		at.CloseWrite()
+	})
+	hash := sha256.New()
+	_, err = io.CopyBuffer(io.MultiWriter(hash, hash), plainReader{far}, make([]byte, 32<<10))
+	require.NoError(b, err)
+	sending.Wait()
+}
+
 // measureCPU reports the seconds that this process spends a GB.
 func measureCPU(b *testing.B, bytes int64) (report func()) {
 	before := cpuTime(b)
@@ -96,6 +121,7 @@ func cpuTime(b *testing.B) time.Duration {
 func BenchmarkSmallWrites(b *testing.B) {
 	agent, streams := pair(b)
 	b.SetBytes(8 << 10)
+	defer measureCPU(b, int64(b.N)*8<<10)()
 	var all sync.WaitGroup
 	for range 8 {
 		at, far := open(b, agent, streams)
@@ -107,6 +133,22 @@ func BenchmarkSmallWrites(b *testing.B) {
 		all.Go(func() { io.CopyN(io.Discard, far, int64(b.N)<<10) })
 	}
 	all.Wait()
+}
+
+// BenchmarkRoundTrip sends a byte and takes it back, on one stream.
+func BenchmarkRoundTrip(b *testing.B) {
+	developer, opened := distant(b, 0, true)
+	at, err := developer.Open(b.Context(), Opening{Kind: KindDial})
+	require.NoError(b, err)
+	far := <-opened
+	go io.Copy(far, far)
+	before, one := cpuTime(b), make([]byte, 1)
+	b.ResetTimer()
+	for range b.N {
+		at.Write(one)
+		at.Read(one)
+	}
+	b.ReportMetric(float64((cpuTime(b)-before).Microseconds())/float64(b.N), "cpu-µs/op")
 }
 
 // BenchmarkOpen opens streams, fifty at a time, exchanges a byte and ends them.
@@ -125,7 +167,7 @@ func benchmarkOpen(b *testing.B, inTLS bool) {
 		for {
 			select {
 			case far := <-streams:
-				serving.Go(func() { io.Copy(far, far); far.CloseWrite() })
+				serving.Go(func() { io.CopyBuffer(plainWriter{far}, plainReader{far}, make([]byte, 64)); far.CloseWrite() })
 			case <-ctx.Done():
 				return
 			}
@@ -142,13 +184,17 @@ func benchmarkOpen(b *testing.B, inTLS bool) {
 			}
 			at.Write([]byte{1})
 			at.CloseWrite()
-			io.Copy(io.Discard, at)
+			io.CopyBuffer(plainWriter{io.Discard}, plainReader{at}, make([]byte, 64))
 		}
 	})
 	b.ReportMetric(float64((cpuTime(b)-before).Microseconds())/float64(b.N), "cpu-µs/op")
 	stop()
 	serving.Wait()
 }
+
+// plainReader and plainWriter have io.CopyBuffer use the buffer that it is given.
+type plainReader struct{ io.Reader }
+type plainWriter struct{ io.Writer }
 
 // distant is a link between ends that are so far apart, and the streams that the
 // developer's end opens.

@@ -12,11 +12,6 @@ import (
 )
 
 const (
-	// window, in bytes, is yamux's bound for one stream. It is never reached: see
-	// receiveLimit, of which a window must be twice the most, since yamux gives it back
-	// by halves.
-	window = 16 << 20
-
 	// backlog bounds the streams that the far side has not yet accepted.
 	backlog = 1024
 
@@ -36,7 +31,7 @@ const (
 type connection struct {
 	link          *Link
 	pace          pace
-	transport     *buffered
+	transport     *transport
 	mux           *yamux.Session
 	out           *outbox
 	keepalive     *keepalive
@@ -44,40 +39,34 @@ type connection struct {
 	count         atomic.Int32  // of streams
 	bulk          atomic.Int32  // of streams that carry bulk now
 	resting       atomic.Bool   // no more streams are opened on it
-	bulkSlots     chan struct{} // holds a token for each stream that hands bulk to yamux
 	begun         chan struct{} // closed once the control stream is opened or accepted
 	ended         chan struct{} // closed once err is set
 	working       sync.WaitGroup
 	used          time.Time // when it last had streams; under Link.mu
 
-	mu         sync.Mutex
-	err        error // why the connection ended
-	streams    map[uint32]*Stream
-	resetEarly map[uint32]string // why streams were reset that are still to be accepted
-	accepted   acceptedIDs       // streams of the far side
+	mu      sync.Mutex
+	err     error // why the connection ended
+	streams map[uint32]*Stream
 }
 
 func newConnection(l *Link, conn Transport, pace pace) *connection {
-	config := &yamux.Config{
-		AcceptBacklog:          backlog,
-		KeepAliveInterval:      time.Hour, // off; yamux wants it positive
-		ConnectionWriteTimeout: writeTimeout,
-		MaxStreamWindowSize:    window,
-		Logger:                 muxLog{l.log},
-	}
+	config := yamux.DefaultConfig()
+	config.EnableKeepAlive = false
+	config.AcceptBacklog = backlog
+	config.ConnectionWriteTimeout = writeTimeout
+	config.StreamCloseTimeout = 0
+	config.StreamOpenTimeout = 0
+	config.LogOutput, config.Logger = nil, muxLog{l.log}
 	c := &connection{
-		link:       l,
-		pace:       pace,
-		transport:  newBuffered(conn, pace.stallMark),
-		out:        newOutbox(),
-		bulkSlots:  make(chan struct{}, bulkStreams),
-		begun:      make(chan struct{}),
-		ended:      make(chan struct{}),
-		streams:    make(map[uint32]*Stream),
-		resetEarly: make(map[uint32]string),
-		accepted:   newAcceptedIDs(!l.developer),
+		link:    l,
+		pace:    pace,
+		out:     newOutbox(),
+		begun:   make(chan struct{}),
+		ended:   make(chan struct{}),
+		streams: make(map[uint32]*Stream),
 	}
 	c.keepalive = newKeepalive(c)
+	c.transport = newTransport(conn, pace.stallMark, c)
 	start := yamux.Server
 	if l.developer {
 		start = yamux.Client
@@ -134,7 +123,7 @@ func (c *connection) accept(ctx context.Context, h Handler) error {
 		if err != nil {
 			return err
 		}
-		if stream := c.admit(raw); stream != nil {
+		if stream := c.attach(raw); stream != nil {
 			c.start(func() { c.serve(ctx, stream, h) })
 		}
 	}
@@ -156,7 +145,6 @@ func (c *connection) control(ctx context.Context) (*yamux.Stream, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.accepted.add(raw.StreamID())
 	var opening Opening
 	raw.SetReadDeadline(time.Now().Add(openingTimeout))
 	err = readFrame(raw, &opening)
@@ -171,11 +159,9 @@ func (c *connection) control(ctx context.Context) (*yamux.Stream, error) {
 func (c *connection) serve(ctx context.Context, stream *Stream, h Handler) {
 	defer stream.Close()
 	var opening Opening
-	stream.SetReadDeadline(time.Now().Add(openingTimeout))
-	if err := readFrame(stream, &opening); err != nil {
-		return
-	}
-	if stream.SetReadDeadline(time.Time{}) != nil {
+	timeout := time.AfterFunc(openingTimeout, stream.Abort)
+	err := readFrame(stream, &opening)
+	if !timeout.Stop() || err != nil {
 		return
 	}
 	if h.Stream == nil {

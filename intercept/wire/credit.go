@@ -1,22 +1,43 @@
 package wire
 
-import "sync"
+import (
+	"sync"
+	"time"
+)
 
-// receiveLimit is how much of the other end's data may wait at an end, in bytes. yamux
-// alone would allow a whole window for each stream.
+// receiveLimit is how much of the other end's data may wait at an end, in bytes.
 type receiveLimit struct {
-	all   int // about, for all streams
-	most  int // for one; in one round trip of 50 ms it makes 120 MB/s and more
+	all   int // about, for all streams of a link
 	least int // for one, however many there are
 }
 
 var (
-	developerLimit = receiveLimit{all: 128 << 20, most: 8 << 20, least: 256 << 10}
-	agentLimit     = receiveLimit{all: 32 << 20, most: 6 << 20, least: 48 << 10}
+	developerLimit = receiveLimit{all: 128 << 20, least: 256 << 10}
+	agentLimit     = receiveLimit{all: 64 << 20, least: 48 << 10}
 )
 
-// share is each of so many streams' part.
-func (r receiveLimit) share(streams int) int { return min(max(r.all/max(streams, 1), r.least), r.most) }
+// nearWindow and mostWindow, in bytes, are the most that may be under way on one stream: as
+// much as arrives in one round trip, and has to wait when the machine is busy. They are
+// for ends that are next to each other, and farAway from each other.
+const (
+	nearWindow = 16 << 20
+	mostWindow = 64 << 20
+	farAway    = 50 * time.Millisecond
+)
+
+// windowAt is how much may be under way between ends that are so far apart.
+func windowAt(roundTrip time.Duration) int {
+	far := float64(min(roundTrip, farAway)) / float64(farAway)
+	return nearWindow + int(far*(mostWindow-nearWindow))
+}
+
+// share is each of so many streams' part of what a link may have waiting.
+func (r receiveLimit) share(streams int) int { return max(r.all/max(streams, 1), r.least) }
+
+// window is how much a stream may have waiting at an end.
+func (c *connection) window(at receiveLimit) int {
+	return min(at.share(int(c.link.count.Load())), windowAt(time.Duration(c.keepalive.nearest.Load())))
+}
 
 // credit bounds what a stream has waiting at the far side, which says how much
 // of it has been taken.
@@ -32,7 +53,7 @@ func newCredit() *credit { return &credit{changed: make(chan struct{}, 1)} }
 // when the stream breaks off.
 func (c *credit) spend(n int, st *Stream) int {
 	for {
-		limit := st.conn.farLimit().share(st.conn.streamCount())
+		limit := st.conn.window(st.conn.link.farLimit())
 		c.mu.Lock()
 		if free := limit - c.waiting; free > 0 {
 			n = min(n, free)
@@ -65,14 +86,14 @@ func (c *credit) earn(n int) {
 // count streams differently, and neither must wait for the other.
 func (st *Stream) took(n int) {
 	st.moved.Add(int64(n))
-	if st.untold.Add(int64(n)) >= int64(st.conn.nearLimit().share(st.conn.streamCount())/4) {
+	if st.untold.Add(int64(n)) >= int64(st.conn.window(st.conn.link.nearLimit())/4) {
 		st.tellTaken()
 	}
 }
 
 func (st *Stream) tellTaken() {
 	if n := st.untold.Swap(0); n > 0 {
-		st.conn.out.post(Message{Type: typeTaken, Stream: st.raw.StreamID(), N: uint64(n)})
+		st.conn.out.post(Message{Type: typeTaken, Stream: st.id, N: uint64(n)})
 	}
 }
 
@@ -87,25 +108,20 @@ func (c *connection) tellAllTaken() {
 
 // taken finds the stream of which the far side has taken n bytes.
 func (c *connection) taken(id uint32, n uint64) {
-	c.mu.Lock()
-	stream := c.streams[id]
-	c.mu.Unlock()
-	if stream != nil && n <= window {
+	if stream := c.stream(id); stream != nil && n <= mostWindow {
 		stream.credit.earn(int(n))
 	}
 }
 
-func (c *connection) streamCount() int { return int(c.link.count.Load()) }
-
-func (c *connection) nearLimit() receiveLimit {
-	if c.link.developer {
+func (l *Link) nearLimit() receiveLimit {
+	if l.developer {
 		return developerLimit
 	}
 	return agentLimit
 }
 
-func (c *connection) farLimit() receiveLimit {
-	if c.link.developer {
+func (l *Link) farLimit() receiveLimit {
+	if l.developer {
 		return agentLimit
 	}
 	return developerLimit

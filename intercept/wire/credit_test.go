@@ -4,38 +4,20 @@ import (
 	"io"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
 
 func TestShares(t *testing.T) {
-	r := receiveLimit{all: 1000, most: 500, least: 10}
-	for streams, want := range map[int]int{0: 500, 1: 500, 2: 500, 4: 250, 1000: 10} {
+	r := receiveLimit{all: 1000, least: 10}
+	for streams, want := range map[int]int{0: 1000, 1: 1000, 2: 500, 1000: 10} {
 		require.Equal(t, want, r.share(streams))
 	}
-	for _, r := range []receiveLimit{agentLimit, developerLimit} {
-		require.LessOrEqual(t, 2*r.most, window)
-	}
-}
-
-func TestAdmitted(t *testing.T) {
-	for _, odd := range []bool{true, false} {
-		first := uint32(2)
-		if odd {
-			first = 1
-		}
-		a := newAcceptedIDs(odd)
-		require.False(t, a.has(first))
-		require.True(t, a.has(first+1), "not of that side")
-		a.add(first + 4)
-		a.add(first)
-		require.True(t, a.has(first))
-		require.False(t, a.has(first+2))
-		require.True(t, a.has(first+4))
-		require.False(t, a.has(first+6))
-		a.add(first + 2)
-		require.True(t, a.has(first+2))
-		require.Empty(t, a.above)
+	for roundTrip, want := range map[time.Duration]int{
+		0: 16 << 20, 25 * time.Millisecond: 40 << 20, 50 * time.Millisecond: 64 << 20, time.Second: 64 << 20,
+	} {
+		require.Equal(t, want, windowAt(roundTrip))
 	}
 }
 
@@ -75,7 +57,7 @@ func TestManyStalledReadersCostLittle(t *testing.T) {
 func TestAShareThatShrinksBlocksNobody(t *testing.T) {
 	agent, streams := pair(t)
 	at, far := open(t, agent, streams)
-	first := agentLimit.most/4 - 1000 // not worth saying, for one stream
+	first := nearWindow/4 - 1000 // not worth saying, for one stream
 	_, err := far.Write(make([]byte, first))
 	require.NoError(t, err)
 	_, err = io.ReadFull(at, make([]byte, first))

@@ -14,7 +14,7 @@
 //	      ── one stream for each hand-over: environment, files ─▶
 //	      ── one stream for each tap, answered by records ─▶
 //
-// Three things yamux does not give are made here.
+// Four things yamux does not give are made here.
 //
 // A stream that breaks off must not look like one that ended. yamux has a
 // half-close and no reset, so an end is sent for an orderly end only; a reset is
@@ -29,6 +29,8 @@
 // of its own. The first carries what the link itself has to say; new streams go by an
 // added one, if there is one, and not behind another's bulk.
 //
-// Small writes must not become small packets: what yamux writes while a write is
-// under way leaves together with the next.
+// Bytes must not cost much. yamux is told where streams begin and end; their data goes past
+// it, from who writes into the connection's next write, and from the connection into
+// chunks for who reads. What is written while a write is under way leaves together with the
+// next, and a stream's opening with its first bytes.
 package wire

@@ -20,9 +20,6 @@ const (
 	// hears what has arrived meanwhile.
 	silentAfter = 8
 	giveUpAfter = 300
-
-	// shrinkEvery, in ticks, is how often receive buffers are given back.
-	shrinkEvery = 20
 )
 
 // pace is how closely a connection is watched.
@@ -52,6 +49,7 @@ type keepalive struct {
 	giveUpAfter int          // ticks until the connection is given up
 	quiet       atomic.Int32 // ticks since a byte from the far side
 	roundTrip   atomic.Int64 // ns
+	nearest     atomic.Int64 // ns, the shortest round trip
 
 	mu     sync.Mutex
 	n      uint64               // of the last heartbeat
@@ -85,9 +83,6 @@ func (k *keepalive) run(each func()) error {
 		}
 		k.conn.tellAllTaken()
 		k.conn.countBulk()
-		if count%shrinkEvery == 0 {
-			k.conn.shrink()
-		}
 		quiet := k.quiet.Add(1)
 		if now := k.conn.transport.heard.Load(); now != heard {
 			heard, quiet = now, 0
@@ -129,6 +124,9 @@ func (k *keepalive) echoed(n uint64) {
 		return
 	}
 	took := int64(time.Since(sent))
+	if nearest := k.nearest.Load(); nearest == 0 || took < nearest {
+		k.nearest.Store(took)
+	}
 	if old := k.roundTrip.Load(); old != 0 {
 		took = (3*old + took) / 4
 	}

@@ -90,7 +90,7 @@ func TestSilenceIsNoticedAtBothEnds(t *testing.T) {
 func TestSilenceIsNoticedInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := new(Link)
-		c := &connection{link: l, pace: firstPace, transport: &buffered{}, out: newOutbox(), ended: make(chan struct{})}
+		c := &connection{link: l, pace: firstPace, transport: &transport{}, out: newOutbox(), ended: make(chan struct{})}
 		l.first, c.keepalive = c, newKeepalive(c)
 		presence, ended := make(chan bool, 1), make(chan error, 1)
 		h := Handler{Presence: func(present bool) { presence <- present }}

@@ -138,68 +138,19 @@ func TestEachSidesEndIsAnEnd(t *testing.T) {
 	requireForgotten(t, agent)
 }
 
-func TestAResetIsNoEnd(t *testing.T) {
-	agent, streams := pair(t)
-	for name, abort := range map[string]func(at, far *Stream) (broken *Stream){
-		"agent":     func(at, far *Stream) *Stream { at.Abort(); return far },
-		"developer": func(at, far *Stream) *Stream { far.Refuse("because"); return at },
-		"after its own end": func(at, far *Stream) *Stream {
-			far.CloseWrite()
-			far.Abort()
-			return at
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			at, far := open(t, agent, streams)
-			_, err := at.Write([]byte("half a sen"))
-			require.NoError(t, err)
-			broken := abort(at, far)
-			_, err = io.Copy(io.Discard, broken)
-			for err == nil { // the orderly end that came before the reset
-				<-broken.Broken()
-				_, err = io.Copy(io.Discard, broken)
-			}
-			var reset *ResetError
-			require.ErrorAs(t, err, &reset)
-			if name == "developer" {
-				require.Equal(t, "because", reset.Why)
-			}
-			_, err = broken.Write([]byte("x"))
-			require.ErrorAs(t, err, &reset)
-		})
-	}
-	requireForgotten(t, agent)
-}
-
-func TestAResetPassesAFullWindow(t *testing.T) {
-	agent, streams := pair(t)
-	at, far := open(t, agent, streams)
-	blocked := make(chan error, 1)
-	go func() {
-		_, err := at.Write(make([]byte, 2*developerLimit.most))
-		blocked <- err
-	}()
-	_, err := io.ReadFull(far, make([]byte, 1<<10))
-	require.NoError(t, err)
-	far.Abort() // what is left does not fit the window
-	var reset *ResetError
-	require.ErrorAs(t, <-blocked, &reset)
-	requireForgotten(t, agent)
-}
-
 func TestAStreamMayHaveMuchUnderWay(t *testing.T) {
 	agent, streams := pair(t)
 	at, far := open(t, agent, streams)
-	_, err := at.Write(make([]byte, developerLimit.most-1000)) // and nobody reads
+	_, err := at.Write(make([]byte, nearWindow-1000)) // and nobody reads
 	require.NoError(t, err)
-	_, err = far.Write(make([]byte, agentLimit.most))
+	_, err = far.Write(make([]byte, nearWindow))
 	require.NoError(t, err)
 }
 
 func TestAStalledReaderHarmsNobody(t *testing.T) {
 	agent, streams := pair(t)
 	stalled, _ := open(t, agent, streams)
-	go stalled.Write(make([]byte, 2*developerLimit.most))
+	go stalled.Write(make([]byte, 2*mostWindow))
 	at, far := open(t, agent, streams)
 	transferAll(t, at, far, 32<<20)
 	transferAll(t, far, at, 32<<20)

@@ -8,7 +8,8 @@ import (
 )
 
 // Open opens a stream to the far side, which has yet to serve it. It returns
-// when ctx ends, even if the transport hangs.
+// when ctx ends, even if the transport hangs. The opening leaves with what is written
+// first, if that comes at once.
 func (l *Link) Open(ctx context.Context, opening Opening) (*Stream, error) {
 	if l.Err() != nil {
 		return nil, fmt.Errorf("open stream: %w", l.lost())
@@ -24,6 +25,16 @@ func (l *Link) Open(ctx context.Context, opening Opening) (*Stream, error) {
 
 // openWithin opens a stream before ctx ends.
 func (c *connection) openWithin(ctx context.Context, opening Opening) (*Stream, error) {
+	select { // the far side takes the first stream for the control stream
+	case <-c.begun:
+	case <-c.ended:
+		return nil, fmt.Errorf("open stream: %w", c.lost())
+	case <-ctx.Done():
+		return nil, fmt.Errorf("open stream: %w", context.Cause(ctx))
+	}
+	if c.count.Load() < backlog/2 {
+		return c.open(opening) // yamux does not wait
+	}
 	type result struct {
 		stream *Stream
 		err    error
@@ -50,60 +61,95 @@ func (c *connection) openWithin(ctx context.Context, opening Opening) (*Stream, 
 }
 
 func (c *connection) open(opening Opening) (*Stream, error) {
-	select { // the far side takes the first stream for the control stream
-	case <-c.begun:
-	case <-c.ended:
-		return nil, fmt.Errorf("open stream: %w", c.lost())
-	}
 	raw, err := c.mux.OpenStream()
 	if err != nil {
 		return nil, fmt.Errorf("open stream: %w", err)
 	}
-	stream := c.register(raw)
-	if err := writeFrame(stream, "", opening); err != nil {
+	stream := c.attach(raw)
+	if stream == nil {
+		return nil, fmt.Errorf("open stream: %w", c.lost())
+	}
+	if err := writeFrame(lazily{stream}, "", opening); err != nil {
 		stream.Abort()
 		return nil, fmt.Errorf("open stream: %w", err)
 	}
 	return stream, nil
 }
 
-// admit takes a stream that the far side has opened, unless it has been reset
-// meanwhile.
-func (c *connection) admit(raw *yamux.Stream) *Stream {
-	id := raw.StreamID()
+// opened makes the Stream that yamux is about to tell of, from either side.
+func (c *connection) opened(id uint32) {
+	stream := &Stream{id: id, conn: c, broken: make(chan struct{}), credit: newCredit()}
+	stream.inbox.init()
 	c.mu.Lock()
-	c.accepted.add(id)
-	_, reset := c.resetEarly[id]
-	delete(c.resetEarly, id)
-	c.mu.Unlock()
-	if reset {
-		raw.Close()
-		c.out.post(Message{Type: typeGone, Stream: id})
-		return nil
-	}
-	return c.register(raw)
-}
-
-func (c *connection) register(raw *yamux.Stream) *Stream {
-	stream := &Stream{raw: raw, conn: c, broken: make(chan struct{}), credit: newCredit()}
-	c.mu.Lock()
-	over := c.streams == nil
-	if !over {
-		c.streams[raw.StreamID()] = stream
+	defer c.mu.Unlock()
+	if c.streams != nil && c.streams[id] == nil { // which yamux does not take twice
+		c.streams[id] = stream
 		c.counted()
 	}
+}
+
+// attach finds the Stream of one of yamux's. It returns nil if that has been reset, or the
+// connection has ended.
+func (c *connection) attach(raw *yamux.Stream) *Stream {
+	c.mu.Lock()
+	stream := c.streams[raw.StreamID()]
+	if stream != nil {
+		stream.raw = raw
+	}
+	reset := stream != nil && stream.Err() != nil
+	if reset {
+		c.drop(stream.id)
+	}
 	c.mu.Unlock()
-	if over {
-		stream.fail(c.lost())
+	switch {
+	case reset:
+		raw.Close()
+		c.out.post(Message{Type: typeGone, Stream: stream.id})
+		return nil
+	case stream == nil:
+		raw.Close()
 	}
 	return stream
+}
+
+// stream finds one by its identifier.
+func (c *connection) stream(id uint32) *Stream {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.streams[id]
+}
+
+// arriving is where a stream's data goes.
+func (c *connection) arriving(id uint32) *inbox {
+	if stream := c.stream(id); stream != nil {
+		return &stream.inbox
+	}
+	return nil
+}
+
+// endOf notes the end of a stream's incoming direction.
+func (c *connection) endOf(id uint32) {
+	if stream := c.stream(id); stream != nil {
+		stream.inbox.end()
+	}
+}
+
+// refused forgets a stream that yamux has not taken, at either end.
+func (c *connection) refused(id uint32) {
+	c.mu.Lock()
+	stream := c.streams[id]
+	c.drop(id)
+	c.mu.Unlock()
+	if stream != nil {
+		stream.fail(&ResetError{"too many connections at once"})
+	}
 }
 
 // forget lets go of a stream that both ends are done with.
 func (c *connection) forget(stream *Stream) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.drop(stream.raw.StreamID())
+	c.drop(stream.id)
 }
 
 // drop takes a stream off the list. Call it with mu held.
@@ -123,19 +169,19 @@ func (c *connection) counted() {
 func (c *connection) wasReset(id uint32, why string) {
 	c.mu.Lock()
 	stream := c.streams[id]
-	c.drop(id)
-	coming := stream == nil && !c.accepted.has(id)
-	if coming {
-		c.resetEarly[id] = why
-	}
-	c.mu.Unlock()
-	if coming {
-		return // admit does the rest
-	}
 	if stream != nil {
 		stream.fail(&ResetError{why})
+		if stream.raw == nil {
+			c.mu.Unlock()
+			return // attach does the rest
+		}
 	}
-	c.end(stream, func() { c.out.post(Message{Type: typeGone, Stream: id}) })
+	c.drop(id)
+	c.mu.Unlock()
+	if stream != nil {
+		stream.raw.Close()
+	}
+	c.out.post(Message{Type: typeGone, Stream: id})
 }
 
 // confirmed ends a stream that this side has reset.
@@ -144,58 +190,7 @@ func (c *connection) confirmed(id uint32) {
 	stream := c.streams[id]
 	c.drop(id)
 	c.mu.Unlock()
-	c.end(stream, func() {})
-}
-
-// end sends a stream's end, and then calls ended. It does not wait: yamux's Close lasts
-// until the transport has room, which whoever handles the far side's messages must not, for
-// the next may say that a process listens no more, or ask for a sign of life. A nil
-// stream has had its end.
-func (c *connection) end(stream *Stream, ended func()) {
-	if stream == nil {
-		ended()
-		return
-	}
-	c.start(func() {
+	if stream != nil {
 		stream.raw.Close()
-		ended()
-	})
-}
-
-// acceptedIDs knows which of the far side's streams have been accepted. They come
-// nearly in the order of their identifiers.
-type acceptedIDs struct {
-	floor uint32          // that one and all before it
-	above map[uint32]bool // and these
-}
-
-// newAcceptedIDs is for streams with odd identifiers, the developer's, or with even.
-func newAcceptedIDs(odd bool) acceptedIDs {
-	a := acceptedIDs{above: make(map[uint32]bool)}
-	if odd {
-		a.floor-- // the first is 1
-	}
-	return a
-}
-
-func (a *acceptedIDs) add(id uint32) {
-	a.above[id] = true
-	for a.above[a.floor+2] {
-		a.floor += 2
-		delete(a.above, a.floor)
-	}
-}
-
-// has reports that id was accepted, or that it is none of the far side's.
-func (a *acceptedIDs) has(id uint32) bool {
-	return (id-a.floor)%2 == 1 || int32(id-a.floor) <= 0 || a.above[id]
-}
-
-// shrink gives back the receive buffers that streams have outgrown.
-func (c *connection) shrink() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, stream := range c.streams {
-		stream.raw.Shrink()
 	}
 }

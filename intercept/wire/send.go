@@ -1,48 +1,47 @@
 package wire
 
+import (
+	"fmt"
+	"io"
+)
+
 const (
 	// maxWrite, in bytes, is the most that a stream sends in one frame.
 	maxWrite = 64 << 10
 
-	// noBulk, in bytes, is what never waits for a slot.
+	// noBulk, in bytes, is what does not wait behind bulk for room.
 	noBulk = 4 << 10
-
-	// bulkStreams is how many streams may hand bulk to yamux at a time. It serves all
-	// writers in the order in which they came; if all streams' bulk stood in that
-	// queue, a new connection, which must pass it several times, would wait long.
-	bulkStreams = 4
 )
 
 // send sends p, as the far side has room for it.
-func (st *Stream) send(p []byte) (int, error) {
+func (st *Stream) send(p []byte, lazy bool) (int, error) {
 	sent := 0
 	for sent < len(p) {
+		if err := st.mayWrite(); err != nil {
+			return sent, err
+		}
 		n := st.credit.spend(min(len(p)-sent, maxWrite), st)
 		if n == 0 {
 			return sent, st.Err()
 		}
-		put, err := st.sendFrame(p[sent : sent+n])
-		sent += put
-		st.moved.Add(int64(put))
-		if err != nil {
-			return sent, err
+		if err := st.conn.transport.send(st.id, p[sent:sent+n], lazy); err != nil {
+			st.conn.finish(fmt.Errorf("write stream: %w", err))
+			st.fail(st.conn.lost())
+			return sent, st.Err()
 		}
+		sent += n
+		st.moved.Add(int64(n))
 	}
 	return sent, nil
 }
 
-// sendFrame sends p as one frame. There is credit for it, so that it only waits
-// for the transport.
-func (st *Stream) sendFrame(p []byte) (int, error) {
-	if len(p) > noBulk {
-		select {
-		case st.conn.bulkSlots <- struct{}{}:
-			defer func() { <-st.conn.bulkSlots }()
-		case <-st.broken:
-			return 0, st.Err()
-		}
+func (st *Stream) mayWrite() error {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if st.err == nil && st.sent {
+		return io.ErrClosedPipe
 	}
-	return st.raw.Write(p)
+	return st.err
 }
 
 // TryWrite is Write for a stream that may have to be given up: it returns when

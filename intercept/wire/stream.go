@@ -2,14 +2,11 @@ package wire
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net"
-	"os"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/hashicorp/yamux"
 )
@@ -31,12 +28,15 @@ func (e *ResetError) Error() string {
 // Stream is one two-way stream of a link; a duplex.Conn. One goroutine may
 // read while another writes; Abort may be called by any.
 type Stream struct {
-	raw    *yamux.Stream
+	id     uint32
 	conn   *connection
 	broken chan struct{} // closed once err is set
+	inbox  inbox
 	credit *credit
 	untold atomic.Int64 // bytes read that the far side was not told of
 	moved  atomic.Int64 // bytes read and written since the last tick
+
+	raw *yamux.Stream // nil until yamux has told of it; set under conn.mu
 
 	mu   sync.Mutex
 	err  error // why the stream broke off
@@ -45,52 +45,39 @@ type Stream struct {
 }
 
 // Read returns io.EOF only at an orderly end of the far side's direction.
-func (st *Stream) Read(p []byte) (int, error) {
-	n, err := st.raw.Read(p)
-	if err == nil {
-		st.took(n)
-		return n, nil
+func (st *Stream) Read(p []byte) (int, error) { return st.read(context.Background(), p) }
+
+// read is Read that fails with ctx's cause when that ends.
+func (st *Stream) read(ctx context.Context, p []byte) (int, error) {
+	for {
+		n, ended := st.inbox.take(p)
+		if n > 0 || len(p) == 0 {
+			st.took(n)
+			return n, nil
+		}
+		if err := st.Err(); err != nil {
+			return 0, err
+		}
+		if ended {
+			st.note(&st.got)
+			return 0, io.EOF
+		}
+		select {
+		case <-st.inbox.arrived:
+		case <-st.broken:
+		case <-ctx.Done():
+			return 0, context.Cause(ctx)
+		}
 	}
-	return n, st.explain(err)
 }
 
 // Write sends p, as the far side has room for it.
-func (st *Stream) Write(p []byte) (int, error) {
-	if err := st.Err(); err != nil { // yamux may take a little more for a while
-		return 0, err
-	}
-	n, err := st.send(p)
-	if err == nil {
-		return n, nil
-	}
-	return n, st.explain(err)
-}
+func (st *Stream) Write(p []byte) (int, error) { return st.send(p, false) }
 
-// explain turns yamux's error into this stream's.
-func (st *Stream) explain(err error) error {
-	if broken := st.Err(); broken != nil {
-		return broken
-	}
-	switch {
-	case st.conn.over():
-		// To yamux the end of a link is an orderly end of its streams.
-		st.fail(st.conn.lost())
-	case err == io.EOF:
-		st.note(&st.got)
-		return io.EOF
-	case errors.Is(err, yamux.ErrTimeout):
-		return os.ErrDeadlineExceeded
-	case errors.Is(err, yamux.ErrConnectionReset):
-		st.conn.forget(st) // yamux has, at both ends
-		st.fail(&ResetError{"too many connections at once"})
-	case errors.Is(err, yamux.ErrConnectionWriteTimeout):
-		st.conn.finish(fmt.Errorf("write stream: %w", err)) // part of it stays queued
-		st.fail(st.conn.lost())
-	default:
-		return err
-	}
-	return st.Err()
-}
+// lazily writes to a stream what may wait for what is written next.
+type lazily struct{ *Stream }
+
+func (l lazily) Write(p []byte) (int, error) { return l.send(p, true) }
 
 // note sets one of the ends, and lets the stream go after the second.
 func (st *Stream) note(end *bool) {
@@ -112,7 +99,9 @@ func (st *Stream) fail(err error) bool {
 	}
 	st.err = err
 	close(st.broken)
-	st.raw.SetDeadline(time.Unix(1, 0))
+	if err == net.ErrClosed {
+		st.inbox.close()
+	}
 	return true
 }
 
@@ -126,17 +115,6 @@ func (st *Stream) Err() error {
 // Broken is closed when the stream breaks off, from either side or with the
 // link.
 func (st *Stream) Broken() <-chan struct{} { return st.broken }
-
-// SetReadDeadline makes reads fail with os.ErrDeadlineExceeded from t on; zero
-// takes that back.
-func (st *Stream) SetReadDeadline(t time.Time) error {
-	st.mu.Lock()
-	defer st.mu.Unlock()
-	if st.err != nil {
-		return st.err
-	}
-	return st.raw.SetReadDeadline(t)
-}
 
 // CloseWrite ends the sending direction in good order.
 func (st *Stream) CloseWrite() error {
@@ -156,7 +134,7 @@ func (st *Stream) abort(why string) {
 	over := st.sent && st.got
 	st.mu.Unlock()
 	if !over && st.fail(net.ErrClosed) {
-		st.conn.out.post(Message{Type: typeReset, Stream: st.raw.StreamID(), Why: why})
+		st.conn.out.post(Message{Type: typeReset, Stream: st.id, Why: why})
 	}
 }
 
@@ -169,7 +147,7 @@ func (st *Stream) Close() error {
 
 // Accept tells the agent that the local process has the connection.
 func (st *Stream) Accept() error {
-	_, err := st.Write([]byte{accepted})
+	_, err := lazily{st}.Write([]byte{accepted})
 	return err
 }
 
@@ -179,12 +157,8 @@ func (st *Stream) Refuse(why string) { st.abort(why) }
 // Accepted waits for the developer's side to accept the connection. A refusal
 // comes as a ResetError, ctx's end as its cause.
 func (st *Stream) Accepted(ctx context.Context) error {
-	stop := context.AfterFunc(ctx, func() { st.SetReadDeadline(time.Unix(1, 0)) })
 	var answer [1]byte
-	_, err := io.ReadFull(st, answer[:])
-	switch {
-	case !stop():
-		return context.Cause(ctx)
+	switch _, err := st.read(ctx, answer[:]); {
 	case err != nil:
 		return noEOF(err)
 	case answer[0] != accepted:

@@ -36,7 +36,8 @@ func TestPorts(t *testing.T) {
 ports: [{name: http, port: 9090}]
 endpoints: [{targetRef: {kind: Pod, name: web-c}}]`},
 		ports: []Port{{Name: "http", Number: 80,
-			Endpoints: []tunnel.Endpoint{endpointAt("web-a", "10.0.0.1", 8080), endpointAt("web-b", "10.0.0.2", 8080), endpoint("web-c", 9090)}}},
+			Endpoints: []tunnel.Endpoint{endpointAt("web-a", "10.0.0.1", 8080), endpointAt("web-b", "10.0.0.2", 8080),
+				endpoint("web-c", 9090)}}},
 	}, {
 		about: "a single port may have no name",
 		spec:  `{selector: {app: web}, ports: [{port: 80, targetPort: 8080}]}`,

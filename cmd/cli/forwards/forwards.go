@@ -8,6 +8,7 @@ import (
 	"io"
 	"maps"
 	"os"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -145,10 +146,17 @@ func (s *Forwards) Apply(ctx context.Context, changes discovery.Changes) error {
 	}
 	if !s.started {
 		s.started = true
-		s.tell(Event{Ready: s.summary()})
+		ready := s.summary()
+		s.tell(Event{Ready: ready})
+		if ready.Ports >= manyPorts {
+			debug.FreeOSMemory() // the objects of a large cluster, of which little is kept
+		}
 	}
 	return nil
 }
+
+// manyPorts is how many ports make a start take memory that is worth giving back.
+const manyPorts = 1000
 
 // Select makes forwards that have started those of another selection, of all there
 // is in the cluster. What was forwarded and still is keeps its address, its listeners
