@@ -80,8 +80,8 @@ soak: agents ## run what waits for long or is repeated often: PART=1 to 4, RUNS=
 
 ##@ measure
 
-bench: ## measure forward, intercept and its agent against kubectl port-forward, a pipe and the pod itself
-	$(call run,bench)
+bench: ## measure forward, its relay, intercept and its agent against kubectl port-forward; OF=relay, ONLY=download: some
+	$(call run,bench) $(if $(ONLY),-only '$(ONLY)') $(OF)
 
 ##@ keep
 

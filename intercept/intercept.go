@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -70,6 +71,7 @@ type Intercept struct {
 	pods   *objects.Watcher
 	timing timing
 	count  counter
+	linked atomic.Pointer[[]*wire.Link] // to be read without mu, where many streams are opened
 
 	ended chan struct{} // closed once err is set
 

@@ -150,6 +150,7 @@ func (l *agentLink) attach(link *wire.Link) {
 	l.of.change(func() {
 		l.link, l.failed = link, nil
 		l.way, l.whyNot = ByPortForward, ""
+		l.of.setLinked()
 		for _, local := range l.of.locals {
 			link.SetPort(local.Port, local.isOpen() && !l.of.left)
 		}
@@ -165,6 +166,7 @@ func (l *agentLink) event(state LinkState) Event {
 func (l *agentLink) detach() {
 	l.of.change(func() {
 		l.link = nil
+		l.of.setLinked()
 		clear(l.states)
 	})
 }

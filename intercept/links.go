@@ -2,6 +2,8 @@ package intercept
 
 import (
 	"context"
+	"errors"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
@@ -132,4 +134,49 @@ func wake(c chan struct{}) {
 	case c <- struct{}{}:
 	default:
 	}
+}
+
+// setLinked notes the links that there are, for Open. Call it with mu held.
+func (i *Intercept) setLinked() {
+	links := []*wire.Link{}
+	for _, l := range i.live() {
+		links = append(links, l.link)
+	}
+	i.linked.Store(&links)
+}
+
+// ErrUnlinked says that no agent is connected and heard.
+var ErrUnlinked = errors.New("no agent is connected")
+
+// Open opens a stream to the agent with the fewest. The error is ErrUnlinked if there is no
+// agent, or why the last one has not taken the stream.
+func (i *Intercept) Open(ctx context.Context, opening wire.Opening) (*wire.Stream, error) {
+	var tried []*wire.Link
+	failed := ErrUnlinked
+	for {
+		link := i.leastBusy(tried)
+		if link == nil {
+			return nil, failed
+		}
+		stream, err := link.Open(ctx, opening)
+		if err == nil || ctx.Err() != nil {
+			return stream, err
+		}
+		tried, failed = append(tried, link), err
+	}
+}
+
+// leastBusy is the link with the fewest streams of those that are heard, but for these; nil if
+// there is none.
+func (i *Intercept) leastBusy(but []*wire.Link) (best *wire.Link) {
+	links := i.linked.Load()
+	if links == nil {
+		return nil
+	}
+	for _, link := range *links {
+		if (best == nil || link.Streams() < best.Streams()) && link.Present() && !slices.Contains(but, link) {
+			best = link
+		}
+	}
+	return best
 }

@@ -184,3 +184,30 @@ func drain(t *testing.T, by func(*Intercept, context.Context) error) {
 	})
 	require.Equal(t, 1, s.Summary().Taken)
 }
+
+// TestOpen: streams go to the agent with the fewest, and to those that are there.
+func TestOpen(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 2)
+	s, _ := w.standing(toLocal(t))
+	_, err := s.Open(t.Context(), wire.Opening{Kind: wire.KindTap, Tap: &wire.Tap{}})
+	require.ErrorIs(t, err, ErrUnlinked)
+
+	one := w.start("one")
+	w.start("two")
+	w.eventually(func() bool { return s.leastBusy(nil) != nil && len(*s.linked.Load()) == 2 })
+	for range 6 {
+		stream, err := s.Open(t.Context(), wire.Opening{Kind: wire.KindTap, Tap: &wire.Tap{}})
+		require.NoError(t, err)
+		defer stream.Close()
+	}
+	links := *s.linked.Load()
+	require.InDelta(t, links[0].Streams(), links[1].Streams(), 1)
+
+	one.stop()
+	w.removePod("one")
+	w.eventually(func() bool { return len(*s.linked.Load()) == 1 })
+	stream, err := s.Open(t.Context(), wire.Opening{Kind: wire.KindTap, Tap: &wire.Tap{}})
+	require.NoError(t, err)
+	stream.Close()
+}

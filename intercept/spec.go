@@ -62,6 +62,12 @@ func ContainerOf(p *plan.Plan) string {
 	return spec.container
 }
 
+// IsRelay reports that a plan's agents connect for sessions, as a relay does.
+func IsRelay(p *plan.Plan) bool {
+	spec, err := specOf(p)
+	return err == nil && spec.relays
+}
+
 // ImageOf is the image that an intercept's agents run in; "" if its plan does not say.
 func ImageOf(p *plan.Plan) string {
 	spec, err := specOf(p)

@@ -74,7 +74,7 @@ func NewTransport(config *rest.Config, mode Mode, with ...func(*transport.Config
 	for _, change := range with {
 		change(settings)
 	}
-	readAhead(settings)
+	withSockets(settings)
 	roundTripper, err := transport.New(settings)
 	if err != nil {
 		return nil, fmt.Errorf("prepare transport: %w", err)
@@ -134,6 +134,8 @@ func (t *Transport) dialSPDY(ctx context.Context, pod Pod) (io.ReadWriteCloser, 
 func (t *Transport) upgrade(request *http.Request, pod Pod, to string) (io.ReadWriteCloser, error) {
 	request.Header.Set("Connection", "Upgrade")
 	request.Header.Set("Upgrade", to)
+	var on *socket
+	request = request.WithContext(traceSocket(request.Context(), func(s *socket) { on = s }))
 	response, err := t.http.RoundTrip(request)
 	if err != nil {
 		return nil, fmt.Errorf("connect to pod %s: %w", pod, err)
@@ -143,7 +145,10 @@ func (t *Transport) upgrade(request *http.Request, pod Pod, to string) (io.ReadW
 		defer response.Body.Close()
 		return nil, fmt.Errorf("connect to pod %s: %w", pod, refusal(response, to))
 	}
-	return conn, nil
+	if on == nil { // whoever dials has wrapped it
+		return conn, nil
+	}
+	return batched{conn, on}, nil
 }
 
 // refusal reads why an upgrade was refused: the API server's own word as

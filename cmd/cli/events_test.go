@@ -81,7 +81,7 @@ func printedEvents(t *testing.T) (events []map[string]any) {
 	var out bytes.Buffer
 	printer := forwardPrinter(output.Streams{Out: &out}, "json", true)
 	printer.out.Write(output.Starting{Command: "forward", Version: output.Version})
-	for _, event := range scene {
+	for _, event := range slices.Concat(scene, relayScene) {
 		printer.tell(event)
 	}
 	printer.out.Write(console.End(nil))

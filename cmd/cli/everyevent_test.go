@@ -59,6 +59,17 @@ var interceptScene = []link.Event{
 		Reason: "refused", Err: errors.New("connection refused")}},
 }
 
+// relayScene is what is told of relays.
+var relayScene = []forwards.Event{
+	{Relay: &forwards.RelayEvent{Namespace: "demo", State: forwards.RelayStarting, Message: "waiting: 2 agents"}},
+	{Relay: &forwards.RelayEvent{Namespace: "demo", Link: &link.LinkEvent{Pod: "relay-a", State: link.Connected}}},
+	{Relay: &forwards.RelayEvent{Namespace: "demo", State: forwards.RelayStanding}},
+	{Relay: &forwards.RelayEvent{Namespace: "demo", State: forwards.RelayLost, Message: "somebody else has removed it"}},
+	{Relay: &forwards.RelayEvent{Namespace: "demo", State: forwards.RelayFailed, Message: "rights are missing"}},
+	{Relay: &forwards.RelayEvent{Namespace: "demo", State: forwards.RelayLeft, Others: []string{"bob on desk"}}},
+	{Relay: &forwards.RelayEvent{Namespace: "demo", State: forwards.RelayRestored}},
+}
+
 // requestScene is what is told of requests.
 var requestScene = []wire.Record{
 	{Port: 8080, Client: "10.0.0.1:1", By: wire.Origin, Request: record.Request{
@@ -85,6 +96,9 @@ func printEvery(streams output.Streams, format string, verbose bool) {
 	printer := forwardPrinter(streams, format, verbose)
 	printer.out.Write(output.Starting{Command: "forward", Version: output.Version})
 	for _, event := range scene {
+		printer.tell(event)
+	}
+	for _, event := range relayScene {
 		printer.tell(event)
 	}
 	printer.out.Write(console.End(nil))

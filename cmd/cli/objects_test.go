@@ -20,7 +20,8 @@ func TestTheObjectsPageHasEveryField(t *testing.T) {
 	types := map[string]any{
 		"session": status.Snapshot{}, "service": status.Service{}, "port": status.Port{}, "intercept": status.Intercept{},
 		"link": status.Link{}, "route": status.Route{}, "environment": status.Environment{}, "run": status.Run{},
-		"use": status.Use{}, "connection": status.Connection{}, "listed": intercept.Listed{}, "workload": plan.Object{},
+		"relay": status.Relay{},
+		"use":   status.Use{}, "connection": status.Connection{}, "listed": intercept.Listed{}, "workload": plan.Object{},
 		"owner": plan.Owner{}, "request": status.Request{},
 		"line": sessions.LogLine{}, "rule": claim.Rule{}, "header": claim.Header{},
 	}

@@ -47,6 +47,9 @@ type loopback interface {
 	// which may be after the end of this process.
 	add(ctx context.Context, lock *os.File, addr netip.Addr) error
 	remove(ctx context.Context, lock *os.File, addr netip.Addr) error
+	// connected reports whether anybody here has a connection to addr, as far as the
+	// system tells.
+	connected(addr netip.Addr) (bool, error)
 	// route is the most specific route to addr.
 	route(ctx context.Context, addr netip.Addr) (Route, error)
 }
@@ -84,8 +87,8 @@ func AliasesOf(owner proc.ID) *Aliases {
 // Add makes the system answer on addr; it is fine if it does already. The one who added
 // an alias of 127/8 last is its owner; leases see to it that nobody else uses it. A
 // pod's address, which has no lease, is refused with a *HeldError while another session
-// that lives is its owner, and with a *RouteError where this machine has a route to it
-// that is not the default one.
+// that lives is its owner, with a *RouteError where this machine has a route to it that
+// is not the default one, and with a *UsedError where somebody is connected to it.
 func (a *Aliases) Add(ctx context.Context, addr netip.Addr) error {
 	if err := a.add(ctx, addr); err != nil {
 		return fmt.Errorf("add address %s: %w", addr, err)

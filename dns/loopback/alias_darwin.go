@@ -28,6 +28,8 @@ func (lo0) remove(ctx context.Context, lock *os.File, addr netip.Addr) error {
 	return runHolding(ctx, lock, "/sbin/ifconfig", removeArguments(addr)...)
 }
 
+func (lo0) connected(netip.Addr) (bool, error) { return false, nil }
+
 func (lo0) route(ctx context.Context, addr netip.Addr) (Route, error) {
 	said, err := askRoute(ctx, addr, addr.String())
 	if err != nil || !said.cloned {

@@ -11,6 +11,8 @@ import (
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
+
+	"github.com/devtun/devtun/internal/proc/sockdiag"
 )
 
 // lo is the loopback interface of Linux, of this process's network namespace.
@@ -50,6 +52,12 @@ func changeLo(addr netip.Addr, change func(netlink.Link, *netlink.Addr) error) e
 		IPNet: &net.IPNet{IP: addr.AsSlice(), Mask: mask},
 		Scope: unix.RT_SCOPE_HOST, // not told to anybody, and no source of what leaves the machine
 	})
+}
+
+// connected says no where the kernel does not tell.
+func (lo) connected(addr netip.Addr) (bool, error) {
+	peers, _ := sockdiag.Peers()
+	return peers[addr], nil
 }
 
 // route asks for the route itself, not for what becomes of packets: the default one, and

@@ -36,6 +36,8 @@ func (s slowLoopback) remove(_ context.Context, _ *os.File, addr netip.Addr) err
 	return os.Remove(filepath.Join(s.dir, addr.String()))
 }
 
+func (s slowLoopback) connected(netip.Addr) (bool, error) { return false, nil }
+
 func (s slowLoopback) route(context.Context, netip.Addr) (Route, error) { return Route{}, nil }
 
 // slowAliases are those of this process, in dir.

@@ -19,6 +19,7 @@ import (
 type fakeLoopback struct {
 	addrs  map[netip.Addr]bool
 	routes map[netip.Addr]Route
+	peers  map[netip.Addr]bool
 	step   func(op, path string) error // as a disk's
 }
 
@@ -45,6 +46,8 @@ func (f *fakeLoopback) remove(_ context.Context, _ *os.File, addr netip.Addr) er
 		return nil
 	})
 }
+
+func (f *fakeLoopback) connected(addr netip.Addr) (bool, error) { return f.peers[addr], nil }
 
 func (f *fakeLoopback) route(_ context.Context, addr netip.Addr) (Route, error) {
 	err := disk.FS{Step: f.step}.Do("route", addr.String(), func() error { return nil })

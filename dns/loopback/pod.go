@@ -50,6 +50,12 @@ func (e *RouteError) Error() string {
 	return fmt.Sprintf("this machine has a route to %s: %s by %s", e.Addr, e.Prefix, e.Device)
 }
 
+// UsedError says that programs of this machine have connections to an address, which is
+// a node's then, most likely, or an API server's.
+type UsedError struct{ Addr netip.Addr }
+
+func (e *UsedError) Error() string { return fmt.Sprintf("programs here are connected to %s", e.Addr) }
+
 // Route is where this machine sends packets. The zero value is the way to everywhere,
 // or none.
 type Route struct {
@@ -80,8 +86,15 @@ func (a *Aliases) refusal(ctx context.Context, addr netip.Addr) error {
 		}
 	}
 	route, err := a.lo.route(ctx, addr)
-	if err == nil && route.specific() {
-		err = &RouteError{addr, route}
+	if err != nil {
+		return err
+	}
+	if route.specific() {
+		return &RouteError{addr, route}
+	}
+	used, err := a.lo.connected(addr)
+	if err == nil && used {
+		err = &UsedError{addr}
 	}
 	return err
 }

@@ -95,6 +95,21 @@ func TestPodAddressesOnThisSystem(t *testing.T) {
 	require.True(t, refused.Local)
 	require.ErrorAs(t, a.Add(ctx, addr("10.9.0.1")), &refused)
 
+	// Who is connected to an address keeps it: here the far end is this machine's for a moment.
+	far, err := netlink.ParseAddr("10.77.0.1/32")
+	require.NoError(t, err)
+	v0, err := netlink.LinkByName("v0")
+	require.NoError(t, err)
+	require.NoError(t, netlink.AddrAdd(v0, far))
+	listener, err := net.Listen("tcp", "10.77.0.1:0")
+	require.NoError(t, err)
+	defer listener.Close()
+	conn, err := net.Dial("tcp", listener.Addr().String())
+	require.NoError(t, err)
+	defer conn.Close()
+	require.NoError(t, netlink.AddrDel(v0, far))
+	require.ErrorAs(t, a.Add(ctx, addr("10.77.0.1")), new(*UsedError))
+
 	// VPNs have two halves of everything in the place of a default route.
 	v1, err := netlink.LinkByName("v1")
 	require.NoError(t, err)

@@ -107,6 +107,19 @@ func TestAPodsAddressThatIsRouted(t *testing.T) {
 	}
 }
 
+// Who is connected to an address needs it as it is.
+func TestAPodsAddressThatIsUsed(t *testing.T) {
+	lo, process := aliasMachine(t)
+	lo.peers = map[netip.Addr]bool{podAddress: true}
+	a := process(2)
+	require.ErrorAs(t, a.Add(t.Context(), podAddress), new(*UsedError))
+	requireAliases(t, a, deadAlias)
+	lo.peers = nil
+	require.NoError(t, a.Add(t.Context(), podAddress))
+	lo.peers = map[netip.Addr]bool{podAddress: true} // by way of devtun
+	require.NoError(t, a.Add(t.Context(), podAddress))
+}
+
 // TestPodAddressesKilledAtEveryOperation kills a session at each operation in turn; who
 // comes next leaves nothing of it.
 func TestPodAddressesKilledAtEveryOperation(t *testing.T) {

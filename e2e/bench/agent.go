@@ -11,7 +11,7 @@ import (
 const (
 	// agentRounds is how many times as many rounds as others the trials of an agent have,
 	// and mirrorRounds those of a mirror, which starts in each.
-	agentRounds  = 3
+	agentRounds  = 2
 	mirrorRounds = 2
 )
 

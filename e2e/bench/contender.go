@@ -15,6 +15,7 @@ import (
 // The contenders' names.
 const (
 	devtun   = "devtun"
+	relay    = "relay" // devtun forward --relay
 	kubectl  = "kubectl"
 	plain    = "plain" // kubectl over plain SPDY, client-go's way, which kubefwd goes
 	direct   = "direct"
@@ -70,14 +71,36 @@ func straight(podIP string) *contender {
 // throughDevtun starts `devtun forward` for a whole namespace and returns when
 // it says that it is ready. The addresses are those of the service named.
 func (l *lab) throughDevtun(ctx context.Context, kubeconfig, namespace, service string) (*contender, error) {
-	addresses := map[int]string{}
-	hear := func(line string) bool { return hearDevtun(line, service, addresses) }
-	child, err := process.Start(ctx, hear, l.site.Program("devtun"), "forward", "--kubeconfig", kubeconfig,
-		"--namespace", namespace, "--hosts-file", l.hostsFile, "--output", "json")
+	return l.startDevtun(ctx, devtun, kubeconfig, namespace, service)
+}
+
+// throughRelay starts it with a relay, for the lab's only service, and gives it the time to
+// find the shortest way there.
+func (l *lab) throughRelay(ctx context.Context, kubeconfig string) (*contender, error) {
+	c, err := l.startDevtun(ctx, relay, kubeconfig, l.namespace, serviceName, "--relay")
 	if err != nil {
 		return nil, err
 	}
-	return &contender{name: devtun, answer: podName, addresses: addresses, child: child}, nil
+	if err := pause(ctx, settle); err != nil {
+		c.close()
+		return nil, err
+	}
+	return c, nil
+}
+
+// startDevtun starts `devtun forward` with such flags, as the contender of that name.
+func (l *lab) startDevtun(ctx context.Context, name, kubeconfig, namespace, service string,
+	flags ...string) (*contender,
+	error) {
+	addresses := map[int]string{}
+	hear := func(line string) bool { return hearDevtun(line, service, addresses) }
+	args := []string{"forward", "--kubeconfig", kubeconfig, "--namespace", namespace, "--hosts-file", l.hostsFile,
+		"--output", "json"}
+	child, err := process.Start(ctx, hear, l.site.Program("devtun"), append(args, flags...)...)
+	if err != nil {
+		return nil, err
+	}
+	return &contender{name: name, answer: podName, addresses: addresses, child: child}, nil
 }
 
 // hearDevtun takes the addresses of a service from an event; it reports whether

@@ -8,10 +8,12 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
 
+	"github.com/devtun/devtun/e2e/bench/api"
 	"github.com/devtun/devtun/e2e/bench/process"
 )
 
@@ -43,7 +45,10 @@ func (l *lab) gather(ctx context.Context, services int) (*crowd, error) {
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(8)
 	for i := range services {
-		group.Go(func() error { return l.makeService(groupCtx, namespace, crowdService(i), crowdPorts) })
+		group.Go(func() error {
+			// Without addresses: there are more services than the cluster has of these.
+			return l.makeServiceAt(groupCtx, corev1.ClusterIPNone, namespace, crowdService(i), crowdPorts)
+		})
 	}
 	if err := group.Wait(); err != nil {
 		return nil, err
@@ -58,7 +63,7 @@ func (l *lab) gather(ctx context.Context, services int) (*crowd, error) {
 	return &crowd{l, namespace, services}, nil
 }
 
-func crowdService(i int) string { return fmt.Sprintf("service-%03d", i) }
+func crowdService(i int) string { return fmt.Sprintf("service-%04d", i) }
 
 func reachable(slices []discoveryv1.EndpointSlice) int {
 	n := 0
@@ -90,8 +95,8 @@ func (c *crowd) footprint(ready, memory, open *figure) trial {
 				return nil, err
 			}
 			conns := math.NaN()
-			if api, ok := c.lab.site.apiAddress(); ok {
-				n, err := process.Connections(started.child.PID, api)
+			if to, ok := c.lab.site.apiAddress(); ok {
+				n, err := process.Connections(started.child.PID, to)
 				if err != nil {
 					return nil, err
 				}
@@ -109,13 +114,13 @@ func (c *crowd) talk(requests, upgrades *figure) trial {
 		name:    fmt.Sprintf("requests with %d services", c.services),
 		figures: []*figure{requests, upgrades},
 		run: func(ctx context.Context, _ *contender) (values []float64, err error) {
-			counter, err := count(c.lab.site.config)
+			counter, err := api.Count(c.lab.site.config)
 			if err != nil {
 				return nil, err
 			}
-			defer counter.close()
+			defer counter.Close()
 			kubeconfig := filepath.Join(c.lab.dir, "counted.kubeconfig")
-			if err := c.lab.site.writeKubeconfig(kubeconfig, counter.url, false); err != nil {
+			if err := c.lab.site.writeKubeconfig(kubeconfig, counter.URL, false); err != nil {
 				return nil, err
 			}
 			started, err := c.start(ctx, kubeconfig)
@@ -126,12 +131,12 @@ func (c *crowd) talk(requests, upgrades *figure) trial {
 			if err := pause(ctx, settle); err != nil {
 				return nil, err
 			}
-			values = []float64{float64(counter.requests.Load()), float64(counter.upgrades.Load())}
+			values = []float64{float64(counter.Requests.Load()), float64(counter.Upgrades.Load())}
 			// That there were none means something only if one is seen in use.
 			if _, err := request(ctx, started); err != nil {
 				return nil, err
 			}
-			if counter.upgrades.Load() == 0 {
+			if counter.Upgrades.Load() == 0 {
 				return nil, fmt.Errorf("a connection came through without a port-forward")
 			}
 			return values, nil

@@ -31,12 +31,23 @@ func (v values) median() float64 {
 	return (sorted[half-1] + sorted[half]) / 2
 }
 
+// ours are what devtun is measured as: a figure has one of them.
+var ours = []string{devtun, relay}
+
 // rivals are those that devtun is told with, where they are measured: the ratio of a figure
 // is that to the first that it has.
 var rivals = []string{kubectl, plain, prepared, pipe, without}
 
 // has reports whether a contender was measured.
 func (f *figure) has(contender string) bool { return len(f.contenders[contender]) > 0 }
+
+// own is what devtun is measured as.
+func (f *figure) own() string {
+	if f.has(relay) {
+		return relay
+	}
+	return devtun
+}
 
 // ratios are devtun's values divided by its rival's of the same round.
 func (f *figure) ratios() values {
@@ -61,7 +72,7 @@ func (f *figure) beyond(factor float64, other string) values {
 
 // compare compares devtun's values with another contender's, round by round.
 func (f *figure) compare(other string, how func(ours, theirs float64) float64) (compared values) {
-	ours, theirs := f.contenders[devtun], f.contenders[other]
+	ours, theirs := f.contenders[f.own()], f.contenders[other]
 	for i := range min(len(ours), len(theirs)) {
 		compared = append(compared, how(ours[i], theirs[i]))
 	}

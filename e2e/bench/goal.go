@@ -37,12 +37,12 @@ func below(other string) *goal {
 
 // atMost asks for a value of at most limit.
 func atMost(limit float64) *goal {
-	return &goal{"<= " + short(limit), func(f *figure) bool { return f.contenders[devtun].median() <= limit }}
+	return &goal{"<= " + short(limit), func(f *figure) bool { return f.contenders[f.own()].median() <= limit }}
 }
 
 // atLeast asks for a value of at least limit.
 func atLeast(limit float64) *goal {
-	return &goal{">= " + short(limit), func(f *figure) bool { return f.contenders[devtun].median() >= limit }}
+	return &goal{">= " + short(limit), func(f *figure) bool { return f.contenders[f.own()].median() >= limit }}
 }
 
 // atMostAdded asks for a value that is larger than another contender's of the same round
@@ -64,7 +64,7 @@ func atMostTimesAdded(factor float64, other string, limit float64) *goal {
 // notAbove asks for a value no larger than that of another figure.
 func notAbove(other *figure, what string) *goal {
 	return &goal{"<= " + what, func(f *figure) bool {
-		return f.contenders[devtun].median() <= other.contenders[devtun].median()
+		return f.contenders[f.own()].median() <= other.contenders[other.own()].median()
 	}}
 }
 

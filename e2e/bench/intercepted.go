@@ -152,13 +152,16 @@ func askMuch(ctx context.Context, c *contender, conn net.Conn) error {
 func (w *workload) near(ctx context.Context, local *local, s *series) error {
 	trials := []trial{
 		throughput("into the cluster, 1 connection", s.effort.transfer, intoCluster,
-			&figure{ID: "into_1", Name: "into the cluster, 1 connection", Unit: "MB/s", goal: atLeast(100)},
+			&figure{ID: "into_1", Name: "into the cluster, 1 connection", Unit: "MB/s",
+				goal: atLeastTimes(1.8, kubectl)},
 			&figure{ID: "into_1_cpu", Name: "its CPU time here", Unit: "s/GB"}),
 		throughput("out of the cluster, 1 connection", s.effort.transfer, outOfCluster,
-			&figure{ID: "out_1", Name: "out of the cluster, 1 connection", Unit: "MB/s", goal: atLeast(100)},
+			&figure{ID: "out_1", Name: "out of the cluster, 1 connection", Unit: "MB/s",
+				goal: atLeastTimes(1.8, kubectl)},
 			&figure{ID: "out_1_cpu", Name: "its CPU time here", Unit: "s/GB"}),
 		newConnections("new intercepted connections, 50 at a time", s.effort.crowd, 50,
-			&figure{ID: "connections_50", Name: "new connections, 50 at a time", Unit: "1/s", goal: atLeast(500)},
+			&figure{ID: "connections_50", Name: "new connections, 50 at a time", Unit: "1/s",
+				goal: atLeastTimes(4, kubectl)},
 			&figure{ID: "connections_50_p50", Name: "time of each, p50", Unit: "ms"},
 			&figure{ID: "connections_50_p99", Name: "time of each, p99", Unit: "ms"}),
 		roundTrip("round trip on an intercepted connection", s.effort.pings,
@@ -195,12 +198,12 @@ func (w *workload) far(ctx context.Context, local *local, s *series) error {
 	if !s.wantsAny(trials) {
 		return nil
 	}
-	distance, err := putAway(ctx, w.lab, trip)
+	distance, err := w.lab.putAway(ctx)
 	if err != nil {
 		return err
 	}
-	defer distance.close()
-	contenders, done, err := w.contenders(ctx, distance.kubeconfig, local)
+	defer distance.Close()
+	contenders, done, err := w.contenders(ctx, distance.Kubeconfig, local)
 	if err != nil {
 		return err
 	}

@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/kubernetes"
 
+	"github.com/devtun/devtun/e2e/bench/api"
 	"github.com/devtun/devtun/e2e/testbed"
 )
 
@@ -103,4 +104,12 @@ func (l *lab) makeNamespace(ctx context.Context) (string, error) {
 	}
 	l.namespaces = append(l.namespaces, namespace.Name)
 	return namespace.Name, nil
+}
+
+// putAway puts the API server a trip away. The caller closes it.
+func (l *lab) putAway(ctx context.Context) (*api.Distance, error) {
+	return api.PutAway(ctx, l.site.apiHost(), trip, func(server string) (string, error) {
+		file := filepath.Join(l.dir, "distant.kubeconfig")
+		return file, l.site.writeKubeconfig(file, server, true)
+	})
 }

@@ -41,6 +41,16 @@ func TestLocal(t *testing.T) {
 			require.GreaterOrEqual(t, values[1], values[0])
 		})
 	}
+	for _, beside := range []trial{besideDownload(5, nil), besideStopped(5, nil, nil)} {
+		t.Run(beside.name, func(t *testing.T) {
+			alone := *c
+			alone.name = without
+			values, err := beside.run(t.Context(), &alone)
+			require.NoError(t, err)
+			require.Len(t, values, len(beside.figures))
+			require.Positive(t, values[0])
+		})
+	}
 	for name, test := range map[string]struct {
 		port int
 		use  use
@@ -65,7 +75,8 @@ func TestStanding(t *testing.T) {
 
 func TestChoose(t *testing.T) {
 	for _, test := range []struct{ args, want []string }{
-		{nil, []string{"forward", "intercept", "agent"}},
+		{nil, []string{"relay", "intercept", "agent", "forward"}},
+		{[]string{"relay"}, []string{"relay"}},
 		{[]string{"forward"}, []string{"forward"}},
 		{[]string{"intercept"}, []string{"intercept"}},
 		{[]string{"agent"}, []string{"agent"}},

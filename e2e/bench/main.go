@@ -2,17 +2,18 @@
 // on a real cluster, in turn with `kubectl port-forward`, or for the agent with a pipe,
 // and with connections straight to the pod.
 //
-//	go run -C e2e ./bench             # about twenty minutes
-//	go run -C e2e ./bench agent       # one of the three
-//	go run -C e2e ./bench -quick      # three minutes, to try changes of the bench itself
+//	go run -C e2e ./bench                     # less than half an hour
+//	go run -C e2e ./bench relay               # one of the four
+//	go run -C e2e ./bench -only upload relay  # the trials whose name has that in it
+//	go run -C e2e ./bench -quick              # four minutes, to try changes of the bench itself
 //
-// It prints tables and writes .bench/forward.json, .bench/intercept.json and
-// .bench/agent.json. The cluster is the local one, which it brings up if need be, or
-// that of DEVTUN_KUBECONFIG.
+// It prints tables and writes .bench/forward.json, relay.json, intercept.json and
+// agent.json. The cluster is the local one, which it brings up if need be, or that of
+// DEVTUN_KUBECONFIG.
 //
 //	site        the cluster, and devtun and the images built (package testbed)
 //	lab         what is measured there: namespaces, a pod, kubeconfigs
-//	contender   one way to the pod: devtun, kubectl, prepared, pipe, direct
+//	contender   one way to the pod: devtun, relay, kubectl, plain, prepared, pipe, direct
 //	workload    the pod as an intercept needs it, with a deployment
 //	local       the process on this machine that an intercept leads to
 //	team        an intercept that several share, none of whom wants what is asked
@@ -54,7 +55,10 @@ type subject struct {
 	measure func(context.Context, *lab, *series) error
 }
 
-var subjects = []subject{{"forward", measureForward}, {"intercept", measureIntercept}, {"agent", measureAgent}}
+var subjects = []subject{
+	{"relay", measureRelay}, {"intercept", measureIntercept}, {"agent", measureAgent},
+	{"forward", measureForward}, // with its many services, which the cluster has to digest
+}
 
 // choose picks the subject of that name; without a name, all.
 func choose(args []string) ([]subject, error) {
@@ -66,7 +70,8 @@ func choose(args []string) ([]subject, error) {
 			return subjects[i : i+1], nil
 		}
 	}
-	return nil, fmt.Errorf("measure %s: want forward, intercept or agent, or nothing for all", strings.Join(args, " "))
+	return nil, fmt.Errorf("measure %s: want relay, intercept, agent or forward, or nothing for all",
+		strings.Join(args, " "))
 }
 
 func main() {

@@ -78,12 +78,12 @@ func far(ctx context.Context, l *lab, s *series) error {
 	if !s.wants(t.name) {
 		return nil
 	}
-	distance, err := putAway(ctx, l, trip)
+	distance, err := l.putAway(ctx)
 	if err != nil {
 		return err
 	}
-	defer distance.close()
-	contenders, done, err := l.contenders(ctx, distance.kubeconfig)
+	defer distance.Close()
+	contenders, done, err := l.contenders(ctx, distance.Kubeconfig)
 	if err != nil {
 		return err
 	}
@@ -114,13 +114,13 @@ func start(ctx context.Context, l *lab, s *series) error {
 // grows.
 func many(ctx context.Context, l *lab, s *series) error {
 	n := s.effort.services
-	few, most := fmt.Sprintf("%d services", n/10), fmt.Sprintf("%d services", n)
+	few, most := fmt.Sprintf("%d services", n/100), fmt.Sprintf("%d services", n)
 	if !s.wants("services") {
 		return nil
 	}
 	requestsOfFew := &figure{ID: "requests_few", Name: "API requests at start, " + few}
 	subject := &contender{name: devtun}
-	crowd, err := l.gather(ctx, n/10)
+	crowd, err := l.gather(ctx, n/100)
 	if err != nil {
 		return err
 	}
@@ -138,8 +138,8 @@ func many(ctx context.Context, l *lab, s *series) error {
 		return err
 	}
 	return s.measure(ctx, crowd.footprint(
-		&figure{ID: "ready_many", Name: "time to ready, " + most, Unit: "s", goal: atMost(3)},
-		&figure{ID: "memory_many", Name: "resident memory, " + most, Unit: "MB", goal: atMost(120)},
+		&figure{ID: "ready_many", Name: "time to ready, " + most, Unit: "s", goal: atMost(1.5)},
+		&figure{ID: "memory_many", Name: "resident memory, " + most, Unit: "MB", goal: atMost(200)},
 		&figure{ID: "api_connections", Name: "open API connections, " + most},
 	), subject)
 }

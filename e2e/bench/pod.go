@@ -87,9 +87,14 @@ func isReady(pod *corev1.Pod) bool {
 
 // makeService makes a service of the namespace's pod.
 func (l *lab) makeService(ctx context.Context, namespace, name string, ports []int) error {
+	return l.makeServiceAt(ctx, "", namespace, name, ports)
+}
+
+// makeServiceAt makes one with an address of its own, or none (corev1.ClusterIPNone).
+func (l *lab) makeServiceAt(ctx context.Context, address, namespace, name string, ports []int) error {
 	service := &corev1.Service{
 		ObjectMeta: metav1.ObjectMeta{Name: name},
-		Spec:       corev1.ServiceSpec{Selector: podLabels(podName)},
+		Spec:       corev1.ServiceSpec{Selector: podLabels(podName), ClusterIP: address},
 	}
 	for _, port := range ports {
 		service.Spec.Ports = append(service.Spec.Ports,

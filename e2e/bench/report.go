@@ -23,18 +23,15 @@ type report struct {
 func (r report) print(to io.Writer) error {
 	m := r.Machine
 	more := ""
-	if slices.ContainsFunc(r.Figures, func(f *figure) bool { return len(f.contenders[devtun]) > m.Rounds }) {
+	if slices.ContainsFunc(r.Figures, func(f *figure) bool { return len(f.contenders[f.own()]) > m.Rounds }) {
 		more = " or more"
 	}
 	fmt.Fprintf(to, "%s: %d cores, %s, %s, Kubernetes %s; medians of %d rounds%s\n\n",
 		m.Date.Format("2006-01-02"), m.Cores, m.Kernel, m.Go, m.Kubernetes, m.Rounds, more)
 	table := tabwriter.NewWriter(to, 0, 0, 2, ' ', tabwriter.AlignRight)
-	columns := []string{devtun}
-	for _, rival := range rivals {
-		if slices.ContainsFunc(r.Figures, func(f *figure) bool { return f.has(rival) }) {
-			columns = append(columns, rival)
-		}
-	}
+	columns := slices.DeleteFunc(slices.Concat(ours, rivals), func(name string) bool {
+		return !slices.ContainsFunc(r.Figures, func(f *figure) bool { return f.has(name) })
+	})
 	fmt.Fprintf(table, "\t%s\tratio\tdirect\tgoal\tmet\t\n", strings.Join(columns, "\t"))
 	missed := 0
 	for _, f := range r.Figures {
@@ -114,19 +111,21 @@ func (f *figure) MarshalJSON() ([]byte, error) {
 		Name     string   `json:"name"`
 		Unit     string   `json:"unit,omitempty"`
 		Devtun   *summary `json:"devtun,omitempty"`
+		Relay    *summary `json:"relay,omitempty"`
 		Kubectl  *summary `json:"kubectl,omitempty"`
 		Plain    *summary `json:"plain,omitempty"`
 		Prepared *summary `json:"prepared,omitempty"`
 		Pipe     *summary `json:"pipe,omitempty"`
 		Without  *summary `json:"without,omitempty"`
 		Direct   *summary `json:"direct,omitempty"`
-		Ratio    *summary `json:"ratio,omitempty"` // devtun to kubectl, prepared, pipe or without: the first of them
+		Ratio    *summary `json:"ratio,omitempty"` // ours to the first of these
 		Goal     *verdict `json:"goal,omitempty"`
 	}{
 		ID: f.ID, Name: f.Name, Unit: f.Unit,
-		Devtun: f.contenders[devtun].summary(), Kubectl: f.contenders[kubectl].summary(),
-		Plain: f.contenders[plain].summary(), Prepared: f.contenders[prepared].summary(),
-		Pipe: f.contenders[pipe].summary(), Without: f.contenders[without].summary(),
+		Devtun: f.contenders[devtun].summary(), Relay: f.contenders[relay].summary(),
+		Kubectl: f.contenders[kubectl].summary(), Plain: f.contenders[plain].summary(),
+		Prepared: f.contenders[prepared].summary(),
+		Pipe:     f.contenders[pipe].summary(), Without: f.contenders[without].summary(),
 		Direct: f.contenders[direct].summary(), Ratio: f.ratios().summary(),
 	}
 	if f.goal != nil {

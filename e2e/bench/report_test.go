@@ -62,6 +62,20 @@ func TestTableOfOtherRivals(t *testing.T) {
 `)
 }
 
+// A relay is what its figures are of.
+func TestTableOfARelay(t *testing.T) {
+	r := testReport()
+	r.Figures = []*figure{{Name: "download", Unit: "MB/s", goal: atLeastTimes(2, kubectl), contenders: map[string]values{
+		relay: {300}, kubectl: {150},
+	}}}
+	var out bytes.Buffer
+	require.NoError(t, r.print(&out))
+	require.Contains(t, out.String(), `
+                  relay  kubectl  ratio  direct               goal  met
+  download, MB/s    300      150      2          >= 2.00 x kubectl  yes
+`)
+}
+
 func TestMoreRoundsThanOthersHave(t *testing.T) {
 	r := testReport()
 	r.Figures[0].add(devtun, 300)

@@ -36,9 +36,30 @@ func request(ctx context.Context, c *contender) (time.Duration, error) {
 	return time.Since(began), nil
 }
 
-// requests runs n of them, so many at a time, and returns what each took, in
+// requestBytes is a request for so many bytes.
+func requestBytes(size int64) ask {
+	return func(ctx context.Context, c *contender) (time.Duration, error) {
+		began := time.Now()
+		client, done, err := dialHTTP1(ctx, c)
+		if err != nil {
+			return 0, err
+		}
+		defer done()
+		err = get(ctx, client, size)
+		return time.Since(began), err
+	}
+}
+
+// ask asks on a connection of its own, and returns how long that took.
+type ask func(context.Context, *contender) (time.Duration, error)
+
+// requests runs n requests, so many at a time, and returns what each took, in
 // milliseconds.
 func requests(ctx context.Context, c *contender, n, atOnce int) ([]float64, error) {
+	return asked(ctx, c, request, n, atOnce)
+}
+
+func asked(ctx context.Context, c *contender, how ask, n, atOnce int) ([]float64, error) {
 	group, ctx := errgroup.WithContext(ctx)
 	var left atomic.Int64
 	left.Store(int64(n))
@@ -47,7 +68,7 @@ func requests(ctx context.Context, c *contender, n, atOnce int) ([]float64, erro
 	for range atOnce {
 		group.Go(func() error {
 			for left.Add(-1) >= 0 {
-				elapsed, err := request(ctx, c)
+				elapsed, err := how(ctx, c)
 				if err != nil {
 					return err
 				}

@@ -19,14 +19,14 @@ const (
 	giga = 1e9
 )
 
-// throughput measures the speed of a transfer in MB/s, and the contender's CPU
-// seconds per GB. The transfers of each contender are made
+// throughput measures the speed of a transfer in MB/s, the contender's CPU seconds per GB,
+// and those of the whole machine, if there are figures for that. The transfers of each contender are made
 // so large that they take about as long as given.
-func throughput(name string, took time.Duration, move transfer, speed, cpu *figure) trial {
+func throughput(name string, took time.Duration, move transfer, speed, cpu *figure, whole ...*figure) trial {
 	sizes := map[string]int64{}
 	return trial{
 		name:    name,
-		figures: []*figure{speed, cpu},
+		figures: append([]*figure{speed, cpu}, whole...),
 		warm: func(ctx context.Context, c *contender) error {
 			if err := echo(ctx, c, minSize); err != nil {
 				return err
@@ -41,13 +41,14 @@ func throughput(name string, took time.Duration, move transfer, speed, cpu *figu
 		},
 		run: func(ctx context.Context, c *contender) ([]float64, error) {
 			size := sizes[c.name]
-			before := usedBy(c)
+			before, all := usedBy(c), process.Busy()
 			elapsed, err := move(ctx, c, size)
 			if err != nil {
 				return nil, err
 			}
 			gigabytes := float64(size) / giga
-			return []float64{float64(size) / elapsed.Seconds() / mega, (usedBy(c) - before) / gigabytes}, nil
+			return []float64{float64(size) / elapsed.Seconds() / mega, (usedBy(c) - before) / gigabytes,
+				(process.Busy() - all).Seconds() / gigabytes}, nil
 		},
 	}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -29,6 +30,20 @@ func often(times int, trials ...trial) []trial {
 	return trials
 }
 
+// during has something be so while the trial runs, but for its warming up.
+func (t trial) during(make func(context.Context) (undo func() error, err error)) trial {
+	run := t.run
+	t.run = func(ctx context.Context, c *contender) (values []float64, err error) {
+		undo, err := make(ctx)
+		if err != nil {
+			return nil, err
+		}
+		defer func() { err = errors.Join(err, undo()) }()
+		return run(ctx, c)
+	}
+	return t
+}
+
 // effort is how much a series measures.
 type effort struct {
 	name     string
@@ -43,8 +58,8 @@ type effort struct {
 }
 
 var (
-	fullEffort  = effort{"full", 5, 1200 * time.Millisecond, 300, 1000, 50, 300, 1000, 500}
-	quickEffort = effort{"quick", 2, 200 * time.Millisecond, 40, 100, 10, 50, 100, 100}
+	fullEffort  = effort{"full", 5, 1200 * time.Millisecond, 300, 1000, 50, 300, 1000, 5000}
+	quickEffort = effort{"quick", 2, 200 * time.Millisecond, 40, 100, 10, 50, 100, 500}
 )
 
 // series runs trials, one after the other, and keeps their figures.

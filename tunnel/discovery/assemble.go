@@ -28,6 +28,9 @@ func assemble(s *spec, parts []*slice) *Service {
 			for _, ready := range part.ready {
 				port.Endpoints = append(port.Endpoints, at(ready.Endpoint, target))
 			}
+			for _, unready := range part.unready {
+				port.Unready = append(port.Unready, at(unready, target))
+			}
 		}
 		slices.SortFunc(port.Endpoints, compareEndpoints)
 		port.Endpoints = slices.CompactFunc(port.Endpoints, sameEndpoint)

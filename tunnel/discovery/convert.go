@@ -38,6 +38,7 @@ type slice struct {
 	service Key
 	ports   map[slicePort]int // target ports
 	ready   []readyEndpoint
+	unready []tunnel.Endpoint // pods, without a port
 }
 
 // readyEndpoint is one ready endpoint of a slice, without a port.
@@ -130,20 +131,22 @@ func sliceOf(object *discoveryv1.EndpointSlice) *slice {
 	for _, endpoint := range object.Endpoints {
 		// Ready is true where it is not said (the field's documentation), and
 		// false once a pod terminates: its last connections are not for us.
-		if endpoint.Conditions.Ready != nil && !*endpoint.Conditions.Ready {
-			continue
-		}
-		if ready, ok := readyOf(object, &endpoint); ok {
-			s.ready = append(s.ready, ready)
+		unready := endpoint.Conditions.Ready != nil && !*endpoint.Conditions.Ready
+		found, ok := endpointOf(object, &endpoint)
+		switch {
+		case ok && !unready:
+			s.ready = append(s.ready, found)
+		case ok && found.Pod.Name != "" && found.Host != "":
+			s.unready = append(s.unready, found.Endpoint)
 		}
 	}
 	return s
 }
 
-// readyOf reduces an endpoint: a pod, or an address that whoever made the slice gave. Of
+// endpointOf reduces an endpoint: a pod, or an address that whoever made the slice gave. Of
 // several addresses any will do (the field's documentation); a slice of names is what no
 // cluster serves.
-func readyOf(object *discoveryv1.EndpointSlice, endpoint *discoveryv1.Endpoint) (ready readyEndpoint, ok bool) {
+func endpointOf(object *discoveryv1.EndpointSlice, endpoint *discoveryv1.Endpoint) (ready readyEndpoint, ok bool) {
 	ready.Pod.Namespace = object.Namespace
 	if ref := endpoint.TargetRef; ref != nil && ref.Kind == "Pod" {
 		ready.Pod = tunnel.Pod{Namespace: cmp.Or(ref.Namespace, object.Namespace), Name: ref.Name, UID: string(ref.UID)}

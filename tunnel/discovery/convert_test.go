@@ -157,6 +157,23 @@ func TestReadiness(t *testing.T) {
 	}
 }
 
+// Pods that are not ready keep their addresses, as long as they have one.
+func TestUnreadyPods(t *testing.T) {
+	service := reduce(t, `{selector: {app: web}, ports: [{name: http, port: 80}]}`, `
+ports: [{name: http, port: 8080}]
+endpoints:
+- {addresses: [10.0.0.1], conditions: {ready: false}, targetRef: {kind: Pod, name: web-a}}
+- {addresses: [10.0.0.2], conditions: {ready: false, terminating: true}, targetRef: {kind: Pod, name: web-b}}
+- {addresses: [10.0.0.3], targetRef: {kind: Pod, name: web-c}}
+- {addresses: [192.0.2.1], conditions: {ready: false}}
+- {conditions: {ready: false}, targetRef: {kind: Pod, name: web-d}}`)
+	require.Equal(t, []Port{{Name: "http", Number: 80,
+		Endpoints: []tunnel.Endpoint{endpointAt("web-c", "10.0.0.3", 8080)},
+		Unready:   []tunnel.Endpoint{endpointAt("web-a", "10.0.0.1", 8080), endpointAt("web-b", "10.0.0.2", 8080)},
+	}}, service.Ports)
+	require.Equal(t, 1, service.Ready())
+}
+
 func TestReadyIsOfThePortWithMost(t *testing.T) {
 	service := Service{Ports: []Port{{Number: 1},
 		{Number: 2, Endpoints: []tunnel.Endpoint{endpoint("a", 1), endpoint("b", 1)}}}}

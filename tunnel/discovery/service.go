@@ -71,7 +71,10 @@ type Port struct {
 	Number    int    // as clients of the service know it
 	UDP       bool   // else it is TCP
 	Endpoints []tunnel.Endpoint
-	Absent    string // the target port's name, if no ready pod has one of that name; "" also without a ready pod
+	// Unready are pods that are not ready, or on their way out, with their addresses: no
+	// connection to the service goes there, but who knows the address of one may use it.
+	Unready []tunnel.Endpoint
+	Absent  string // the target port's name, if no ready pod has one of that name; "" also without a ready pod
 }
 
 // same reports that two ports are one to who connects.

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/devtun/devtun/cmd/cli/agents"
 	cli "github.com/devtun/devtun/cmd/cli/intercept"
 	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/intercept"
@@ -41,44 +42,44 @@ func (a *attempt) run(ctx context.Context, given *handover.Handover) error {
 	}
 	pool := tunnel.NewPool(transport.Dial)
 	defer pool.Close()
-	owner := cli.ThisOwner()
+	owner := agents.ThisOwner()
 	mine := claim.Claim{ID: claim.NewID(), User: owner.User, Machine: owner.Machine, Since: owner.Since}
-	agents, err := intercept.New(intercept.Config{
+	agent, err := intercept.New(intercept.Config{
 		Client: a.cluster.Client, Dial: pool.Dial, Plan: a.plan, Guessed: a.guessed, Claim: mine, Event: a.event,
 	})
 	if err != nil {
 		return err
 	}
 	executor := plan.NewExecutor(client, a.plan, mine)
-	executor.Program = cli.ProgramPart
-	a.progress("asking for %s of %s, by %s: %s", a.what(), a.plan.Workload, a.plan.Root, cli.HowItComes(a.plan))
+	executor.Program = agents.ProgramPart
+	a.progress("asking for %s of %s, by %s: %s", a.what(), a.plan.Workload, a.plan.Root, agents.HowItComes(a.plan))
 	defer a.remove(ctx, executor)
 	making, cancel := context.WithTimeout(ctx, makeTimeout)
 	defer cancel()
 	if err := executor.Prepare(making); err != nil {
 		return err
 	}
-	return a.take(ctx, agents, given)
+	return a.take(ctx, agent, given)
 }
 
 // take takes what the agent hands over, and has it end.
-func (a *attempt) take(ctx context.Context, agents *intercept.Intercept, given *handover.Handover) error {
+func (a *attempt) take(ctx context.Context, agent *intercept.Intercept, given *handover.Handover) error {
 	ctx, fail := context.WithCancelCause(ctx)
 	var running sync.WaitGroup
 	defer running.Wait()
 	defer fail(nil)
 	running.Go(func() {
-		if err := agents.Run(ctx); err != nil {
+		if err := agent.Run(ctx); err != nil {
 			fail(fmt.Errorf("ask the agent: %w", err))
 		}
 	})
-	if err := agents.Await(ctx); err != nil {
+	if err := agent.Await(ctx); err != nil {
 		return err
 	}
 	following, stop := context.WithCancel(ctx)
 	var followed sync.WaitGroup
 	followed.Go(func() {
-		if err := cli.FollowAgents(following, agents, given); err != nil {
+		if err := cli.FollowAgents(following, agent, given); err != nil {
 			fail(err)
 		}
 	})
@@ -88,7 +89,7 @@ func (a *attempt) take(ctx context.Context, agents *intercept.Intercept, given *
 	if err != nil {
 		return err
 	}
-	return agents.Drain(ctx)
+	return agent.Drain(ctx)
 }
 
 // remove deletes the Job, and with it, a little later, all that it owns.

@@ -18,8 +18,7 @@ import (
 	"fmt"
 	"slices"
 
-	corev1 "k8s.io/api/core/v1"
-
+	"github.com/devtun/devtun/cmd/cli/agents"
 	"github.com/devtun/devtun/cmd/cli/image"
 	"github.com/devtun/devtun/cmd/cli/intercept"
 	"github.com/devtun/devtun/cmd/cli/kube"
@@ -66,7 +65,7 @@ func From(ctx context.Context, cluster *kube.Cluster, namespace string, options 
 		show(given, mounts)
 	}
 	if err := f.take(ctx, p, given); err != nil {
-		return nil, errors.Join(advise(err), given.Close())
+		return nil, errors.Join(agents.Advise(feature, err), given.Close())
 	}
 	f.tell(given)
 	return given, nil
@@ -82,13 +81,13 @@ func (f *fetch) find(ctx context.Context, namespace string) error {
 	if err := f.cluster.CheckNamespace(ctx, namespace); err != nil {
 		return err
 	}
-	missing, err := intercept.MissingRights(ctx, f.cluster, namespace, target.HandOverRights())
+	missing, err := agents.MissingRights(ctx, f.cluster, namespace, target.HandOverRights())
 	if err != nil {
 		return err
 	}
 	reading := func(r target.Right) bool { return r.Without == "" && r.Verb == "list" }
 	if slices.ContainsFunc(missing, reading) { // others may be granted by name
-		return intercept.RightsProblem(feature, namespace, missing)
+		return agents.RightsProblem(feature, namespace, missing)
 	}
 	client := f.cluster.Client
 	if f.target, err = target.ResolveWorkload(ctx, client, namespace, f.options.Name); err != nil {
@@ -105,7 +104,7 @@ func (f *fetch) take(ctx context.Context, p *plan.Plan, given *handover.Handover
 	for i, arch := range all {
 		a := attempt{fetch: f, plan: p, guessed: len(p.Program) > 0 && i < len(all)-1}
 		err := a.run(ctx, given)
-		if !a.guessed || !intercept.IsOtherArchitecture(err) {
+		if !a.guessed || !agents.IsOtherArchitecture(err) {
 			return err
 		}
 		f.progress("an agent for %s cannot run there (%v): trying another architecture", arch, err)
@@ -119,19 +118,11 @@ func (f *fetch) take(ctx context.Context, p *plan.Plan, given *handover.Handover
 // plan computes the plan for an architecture, and checks that this user may carry it out.
 func (f *fetch) plan(ctx context.Context, arch string) (*plan.Plan, error) {
 	options := target.Options{
-		Owner: intercept.ThisOwner(), Identity: rand.Text(), Version: wire.Version, Container: f.options.Container,
+		Owner: agents.ThisOwner(), Identity: rand.Text(), Version: wire.Version, Container: f.options.Container,
 	}
-	if named := image.Reference(f.options.Image, f.options.Forward.Kube.Getenv); named != "" {
-		options.Image, options.PullPolicy = named, corev1.PullIfNotPresent
-	} else {
-		program, err := intercept.AgentProgram(ctx, arch)
-		if err != nil {
-			return nil, err
-		}
-		for _, part := range program.Parts() {
-			options.Program = append(options.Program, part.Name)
-		}
-		options.Architecture = arch
+	named := image.Reference(f.options.Image, f.options.Forward.Kube.Getenv)
+	if _, err := agents.SetProgram(ctx, &options, named, arch); err != nil {
+		return nil, err
 	}
 	p, err := f.target.PlanHandOver(f.circumstances, options)
 	if err != nil {
@@ -139,9 +130,9 @@ func (f *fetch) plan(ctx context.Context, arch string) (*plan.Plan, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, kube.Timeout)
 	defer cancel()
-	missing, err := intercept.MissingRights(ctx, f.cluster, p.Namespace, target.HandOverRightsOf(p))
+	missing, err := agents.MissingRights(ctx, f.cluster, p.Namespace, target.HandOverRightsOf(p))
 	if err == nil && slices.ContainsFunc(missing, func(r target.Right) bool { return r.Without == "" }) {
-		err = intercept.RightsProblem(feature, p.Namespace, missing)
+		err = agents.RightsProblem(feature, p.Namespace, missing)
 	}
 	return p, err
 }

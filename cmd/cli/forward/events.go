@@ -21,8 +21,24 @@ func Tell(out output.Writer, event forwards.Event, namespace string, verbose boo
 		out.Write(connectionEvent(event.Connection, namespace))
 	case event.Request != nil && verbose:
 		out.Write(requestEvent(event.Request, namespace))
+	case event.Relay != nil:
+		tellRelay(out, event.Relay, verbose)
 	case event.Warning != nil:
 		out.Write(output.Warning{Message: event.Warning.Message, Hint: event.Warning.Hint, Over: event.Warning.Over})
+	}
+}
+
+// tellRelay writes what a relay tells of itself, and with verbose of the links to its pods.
+func tellRelay(out output.Writer, e *forwards.RelayEvent, verbose bool) {
+	switch {
+	case e.Link != nil && verbose:
+		out.Write(output.Agent{Pod: e.Link.Pod, State: string(e.Link.State), Reason: e.Link.Reason,
+			Link: string(e.Link.Way), WhyNot: e.Link.WhyNot})
+	case e.Link != nil:
+	case e.State == forwards.RelayStarting:
+		out.Write(output.Progress{Message: fmt.Sprintf("relay of namespace %s: %s", e.Namespace, e.Message)})
+	default:
+		out.Write(output.Relay{State: string(e.State), Namespace: e.Namespace, Reason: e.Message, Others: e.Others})
 	}
 }
 

@@ -4,13 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/devtun/devtun/cmd/cli/carry"
 	"github.com/devtun/devtun/cmd/cli/ending"
 	"github.com/devtun/devtun/cmd/cli/forwards"
 	"github.com/devtun/devtun/cmd/cli/kube"
+	"github.com/devtun/devtun/cmd/cli/relay"
 	"github.com/devtun/devtun/cmd/cli/selection"
 	"github.com/devtun/devtun/dns"
 	"github.com/devtun/devtun/dns/helper"
@@ -42,6 +46,8 @@ type Forwarder struct {
 	tell     func(forwards.Event)
 	leases   *loopback.Leases
 	pool     *tunnel.Pool
+	relays   *relay.Relays // nil: none
+	use      forwards.RelayUse
 	forwards *forwards.Forwards
 	orders   chan order // while Follow runs
 }
@@ -70,11 +76,11 @@ func (s *Settings) Open(
 	}
 	f := &Forwarder{
 		cluster: cluster, selected: selected, hosts: hosts, tell: tell, leases: leases,
-		pool: tunnel.NewPool(transport.Dial), orders: make(chan order),
+		pool: tunnel.NewPool(transport.Dial), use: s.Relay, orders: make(chan order),
 	}
 	wanted := selected.Criteria()
 	wanted.Partly = s.Partly
-	f.forwards = forwards.New(machine, leases, forwards.Options{
+	options := forwards.Options{
 		Cluster:   cluster.Context,
 		Naming:    dns.Naming{Default: selected.Namespace, Domain: s.Domain, Taken: cluster.Reserved},
 		Selection: wanted,
@@ -88,7 +94,16 @@ func (s *Settings) Open(
 		PodAddresses: s.PodAddresses,
 		Coming:       cluster.Login.Wanted,
 		Tell:         tell,
-	})
+	}
+	byProxy, onlyProxy := s.LinkProxy(transport)
+	if f.relays = relay.New(relay.Config{
+		Cluster: cluster, Pool: f.pool, Proxy: byProxy, OnlyProxy: onlyProxy,
+		Use: s.Relay, Namespace: selected.Namespace, Reach: selected.Reach(),
+		Image: s.relayImage(), Agents: s.Agents, Tell: tell,
+	}); f.relays != nil {
+		options.Dial, options.DialPacket = f.relays.Dial, f.relays.DialPacket
+	}
+	f.forwards = forwards.New(machine, leases, options)
 	return f, nil
 }
 
@@ -98,6 +113,7 @@ func (f *Forwarder) Close(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
 	defer cancel()
 	err := f.forwards.Close(ctx)
+	f.relays.Close()
 	f.pool.Close()
 	return errors.Join(err, f.leases.Close())
 }
@@ -114,7 +130,7 @@ func (f *Forwarder) Follow(ctx context.Context) error {
 		// It ends with ctx.
 		_ = f.hosts.Watch(ctx, watchEvery, func() { f.forwards.NamesLost(ctx) }, f.forwards.NamesShared)
 	})
-	current := f.startWatch(ctx, f.selected, f.forwards.Apply)
+	current := f.startWatch(ctx, f.selected, f.begin)
 	defer func() { current.stop() }()
 	for {
 		select {
@@ -124,6 +140,33 @@ func (f *Forwarder) Follow(ctx context.Context) error {
 			current = order(ctx, current)
 		}
 	}
+}
+
+// begin forwards all there is, once the relays stand that are wanted for it.
+func (f *Forwarder) begin(ctx context.Context, all discovery.Changes) error {
+	if err := f.relays.Stand(ctx, f.relayed(f.selected, all)...); err != nil {
+		return err
+	}
+	return f.forwards.Apply(ctx, all)
+}
+
+// relayed are the namespaces whose relays are to stand before anything is said to be ready:
+// of those that were named, all, or those that have something for a relay alone. Others come
+// when they are first wanted.
+func (f *Forwarder) relayed(selected *selection.Selection, all discovery.Changes) (namespaces []string) {
+	if f.relays == nil || slices.Contains(selected.Namespaces, metav1.NamespaceAll) {
+		return nil
+	}
+	if f.use == forwards.RelayAll {
+		return selected.Namespaces
+	}
+	wanted := selected.Criteria().Wanted
+	for key, service := range all {
+		if service != nil && service.NeedsRelay() && wanted(key) && !slices.Contains(namespaces, key.Namespace) {
+			namespaces = append(namespaces, key.Namespace)
+		}
+	}
+	return namespaces
 }
 
 // Reselect has other services forwarded, while Follow runs. What stays is not
@@ -154,6 +197,9 @@ func (f *Forwarder) replace(
 	var refused error
 	next := f.startWatch(ctx, selected, func(ctx context.Context, all discovery.Changes) error {
 		if err := selected.Forwardable(all); err != nil {
+			return err
+		}
+		if err := f.relays.Stand(ctx, f.relayed(selected, all)...); err != nil {
 			return err
 		}
 		if !unlink() { // from here on it is carried out

@@ -13,14 +13,17 @@ import (
 	"github.com/devtun/devtun/cmd/cli/carry"
 	"github.com/devtun/devtun/cmd/cli/ending"
 	"github.com/devtun/devtun/cmd/cli/forwards"
+	"github.com/devtun/devtun/cmd/cli/image"
 	"github.com/devtun/devtun/cmd/cli/kube"
 	"github.com/devtun/devtun/cmd/cli/machine"
 	"github.com/devtun/devtun/cmd/cli/problem"
+	"github.com/devtun/devtun/cmd/cli/relay"
 	"github.com/devtun/devtun/cmd/cli/selection"
 	"github.com/devtun/devtun/cmd/cli/status"
 	"github.com/devtun/devtun/dns"
 	"github.com/devtun/devtun/dns/helper"
 	"github.com/devtun/devtun/dns/hostsfile"
+	"github.com/devtun/devtun/intercept"
 	"github.com/devtun/devtun/tunnel"
 	"github.com/devtun/devtun/tunnel/discovery"
 )
@@ -37,7 +40,11 @@ type Settings struct {
 	Hold      time.Duration
 	Transport string
 	Link      string // one of Links; "" is LinkAuto
-	Partly    bool   // a service asked for may lack its low ports, if it has others
+	// RelayImage has the agent, for relays; "": its program comes with their plan.
+	RelayImage string
+	// Agents are those of an intercept, which serve as the relay of their namespace; nil: none.
+	Agents map[string]*intercept.Intercept
+	Partly bool // a service asked for may lack its low ports, if it has others
 	// PodAddresses has the addresses of the services' pods on this machine too.
 	PodAddresses bool
 	// Headers are what requests carry on into the cluster, each as "NAME: VALUE".
@@ -64,6 +71,7 @@ func (s *Settings) AddFlags(cmd *cobra.Command) {
 	flags.StringArrayVar(&s.Headers, "header", nil,
 		"a header that requests carry into the cluster, 'NAME: VALUE': baggage is added to, others are set if absent; "+
 			"HTTP/1 and HTTP/2 without TLS; repeat it for more")
+	s.AddRelayFlag(cmd)
 	flags.BoolVar(&s.PodAddresses, "pod-addresses", false,
 		"have the pods' own addresses on this machine too, for servers that tell them to their clients, as Redis Cluster "+
 			"does; private ranges only")
@@ -97,12 +105,29 @@ func (s *Settings) AddTunnelFlags(cmd *cobra.Command) {
 	cmd.RegisterFlagCompletionFunc("link", cobra.FixedCompletions(Links(), cobra.ShellCompDirectiveNoFileComp))
 }
 
+// AddRelayFlag adds what commands have that may bring a relay.
+func (s *Settings) AddRelayFlag(cmd *cobra.Command) {
+	cmd.Flags().Var((*relay.Flag)(&s.Relay), "relay",
+		"reach what a port-forward does not, by a relay in the namespace: UDP, names and addresses outside the cluster, "+
+			"services without pods; everything goes through it, or 'only-needed': just that")
+	cmd.Flags().Lookup("relay").NoOptDefVal = relay.Uses()[0]
+	cmd.RegisterFlagCompletionFunc("relay", cobra.FixedCompletions(relay.Uses(), cobra.ShellCompDirectiveNoFileComp))
+}
+
 func modeNames() string {
 	var names []string
 	for _, mode := range tunnel.Modes() {
 		names = append(names, string(mode))
 	}
 	return strings.Join(names, ", ")
+}
+
+// relayImage is the image that relays run, "" if their program comes with their plan.
+func (s *Settings) relayImage() string {
+	if s.RelayImage != "" || s.Kube == nil {
+		return s.RelayImage
+	}
+	return image.Reference("", s.Kube.Getenv)
 }
 
 // Validate checks what can be checked without the cluster.

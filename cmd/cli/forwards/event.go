@@ -27,6 +27,7 @@ type Event struct {
 	Connection *ConnectionEvent
 	Request    *RequestEvent
 	Warning    *WarningEvent
+	Relay      *RelayEvent
 }
 
 // ServiceEvent tells the state of a service, or of a pod that has a name in it.

@@ -53,8 +53,8 @@ func (p *podAddresses) want(key discovery.Key, service *discovery.Service) {
 // podTargetsOf lists the pods of a service. What is no pod has none that
 // its servers would tell.
 func podTargetsOf(service *discovery.Service) (all []podTarget) {
-	for _, p := range portsOf(service.Key, service.Ports, nil) {
-		for _, endpoint := range p.endpoints {
+	for _, p := range service.Ports {
+		for _, endpoint := range slices.Concat(p.Endpoints, p.Unready) {
 			addr, err := netip.ParseAddr(endpoint.Host)
 			if err != nil || endpoint.Pod.Name == "" {
 				continue
@@ -65,9 +65,10 @@ func podTargetsOf(service *discovery.Service) (all []podTarget) {
 				named := dns.Service{Namespace: service.Namespace, Name: service.Name, Pod: endpoint.Pod.Name}
 				all = append(all, podTarget{addr: addr, service: named})
 			}
-			own := p
-			own.local, own.remote, own.endpoints = endpoint.Port, endpoint.Port, []tunnel.Endpoint{endpoint}
-			all[i].ports = append(all[i].ports, own)
+			all[i].ports = append(all[i].ports, port{
+				number: number{endpoint.Port, p.UDP}, name: p.Name, app: p.App, remote: endpoint.Port,
+				endpoints: []tunnel.Endpoint{endpoint},
+			})
 		}
 	}
 	for i := range all {
@@ -107,7 +108,7 @@ func (p *podAddresses) apply(ctx context.Context) []Event {
 	}
 	wanted := p.merged()
 	for addr, f := range p.standing {
-		if wanted[addr].service != f.service {
+		if pod := wanted[addr].service; pod.Pod != f.service.Pod || pod.Namespace != f.service.Namespace {
 			f.close(tunnel.ErrWithdrawn)
 			delete(p.standing, addr)
 		}
@@ -133,6 +134,9 @@ func (p *podAddresses) stand(ctx context.Context, wanted podTarget) error {
 		f = &forward{
 			all: p.all, service: wanted.service, addr: wanted.addr, fixed: true, listeners: make(map[number]*listener),
 			key: discovery.Key{Namespace: wanted.service.Namespace, Name: wanted.service.Name},
+		}
+		if slices.Contains(p.all.options.Naming.Taken, wanted.addr.String()) {
+			return errReserved
 		}
 		if err := p.check(wanted.addr); err != nil {
 			return err

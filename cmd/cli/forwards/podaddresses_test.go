@@ -89,8 +89,14 @@ func TestPodAddressesOfSeveralServices(t *testing.T) {
 	require.NoError(t, w.apply(map[string]*discovery.Service{"redis": both(), "redis-nodes": both(), "metrics": metrics}))
 	require.Equal(t, "redis-0:6380", w.reach(firstPod, 6380))
 	require.Equal(t, "redis-0:9121", w.reach(firstPod, 9121))
-	require.NoError(t, w.apply(map[string]*discovery.Service{"redis": nil}))
+	open := w.dial(firstPod, 6380)
+	require.Equal(t, "redis-0:6380", open.line())
+	require.NoError(t, w.apply(map[string]*discovery.Service{"redis": nil, "metrics": nil}))
+	fmt.Fprintln(open.conn, "still here")
+	require.Equal(t, "still here", open.line(), "a connection lasts as long as its address")
+	require.NoError(t, open.conn.Close())
 	require.Equal(t, "redis-0:6380", w.reach(firstPod, 6380))
+	w.refuses(firstPod, 9121)
 	require.NoError(t, w.choose(Selection{
 		Wanted: func(k discovery.Key) bool { return k.Name == "metrics" },
 		Named:  func(discovery.Key) bool { return false },
@@ -164,12 +170,37 @@ func TestRefusalsOfPodAddresses(t *testing.T) {
 		"devtun cannot add addresses on this system":                                  errors.ErrUnsupported,
 		"another program listens on port 80 of all addresses": &dns.ListenError{
 			Addr: netip.AddrPortFrom(at, 80), Err: syscall.EADDRINUSE},
-		"no idea": errors.New("no idea"),
+		"programs here are connected to them": &loopback.UsedError{Addr: at},
+		"no idea":                             errors.New("no idea"),
 	} {
 		why := refusalOf(fmt.Errorf("add address: %w", err))
 		require.Contains(t, why.reason, want)
 		require.NotEmpty(t, why.hint)
 	}
+}
+
+// Pods in the network of a node have its address, and the API server may too.
+func TestNoAddressOfTheAPIServer(t *testing.T) {
+	w := newPodWorld(t)
+	w.forwards.options.Naming.Taken = []string{firstPod.String(), "api.example.org"}
+	require.NoError(t, w.apply(map[string]*discovery.Service{"redis": hosted(pod("redis-0", firstPod))}))
+	require.Equal(t, []string{"ready redis 6379:6379",
+		"warning: without the pod addresses 127.44.0.1: by them this machine reaches an API server or a proxy",
+		"READY 1 services, 1 ports"}, w.take())
+	require.Equal(t, 1, w.machine.held())
+}
+
+// A pod that is not ready, or on its way out, has its address until no EndpointSlice has.
+func TestPodAddressesOfPodsThatAreNotReady(t *testing.T) {
+	w := newPodWorld(t)
+	service := hosted(pod("redis-0", firstPod), pod("redis-1", secondPod))
+	require.NoError(t, w.apply(map[string]*discovery.Service{"redis": service}))
+	unready := hosted(pod("redis-1", secondPod))
+	unready.Ports[0].Unready = hosted(pod("redis-0", firstPod)).Ports[0].Endpoints
+	before := w.machine.held()
+	require.NoError(t, w.apply(map[string]*discovery.Service{"redis": unready}))
+	require.Equal(t, before, w.machine.held())
+	require.Equal(t, "redis-0:6380", w.reach(firstPod, 6380))
 }
 
 func TestNoPublicPodAddresses(t *testing.T) {

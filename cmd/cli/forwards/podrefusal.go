@@ -18,6 +18,9 @@ import (
 // common at once.
 type refusal struct{ reason, hint string }
 
+// errReserved is of addresses that would lead devtun to itself.
+var errReserved = errors.New("by them this machine reaches an API server or a proxy")
+
 // news is what there is to tell of refusals since it was last called: each reason once
 // when it begins, and once when it is over.
 func (p *podAddresses) news() (events []Event) {
@@ -49,6 +52,7 @@ func (p *podAddresses) news() (events []Event) {
 func refusalOf(err error) refusal {
 	var routed *loopback.RouteError
 	var held *loopback.HeldError
+	var used *loopback.UsedError
 	var listen *dns.ListenError
 	switch {
 	case errors.Is(err, loopback.ErrNotPrivate):
@@ -60,6 +64,11 @@ func refusalOf(err error) refusal {
 		return refusal{
 			fmt.Sprintf("this machine has a route of its own to them, %s by %s", routed.Prefix, routed.Device),
 			"if it leads to the cluster, programs here reach these pods without devtun; if not, remove it (a VPN's, say)"}
+	case errors.Is(err, errReserved):
+		return refusal{err.Error(), "they are nodes' own, most likely: programs here reach those without devtun"}
+	case errors.As(err, &used):
+		return refusal{"programs here are connected to them",
+			"they are nodes' own, most likely: programs here reach those without devtun"}
 	case errors.As(err, &held):
 		return refusal{fmt.Sprintf("another devtun (pid %d) has them", held.Owner.PID),
 			"end that one to have them here; 'devtun status' lists the sessions"}

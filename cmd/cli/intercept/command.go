@@ -86,6 +86,7 @@ machine, and after --grace the cluster by itself. docs/be-a-service.md says more
 		Annotations: map[string]string{machine.Changes: ""},
 	}
 	o.Forward.AddTunnelFlags(cmd)
+	o.Forward.AddRelayFlag(cmd)
 	flags := cmd.Flags()
 	console.AddVerboseFlag(flags, &o.style.Verbose)
 	flags.StringSliceVar(&o.Ports, "port", nil,

@@ -76,8 +76,7 @@ func (h *hold) keep(ctx, beside context.Context, start helper.Start) error {
 	defer watchers.Wait()
 	defer stop()
 	watchers.Go(func() { h.agents.WatchChanges(watching) })
-	watchers.Go(func() { h.keepPlan(watching) })
-	watchers.Go(func() { h.keepOwn(watching) })
+	watchers.Go(func() { h.keepStanding(watching) })
 	watchers.Go(func() { h.watchPorts(watching, told) })
 	if h.plan.Mode == plan.Divert {
 		h.Events.Note(h.keptNote(), "")

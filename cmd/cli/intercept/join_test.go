@@ -15,6 +15,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
+	"github.com/devtun/devtun/cmd/cli/agents"
 	"github.com/devtun/devtun/cmd/cli/console"
 	"github.com/devtun/devtun/cmd/cli/kube"
 	"github.com/devtun/devtun/cmd/cli/output"
@@ -266,7 +267,7 @@ func TestWhoJoinsFinishes(t *testing.T) {
 // TestRestoreTakesOnesOwn out, and leaves others alone but for --all.
 func TestRestoreTakesOnesOwn(t *testing.T) {
 	w := newTeam(t)
-	me := ThisOwner()
+	me := agents.ThisOwner()
 	var out bytes.Buffer
 	told := console.NewWriter(output.Streams{Out: &out, Err: &out}, "", false)
 	s := &lister{namespace: "shop", client: w.client}
@@ -294,7 +295,7 @@ $`, out.String())
 
 func TestOnesOwnIsRestoredAsAlways(t *testing.T) {
 	w := newTeam(t)
-	me := ThisOwner()
+	me := agents.ThisOwner()
 	mine, err := w.plans(me.User, Match{})
 	require.NoError(t, err)
 	mine.claim.Machine = me.Machine

@@ -1,14 +1,12 @@
 package intercept
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
-	"github.com/devtun/devtun/cmd/cli/kube"
+	"github.com/devtun/devtun/cmd/cli/agents"
 	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/intercept/plan"
 	"github.com/devtun/devtun/internal/pause"
@@ -48,43 +46,18 @@ func explain(err error, undone bool, restored error) error {
 	return errRestored
 }
 
-// keepPlan tells all agents that the developer is there, while one is in reach,
-// and ends the hold when the plan is gone: an agent or somebody else has
-// restored the workload. With no agent in reach that is the likely reason, and
-// looked for soon.
-func (h *hold) keepPlan(ctx context.Context) {
-	every := plan.TouchEvery(h.options.grace())
-	look := time.NewTicker(min(every, planEvery))
-	defer look.Stop()
-	for touched := (time.Time{}); ; {
-		var err error
-		linked := h.agents.Linked()
-		switch due := time.Since(touched) >= every; {
-		case linked && due:
-			err = within(ctx, kube.Timeout,
-				func(ctx context.Context) error { return plan.Touch(ctx, h.client, h.executor.Ref(), h.claim.ID) })
-			touched = time.Now()
-		case !linked:
-			err = h.stands(ctx)
-		}
-		if lost := lostBy(err); lost != nil {
-			h.fail(lost)
-			return
-		}
-		select {
-		case <-look.C:
-		case <-ctx.Done():
-			return
-		}
-	}
-}
-
-// stands asks whether the intercept and the claim do. The errors are plan.LastTouch's.
-func (h *hold) stands(ctx context.Context) error {
-	return within(ctx, kube.Timeout, func(ctx context.Context) error {
-		_, err := plan.LastTouch(ctx, h.client, h.executor.Ref(), h.claim.ID)
-		return err
-	})
+// keepStanding looks after what the intercept stands on, until ctx ends or the intercept is lost.
+func (h *hold) keepStanding(ctx context.Context) {
+	agents.Keeper{
+		Client: h.client, Plan: h.plan, Executor: h.executor, Claim: h.claim.ID, Grace: h.options.grace(), Agents: h.agents,
+		Warn: func(format string, args ...any) { h.Events.Warn(false, format, args...) },
+		Fail: func(err error) {
+			if lost := lostBy(err); lost != nil {
+				err = lost
+			}
+			h.fail(err)
+		},
+	}.Run(ctx)
 }
 
 // lostBy is how an intercept has been lost, given what package plan says; nil if it has
@@ -105,51 +78,6 @@ func (o *Options) grace() time.Duration {
 		return o.Grace
 	}
 	return o.mode().DefaultGrace()
-}
-
-// keepOwn makes again what somebody has deleted of what the plan has made, and ends
-// the hold where that cannot be. When the plan is gone, all is put back from memory.
-func (h *hold) keepOwn(ctx context.Context) {
-	gone := make(chan plan.Object, len(h.plan.Prepare)+1)
-	var watching sync.WaitGroup
-	defer watching.Wait()
-	watching.Go(func() {
-		h.agents.WatchOwn(ctx, func(o plan.Object) {
-			select {
-			case gone <- o:
-			case <-ctx.Done():
-			}
-		})
-	})
-	program := time.NewTicker(h.keepProgramEvery())
-	defer program.Stop()
-	for {
-		select {
-		case <-program.C:
-			h.keepProgram(ctx)
-		case o := <-gone:
-			if o.Kind == "ConfigMap" { // or the claim is not in it
-				h.fail(cmp.Or(lostBy(h.stands(ctx)), error(errTakenAway)))
-				return
-			}
-			h.makeAgain(ctx, o)
-		case <-ctx.Done():
-			return
-		}
-	}
-}
-
-func (h *hold) makeAgain(ctx context.Context, o plan.Object) {
-	err := within(ctx, swapTimeout, func(ctx context.Context) error { return h.executor.MakeAgain(ctx, o) })
-	switch {
-	case ctx.Err() != nil:
-	case lostBy(err) != nil:
-		h.fail(lostBy(err))
-	case err != nil:
-		h.fail(fmt.Errorf("somebody else has deleted %s, and it cannot be recreated: %w", o, err))
-	default:
-		h.Events.Warn(false, "somebody else has deleted %s: devtun has recreated it", o)
-	}
 }
 
 // kept is said of connections that are not moved.

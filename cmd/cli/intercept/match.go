@@ -1,12 +1,12 @@
 package intercept
 
 import (
-	"os/user"
 	"slices"
 	"strings"
 
 	"github.com/spf13/pflag"
 
+	"github.com/devtun/devtun/cmd/cli/agents"
 	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/intercept/claim"
 )
@@ -89,7 +89,7 @@ func (m Match) Equal(other Match) bool {
 func notInBaggage(c rune) bool { return c <= ' ' || c > '~' || strings.ContainsRune(`",;\`, c) }
 
 // ownKey is the user's name, made fit for a baggage header.
-func ownKey() string { return fit(thisUser()) }
+func ownKey() string { return fit(agents.ThisUser()) }
 
 // fit is a user's name without its domain (Windows has one), and with a dash for each
 // character that a baggage header may not have.
@@ -101,15 +101,6 @@ func fit(name string) string {
 		}
 		return c
 	}, name)
-}
-
-// thisUser is the name of who runs devtun; "" if the system does not tell.
-func thisUser() string {
-	who, err := user.Current()
-	if err != nil {
-		return ""
-	}
-	return who.Username
 }
 
 // checkMatch refuses what cannot go together, and computes the rule.

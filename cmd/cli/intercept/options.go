@@ -10,6 +10,7 @@ import (
 
 	"github.com/devtun/devtun/cmd/cli/console"
 	"github.com/devtun/devtun/cmd/cli/forward"
+	"github.com/devtun/devtun/cmd/cli/forwards"
 	"github.com/devtun/devtun/cmd/cli/image"
 	"github.com/devtun/devtun/cmd/cli/machine"
 	"github.com/devtun/devtun/cmd/cli/problem"
@@ -90,6 +91,9 @@ func (o *Options) Validate() error {
 	}
 	if o.EnvFile != "" && filepath.Clean(o.EnvFile) == filepath.Clean(o.EnvJSON) {
 		return problem.Usage("name two files", "--env-file and --env-json are both to be written to %s", o.EnvFile)
+	}
+	if o.NoForward && o.Forward.Relay != forwards.NoRelay {
+		return problem.Usage("use one of them", "--relay is for the other services, which --no-forward leaves out")
 	}
 	if o.hosts == "" {
 		o.hosts = machine.System

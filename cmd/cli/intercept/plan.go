@@ -5,10 +5,10 @@ import (
 	"crypto/rand"
 	"fmt"
 	"io"
-	"os"
 	"slices"
-	"time"
 
+	"github.com/devtun/devtun/cmd/cli/agents"
+	"github.com/devtun/devtun/cmd/cli/forwards"
 	"github.com/devtun/devtun/cmd/cli/kube"
 	"github.com/devtun/devtun/cmd/cli/problem"
 	"github.com/devtun/devtun/cmd/cli/selection"
@@ -101,7 +101,7 @@ func (o *Options) PlanOn(ctx context.Context, cluster *kube.Cluster, told Audien
 
 // newClaim is this developer's, on what comes to the ports of locals.
 func (o *Options) newClaim(locals []intercept.Local) claim.Claim {
-	owner := ThisOwner()
+	owner := agents.ThisOwner()
 	c := claim.Claim{
 		ID: claim.NewID(), User: owner.User, Machine: owner.Machine, Since: owner.Since, Rule: o.rule, TLS: o.TLS,
 		Mirror: o.Mirror, Mark: o.Mark, Grace: claim.Duration(o.grace()),
@@ -133,8 +133,8 @@ func (i *Planned) compute(ctx context.Context, found *target.Target, note func(t
 		return i.checkStanding(ctx, found.Standing)
 	}
 	options := target.Options{
-		Mode: o.mode(), Owner: ThisOwner(), Identity: rand.Text(), Version: wire.Version,
-		Container: o.Container, Grace: o.Grace, MoveConnections: o.Move != "",
+		Mode: o.mode(), Owner: agents.ThisOwner(), Identity: rand.Text(), Version: wire.Version,
+		Container: o.Container, Grace: o.Grace, MoveConnections: o.Move != "", Relay: o.Forward.Relay != forwards.NoRelay,
 	}
 	if err := i.chooseProgram(ctx, circumstances, &options); err != nil {
 		return err
@@ -197,13 +197,4 @@ func (i *Planned) Render(out io.Writer) error {
 		return target.RenderJoin(out, i.plan, i.claim)
 	}
 	return target.Render(out, i.plan, i.claim)
-}
-
-// ThisOwner is who asks for an intercept, for others to see.
-func ThisOwner() plan.Owner {
-	owner := plan.Owner{User: thisUser(), Since: time.Now().UTC().Truncate(time.Second)}
-	if machine, err := os.Hostname(); err == nil {
-		owner.Machine = machine
-	}
-	return owner
 }

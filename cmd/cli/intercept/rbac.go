@@ -46,6 +46,9 @@ var features = []Feature{
 	{"run-as", "devtun run --as, which forwards as well", func() []target.Right {
 		return slices.Concat(Forwarding(), target.HandOverRights())
 	}},
+	{"relay", "devtun forward --relay, devtun run --relay", func() []target.Right {
+		return slices.Concat(Forwarding(), target.RelayRights())
+	}},
 	{"tap", "devtun tap", func() []target.Right { return target.Rights(plan.Divert) }},
 	{"logs", "the pods' logs in the table of forward and intercept", func() []target.Right {
 		return []target.Right{{Verb: "get", Resource: "pods"}, {Verb: "get", Resource: "pods", Subresource: "log"}}
@@ -90,6 +93,7 @@ namespace. devtun never needs a right beyond the namespaces it works in.
   move-connections   devtun intercept --move-connections
   replace            devtun intercept --replace
   run-as             devtun run --as
+  relay              devtun forward --relay, devtun run --relay
   tap                devtun tap
   logs               the pods' logs in the table of forward and intercept
   restore            devtun restore

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/devtun/devtun/cmd/cli/agents"
 	"github.com/devtun/devtun/cmd/cli/arguments"
 	"github.com/devtun/devtun/cmd/cli/console"
 	"github.com/devtun/devtun/cmd/cli/ending"
@@ -176,7 +177,7 @@ func (s *lister) end(ctx context.Context, h plan.Held, all bool, out output.Writ
 
 // ownOf are those of claims that this user has made on this machine, and the others.
 func ownOf(claims []claim.Claim) (own, others []claim.Claim) {
-	me := ThisOwner()
+	me := agents.ThisOwner()
 	for _, c := range claims {
 		if c.User == me.User && c.Machine == me.Machine {
 			own = append(own, c)

@@ -27,18 +27,12 @@ const (
 	// swapTimeout bounds the requests of swapping.
 	swapTimeout = 30 * time.Second
 
-	// enterTimeout bounds those of preparing, by which the agent's program is sent.
-	enterTimeout = 90 * time.Second
-
 	// handoverTimeout bounds the wait for environment and files.
 	handoverTimeout = 30 * time.Second
 
 	// RestoreTimeout bounds the undo, which may have to wait for an API server that
 	// is being restarted.
 	RestoreTimeout = time.Minute
-
-	// planEvery is the longest between two looks whether an agent is in reach.
-	planEvery = 2 * time.Second
 
 	// DrainTimeout bounds the wait, after that, for connections to end.
 	DrainTimeout = 30 * time.Second

@@ -24,7 +24,7 @@ type Writer interface{ Write(Event) }
 // Events has one of each kind.
 var Events = []Event{
 	Starting{}, Ready{}, Note{}, Progress{}, Warning{}, Error{}, Stopped{},
-	Forwarding{}, Service{}, Connection{},
+	Forwarding{}, Service{}, Connection{}, Relay{},
 	Intercept{}, Traffic{}, Local{}, Agent{}, Intercepted{}, Request{},
 }
 
@@ -150,6 +150,18 @@ type Connection struct {
 	Reason  string  `json:"reason"` // why it ended, in a few words
 	Error   string  `json:"error"`  // what failed, `""` for an ordinary end
 	Label   string  `json:"-"`      // the service, without the session's own namespace
+}
+
+// Relay tells how the relay of a namespace stands: a pod there that connects, for a session,
+// to what a port-forward cannot reach.
+type Relay struct {
+	// `standing`: connections go through it; `lost`: it is made anew, and connections to pods
+	// go by port-forward meanwhile; `failed`: it could not be had, and is tried again when it
+	// is wanted; `restored`: it is over, and removed; `left`: it is over for this session
+	State     string   `json:"state"`
+	Namespace string   `json:"namespace"`
+	Reason    string   `json:"reason"`          // why it is lost or has failed
+	Others    []string `json:"others,omitzero"` // who hold it, as `ann on laptop`; with `left`
 }
 
 // Intercept tells how the intercept stands.
@@ -282,21 +294,3 @@ type Field struct {
 	Name  string `json:"name"`
 	Value string `json:"value"`
 }
-
-// Type implements Event, as do the others.
-func (Starting) Type() string    { return "starting" }
-func (Ready) Type() string       { return "ready" }
-func (Note) Type() string        { return "note" }
-func (Progress) Type() string    { return "progress" }
-func (Warning) Type() string     { return "warning" }
-func (Error) Type() string       { return "error" }
-func (Stopped) Type() string     { return "stopped" }
-func (Forwarding) Type() string  { return "forwarding" }
-func (Service) Type() string     { return "service" }
-func (Connection) Type() string  { return "connection" }
-func (Intercept) Type() string   { return "intercept" }
-func (Traffic) Type() string     { return "traffic" }
-func (Local) Type() string       { return "local" }
-func (Agent) Type() string       { return "agent" }
-func (Intercepted) Type() string { return "intercepted" }
-func (Request) Type() string     { return "request" }

@@ -76,6 +76,8 @@ func (l *Lines) Write(event Event) {
 		}
 	case Connection:
 		l.connection(e)
+	case Relay:
+		l.relay(e)
 	case Intercept:
 		l.intercept(e)
 	case Traffic:
@@ -168,6 +170,17 @@ func (l *Lines) intercept(e Intercept) {
 		about += ", " + e.Rule
 	}
 	fmt.Fprintf(to, "%s: %s in %s\n", what, about, e.Seconds)
+}
+
+func (l *Lines) relay(e Relay) {
+	line := fmt.Sprintf("relay of namespace %s: %s", e.Namespace, e.State)
+	if e.State == Left {
+		line += ", still held by " + strings.Join(e.Others, ", ")
+	}
+	if e.Reason != "" {
+		line += " (" + e.Reason + ")"
+	}
+	fmt.Fprintln(l.err, line)
 }
 
 func (l *Lines) traffic(e Traffic) {

@@ -15,6 +15,7 @@ import (
 var (
 	Transports = []string{"auto", "spdy", "websocket"}
 	Links      = []string{"auto", "portforward", "proxy"}
+	Relays     = []string{"true", "false", "all", "only-needed"} // the first two are YAML's
 	EnvFormats = []string{"dotenv", "docker", "sh", "json"}
 )
 
@@ -27,6 +28,9 @@ func (d *document) check(p *Project) error {
 		return err
 	}
 	if err := d.oneOf("$.link", p.Link, Links); err != nil {
+		return err
+	}
+	if err := d.oneOf("$.relay", p.Relay, Relays); err != nil {
 		return err
 	}
 	if p.NoForward && len(p.Intercepts)+len(p.Env)+len(p.Run) == 0 {

@@ -74,7 +74,8 @@ func TestSchemaTellsWhatReadingTells(t *testing.T) {
 	schema := schema(t)
 	for _, text := range []string{
 		whole, "forward:\nintercepts:\n", "namespace: demo", "intercepts: [{workload: a, ports: [9090]}]",
-		"nmespace: demo", "forward: {service: [a]}", "intercepts: [{workload: a, env-file: b}]", "forward: {services: a}",
+		"nmespace: demo", "relay: true", "relay: false", "relay: only-needed", "relay: sometimes", "relay: [true]",
+		"forward: {service: [a]}", "intercepts: [{workload: a, env-file: b}]", "forward: {services: a}",
 		"name: [a]",
 		"noForward: maybe", "[a]", "name: My Shop", "transport: ftp", "link: proxy", "link: rope", "forward: {hold: 5x}",
 		"intercepts: [{workload: a, grace: -5s}]",

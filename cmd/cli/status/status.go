@@ -17,6 +17,7 @@ type Snapshot struct {
 	Since      time.Time   `json:"since"` // when it was started
 	Services   []Service   `json:"services"`
 	Intercepts []Intercept `json:"intercepts"`
+	Relays     []Relay     `json:"relays,omitempty"` // of namespaces that have one
 	// Environments are those of workloads that go on as they are, and Runs the programs of
 	// the session.
 	Environments []Environment `json:"environments,omitempty"`
@@ -126,13 +127,6 @@ type Intercept struct {
 	Links     []Link  `json:"links"`  // to agents
 	Routes    []Route `json:"routes"`
 	Use
-}
-
-// Link says how the link to an agent's pod goes.
-type Link struct {
-	Pod    string `json:"pod"`
-	Way    string `json:"way"`              // "proxy": the API server's pod proxy, "portforward"
-	WhyNot string `json:"whyNot,omitempty"` // it does not go by the pod proxy, once that is known
 }
 
 // Route says where the connections to one port go.

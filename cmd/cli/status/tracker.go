@@ -20,6 +20,7 @@ type Tracker struct {
 	head       Snapshot // but for services and intercepts
 	services   map[key]*forward
 	intercepts []*InterceptTracker
+	relays     map[string]*relay // by namespace
 	changed    broadcast.Signal
 }
 
@@ -40,7 +41,7 @@ type forward struct {
 func NewTracker(name, file string) *Tracker {
 	return &Tracker{
 		head:     Snapshot{Session: name, File: file, PID: os.Getpid(), State: Starting, Since: time.Now()},
-		services: make(map[key]*forward),
+		services: make(map[key]*forward), relays: make(map[string]*relay),
 	}
 }
 
@@ -90,6 +91,8 @@ func (t *Tracker) Forward(event forwards.Event) {
 		t.change(func() { t.connection(event.Connection) })
 	case event.Request != nil:
 		t.change(func() { t.request(event.Request) })
+	case event.Relay != nil:
+		t.change(func() { t.relay(event.Relay) })
 	}
 }
 
@@ -189,5 +192,6 @@ func (t *Tracker) Snapshot() Snapshot {
 	for _, i := range t.intercepts {
 		now.Intercepts = append(now.Intercepts, i.snapshot())
 	}
+	now.Relays = t.relaysNow()
 	return now
 }

@@ -12,10 +12,12 @@ import (
 
 	"github.com/devtun/devtun/cmd/cli/background"
 	"github.com/devtun/devtun/cmd/cli/forward"
+	"github.com/devtun/devtun/cmd/cli/forwards"
 	"github.com/devtun/devtun/cmd/cli/image"
 	"github.com/devtun/devtun/cmd/cli/intercept"
 	"github.com/devtun/devtun/cmd/cli/kube"
 	"github.com/devtun/devtun/cmd/cli/project"
+	"github.com/devtun/devtun/cmd/cli/relay"
 	"github.com/devtun/devtun/cmd/cli/selection"
 	"github.com/devtun/devtun/tunnel"
 )
@@ -62,6 +64,8 @@ type forwardSettings struct {
 	headers   string // that requests carry on, one a line
 
 	podAddresses bool
+	relay        forwards.RelayUse
+	relayImage   string // that has the agent; "": its program comes with the relay's plan
 }
 
 // wantedIntercept is one intercept. One that differs in anything is made anew.
@@ -121,17 +125,23 @@ func wantOf(order background.Order, at destination) (*want, error) {
 		link: p.Link,
 	}
 	w := &want{file: order.File, namespace: through.namespace, verbose: order.Verbose}
-	forwards := forwardsOf(p, through)
-	if err := forwards.forward().Validate(); err != nil {
+	getenv := orderedKube(order).Getenv
+	forwarding := forwardsOf(p, through)
+	if err := (*relay.Flag)(&forwarding.settings.relay).Set(p.Relay); err != nil {
+		return nil, fmt.Errorf("relay: %w", err)
+	}
+	if forwarding.settings.relay != forwards.NoRelay {
+		forwarding.settings.relayImage, forwarding.services.Relay = image.Reference("", getenv), true
+	}
+	if err := forwarding.forward().Validate(); err != nil {
 		return nil, err
 	}
-	if _, err := selection.New(forwards.services, through.namespace); err != nil {
+	if _, err := selection.New(forwarding.services, through.namespace); err != nil {
 		return nil, err
 	}
 	if !p.NoForward {
-		w.forwards = forwards
+		w.forwards = forwarding
 	}
-	getenv := orderedKube(order).Getenv
 	for i, c := range p.Intercepts {
 		wanted := interceptOf(c, through, image.Reference(c.AgentImage, getenv))
 		if c.Run != nil {
@@ -188,7 +198,8 @@ func forwardsOf(p *project.Project, through reach) *wantedForwards {
 func (w *wantedForwards) forward() *forward.Settings {
 	s := &forward.Settings{
 		Services: w.services, Domain: w.settings.domain, Hold: w.settings.hold, Transport: w.settings.reach.transport,
-		Link:         w.settings.reach.link,
+		Link:  w.settings.reach.link,
+		Relay: w.settings.relay, RelayImage: w.settings.relayImage,
 		PodAddresses: w.settings.podAddresses,
 	}
 	if w.settings.headers != "" {

@@ -7,12 +7,15 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/devtun/devtun/cmd/cli/background"
+	"github.com/devtun/devtun/cmd/cli/forwards"
 	"github.com/devtun/devtun/cmd/cli/image"
 	"github.com/devtun/devtun/cmd/cli/intercept"
 	"github.com/devtun/devtun/cmd/cli/project"
 	"github.com/devtun/devtun/cmd/cli/selection"
 	"github.com/devtun/devtun/tunnel"
 )
+
+const relayNeeded = forwards.RelayNeeded
 
 func TestAnOrderIsTranslatedOnce(t *testing.T) {
 	at := destination{context: "dev", server: "https://192.0.2.1", namespace: "demo"}
@@ -39,11 +42,13 @@ func TestAnOrderIsTranslatedOnce(t *testing.T) {
 					Ports: []string{"web:8080:80"}, Hold: "3s", HostsFile: "/hosts", PodAddresses: true,
 					Headers: []string{"x: 1", "baggage: devtun=ann"},
 				},
+				Relay: "only-needed",
 			},
+			environment: map[string]string{image.Variable: "ours:1"},
 			want: want{namespace: "shop", forwards: &wantedForwards{
 				settings: forwardSettings{
 					reach: shop, domain: "it.local", hold: 3 * time.Second, hostsFile: "/hosts",
-					headers: "x: 1\nbaggage: devtun=ann", podAddresses: true,
+					headers: "x: 1\nbaggage: devtun=ann", relay: relayNeeded, relayImage: "ours:1", podAddresses: true,
 				},
 				services: selection.Flags{
 					Args: []string{"web", "api.demo"}, Namespaces: []string{"shop", "demo"},

@@ -46,6 +46,29 @@ func parseCPU(stat []byte) (time.Duration, error) {
 	return time.Duration(user+system) * clockTick, errors.Join(userErr, systemErr)
 }
 
+// Busy is the CPU time that this machine has used so far, for whatever it was; 0 where that
+// is not told.
+func Busy() time.Duration {
+	stat, _ := os.ReadFile("/proc/stat")
+	return parseBusy(string(stat))
+}
+
+// parseBusy takes from the first line of /proc/stat all times but those of idling: its
+// fourth and fifth.
+func parseBusy(stat string) (busy time.Duration) {
+	const idle, ioWait, steal = 3, 4, 7
+	line, _, _ := strings.Cut(stat, "\n")
+	times := strings.Fields(strings.TrimPrefix(line, "cpu "))
+	for i, field := range times[:min(len(times), steal)] { // guests' are in the users'
+		if i == idle || i == ioWait {
+			continue
+		}
+		ticks, _ := strconv.ParseInt(field, 10, 64)
+		busy += time.Duration(ticks) * clockTick
+	}
+	return busy
+}
+
 // ResidentMemory is a process's VmRSS in bytes.
 func ResidentMemory(pid int) (int64, error) { return memory(pid, "VmRSS") }
 

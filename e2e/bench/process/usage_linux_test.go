@@ -24,6 +24,12 @@ func TestParseCPU(t *testing.T) {
 	require.Error(t, err)
 }
 
+func TestBusy(t *testing.T) {
+	require.Equal(t, 1230*time.Millisecond, parseBusy("cpu  100 1 10 9999 888 2 10 77 5 0\ncpu0 1 1 1\n"))
+	require.Positive(t, Busy())
+	require.Zero(t, parseBusy(""))
+}
+
 func TestOwnProcess(t *testing.T) {
 	resident, err := ResidentMemory(os.Getpid())
 	require.NoError(t, err)

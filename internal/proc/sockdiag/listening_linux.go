@@ -17,36 +17,63 @@ type Socket struct {
 
 // Listening are this machine's listening TCP sockets. /proc/net/tcp would say it as
 // well, but has the kernel walk its table of all connections, for milliseconds.
-func Listening() ([]Socket, error) {
+func Listening() (all []Socket, err error) {
+	err = each(stateListen, func(told message) {
+		at := netip.AddrPortFrom(addressOf(told, told.ID.Source), binary.BigEndian.Uint16(told.ID.SourcePort[:]))
+		all = append(all, Socket{at, uint64(told.Inode)})
+	})
+	return all, err
+}
+
+// Peers are the addresses that this machine's TCP sockets are connected to. The kernel
+// walks its table of connections for it.
+func Peers() (map[netip.Addr]bool, error) {
+	peers := make(map[netip.Addr]bool)
+	err := each(stateEstablished, func(told message) {
+		peers[addressOf(told, told.ID.Destination).Unmap()] = true
+	})
+	return peers, err
+}
+
+// each tells of all TCP sockets in a state.
+func each(state int, tell func(message)) error {
 	c, err := open()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer c.close()
-	var all []Socket
 	for _, family := range []uint8{unix.AF_INET, unix.AF_INET6} {
-		wanted := request{Family: family, Protocol: unix.IPPROTO_TCP, States: 1 << stateListen}
+		wanted := request{Family: family, Protocol: unix.IPPROTO_TCP, States: 1 << state}
 		if err := c.ask(wanted, unix.NLM_F_DUMP); err != nil {
-			return nil, err
+			return err
 		}
 		for done := false; !done; {
 			answer, err := c.read(make([]byte, 32<<10)) // the most that a kernel puts in one
 			if err != nil {
-				return nil, err
+				return err
 			}
-			var some []Socket
-			if some, done, err = parseListening(answer); err != nil {
-				return nil, err
+			var some []message
+			if some, done, err = parseSome(answer); err != nil {
+				return err
 			}
-			all = append(all, some...)
+			for _, told := range some {
+				tell(told)
+			}
 		}
 	}
-	return all, nil
+	return nil
 }
 
-// parseListening takes the sockets from a part of the answer; done says that it is the
-// last one.
-func parseListening(answer []byte) (sockets []Socket, done bool, err error) {
+func addressOf(told message, address [16]byte) netip.Addr {
+	if told.Family == unix.AF_INET {
+		return netip.AddrFrom4([4]byte(address[:4]))
+	}
+	return netip.AddrFrom16(address)
+}
+
+// parseSome takes the sockets from a part of the answer; done says that it is the last
+// one.
+func parseSome(answer []byte) (sockets []message, done bool, err error) {
 	messages, err := syscall.ParseNetlinkMessage(answer)
 	if err != nil {
 		return nil, false, fmt.Errorf("read sock_diag: %w", err)
@@ -59,12 +86,7 @@ func parseListening(answer []byte) (sockets []Socket, done bool, err error) {
 		if err != nil {
 			return nil, false, err
 		}
-		addr := netip.AddrFrom16(told.ID.Source)
-		if told.Family == unix.AF_INET {
-			addr = netip.AddrFrom4([4]byte(told.ID.Source[:4]))
-		}
-		at := netip.AddrPortFrom(addr, binary.BigEndian.Uint16(told.ID.SourcePort[:]))
-		sockets = append(sockets, Socket{at, uint64(told.Inode)})
+		sockets = append(sockets, told)
 	}
 	return sockets, false, nil
 }

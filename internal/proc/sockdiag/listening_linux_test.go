@@ -72,13 +72,29 @@ func encoded(kind uint16, data any) []byte {
 }
 
 func TestListeningIsRefused(t *testing.T) {
-	_, _, err := parseListening(encoded(unix.NLMSG_ERROR, [5]int32{-int32(syscall.EPERM)}))
+	_, _, err := parseSome(encoded(unix.NLMSG_ERROR, [5]int32{-int32(syscall.EPERM)}))
 	require.ErrorIs(t, err, syscall.EPERM)
 	for _, data := range []any{uint32(1), [20]byte{}} {
-		_, _, err = parseListening(encoded(unix.SOCK_DIAG_BY_FAMILY, data))
+		_, _, err = parseSome(encoded(unix.SOCK_DIAG_BY_FAMILY, data))
 		require.ErrorContains(t, err, "read sock_diag", fmt.Sprint(data))
 	}
-	_, done, err := parseListening(encoded(unix.NLMSG_DONE, uint32(0)))
+	_, done, err := parseSome(encoded(unix.NLMSG_DONE, uint32(0)))
 	require.NoError(t, err)
 	require.True(t, done)
+}
+
+func TestPeers(t *testing.T) {
+	listener, err := net.Listen("tcp4", "127.33.44.55:0")
+	require.NoError(t, err)
+	defer listener.Close()
+	peer := netip.MustParseAddr("127.33.44.55")
+	all, err := Peers()
+	require.NoError(t, err)
+	require.False(t, all[peer], "a listener is no connection")
+	client, err := net.Dial("tcp4", listener.Addr().String())
+	require.NoError(t, err)
+	defer client.Close()
+	all, err = Peers()
+	require.NoError(t, err)
+	require.True(t, all[peer])
 }

@@ -36,8 +36,9 @@ type (
 )
 
 const (
-	stateListen = 10 // TCP_LISTEN, linux/tcp_states.h
-	anyState    = ^uint32(0)
+	stateEstablished = 1  // TCP_ESTABLISHED, net/tcp_states.h
+	stateListen      = 10 // TCP_LISTEN
+	anyState         = ^uint32(0)
 )
 
 // conn is a netlink socket to ask with.

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/devtun/devtun/cmd/cli/agents"
 	"github.com/devtun/devtun/cmd/cli/doctor/check"
 	"github.com/devtun/devtun/cmd/cli/intercept"
 	"github.com/devtun/devtun/cmd/cli/kube"
@@ -19,7 +20,7 @@ func (o *Options) rights(ctx context.Context) (results []check.Result) {
 	for _, feature := range features {
 		asked = append(asked, feature.Rights()...)
 	}
-	missing, err := intercept.MissingRights(ctx, o.Cluster, o.Namespace, asked)
+	missing, err := agents.MissingRights(ctx, o.Cluster, o.Namespace, asked)
 	if err != nil {
 		return []check.Result{unanswered("rights-forward", err)}
 	}

@@ -10,8 +10,8 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
+	"github.com/devtun/devtun/cmd/cli/agents"
 	"github.com/devtun/devtun/cmd/cli/doctor/check"
-	cli "github.com/devtun/devtun/cmd/cli/intercept"
 	"github.com/devtun/devtun/cmd/cli/kube"
 	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/intercept/claim"
@@ -98,7 +98,7 @@ func (r *run) probe(ctx context.Context) ([]finding, error) {
 		return nil, err
 	}
 	executor := plan.NewExecutor(client, r.plan, claim.Claim{})
-	executor.Program = cli.ProgramPart
+	executor.Program = agents.ProgramPart
 	defer r.remove(ctx, executor)
 	r.progress("making probes on up to %d nodes, by %s", r.nodes.count, r.plan.Root)
 	making, cancel := context.WithTimeout(ctx, makeTimeout)

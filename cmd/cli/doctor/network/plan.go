@@ -9,8 +9,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/devtun/devtun/cmd/cli/agents"
 	"github.com/devtun/devtun/cmd/cli/image"
-	cli "github.com/devtun/devtun/cmd/cli/intercept"
 	"github.com/devtun/devtun/intercept/plan"
 	"github.com/devtun/devtun/intercept/probe"
 	"github.com/devtun/devtun/intercept/target"
@@ -20,23 +20,17 @@ import (
 // makePlan says where probes are to be, and computes their plan.
 func (r *run) makePlan(ctx context.Context, token string) error {
 	r.nodes = choose(r.read.nodes, r.read.services, "amd64")
-	o := target.Options{Owner: cli.ThisOwner(), Identity: rand.Text(), Version: wire.Version}
+	o := target.Options{Owner: agents.ThisOwner(), Identity: rand.Text(), Version: wire.Version}
 	probes := target.Probes{Namespace: r.Namespace, Hosts: r.nodes.hosts, Count: max(r.nodes.count, 1),
 		Config: probe.Config{Port: port, PeerPort: peerPort, Token: token}}
-	if o.Image = image.Reference(r.Image, os.Getenv); o.Image != "" {
-		o.PullPolicy = corev1.PullIfNotPresent
-	} else {
+	named := image.Reference(r.Image, os.Getenv)
+	if named == "" {
 		if probes.Like = r.like(); probes.Like == nil {
 			return fmt.Errorf("no pod runs in namespace %s in whose image probes could run: give --agent-image", r.Namespace)
 		}
-		program, err := cli.AgentProgram(ctx, r.nodes.architecture)
-		if err != nil {
-			return err
-		}
-		for _, part := range program.Parts() {
-			o.Program = append(o.Program, part.Name)
-		}
-		o.Architecture = r.nodes.architecture
+	}
+	if _, err := agents.SetProgram(ctx, &o, named, r.nodes.architecture); err != nil {
+		return err
 	}
 	var err error
 	r.plan, err = target.PlanProbes(probes, o)

@@ -1,13 +1,9 @@
 package main
 
 import (
-	"io"
-	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"path/filepath"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 	"k8s.io/client-go/tools/clientcmd"
@@ -15,37 +11,6 @@ import (
 
 	"github.com/devtun/devtun/e2e/testbed"
 )
-
-// A distant API server answers late, and sends as fast as ever.
-func TestDistanceDelaysAndDoesNotThrottle(t *testing.T) {
-	const (
-		size      = 64 << 20
-		throttled = size / (32 << 10) * 25 * time.Millisecond // a block each half of the distance: 51 s
-	)
-	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/version" {
-			return
-		}
-		io.CopyN(w, zeros{}, size)
-	}))
-	defer server.Close()
-	distance, err := startDistance(labOf(t, server.URL), 50*time.Millisecond)
-	require.NoError(t, err)
-	defer distance.close()
-
-	trip, err := distance.measure(t.Context())
-	require.NoError(t, err)
-	require.GreaterOrEqual(t, trip, 50*time.Millisecond)
-
-	began := time.Now()
-	answer, err := server.Client().Get("https://" + distance.proxy.Listen + "/bytes")
-	require.NoError(t, err)
-	got, err := io.Copy(io.Discard, answer.Body)
-	require.NoError(t, err)
-	require.NoError(t, answer.Body.Close())
-	require.EqualValues(t, size, got)
-	require.Less(t, time.Since(began), throttled)
-}
 
 // labOf is a lab whose site is an API server with nothing in it.
 func labOf(t *testing.T, server string) *lab {

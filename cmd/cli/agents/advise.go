@@ -1,4 +1,4 @@
-package fetch
+package agents
 
 import (
 	"errors"
@@ -8,9 +8,9 @@ import (
 	"github.com/devtun/devtun/intercept/rollout"
 )
 
-// advise says what to do about an error where something else would be said to who
-// intercepts.
-func advise(err error) error {
+// Advise says what to do about an error of a feature of devtun rbac's, where something else
+// would be said to who intercepts.
+func Advise(feature string, err error) error {
 	var said *problem.Problem
 	if errors.As(err, &said) {
 		return err

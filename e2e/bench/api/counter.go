@@ -1,4 +1,6 @@
-package main
+// Package api has what stands before an API server while it is measured: who counts its
+// requests, what puts it farther away, what loses packets.
+package api
 
 import (
 	"fmt"
@@ -15,22 +17,22 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// counter is a plain HTTP server in front of the API server that counts
+// Counter is a plain HTTP server in front of the API server that counts
 // requests. It adds the site's credentials: it is for this machine only, and
 // for as long as it is needed.
-type counter struct {
-	url      string
-	requests atomic.Int64
-	upgrades atomic.Int64 // those of requests that ask for a port-forward
+type Counter struct {
+	URL      string
+	Requests atomic.Int64
+	Upgrades atomic.Int64 // those of requests that ask for a port-forward
 
 	server    *http.Server
 	transport http.RoundTripper
 	serving   sync.WaitGroup
 }
 
-// count starts a counter in front of the API server that config leads to. The
+// Count starts a counter in front of the API server that config leads to. The
 // caller closes it.
-func count(config *rest.Config) (*counter, error) {
+func Count(config *rest.Config) (*Counter, error) {
 	config = rest.CopyConfig(config)
 	config.TLSClientConfig.NextProtos = []string{"http/1.1"} // HTTP/2 has no upgrade
 	transport, err := rest.TransportFor(config)
@@ -45,7 +47,7 @@ func count(config *rest.Config) (*counter, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start counter: %w", err)
 	}
-	c := &counter{url: "http://" + listener.Addr().String(), transport: transport}
+	c := &Counter{URL: "http://" + listener.Addr().String(), transport: transport}
 	proxy := &httputil.ReverseProxy{
 		Rewrite:       func(r *httputil.ProxyRequest) { r.SetURL(target) },
 		Transport:     transport,
@@ -53,18 +55,18 @@ func count(config *rest.Config) (*counter, error) {
 		ErrorLog:      log.New(io.Discard, "", 0),
 	}
 	c.server = &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		c.requests.Add(1)
+		c.Requests.Add(1)
 		if strings.HasSuffix(r.URL.Path, "/portforward") {
-			c.upgrades.Add(1)
+			c.Upgrades.Add(1)
 		}
 		proxy.ServeHTTP(w, r)
 	}), ErrorLog: log.New(io.Discard, "", 0)}
-	c.serving.Go(func() { _ = c.server.Serve(listener) }) // until close; before, whoever asks sees it
+	c.serving.Go(func() { _ = c.server.Serve(listener) }) // until Close; before, whoever asks sees it
 	return c, nil
 }
 
-// close ends the counter and every connection through it.
-func (c *counter) close() {
+// Close ends the counter and every connection through it.
+func (c *Counter) Close() {
 	c.server.Close()
 	c.serving.Wait()
 	utilnet.CloseIdleConnectionsFor(c.transport)
