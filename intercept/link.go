@@ -149,8 +149,8 @@ func (l *agentLink) developer(heard chan struct{}) *wire.Developer {
 func (l *agentLink) attach(link *wire.Link) {
 	l.of.change(func() {
 		l.link, l.failed = link, nil
-		l.way, l.whyNot = ByPortForward, ""
 		l.of.setLinked()
+		l.way, l.whyNot = ByPortForward, ""
 		for _, local := range l.of.locals {
 			link.SetPort(local.Port, local.isOpen() && !l.of.left)
 		}

@@ -66,7 +66,6 @@ func TestSpecOfARealPlan(t *testing.T) {
 		selector: plan.AgentLabel + "=" + plan.AgentID("web", "4f1c"),
 	}, spec)
 	require.NotZero(t, spec.linkPort)
-	require.NotZero(t, spec.proxyPort)
 	require.False(t, Relays(p))
 
 	relay, err := target.PlanRelay(target.Relay{Namespace: namespace}, target.Options{Identity: "4f1c",
@@ -77,6 +76,7 @@ func TestSpecOfARealPlan(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, spec.ports)
 	require.Equal(t, 2, spec.replicas)
+	require.NotZero(t, spec.proxyPort)
 
 	p.Agent = "another"
 	_, err = specOf(p)

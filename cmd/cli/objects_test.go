@@ -19,9 +19,9 @@ func TestTheObjectsPageHasEveryField(t *testing.T) {
 	documented := documentedTypes(t, "objects.md")
 	types := map[string]any{
 		"session": status.Snapshot{}, "service": status.Service{}, "port": status.Port{}, "intercept": status.Intercept{},
-		"link": status.Link{}, "route": status.Route{}, "environment": status.Environment{}, "run": status.Run{},
-		"relay": status.Relay{},
-		"use":   status.Use{}, "connection": status.Connection{}, "listed": intercept.Listed{}, "workload": plan.Object{},
+		"link": status.Link{}, "relay": status.Relay{},
+		"route": status.Route{}, "environment": status.Environment{}, "run": status.Run{},
+		"use": status.Use{}, "connection": status.Connection{}, "listed": intercept.Listed{}, "workload": plan.Object{},
 		"owner": plan.Owner{}, "request": status.Request{},
 		"line": sessions.LogLine{}, "rule": claim.Rule{}, "header": claim.Header{},
 	}

@@ -39,12 +39,12 @@ type Settings struct {
 	Domain    string            // of the cluster
 	Hold      time.Duration
 	Transport string
-	Link      string // one of Links; "" is LinkAuto
 	// RelayImage has the agent, for relays; "": its program comes with their plan.
 	RelayImage string
 	// Agents are those of an intercept, which serve as the relay of their namespace; nil: none.
 	Agents map[string]*intercept.Intercept
-	Partly bool // a service asked for may lack its low ports, if it has others
+	Link   string // one of Links; "" is LinkAuto
+	Partly bool   // a service asked for may lack its low ports, if it has others
 	// PodAddresses has the addresses of the services' pods on this machine too.
 	PodAddresses bool
 	// Headers are what requests carry on into the cluster, each as "NAME: VALUE".

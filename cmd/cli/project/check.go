@@ -14,8 +14,8 @@ import (
 // Values that are one of a few words.
 var (
 	Transports = []string{"auto", "spdy", "websocket"}
-	Links      = []string{"auto", "portforward", "proxy"}
 	Relays     = []string{"true", "false", "all", "only-needed"} // the first two are YAML's
+	Links      = []string{"auto", "portforward", "proxy"}
 	EnvFormats = []string{"dotenv", "docker", "sh", "json"}
 )
 
@@ -27,10 +27,10 @@ func (d *document) check(p *Project) error {
 	if err := d.oneOf("$.transport", p.Transport, Transports); err != nil {
 		return err
 	}
-	if err := d.oneOf("$.link", p.Link, Links); err != nil {
+	if err := d.oneOf("$.relay", p.Relay, Relays); err != nil {
 		return err
 	}
-	if err := d.oneOf("$.relay", p.Relay, Relays); err != nil {
+	if err := d.oneOf("$.link", p.Link, Links); err != nil {
 		return err
 	}
 	if p.NoForward && len(p.Intercepts)+len(p.Env)+len(p.Run) == 0 {

@@ -22,8 +22,8 @@ type Project struct {
 	Namespace     string        `yaml:"namespace,omitempty" json:"namespace,omitempty"`   // gives bare names
 	ClusterDomain string        `yaml:"clusterDomain,omitempty" json:"clusterDomain,omitempty"`
 	Transport     string        `yaml:"transport,omitempty" json:"transport,omitempty"`
-	Link          string        `yaml:"link,omitempty" json:"link,omitempty"`
 	Relay         string        `yaml:"relay,omitempty" json:"relay,omitempty"` // true: everything goes through one
+	Link          string        `yaml:"link,omitempty" json:"link,omitempty"`
 	NoForward     bool          `yaml:"noForward,omitempty" json:"noForward,omitempty"`
 	Forward       Forward       `yaml:"forward,omitempty" json:"forward,omitzero"`
 	Intercepts    []Intercept   `yaml:"intercepts,omitempty" json:"intercepts,omitempty"`

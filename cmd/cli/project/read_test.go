@@ -17,8 +17,8 @@ context: dev
 namespace: demo
 clusterDomain: cluster.local
 transport: auto
-link: proxy
 relay: true
+link: proxy
 noForward: false
 forward:
   services: [service-back, search.shop]
@@ -85,12 +85,12 @@ func TestReadsAWholeFile(t *testing.T) {
 	require.NoError(t, os.WriteFile(path, []byte(whole), 0o600))
 	p, err := Read(path)
 	require.NoError(t, err)
-	require.Equal(t, Position{path, 22, 15}, p.Position("intercepts[0].workload"))
-	require.Equal(t, Position{path, 59, 8}, p.Position("run.web.env"), "where what holds it stands")
+	require.Equal(t, Position{path, 21, 15}, p.Position("intercepts[0].workload"))
+	require.Equal(t, Position{path, 58, 8}, p.Position("run.web.env"), "where what holds it stands")
 	p.Positions = nil
 	require.Equal(t, &Project{
 		Name: "shop", Kubeconfig: filepath.Join(folder, "kubeconfig"), Context: "dev", Namespace: "demo",
-		ClusterDomain: "cluster.local", Transport: "auto", Link: "proxy", Relay: "true",
+		ClusterDomain: "cluster.local", Transport: "auto", Relay: "true", Link: "proxy",
 		Forward: Forward{
 			Services: []string{"service-back", "search.shop"}, Namespaces: []string{"shop"}, Except: []string{"service-front"},
 			Ports: []string{"service-back:8080:80"}, Headers: []string{"baggage: devtun=ann"}, Hold: "10s",

@@ -109,14 +109,14 @@ func (a *attempt) enter(ctx context.Context) (*plan.Executor, error) {
 // hold keeps the relay until ctx ends or it is lost.
 func (a *attempt) hold(ctx context.Context, executor *plan.Executor) (stood bool, err error) {
 	links, err := intercept.New(intercept.Config{
-		Client: a.of.config.Cluster.Client, Dial: a.of.config.Pool.Dial,
-		Proxy: a.of.config.Proxy, OnlyProxy: a.of.config.OnlyProxy,
-		Plan: a.plan, Guessed: a.guessed, Claim: a.claim, Event: a.event,
+		Client: a.of.config.Cluster.Client, Dial: a.of.config.Pool.Dial, Proxy: a.of.config.Proxy,
+		OnlyProxy: a.of.config.OnlyProxy, Plan: a.plan, Guessed: a.guessed, Claim: a.claim, Event: a.event,
 	})
 	if err != nil {
 		a.leave(executor, false)
 		return false, err
 	}
+	asked := ctx
 	linking, unlink := context.WithCancel(context.WithoutCancel(ctx))
 	var running sync.WaitGroup
 	defer running.Wait()
@@ -139,7 +139,7 @@ func (a *attempt) hold(ctx context.Context, executor *plan.Executor) (stood bool
 		err = context.Cause(ctx)
 		a.set(nil)
 	}
-	a.leave(executor, stood)
+	a.leave(executor, stood && asked.Err() != nil)
 	return stood, err
 }
 
@@ -155,9 +155,10 @@ func (a *attempt) warn(format string, args ...any) {
 	a.of.config.Tell(forwards.Event{Warning: &forwards.WarningEvent{Message: fmt.Sprintf(format, args...)}})
 }
 
-// leave ends the claim, and removes the relay unless others hold it. It has a time of its own.
-// There is no executor where it did not come to that.
-func (a *attempt) leave(executor *plan.Executor, stood bool) {
+// leave ends the claim, and removes the relay unless others hold it, which is told if it is
+// what was asked for. It has a time of its own. There is no executor where it did not come to
+// that.
+func (a *attempt) leave(executor *plan.Executor, told bool) {
 	if executor == nil {
 		return
 	}
@@ -167,7 +168,7 @@ func (a *attempt) leave(executor *plan.Executor, stood bool) {
 	switch {
 	case err != nil:
 		a.unremoved(err)
-	case !stood:
+	case !told:
 	case len(report.Others) > 0:
 		var others []string
 		for _, c := range report.Others {

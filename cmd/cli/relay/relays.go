@@ -18,7 +18,7 @@ import (
 type Config struct {
 	Cluster *kube.Cluster
 	Pool    *tunnel.Pool // reaches the relays' pods, and endpoints that are pods
-	// Proxy and OnlyProxy are those of intercept.Config, for the links to the relays.
+	// Proxy and OnlyProxy are how links go through the pod proxy, as intercept.Config has them.
 	Proxy     func(ctx context.Context, pod tunnel.Pod, port int) (io.ReadWriteCloser, error)
 	OnlyProxy bool
 	Use       forwards.RelayUse

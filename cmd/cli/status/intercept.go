@@ -21,7 +21,7 @@ type InterceptTracker struct {
 	tracker *Tracker
 	Intercept
 	agents linked
-	count  func() intercept.Summary       // nil: nothing yet
+	count  func() intercept.Summary // nil: nothing yet
 }
 
 // Intercept adds an intercept that begins, about which the names, the mode and the

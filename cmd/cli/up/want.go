@@ -198,8 +198,8 @@ func forwardsOf(p *project.Project, through reach) *wantedForwards {
 func (w *wantedForwards) forward() *forward.Settings {
 	s := &forward.Settings{
 		Services: w.services, Domain: w.settings.domain, Hold: w.settings.hold, Transport: w.settings.reach.transport,
-		Link:  w.settings.reach.link,
 		Relay: w.settings.relay, RelayImage: w.settings.relayImage,
+		Link:         w.settings.reach.link,
 		PodAddresses: w.settings.podAddresses,
 	}
 	if w.settings.headers != "" {
