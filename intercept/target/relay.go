@@ -56,12 +56,13 @@ func LookForRelay(ctx context.Context, client kubernetes.Interface, namespace st
 }
 
 // relayPolicies let the relay to the namespace's pods where policies restrict that, as a
-// port-forward is let there. To what is elsewhere they let it no more than the namespace's
-// pods are let.
+// port-forward is let there, and the API server to the relay, for its links. To what is
+// elsewhere they let it no more than the namespace's pods are let.
 func (b *builder) relayPolicies() (companions []runtime.Object) {
-	out := false
+	in, out := false, false
 	for _, p := range b.circumstances.policies {
 		out = out || b.matchesAgent(&p.Spec.PodSelector) && Restricts(p.Spec, networkingv1.PolicyTypeEgress)
+		in = in || b.matchesAgent(&p.Spec.PodSelector) && Restricts(p.Spec, networkingv1.PolicyTypeIngress)
 		if Restricts(p.Spec, networkingv1.PolicyTypeIngress) {
 			companions = append(companions, b.policy("to-"+p.Name, networkingv1.NetworkPolicySpec{
 				PodSelector: p.Spec.PodSelector,
@@ -72,6 +73,9 @@ func (b *builder) relayPolicies() (companions []runtime.Object) {
 	}
 	if out {
 		companions = append(companions, b.policy("out", b.leavingTo(new(metav1.LabelSelector))))
+	}
+	if in {
+		companions = append(companions, b.policy("link", b.linking()))
 	}
 	return companions
 }

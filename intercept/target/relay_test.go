@@ -204,6 +204,8 @@ func TestARelayAndNetworkPolicies(t *testing.T) {
 ---
 {apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: none-out, namespace: walled}, spec: {podSelector: {}, policyTypes: [Egress]}}
 ---
+{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: none-in, namespace: walled}, spec: {podSelector: {}, policyTypes: [Ingress]}}
+---
 {apiVersion: v1, kind: ResourceQuota, metadata: {name: all, namespace: walled}, spec: {hard: {limits.cpu: "4"}}}
 `)
 	c, err := LookForRelay(t.Context(), client, "walled")
@@ -212,13 +214,16 @@ func TestARelayAndNetworkPolicies(t *testing.T) {
 	p, err := PlanRelay(Relay{Namespace: "walled", Circumstances: c}, o)
 	require.NoError(t, err)
 	made := created[networkingv1.NetworkPolicy](t, p, "NetworkPolicy")
-	require.Len(t, made, 2)
+	require.Len(t, made, 4)
 	agents := metav1.LabelSelector{MatchLabels: map[string]string{
 		plan.AgentLabel: plan.AgentID(plan.RelayName, o.Identity)}}
 	in := made["devtun-devtun-relay-to-front"].Spec
 	require.Equal(t, map[string]string{"app": "front"}, in.PodSelector.MatchLabels)
 	require.Equal(t, []networkingv1.PolicyType{networkingv1.PolicyTypeIngress}, in.PolicyTypes)
 	require.Equal(t, agents, *in.Ingress[0].From[0].PodSelector)
+	link := made["devtun-devtun-relay-link"].Spec
+	require.Equal(t, agents, link.PodSelector)
+	require.Empty(t, link.Ingress[0].From, "the API server may be anywhere")
 	out := made["devtun-devtun-relay-out"].Spec
 	require.Equal(t, agents, out.PodSelector)
 	require.Equal(t, []networkingv1.PolicyType{networkingv1.PolicyTypeEgress}, out.PolicyTypes)

@@ -35,8 +35,7 @@ func writeStatus(out io.Writer, s status.Snapshot) {
 	}
 	for _, r := range s.Relays {
 		fmt.Fprintf(table, "%s\t%s\t%d\t%s\t%d\t%d\t%s\n", r.Namespace, r.State, r.Agents, cmp.Or(ways(r.Links), "-"),
-			r.Open, r.Total,
-			cmp.Or(r.Reason, "-"))
+			r.Open, r.Total, cmp.Or(r.Reason, "-"))
 	}
 	_ = table.Flush()
 	for _, r := range s.Relays {
