@@ -99,20 +99,27 @@ func (i *InterceptTracker) route(port int, by func(*Route)) {
 // snapshot is how it stands now; with the tracker's mutex held.
 func (i *InterceptTracker) snapshot() Intercept {
 	now := i.Intercept
-	now.Links = make([]Link, 0, len(i.agents))
-	for _, pod := range slices.Sorted(maps.Keys(i.agents)) {
-		link := i.agents[pod]
-		if link.State == intercept.Disconnected {
-			continue
-		}
-		now.Links = append(now.Links, Link{Pod: pod, Way: string(link.Way), WhyNot: link.WhyNot})
-		if link.State == intercept.Connected {
-			now.Agents++
-		}
-	}
+	now.Links, now.Agents = linksOf(i.agents)
 	if i.count != nil {
 		sum := i.count()
 		now.Open, now.Total, now.Sent, now.Received = sum.Open, sum.Taken, sum.Sent, sum.Received
 	}
 	return now
+}
+
+// linksOf are the links that there are, by pod, and how many are heard, given what was told
+// last of each.
+func linksOf(told map[string]intercept.LinkEvent) (links []Link, heard int) {
+	links = make([]Link, 0, len(told))
+	for _, pod := range slices.Sorted(maps.Keys(told)) {
+		link := told[pod]
+		if link.State == intercept.Disconnected {
+			continue
+		}
+		links = append(links, Link{Pod: pod, Way: string(link.Way), WhyNot: link.WhyNot})
+		if link.State == intercept.Connected {
+			heard++
+		}
+	}
+	return links, heard
 }

@@ -14,6 +14,7 @@ type Relay struct {
 	State     string `json:"state"` // "starting", or as in the event "relay"
 	Reason    string `json:"reason,omitempty"`
 	Agents    int    `json:"agents"` // of its pods, that are connected
+	Links     []Link `json:"links"`  // to its pods; none if an intercept's agents serve as it
 	Open      int    `json:"open"`   // connections through it, flows of UDP included
 	Total     int    `json:"total"`  // likewise, in all
 }
@@ -21,7 +22,7 @@ type Relay struct {
 // relay is what is known of one.
 type relay struct {
 	Relay
-	agents map[string]bool // that are connected
+	agents map[string]intercept.LinkEvent // by pod, as told last
 	count  func() (open, total int)
 }
 
@@ -33,11 +34,11 @@ func (t *Tracker) relay(e *forwards.RelayEvent) {
 	}
 	r := t.relays[e.Namespace]
 	if r == nil {
-		r = &relay{Relay: Relay{Namespace: e.Namespace}, agents: make(map[string]bool)}
+		r = &relay{Relay: Relay{Namespace: e.Namespace}, agents: make(map[string]intercept.LinkEvent)}
 		t.relays[e.Namespace] = r
 	}
 	if e.Link != nil {
-		r.agents[e.Link.Pod] = e.Link.State == intercept.Connected
+		r.agents[e.Link.Pod] = *e.Link
 		return
 	}
 	r.State, r.Reason = string(e.State), e.Message
@@ -50,11 +51,7 @@ func (t *Tracker) relay(e *forwards.RelayEvent) {
 func (t *Tracker) relaysNow() (all []Relay) {
 	for _, r := range t.relays {
 		now := r.Relay
-		for _, connected := range r.agents {
-			if connected {
-				now.Agents++
-			}
-		}
+		now.Links, now.Agents = linksOf(r.agents)
 		if r.count != nil {
 			now.Open, now.Total = r.count()
 		}
