@@ -231,7 +231,8 @@ func TestTheAgentDialsNothingButTheOrigin(t *testing.T) {
 				"reset by the far side: the agent does not know streams of kind "},
 			"a kind of its own": {wire.Opening{Kind: "shell", Client: "other:8080"},
 				"reset by the far side: the agent does not know streams of kind "},
-			"a relay's": {wire.Opening{Kind: wire.KindDial, Dial: &wire.Dial{Network: "tcp", Host: "169.254.169.254", Port: 80}},
+			"a relay's": {wire.Opening{Kind: wire.KindDial,
+				Dial: &wire.Dial{Network: "tcp", Host: "169.254.169.254", Port: 80}},
 				"169.254.169.254 is link-local"},
 		} {
 			stream, err := session.Open(ctx, c.opening)
