@@ -13,7 +13,7 @@ type receiveLimit struct {
 
 var (
 	developerLimit = receiveLimit{all: 128 << 20, least: 256 << 10}
-	agentLimit     = receiveLimit{all: 64 << 20, least: 48 << 10}
+	agentLimit     = receiveLimit{all: 48 << 20, least: 48 << 10}
 )
 
 const (
