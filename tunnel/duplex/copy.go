@@ -113,6 +113,7 @@ func copyBoth(ctx context.Context, local, remote Conn, meter *Meter, borrow borr
 	}()
 
 	var traffic Traffic
+	var heardAll atomic.Bool // remote has ended its direction
 	var up sync.WaitGroup
 	up.Go(func() {
 		n, readErr, writeErr := transfer(remote, local, &meter.sent, borrow)
@@ -123,7 +124,8 @@ func copyBoth(ctx context.Context, local, remote Conn, meter *Meter, borrow borr
 			abort()
 		case writeErr == nil:
 			ended(Local, nil)
-			if leaver, ok := local.(interface{ Left() bool }); ok && leaver.Left() {
+			leaver, ok := local.(interface{ Left() bool })
+			if ok && !heardAll.Load() && leaver.Left() {
 				leave(remote)
 			} else {
 				remote.CloseWrite()
@@ -146,6 +148,7 @@ func copyBoth(ctx context.Context, local, remote Conn, meter *Meter, borrow borr
 		ended(Local, writeErr)
 		abort()
 	default:
+		heardAll.Store(true)
 		ended(Remote, nil)
 		local.CloseWrite()
 		defer closeReadLater(local, remote)()

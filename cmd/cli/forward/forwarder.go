@@ -97,7 +97,8 @@ func (s *Settings) Open(
 	}
 	byProxy, onlyProxy := s.LinkProxy(transport)
 	if f.relays = relay.New(relay.Config{
-		Cluster: cluster, Pool: f.pool, Proxy: byProxy, OnlyProxy: onlyProxy, Use: s.Relay, Namespace: selected.Namespace, Reach: selected.Reach(),
+		Cluster: cluster, Pool: f.pool, Proxy: byProxy, OnlyProxy: onlyProxy, Use: s.Relay, Namespace: selected.Namespace,
+		Reach: selected.Reach(),
 		Image: s.relayImage(), Agents: s.Agents, Tell: tell,
 	}); f.relays != nil {
 		options.Dial, options.DialPacket = f.relays.Dial, f.relays.DialPacket

@@ -21,7 +21,7 @@ type Config struct {
 	// Proxy and OnlyProxy are how links go through the pod proxy, as intercept.Config has them.
 	Proxy     func(ctx context.Context, pod tunnel.Pod, port int) (io.ReadWriteCloser, error)
 	OnlyProxy bool
-	Use     forwards.RelayUse
+	Use       forwards.RelayUse
 	// Reach are the targets beside Services and pods that the relay of Namespace is to
 	// connect to, as claim.Claim has them.
 	Namespace string
