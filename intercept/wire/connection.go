@@ -181,7 +181,7 @@ func (c *connection) handle(m Message, h Handler) {
 	case typeReset:
 		c.wasReset(m.Stream, m.Why)
 	case typeTaken:
-		c.taken(m.Stream, m.N)
+		c.taken(m.Stream, m.N, m.More)
 	case typeGone:
 		c.confirmed(m.Stream)
 	case typeRest:

@@ -13,13 +13,17 @@ type receiveLimit struct {
 
 var (
 	developerLimit = receiveLimit{all: 128 << 20, least: 256 << 10}
-	agentLimit     = receiveLimit{all: 64 << 20, least: 48 << 10}
+	agentLimit     = receiveLimit{all: 48 << 20, least: 48 << 10}
 )
 
-// nearWindow and mostWindow, in bytes, are the most that may be under way on one stream: as
-// much as arrives in one round trip, and has to wait when the machine is busy. They are
-// for ends that are next to each other, and farAway from each other.
 const (
+	// firstWindow, in bytes, is what may be under way on a stream at first. It grows while
+	// the reader waits for more, and not while it lags: what waits for it costs memory, and
+	// is out of the processor's caches when it is read.
+	firstWindow = 4 << 20
+
+	// nearWindow and mostWindow, in bytes, are up to where it grows between ends that are
+	// next to each other, and farAway from each other.
 	nearWindow = 16 << 20
 	mostWindow = 64 << 20
 	farAway    = 50 * time.Millisecond
@@ -44,10 +48,12 @@ func (c *connection) window(at receiveLimit) int {
 type credit struct {
 	mu      sync.Mutex
 	waiting int           // bytes sent and not yet taken
+	window  int           // the most that waiting may be, as far as the stream goes
+	short   bool          // the window was too small since the far side said last what it took
 	changed chan struct{} // holds a token when waiting has shrunk
 }
 
-func newCredit() *credit { return &credit{changed: make(chan struct{}, 1)} }
+func newCredit() *credit { return &credit{window: firstWindow, changed: make(chan struct{}, 1)} }
 
 // spend waits until some of n bytes may be sent, and says how many. It returns 0
 // when the stream breaks off.
@@ -55,12 +61,13 @@ func (c *credit) spend(n int, st *Stream) int {
 	for {
 		limit := st.conn.window(st.conn.link.farLimit())
 		c.mu.Lock()
-		if free := limit - c.waiting; free > 0 {
+		if free := min(limit, c.window) - c.waiting; free > 0 {
 			n = min(n, free)
 			c.waiting += n
 			c.mu.Unlock()
 			return n
 		}
+		c.short = true
 		c.mu.Unlock()
 		select {
 		case <-c.changed:
@@ -70,10 +77,14 @@ func (c *credit) spend(n int, st *Stream) int {
 	}
 }
 
-// earn takes note that the far side has taken n bytes.
-func (c *credit) earn(n int) {
+// earn takes note that the far side has taken n bytes, and whether its reader waits for more.
+func (c *credit) earn(n int, more bool) {
 	c.mu.Lock()
 	c.waiting -= n
+	if c.short && more {
+		c.window = min(2*c.window, mostWindow)
+	}
+	c.short = false
 	c.mu.Unlock()
 	select {
 	case c.changed <- struct{}{}:
@@ -86,14 +97,14 @@ func (c *credit) earn(n int) {
 // count streams differently, and neither must wait for the other.
 func (st *Stream) took(n int) {
 	st.moved.Add(int64(n))
-	if st.untold.Add(int64(n)) >= int64(st.conn.window(st.conn.link.nearLimit())/4) {
+	if st.untold.Add(int64(n)) >= int64(min(st.conn.window(st.conn.link.nearLimit()), firstWindow)/4) {
 		st.tellTaken()
 	}
 }
 
 func (st *Stream) tellTaken() {
 	if n := st.untold.Swap(0); n > 0 {
-		st.conn.out.post(Message{Type: typeTaken, Stream: st.id, N: uint64(n)})
+		st.conn.out.post(Message{Type: typeTaken, Stream: st.id, N: uint64(n), More: st.inbox.isEmpty()})
 	}
 }
 
@@ -107,9 +118,9 @@ func (c *connection) tellAllTaken() {
 }
 
 // taken finds the stream of which the far side has taken n bytes.
-func (c *connection) taken(id uint32, n uint64) {
+func (c *connection) taken(id uint32, n uint64, more bool) {
 	if stream := c.stream(id); stream != nil && n <= mostWindow {
-		stream.credit.earn(int(n))
+		stream.credit.earn(int(n), more)
 	}
 }
 

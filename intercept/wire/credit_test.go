@@ -21,6 +21,22 @@ func TestShares(t *testing.T) {
 	}
 }
 
+// What waits for a reader that lags does not become more.
+func TestAWindowGrowsForWhoReads(t *testing.T) {
+	c := newCredit()
+	for _, step := range []struct {
+		short, more bool
+		want        int
+	}{
+		{false, true, firstWindow}, {true, false, firstWindow}, {false, true, firstWindow}, {true, true, 2 * firstWindow},
+		{true, true, 4 * firstWindow}, {true, true, 8 * firstWindow}, {true, true, mostWindow}, {true, true, mostWindow},
+	} {
+		c.short = step.short
+		c.earn(0, step.more)
+		require.Equal(t, step.want, c.window)
+	}
+}
+
 // Many clients that do not read must not fill the agent's memory.
 func TestManyStalledReadersCostLittle(t *testing.T) {
 	const many = 200
@@ -57,7 +73,7 @@ func TestManyStalledReadersCostLittle(t *testing.T) {
 func TestAShareThatShrinksBlocksNobody(t *testing.T) {
 	agent, streams := pair(t)
 	at, far := open(t, agent, streams)
-	first := nearWindow/4 - 1000 // not worth saying, for one stream
+	first := firstWindow/4 - 1000 // not worth saying, for one stream
 	_, err := far.Write(make([]byte, first))
 	require.NoError(t, err)
 	_, err = io.ReadFull(at, make([]byte, first))

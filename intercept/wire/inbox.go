@@ -121,6 +121,12 @@ func (b *inbox) take(p []byte) (n int, ended bool) {
 	return n, b.ended && len(b.chunks) == 0
 }
 
+func (b *inbox) isEmpty() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.waiting == 0
+}
+
 // close drops what there is and what comes.
 func (b *inbox) close() {
 	b.mu.Lock()

@@ -226,7 +226,8 @@ func TestTheDistanceIsTheShortestRoundTrip(t *testing.T) {
 		}
 		require.EqualValues(t, 50*time.Millisecond, c.keepalive.nearest.Load())
 		require.Greater(t, c.keepalive.roundTrip.Load(), int64(200*time.Millisecond))
-		require.Equal(t, mostWindow, c.window(agentLimit))
+		require.Equal(t, agentLimit.all, c.window(agentLimit))
+		require.Equal(t, mostWindow, c.window(developerLimit))
 		c.link.count.Store(4)
 		require.Equal(t, agentLimit.all/4, c.window(agentLimit))
 		require.Equal(t, developerLimit.all/4, c.window(developerLimit))

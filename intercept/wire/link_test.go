@@ -141,9 +141,9 @@ func TestEachSidesEndIsAnEnd(t *testing.T) {
 func TestAStreamMayHaveMuchUnderWay(t *testing.T) {
 	agent, streams := pair(t)
 	at, far := open(t, agent, streams)
-	_, err := at.Write(make([]byte, nearWindow-1000)) // and nobody reads
+	_, err := at.Write(make([]byte, firstWindow-1000)) // and nobody reads
 	require.NoError(t, err)
-	_, err = far.Write(make([]byte, nearWindow))
+	_, err = far.Write(make([]byte, firstWindow))
 	require.NoError(t, err)
 }
 

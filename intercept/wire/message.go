@@ -6,6 +6,7 @@ type Message struct {
 	Type     string    `json:"type"`
 	N        uint64    `json:"n,omitempty"`        // heartbeat, echo, taken
 	Stream   uint32    `json:"stream,omitempty"`   // reset, gone, taken
+	More     bool      `json:"more,omitempty"`     // taken: the reader waits for more
 	Why      string    `json:"why,omitempty"`      // reset
 	Port     int       `json:"port,omitempty"`     // port
 	Open     bool      `json:"open,omitempty"`     // port
