@@ -204,7 +204,7 @@ func TestARelayAndNetworkPolicies(t *testing.T) {
 ---
 {apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: none-out, namespace: walled}, spec: {podSelector: {}, policyTypes: [Egress]}}
 ---
-{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: none-in, namespace: walled}, spec: {podSelector: {}, policyTypes: [Ingress]}}
+{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: none-in, namespace: walled}, spec: {podSelector: {}}}
 ---
 {apiVersion: v1, kind: ResourceQuota, metadata: {name: all, namespace: walled}, spec: {hard: {limits.cpu: "4"}}}
 `)
@@ -215,15 +215,14 @@ func TestARelayAndNetworkPolicies(t *testing.T) {
 	require.NoError(t, err)
 	made := created[networkingv1.NetworkPolicy](t, p, "NetworkPolicy")
 	require.Len(t, made, 4)
+	require.Equal(t, metav1.LabelSelector{}, made["devtun-devtun-relay-to-none-in"].Spec.PodSelector)
+	require.Contains(t, made, "devtun-devtun-relay-link")
 	agents := metav1.LabelSelector{MatchLabels: map[string]string{
 		plan.AgentLabel: plan.AgentID(plan.RelayName, o.Identity)}}
 	in := made["devtun-devtun-relay-to-front"].Spec
 	require.Equal(t, map[string]string{"app": "front"}, in.PodSelector.MatchLabels)
 	require.Equal(t, []networkingv1.PolicyType{networkingv1.PolicyTypeIngress}, in.PolicyTypes)
 	require.Equal(t, agents, *in.Ingress[0].From[0].PodSelector)
-	link := made["devtun-devtun-relay-link"].Spec
-	require.Equal(t, agents, link.PodSelector)
-	require.Empty(t, link.Ingress[0].From, "the API server may be anywhere")
 	out := made["devtun-devtun-relay-out"].Spec
 	require.Equal(t, agents, out.PodSelector)
 	require.Equal(t, []networkingv1.PolicyType{networkingv1.PolicyTypeEgress}, out.PolicyTypes)
@@ -231,4 +230,8 @@ func TestARelayAndNetworkPolicies(t *testing.T) {
 	require.NotEmpty(t, out.Egress[1].Ports, "name servers and the API server")
 	pod := created[appsv1.Deployment](t, p, "Deployment")["devtun-relay"].Spec.Template.Spec
 	require.Contains(t, pod.Containers[0].Resources.Limits, corev1.ResourceCPU, "the quota wants one")
+
+	p, err = PlanRelay(Relay{Namespace: "walled", Circumstances: c, NoPolicies: true}, o)
+	require.NoError(t, err)
+	require.Empty(t, created[networkingv1.NetworkPolicy](t, p, "NetworkPolicy"))
 }
