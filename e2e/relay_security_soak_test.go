@@ -31,10 +31,15 @@ func TestSoakRelayRefuses(t *testing.T) {
 	n.externalName("loopback", named("127.0.0.1"), corev1.ServicePort{Port: 8080})
 
 	t.Run("as devtun asks", func(t *testing.T) {
+		for _, address := range []string{cloudMetadata, "127.0.0.1", "[::ffff:" + cloudMetadata + "]"} {
+			_, complaint, code := n.devtun("forward", "--relay", "ip/"+address+":80")
+			require.Equal(t, exitUsage, code, complaint)
+			require.Contains(t, complaint, "a relay does not connect to ")
+		}
 		d := startForward(t, "-n", n.name, "-v", "--relay", "web", "metadata", "loopback", "ip/"+node+":10250",
-			"ip/"+cloudMetadata+":80", "host/"+named(cloudMetadata)+":80")
+			"host/"+named(cloudMetadata)+":80")
 		for service, port := range map[string]int{"metadata": 80, "loopback": 8080, "ip/" + node: 10250,
-			"ip/" + cloudMetadata: 80, "host/" + named(cloudMetadata): 80} {
+			"host/" + named(cloudMetadata): 80} {
 			t.Run(service, func(t *testing.T) {
 				mark := d.mark()
 				conn := dial(t, d.addr(service, port))

@@ -18,7 +18,7 @@ import (
 )
 
 // relayName is that of a namespace's relay, of its plan and its Deployment.
-const relayName = "devtun-relay"
+const relayName = plan.RelayName
 
 // TestRelay reaches through one relay what a port-forward does and does not, and leaves
 // nothing.

@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	rbacv1 "k8s.io/api/rbac/v1"
+
+	"github.com/devtun/devtun/intercept/target"
 )
 
 // way is how the connections of a forward get to pods: what it is started with, and what
@@ -28,6 +30,7 @@ var byRelay = []way{relayBy("portforward"), relayBy("proxy")}
 func relayBy(link string) way {
 	return way{
 		name: "relay by " + link, flags: []string{"--relay", "--link", link}, halfCloses: true,
+		rights:  target.Rules(target.RelayRights()),
 		refused: portForward.refused, reset: portForward.reset,
 	}
 }

@@ -160,7 +160,7 @@ type Relay struct {
 	// is wanted; `restored`: it is over, and removed; `left`: it is over for this session
 	State     string   `json:"state"`
 	Namespace string   `json:"namespace"`
-	Reason    string   `json:"reason"`          // why it is lost or has failed
+	Reason    string   `json:"reason"`          // why it is lost or has failed; or whose pods they are, if they are an intercept's agents
 	Others    []string `json:"others,omitzero"` // who hold it, as `ann on laptop`; with `left`
 }
 

@@ -85,7 +85,8 @@ func (r *Relays) in(namespace string) *relay {
 	switch {
 	case r.config.Agents[namespace] != nil:
 		one.agents.Store(r.config.Agents[namespace])
-		one.tell(forwards.RelayEvent{State: forwards.RelayStanding, Count: one.counts.read})
+		one.tell(forwards.RelayEvent{State: forwards.RelayStanding, Count: one.counts.read,
+			Message: "the agents of the intercept serve as it"})
 	case !r.closed:
 		r.running.Go(func() { one.run(r.ctx) })
 	}

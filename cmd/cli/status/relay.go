@@ -13,7 +13,7 @@ type Relay struct {
 	State     string `json:"state"` // "starting", or as in the event "relay"
 	Reason    string `json:"reason,omitempty"`
 	Agents    int    `json:"agents"` // of its pods, that are connected
-	Links     []Link `json:"links"`  // to them
+	Links     []Link `json:"links"`  // to its pods; none if an intercept's agents serve as it
 	Open      int    `json:"open"`   // connections through it, flows of UDP included
 	Total     int    `json:"total"`  // likewise, in all
 }
