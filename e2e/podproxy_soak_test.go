@@ -69,7 +69,7 @@ func TestSoakALinkStaysWhereThePodProxyCannotBeHad(t *testing.T) {
 		require.Contains(t, complaint, "rights are missing in namespace "+n.name+": get pods/proxy")
 	})
 	for name, c := range map[string]struct{ verdict, whyNot string }{
-		"what is sent is dropped": {"drop", "no answer within 5s"},
+		"what is sent is dropped": {"drop", "no answer within 10s"},
 		"what is sent is refused": {"reject with tcp reset", "connection refused"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -16,7 +16,7 @@ import (
 const (
 	// attemptTimeout bounds an attempt to connect, from the request to the agent's welcome:
 	// where a policy drops what the API server sends, nothing is ever heard.
-	attemptTimeout = 5 * time.Second
+	attemptTimeout = 10 * time.Second
 
 	// maxOffer bounds, in bytes, what the agent says of its key and port.
 	maxOffer = 4 << 10
@@ -24,6 +24,10 @@ const (
 	// againMin and againMax bound the pause before a connection that was lost is made again.
 	againMin = 200 * time.Millisecond
 	againMax = 30 * time.Second
+
+	// steady is how long a connection stands that is no longer taken for one that is lost
+	// again and again.
+	steady = 10 * time.Second
 
 	// mostConns is more than a link takes.
 	mostConns = 16
@@ -107,19 +111,18 @@ var errNoAnswer = fmt.Errorf("no answer within %v", attemptTimeout)
 func (k *keeper) keep(ctx context.Context, over <-chan struct{}) {
 	backoff := pause.Backoff{Min: againMin, Max: againMax}
 	stands, ever := false, false
-	for ctx.Err() == nil {
+	for {
 		err := k.add(ctx)
+		began := time.Now()
 		switch {
+		case errors.Is(err, errOver) || ctx.Err() != nil:
+			return
 		case err == nil:
 			if !stands {
 				k.told(nil)
 			}
 			stands, ever = true, true
-			backoff.Reset()
-		case errors.Is(err, errOver) || ctx.Err() != nil:
-			return
-		case k.conns > 0: // another one was to help it
-		default:
+		case k.conns == 0: // else this one was to help others
 			if stands || !ever {
 				k.told(err)
 			}
@@ -127,18 +130,21 @@ func (k *keeper) keep(ctx context.Context, over <-chan struct{}) {
 				return
 			}
 		}
-		if !k.await(ctx, over, err, &backoff) {
+		if err != nil && pause.Until(ctx, over, backoff.Next()) != nil || !k.await(ctx, over) {
+			return
+		}
+		switch {
+		case err != nil:
+		case time.Since(began) > steady:
+			backoff.Reset()
+		case pause.Until(ctx, over, backoff.Next()) != nil:
 			return
 		}
 	}
 }
 
-// await waits until the link is to have another connection; err is what the last attempt has
-// failed with. It reports false if it never will.
-func (k *keeper) await(ctx context.Context, over <-chan struct{}, err error, backoff *pause.Backoff) bool {
-	if err != nil && pause.Until(ctx, over, backoff.Next()) != nil {
-		return false
-	}
+// await waits until the link is to have another connection. It reports false if it never is.
+func (k *keeper) await(ctx context.Context, over <-chan struct{}) bool {
 	for k.conns > 0 {
 		select {
 		case <-k.ended:
@@ -151,10 +157,14 @@ func (k *keeper) await(ctx context.Context, over <-chan struct{}, err error, bac
 			return false
 		}
 	}
+	return !closed(over)
+}
+
+func closed(over <-chan struct{}) bool {
 	select {
 	case <-over:
-		return false
+		return true
 	default:
-		return ctx.Err() == nil
+		return false
 	}
 }

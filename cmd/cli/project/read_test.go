@@ -85,8 +85,8 @@ func TestReadsAWholeFile(t *testing.T) {
 	require.NoError(t, os.WriteFile(path, []byte(whole), 0o600))
 	p, err := Read(path)
 	require.NoError(t, err)
-	require.Equal(t, Position{path, 21, 15}, p.Position("intercepts[0].workload"))
-	require.Equal(t, Position{path, 58, 8}, p.Position("run.web.env"), "where what holds it stands")
+	require.Equal(t, Position{path, 22, 15}, p.Position("intercepts[0].workload"))
+	require.Equal(t, Position{path, 59, 8}, p.Position("run.web.env"), "where what holds it stands")
 	p.Positions = nil
 	require.Equal(t, &Project{
 		Name: "shop", Kubeconfig: filepath.Join(folder, "kubeconfig"), Context: "dev", Namespace: "demo",
