@@ -32,7 +32,8 @@ func Tell(out output.Writer, event forwards.Event, namespace string, verbose boo
 func tellRelay(out output.Writer, e *forwards.RelayEvent, verbose bool) {
 	switch {
 	case e.Link != nil && verbose:
-		out.Write(output.Agent{Pod: e.Link.Pod, State: string(e.Link.State), Reason: e.Link.Reason})
+		out.Write(output.Agent{Pod: e.Link.Pod, State: string(e.Link.State), Reason: e.Link.Reason,
+			Link: string(e.Link.Way), WhyNot: e.Link.WhyNot})
 	case e.Link != nil:
 	case e.State == forwards.RelayStarting:
 		out.Write(output.Progress{Message: fmt.Sprintf("relay of namespace %s: %s", e.Namespace, e.Message)})

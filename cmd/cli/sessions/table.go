@@ -31,13 +31,16 @@ func writeStatus(out io.Writer, s status.Snapshot) {
 	}
 	_ = table.Flush()
 	if len(s.Relays) > 0 {
-		fmt.Fprintln(table, "RELAY OF\tSTATE\tPODS\tOPEN\tTOTAL\tREASON")
+		fmt.Fprintln(table, "RELAY OF\tSTATE\tPODS\tLINKS\tOPEN\tTOTAL\tREASON")
 	}
 	for _, r := range s.Relays {
-		fmt.Fprintf(table, "%s\t%s\t%d\t%d\t%d\t%s\n", r.Namespace, r.State, r.Agents, r.Open, r.Total,
-			cmp.Or(r.Reason, "-"))
+		fmt.Fprintf(table, "%s\t%s\t%d\t%s\t%d\t%d\t%s\n", r.Namespace, r.State, r.Agents, cmp.Or(ways(r.Links), "-"),
+			r.Open, r.Total, cmp.Or(r.Reason, "-"))
 	}
 	_ = table.Flush()
+	for _, r := range s.Relays {
+		writeWhyNot(out, "relay of "+r.Namespace, r.Links)
+	}
 	if len(s.Intercepts) > 0 {
 		fmt.Fprintln(table, "INTERCEPT\tSTATE\tMODE\tAGENTS\tLINKS\tTRAFFIC\tOPEN\tTOTAL\tSENT\tRECEIVED\tLAST ERROR")
 	}
@@ -52,11 +55,7 @@ func writeStatus(out io.Writer, s status.Snapshot) {
 	}
 	_ = table.Flush()
 	for _, i := range s.Intercepts {
-		for _, l := range i.Links {
-			if l.WhyNot != "" {
-				fmt.Fprintf(out, "%s: the link to %s goes %s\n", i.Workload, l.Pod, output.Way(l.Way, l.WhyNot))
-			}
-		}
+		writeWhyNot(out, i.Workload, i.Links)
 	}
 	if len(s.Runs) > 0 {
 		fmt.Fprintln(table, "RUN\tSTATE\tSINCE\tSTARTS\tFOR\tCOMMAND")
@@ -83,6 +82,15 @@ func writeStatus(out io.Writer, s status.Snapshot) {
 		fmt.Fprintf(table, "%s\t%s\t%s\n", e.Workload, cmp.Or(e.Container, "-"), strings.Join(files, ", "))
 	}
 	_ = table.Flush()
+}
+
+// writeWhyNot says of links why they do not go by the pod proxy.
+func writeWhyNot(out io.Writer, of string, links []status.Link) {
+	for _, l := range links {
+		if l.WhyNot != "" {
+			fmt.Fprintf(out, "%s: the link to %s goes %s\n", of, l.Pod, output.Way(l.Way, l.WhyNot))
+		}
+	}
 }
 
 // ways are those of links, each once.

@@ -2,7 +2,6 @@ package status
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 
 	"github.com/devtun/devtun/intercept"
@@ -21,15 +20,15 @@ const (
 type InterceptTracker struct {
 	tracker *Tracker
 	Intercept
-	agents map[string]intercept.LinkEvent // by pod, as told last
-	count  func() intercept.Summary       // nil: nothing yet
+	agents linked
+	count  func() intercept.Summary // nil: nothing yet
 }
 
 // Intercept adds an intercept that begins, about which the names, the mode and the
 // routes are known.
 func (t *Tracker) Intercept(about Intercept) *InterceptTracker {
 	about.State = Preparing
-	i := &InterceptTracker{tracker: t, Intercept: about, agents: make(map[string]intercept.LinkEvent)}
+	i := &InterceptTracker{tracker: t, Intercept: about, agents: make(linked)}
 	t.change(func() { t.intercepts = append(t.intercepts, i) })
 	return i
 }
@@ -99,17 +98,7 @@ func (i *InterceptTracker) route(port int, by func(*Route)) {
 // snapshot is how it stands now; with the tracker's mutex held.
 func (i *InterceptTracker) snapshot() Intercept {
 	now := i.Intercept
-	now.Links = make([]Link, 0, len(i.agents))
-	for _, pod := range slices.Sorted(maps.Keys(i.agents)) {
-		link := i.agents[pod]
-		if link.State == intercept.Disconnected {
-			continue
-		}
-		now.Links = append(now.Links, Link{Pod: pod, Way: string(link.Way), WhyNot: link.WhyNot})
-		if link.State == intercept.Connected {
-			now.Agents++
-		}
-	}
+	now.Links, now.Agents = i.agents.now()
 	if i.count != nil {
 		sum := i.count()
 		now.Open, now.Total, now.Sent, now.Received = sum.Open, sum.Taken, sum.Sent, sum.Received

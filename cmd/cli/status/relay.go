@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"github.com/devtun/devtun/cmd/cli/forwards"
-	"github.com/devtun/devtun/intercept"
 )
 
 // Relay is that of one namespace.
@@ -14,6 +13,7 @@ type Relay struct {
 	State     string `json:"state"` // "starting", or as in the event "relay"
 	Reason    string `json:"reason,omitempty"`
 	Agents    int    `json:"agents"` // of its pods, that are connected
+	Links     []Link `json:"links"`  // to them
 	Open      int    `json:"open"`   // connections through it, flows of UDP included
 	Total     int    `json:"total"`  // likewise, in all
 }
@@ -21,7 +21,7 @@ type Relay struct {
 // relay is what is known of one.
 type relay struct {
 	Relay
-	agents map[string]bool // that are connected
+	agents linked
 	count  func() (open, total int)
 }
 
@@ -33,11 +33,11 @@ func (t *Tracker) relay(e *forwards.RelayEvent) {
 	}
 	r := t.relays[e.Namespace]
 	if r == nil {
-		r = &relay{Relay: Relay{Namespace: e.Namespace}, agents: make(map[string]bool)}
+		r = &relay{Relay: Relay{Namespace: e.Namespace}, agents: make(linked)}
 		t.relays[e.Namespace] = r
 	}
 	if e.Link != nil {
-		r.agents[e.Link.Pod] = e.Link.State == intercept.Connected
+		r.agents[e.Link.Pod] = *e.Link
 		return
 	}
 	r.State, r.Reason = string(e.State), e.Message
@@ -50,11 +50,7 @@ func (t *Tracker) relay(e *forwards.RelayEvent) {
 func (t *Tracker) relaysNow() (all []Relay) {
 	for _, r := range t.relays {
 		now := r.Relay
-		for _, connected := range r.agents {
-			if connected {
-				now.Agents++
-			}
-		}
+		now.Links, now.Agents = r.agents.now()
 		if r.count != nil {
 			now.Open, now.Total = r.count()
 		}
