@@ -33,9 +33,11 @@ type socket struct {
 	net.Conn
 	reader *bufio.Reader
 
-	mu   sync.Mutex // of all below, and held while it writes
-	held bool
-	kept []byte
+	mu      sync.Mutex
+	held    bool   // what is written is kept
+	sending bool   // what was kept is being sent, and what is written meanwhile goes behind it
+	kept    []byte // to be sent
+	spare   []byte // was sent, and is used again
 }
 
 // withSockets has connections made on sockets, whoever dials them.
@@ -57,14 +59,17 @@ func withSockets(settings *transport.Config) {
 
 func (s *socket) Read(p []byte) (int, error) { return s.reader.Read(p) }
 
+// Write does not wait while something is sent: TLS says goodbye when it is closed, which
+// must not depend on a far side that has stopped reading.
 func (s *socket) Write(p []byte) (int, error) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.held {
+	if s.held || s.sending {
+		defer s.mu.Unlock()
 		s.kept = append(s.kept, p...)
 		return len(p), nil
 	}
-	return s.Conn.Write(p)
+	s.mu.Unlock()
+	return s.Conn.Write(p) // TLS writes one record at a time
 }
 
 // hold keeps what is written from here on, until flush.
@@ -74,17 +79,22 @@ func (s *socket) hold() {
 	s.held = true
 }
 
-func (s *socket) flush() error {
+// flush sends what was kept.
+func (s *socket) flush() (err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.held = false
-	if len(s.kept) == 0 {
-		return nil
+	s.held, s.sending = false, true
+	for len(s.kept) > 0 && err == nil {
+		out := s.kept
+		s.kept, s.spare = s.spare, nil
+		s.mu.Unlock()
+		_, err = s.Conn.Write(out)
+		s.mu.Lock()
+		if cap(out) <= maxKept {
+			s.spare = out[:0]
+		}
 	}
-	_, err := s.Conn.Write(s.kept)
-	if s.kept = s.kept[:0]; cap(s.kept) > maxKept {
-		s.kept = nil
-	}
+	s.sending = false
 	return err
 }
 
