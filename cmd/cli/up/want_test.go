@@ -52,7 +52,7 @@ func TestAnOrderIsTranslatedOnce(t *testing.T) {
 				},
 				services: selection.Flags{
 					Args: []string{"web", "api.demo"}, Namespaces: []string{"shop", "demo"},
-					Except: []string{"db"}, Ports: []string{"web:8080:80"},
+					Except: []string{"db"}, Ports: []string{"web:8080:80"}, Relay: true,
 				},
 			}}},
 		{about: "all namespaces",
