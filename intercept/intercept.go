@@ -71,7 +71,7 @@ type Intercept struct {
 	pods   *objects.Watcher
 	timing timing
 	count  counter
-	linked atomic.Pointer[[]*wire.Link] // to be read without mu, where many streams are opened
+	linked atomic.Pointer[[2][]*wire.Link] // to be read without mu, where many streams are opened
 
 	ended chan struct{} // closed once err is set
 

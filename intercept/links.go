@@ -67,6 +67,7 @@ func (i *Intercept) setPods(ctx context.Context, group *errgroup.Group, all obje
 				wake(l.changed)
 			}
 		}
+		i.setLinked()
 	})
 }
 
@@ -136,13 +137,18 @@ func wake(c chan struct{}) {
 	}
 }
 
-// setLinked notes the links that there are, for Open. Call it with mu held.
+// setLinked notes the links that there are, for Open: those to pods that are to stay, and then
+// those to pods that end, which carry on what they carry. Call it with mu held.
 func (i *Intercept) setLinked() {
-	links := []*wire.Link{}
+	var all [2][]*wire.Link
 	for _, l := range i.live() {
-		links = append(links, l.link)
+		at := 0
+		if !l.wanted {
+			at = 1
+		}
+		all[at] = append(all[at], l.link)
 	}
-	i.linked.Store(&links)
+	i.linked.Store(&all)
 }
 
 // ErrUnlinked says that no agent is connected and heard.
@@ -166,16 +172,21 @@ func (i *Intercept) Open(ctx context.Context, opening wire.Opening) (*wire.Strea
 	}
 }
 
-// leastBusy is the link with the fewest streams of those that are heard, but for these; nil if
-// there is none.
+// leastBusy is the link with the fewest streams of those that are heard, but for these, if
+// possible to a pod that is to stay; nil if there is none.
 func (i *Intercept) leastBusy(but []*wire.Link) (best *wire.Link) {
-	links := i.linked.Load()
-	if links == nil {
+	all := i.linked.Load()
+	if all == nil {
 		return nil
 	}
-	for _, link := range *links {
-		if (best == nil || link.Streams() < best.Streams()) && link.Present() && !slices.Contains(but, link) {
-			best = link
+	for _, links := range all {
+		for _, link := range links {
+			if (best == nil || link.Streams() < best.Streams()) && link.Present() && !slices.Contains(but, link) {
+				best = link
+			}
+		}
+		if best != nil {
+			break
 		}
 	}
 	return best

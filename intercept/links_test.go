@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/devtun/devtun/intercept/wire"
 )
@@ -195,18 +196,35 @@ func TestOpen(t *testing.T) {
 
 	one := w.start("one")
 	w.start("two")
-	w.eventually(func() bool { return s.leastBusy(nil) != nil && len(*s.linked.Load()) == 2 })
+	linked := func(which, count int) func() bool {
+		return func() bool { return s.leastBusy(nil) != nil && len(s.linked.Load()[which]) == count }
+	}
+	w.eventually(linked(0, 2))
 	for range 6 {
 		stream, err := s.Open(t.Context(), wire.Opening{Kind: wire.KindTap, Tap: &wire.Tap{}})
 		require.NoError(t, err)
 		defer stream.Close()
 	}
-	links := *s.linked.Load()
+	links := s.linked.Load()[0]
 	require.InDelta(t, links[0].Streams(), links[1].Streams(), 1)
+
+	ending := w.pod("one")
+	ending.DeletionTimestamp, ending.ResourceVersion = new(metav1.Now()), "2"
+	_, err = w.client.CoreV1().Pods(namespace).Update(t.Context(), ending, metav1.UpdateOptions{})
+	require.NoError(t, err)
+	w.eventually(linked(1, 1))
+	leaving, staying := s.linked.Load()[1][0], s.linked.Load()[0][0]
+	for range 6 { // though it has more
+		require.Same(t, staying, s.leastBusy(nil))
+		stream, err := s.Open(t.Context(), wire.Opening{Kind: wire.KindTap, Tap: &wire.Tap{}})
+		require.NoError(t, err)
+		defer stream.Close()
+	}
+	require.Same(t, leaving, s.leastBusy([]*wire.Link{staying}), "it is better than none")
 
 	one.stop()
 	w.removePod("one")
-	w.eventually(func() bool { return len(*s.linked.Load()) == 1 })
+	w.eventually(linked(1, 0))
 	stream, err := s.Open(t.Context(), wire.Opening{Kind: wire.KindTap, Tap: &wire.Tap{}})
 	require.NoError(t, err)
 	stream.Close()

@@ -137,10 +137,3 @@ func NamedOf(p *plan.Plan) []string {
 	}
 	return spec.named
 }
-
-// Relays reports that the agents of a plan connect for those who hold it: they serve as their
-// namespace's relay.
-func Relays(p *plan.Plan) bool {
-	spec, err := specOf(p)
-	return err == nil && spec.relays
-}

@@ -66,12 +66,12 @@ func TestSpecOfARealPlan(t *testing.T) {
 		selector: plan.AgentLabel + "=" + plan.AgentID("web", "4f1c"),
 	}, spec)
 	require.NotZero(t, spec.linkPort)
-	require.False(t, Relays(p))
+	require.False(t, IsRelay(p))
 
 	relay, err := target.PlanRelay(target.Relay{Namespace: namespace}, target.Options{Identity: "4f1c",
 		Version: wire.Version, Image: "registry.example/agent:1"})
 	require.NoError(t, err)
-	require.True(t, Relays(relay))
+	require.True(t, IsRelay(relay))
 	spec, err = specOf(relay)
 	require.NoError(t, err)
 	require.Empty(t, spec.ports)

@@ -31,6 +31,9 @@
 // connections: way is the router, whose destinations are an endpoint (offer) and a process
 // of this machine's. All others go byte for byte as above.
 //
+// A PacketPort does the same for UDP: one client's datagrams are a flow, which goes to an
+// endpoint for as long as there are any (flow).
+//
 // Until a pod has said something, duplex.Rewindable keeps what the program said: a pod
 // that refuses the connection has seen nothing of it, and the next one gets all of it.
 // An end of input travels as such (CloseWrite); a failure aborts both sides. What the

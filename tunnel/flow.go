@@ -17,8 +17,8 @@ import (
 const (
 	// waitingDatagrams and waitingBytes bound what of a client's waits for the endpoint;
 	// what is more is dropped, as datagrams are.
-	waitingDatagrams = 64
-	waitingBytes     = 256 << 10
+	waitingDatagrams = 256
+	waitingBytes     = 512 << 10
 )
 
 // flow is the datagrams of one client, and those that are its answers.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -78,8 +79,14 @@ func cleanMachine(ctx context.Context, hostsFile string, start helper.Start) (di
 		return nil, err
 	}
 	defer func() { _ = machine.Close() }() // the helper ends with its connection
+	aliases, err := loopback.NewAliases()
+	if err != nil {
+		return nil, err
+	}
+	stale, serr := aliases.Stale() // before a helper starts, which removes them
 	did, err = cleanHosts(ctx, hosts, machine)
-	removed, aerr := cleanAddresses(ctx, machine)
+	err = errors.Join(err, serr)
+	removed, aerr := cleanAddresses(ctx, machine, aliases, stale)
 	return append(did, removed...), errors.Join(err, aerr)
 }
 
@@ -120,14 +127,11 @@ func cleanHosts(ctx context.Context, hosts *hostsfile.File, machine *helper.Mach
 }
 
 // cleanAddresses removes the addresses that the dead have left.
-func cleanAddresses(ctx context.Context, machine *helper.Machine) (did []string, err error) {
-	aliases, err := loopback.NewAliases()
-	if err != nil {
-		return nil, err
-	}
-	stale, err := aliases.Stale()
-	if err != nil || len(stale) == 0 {
-		return nil, err
+func cleanAddresses(
+	ctx context.Context, machine *helper.Machine, aliases *loopback.Aliases, stale []netip.Addr,
+) (did []string, err error) {
+	if len(stale) == 0 {
+		return nil, nil
 	}
 	if err := machine.CleanAddresses(ctx); err != nil {
 		return nil, err

@@ -21,6 +21,9 @@ type Relay struct {
 	Like *corev1.Pod
 	// Circumstances are those of LookForRelay; nil is none.
 	Circumstances *Circumstances
+	// NoPolicies leaves network policies out, for users who may not make any: what others
+	// restrict is not reached then.
+	NoPolicies bool
 }
 
 // PlanRelay computes the plan of a relay. Of the options it takes those about the agent's
@@ -31,6 +34,9 @@ func PlanRelay(r Relay, o Options) (*plan.Plan, error) {
 	var c Circumstances
 	if r.Circumstances != nil {
 		c = *r.Circumstances
+	}
+	if r.NoPolicies {
+		c.policies = nil
 	}
 	c.pullSecrets = w.Template.Spec.ImagePullSecrets
 	return (&Target{Namespace: r.Namespace, Workload: w}).Plan(&c, o)
@@ -59,10 +65,12 @@ func LookForRelay(ctx context.Context, client kubernetes.Interface, namespace st
 // port-forward is let there. To what is elsewhere they let it no more than the namespace's
 // pods are let.
 func (b *builder) relayPolicies() (companions []runtime.Object) {
-	out := false
+	var in, out bool
 	for _, p := range b.circumstances.policies {
-		out = out || b.matchesAgent(&p.Spec.PodSelector) && Restricts(p.Spec, networkingv1.PolicyTypeEgress)
+		itself := b.matchesAgent(&p.Spec.PodSelector)
+		out = out || itself && Restricts(p.Spec, networkingv1.PolicyTypeEgress)
 		if Restricts(p.Spec, networkingv1.PolicyTypeIngress) {
+			in = in || itself
 			companions = append(companions, b.policy("to-"+p.Name, networkingv1.NetworkPolicySpec{
 				PodSelector: p.Spec.PodSelector,
 				PolicyTypes: []networkingv1.PolicyType{networkingv1.PolicyTypeIngress},
@@ -72,6 +80,9 @@ func (b *builder) relayPolicies() (companions []runtime.Object) {
 	}
 	if out {
 		companions = append(companions, b.policy("out", b.leavingTo(new(metav1.LabelSelector))))
+	}
+	if in {
+		companions = append(companions, b.policy("link", b.linking()))
 	}
 	return companions
 }

@@ -204,6 +204,8 @@ func TestARelayAndNetworkPolicies(t *testing.T) {
 ---
 {apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: none-out, namespace: walled}, spec: {podSelector: {}, policyTypes: [Egress]}}
 ---
+{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: none-in, namespace: walled}, spec: {podSelector: {}}}
+---
 {apiVersion: v1, kind: ResourceQuota, metadata: {name: all, namespace: walled}, spec: {hard: {limits.cpu: "4"}}}
 `)
 	c, err := LookForRelay(t.Context(), client, "walled")
@@ -212,7 +214,9 @@ func TestARelayAndNetworkPolicies(t *testing.T) {
 	p, err := PlanRelay(Relay{Namespace: "walled", Circumstances: c}, o)
 	require.NoError(t, err)
 	made := created[networkingv1.NetworkPolicy](t, p, "NetworkPolicy")
-	require.Len(t, made, 2)
+	require.Len(t, made, 4)
+	require.Equal(t, metav1.LabelSelector{}, made["devtun-devtun-relay-to-none-in"].Spec.PodSelector)
+	require.Contains(t, made, "devtun-devtun-relay-link")
 	agents := metav1.LabelSelector{MatchLabels: map[string]string{
 		plan.AgentLabel: plan.AgentID(plan.RelayName, o.Identity)}}
 	in := made["devtun-devtun-relay-to-front"].Spec
@@ -226,4 +230,8 @@ func TestARelayAndNetworkPolicies(t *testing.T) {
 	require.NotEmpty(t, out.Egress[1].Ports, "name servers and the API server")
 	pod := created[appsv1.Deployment](t, p, "Deployment")["devtun-relay"].Spec.Template.Spec
 	require.Contains(t, pod.Containers[0].Resources.Limits, corev1.ResourceCPU, "the quota wants one")
+
+	p, err = PlanRelay(Relay{Namespace: "walled", Circumstances: c, NoPolicies: true}, o)
+	require.NoError(t, err)
+	require.Empty(t, created[networkingv1.NetworkPolicy](t, p, "NetworkPolicy"))
 }

@@ -213,3 +213,22 @@ func TestAResetHoldsNoMessageUp(t *testing.T) {
 		require.Fail(t, "the message waits behind the reset")
 	}
 }
+
+// A busy way takes longer to answer, and is no longer for that.
+func TestTheDistanceIsTheShortestRoundTrip(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := &connection{link: &Link{}, out: newOutbox()}
+		c.keepalive = newKeepalive(c)
+		for _, roundTrip := range []time.Duration{90 * time.Millisecond, 50 * time.Millisecond, time.Second} {
+			n := c.keepalive.heartbeat()
+			time.Sleep(roundTrip)
+			c.keepalive.echoed(n)
+		}
+		require.EqualValues(t, 50*time.Millisecond, c.keepalive.nearest.Load())
+		require.Greater(t, c.keepalive.roundTrip.Load(), int64(200*time.Millisecond))
+		require.Equal(t, mostWindow, c.window(agentLimit))
+		c.link.count.Store(4)
+		require.Equal(t, agentLimit.all/4, c.window(agentLimit))
+		require.Equal(t, developerLimit.all/4, c.window(developerLimit))
+	})
+}

@@ -4,6 +4,7 @@ import (
 	"io"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -57,25 +58,27 @@ func frame(data string) string {
 }
 
 func TestWhatIsWrittenMeanwhileLeavesTogether(t *testing.T) {
-	s := newSlow()
-	tr := newTransport(s, time.Minute, nobody{})
-	send := func(data string, lazy bool) { require.NoError(t, tr.send(2, []byte(data), lazy)) }
-	send("one", true)
-	var writing sync.WaitGroup
-	writing.Go(func() { send("two", false) })
-	<-s.begun
-	_, err := tr.Write(appendDataHeader(nil, 2, 5)) // as yamux does
-	require.NoError(t, err)
-	send("three", false)
-	_, err = tr.Write([]byte("fours"))
-	require.NoError(t, err)
-	send("five", true)
-	<-s.let
-	<-s.begun
-	<-s.let
-	writing.Wait()
-	require.NoError(t, tr.Close())
-	require.Equal(t, []string{frame("one") + frame("two"), frame("three") + frame("fours") + frame("five")}, s.wrote)
+	synctest.Test(t, func(t *testing.T) { // in which nothing lingers too long
+		s := newSlow()
+		tr := newTransport(s, time.Minute, nobody{})
+		send := func(data string, lazy bool) { require.NoError(t, tr.send(2, []byte(data), lazy)) }
+		send("one", true)
+		var writing sync.WaitGroup
+		writing.Go(func() { send("two", false) })
+		<-s.begun
+		_, err := tr.Write(appendDataHeader(nil, 2, 5)) // as yamux does
+		require.NoError(t, err)
+		send("three", false)
+		_, err = tr.Write([]byte("fours"))
+		require.NoError(t, err)
+		send("five", true)
+		<-s.let
+		<-s.begun
+		<-s.let
+		writing.Wait()
+		require.NoError(t, tr.Close())
+		require.Equal(t, []string{frame("one") + frame("two"), frame("three") + frame("fours") + frame("five")}, s.wrote)
+	})
 }
 
 func TestWhatIsLazyLeavesByItself(t *testing.T) {

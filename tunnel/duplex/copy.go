@@ -30,6 +30,11 @@ const (
 	largeBuffer = 256 << 10
 	leanBuffer  = 32 << 10
 
+	// leanLarge is how many large buffers CopyLean lends at a time: the first in full flow
+	// have them, which saves a fifth of the processor, and where there are many they all
+	// go slower.
+	leanLarge = 32
+
 	// linger bounds how long a client may go on sending to a far side that is
 	// wholly gone. Closing at once, with input unread, would make the kernel
 	// send a reset and take the end of the answer from the client.
@@ -79,7 +84,7 @@ func Copy(ctx context.Context, local, remote Conn, meter *Meter) (Traffic, Endin
 	return copyBoth(ctx, local, remote, meter, borrowLarge)
 }
 
-// CopyLean is Copy with small buffers, for a process that carries many
+// CopyLean is Copy with few large buffers, for a process that carries many
 // connections and must stay small.
 func CopyLean(ctx context.Context, local, remote Conn) (Traffic, Ending) {
 	return copyBoth(ctx, local, remote, nil, borrowLean)
@@ -108,6 +113,7 @@ func copyBoth(ctx context.Context, local, remote Conn, meter *Meter, borrow borr
 	}()
 
 	var traffic Traffic
+	var heardAll atomic.Bool // remote has ended its direction
 	var up sync.WaitGroup
 	up.Go(func() {
 		n, readErr, writeErr := transfer(remote, local, &meter.sent, borrow)
@@ -118,7 +124,8 @@ func copyBoth(ctx context.Context, local, remote Conn, meter *Meter, borrow borr
 			abort()
 		case writeErr == nil:
 			ended(Local, nil)
-			if leaver, ok := local.(interface{ Left() bool }); ok && leaver.Left() {
+			leaver, ok := local.(interface{ Left() bool })
+			if ok && !heardAll.Load() && leaver.Left() {
 				leave(remote)
 			} else {
 				remote.CloseWrite()
@@ -141,6 +148,7 @@ func copyBoth(ctx context.Context, local, remote Conn, meter *Meter, borrow borr
 		ended(Local, writeErr)
 		abort()
 	default:
+		heardAll.Store(true)
 		ended(Remote, nil)
 		local.CloseWrite()
 		defer closeReadLater(local, remote)()
@@ -221,11 +229,17 @@ func borrowLarge() ([]byte, func()) {
 }
 
 func borrowLean() ([]byte, func()) {
+	if leanLent.Add(1) <= leanLarge {
+		buffer, giveBack := borrowLarge()
+		return buffer, func() { giveBack(); leanLent.Add(-1) }
+	}
+	leanLent.Add(-1)
 	buffer := leanBuffers.Get().(*[leanBuffer]byte)
 	return buffer[:], func() { leanBuffers.Put(buffer) }
 }
 
 var (
+	leanLent     atomic.Int32 // large buffers
 	largeBuffers = sync.Pool{New: func() any { return new([largeBuffer]byte) }}
 	leanBuffers  = sync.Pool{New: func() any { return new([leanBuffer]byte) }}
 )

@@ -89,7 +89,12 @@ func movesOf(event *forwards.ServiceEvent, namespace string) (flags []string) {
 	for _, port := range event.Ports {
 		taken = append(taken, port.Local)
 	}
+	moved := make(map[int]bool) // with the port of the other protocol
 	for _, e := range event.Refused {
+		if moved[e.Port.Remote] {
+			continue
+		}
+		moved[e.Port.Remote] = true
 		local := forwards.HighPort(e.Port.Local, taken)
 		taken = append(taken, local)
 		flags = append(flags, fmt.Sprintf("--port %s:%d:%d", Label(e.Service, namespace), local, e.Port.Remote))

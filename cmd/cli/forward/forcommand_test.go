@@ -28,6 +28,9 @@ func TestWhoRunsACommandIsToldTheWayOut(t *testing.T) {
 	elsewhere.Service, elsewhere.Refused[0].Service = in("shop", "search"), in("shop", "search")
 	busy := low("busy", "", 81)
 	busy.Refused = append(busy.Refused, &forwards.PortError{Err: syscall.EADDRINUSE})
+	both := low("dns", "", 53)
+	both.Refused = append(both.Refused, &forwards.PortError{Service: both.Service, Err: syscall.EACCES,
+		Port: forwards.PortEvent{Local: 53, Remote: 53, UDP: true}})
 	for _, c := range []struct {
 		about  string
 		fixed  bool // --port moves nothing
@@ -41,6 +44,9 @@ func TestWhoRunsACommandIsToldTheWayOut(t *testing.T) {
 		{"8080 is its own", false, []*forwards.ServiceEvent{low("web", "", 80, 8080, 9080), elsewhere},
 			"warning: only root may listen on ports below 1024: those of web, search.shop cannot be reached\n" +
 				"hint: add --hosts system, or move the port: --port web:10080:80 --port search.shop:8443:443\n"},
+		{"two protocols move together", false, []*forwards.ServiceEvent{both},
+			"warning: only root may listen on ports below 1024: those of dns cannot be reached\n" +
+				"hint: add --hosts system, or move the port: --port dns:8053:53\n"},
 		{"many", false, []*forwards.ServiceEvent{low("a", "", 80), low("b", "", 80), low("c", "", 80), low("d", "", 80)},
 			"warning: only root may listen on ports below 1024: those of a, b, c, d cannot be reached\n" +
 				"hint: add --hosts system, or move the port: --port a:8080:80 --port b:8080:80 --port c:8080:80 …\n"},

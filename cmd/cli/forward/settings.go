@@ -150,6 +150,13 @@ func (s *Settings) Validate() error {
 	return nil
 }
 
+// Select selects what is asked for, in the context's namespace where no other is.
+func (s *Settings) Select(contextNamespace string) (*selection.Selection, error) {
+	services := s.Services
+	services.Relay = s.Relay != forwards.NoRelay
+	return selection.New(services, contextNamespace)
+}
+
 // Run does what is asked for until ctx ends, which is no error, on the machine
 // that open opens. The tracker is told of each event before tell is.
 func (s *Settings) Run(
@@ -163,8 +170,7 @@ func (s *Settings) Run(
 	if err := s.Services.Locate(ctx, cluster); err != nil {
 		return ending.UnlessEnded(ctx, err)
 	}
-	s.Services.Relay = s.Relay != forwards.NoRelay
-	selected, err := selection.New(s.Services, cluster.Namespace)
+	selected, err := s.Select(cluster.Namespace)
 	if err != nil {
 		return err
 	}

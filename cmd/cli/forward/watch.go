@@ -4,12 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"sync"
 	"time"
 
 	"github.com/devtun/devtun/cmd/cli/selection"
 	"github.com/devtun/devtun/tunnel/discovery"
 )
+
+// manyServices is how many make a start take memory that is worth giving back.
+const manyServices = 1000
 
 // watch is a selection that forwards follow.
 type watch struct {
@@ -51,10 +55,14 @@ func (f *Forwarder) startWatch(
 			return f.cluster.Elsewhere(ctx, err)
 		}
 		errs.start()
+		many := len(changes) >= manyServices
 		if err := first(ctx, changes); err != nil {
 			return err
 		}
 		close(begun)
+		if many {
+			debug.FreeOSMemory() // the objects of a large cluster, of which little is kept
+		}
 		return nil
 	}
 	running.Go(func() {

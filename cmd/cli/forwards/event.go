@@ -38,18 +38,18 @@ type ServiceEvent struct {
 	Address string
 	Names   []string
 	Ports   []PortEvent
-	Pods    int          // ready endpoints
+	Pods    int          // ready ones, of the port that has most
 	Reason  string       // why, where State does not tell
 	Refused []*PortError // what failed, under Failed
 	Use     *Use         // what goes through it; nil if it has no address
 }
 
-// EndpointsEvent tells which endpoints are ready behind a service that is forwarded. It
+// EndpointsEvent tells which pods are ready behind a service that is forwarded. It
 // follows the service's own event, and every change of the pods.
 type EndpointsEvent struct {
 	Service discovery.Key
 	Pod     string   // as in ServiceEvent
-	Ready   []string // the pods' names, sorted; of what is no pod its address or name
+	Ready   []string // the pods' names, sorted
 }
 
 // PortEvent is one port: Local on this machine leads to Remote of the service.

@@ -20,20 +20,22 @@ import (
 
 // forward is an address and its listeners standing for one target.
 type forward struct {
-	all       *Forwards
-	key       discovery.Key
-	service   dns.Service
-	addr      netip.Addr
-	fixed     bool // the address is a pod's own: no other will do
-	names     []string
-	affinity  time.Duration
-	left      string // which ports cannot be forwarded, and why
-	wanted    []port // as last asked for
-	listeners map[number]*listener
-	refused   []*PortError // those wanted that cannot be listened on
-	use       Use
-	last      ServiceEvent // what was last told of it
-	lastReady []string     // likewise
+	all      *Forwards
+	key      discovery.Key
+	service  dns.Service
+	addr     netip.Addr
+	fixed    bool // the address is a pod's own: no other will do
+	names    []string
+	affinity time.Duration
+	// selectorless is that whoever made the service says where it leads, which need be no pod.
+	selectorless bool
+	left         string // which ports cannot be forwarded, and why
+	wanted       []port // as last asked for
+	listeners    map[number]*listener
+	refused      []*PortError // those wanted that cannot be listened on
+	use          Use
+	last         ServiceEvent // what was last told of it
+	lastReady    []string     // likewise
 }
 
 // PortError is a port of a service that cannot be listened on.
@@ -75,7 +77,7 @@ func (f *forward) update(ctx context.Context, ports []port) {
 // requests is what is done with the requests of a listener's connections. Who names one
 // pod of the service wants that one.
 func (f *forward) requests(l *listener) func() *tunnel.Requests {
-	options := f.all.options
+	options := &f.all.options // there are thousands of these
 	if options.Requests == nil && options.Reading == nil {
 		return nil
 	}
@@ -139,15 +141,17 @@ func (f *forward) describe() ServiceEvent {
 		State: Ready, Service: f.key, Pod: f.service.Pod, Address: f.addr.String(), Names: f.names,
 		Refused: f.refused, Use: &f.use,
 	}
+	ready := 0
 	for _, l := range f.listeners {
-		event.Pods = max(event.Pods, l.endpoints.Len())
+		ready = max(ready, l.endpoints.Len())
+		event.Pods = max(event.Pods, l.port.pods())
 	}
 	var reasons, absent []string
 	for _, l := range f.listeners {
 		if l.port.absent != "" {
 			absent = append(absent, l.port.absent)
 		}
-		if event.Pods > 0 && l.endpoints.Len() == 0 { // connections to it are held
+		if ready > 0 && l.endpoints.Len() == 0 { // connections to it are held
 			reasons = append(reasons, l.port.without())
 			continue
 		}
@@ -163,9 +167,11 @@ func (f *forward) describe() ServiceEvent {
 	switch {
 	case len(f.refused) > 0:
 		event.State, event.Reason = Failed, f.problem().Error()
-	case event.Pods == 0 && len(absent) > 0:
+	case ready == 0 && len(absent) > 0:
 		event.State, event.Reason = Waiting, "no ready pod has a port named "+slices.Min(absent)
-	case event.Pods == 0:
+	case ready == 0 && f.selectorless:
+		event.State, event.Reason = Waiting, "no ready endpoint"
+	case ready == 0:
 		event.State, event.Reason = Waiting, "no ready pod"
 	default:
 		event.Reason = strings.Join(reasons, "; ")
@@ -188,12 +194,14 @@ func (f *forward) answeredByOthers() bool {
 		slices.ContainsFunc(f.refused, func(e *PortError) bool { return errors.Is(e, syscall.EADDRINUSE) })
 }
 
-// ready is the names of the endpoints that are ready behind any of the ports.
+// ready is the names of the pods that are ready behind any of the ports.
 func (f *forward) ready() []string {
 	names := []string{}
 	for _, l := range f.listeners {
 		for _, endpoint := range l.port.endpoints {
-			names = append(names, endpoint.Name())
+			if endpoint.Pod.Name != "" {
+				names = append(names, endpoint.Pod.Name)
+			}
 		}
 	}
 	slices.Sort(names)

@@ -8,7 +8,6 @@ import (
 	"io"
 	"maps"
 	"os"
-	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -146,17 +145,10 @@ func (s *Forwards) Apply(ctx context.Context, changes discovery.Changes) error {
 	}
 	if !s.started {
 		s.started = true
-		ready := s.summary()
-		s.tell(Event{Ready: ready})
-		if ready.Ports >= manyPorts {
-			debug.FreeOSMemory() // the objects of a large cluster, of which little is kept
-		}
+		s.tell(Event{Ready: s.summary()})
 	}
 	return nil
 }
-
-// manyPorts is how many ports make a start take memory that is worth giving back.
-const manyPorts = 1000
 
 // Select makes forwards that have started those of another selection, of all there
 // is in the cluster. What was forwarded and still is keeps its address, its listeners
@@ -300,7 +292,7 @@ func (s *Forwards) update(
 				continue
 			}
 		}
-		f.affinity, f.left = service.Affinity, service.Left()
+		f.affinity, f.left, f.selectorless = service.Affinity, service.Left(), service.Selectorless
 		f.update(ctx, wanted.ports)
 		s.forwards[key] = append(s.forwards[key], f)
 		events = append(events, f.news()...)

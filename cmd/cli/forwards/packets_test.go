@@ -122,6 +122,15 @@ func TestWithoutARelayUDPIsSkipped(t *testing.T) {
 	}
 }
 
+func TestAServiceWithoutASelectorWaitsForAnEndpoint(t *testing.T) {
+	w := newWorld(t, withRelay)
+	manual := serviceOf(portOf(80))
+	manual.Selectorless = true
+	require.NoError(t, w.apply(map[string]*discovery.Service{"manual": manual}))
+	require.Equal(t, []string{"waiting manual 80:80", "READY 1 services, 1 ports"}, w.told())
+	require.Equal(t, "no ready endpoint", w.events[0].Service.Reason)
+}
+
 func TestWhereAUDPPortIsInUseTheAddressMoves(t *testing.T) {
 	w := newWorld(t, withRelay)
 	socket, err := dns.ListenPacket(t.Context(), netip.AddrPortFrom(address("resolver", 0), 5353))
@@ -155,6 +164,7 @@ func TestWhatIsNoPodHasItsOwnNames(t *testing.T) {
 		"ready vm/old 22:22", "READY 4 services, 4 ports"}, w.take())
 	addr := loopback.Address(dns.Key("test", dns.Service{Namespace: "demo", Name: "db.internal", Kind: dns.Host}), 0)
 	require.Equal(t, "db.internal:5432", w.reach(addr, 5432))
+	require.Empty(t, w.forwards.forwards[discovery.Key{Namespace: "demo", Name: "host/db.internal"}][0].ready())
 	require.Equal(t, []string{"virt-launcher-old"}, w.ready)
 
 	// A service of the same name has it.

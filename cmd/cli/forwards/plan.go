@@ -52,6 +52,16 @@ type port struct {
 	absent    string // as in discovery.Port
 }
 
+// pods is how many of the port's endpoints are pods.
+func (p port) pods() (n int) {
+	for _, endpoint := range p.endpoints {
+		if endpoint.Pod.Name != "" {
+			n++
+		}
+	}
+	return n
+}
+
 // without says that no pod serves the port, while there are ready ones.
 func (p port) without() string {
 	if p.absent == "" {

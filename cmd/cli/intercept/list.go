@@ -42,7 +42,8 @@ one: who, on which machine, since when, which requests they have claimed, whethe
 devtun is connected, how many requests it got so far, and where they go. The agents are
 asked for the last three; what they do not say is unknown.
 What others have changed, deleted or put back since is noted, and so is an intercept
-whose plan somebody has deleted.
+whose plan somebody has deleted. A namespace's relay is in the list, too, for each who
+holds it, with the targets that they have named to it.
 
 With -A those of all namespaces are listed. Who may not look in all of them gets what is
 in those that may be looked in, and a note about the others.`,
@@ -78,6 +79,7 @@ type Listed struct {
 	Rule      claim.Rule  `json:"rule"`
 	TLS       bool        `json:"tls"`
 	Mirror    bool        `json:"mirror"`
+	Reach     []string    `json:"reach,omitempty"` // of a relay: what it names beside the namespace's own
 	Connected string      `json:"connected"` // yes, no, unknown
 	Requests  int64       `json:"requests"`  // that came; 0 if that is unknown
 	Traffic   string      `json:"traffic"`   // developer, origin, held, both, nobody, elsewhere, none, unknown
@@ -86,6 +88,9 @@ type Listed struct {
 
 // rule is which requests are claimed, for people.
 func (l Listed) rule() string {
+	if l.Mode == plan.Relay {
+		return cmp.Or(strings.Join(l.Reach, ","), "-")
+	}
 	text := l.Rule.String()
 	if l.TLS {
 		text += ", and TLS"
@@ -185,7 +190,7 @@ func (s *lister) rows(ctx context.Context, h plan.Held, statuses []wire.Status) 
 		row := Listed{
 			Name: h.Name, Namespace: h.Namespace, Workload: h.Workload, Services: h.Services, Mode: h.Mode,
 			Claim: c.ID, Owner: plan.Owner{User: c.User, Machine: c.Machine, Since: c.Since},
-			Rule: c.Rule, TLS: c.TLS, Mirror: c.Mirror,
+			Rule: c.Rule, TLS: c.TLS, Mirror: c.Mirror, Reach: c.Reach,
 		}
 		to, why := intercept.TrafficOf(h.Plan, row.ask(statuses), findings)
 		row.Traffic, row.Note = cmp.Or(string(to), unknown), why

@@ -47,6 +47,9 @@ func TestHowAClaimStands(t *testing.T) {
 
 func TestARuleInTheList(t *testing.T) {
 	require.Equal(t, "everything", Listed{}.rule())
+	require.Equal(t, "-", Listed{Mode: plan.Relay}.rule())
+	require.Equal(t, "ip/10.1.2.3:80,host/db:53/udp",
+		Listed{Mode: plan.Relay, Reach: []string{"ip/10.1.2.3:80", "host/db:53/udp"}}.rule())
 	require.Equal(t, "copies of path /api/, and TLS",
 		Listed{Rule: claim.Rule{Path: "/api/"}, TLS: true, Mirror: true}.rule())
 }

@@ -11,7 +11,6 @@ import (
 	"github.com/devtun/devtun/cmd/cli/forwards"
 	"github.com/devtun/devtun/cmd/cli/kube"
 	"github.com/devtun/devtun/cmd/cli/problem"
-	"github.com/devtun/devtun/cmd/cli/selection"
 	"github.com/devtun/devtun/intercept"
 	"github.com/devtun/devtun/intercept/claim"
 	"github.com/devtun/devtun/intercept/plan"
@@ -51,7 +50,7 @@ func (o *Options) PlanOn(ctx context.Context, cluster *kube.Cluster, told Audien
 	if err := o.findHost(ctx); err != nil {
 		return nil, err
 	}
-	selected, err := selection.New(o.Forward.Services, cluster.Namespace)
+	selected, err := o.Forward.Select(cluster.Namespace)
 	if err != nil {
 		return nil, err
 	}

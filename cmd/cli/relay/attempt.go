@@ -24,6 +24,8 @@ type attempt struct {
 	client *plan.Client
 	plan   *plan.Plan // that is carried out; nil before that
 
+	noPolicies bool // this user may not make network policies
+
 	claim   claim.Claim
 	tried   []string // architectures, of which the last is the plan's
 	guessed bool     // it is, and there are more

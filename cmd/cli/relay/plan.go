@@ -15,7 +15,8 @@ import (
 	"github.com/devtun/devtun/intercept/wire"
 )
 
-// missingRights says which rights are missing that a relay cannot do without.
+// missingRights says which rights are missing that a relay cannot do without, and notes what it
+// has to do without.
 func (a *attempt) missingRights(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, kube.Timeout)
 	defer cancel()
@@ -23,6 +24,9 @@ func (a *attempt) missingRights(ctx context.Context) error {
 	if err == nil && slices.ContainsFunc(missing, func(r target.Right) bool { return r.Without == "" }) {
 		err = agents.RightsProblem(feature, a.namespace, missing)
 	}
+	a.noPolicies = slices.ContainsFunc(missing, func(r target.Right) bool {
+		return r.Resource == "networkpolicies" && r.Verb == "create"
+	})
 	return err
 }
 
@@ -53,7 +57,8 @@ func (a *attempt) compute(ctx context.Context) (*plan.Plan, error) {
 	if _, err := agents.SetProgram(ctx, &options, a.of.config.Image, arch); err != nil {
 		return nil, err
 	}
-	return target.PlanRelay(target.Relay{Namespace: a.namespace, Like: like, Circumstances: circumstances}, options)
+	return target.PlanRelay(target.Relay{Namespace: a.namespace, Like: like, Circumstances: circumstances,
+		NoPolicies: a.noPolicies}, options)
 }
 
 // nextArchitecture is the first of all that has not been tried.

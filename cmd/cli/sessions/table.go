@@ -39,7 +39,7 @@ func writeStatus(out io.Writer, s status.Snapshot) {
 	}
 	_ = table.Flush()
 	for _, r := range s.Relays {
-		writeWhyNot(out, "relay of namespace "+r.Namespace, r.Links)
+		writeWhyNot(out, "relay of "+r.Namespace, r.Links)
 	}
 	if len(s.Intercepts) > 0 {
 		fmt.Fprintln(table, "INTERCEPT\tSTATE\tMODE\tAGENTS\tLINKS\tTRAFFIC\tOPEN\tTOTAL\tSENT\tRECEIVED\tLAST ERROR")
@@ -84,7 +84,7 @@ func writeStatus(out io.Writer, s status.Snapshot) {
 	_ = table.Flush()
 }
 
-// writeWhyNot says of links that do not go by the pod proxy why.
+// writeWhyNot says of links why they do not go by the pod proxy.
 func writeWhyNot(out io.Writer, of string, links []status.Link) {
 	for _, l := range links {
 		if l.WhyNot != "" {

@@ -18,6 +18,8 @@ func TestAddress(t *testing.T) {
 		"web:5432":          {Local: 5432, Port: 5432},
 		"web:80":            {Local: 80, Port: 80, Name: "tcp-raw"},
 		"web:8080":          {Local: 8080, Port: 8080, Name: "http", App: "grpc"},
+		"web:53/udp":        {Local: 53, Port: 53, Protocol: "udp"},
+		"web:443/udp":       {Local: 443, Port: 443, Name: "https", Protocol: "udp"}, // HTTP/3, which no URL asks for
 		"http://web:8081/":  {Local: 8081, Port: 8081, Name: "admin"},
 	} {
 		require.Equal(t, want, Address("web", port))
@@ -31,5 +33,7 @@ func TestAddressesOfAService(t *testing.T) {
 		s.Ports = append(s.Ports, Port{Local: 9000 + n, Port: 9000 + n})
 	}
 	require.Equal(t, []string{"http://db/", "db:9000-9249"}, s.Addresses())
-	require.Empty(t, Service{Ports: s.Ports}.Addresses(), "no name")
+	require.Empty(t, Service{Ports: s.Ports}.Addresses(), "no name and no address")
+	require.Equal(t, []string{"127.1.2.3:5432"},
+		Service{Address: "127.1.2.3", Ports: []Port{{Local: 5432, Port: 5432}}}.Addresses(), "no name")
 }

@@ -2,7 +2,6 @@ package status
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 
 	"github.com/devtun/devtun/intercept"
@@ -21,15 +20,15 @@ const (
 type InterceptTracker struct {
 	tracker *Tracker
 	Intercept
-	agents map[string]intercept.LinkEvent // by pod, as told last
-	count  func() intercept.Summary       // nil: nothing yet
+	agents linked
+	count  func() intercept.Summary // nil: nothing yet
 }
 
 // Intercept adds an intercept that begins, about which the names, the mode and the
 // routes are known.
 func (t *Tracker) Intercept(about Intercept) *InterceptTracker {
 	about.State = Preparing
-	i := &InterceptTracker{tracker: t, Intercept: about, agents: make(map[string]intercept.LinkEvent)}
+	i := &InterceptTracker{tracker: t, Intercept: about, agents: make(linked)}
 	t.change(func() { t.intercepts = append(t.intercepts, i) })
 	return i
 }
@@ -99,27 +98,10 @@ func (i *InterceptTracker) route(port int, by func(*Route)) {
 // snapshot is how it stands now; with the tracker's mutex held.
 func (i *InterceptTracker) snapshot() Intercept {
 	now := i.Intercept
-	now.Links, now.Agents = linksOf(i.agents)
+	now.Links, now.Agents = i.agents.now()
 	if i.count != nil {
 		sum := i.count()
 		now.Open, now.Total, now.Sent, now.Received = sum.Open, sum.Taken, sum.Sent, sum.Received
 	}
 	return now
-}
-
-// linksOf are the links that there are, by pod, and how many are heard, given what was told
-// last of each.
-func linksOf(told map[string]intercept.LinkEvent) (links []Link, heard int) {
-	links = make([]Link, 0, len(told))
-	for _, pod := range slices.Sorted(maps.Keys(told)) {
-		link := told[pod]
-		if link.State == intercept.Disconnected {
-			continue
-		}
-		links = append(links, Link{Pod: pod, Way: string(link.Way), WhyNot: link.WhyNot})
-		if link.State == intercept.Connected {
-			heard++
-		}
-	}
-	return links, heard
 }

@@ -35,6 +35,9 @@ func TestPortList(t *testing.T) {
 		"8000-8249:9000-9249": moved(1000, many...),
 		"80-82,83:93,84,85":   append(append(same(80, 81, 82), moved(10, 83)...), same(84, 85)...),
 		"8080:80,8081:80":     {{Local: 8080, Port: 80}, {Local: 8081, Port: 80}},
+		"53,53/udp":           {{Local: 53, Port: 53}, {Local: 53, Port: 53, Protocol: "udp"}},
+		"80-82/udp,83": {{Local: 80, Port: 80, Protocol: "udp"}, {Local: 81, Port: 81, Protocol: "udp"},
+			{Local: 82, Port: 82, Protocol: "udp"}, {Local: 83, Port: 83}},
 	} {
 		require.Equal(t, want, PortList(ports))
 	}

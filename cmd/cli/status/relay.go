@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"github.com/devtun/devtun/cmd/cli/forwards"
-	"github.com/devtun/devtun/intercept"
 )
 
 // Relay is that of one namespace.
@@ -14,7 +13,7 @@ type Relay struct {
 	State     string `json:"state"` // "starting", or as in the event "relay"
 	Reason    string `json:"reason,omitempty"`
 	Agents    int    `json:"agents"` // of its pods, that are connected
-	Links     []Link `json:"links"`  // to its pods; none if an intercept's agents serve as it
+	Links     []Link `json:"links"`  // to them
 	Open      int    `json:"open"`   // connections through it, flows of UDP included
 	Total     int    `json:"total"`  // likewise, in all
 }
@@ -22,7 +21,7 @@ type Relay struct {
 // relay is what is known of one.
 type relay struct {
 	Relay
-	agents map[string]intercept.LinkEvent // by pod, as told last
+	agents linked
 	count  func() (open, total int)
 }
 
@@ -34,7 +33,7 @@ func (t *Tracker) relay(e *forwards.RelayEvent) {
 	}
 	r := t.relays[e.Namespace]
 	if r == nil {
-		r = &relay{Relay: Relay{Namespace: e.Namespace}, agents: make(map[string]intercept.LinkEvent)}
+		r = &relay{Relay: Relay{Namespace: e.Namespace}, agents: make(linked)}
 		t.relays[e.Namespace] = r
 	}
 	if e.Link != nil {
@@ -51,7 +50,7 @@ func (t *Tracker) relay(e *forwards.RelayEvent) {
 func (t *Tracker) relaysNow() (all []Relay) {
 	for _, r := range t.relays {
 		now := r.Relay
-		now.Links, now.Agents = linksOf(r.agents)
+		now.Links, now.Agents = r.agents.now()
 		if r.count != nil {
 			now.Open, now.Total = r.count()
 		}

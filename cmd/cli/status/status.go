@@ -129,13 +129,6 @@ type Intercept struct {
 	Use
 }
 
-// Link says how the link to an agent's pod goes.
-type Link struct {
-	Pod    string `json:"pod"`
-	Way    string `json:"way"`              // "proxy": the API server's pod proxy, "portforward"
-	WhyNot string `json:"whyNot,omitempty"` // it does not go by the pod proxy, once that is known
-}
-
 // Route says where the connections to one port go.
 type Route struct {
 	Services []string `json:"services"` // as "web:80"

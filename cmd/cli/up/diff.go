@@ -52,8 +52,7 @@ func diffForwards(held *selectedForwards, failed bool, wants *selectedForwards) 
 		return forwardSteps{begin: wants != nil}
 	case wants == nil:
 		return forwardSteps{end: true}
-	case failed || held.settings != wants.settings,
-		!slices.Equal(held.selected.Reach(), wants.selected.Reach()): // the claims on relays list it
+	case failed || held.settings != wants.settings:
 		return forwardSteps{end: true, begin: true}
 	}
 	return forwardSteps{reselect: !held.selected.Equal(wants.selected)}

@@ -100,8 +100,6 @@ func TestWhatMakesTheForwardsThatAreWanted(t *testing.T) {
 	auto := forwardSettings{reach: reach{transport: "auto"}}
 	websocket := forwardSettings{reach: reach{transport: "websocket"}}
 	anew := forwardSteps{end: true, begin: true}
-	reaching := forwards(auto)
-	reaching.selected.Targets = []discovery.Target{{Key: discovery.TargetKey(discovery.KindHost, "demo", "db"), Port: 5432}}
 	for _, c := range []struct {
 		about  string
 		held   *selectedForwards
@@ -120,7 +118,8 @@ func TestWhatMakesTheForwardsThatAreWanted(t *testing.T) {
 			steps: anew},
 		{about: "with a relay", held: forwards(auto),
 			wants: forwards(forwardSettings{reach: auto.reach, relay: relayNeeded}), steps: anew},
-		{about: "a relay's claim lists something else", held: forwards(auto), wants: reaching, steps: anew},
+		{about: "a relay's claim lists something else", held: forwards(auto),
+			wants: forwards(forwardSettings{reach: auto.reach, relayReach: "host/db:5432"}), steps: anew},
 		{about: "the same, and they have failed", held: forwards(auto), failed: true, wants: forwards(auto),
 			steps: anew},
 		{about: "none any more", held: forwards(auto), steps: forwardSteps{end: true}},

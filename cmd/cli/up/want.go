@@ -66,6 +66,7 @@ type forwardSettings struct {
 	podAddresses bool
 	relay        forwards.RelayUse
 	relayImage   string // that has the agent; "": its program comes with the relay's plan
+	relayReach   string // what its claim lists, as selection.Reach, one a line
 }
 
 // wantedIntercept is one intercept. One that differs in anything is made anew.
@@ -136,9 +137,11 @@ func wantOf(order background.Order, at destination) (*want, error) {
 	if err := forwarding.forward().Validate(); err != nil {
 		return nil, err
 	}
-	if _, err := selection.New(forwarding.services, through.namespace); err != nil {
+	selected, err := selection.New(forwarding.services, through.namespace)
+	if err != nil {
 		return nil, err
 	}
+	forwarding.settings.relayReach = strings.Join(selected.Reach(), "\n")
 	if !p.NoForward {
 		w.forwards = forwarding
 	}

@@ -38,8 +38,9 @@ func TestAnOrderIsTranslatedOnce(t *testing.T) {
 			order: project.Project{
 				Kubeconfig: "/kube", Namespace: "shop", ClusterDomain: "it.local", Transport: "spdy", Link: "proxy",
 				Forward: project.Forward{
-					Services: []string{"web", "api.demo"}, Namespaces: []string{"demo"}, Except: []string{"db"},
-					Ports: []string{"web:8080:80"}, Hold: "3s", HostsFile: "/hosts", PodAddresses: true,
+					Services: []string{"web", "api.demo", "host/db.internal:5432"}, Namespaces: []string{"demo"},
+					Except: []string{"db"},
+					Ports:  []string{"web:8080:80"}, Hold: "3s", HostsFile: "/hosts", PodAddresses: true,
 					Headers: []string{"x: 1", "baggage: devtun=ann"},
 				},
 				Relay: "only-needed",
@@ -49,9 +50,10 @@ func TestAnOrderIsTranslatedOnce(t *testing.T) {
 				settings: forwardSettings{
 					reach: shop, domain: "it.local", hold: 3 * time.Second, hostsFile: "/hosts",
 					headers: "x: 1\nbaggage: devtun=ann", relay: relayNeeded, relayImage: "ours:1", podAddresses: true,
+					relayReach: "host/db.internal:5432",
 				},
 				services: selection.Flags{
-					Args: []string{"web", "api.demo"}, Namespaces: []string{"shop", "demo"},
+					Args: []string{"web", "api.demo", "host/db.internal:5432"}, Namespaces: []string{"shop", "demo"},
 					Except: []string{"db"}, Ports: []string{"web:8080:80"}, Relay: true,
 				},
 			}}},

@@ -58,6 +58,28 @@ func open() (conn, error) {
 
 func (c conn) close() { unix.Close(int(c)) }
 
+// idle are a few that wait to be used again: opening one takes longer than asking.
+var idle = make(chan conn, 4)
+
+// take is open, unless one is idle.
+func take() (conn, error) {
+	select {
+	case c := <-idle:
+		return c, nil
+	default:
+		return open()
+	}
+}
+
+// giveBack takes one back whose answers have all been read.
+func (c conn) giveBack() {
+	select {
+	case idle <- c:
+	default:
+		c.close()
+	}
+}
+
 // ask sends a request; flags say how much is wanted.
 func (c conn) ask(r request, flags uint16) error {
 	header := unix.NlMsghdr{

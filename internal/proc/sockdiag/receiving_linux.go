@@ -19,11 +19,10 @@ const (
 // address can still receive; unix.ENOENT if there is no such socket, or if the kernel
 // does not tell of any.
 func Receiving(local, remote netip.AddrPort) (bool, error) {
-	c, err := open()
+	c, err := take()
 	if err != nil {
 		return false, err
 	}
-	defer c.close()
 	wanted := request{Family: unix.AF_INET, Protocol: unix.IPPROTO_TCP, States: anyState}
 	wanted.ID.Cookie = [2]uint32{^uint32(0), ^uint32(0)} // whichever has these addresses
 	copy(wanted.ID.Source[:], local.Addr().AsSlice())
@@ -31,12 +30,15 @@ func Receiving(local, remote netip.AddrPort) (bool, error) {
 	binary.BigEndian.PutUint16(wanted.ID.SourcePort[:], local.Port())
 	binary.BigEndian.PutUint16(wanted.ID.DestinationPort[:], remote.Port())
 	if err := c.ask(wanted, 0); err != nil {
+		c.close()
 		return false, err
 	}
 	answer, err := c.read(make([]byte, 4<<10)) // for one socket, with room for what later kernels add
 	if err != nil {
+		c.close()
 		return false, err
 	}
+	c.giveBack()
 	return parseReceiving(answer)
 }
 
