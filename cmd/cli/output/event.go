@@ -158,10 +158,11 @@ type Relay struct {
 	// `standing`: connections go through it; `lost`: it is made anew, and connections to pods
 	// go by port-forward meanwhile; `failed`: it could not be had, and is tried again when it
 	// is wanted; `restored`: it is over, and removed; `left`: it is over for this session
-	State     string   `json:"state"`
-	Namespace string   `json:"namespace"`
-	Reason    string   `json:"reason"`          // why it is lost or has failed; or whose pods they are, if they are an intercept's agents
-	Others    []string `json:"others,omitzero"` // who hold it, as `ann on laptop`; with `left`
+	State     string `json:"state"`
+	Namespace string `json:"namespace"`
+	// why it is lost or has failed; or whose pods they are, if they are an intercept's agents
+	Reason string   `json:"reason"`
+	Others []string `json:"others,omitzero"` // who hold it, as `ann on laptop`; with `left`
 }
 
 // Intercept tells how the intercept stands.
