@@ -41,7 +41,7 @@ func relayOfRun(t *testing.T, n *namespace) {
 func relayOfUp(t *testing.T, n *namespace) {
 	f := newProject(t, n)
 	f.file("relay: true\nforward: {services: [datagrams]}\n")
-	f.must("up", "--detach", "--hosts-file", ownHosts(t))
+	f.must("up", "--detach")
 	n.relay()
 	s := f.status()
 	require.Len(t, s.Services, 1)
@@ -54,7 +54,7 @@ func relayOfIntercept(t *testing.T, n *namespace) {
 	address, _ := localServer(t)
 	d := launch(t, exec.Command(devtunPath(), "intercept", "web", "--kubeconfig", kubeconfig(), "-n", n.name, "-o",
 		"json",
-		"--to", address, "--relay", "--hosts-file", ownHosts(t)))
+		"--to", address, "--relay"))
 	d.await("the intercept", time.Minute, standing)
 	echoed(t, dialUDP(t, d.addr("datagrams", 7000)), 100)
 	_, err := n.client.AppsV1().Deployments(n.name).Get(t.Context(), relayName, metav1.GetOptions{})

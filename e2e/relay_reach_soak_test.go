@@ -12,6 +12,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -85,6 +86,7 @@ func streamed(t *testing.T, addr string, perSecond int, lasts time.Duration) {
 	const size = 1000
 	conn := dialUDP(t, addr)
 	echoed(t, conn, 1) // the flow stands
+	require.NoError(t, conn.SetDeadline(time.Now().Add(lasts+time.Minute)))
 	total := int(lasts.Seconds() * float64(perSecond) / size)
 	back := make(map[uint32]bool, total)
 	var reading sync.WaitGroup
@@ -227,7 +229,7 @@ func reachesAnything(t *testing.T, by way) {
 			port := map[string]int{"tcp": 7005, "udp": 7000}[c.network]
 			addresses := []string{d.addr(c.service, port)}
 			if c.name != "" {
-				addresses = append(addresses, fmt.Sprintf("%s:%d", c.name, port))
+				addresses = append(addresses, fmt.Sprintf("%s:%d", here(t, c.name), port))
 			}
 			for _, address := range addresses {
 				if c.network == "udp" {
@@ -241,6 +243,20 @@ func reachesAnything(t *testing.T, by way) {
 	d.stop()
 	n.noRelay()
 	require.Empty(t, n.names())
+}
+
+// here is the address that a name has on this machine: the resolver of Go remembers the hosts
+// file of a moment ago.
+func here(t *testing.T, name string) string {
+	t.Helper()
+	for _, line := range names(t) {
+		words := strings.Fields(line)
+		if slices.Contains(words[1:], name) {
+			return words[0]
+		}
+	}
+	require.FailNow(t, "no such name", "%s in %v", name, names(t))
+	return ""
 }
 
 // hashedThere says hello to the tests' server, ends its side, and returns what that answers.

@@ -73,6 +73,9 @@ func TestSoakRelayRefuses(t *testing.T) {
 				Dial: &wire.Dial{Network: network, Host: host, Port: port}})
 			require.NoError(t, err)
 			defer stream.Close()
+			if err := stream.Accepted(ctx); err != nil {
+				return "", err
+			}
 			greeting := make([]byte, 4)
 			_, err = io.ReadFull(stream, greeting)
 			return string(greeting), err
