@@ -12,7 +12,7 @@ import (
 	"github.com/devtun/devtun/intercept/plan"
 )
 
-const goodConfig = `{"version":2,"name":"service-middle","identity":"4f1c","mode":"divert","sessionPort":9999,"readyPort":9998,"grace":"10m",
+const goodConfig = `{"version":3,"name":"service-middle","identity":"4f1c","mode":"divert","sessionPort":9999,"readyPort":9998,"grace":"10m",
 	"ports":[{"port":8080,"origin":"service-middle-origin.shop:80"},{"port":53,"protocol":"UDP","origin":"10.0.0.1:53"}],
 	"files":["/etc/shop"]}`
 
@@ -34,7 +34,7 @@ func TestConfig(t *testing.T) {
 
 // TestConfigWithoutPorts is of a workload that no Service leads to.
 func TestConfigWithoutPorts(t *testing.T) {
-	const config = `{"version":2,"name":"worker","identity":"4f1c","mode":"replace","sessionPort":9999,"readyPort":9998,"grace":"2m","ports":null}`
+	const config = `{"version":3,"name":"worker","identity":"4f1c","mode":"replace","sessionPort":9999,"readyPort":9998,"grace":"2m","ports":null}`
 	c, err := ParseConfig(config)
 	require.NoError(t, err)
 	require.Empty(t, c.Ports)
@@ -44,7 +44,7 @@ func TestConfigWithoutPorts(t *testing.T) {
 
 func TestConfigIsRefused(t *testing.T) {
 	for old, test := range map[string]struct{ new, complaint string }{
-		`"version":2`:             {`"version":3`, "it is for version 3, this agent speaks 2"},
+		`"version":3`:             {`"version":2`, "it is for version 2, this agent speaks 3"},
 		`"grace":"10m"`:           {`"grace":"ten"`, `invalid duration "ten"`},
 		`"mode":"divert"`:         {`"mode":"other"`, `mode "other" is none of [divert replace handover relay]`},
 		`"identity":"4f1c",`:      {``, "identity is missing"},

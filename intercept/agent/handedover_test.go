@@ -14,7 +14,7 @@ import (
 	"github.com/devtun/devtun/intercept/wire"
 )
 
-const handOverConfig = `{"version":2,"name":"worker","identity":"4f1c","mode":"handover","sessionPort":9999,
+const handOverConfig = `{"version":3,"name":"worker","identity":"4f1c","mode":"handover","sessionPort":9999,
 	"readyPort":0,"ports":null,"grace":"0s","files":["/etc/worker"]}`
 
 // handOver is an agent that only hands over, and what its Run has returned.

@@ -49,7 +49,7 @@ func TestTheAgentStaysSmall(t *testing.T) {
 	require.NoError(t, err)
 	agent := exec.Command(program)
 	agent.Env = append(os.Environ(), childVariable+"=agent", fmt.Sprintf(
-		`%s={"version":2,"name":"service-middle","identity":"4f1c","mode":"divert","grace":"0s","sessionPort":9999,"readyPort":9998,"ports":[{"port":8080,"origin":%q}]}`,
+		`%s={"version":3,"name":"service-middle","identity":"4f1c","mode":"divert","grace":"0s","sessionPort":9999,"readyPort":9998,"ports":[{"port":8080,"origin":%q}]}`,
 		ConfigVariable, origin.address))
 	agent.Stderr = os.Stderr
 	output, err := agent.StdoutPipe()

@@ -31,7 +31,7 @@ func TestAnyStopSignalEndsTheAgentInOrder(t *testing.T) {
 			ports := freePorts(t, 3)
 			child := exec.Command(program)
 			child.Env = append(os.Environ(), fmt.Sprintf(
-				`%s={"version":2,"name":"a","identity":"1","mode":"replace","grace":"0s","sessionPort":%d,"readyPort":%d,"ports":[{"port":%d}]}`,
+				`%s={"version":3,"name":"a","identity":"1","mode":"replace","grace":"0s","sessionPort":%d,"readyPort":%d,"ports":[{"port":%d}]}`,
 				agent.ConfigVariable, ports[0], ports[1], ports[2]))
 			child.Stderr = os.Stderr
 			require.NoError(t, child.Start())

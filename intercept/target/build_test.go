@@ -83,7 +83,7 @@ func TestAgent(t *testing.T) {
 		{Name: "admin", ContainerPort: 9901, Protocol: "TCP"},
 	}, container.Ports)
 
-	require.JSONEq(t, `{"version":2,"name":"web","identity":"one","sessionPort":47380,"readyPort":47381,"proxyPort":47382,"mode":"divert","grace":"1m0s","ports":[
+	require.JSONEq(t, `{"version":3,"name":"web","identity":"one","sessionPort":47380,"readyPort":47381,"proxyPort":47382,"mode":"divert","grace":"1m0s","ports":[
 		{"port":80,"protocol":"TCP","origin":"devtun-origin-web.shop.svc:80"},
 		{"port":8123,"protocol":"UDP","origin":"devtun-origin-web.shop.svc:8123"},
 		{"port":9901,"protocol":"TCP","origin":"devtun-origin-web-admin.shop.svc:9901"}],
@@ -160,7 +160,7 @@ func TestReplace(t *testing.T) {
 		istioInject: "false",
 	}, agent.Spec.Template.Labels, "every selector finds it")
 	require.Empty(t, created[corev1.Service](t, p, "Service"))
-	require.JSONEq(t, `{"version":2,"name":"web","identity":"one","sessionPort":47380,"readyPort":47381,"proxyPort":47382,"mode":"replace","grace":"1m0s","ports":[
+	require.JSONEq(t, `{"version":3,"name":"web","identity":"one","sessionPort":47380,"readyPort":47381,"proxyPort":47382,"mode":"replace","grace":"1m0s","ports":[
 		{"port":80,"protocol":"TCP"},{"port":9901,"protocol":"TCP"}],"undo":`+agent.Annotations[plan.UndoMark]+`}`,
 		configOf(t, container))
 

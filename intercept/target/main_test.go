@@ -17,6 +17,7 @@ import (
 	"github.com/devtun/devtun/intercept/claim"
 	"github.com/devtun/devtun/intercept/plan"
 	"github.com/devtun/devtun/intercept/plantest"
+	"github.com/devtun/devtun/intercept/wire"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -147,7 +148,7 @@ var ann = claim.Claim{ID: "a", User: "ann", Machine: "ann's"}
 
 func options(mode plan.Mode) Options {
 	return Options{
-		Mode: mode, Identity: "one", Version: 2, Image: "registry.example/agent:1", Grace: time.Minute,
+		Mode: mode, Identity: "one", Version: wire.Version, Image: "registry.example/agent:1", Grace: time.Minute,
 		Owner: plan.Owner{User: "ann", Machine: "ann's", Since: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)},
 	}
 }

@@ -14,7 +14,7 @@ import (
 
 const (
 	// Version is that of the protocol; both ends must speak the same.
-	Version = 2
+	Version = 3
 
 	// magic opens every hello and every answer, so that neither end mistakes
 	// something else for the other.

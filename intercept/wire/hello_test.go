@@ -18,7 +18,7 @@ func TestAHelloThatDoesNotFitIsTheSameErrorAtBothEnds(t *testing.T) {
 		code   Code
 		text   string
 	}{
-		{func(h *Hello) { h.Version, h.Name = 1, "" }, WrongVersion, "the agent speaks version 2, this devtun speaks 1"},
+		{func(h *Hello) { h.Version, h.Name = 1, "" }, WrongVersion, "the agent speaks version 3, this devtun speaks 1"},
 		{func(h *Hello) { h.Name = "other" }, WrongName, `the agent belongs to intercept "service-middle", not to "other"`},
 		{func(h *Hello) { h.Identity = "4f1" }, WrongIdentity,
 			"the agent belongs to another intercept of the same name: the identity differs"},
@@ -64,7 +64,7 @@ func TestDialBesideAnAgentOfAnotherVersion(t *testing.T) {
 	a, b := connect(t)
 	go writeFrame(b, magic, answer{Version: 7}) // and a welcome
 	_, err := shop.Dial(t.Context(), a)
-	require.ErrorContains(t, err, "the agent speaks version 7, this devtun speaks 2")
+	require.ErrorContains(t, err, "the agent speaks version 7, this devtun speaks 3")
 }
 
 func TestWhatIsNotTheOtherEnd(t *testing.T) {
