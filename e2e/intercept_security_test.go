@@ -223,22 +223,15 @@ func TestTheAgentDialsNothingButTheOrigin(t *testing.T) {
 		ended := make(chan error, 1)
 		go func() { ended <- (&wire.Developer{}).Run(ctx, session) }()
 		t.Cleanup(func() { cancel(); <-ended })
-		for kind, c := range map[string]struct {
-			opening wire.Opening
-			said    string
-		}{
-			"a connection": {wire.Opening{Kind: wire.KindConnection, Port: 8080, Client: "10.0.0.1:1"},
-				"reset by the far side: the agent does not know streams of kind "},
-			"a kind of its own": {wire.Opening{Kind: "shell", Client: "other:8080"},
-				"reset by the far side: the agent does not know streams of kind "},
-			"a relay's": {wire.Opening{Kind: wire.KindDial,
-				Dial: &wire.Dial{Network: "tcp", Host: "169.254.169.254", Port: 80}},
-				"169.254.169.254 is link-local"},
+		for kind, opening := range map[string]wire.Opening{
+			"a connection":      {Kind: wire.KindConnection, Port: 8080, Client: "10.0.0.1:1"},
+			"a kind of its own": {Kind: "shell", Client: "other:8080"},
+			"a relay's":         {Kind: wire.KindDial, Dial: &wire.Dial{Network: "tcp", Host: "other", Port: 8080}},
 		} {
-			stream, err := session.Open(ctx, c.opening)
+			stream, err := session.Open(ctx, opening)
 			require.NoError(t, err)
 			_, err = io.ReadAll(stream)
-			require.ErrorContains(t, err, c.said, kind)
+			require.ErrorContains(t, err, "reset by the far side: the agent does not know streams of kind ", kind)
 			stream.Close()
 		}
 	})
