@@ -79,7 +79,7 @@ func TestManPagesSayWhatHelpSays(t *testing.T) {
 	page := strings.NewReplacer(`\-`, "-", `\(aq`, "'").Replace(string(text))
 	require.Contains(t, page, ".TP\n.B --hold duration\nhow long a connection waits for a ready pod (default 30s)\n")
 	require.Contains(t, page, ".TP\n.B --hosts-file string\nwrite names to this file")
-	require.NotContains(t, page, "[=")
+	require.NotContains(t, page, "[=false]")
 	home, err := os.UserHomeDir()
 	require.NoError(t, err)
 	require.NotContains(t, page, home)

@@ -20,7 +20,7 @@ func TestConfig(t *testing.T) {
 	c, err := ParseConfig(goodConfig)
 	require.NoError(t, err)
 	require.Equal(t, Config{
-		Version: 2, Name: "service-middle", Identity: "4f1c", Mode: plan.Divert, LinkPort: 9999, ReadyPort: 9998,
+		Version: 3, Name: "service-middle", Identity: "4f1c", Mode: plan.Divert, LinkPort: 9999, ReadyPort: 9998,
 		Ports: []Port{{8080, TCP, "service-middle-origin.shop:80"}, {53, UDP, "10.0.0.1:53"}},
 		Files: []string{"/etc/shop"},
 		Grace: Duration(10 * time.Minute), Hold: Duration(DefaultHold), DrainTimeout: Duration(DefaultDrainTimeout),
