@@ -42,7 +42,7 @@ func carryDatagrams(ctx context.Context, stream io.ReadWriteCloser, socket net.C
 		carryEach(flow, socket, func() { idle.Reset(idleAfter) })
 	})
 	<-ctx.Done()
-	flow.Close()
+	_ = flow.Close() // of what is left
 	socket.Close()
 }
 

@@ -80,10 +80,10 @@ type Listed struct {
 	TLS       bool        `json:"tls"`
 	Mirror    bool        `json:"mirror"`
 	Reach     []string    `json:"reach,omitempty"` // of a relay: what it names beside the namespace's own
-	Connected string      `json:"connected"` // yes, no, unknown
-	Requests  int64       `json:"requests"`  // that came; 0 if that is unknown
-	Traffic   string      `json:"traffic"`   // developer, origin, held, both, nobody, elsewhere, none, unknown
-	Note      string      `json:"note"`      // what is not as the intercept wants it; may be empty
+	Connected string      `json:"connected"`       // yes, no, unknown
+	Requests  int64       `json:"requests"`        // that came; 0 if that is unknown
+	Traffic   string      `json:"traffic"`         // developer, origin, held, both, nobody, elsewhere, none, unknown
+	Note      string      `json:"note"`            // what is not as the intercept wants it; may be empty
 }
 
 // rule is which requests are claimed, for people.

@@ -30,7 +30,7 @@ func echoQUIC(ctx context.Context, conn *net.UDPConn) error {
 		return fmt.Errorf("make a certificate: %w", err)
 	}
 	transport := &quic.Transport{Conn: conn}
-	defer transport.Close()
+	defer func() { _ = transport.Close() }()
 	listener, err := transport.Listen(&tls.Config{Certificates: []tls.Certificate{certificate},
 		NextProtos: []string{QUICProtocol}}, nil)
 	if err != nil {
@@ -38,7 +38,7 @@ func echoQUIC(ctx context.Context, conn *net.UDPConn) error {
 	}
 	var serving sync.WaitGroup
 	defer serving.Wait()
-	defer context.AfterFunc(ctx, func() { transport.Close() })() // which ends all connections
+	defer context.AfterFunc(ctx, func() { _ = transport.Close() })() // which ends all connections
 	for {
 		client, err := listener.Accept(ctx)
 		if ctx.Err() != nil || errors.Is(err, quic.ErrServerClosed) {
@@ -62,7 +62,7 @@ func echoStreams(ctx context.Context, client *quic.Conn) {
 		}
 		echoing.Go(func() {
 			if _, err := io.Copy(stream, stream); err == nil {
-				stream.Close()
+				_ = stream.Close()
 			}
 		})
 	}
