@@ -38,11 +38,11 @@ func TestACacheInTime(t *testing.T) {
 			require.Equal(times, asked)
 		}
 		is("one", 1)
-		time.Sleep(good - 1)
+		time.Sleep(good - time.Nanosecond)
 		answer = "two"
 		is("one", 1)
 
-		time.Sleep(2)
+		time.Sleep(2 * time.Nanosecond)
 		slow = time.Millisecond
 		renewed := make(chan string)
 		go func() { got, _ := get(); renewed <- got }()
