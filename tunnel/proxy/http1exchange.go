@@ -182,6 +182,8 @@ func (m *machine) end(err error) {
 	switch {
 	case m.x == nil || m.x.seen == nil:
 		return
+	case m.x.answered && !m.x.raw && !m.telling: // whole, and what comes after it is not its own
+		err = nil
 	case err == nil && m.state == broken:
 		err = errBrokenOff
 	case err == nil && !m.x.answered && !m.x.raw:

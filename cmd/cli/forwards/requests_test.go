@@ -110,7 +110,7 @@ func TestRequestsAreTold(t *testing.T) {
 		require.Equal(t, "db-0", got[0].Endpoint)
 		r := got[1]
 		require.Equal(t, "GET /", r.What())
-		require.Equal(t, "200", r.Outcome())
+		require.Equal(t, "200", r.Outcome(), r.Error)
 		require.Equal(t, []any{"web", "web-0", 28080}, []any{r.Service.Name, r.Endpoint, r.Port})
 		require.Empty(t, r.RequestHeader)
 		require.NoError(t, w.forwards.Close(t.Context()))
