@@ -148,7 +148,7 @@ func TestWorkerOfAProject(t *testing.T) {
 	require.Contains(t, string(env), "QUEUE=jobs")
 	out, stderr, code = f.run("status")
 	require.Zero(t, code, stderr)
-	require.Regexp(t, `(?m)^deployment/worker +standing +replace +1 +- +0 +0 +0 +0 +-$`, out)
+	require.Regexp(t, `(?m)^deployment/worker +standing +replace +1 +proxy +- +0 +0 +0 +0 +-$`, out)
 	_, stderr, code = f.run("down")
 	require.Zero(t, code, stderr)
 	n.asBefore(objects, before, "up has ended")
