@@ -14,9 +14,9 @@ import (
 	"github.com/devtun/devtun/intercept/plan"
 )
 
-// restoreTimeout bounds the end of a claim, and the removal. The relay's pods end the claim
-// by themselves, later.
-const restoreTimeout = 20 * time.Second
+// restoreTimeout bounds the end of a claim, and the removal, for which nobody is to wait long
+// while the API server is away: the relay's pods end the claim by themselves, later.
+const restoreTimeout = 5 * time.Second
 
 // attempt is a relay from its plan to its end.
 type attempt struct {
