@@ -192,7 +192,7 @@ func (a *attempt) event(e intercept.Event) {
 		a.tell(forwards.RelayEvent{Link: e.Link})
 	case e.WatchError != nil:
 		a.of.config.Tell(forwards.Event{Warning: &forwards.WarningEvent{
-			Message: e.WatchError.Message, Over: e.WatchError.Over}})
+			Message: fmt.Sprintf("relay of namespace %s: %s", a.namespace, e.WatchError.Message), Over: e.WatchError.Over}})
 	}
 }
 
