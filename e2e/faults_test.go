@@ -136,7 +136,8 @@ func apiServerMayGoAway(t *testing.T, by way) {
 
 	require.NoError(t, local.Kill(t.Context(), cluster.APIServer))
 	d.await("warning", 5*time.Second, func(e event) bool {
-		return e.Type == "warning" && !e.Over && strings.Contains(e.Message, "cannot watch the cluster, names and listeners stay")
+		return e.Type == "warning" && !e.Over &&
+			strings.Contains(e.Message, "cannot watch the cluster, names and listeners stay")
 	})
 	held := askLater(web, time.Minute)
 	requireStanding(t, d, "web."+n.name, web, time.After(3*time.Second))
