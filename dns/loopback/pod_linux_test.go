@@ -28,7 +28,7 @@ func inSpace(t *testing.T) bool {
 			child.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{HostID: os.Geteuid(), Size: 1}}
 		}
 		out, err := child.CombinedOutput()
-		if err != nil && child.Process == nil {
+		if err != nil && child.Process == nil && os.Geteuid() != 0 { // a root has one
 			t.Skipf("no network namespace to be had: %v", err)
 		}
 		require.NoError(t, err, string(out))
