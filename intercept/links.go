@@ -154,7 +154,7 @@ func (i *Intercept) setLinked() {
 // ErrUnlinked says that no agent is connected and heard.
 var ErrUnlinked = errors.New("no agent is connected")
 
-// Open opens a stream to the agent with the fewest. The error is ErrUnlinked if there is no
+// Open opens a stream to the agent with the least to do. The error is ErrUnlinked if there is no
 // agent, or why the last one has not taken the stream.
 func (i *Intercept) Open(ctx context.Context, opening wire.Opening) (*wire.Stream, error) {
 	var tried []*wire.Link
@@ -172,7 +172,7 @@ func (i *Intercept) Open(ctx context.Context, opening wire.Opening) (*wire.Strea
 	}
 }
 
-// leastBusy is the link with the fewest streams of those that are heard, but for these, if
+// leastBusy is the link with the least to do of those that are heard, but for these, if
 // possible to a pod that is to stay; nil if there is none.
 func (i *Intercept) leastBusy(but []*wire.Link) (best *wire.Link) {
 	all := i.linked.Load()
@@ -181,7 +181,7 @@ func (i *Intercept) leastBusy(but []*wire.Link) (best *wire.Link) {
 	}
 	for _, links := range all {
 		for _, link := range links {
-			if (best == nil || link.Streams() < best.Streams()) && link.Present() && !slices.Contains(but, link) {
+			if (best == nil || link.Load() < best.Load()) && link.Present() && !slices.Contains(but, link) {
 				best = link
 			}
 		}

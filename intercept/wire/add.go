@@ -117,22 +117,6 @@ func (c *connection) takes() bool {
 	return !c.resting.Load() && !c.over() && c.keepalive.heardWithin(c.pace.silentAfter)
 }
 
-// countBulk counts the streams that have carried bulk since the last tick. It is for each tick.
-func (c *connection) countBulk() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	now := 0
-	for _, stream := range c.streams {
-		if stream.moved.Swap(0) >= bulkMark {
-			now++
-		}
-	}
-	c.bulk.Store(int32(now))
-}
-
-// load orders connections by how long a new stream would wait.
-func (c *connection) load() int { return int(c.bulk.Load())<<16 + int(c.count.Load()) }
-
 // wantsMore reports whether another connection would be of use.
 func (l *Link) wantsMore() bool {
 	l.mu.Lock()

@@ -100,6 +100,29 @@ func TestNewStreamsAvoidBulk(t *testing.T) {
 	<-w.developer.Wants() // who reads knows it too
 }
 
+// TestBriefStreamsGoTogether: streams that come and go quickly share a connection, and others
+// do not.
+func TestBriefStreamsGoTogether(t *testing.T) {
+	w := newWide(t, 2)
+	one, two := w.agent.connections()[0], w.agent.connections()[1]
+	require.Same(t, one, w.agent.pick())
+	one.count.Add(1)
+	require.Same(t, two, w.agent.pick())
+	load := w.agent.Load()
+	require.Positive(t, load)
+
+	one.gone.Add(manyBrief)
+	one.measure()
+	require.Same(t, one, w.agent.pick())
+	require.Less(t, w.agent.Load(), load)
+	one.count.Add(together)
+	require.Same(t, two, w.agent.pick(), "there are too many")
+	one.count.Add(-together)
+	one.measure()
+	require.Same(t, two, w.agent.pick(), "no more have gone")
+	one.count.Add(-1)
+}
+
 func TestAnAddedConnectionEndsAlone(t *testing.T) {
 	w := newWide(t, 0)
 	first, _ := open(t, w.agent, w.streams)

@@ -38,6 +38,8 @@ type connection struct {
 	checkedStalls atomic.Uint64 // stalls of the transport that are known to be over
 	count         atomic.Int32  // of streams
 	bulk          atomic.Int32  // of streams that carry bulk now
+	gone          atomic.Int32  // streams that have gone since the last tick
+	brief         atomic.Bool   // many did before it
 	resting       atomic.Bool   // no more streams are opened on it
 	begun         chan struct{} // closed once the control stream is opened or accepted
 	ended         chan struct{} // closed once err is set

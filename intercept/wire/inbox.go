@@ -9,7 +9,7 @@ const (
 	// largeChunk, in bytes, is a full frame's body. Chunks of that size are used again.
 	largeChunk = maxWrite
 
-	// smallChunk, in bytes, is how much small frames share when there are many.
+	// smallChunk, in bytes, is up to how much small frames share when there are many.
 	smallChunk = 2 * noBulk
 )
 
@@ -41,6 +41,7 @@ type inbox struct {
 	waiting int // bytes
 	ended   bool
 	closed  bool // what arrives is dropped
+	lent    []byte
 }
 
 func (b *inbox) init() { b.arrived = make(chan struct{}, 1) }
@@ -69,7 +70,8 @@ func (b *inbox) add(data []byte) error {
 	case last < 0:
 		b.chunks = append(b.chunks, slices.Clone(data))
 	case cap(b.chunks[last])-len(b.chunks[last]) < len(data) || cap(b.chunks[last]) == largeChunk:
-		b.chunks = append(b.chunks, append(make([]byte, 0, smallChunk), data...))
+		room := max(len(data), min(2*cap(b.chunks[last]), smallChunk))
+		b.chunks = append(b.chunks, append(make([]byte, 0, room), data...))
 	default:
 		b.chunks[last] = append(b.chunks[last], data...)
 	}
@@ -119,6 +121,22 @@ func (b *inbox) take(p []byte) (n int, ended bool) {
 	}
 	b.waiting -= n
 	return n, b.ended && len(b.chunks) == 0
+}
+
+// lend is take of a chunk as it is, which is the caller's until the next call.
+func (b *inbox) lend() (chunk []byte, ended bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	giveBack(b.lent)
+	b.lent = nil
+	if len(b.chunks) > 0 {
+		b.lent = b.chunks[0]
+		chunk = b.lent[b.read:]
+		b.chunks[0], b.read = nil, 0
+		b.chunks = b.chunks[1:]
+	}
+	b.waiting -= len(chunk)
+	return chunk, b.ended && len(b.chunks) == 0
 }
 
 func (b *inbox) isEmpty() bool {

@@ -82,7 +82,7 @@ func (k *keepalive) run(each func()) error {
 			k.heartbeat()
 		}
 		k.conn.tellAllTaken()
-		k.conn.countBulk()
+		k.conn.measure()
 		quiet := k.quiet.Add(1)
 		if now := k.conn.transport.heard.Load(); now != heard {
 			heard, quiet = now, 0

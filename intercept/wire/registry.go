@@ -161,7 +161,11 @@ func (c *connection) drop(id uint32) {
 // counted keeps the counts of streams. Call it with mu held.
 func (c *connection) counted() {
 	now := int32(len(c.streams))
-	c.link.count.Add(now - c.count.Swap(now))
+	more := now - c.count.Swap(now)
+	c.link.count.Add(more)
+	if more < 0 {
+		c.gone.Add(-more)
+	}
 }
 
 // wasReset breaks off a stream that the far side has reset, and confirms it.

@@ -47,11 +47,31 @@ type Stream struct {
 // Read returns io.EOF only at an orderly end of the far side's direction.
 func (st *Stream) Read(p []byte) (int, error) { return st.read(context.Background(), p) }
 
+// Lend is Read of what has arrived as it is, without a copy: it is the caller's until the
+// next call.
+func (st *Stream) Lend() ([]byte, error) {
+	var chunk []byte
+	_, err := st.next(context.Background(), func() (int, bool) {
+		var ended bool
+		chunk, ended = st.inbox.lend()
+		return len(chunk), ended
+	})
+	return chunk, err
+}
+
 // read is Read that fails with ctx's cause when that ends.
 func (st *Stream) read(ctx context.Context, p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	return st.next(ctx, func() (int, bool) { return st.inbox.take(p) })
+}
+
+// next waits until take finds bytes in the inbox, or that no more come.
+func (st *Stream) next(ctx context.Context, take func() (n int, ended bool)) (int, error) {
 	for {
-		n, ended := st.inbox.take(p)
-		if n > 0 || len(p) == 0 {
+		n, ended := take()
+		if n > 0 {
 			st.took(n)
 			return n, nil
 		}

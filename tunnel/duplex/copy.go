@@ -195,7 +195,12 @@ var ErrFarSideGone = errors.New("far side has ended the connection")
 // transfer copies one direction to its end, telling a failing source from a
 // failing destination. What it returns is this connection's part of count.
 func transfer(to io.Writer, from io.Reader, count *atomic.Int64, borrow borrower) (n int64, readErr, writeErr error) {
-	buffer := make([]byte, smallBuffer)
+	if source, ok := from.(lender); ok {
+		return pass(to, source, count)
+	}
+	small := smallBuffers.Get().(*[smallBuffer]byte)
+	defer smallBuffers.Put(small)
+	buffer := small[:]
 	for {
 		got, readErr := from.Read(buffer)
 		if got > 0 {
@@ -220,6 +225,29 @@ func transfer(to io.Writer, from io.Reader, count *atomic.Int64, borrow borrower
 	}
 }
 
+// lender is a source that needs no buffer to be read into: what it has is the caller's until
+// the next call. Else it is as Read.
+type lender interface{ Lend() ([]byte, error) }
+
+// pass is transfer from a lender.
+func pass(to io.Writer, from lender, count *atomic.Int64) (n int64, readErr, writeErr error) {
+	for {
+		chunk, err := from.Lend()
+		if err == io.EOF {
+			return n, nil, nil
+		}
+		if err != nil {
+			return n, err, nil
+		}
+		put, err := to.Write(chunk)
+		n += int64(put)
+		count.Add(int64(put))
+		if err != nil {
+			return n, nil, err
+		}
+	}
+}
+
 // borrower lends a buffer for a direction in full flow, until it is given back.
 type borrower func() (buffer []byte, giveBack func())
 
@@ -240,6 +268,7 @@ func borrowLean() ([]byte, func()) {
 
 var (
 	leanLent     atomic.Int32 // large buffers
+	smallBuffers = sync.Pool{New: func() any { return new([smallBuffer]byte) }}
 	largeBuffers = sync.Pool{New: func() any { return new([largeBuffer]byte) }}
 	leanBuffers  = sync.Pool{New: func() any { return new([leanBuffer]byte) }}
 )

@@ -39,14 +39,30 @@ func (r *relay) conn(stream *wire.Stream, to tunnel.Endpoint, err error) (tunnel
 
 // Read returns what the endpoint says. The first takes the relay's word.
 func (c *conn) Read(p []byte) (int, error) {
-	if !c.taken {
-		if err := c.accept(); err != nil {
-			return 0, err
-		}
-		c.taken = true
+	if err := c.take(); err != nil {
+		return 0, err
 	}
 	n, err := c.stream.Read(p)
 	return n, explain(err)
+}
+
+// Lend is Read of what is there as it is, the caller's until the next call.
+func (c *conn) Lend() ([]byte, error) {
+	if err := c.take(); err != nil {
+		return nil, err
+	}
+	data, err := c.stream.Lend()
+	return data, explain(err)
+}
+
+// take takes the relay's word, once.
+func (c *conn) take() error {
+	if c.taken {
+		return nil
+	}
+	err := c.accept()
+	c.taken = err == nil
+	return err
 }
 
 // accept waits for the relay's word. What it refuses, or may not know of, no endpoint has seen
