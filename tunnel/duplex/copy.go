@@ -87,7 +87,7 @@ func Copy(ctx context.Context, local, remote Conn, meter *Meter) (Traffic, Endin
 // CopyLean is Copy with few large buffers, for a process that carries many
 // connections and must stay small.
 func CopyLean(ctx context.Context, local, remote Conn) (Traffic, Ending) {
-	return copyBoth(ctx, local, remote, nil, borrowLean)
+	return copyBoth(ctx, local, remote, nil, BorrowLean)
 }
 
 func copyBoth(ctx context.Context, local, remote Conn, meter *Meter, borrow borrower) (Traffic, Ending) {
@@ -256,14 +256,16 @@ func borrowLarge() ([]byte, func()) {
 	return buffer[:], func() { largeBuffers.Put(buffer) }
 }
 
-func borrowLean() ([]byte, func()) {
+// BorrowLean lends a buffer for a direction in full flow, a large one while there are few,
+// until it is given back.
+func BorrowLean() (buffer []byte, giveBack func()) {
 	if leanLent.Add(1) <= leanLarge {
 		buffer, giveBack := borrowLarge()
 		return buffer, func() { giveBack(); leanLent.Add(-1) }
 	}
 	leanLent.Add(-1)
-	buffer := leanBuffers.Get().(*[leanBuffer]byte)
-	return buffer[:], func() { leanBuffers.Put(buffer) }
+	lean := leanBuffers.Get().(*[leanBuffer]byte)
+	return lean[:], func() { leanBuffers.Put(lean) }
 }
 
 var (

@@ -2,31 +2,30 @@ package proxy
 
 import (
 	"io"
-	"sync"
 
 	"github.com/devtun/devtun/tunnel/duplex"
 )
 
 const (
-	// smallBuffer and largeBuffer, in bytes, are what a direction reads into: little
-	// while it is idle, and as much as duplex.CopyLean in full flow.
+	// smallBuffer, in bytes, is what a direction reads into that is idle. In full flow it is
+	// as much as with duplex.CopyLean.
 	smallBuffer = 4 << 10
-	largeBuffer = 32 << 10
+
+	// moreRoom, in bytes, is what is read into behind a head that is not understood yet.
+	moreRoom = 32 << 10
 
 	// maxHead bounds, in bytes, a head that is understood, and how far a client is
 	// read ahead of what it is answered.
 	maxHead = 64 << 10
 )
 
-var largeBuffers = sync.Pool{New: func() any { return new([largeBuffer]byte) }}
-
 // buffer holds what was read and not yet passed on. The zero value holds nothing.
 type buffer struct {
 	space      []byte
 	start, end int
-	filled     bool // the last read found no room for more
-	lent       *[largeBuffer]byte
-	err        error // what the reader ended with
+	filled     bool   // the last read found no room for more
+	back       func() // gives space back, if it is lent
+	err        error  // what the reader ended with
 }
 
 func (b *buffer) bytes() []byte { return b.space[b.start:b.end] }
@@ -61,13 +60,13 @@ func (b *buffer) makeRoom() {
 	case len(b.space) == 0:
 		b.space = make([]byte, smallBuffer)
 	case b.filled && len(b.space) == smallBuffer:
-		lent := largeBuffers.Get().(*[largeBuffer]byte)
-		b.move(lent[:])
-		b.lent = lent
+		lent, back := duplex.BorrowLean()
+		b.move(lent)
+		b.back = back
 	case b.start > 0 && b.end == len(b.space):
 		b.move(b.space)
 	case b.end == len(b.space):
-		b.move(make([]byte, maxHead+largeBuffer))
+		b.move(make([]byte, maxHead+moreRoom))
 	}
 }
 
@@ -88,9 +87,9 @@ func (b *buffer) rest() {
 }
 
 func (b *buffer) giveBack() {
-	if b.lent != nil {
-		largeBuffers.Put(b.lent)
-		b.lent = nil
+	if b.back != nil {
+		b.back()
+		b.back = nil
 	}
 }
 
