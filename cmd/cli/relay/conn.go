@@ -111,10 +111,11 @@ func (c *conn) Close() error {
 
 // explain says what became of a connection in package tunnel's words.
 func explain(err error) error {
+	if err == nil || err == io.EOF {
+		return err
+	}
 	var reset *wire.ResetError
 	switch {
-	case err == nil, err == io.EOF:
-		return err
 	case errors.As(err, &reset):
 		return &tunnel.RemoteError{Message: "connection reset by peer"}
 	case errors.Is(err, wire.ErrLost):

@@ -84,6 +84,9 @@ type Use struct {
 	Recent      []Connection `json:"recent,omitempty"` // that have ended, newest first; at most RecentMax
 	// Requests are those that have ended, newest first; at most RecentMax.
 	Requests []Request `json:"requests,omitempty"`
+
+	recent   latest[Connection]
+	requests latest[Request]
 }
 
 // RecentMax bounds the connections that are remembered of each service, and the requests.

@@ -146,20 +146,19 @@ func (t *Tracker) request(e *forwards.RequestEvent) {
 	}
 }
 
-// ended notes the end of a connection. Recent is made anew each time, so that
-// snapshots may share it.
+// ended notes the end of a connection.
 func (u *Use) ended(c Connection, err error) {
 	c.Ended = time.Now()
 	if err != nil {
 		c.Error = err.Error()
 		u.noteError(fmt.Sprintf("%s: %v", c.Reason, err))
 	}
-	u.Recent = append([]Connection{c}, u.Recent[:min(len(u.Recent), RecentMax-1)]...)
+	u.Recent = u.recent.add(c)
 }
 
 // requested notes a request that has ended, likewise.
 func (u *Use) requested(r Request) {
-	u.Requests = append([]Request{r}, u.Requests[:min(len(u.Requests), RecentMax-1)]...)
+	u.Requests = u.requests.add(r)
 }
 
 // noteError notes an error.
