@@ -39,7 +39,7 @@ type connection struct {
 	count         atomic.Int32  // of streams
 	bulk          atomic.Int32  // of streams that carry bulk now
 	gone          atomic.Int32  // streams that have gone since the last tick
-	brief         atomic.Bool   // many did before it
+	brief         atomic.Int32  // ticks for which streams are taken to come and go quickly
 	resting       atomic.Bool   // no more streams are opened on it
 	begun         chan struct{} // closed once the control stream is opened or accepted
 	ended         chan struct{} // closed once err is set

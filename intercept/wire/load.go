@@ -1,8 +1,10 @@
 package wire
 
 const (
-	// manyBrief is how many streams end between two ticks where they come and go quickly.
+	// manyBrief is how many streams end between two ticks where they come and go quickly, and
+	// stayBrief for how many ticks it is taken to go on like that.
 	manyBrief = 10
+	stayBrief = 100
 
 	// together is how many of these share one connection before another does as well: what
 	// they say leaves with fewer writes, which is where the processor's time goes. Each
@@ -27,7 +29,7 @@ func (l *Link) Load() int {
 // load orders connections likewise.
 func (c *connection) load() int {
 	streams := int(c.count.Load())
-	if c.brief.Load() {
+	if c.brief.Load() > 0 {
 		streams /= together
 	}
 	return int(c.bulk.Load())<<16 + streams
@@ -44,5 +46,9 @@ func (c *connection) measure() {
 		}
 	}
 	c.bulk.Store(int32(bulk))
-	c.brief.Store(c.gone.Swap(0) >= manyBrief)
+	if c.gone.Swap(0) >= manyBrief {
+		c.brief.Store(stayBrief)
+	} else if c.brief.Load() > 0 {
+		c.brief.Add(-1)
+	}
 }
