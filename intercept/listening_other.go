@@ -7,4 +7,4 @@ import "errors"
 const canSeeListeners = false
 
 // listening is not known here.
-func listening() ([]socket, error) { return nil, errors.ErrUnsupported }
+func listening(uint16) ([]socket, error) { return nil, errors.ErrUnsupported }

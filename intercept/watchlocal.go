@@ -90,7 +90,7 @@ func (l *local) listeners() (inodes []uint64, seen bool) {
 	if l.at == nil || !canSeeListeners {
 		return nil, false
 	}
-	all, err := listening()
+	all, err := listening(l.at[0].Port()) // all have the same
 	if err != nil {
 		return nil, false
 	}

@@ -19,10 +19,10 @@ import (
 // on its port of all addresses: zero where the system does not tell. Without root's
 // rights it sees only the processes of its own user.
 func ListenerAt(addr netip.AddrPort) Process {
-	all, _ := sockdiag.Listening() // none where the kernel does not tell
+	all, _ := sockdiag.Listening(addr.Port()) // none where the kernel does not tell
 	for _, s := range all {
 		ip := s.Addr.Addr().Unmap()
-		if s.Addr.Port() == addr.Port() && (ip == addr.Addr() || ip.IsUnspecified()) {
+		if ip == addr.Addr() || ip.IsUnspecified() {
 			return socketHolder(s.Inode)
 		}
 	}

@@ -15,10 +15,11 @@ type Socket struct {
 	Inode uint64 // by which /proc/PID/fd names it
 }
 
-// Listening are this machine's listening TCP sockets. /proc/net/tcp would say it as
-// well, but has the kernel walk its table of all connections, for milliseconds.
-func Listening() (all []Socket, err error) {
-	err = each(stateListen, func(told message) {
+// Listening are this machine's listening TCP sockets, those of a port or, for 0, all.
+// /proc/net/tcp would say it as well, but has the kernel walk its table of all connections,
+// for milliseconds.
+func Listening(port uint16) (all []Socket, err error) {
+	err = each(stateListen, port, func(told message) {
 		at := netip.AddrPortFrom(addressOf(told, told.ID.Source), binary.BigEndian.Uint16(told.ID.SourcePort[:]))
 		all = append(all, Socket{at, uint64(told.Inode)})
 	})
@@ -29,14 +30,14 @@ func Listening() (all []Socket, err error) {
 // walks its table of connections for it.
 func Peers() (map[netip.Addr]bool, error) {
 	peers := make(map[netip.Addr]bool)
-	err := each(stateEstablished, func(told message) {
+	err := each(stateEstablished, 0, func(told message) {
 		peers[addressOf(told, told.ID.Destination).Unmap()] = true
 	})
 	return peers, err
 }
 
-// each tells of all TCP sockets in a state.
-func each(state int, tell func(message)) error {
+// each tells of all TCP sockets in a state, those of a port of this machine or, for 0, all.
+func each(state int, port uint16, tell func(message)) error {
 	c, err := open()
 	if err != nil {
 		return err
@@ -44,6 +45,7 @@ func each(state int, tell func(message)) error {
 	defer c.close()
 	for _, family := range []uint8{unix.AF_INET, unix.AF_INET6} {
 		wanted := request{Family: family, Protocol: unix.IPPROTO_TCP, States: 1 << state}
+		binary.BigEndian.PutUint16(wanted.ID.SourcePort[:], port)
 		if err := c.ask(wanted, unix.NLM_F_DUMP); err != nil {
 			return err
 		}

@@ -29,9 +29,14 @@ func TestListening(t *testing.T) {
 		require.NoError(t, err)
 		defer client.Close()
 
-		all, err := Listening()
+		at := Socket{want, inodeOf(t, listener)}
+		all, err := Listening(0)
 		require.NoError(t, err)
-		require.Contains(t, all, Socket{want, inodeOf(t, listener)})
+		require.Contains(t, all, at)
+		some, err := Listening(want.Port())
+		require.NoError(t, err)
+		require.Contains(t, some, at)
+		require.False(t, slices.ContainsFunc(some, func(s Socket) bool { return s.Addr.Port() != want.Port() }))
 		from := client.LocalAddr().(*net.TCPAddr).AddrPort()
 		require.False(t, slices.ContainsFunc(all, func(s Socket) bool { return s.Addr == from }))
 	}
@@ -45,7 +50,7 @@ func TestListeningToMany(t *testing.T) {
 		defer listener.Close()
 		wanted[listener.Addr().(*net.TCPAddr).AddrPort()] = true
 	}
-	all, err := Listening()
+	all, err := Listening(0)
 	require.NoError(t, err)
 	for _, s := range all {
 		delete(wanted, s.Addr)
