@@ -3,10 +3,7 @@
 package e2e
 
 import (
-	"bytes"
 	"context"
-	"io"
-	"net"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,8 +13,6 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
 	"github.com/devtun/devtun/intercept/plan"
@@ -113,60 +108,5 @@ func TestSoakALostWayThroughThePodProxyComesBack(t *testing.T) {
 		for _, e := range d.since(mark) {
 			require.False(t, e.Type == "agent" && e.State != "connected", "the link goes on: %+v", e)
 		}
-	}
-}
-
-// linked are the agents' pods.
-func (n *namespace) linked() []corev1.Pod {
-	n.t.Helper()
-	pods, err := n.client.CoreV1().Pods(n.name).List(n.t.Context(), metav1.ListOptions{LabelSelector: plan.AgentLabel})
-	require.NoError(n.t, err)
-	require.NotEmpty(n.t, pods.Items)
-	return pods.Items
-}
-
-// TestSoakStrangersAtTheLinksPort: other pods get nothing from it, and keep nobody out.
-//
-//e2e:alone
-func TestSoakStrangersAtTheLinksPort(t *testing.T) {
-	n := newNamespace(t).chain()
-	local := newLocalProcess(t)
-	local.start()
-	n.intercept("--no-forward", "--port", local.port()).way("proxy")
-	pod := n.linked()[0]
-	at := net.JoinHostPort(pod.Status.PodIP, strconv.Itoa(proxyPort))
-	const asked = "GET / HTTP/1.1\r\nHost: pod\r\nConnection: Upgrade\r\nUpgrade: devtun\r\n\r\n"
-	for name, says := range map[string]string{
-		"nothing": "", "garbage": strings.Repeat("\xff", 1<<10), "a request": "GET / HTTP/1.1\r\nHost: pod\r\n\r\n",
-		"an endless request": "GET / HTTP/1.1\r\n" + strings.Repeat("X: y\r\n", 10<<10),
-		"no handshake":       asked, "half a handshake": asked + "\x16\x03\x01\x40\x00\x01",
-		"an endless handshake": asked + strings.Repeat("\x16\x03\x01\x40\x00\x01\x00\xff\xff"+
-			strings.Repeat("\x00", 1<<14-4), 8),
-	} {
-		t.Run(name, func(t *testing.T) {
-			began := time.Now()
-			conn, err := net.Dial("tcp", at)
-			require.NoError(t, err)
-			defer conn.Close()
-			require.NoError(t, conn.SetDeadline(time.Now().Add(time.Minute)))
-			_, _ = io.WriteString(conn, says) // it may be ended before all is said
-			answer, _ := io.ReadAll(conn)
-			require.Less(t, time.Since(began), 10*time.Second, "it is not kept")
-			require.False(t, bytes.Contains(answer, []byte("200 OK")), "%s", answer)
-		})
-	}
-	for range 1000 {
-		conn, err := net.Dial("tcp", at)
-		require.NoError(t, err)
-		defer conn.Close()
-		_, err = io.WriteString(conn, asked)
-		require.NoError(t, err)
-	}
-	other := newLocalProcess(t)
-	other.start()
-	n.intercept("--no-forward", "--port", other.port(), "--header", "x-other=1").way("proxy")
-	n.answeredBy(developerSays)
-	for _, pod := range n.linked() {
-		require.Zero(t, pod.Status.ContainerStatuses[0].RestartCount)
 	}
 }
