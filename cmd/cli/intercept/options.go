@@ -95,6 +95,9 @@ func (o *Options) Validate() error {
 	if o.NoForward && o.Forward.Relay != forwards.NoRelay {
 		return problem.Usage("use one of them", "--relay is for the other services, which --no-forward leaves out")
 	}
+	if o.NoForward && o.Forward.PodAddresses {
+		return problem.Usage("use one of them", "--pod-addresses is for the other services, which --no-forward leaves out")
+	}
 	if o.hosts == "" {
 		o.hosts = machine.System
 		if len(o.command) > 0 {
@@ -109,7 +112,7 @@ func (o *Options) Validate() error {
 		return problem.Usage("add -- COMMAND, or leave it out",
 			"--no-mounts is about what a command sees, and there is none")
 	}
-	if err := machine.CheckHosts(o.hosts); err != nil {
+	if err := o.Forward.CheckHosts(o.hosts); err != nil {
 		return err
 	}
 	if _, err := name.ParseReference(o.agentImage()); o.agentImage() != "" && err != nil {
