@@ -23,7 +23,6 @@ import (
 	"github.com/devtun/devtun/dns"
 	"github.com/devtun/devtun/dns/helper"
 	"github.com/devtun/devtun/dns/hostsfile"
-	"github.com/devtun/devtun/intercept"
 	"github.com/devtun/devtun/tunnel"
 	"github.com/devtun/devtun/tunnel/discovery"
 )
@@ -41,8 +40,9 @@ type Settings struct {
 	Transport string
 	// RelayImage has the agent, for relays; "": its program comes with their plan.
 	RelayImage string
-	// Agents are those of an intercept, which serve as the relay of their namespace; nil: none.
-	Agents map[string]*intercept.Intercept
+	// Agents are those of the session's intercepts, which serve as the relays of their
+	// namespaces; nil: none.
+	Agents *relay.Agents
 	Link   string // one of Links; "" is LinkAuto
 	Partly bool   // a service asked for may lack its low ports, if it has others
 	// PodAddresses has the addresses of the services' pods on this machine too.

@@ -48,6 +48,11 @@ type Options struct {
 	Keep                        bool
 	NoMounts                    bool // the files are not in their places for the command
 
+	// Relays has the agents serve as the relay of their namespace, for what the session
+	// forwards. Reach are the targets that they may connect to besides, as claim.Claim has them.
+	Relays bool
+	Reach  []string
+
 	// Beside, unless nil, is run while the intercept stands, and ends when its context does:
 	// once everything is put back. dress gives a command the container's environment and files.
 	Beside func(ctx context.Context, dress func(*command.Command))
