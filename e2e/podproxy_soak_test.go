@@ -13,8 +13,10 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
+	"github.com/devtun/devtun/e2e/cluster"
 	"github.com/devtun/devtun/intercept/plan"
 	"github.com/devtun/devtun/intercept/target"
 )
@@ -109,4 +111,91 @@ func TestSoakALostWayThroughThePodProxyComesBack(t *testing.T) {
 			require.False(t, e.Type == "agent" && e.State != "connected", "the link goes on: %+v", e)
 		}
 	}
+}
+
+// linksGo waits until the links to pods are said to go by a way, and returns why not by the
+// other.
+func (d *devtun) linksGo(link string, pods ...corev1.Pod) (whyNot string) {
+	d.t.Helper()
+	for _, pod := range pods {
+		whyNot = d.await(pod.Name+" by "+link, time.Minute, func(e event) bool {
+			return e.Type == "agent" && e.Pod == pod.Name && e.Link == link && (link == "proxy" || e.WhyNot != "")
+		}).WhyNot
+	}
+	return whyNot
+}
+
+// TestSoakLinksUnderPolicies has NetworkPolicies that let nobody in whom they do not name, and
+// so not the API server, which is on another node than one of two agents. Where the plan has
+// policies of its own they let it in; else the link to that agent stays.
+//
+//e2e:alone
+func TestSoakLinksUnderPolicies(t *testing.T) {
+	near, far := apart(t)
+	n := newNamespace(t)
+	cordoned(t, far, func() { n.chain() })
+	n.policy("deny", "{podSelector: {}, policyTypes: [Ingress]}")
+	for from, to := range map[string]string{"front": "middle", "middle": "back"} {
+		n.policy(to+"-in", "{podSelector: {matchLabels: {app: service-"+to+"}}, ingress: [{from: [{podSelector: "+
+			"{matchLabels: {app: service-"+from+"}}}]}]}")
+	}
+	local := newLocalProcess(t)
+	local.start()
+	stays := func(d *devtun, of string) {
+		nearby, away := n.linkedOn(near), n.linkedOn(far)
+		whyNot := d.linksGo("portforward", away)
+		t.Log(whyNot)
+		require.Regexp(t, "no answer within 10s|connection refused", whyNot)
+		d.linksGo("proxy", nearby)
+		out, complaint, code := ended(t, backTimeout, "status")
+		require.Zero(t, code, complaint)
+		require.Contains(t, out, of+": the link to "+away.Name+" goes through a port-forward ("+whyNot+")")
+	}
+	for name, c := range map[string]struct {
+		flags []string
+		goes  func(*devtun)
+	}{
+		"let in":     {nil, func(d *devtun) { d.linksGo("proxy", n.linkedOn(near), n.linkedOn(far)) }},
+		"not let in": {[]string{"--replace"}, func(d *devtun) { stays(d, "deployment/service-middle") }},
+	} {
+		t.Run("an intercept that is "+name, func(t *testing.T) {
+			d := n.intercept(append(c.flags, "--no-forward", "--port", local.port())...)
+			n.awaitAgentsOn(near, far)
+			c.goes(d)
+			n.says(developerSays)
+			d.stop()
+			n.noAgents()
+		})
+	}
+	mayNot := slices.DeleteFunc(target.RelayRights(), func(r target.Right) bool {
+		return r.Resource == "networkpolicies" && r.Verb == "create"
+	})
+	token := n.user("developer", slices.Concat(enough, target.Rules(mayNot))...)
+	for name, c := range map[string]struct {
+		config string
+		goes   func(*devtun)
+	}{
+		"let in": {kubeconfig(), func(d *devtun) { d.linksGo("proxy", n.linkedOn(near), n.linkedOn(far)) }},
+		"not let in": {userConfig(t, &clientcmdapi.AuthInfo{Token: token}),
+			func(d *devtun) { stays(d, "relay of "+n.name) }},
+	} {
+		t.Run("a relay that is "+name, func(t *testing.T) {
+			d := launchForward(t, c.config, "-n", n.name, "--relay", "-v")
+			d.await("ready", readyTimeout, func(e event) bool { return e.Type == "ready" })
+			n.awaitAgentsOn(near, far)
+			c.goes(d)
+			d.stop()
+			n.noRelay()
+		})
+	}
+}
+
+// linkedOn is the agent's pod on a node.
+func (n *namespace) linkedOn(node cluster.Node) corev1.Pod {
+	n.t.Helper()
+	pods := slices.DeleteFunc(n.linked(), func(p corev1.Pod) bool {
+		return p.Spec.NodeName != node.Name() || p.DeletionTimestamp != nil
+	})
+	require.Len(n.t, pods, 1)
+	return pods[0]
 }

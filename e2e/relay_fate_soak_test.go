@@ -156,7 +156,7 @@ func TestSoakRelayInUseIsNotRestored(t *testing.T) {
 	_, complaint, code := n.devtun("restore", relayName)
 	require.Equal(t, exitConflict, code, complaint)
 	said, hint := complained(t, complaint)
-	require.Regexp(t, "^"+relayName+" is in use, by the devtun of .+@.+$", said)
+	require.Regexp(t, "^"+relayName+" is in use, by the devtun of .+ on .+$", said)
 	require.Contains(t, hint, "'devtun down' ends one")
 	require.Equal(t, before, n.relay().UID)
 
