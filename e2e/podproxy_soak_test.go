@@ -141,32 +141,33 @@ func TestSoakLinksUnderPolicies(t *testing.T) {
 	}
 	local := newLocalProcess(t)
 	local.start()
+	goes := func(d *devtun) { d.linksGo("proxy", n.linkedOn(near), n.linkedOn(far)) }
 	stays := func(d *devtun, of string) {
-		nearby, away := n.linkedOn(near), n.linkedOn(far)
+		away := n.linkedOn(far)
 		whyNot := d.linksGo("portforward", away)
 		t.Log(whyNot)
 		require.Regexp(t, "no answer within 10s|connection refused", whyNot)
-		d.linksGo("proxy", nearby)
 		out, complaint, code := ended(t, backTimeout, "status")
 		require.Zero(t, code, complaint)
 		require.Contains(t, out, of+": the link to "+away.Name+" goes through a port-forward ("+whyNot+")")
 	}
-	for name, c := range map[string]struct {
-		flags []string
-		goes  func(*devtun)
-	}{
-		"let in":     {nil, func(d *devtun) { d.linksGo("proxy", n.linkedOn(near), n.linkedOn(far)) }},
-		"not let in": {[]string{"--replace"}, func(d *devtun) { stays(d, "deployment/service-middle") }},
-	} {
-		t.Run("an intercept that is "+name, func(t *testing.T) {
-			d := n.intercept(append(c.flags, "--no-forward", "--port", local.port())...)
-			n.awaitAgentsOn(near, far)
-			c.goes(d)
-			n.says(developerSays)
-			d.stop()
-			n.noAgents()
-		})
-	}
+	t.Run("an intercept with policies of its own", func(t *testing.T) {
+		d := n.intercept("--no-forward", "--port", local.port())
+		n.awaitAgentsOn(near, far)
+		goes(d)
+		n.says(developerSays)
+		d.stop()
+		n.noAgents()
+	})
+	t.Run("an intercept without", func(t *testing.T) {
+		var d *devtun
+		cordoned(t, near, func() { d = n.intercept("--replace", "--no-forward", "--port", local.port()) })
+		n.awaitAgentsOn(far)
+		stays(d, "deployment/service-middle")
+		n.says(developerSays)
+		d.stop()
+		n.noAgents()
+	})
 	mayNot := slices.DeleteFunc(target.RelayRights(), func(r target.Right) bool {
 		return r.Resource == "networkpolicies" && r.Verb == "create"
 	})
@@ -175,11 +176,13 @@ func TestSoakLinksUnderPolicies(t *testing.T) {
 		config string
 		goes   func(*devtun)
 	}{
-		"let in": {kubeconfig(), func(d *devtun) { d.linksGo("proxy", n.linkedOn(near), n.linkedOn(far)) }},
-		"not let in": {userConfig(t, &clientcmdapi.AuthInfo{Token: token}),
-			func(d *devtun) { stays(d, "relay of "+n.name) }},
+		"with policies of its own": {kubeconfig(), goes},
+		"without": {userConfig(t, &clientcmdapi.AuthInfo{Token: token}), func(d *devtun) {
+			stays(d, "relay of "+n.name)
+			d.linksGo("proxy", n.linkedOn(near))
+		}},
 	} {
-		t.Run("a relay that is "+name, func(t *testing.T) {
+		t.Run("a relay "+name, func(t *testing.T) {
 			d := launchForward(t, c.config, "-n", n.name, "--relay", "-v")
 			d.await("ready", readyTimeout, func(e event) bool { return e.Type == "ready" })
 			n.awaitAgentsOn(near, far)
@@ -198,4 +201,28 @@ func (n *namespace) linkedOn(node cluster.Node) corev1.Pod {
 	})
 	require.Len(n.t, pods, 1)
 	return pods[0]
+}
+
+// TestSoakTheShortWayCostsNoTime: an intercept whose links try the pod proxy stands as soon as
+// one whose links do not.
+//
+//e2e:alone
+func TestSoakTheShortWayCostsNoTime(t *testing.T) {
+	n := newNamespace(t).chain()
+	local := newLocalProcess(t)
+	local.start()
+	const rounds = 7
+	took := make(map[string][]time.Duration)
+	for range rounds {
+		for _, link := range []string{"auto", "portforward"} { // in turn, for whatever else goes on here
+			began := time.Now()
+			d := n.intercept("--no-forward", "--port", local.port(), "--link", link)
+			took[link] = append(took[link], time.Since(began))
+			d.stop()
+			n.noAgents()
+		}
+	}
+	t.Log(took)
+	median := func(link string) time.Duration { return slices.Sorted(slices.Values(took[link]))[rounds/2] }
+	require.Less(t, median("auto"), median("portforward")*115/100, "%v, and %v", median("auto"), median("portforward"))
 }

@@ -48,7 +48,7 @@ const sentinelled = `{apiVersion: v1, kind: List, items: [
 // TestSoakRedisSentinel asks a Sentinel for the primary, as its clients do, and goes to the
 // address of a pod that it tells, before and after a failover.
 //
-//e2e:redis
+//e2e:servers
 func TestSoakRedisSentinel(t *testing.T) {
 	n := newNamespace(t).testserver("web", 1)
 	file := filepath.Join(t.TempDir(), "sentinel.tar")
