@@ -128,7 +128,8 @@ func (o *options) onBed(ctx context.Context, r *record, what string) (err error)
 const setUpTimeout = 30 * time.Minute
 
 // servers are the programs of //e2e:servers, by Debian package.
-var servers = map[string]string{"redis-server": "redis-server", "redis-cli": "redis-tools", "nats-server": "nats-server"}
+var servers = map[string]string{"redis-server": "redis-server", "redis-cli": "redis-tools",
+	"nats-server": "nats-server"}
 
 // endToEnd runs the end-to-end tests of the soak, or the others, and beside them
 // those of the cluster itself; calm returns when nothing else runs any more.
