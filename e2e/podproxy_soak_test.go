@@ -150,6 +150,8 @@ func TestSoakLinksUnderPolicies(t *testing.T) {
 		out, complaint, code := ended(t, backTimeout, "status")
 		require.Zero(t, code, complaint)
 		require.Contains(t, out, of+": the link to "+away.Name+" goes through a port-forward ("+whyNot+")")
+		out, _, _ = n.devtun("doctor")
+		require.Contains(t, out, of+": the link to "+away.Name+" goes through a port-forward ("+whyNot+")")
 	}
 	t.Run("an intercept with policies of its own", func(t *testing.T) {
 		d := n.intercept("--no-forward", "--port", local.port())
