@@ -161,6 +161,21 @@ func TestSoakLinksUnderPolicies(t *testing.T) {
 		d.stop()
 		n.noAgents()
 	})
+	t.Run("an intercept whose agents relay", func(t *testing.T) {
+		d := n.intercept("--port", local.port(), "--relay")
+		n.awaitAgentsOn(near, far)
+		goes(d)
+		back := "http://" + d.addr("service-back", 80)
+		require.Eventually(t, func() bool { // in kube-router's own time
+			_, err := run(t.Context(), 5*time.Second, "curl", "-sS", "--fail", "--noproxy", "*", back)
+			return err == nil
+		}, 20*time.Second, pollEvery)
+		for range 20 { // by either agent
+			require.Contains(t, get(t, "curl", back), "service-back on service-back-")
+		}
+		d.stop()
+		n.noAgents()
+	})
 	t.Run("an intercept without", func(t *testing.T) {
 		var d *devtun
 		cordoned(t, near, func() { d = n.intercept("--replace", "--no-forward", "--port", local.port()) })
