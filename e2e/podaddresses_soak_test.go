@@ -50,7 +50,7 @@ const slots = 16384
 // TestSoakRedisCluster reaches a Redis Cluster as one of its clients in the cluster would:
 // its servers tell addresses of pods, which the user cannot reach but by devtun.
 //
-//e2e:redis
+//e2e:servers
 func TestSoakRedisCluster(t *testing.T) {
 	n := newNamespace(t)
 	file := filepath.Join(t.TempDir(), "redis.tar")

@@ -18,7 +18,7 @@ import (
 // TestSoakRelayOfEveryCommand brings one by each command that does.
 func TestSoakRelayOfEveryCommand(t *testing.T) {
 	for name, test := range map[string]func(*testing.T, *namespace){"run": relayOfRun, "up": relayOfUp,
-		"intercept": relayOfIntercept, "only what needs it": relayWhereNeeded} {
+		"up with an intercept": relayOfUpsIntercept, "intercept": relayOfIntercept, "only what needs it": relayWhereNeeded} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			n := newNamespace(t).testserver("web", 1)
@@ -46,6 +46,41 @@ func relayOfUp(t *testing.T, n *namespace) {
 	s := f.status()
 	require.Len(t, s.Services, 1)
 	echoed(t, dialUDP(t, s.Services[0].Address+":7000"), 100)
+	f.must("down")
+}
+
+// relayOfUpsIntercept takes the agents of an intercept for it, as long as there are some, though
+// services are forwarded first; what is named is reached as well.
+func relayOfUpsIntercept(t *testing.T, n *namespace) {
+	named := "datagrams." + n.name + ".svc.cluster.local"
+	f := newProject(t, n)
+	forwarded := "relay: true\nforward: {services: [datagrams, 'host/" + named + ":7005']}\n"
+	f.file(forwarded + "intercepts: [{workload: web}]\n")
+	reaches := func(pods int) {
+		s := f.status()
+		require.Len(t, s.Relays, 1)
+		require.Equal(t, "standing", s.Relays[0].State, s.Relays[0].Reason)
+		require.Equal(t, pods, s.Relays[0].Agents)
+		for _, service := range s.Services {
+			if service.Service == "datagrams" {
+				echoed(t, dialUDP(t, service.Address+":7000"), 100)
+			}
+			require.Equal(t, hashOf("hello")+" 5\n", hashedThere(t, service.Address+":7005"), service.Service)
+		}
+	}
+	f.must("up", "--detach")
+	reaches(2)
+	_, err := n.client.AppsV1().Deployments(n.name).Get(t.Context(), relayName, metav1.GetOptions{})
+	require.True(t, apierrors.IsNotFound(err), err)
+
+	f.file(forwarded)
+	f.must("up", "--detach")
+	n.relay()
+	require.Eventually(t, func() bool {
+		relays := f.status().Relays
+		return len(relays) == 1 && relays[0].State == "standing" && relays[0].Agents == 2
+	}, time.Minute, pollEvery)
+	reaches(2)
 	f.must("down")
 }
 

@@ -147,6 +147,31 @@ func TestSoakRelayIsShared(t *testing.T) {
 	require.Nil(t, n.listedRelay())
 }
 
+// TestSoakRelayInUseIsNotRestored: it would be made anew. It says who uses it, and with --all
+// it is.
+func TestSoakRelayInUseIsNotRestored(t *testing.T) {
+	n := newNamespace(t).testserver("web", 1)
+	d := startForward(t, "-n", n.name, "--relay")
+	before := n.relay().UID
+	_, complaint, code := n.devtun("restore", relayName)
+	require.Equal(t, exitConflict, code, complaint)
+	said, hint := complained(t, complaint)
+	require.Regexp(t, "^"+relayName+" is in use, by the devtun of .+ on .+$", said)
+	require.Contains(t, hint, "'devtun down' ends one")
+	require.Equal(t, before, n.relay().UID)
+
+	mark := d.mark()
+	_, complaint, code = n.devtun("restore", relayName, "--all")
+	require.Zero(t, code, complaint)
+	require.Contains(t, complaint, relayName+" is in use: the devtun of ")
+	_, err := d.hears(mark, rolloutTimeout, func(e event) bool { return e.Type == "relay" && e.State == "standing" })
+	require.NoError(t, err)
+	require.NotEqual(t, before, n.relay().UID)
+	require.NoError(t, askAtOnce(d.addr("web", 80), 16, recoverTime))
+	d.stop()
+	n.noRelay()
+}
+
 // TestSoakRelayOfAKilledSession is gone after its grace, and at once if somebody restores.
 func TestSoakRelayOfAKilledSession(t *testing.T) {
 	for name, end := range map[string]func(*testing.T, *namespace){

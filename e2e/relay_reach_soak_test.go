@@ -213,14 +213,18 @@ func reachesAnything(t *testing.T, by way) {
 	n.newService("manual", corev1.ServiceSpec{Ports: []corev1.ServicePort{{Name: "hash", Port: 7005},
 		{Name: "echo", Port: 7000, Protocol: corev1.ProtocolUDP}}})
 	n.leadsTo("manual", shy.Status.PodIP)
+	// As 'virtctl expose' makes one.
+	n.newService("machines", corev1.ServiceSpec{Selector: map[string]string{"vm.kubevirt.io/name": machine},
+		Ports: []corev1.ServicePort{{Name: "hash", Port: 7005}, {Name: "echo", Port: 7000, Protocol: corev1.ProtocolUDP}}})
 
 	host := "datagrams." + n.name + ".svc.cluster.local"
-	d := by.start(t, "-n", n.name, "shy", "datagrams", "elsewhere", "manual", "pod/"+shy.Name+":7005",
+	d := by.start(t, "-n", n.name, "shy", "datagrams", "elsewhere", "manual", "machines", "pod/"+shy.Name+":7005",
 		"vm/"+machine+":7005",
 		"ip/"+shy.Status.PodIP+":7005", "ip/"+shy.Status.PodIP+":7000/udp", "host/"+host+":7005", "host/"+host+":7000/udp")
 	for _, c := range []struct{ service, network, name string }{
 		{"shy", "tcp", "shy." + n.name}, {"elsewhere", "tcp", "elsewhere." + n.name}, {"manual", "tcp", "manual." + n.name},
 		{"pod/" + shy.Name, "tcp", shy.Name}, {"vm/" + machine, "tcp", machine},
+		{"machines", "tcp", "machines." + n.name}, {"machines", "udp", "machines." + n.name},
 		{"ip/" + shy.Status.PodIP, "tcp", ""}, {"host/" + host, "tcp", host},
 		{"datagrams", "udp", "datagrams." + n.name}, {"manual", "udp", "manual." + n.name},
 		{"ip/" + shy.Status.PodIP, "udp", ""}, {"host/" + host, "udp", host},

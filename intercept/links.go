@@ -95,6 +95,21 @@ func (i *Intercept) Linked() bool {
 	return i.heard() != nil
 }
 
+// Connected is the number of agents that are connected, and heard.
+func (i *Intercept) Connected() (count int) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	for _, l := range i.live() {
+		if l.link.Present() {
+			count++
+		}
+	}
+	return count
+}
+
+// Changed is closed at the next change of what Linked and Connected tell, or before.
+func (i *Intercept) Changed() <-chan struct{} { return i.changed.Wait() }
+
 // Agent waits for an agent that is connected, and returns its link: to ask for
 // environment and files. It may end at any time; ask again then.
 func (i *Intercept) Agent(ctx context.Context) (link *wire.Link, err error) {

@@ -22,5 +22,5 @@
 //
 //	//e2e:vscode
 //
-// VS Code is installed, unless it is there; for //e2e:redis Debian's Redis.
+// VS Code is installed, unless it is there; for //e2e:servers Debian's Redis and NATS.
 package main

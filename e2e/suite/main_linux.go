@@ -127,8 +127,9 @@ func (o *options) onBed(ctx context.Context, r *record, what string) (err error)
 // machine that includes building Kubernetes.
 const setUpTimeout = 30 * time.Minute
 
-// redis are the programs of //e2e:redis, by Debian package.
-var redis = map[string]string{"redis-server": "redis-server", "redis-cli": "redis-tools"}
+// servers are the programs of //e2e:servers, by Debian package.
+var servers = map[string]string{"redis-server": "redis-server", "redis-cli": "redis-tools",
+	"nats-server": "nats-server"}
 
 // endToEnd runs the end-to-end tests of the soak, or the others, and beside them
 // those of the cluster itself; calm returns when nothing else runs any more.
@@ -152,8 +153,8 @@ func (o *options) endToEnd(ctx context.Context, e *runner, what string, part int
 			return err
 		}
 	}
-	if slices.ContainsFunc(runs, func(one run) bool { return one.redis }) {
-		if err := debian.Install(ctx, redis, e.record); err != nil {
+	if slices.ContainsFunc(runs, func(one run) bool { return one.servers }) {
+		if err := debian.Install(ctx, servers, e.record); err != nil {
 			return err
 		}
 	}

@@ -23,7 +23,7 @@ type test struct {
 	alone    bool
 	disturbs bool
 	vscode   bool
-	redis    bool
+	servers  bool
 }
 
 func (t test) soak() bool { return strings.HasPrefix(t.name, soakPrefix) }
@@ -49,7 +49,7 @@ func testsIn(dir string) (found []test, err error) {
 				return f.Doc != nil && slices.ContainsFunc(f.Doc.List, func(c *ast.Comment) bool { return c.Text == text })
 			}
 			found = append(found, test{
-				f.Name.Name, says("//e2e:alone"), says("//e2e:disturbs"), says("//e2e:vscode"), says("//e2e:redis"),
+				f.Name.Name, says("//e2e:alone"), says("//e2e:disturbs"), says("//e2e:vscode"), says("//e2e:servers"),
 			})
 		}
 	}

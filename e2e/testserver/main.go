@@ -13,6 +13,7 @@
 //	7005  TCP: reads to the end, then answers with hash and length
 //	7006  TCP: reads a line with a number, then that many bytes, then answers with
 //	      hash and length; needs no half-close
+//	7007  TCP: reads a line with HOST:PORT, connects there, and carries what follows
 //	7000  UDP: echoes each datagram
 //	7443  UDP: QUIC, echoes each stream
 //

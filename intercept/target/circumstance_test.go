@@ -237,6 +237,21 @@ func TestNetworkPolicies(t *testing.T) {
 	require.Len(t, policiesOf(t, p), 2, "it has the workload's labels, and needs the API server besides, both ways")
 	p, _ = planOf(t, client, "store", options(plan.Divert))
 	require.Len(t, policiesOf(t, p), 3)
+
+	for mode, others := range map[plan.Mode]int{plan.Divert: 5, plan.Replace: 2} {
+		o := options(mode)
+		o.Relay = true
+		p, _ = planOf(t, client, "web", o)
+		policies := policiesOf(t, p)
+		require.Len(t, policies, others+4, "a relay is let to all that may not be reached by everybody, and out to it")
+		to := policies["devtun-web-relay-to-other"].Spec
+		require.Equal(t, map[string]string{"app": "other"}, to.PodSelector.MatchLabels)
+		require.Equal(t, agent, to.Ingress[0].From[0].PodSelector.MatchLabels)
+		out := policies["devtun-web-relay-out"].Spec
+		require.Equal(t, agent, out.PodSelector.MatchLabels)
+		require.Empty(t, out.Egress[0].To[0].PodSelector)
+		require.Contains(t, policies, "devtun-web-link")
+	}
 }
 
 func TestResources(t *testing.T) {

@@ -27,7 +27,8 @@ import (
 // labels cannot be seen from here.
 func (b *builder) networkPolicies() []runtime.Object {
 	if b.Mode == plan.Relay {
-		return b.relayPolicies()
+		companions, in := b.relayPolicies("")
+		return b.withLink(companions, in)
 	}
 	var companions []runtime.Object
 	var in, out bool // is what comes in restricted, what goes out
@@ -59,10 +60,20 @@ func (b *builder) networkPolicies() []runtime.Object {
 	if out {
 		companions = append(companions, b.policy("agent", b.leaving()))
 	}
-	if in && len(companions) > 0 { // links do without: no policy is made for them alone
-		companions = append(companions, b.policy("link", b.linking()))
+	if b.relays() {
+		relaying, also := b.relayPolicies("relay-")
+		companions, in = append(companions, relaying...), in || also
 	}
-	return companions
+	return b.withLink(companions, in)
+}
+
+// withLink adds what lets links in, where what comes in is restricted; they do without: no
+// policy is made for them alone.
+func (b *builder) withLink(companions []runtime.Object, restricted bool) []runtime.Object {
+	if !restricted || len(companions) == 0 {
+		return companions
+	}
+	return append(companions, b.policy("link", b.linking()))
 }
 
 // policy makes one that goes with the plan.
@@ -118,13 +129,14 @@ func (b *builder) leavingTo(pods *metav1.LabelSelector) networkingv1.NetworkPoli
 		n := intstr.FromInt32(p.number)
 		ports = append(ports, networkingv1.NetworkPolicyPort{Protocol: &p.protocol, Port: &n})
 	}
-	return networkingv1.NetworkPolicySpec{
+	spec := networkingv1.NetworkPolicySpec{
 		PodSelector: b.agentPods(), PolicyTypes: []networkingv1.PolicyType{networkingv1.PolicyTypeEgress},
-		Egress: []networkingv1.NetworkPolicyEgressRule{
-			{To: []networkingv1.NetworkPolicyPeer{{PodSelector: pods}}},
-			{Ports: ports},
-		},
+		Egress: []networkingv1.NetworkPolicyEgressRule{{To: []networkingv1.NetworkPolicyPeer{{PodSelector: pods}}}},
 	}
+	if len(ports) > 0 { // none would be all
+		spec.Egress = append(spec.Egress, networkingv1.NetworkPolicyEgressRule{Ports: ports})
+	}
+	return spec
 }
 
 // linking lets the API server to the agent, for links through the pod proxy. It may be at any

@@ -63,15 +63,16 @@ func LookForRelay(ctx context.Context, client kubernetes.Interface, namespace st
 
 // relayPolicies let the relay to the namespace's pods where policies restrict that, as a
 // port-forward is let there. To what is elsewhere they let it no more than the namespace's
-// pods are let.
-func (b *builder) relayPolicies() (companions []runtime.Object) {
+// pods are let. Their names begin with prefix; restricted says that what comes in to the agents
+// is.
+func (b *builder) relayPolicies(prefix string) (companions []runtime.Object, restricted bool) {
 	var in, out bool
 	for _, p := range b.circumstances.policies {
 		itself := b.matchesAgent(&p.Spec.PodSelector)
 		out = out || itself && Restricts(p.Spec, networkingv1.PolicyTypeEgress)
 		if Restricts(p.Spec, networkingv1.PolicyTypeIngress) {
 			in = in || itself
-			companions = append(companions, b.policy("to-"+p.Name, networkingv1.NetworkPolicySpec{
+			companions = append(companions, b.policy(prefix+"to-"+p.Name, networkingv1.NetworkPolicySpec{
 				PodSelector: p.Spec.PodSelector,
 				PolicyTypes: []networkingv1.PolicyType{networkingv1.PolicyTypeIngress},
 				Ingress:     []networkingv1.NetworkPolicyIngressRule{{From: b.onlyAgent()}},
@@ -79,12 +80,9 @@ func (b *builder) relayPolicies() (companions []runtime.Object) {
 		}
 	}
 	if out {
-		companions = append(companions, b.policy("out", b.leavingTo(new(metav1.LabelSelector))))
+		companions = append(companions, b.policy(prefix+"out", b.leavingTo(new(metav1.LabelSelector))))
 	}
-	if in {
-		companions = append(companions, b.policy("link", b.linking()))
-	}
-	return companions
+	return companions, in
 }
 
 // relays reports that the agents connect for sessions.

@@ -121,6 +121,7 @@ func (o *options) examineWay(
 	both.Go(func() {
 		there, stop = apiserver.Check(ctx, apiserver.Options{
 			Cluster: cluster, Namespace: namespace, Meet: meet, Login: login,
+			LinksKept: func(ctx context.Context) []string { return linksKept(ctx, cluster.Context) },
 		})
 	})
 	both.Wait()

@@ -23,7 +23,6 @@ import (
 	"github.com/devtun/devtun/dns"
 	"github.com/devtun/devtun/dns/helper"
 	"github.com/devtun/devtun/dns/hostsfile"
-	"github.com/devtun/devtun/intercept"
 	"github.com/devtun/devtun/tunnel"
 	"github.com/devtun/devtun/tunnel/discovery"
 )
@@ -41,8 +40,9 @@ type Settings struct {
 	Transport string
 	// RelayImage has the agent, for relays; "": its program comes with their plan.
 	RelayImage string
-	// Agents are those of an intercept, which serve as the relay of their namespace; nil: none.
-	Agents map[string]*intercept.Intercept
+	// Agents are those of the session's intercepts, which serve as the relays of their
+	// namespaces; nil: none.
+	Agents *relay.Agents
 	Link   string // one of Links; "" is LinkAuto
 	Partly bool   // a service asked for may lack its low ports, if it has others
 	// PodAddresses has the addresses of the services' pods on this machine too.
@@ -72,9 +72,7 @@ func (s *Settings) AddFlags(cmd *cobra.Command) {
 		"a header that requests carry into the cluster, 'NAME: VALUE': baggage is added to, others are set if absent; "+
 			"HTTP/1 and HTTP/2 without TLS; repeat it for more")
 	s.AddRelayFlag(cmd)
-	flags.BoolVar(&s.PodAddresses, "pod-addresses", false,
-		"have the pods' own addresses on this machine too, for servers that tell them to their clients, as Redis Cluster "+
-			"does; private ranges only")
+	s.AddPodAddressesFlag(cmd)
 	cmd.RegisterFlagCompletionFunc("except", s.Kube.CompleteServices(s.fits))
 }
 
@@ -112,6 +110,22 @@ func (s *Settings) AddRelayFlag(cmd *cobra.Command) {
 			"services without pods; everything goes through it, or 'only-needed': just that")
 	cmd.Flags().Lookup("relay").NoOptDefVal = relay.Uses()[0]
 	cmd.RegisterFlagCompletionFunc("relay", cobra.FixedCompletions(relay.Uses(), cobra.ShellCompDirectiveNoFileComp))
+}
+
+// AddPodAddressesFlag adds what commands have that forward services by their names.
+func (s *Settings) AddPodAddressesFlag(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&s.PodAddresses, "pod-addresses", false,
+		"have the pods' own addresses on this machine too, for servers that tell them to their clients, as Redis Cluster "+
+			"does; private ranges only")
+}
+
+// CheckHosts refuses what cannot be where only one program is to see the services: hosts is as
+// machine.CheckHosts has it.
+func (s *Settings) CheckHosts(hosts string) error {
+	if s.PodAddresses && hosts != machine.System {
+		return problem.Usage("add --hosts system", "--pod-addresses puts addresses on this machine, for all programs")
+	}
+	return machine.CheckHosts(hosts)
 }
 
 func modeNames() string {

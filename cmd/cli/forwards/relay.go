@@ -21,5 +21,6 @@ type RelayEvent struct {
 	Message   string                   // what is waited for, or why it does not stand
 	Others    []string                 // who hold it, under RelayLeft
 	Count     func() (open, total int) // connections through it, under RelayStanding
+	Pods      func() int               // likewise, of an intercept, that are connected; nil: each Link tells
 	Link      *intercept.LinkEvent     // nil: no news of one
 }

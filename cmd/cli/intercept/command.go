@@ -87,6 +87,7 @@ machine, and after --grace the cluster by itself. docs/be-a-service.md says more
 	}
 	o.Forward.AddTunnelFlags(cmd)
 	o.Forward.AddRelayFlag(cmd)
+	o.Forward.AddPodAddressesFlag(cmd)
 	flags := cmd.Flags()
 	console.AddVerboseFlag(flags, &o.style.Verbose)
 	flags.StringSliceVar(&o.Ports, "port", nil,

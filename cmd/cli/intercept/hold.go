@@ -46,6 +46,7 @@ func (h *hold) keep(ctx, beside context.Context, start helper.Start) error {
 	if err := h.awaitHandover(ctx, beside); err != nil {
 		return ending.UnlessEnded(ctx, err)
 	}
+	defer h.lend()()
 	carrying := h.beginCarry()
 	defer carrying.End()
 	names, err := h.reachOthers(ctx, beside, start)
@@ -94,6 +95,14 @@ func (h *hold) keep(ctx, beside context.Context, start helper.Start) error {
 	h.program.Hosts = names.File()
 	h.dress(h.program)
 	return h.command(ctx)
+}
+
+// lend has the agents serve as the relay of their namespace, until back is called.
+func (h *hold) lend() (back func()) {
+	if !intercept.IsRelay(h.plan) {
+		return func() {}
+	}
+	return h.options.Forward.Agents.Lend(h.plan.Namespace, h.agents, h.claim.Reach)
 }
 
 // awaitPlace waits until the traffic comes here, or else, where none does, until the pods

@@ -53,3 +53,15 @@ func TestARuleInTheList(t *testing.T) {
 	require.Equal(t, "copies of path /api/, and TLS",
 		Listed{Rule: claim.Rule{Path: "/api/"}, TLS: true, Mirror: true}.rule())
 }
+
+// TestWhoUsesARelay: whose claim an agent says is connected, and not who is gone.
+func TestWhoUsesARelay(t *testing.T) {
+	claims := []claim.Claim{{ID: "7A"}, {ID: "7B"}, {ID: "7C"}}
+	used := connected(claims, []wire.Status{
+		{Claims: []wire.ClaimStatus{{ID: "7A"}, {ID: "7B", Connected: true}, {ID: "7D", Connected: true}}},
+		{Claims: []wire.ClaimStatus{{ID: "7A"}, {ID: "7B"}}},
+	})
+	require.Equal(t, []claim.Claim{{ID: "7B"}}, used)
+	require.Equal(t, []claim.Claim{{ID: "7A"}, {ID: "7C"}}, without(claims, used))
+	require.Empty(t, connected(claims, nil), "if no agent says")
+}

@@ -48,6 +48,11 @@ type Options struct {
 	Keep                        bool
 	NoMounts                    bool // the files are not in their places for the command
 
+	// Relays has the agents serve as the relay of their namespace, for what the session
+	// forwards. Reach are the targets that they may connect to besides, as claim.Claim has them.
+	Relays bool
+	Reach  []string
+
 	// Beside, unless nil, is run while the intercept stands, and ends when its context does:
 	// once everything is put back. dress gives a command the container's environment and files.
 	Beside func(ctx context.Context, dress func(*command.Command))
@@ -95,6 +100,9 @@ func (o *Options) Validate() error {
 	if o.NoForward && o.Forward.Relay != forwards.NoRelay {
 		return problem.Usage("use one of them", "--relay is for the other services, which --no-forward leaves out")
 	}
+	if o.NoForward && o.Forward.PodAddresses {
+		return problem.Usage("use one of them", "--pod-addresses is for the other services, which --no-forward leaves out")
+	}
 	if o.hosts == "" {
 		o.hosts = machine.System
 		if len(o.command) > 0 {
@@ -109,7 +117,7 @@ func (o *Options) Validate() error {
 		return problem.Usage("add -- COMMAND, or leave it out",
 			"--no-mounts is about what a command sees, and there is none")
 	}
-	if err := machine.CheckHosts(o.hosts); err != nil {
+	if err := o.Forward.CheckHosts(o.hosts); err != nil {
 		return err
 	}
 	if _, err := name.ParseReference(o.agentImage()); o.agentImage() != "" && err != nil {

@@ -10,7 +10,6 @@ import (
 	"github.com/devtun/devtun/cmd/cli/machine"
 	"github.com/devtun/devtun/cmd/cli/selection"
 	"github.com/devtun/devtun/dns/helper"
-	"github.com/devtun/devtun/intercept"
 )
 
 // reachOthers forwards the namespace's other services, and returns when they are
@@ -28,9 +27,6 @@ func (h *hold) reachOthers(ctx, beside context.Context, start helper.Start) (*ma
 	o.Forward.Services.Except, o.Forward.Services.Without = nil, ports
 	for _, service := range services {
 		o.Forward.Services.Except = append(o.Forward.Services.Except, service.Name)
-	}
-	if o.Forward.Agents = nil; intercept.IsRelay(h.plan) {
-		o.Forward.Agents = map[string]*intercept.Intercept{h.plan.Namespace: h.agents}
 	}
 	ready := make(chan struct{})
 	tell := (&forward.CommandTeller{Out: h.Events.Out, Verbose: h.Events.Verbose, Part: true, Ready: ready}).Tell

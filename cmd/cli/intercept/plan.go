@@ -103,7 +103,7 @@ func (o *Options) newClaim(locals []intercept.Local) claim.Claim {
 	owner := agents.ThisOwner()
 	c := claim.Claim{
 		ID: claim.NewID(), User: owner.User, Machine: owner.Machine, Since: owner.Since, Rule: o.rule, TLS: o.TLS,
-		Mirror: o.Mirror, Mark: o.Mark, Grace: claim.Duration(o.grace()),
+		Mirror: o.Mirror, Mark: o.Mark, Grace: claim.Duration(o.grace()), Reach: o.Reach,
 	}
 	for _, l := range locals {
 		c.Ports = append(c.Ports, l.Port)
@@ -133,7 +133,8 @@ func (i *Planned) compute(ctx context.Context, found *target.Target, note func(t
 	}
 	options := target.Options{
 		Mode: o.mode(), Owner: agents.ThisOwner(), Identity: rand.Text(), Version: wire.Version,
-		Container: o.Container, Grace: o.Grace, MoveConnections: o.Move != "", Relay: o.Forward.Relay != forwards.NoRelay,
+		Container: o.Container, Grace: o.Grace, MoveConnections: o.Move != "",
+		Relay: o.Relays || o.Forward.Relay != forwards.NoRelay,
 	}
 	if err := i.chooseProgram(ctx, circumstances, &options); err != nil {
 		return err

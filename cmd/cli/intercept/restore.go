@@ -16,8 +16,11 @@ import (
 	"github.com/devtun/devtun/cmd/cli/kube"
 	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/problem"
+	"github.com/devtun/devtun/intercept"
 	"github.com/devtun/devtun/intercept/claim"
 	"github.com/devtun/devtun/intercept/plan"
+	"github.com/devtun/devtun/intercept/wire"
+	"github.com/devtun/devtun/tunnel"
 )
 
 // restoreOptions is what `devtun restore` was asked to do.
@@ -44,8 +47,9 @@ alone, unless --all says otherwise: then it ends whoever holds it, from any mach
 as any user with the rights; it is said who that was.
 
 What somebody else has changed meanwhile stays as it is, and is named. A devtun that
-still holds what is taken out ends, and says so. An intercept whose plan somebody has
-deleted is found by the undo that stands on each object that it changed.`,
+still holds what is taken out ends, and says so; but one that uses a relay would make it
+anew, so a relay that is in use stays, unless --all says otherwise. An intercept whose
+plan somebody has deleted is found by the undo that stands on each object that it changed.`,
 		Example: `  devtun list
   devtun restore service-middle
   devtun restore service-middle --all
@@ -139,6 +143,7 @@ func (o *restoreOptions) selected(namespace string, plans []plan.Held) ([]plan.H
 // end ends one's own claims on an intercept, or all, and restores it with the last.
 func (s *lister) end(ctx context.Context, h plan.Held, all bool, out output.Writer) error {
 	own, others := ownOf(h.Claims)
+	used := s.used(ctx, h)
 	if h.Ending || len(h.Claims) == 0 { // or made by a devtun that knows no claims
 		all = true
 	}
@@ -147,15 +152,25 @@ func (s *lister) end(ctx context.Context, h plan.Held, all bool, out output.Writ
 		for _, c := range others {
 			out.Write(output.Note{Message: fmt.Sprintf("this ends what others hold of %s: %s", h.Name, c)})
 		}
+		if len(used) > 0 {
+			out.Write(output.Note{Message: fmt.Sprintf("%s is in use: the devtun of %s makes it anew, as long as it runs",
+				h.Name, strings.Join(owners(used), ", "))})
+		}
 		return s.restore(ctx, h.Plan, out)
 	case len(own) == 0:
 		return &problem.Problem{
 			Err:  fmt.Errorf("%s is not yours: it is held by %s", h.Name, strings.Join(owners(others), ", ")),
 			Code: problem.ExitConflict,
 			Hint: fmt.Sprintf("if they do not need it any more: devtun restore %s -n %s --all", h.Name, h.Namespace)}
+	case len(without(own, used)) == 0:
+		return &problem.Problem{
+			Err:  fmt.Errorf("%s is in use, by the devtun of %s", h.Name, strings.Join(owners(used), ", ")),
+			Code: problem.ExitConflict,
+			Hint: "it goes with the last devtun that uses it: 'devtun status' shows those of this machine, and 'devtun down' " +
+				"ends one"}
 	}
 	last := false
-	for _, c := range own {
+	for _, c := range without(own, used) {
 		err := within(ctx, RestoreTimeout, func(ctx context.Context) (err error) {
 			ref := plan.Ref{Namespace: h.Namespace, Name: h.Name, Identity: h.Identity}
 			last, err = plan.Leave(ctx, s.client, ref, c.ID)
@@ -171,8 +186,41 @@ func (s *lister) end(ctx context.Context, h plan.Held, all bool, out output.Writ
 	if last {
 		return s.restore(ctx, h.Plan, out)
 	}
-	tellLeft(out, h.Plan, others)
+	tellLeft(out, h.Plan, append(others, without(used, others)...))
 	return nil
+}
+
+// used are the claims on a relay whose devtuns use it: they are connected to its pods. Those
+// of an intercept need not be known.
+func (s *lister) used(ctx context.Context, h plan.Held) []claim.Claim {
+	if h.Mode != plan.Relay {
+		return nil
+	}
+	transport, err := s.cluster.Transport(tunnel.Auto)
+	if err != nil {
+		return nil
+	}
+	pool := tunnel.NewPool(transport.Dial)
+	defer pool.Close()
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	return connected(h.Claims, intercept.Ask(ctx, s.cluster.Client, pool.Dial, h.Plan))
+}
+
+// connected are those of claims of which an agent says so.
+func connected(claims []claim.Claim, statuses []wire.Status) []claim.Claim {
+	return slices.DeleteFunc(slices.Clone(claims), func(c claim.Claim) bool {
+		return !slices.ContainsFunc(statuses, func(s wire.Status) bool {
+			return slices.ContainsFunc(s.Claims, func(of wire.ClaimStatus) bool { return of.ID == c.ID && of.Connected })
+		})
+	})
+}
+
+// without are claims, but for some.
+func without(claims, some []claim.Claim) []claim.Claim {
+	return slices.DeleteFunc(slices.Clone(claims), func(c claim.Claim) bool {
+		return slices.ContainsFunc(some, func(other claim.Claim) bool { return c.ID == other.ID })
+	})
 }
 
 // ownOf are those of claims that this user has made on this machine, and the others.

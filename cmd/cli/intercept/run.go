@@ -14,6 +14,7 @@ import (
 	"github.com/devtun/devtun/cmd/cli/kube"
 	"github.com/devtun/devtun/cmd/cli/output"
 	"github.com/devtun/devtun/cmd/cli/problem"
+	"github.com/devtun/devtun/cmd/cli/relay"
 	"github.com/devtun/devtun/cmd/cli/run/command"
 	"github.com/devtun/devtun/cmd/cli/status"
 	"github.com/devtun/devtun/dns/helper"
@@ -53,6 +54,9 @@ func (i *Planned) hold(
 	o := i.options
 	if o.Forward.Intercepts == nil {
 		o.Forward.Intercepts = new(carry.Intercepts)
+	}
+	if o.Forward.Agents == nil {
+		o.Forward.Agents = new(relay.Agents)
 	}
 	var program *command.Command
 	if len(o.command) > 0 {

@@ -56,10 +56,7 @@ func (r *relay) newClaim() claim.Claim {
 	owner := agents.ThisOwner()
 	c := claim.Claim{
 		ID: claim.NewID(), User: owner.User, Machine: owner.Machine, Since: owner.Since,
-		Grace: claim.Duration(plan.Relay.DefaultGrace()),
-	}
-	if r.namespace == r.of.config.Namespace {
-		c.Reach = r.of.config.Reach
+		Grace: claim.Duration(plan.Relay.DefaultGrace()), Reach: r.reach(),
 	}
 	return c
 }
@@ -188,7 +185,6 @@ func (a *attempt) event(e intercept.Event) {
 	case e.Progress != nil:
 		a.progress("waiting: %s", e.Progress.Message)
 	case e.Link != nil:
-		a.changed.Notify()
 		a.tell(forwards.RelayEvent{Link: e.Link})
 	case e.WatchError != nil:
 		a.of.config.Tell(forwards.Event{Warning: &forwards.WarningEvent{

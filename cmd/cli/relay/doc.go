@@ -13,5 +13,8 @@
 // and the keeping are those of an intercept (packages plan, intercept, agents); what a relay
 // may connect to is decided in its pods (package intercept/relay).
 //
+// Where the session has an intercept, or is about to, its agents serve as the relay, and none is
+// brought (Agents).
+//
 // A nil *Relays is none: everything goes by port-forward.
 package relay

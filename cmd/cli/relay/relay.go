@@ -32,7 +32,7 @@ type relay struct {
 	counts    counts
 	awaited   atomic.Int32 // by so many who are told why they do not get it
 
-	changed broadcast.Signal // of the agents or their links, or of failed
+	changed broadcast.Signal // of the agents or of failed
 	mu      sync.Mutex
 	failed  error // why the last attempt to have it has failed; nil while it is tried
 }
@@ -43,6 +43,14 @@ func (r *relay) run(ctx context.Context) {
 	backoff := pause.Backoff{Min: againMin, Max: againMax}
 	for {
 		r.fail(nil)
+		serving := r.of.config.Agents.await(ctx, r.namespace, r.reach())
+		if ctx.Err() != nil {
+			return
+		}
+		if serving != nil {
+			r.serve(ctx, serving)
+			continue
+		}
 		began := time.Now()
 		stood, err := r.stand(ctx)
 		if ctx.Err() != nil {
@@ -67,6 +75,28 @@ func (r *relay) run(ctx context.Context) {
 	}
 }
 
+// serve has the agents of an intercept be the relay's, as long as they are lent and ctx lasts.
+func (r *relay) serve(ctx context.Context, by *lent) {
+	r.tell(forwards.RelayEvent{State: forwards.RelayStanding, Count: r.counts.read, Pods: by.agents.Connected,
+		Message: "the agents of the intercept serve as it"})
+	r.set(by.agents)
+	defer r.set(nil)
+	select {
+	case <-by.over:
+		r.tell(forwards.RelayEvent{State: forwards.RelayLost,
+			Message: "the intercept has ended whose agents served as it"})
+	case <-ctx.Done():
+	}
+}
+
+// reach are the targets that its claim lists.
+func (r *relay) reach() []string {
+	if r.namespace != r.of.config.Namespace {
+		return nil
+	}
+	return r.of.config.Reach
+}
+
 func (r *relay) fail(err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -85,14 +115,6 @@ func (r *relay) set(agents *intercept.Intercept) {
 	r.changed.Notify()
 }
 
-// linked are the agents, if one of them is connected.
-func (r *relay) linked() *intercept.Intercept {
-	if agents := r.agents.Load(); agents != nil && agents.Linked() {
-		return agents
-	}
-	return nil
-}
-
 // await is stands, for who tells the user of the error.
 func (r *relay) await(ctx context.Context) error {
 	r.awaited.Add(1)
@@ -102,14 +124,14 @@ func (r *relay) await(ctx context.Context) error {
 
 // stands waits until the relay can be used, and fails if the attempt to have it does.
 func (r *relay) stands(ctx context.Context) error {
-	if agents := r.of.config.Agents[r.namespace]; agents != nil {
-		_, err := agents.Agent(ctx)
-		return err
-	}
 	for {
 		changed := r.changed.Wait()
-		if r.linked() != nil {
-			return nil
+		var links <-chan struct{}
+		if agents := r.agents.Load(); agents != nil {
+			links = agents.Changed()
+			if agents.Linked() {
+				return nil
+			}
 		}
 		r.mu.Lock()
 		failed := r.failed
@@ -120,6 +142,7 @@ func (r *relay) stands(ctx context.Context) error {
 		}
 		select {
 		case <-changed:
+		case <-links:
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case <-r.of.ctx.Done():

@@ -10,7 +10,6 @@ import (
 
 	"github.com/devtun/devtun/cmd/cli/forwards"
 	"github.com/devtun/devtun/cmd/cli/kube"
-	"github.com/devtun/devtun/intercept"
 	"github.com/devtun/devtun/tunnel"
 )
 
@@ -27,8 +26,9 @@ type Config struct {
 	Namespace string
 	Reach     []string
 	Image     string // that has the agent; "": its program comes with the plan
-	// Agents are those of an intercept that relay, by their namespace. They are not held here.
-	Agents map[string]*intercept.Intercept
+	// Agents are those of intercepts that relay: where there are some, no relay is brought.
+	// They are not held here. Nil is none.
+	Agents *Agents
 	// Tell is told of the relays; calls may come from several goroutines.
 	Tell func(forwards.Event)
 }
@@ -56,7 +56,8 @@ func New(config Config) *Relays {
 	return r
 }
 
-// Stand has the relays of namespaces stand, side by side, and returns when all do. The error
+// Stand has the relays of namespaces stand, side by side, and returns when all do but for those
+// that wait for an intercept that is being made: it may wait for what is forwarded. The error
 // says why one cannot be had.
 func (r *Relays) Stand(ctx context.Context, namespaces ...string) error {
 	if r == nil {
@@ -64,8 +65,9 @@ func (r *Relays) Stand(ctx context.Context, namespaces ...string) error {
 	}
 	var group errgroup.Group
 	for _, namespace := range namespaces {
-		one := r.in(namespace)
-		group.Go(func() error { return one.await(ctx) })
+		if one := r.in(namespace); !r.config.Agents.expected(namespace) {
+			group.Go(func() error { return one.await(ctx) })
+		}
 	}
 	return group.Wait()
 }
@@ -82,12 +84,7 @@ func (r *Relays) in(namespace string) *relay {
 	}
 	one := &relay{of: r, namespace: namespace, wanted: make(chan struct{}, 1)}
 	r.of.Store(namespace, one)
-	switch {
-	case r.config.Agents[namespace] != nil:
-		one.agents.Store(r.config.Agents[namespace])
-		one.tell(forwards.RelayEvent{State: forwards.RelayStanding, Count: one.counts.read,
-			Message: "the agents of the intercept serve as it"})
-	case !r.closed:
+	if !r.closed {
 		r.running.Go(func() { one.run(r.ctx) })
 	}
 	return one

@@ -113,11 +113,8 @@ no such command, 126 if it cannot be executed. Before it runs, it is devtun's.`,
 
 func (o *options) validate() error {
 	o.hosts = cmp.Or(o.hosts, machine.DefaultHosts())
-	if err := machine.CheckHosts(o.hosts); err != nil {
+	if err := o.forward.CheckHosts(o.hosts); err != nil {
 		return err
-	}
-	if o.forward.PodAddresses && o.hosts != machine.System {
-		return problem.Usage("add --hosts system", "--pod-addresses puts addresses on this machine, for all programs")
 	}
 	return o.forward.Validate()
 }

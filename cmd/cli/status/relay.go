@@ -23,6 +23,7 @@ type relay struct {
 	Relay
 	agents linked
 	count  func() (open, total int)
+	pods   func() int // of an intercept that are connected; nil: agents has them
 }
 
 // relay takes what a relay tells of itself; with the tracker's mutex held.
@@ -42,7 +43,7 @@ func (t *Tracker) relay(e *forwards.RelayEvent) {
 	}
 	r.State, r.Reason = string(e.State), e.Message
 	if e.Count != nil {
-		r.count = e.Count
+		r.count, r.pods = e.Count, e.Pods
 	}
 }
 
@@ -51,6 +52,9 @@ func (t *Tracker) relaysNow() (all []Relay) {
 	for _, r := range t.relays {
 		now := r.Relay
 		now.Links, now.Agents = r.agents.now()
+		if r.pods != nil {
+			now.Agents = r.pods()
+		}
 		if r.count != nil {
 			now.Open, now.Total = r.count()
 		}

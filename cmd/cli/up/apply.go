@@ -42,6 +42,8 @@ func (s *session) apply(ctx context.Context, order background.Order) error {
 	ended, wants := diffIntercepts(s.held(), w.intercepts)
 	endedEnv, wantedEnv := diffEnvironments(s.environments, w.env)
 	endedRuns, wantedRuns := diffRuns(s.heldRuns(), w.runs)
+	made := s.agents.Expect(relayedBy(wants)...)
+	defer made()
 	err = errors.Join(s.endIntercepts(ended), s.endRuns(endedRuns), s.endEnvironments(endedEnv))
 	planned, planErr := s.planIntercepts(ctx, cluster, wants, w.verbose)
 	if err = errors.Join(err, planErr); err != nil && !s.ordered {
@@ -58,6 +60,7 @@ func (s *session) apply(ctx context.Context, order background.Order) error {
 		}
 	}
 	err = errors.Join(err, s.beginIntercepts(ctx, planned), s.renewAnswers(ctx, w.intercepts))
+	made()
 	if err == nil || s.ordered {
 		err = errors.Join(err, s.beginRuns(ctx, cluster, wantedRuns, w.verbose))
 	}
@@ -65,6 +68,17 @@ func (s *session) apply(ctx context.Context, order background.Order) error {
 		fmt.Fprintf(s.log.streams().Out, "changed: %s\n", changes(before, s.holdings()))
 	}
 	return err
+}
+
+// relayedBy are the namespaces whose relay is to be the agents of an intercept that is about to
+// be made.
+func relayedBy(wants []wantedIntercept) (namespaces []string) {
+	for _, w := range wants {
+		if w.relays {
+			namespaces = append(namespaces, w.settings.namespace)
+		}
+	}
+	return namespaces
 }
 
 // held is what diffIntercepts is to know of the intercepts that are held.

@@ -155,7 +155,8 @@ func (s *session) beginForwards(ctx context.Context, cluster *kube.Cluster, w *w
 		}
 	}
 	settings := w.forwards.forward()
-	settings.Intercepts, settings.Reading = &s.carry, &forwards.Reading{All: w.verbose}
+	settings.Intercepts, settings.Agents = &s.carry, &s.agents
+	settings.Reading = &forwards.Reading{All: w.verbose}
 	forwarder, err := s.openForwarder(settings, cluster, wants.selected, s.machine, tell)
 	if err != nil {
 		return err

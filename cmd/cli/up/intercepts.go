@@ -55,7 +55,7 @@ func (s *session) planIntercept(
 	if err := options.Validate(); err != nil { // which completes them, too
 		return nil, err
 	}
-	options.Forward.Intercepts = &s.carry
+	options.Forward.Intercepts, options.Forward.Agents = &s.carry, &s.agents
 	var answers *process
 	if w.run.wanted() {
 		answers = s.newProcess(w.settings.workload)

@@ -15,6 +15,7 @@ import (
 	"github.com/devtun/devtun/cmd/cli/forwards"
 	"github.com/devtun/devtun/cmd/cli/kube"
 	"github.com/devtun/devtun/cmd/cli/problem"
+	"github.com/devtun/devtun/cmd/cli/relay"
 	"github.com/devtun/devtun/cmd/cli/selection"
 	"github.com/devtun/devtun/cmd/cli/status"
 	"github.com/devtun/devtun/dns/helper"
@@ -45,6 +46,7 @@ type session struct {
 	machine    *heldMachine
 	forwards   *heldForwards
 	carry      carry.Intercepts          // what the forwards are to know of the intercepts
+	agents     relay.Agents              // of the intercepts, that relay for the forwards
 	intercepts map[string]*heldIntercept // by key
 	// environments are those that are here, by what is wanted.
 	environments map[wantedEnvironment]*heldEnvironment

@@ -75,6 +75,8 @@ type wantedIntercept struct {
 	ports    []string // LOCAL:PORT
 	match    intercept.Match
 	run      wantedRun        // that answers; see wantedRun.wanted
+	relays   bool             // its agents serve as a relay; one that stands is not made anew for that
+	reach    []string         // the targets that they may connect to besides, as selection.Reach
 	place    project.Position // where the project lists it
 }
 
@@ -152,6 +154,10 @@ func wantOf(order background.Order, at destination) (*want, error) {
 			wanted.run.place = p.Position(fmt.Sprintf("intercepts[%d].run.command", i))
 		}
 		wanted.place = p.Position(fmt.Sprintf("intercepts[%d].workload", i))
+		wanted.relays = w.forwards != nil && forwarding.settings.relay != forwards.NoRelay
+		if wanted.relays && wanted.settings.namespace == through.namespace {
+			wanted.reach = selected.Reach()
+		}
 		if err := wanted.options().Validate(); err != nil {
 			return nil, fmt.Errorf("intercept %s: %w", c.Workload, err)
 		}
@@ -248,6 +254,6 @@ func (w wantedIntercept) options() *intercept.Options {
 		Match: w.match, TLS: s.tls, Mark: s.mark, Mirror: s.mirror, NoCarry: s.noCarry,
 		Image: s.image, Container: s.container,
 		EnvFile: s.envFile, EnvJSON: s.envJSON, EnvFormat: s.envFormat, Files: s.files, Keep: s.keep,
-		NoForward: true,
+		NoForward: true, Relays: w.relays, Reach: w.reach,
 	}
 }

@@ -90,6 +90,26 @@ func TestAnOrderIsTranslatedOnce(t *testing.T) {
 					envFile: "/env", envJSON: "/json", envFormat: "docker", files: "/files", keep: true,
 				},
 			}}}},
+		{about: "intercepts whose agents relay", environment: map[string]string{image.Variable: "ours:1"},
+			order: project.Project{
+				Relay: "only-needed", Forward: project.Forward{Services: []string{"host/db.internal:5432"}},
+				Intercepts: []project.Intercept{{Workload: "web"}, {Workload: "web", Namespace: "far"}},
+			},
+			want: want{namespace: "demo", forwards: &wantedForwards{
+				settings: forwardSettings{
+					reach: through, domain: forwards.domain, hold: forwards.hold, relay: relayNeeded, relayImage: "ours:1",
+					relayReach: "host/db.internal:5432",
+				},
+				services: selection.Flags{
+					Args: []string{"host/db.internal:5432"}, Namespaces: []string{"demo"}, Relay: true,
+				},
+			}, intercepts: []wantedIntercept{{
+				settings: interceptSettings{reach: through, workload: "web", namespace: "demo", image: "ours:1"},
+				relays:   true, reach: []string{"host/db.internal:5432"},
+			}, {
+				settings: interceptSettings{reach: through, workload: "web", namespace: "far", image: "ours:1"},
+				relays:   true,
+			}}}},
 		{about: "all that can be said of an environment", environment: map[string]string{image.Variable: "ours:1"},
 			order: project.Project{
 				Namespace: "shop", NoForward: true, Transport: "spdy", Link: "proxy", Kubeconfig: "/kube",

@@ -42,8 +42,8 @@ func disableServices(ctx context.Context, packages []string) error {
 		return nil // systemd is not in charge here
 	}
 	units := map[string]string{"etcd-server": "etcd.service", "containerd": "containerd.service",
-		"redis-server": "redis-server.service",
-		"nftables":     "nftables.service"}
+		"redis-server": "redis-server.service", "nats-server": "nats-server.service",
+		"nftables": "nftables.service"}
 	for _, name := range packages {
 		unit, found := units[name]
 		if !found {

@@ -2,7 +2,9 @@ package server
 
 import (
 	"context"
+	"io"
 	"net"
+	"strings"
 	"time"
 
 	"github.com/devtun/devtun/tunnel/duplex"
@@ -10,6 +12,9 @@ import (
 
 // originTimeout bounds the dial of an origin.
 const originTimeout = 5 * time.Second
+
+// maxAddress, in bytes, is more than an address has.
+const maxAddress = 300
 
 // Pipe carries the connections of the listeners to an origin, whole and unread, until
 // ctx ends: the address of each port there is what origin gives.
@@ -32,4 +37,18 @@ func carryTo(address string) handler {
 		defer dialled.Close()
 		duplex.CopyLean(ctx, client, duplex.TCP{TCPConn: dialled.(*net.TCPConn)})
 	}
+}
+
+// carryAsked reads a line with an address, and carries what follows there.
+func carryAsked(ctx context.Context, conn *net.TCPConn) {
+	var line strings.Builder
+	for one := make([]byte, 1); ; line.Write(one) { // not a byte of what follows
+		if _, err := io.ReadFull(conn, one); err != nil || line.Len() > maxAddress {
+			return
+		}
+		if one[0] == '\n' {
+			break
+		}
+	}
+	carryTo(line.String())(ctx, conn)
 }

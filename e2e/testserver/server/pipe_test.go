@@ -63,3 +63,13 @@ func TestHTTP2WithPriorKnowledge(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, hostname()+"\n", string(body))
 }
+
+func TestCarriesWhereItIsAsked(t *testing.T) {
+	addr := start(t)
+	require.Equal(t, exchange(t, addr(7000), "one"), exchange(t, addr(7007), addr(7000)+"\none"))
+	conn := dial(t, addr(7007))
+	_, err := io.WriteString(conn, "127.0.0.1:1\n")
+	require.NoError(t, err)
+	_, err = conn.Read(make([]byte, 1))
+	require.ErrorIs(t, err, syscall.ECONNRESET)
+}

@@ -31,6 +31,7 @@ var services = map[int]service{
 	7004: tcp(send),
 	7005: tcp(receive),
 	7006: tcp(receiveCounted),
+	7007: tcp(carryAsked),
 }
 
 // Listen listens on every port of the services, at the address that addr gives for

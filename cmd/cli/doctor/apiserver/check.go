@@ -22,6 +22,8 @@ type Options struct {
 	Namespace string
 	Meet      func() *Meeting // the first request, sent once
 	Login     func() error    // has the credential plugin run, once
+	// LinksKept are lines about links that stay on port-forwards, and why; nil: there are none.
+	LinksKept func(context.Context) []string
 }
 
 // Check asks the API server. stop is why there is no use in asking it for anything else; ""

@@ -67,6 +67,16 @@ func TestAServerThatIsWell(t *testing.T) {
 	require.Contains(t, of(t, results, "upgrade-spdy").Message, "no pod to try it with")
 }
 
+// TestLinksThatStay on port-forwards say more than the API server's answer does.
+func TestLinksThatStay(t *testing.T) {
+	s := &server{upgrades: says(http.StatusNotFound, notFound)}
+	const kept = "session shop, relay of demo: the link to a goes through a port-forward (no answer within 10s)"
+	results := examine(t, well(t, s.ServeHTTP), kept)
+	require.Nil(t, check.FirstFault(results))
+	require.Equal(t, check.Warning, of(t, results, "upgrade-pod-proxy").Status)
+	require.Equal(t, []string{kept}, of(t, results, "upgrade-pod-proxy").Evidence)
+}
+
 func TestUpgradesAreRefused(t *testing.T) {
 	refuses := says(http.StatusBadRequest, "<html>Bad Request</html>")
 	t.Run("all", func(t *testing.T) {

@@ -129,6 +129,13 @@ func (u upgrade) result(name, protocol, other string, otherPasses bool) check.Re
 
 func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }
 
+func (o *Options) linksKept(ctx context.Context) []string {
+	if o.LinksKept == nil {
+		return nil
+	}
+	return o.LinksKept(ctx)
+}
+
 // podProxy asks for an upgrade to a pod that is not there, through the pod proxy: the API
 // server says so, unless something before it answers in its place.
 func (o *Options) podProxy(ctx context.Context) check.Result {
@@ -149,7 +156,14 @@ func (o *Options) podProxy(ctx context.Context) check.Result {
 	case apierrors.IsForbidden(err):
 		return notChecked(name, "needs get pods/proxy; without it "+slower)
 	case errors.As(err, &status):
-		return check.Result{Area: check.APIServer, Check: name, Status: check.OK, Message: "the API server answers to it"}
+		r := check.Result{Area: check.APIServer, Check: name, Status: check.OK, Message: "the API server answers to it"}
+		if kept := o.linksKept(ctx); len(kept) > 0 {
+			r.Status, r.Evidence = check.Warning, kept
+			r.Message = "the API server answers to it, but does not get to agents: their links go through the kubelet, " +
+				"which is slower"
+			r.Hint = "look whether NetworkPolicies or firewalls keep the API server from the agents' pods"
+		}
+		return r
 	case timedOut(err):
 		return unanswered(name, err)
 	}

@@ -70,7 +70,7 @@ const (
 )
 
 // examine checks the API server that a config leads to.
-func examine(t *testing.T, config *rest.Config) []check.Result {
+func examine(t *testing.T, config *rest.Config, linksKept ...string) []check.Result {
 	t.Helper()
 	client, err := kubernetes.NewForConfig(config)
 	require.NoError(t, err)
@@ -79,6 +79,7 @@ func examine(t *testing.T, config *rest.Config) []check.Result {
 	results, _ := Check(ctx, Options{
 		Cluster:   &kube.Cluster{Config: config, Client: client},
 		Namespace: "demo",
+		LinksKept: func(context.Context) []string { return linksKept },
 		Meet:      func() *Meeting { return Meet(ctx, config) },
 		Login:     func() error { return nil },
 	})
