@@ -172,6 +172,45 @@ func (i *Intercept) Open(ctx context.Context, opening wire.Opening) (*wire.Strea
 	}
 }
 
+// Took reports whether the agent has taken a stream that was lost, and if not, it never will.
+// Its next link is waited for. The error is why that cannot be known: the agent is gone, or
+// does not know.
+func (i *Intercept) Took(ctx context.Context, at wire.Place) (bool, error) {
+	for {
+		var link *wire.Link
+		gone := false
+		err := i.await(ctx, func() bool {
+			l := i.linkedBy(at.Link)
+			gone = l == nil
+			link = nil
+			if !gone && l.link != nil && l.link.Present() {
+				link = l.link
+			}
+			return gone || link != nil
+		})
+		switch {
+		case err != nil:
+			return false, err
+		case gone:
+			return false, ErrUnlinked
+		}
+		took, err := link.Took(ctx, at)
+		if !errors.Is(err, wire.ErrLost) {
+			return took, err
+		}
+	}
+}
+
+// linkedBy finds the agent to which there was the link of that name. Call it with mu held.
+func (i *Intercept) linkedBy(name string) *agentLink {
+	for _, l := range i.links {
+		if slices.Contains(l.linked, name) {
+			return l
+		}
+	}
+	return nil
+}
+
 // leastBusy is the link with the fewest streams of those that are heard, but for these, if
 // possible to a pod that is to stay; nil if there is none.
 func (i *Intercept) leastBusy(but []*wire.Link) (best *wire.Link) {

@@ -60,6 +60,10 @@ func (s *search) failed(endpoint Endpoint, err error) {
 		return
 	}
 	s.tried[endpoint] = true
+	if lost(err) {
+		s.waited = true // until that was known
+		return
+	}
 	if refused(err) && !sandboxGone(err) && s.refused.IsZero() {
 		s.refused = time.Now()
 	}
@@ -79,7 +83,7 @@ func (s *search) next(ctx context.Context, endpoints *Endpoints) (Endpoint, erro
 		if ok {
 			return endpoint, nil
 		}
-		if refused(s.err) && !sandboxGone(s.err) && endpoints.Len() > 0 && time.Since(s.refused) > refusalGrace {
+		if refused(s.err) && !lost(s.err) && !sandboxGone(s.err) && endpoints.Len() > 0 && time.Since(s.refused) > refusalGrace {
 			return Endpoint{}, s.err
 		}
 		again := pause.Forever
@@ -109,6 +113,12 @@ func refused(err error) bool {
 func sandboxGone(err error) bool {
 	var remote *RemoteError
 	return errors.As(err, &remote) && remote.SandboxGone()
+}
+
+// lost reports that it was lost on the way, and that the endpoint has refused nothing.
+func lost(err error) bool {
+	var way interface{ Lost() bool }
+	return errors.As(err, &way) && way.Lost()
 }
 
 // denied reports that the API server does not let the user do it.

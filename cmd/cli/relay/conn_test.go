@@ -60,9 +60,15 @@ func link(t *testing.T, serve func(opening wire.Opening, stream *wire.Stream)) *
 // dial opens a connection to db by a link.
 func dial(t *testing.T, l *wire.Link) (tunnel.Conn, *relay) {
 	t.Helper()
+	return dialAsking(t, l, nil)
+}
+
+// dialAsking is dial, which asks what became of the connection if that is lost.
+func dialAsking(t *testing.T, l *wire.Link, took asker) (tunnel.Conn, *relay) {
+	t.Helper()
 	r := new(relay)
 	stream, err := l.Open(t.Context(), openingTo("tcp", db))
-	conn, err := r.conn(stream, db, err)
+	conn, err := r.conn(stream, db, took, err)
 	require.NoError(t, err)
 	return conn, r
 }
@@ -114,6 +120,52 @@ func TestRefusalsGoToTheNextEndpoint(t *testing.T) {
 		require.Equal(t, !said, errors.As(err, &refused))
 		conn.Close()
 	}
+}
+
+// TestWhatTheRelayHasNotTakenIsRefused, so that it goes elsewhere; what it has taken, or may
+// have, has broken off.
+func TestWhatTheRelayHasNotTakenIsRefused(t *testing.T) {
+	for name, c := range map[string]struct {
+		took    bool
+		err     error
+		refused bool
+	}{"not taken": {refused: true}, "taken": {took: true}, "unknown": {err: wire.ErrUnknown}} {
+		t.Run(name, func(t *testing.T) {
+			l := link(t, func(_ wire.Opening, s *wire.Stream) { <-s.Broken() })
+			conn, _ := dialAsking(t, l, func(_ context.Context, at wire.Place) (bool, error) {
+				require.Equal(t, wire.Place{Link: l.Name(), Stream: 3}, at)
+				return c.took, c.err
+			})
+			defer conn.Close()
+			_, err := io.WriteString(conn, "x")
+			require.NoError(t, err)
+			l.Close()
+			for _, do := range []func([]byte) (int, error){conn.Read, conn.Write, conn.Read} {
+				_, err := do(make([]byte, 1))
+				require.ErrorIs(t, err, wire.ErrLost)
+				require.Equal(t, c.refused, errors.As(err, new(*refusedError)))
+			}
+		})
+	}
+}
+
+// TestNobodyWaitsForAClientThatHasLeft while the relay cannot be asked.
+func TestNobodyWaitsForAClientThatHasLeft(t *testing.T) {
+	l := link(t, func(_ wire.Opening, s *wire.Stream) { <-s.Broken() })
+	asked := make(chan struct{})
+	conn, _ := dialAsking(t, l, func(ctx context.Context, _ wire.Place) (bool, error) {
+		close(asked)
+		<-ctx.Done()
+		return false, context.Cause(ctx)
+	})
+	_, err := io.WriteString(conn, "x")
+	require.NoError(t, err)
+	l.Close()
+	read := make(chan error)
+	go func() { _, err := conn.Read(make([]byte, 1)); read <- err }()
+	<-asked
+	require.NoError(t, conn.Close())
+	require.ErrorIs(t, <-read, wire.ErrLost)
 }
 
 func TestAResetIsTheEndpoints(t *testing.T) {
