@@ -86,4 +86,3 @@ func TestALostStreamIsAskedAbout(t *testing.T) {
 	require.NoError(t, err)
 	require.False(t, took)
 }
-

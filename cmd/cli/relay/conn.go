@@ -7,18 +7,32 @@ import (
 	"io"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/devtun/devtun/intercept/wire"
 	"github.com/devtun/devtun/tunnel"
 )
 
-// acceptTimeout bounds the wait for the relay's word of a new connection, and, if its link is
-// lost meanwhile, for the next link. The relay's own dials take less; it is there lest a client
-// wait for ever.
-const acceptTimeout = tunnel.DefaultHold
+const (
+	// acceptTimeout bounds the wait for the relay's word of a new connection, and, if its link is
+	// lost meanwhile, for the next link. The relay's own dials take less; it is there lest a
+	// client wait for ever.
+	acceptTimeout = tunnel.DefaultHold
+
+	// silentTimeout is how long a link is waited for that has fallen silent, or is lost, if what
+	// was said can be said elsewhere without harm.
+	silentTimeout = 3 * time.Second
+)
 
 // asker asks a relay whether it has taken a stream that was lost, and if not, it never will.
 type asker func(ctx context.Context, stream wire.Place) (bool, error)
+
+// What a client has said so far.
+const (
+	saidNothing = iota
+	saidHarmless
+	saidMore
+)
 
 // conn is a connection through a relay, a tunnel.Conn.
 type conn struct {
@@ -26,7 +40,7 @@ type conn struct {
 	to     tunnel.Endpoint
 	took   asker // nil: what was said may be lost
 	counts *counts
-	said   atomic.Bool   // something was written
+	said   atomic.Int32  // what the client has
 	left   chan struct{} // closed when nobody waits for it any more
 	leave  sync.Once
 	ending sync.Once // of what counts
@@ -61,49 +75,80 @@ func (c *conn) accepted() error {
 }
 
 // accept waits for the relay's word. No endpoint has seen anything of what the relay refuses,
-// nor of what it has not taken before its link was lost: it is asked, unless nothing was said.
+// nor of what it has not taken before its link was lost.
 func (c *conn) accept() error {
-	ctx, cancel := context.WithTimeoutCause(context.Background(), acceptTimeout, errNoWord)
-	defer cancel()
-	err := c.stream.Accepted(ctx)
+	err := c.answer()
 	var reset *wire.ResetError
 	switch {
 	case err == nil:
 		return nil
 	case errors.As(err, &reset) && reset.Why != "":
 		return &refusedError{to: c.to, why: errors.New(reset.Why)}
-	case errors.Is(err, wire.ErrLost) && (!c.said.Load() || c.untaken(ctx)):
+	case (errors.Is(err, wire.ErrLost) || err == errSilent) && c.mayGoElsewhere(err):
 		return &refusedError{to: c.to, why: err, lost: true}
 	}
 	return explain(err)
 }
 
-// untaken reports that the relay knows that it has not taken the connection, and never will.
-// It may have to wait for its next link; not longer than somebody waits for the connection.
-func (c *conn) untaken(ctx context.Context) bool {
-	if c.took == nil {
+// answer waits for the relay's word. What is harmless is given up when the link falls silent.
+func (c *conn) answer() error {
+	for until := time.Now().Add(acceptTimeout); ; {
+		ctx, cancel := context.WithTimeoutCause(context.Background(), silentTimeout, errNoWord)
+		err := c.stream.Accepted(ctx)
+		cancel()
+		switch {
+		case err != errNoWord || time.Now().After(until):
+			return err
+		case c.said.Load() == saidHarmless && c.took != nil && !c.stream.Heard():
+			c.stream.Abort()
+			return errSilent
+		}
+	}
+}
+
+var (
+	errNoWord = fmt.Errorf("no answer of the relay's within %v", acceptTimeout)
+	errSilent = errors.New("the relay has fallen silent")
+)
+
+// mayGoElsewhere reports that a connection that was lost may be made anew: nothing was said,
+// or the relay, which is asked, has not taken it, and never will; or nobody knows, and what was
+// said does no harm if it is said twice.
+func (c *conn) mayGoElsewhere(lost error) bool {
+	said := c.said.Load()
+	switch {
+	case said == saidNothing || lost == errSilent:
+		return true
+	case c.took == nil:
 		return false
 	}
-	ctx, cancel := context.WithCancel(ctx)
+	timeout := acceptTimeout
+	if said == saidHarmless {
+		timeout = silentTimeout
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	var watching sync.WaitGroup
-	defer watching.Wait()
-	defer cancel()
+	gone := false
 	watching.Go(func() {
 		select {
 		case <-c.left:
+			gone = true
 			cancel()
 		case <-ctx.Done():
 		}
 	})
 	took, err := c.took(ctx, c.stream.Place())
-	return err == nil && !took
+	cancel()
+	watching.Wait()
+	if err != nil {
+		return said == saidHarmless && !gone
+	}
+	return !took
 }
-
-var errNoWord = fmt.Errorf("no answer of the relay's within %v", acceptTimeout)
 
 // Write sends what the client says; it does not wait for the relay's word, unless it fails.
 func (c *conn) Write(p []byte) (int, error) {
-	c.said.Store(true)
+	c.note(p)
 	n, err := c.stream.Write(p)
 	if err != nil && c.stream.Err() != nil {
 		if refusal := c.accepted(); refusal != nil {
@@ -113,9 +158,20 @@ func (c *conn) Write(p []byte) (int, error) {
 	return n, explain(err)
 }
 
+// note takes note of what the client says.
+func (c *conn) note(p []byte) {
+	switch said := c.said.Load(); {
+	case said == saidMore:
+	case said == saidNothing && harmless(p):
+		c.said.Store(saidHarmless)
+	default:
+		c.said.Store(saidMore)
+	}
+}
+
 // CloseWrite passes on the client's end.
 func (c *conn) CloseWrite() error {
-	c.said.Store(true)
+	c.said.CompareAndSwap(saidNothing, saidMore)
 	return explain(c.stream.CloseWrite())
 }
 

@@ -122,14 +122,23 @@ func TestRefusalsGoToTheNextEndpoint(t *testing.T) {
 	}
 }
 
+const get = "GET / HTTP/1.1\r\nHost: db\r\n\r\n"
+
 // TestWhatTheRelayHasNotTakenIsRefused, so that it goes elsewhere; what it has taken, or may
 // have, has broken off.
 func TestWhatTheRelayHasNotTakenIsRefused(t *testing.T) {
 	for name, c := range map[string]struct {
+		said    string
 		took    bool
 		err     error
 		refused bool
-	}{"not taken": {refused: true}, "taken": {took: true}, "unknown": {err: wire.ErrUnknown}} {
+	}{
+		"not taken":         {said: "x", refused: true},
+		"taken":             {said: "x", took: true},
+		"unknown":           {said: "x", err: wire.ErrUnknown},
+		"taken, harmless":   {said: get, took: true},
+		"unknown, harmless": {said: get, err: wire.ErrUnknown, refused: true},
+	} {
 		t.Run(name, func(t *testing.T) {
 			l := link(t, func(_ wire.Opening, s *wire.Stream) { <-s.Broken() })
 			conn, _ := dialAsking(t, l, func(_ context.Context, at wire.Place) (bool, error) {
@@ -137,7 +146,7 @@ func TestWhatTheRelayHasNotTakenIsRefused(t *testing.T) {
 				return c.took, c.err
 			})
 			defer conn.Close()
-			_, err := io.WriteString(conn, "x")
+			_, err := io.WriteString(conn, c.said)
 			require.NoError(t, err)
 			l.Close()
 			for _, do := range []func([]byte) (int, error){conn.Read, conn.Write, conn.Read} {
