@@ -11,6 +11,7 @@ import (
 
 	"github.com/devtun/devtun/intercept/objects"
 	"github.com/devtun/devtun/intercept/wire"
+	"github.com/devtun/devtun/internal/pause"
 	"github.com/devtun/devtun/tunnel"
 )
 
@@ -177,26 +178,26 @@ func (i *Intercept) Open(ctx context.Context, opening wire.Opening) (*wire.Strea
 // does not know.
 func (i *Intercept) Took(ctx context.Context, at wire.Place) (bool, error) {
 	for {
+		var to *agentLink
 		var link *wire.Link
-		gone := false
 		err := i.await(ctx, func() bool {
-			l := i.linkedBy(at.Link)
-			gone = l == nil
-			link = nil
-			if !gone && l.link != nil && l.link.Present() {
-				link = l.link
+			if to = i.linkedBy(at.Link); to != nil {
+				link = to.link
 			}
-			return gone || link != nil
+			return to == nil || link != nil && link.Present()
 		})
 		switch {
 		case err != nil:
 			return false, err
-		case gone:
+		case to == nil:
 			return false, ErrUnlinked
 		}
 		took, err := link.Took(ctx, at)
-		if !errors.Is(err, wire.ErrLost) {
+		if err == nil || errors.Is(err, wire.ErrUnknown) {
 			return took, err
+		}
+		if err := pause.Until(ctx, link.Ended(), linkMin); err != nil { // it is about to end
+			return false, err
 		}
 	}
 }
