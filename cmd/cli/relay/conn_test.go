@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -24,6 +25,13 @@ var db = tunnel.Endpoint{Pod: tunnel.Pod{Namespace: "demo"}, Host: "db.internal"
 // link is one whose far side serves what is dialled, until the test is over.
 func link(t *testing.T, serve func(opening wire.Opening, stream *wire.Stream)) *wire.Link {
 	t.Helper()
+	return linkBy(t, func(conn duplex.TCP) wire.Transport { return conn }, serve)
+}
+
+// linkBy is link, of which the far side speaks by what by makes of its connection.
+func linkBy(t *testing.T, by func(duplex.TCP) wire.Transport,
+	serve func(opening wire.Opening, stream *wire.Stream)) *wire.Link {
+	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer listener.Close()
@@ -36,7 +44,7 @@ func link(t *testing.T, serve func(opening wire.Opening, stream *wire.Stream)) *
 			return
 		}
 		end := wire.End{Name: "devtun-relay", Identity: "1"}
-		far := duplex.TCP{TCPConn: conn.(*net.TCPConn)}
+		far := by(duplex.TCP{TCPConn: conn.(*net.TCPConn)})
 		if _, err := end.Receive(ctx, far); err != nil {
 			return
 		}
@@ -156,6 +164,57 @@ func TestWhatTheRelayHasNotTakenIsRefused(t *testing.T) {
 			}
 		})
 	}
+}
+
+// mute says nothing any more once silent is closed, nor that it is gone.
+type mute struct {
+	wire.Transport
+	silent, over chan struct{}
+	end          func() // closes over
+}
+
+func newMute(conn duplex.TCP, silent chan struct{}) wire.Transport {
+	over := make(chan struct{})
+	return mute{conn, silent, over, sync.OnceFunc(func() { close(over) })}
+}
+
+func (m mute) Write(p []byte) (int, error) {
+	select {
+	case <-m.silent:
+		<-m.over
+		return 0, net.ErrClosed
+	default:
+		return m.Transport.Write(p)
+	}
+}
+
+func (m mute) Abort() {
+	m.end()
+	m.Transport.Abort()
+}
+
+// TestWhatIsHarmlessLeavesASilentRelay, and nothing else does.
+func TestWhatIsHarmlessLeavesASilentRelay(t *testing.T) {
+	t.Parallel()
+	silent := make(chan struct{})
+	l := linkBy(t, func(conn duplex.TCP) wire.Transport { return newMute(conn, silent) },
+		func(_ wire.Opening, s *wire.Stream) { <-s.Broken() })
+	never := func(context.Context, wire.Place) (bool, error) { return false, errors.New("nobody is to ask") }
+	harmless, _ := dialAsking(t, l, never)
+	other, _ := dialAsking(t, l, never)
+	close(silent)
+	for conn, said := range map[tunnel.Conn]string{harmless: get, other: "x"} {
+		_, err := io.WriteString(conn, said)
+		require.NoError(t, err)
+	}
+	read := make(chan error)
+	go func() { _, err := other.Read(make([]byte, 1)); read <- err }()
+	_, err := harmless.Read(make([]byte, 1))
+	require.ErrorIs(t, err, errSilent)
+	require.ErrorAs(t, err, new(*refusedError))
+	require.NoError(t, other.Close())
+	require.ErrorIs(t, <-read, net.ErrClosed, "it had waited")
+	require.NoError(t, harmless.Close())
 }
 
 // TestNobodyWaitsForAClientThatHasLeft while the relay cannot be asked.
