@@ -24,6 +24,9 @@ const (
 	// attemptMax bounds how long an attempt may take. The first ones take less,
 	// so that none waits long on an API connection that is dead.
 	attemptMax = 10 * time.Second
+
+	// keptLinks is how many links to an agent are remembered, beside the last.
+	keptLinks = 7
 )
 
 // agentLink keeps a link to one agent pod, for as long as there is that pod.
@@ -37,6 +40,7 @@ type agentLink struct {
 	wanted  bool   // the pod is still linkable
 	version string // of the pod, as last seen
 	link    *wire.Link
+	linked  []string           // the names of the latest links, of which the agent knows what it took
 	way     Way                // of link
 	whyNot  string             // it does not go by the pod proxy; "" if that is not known
 	states  map[int]wire.State // by port, as the agent said last
@@ -149,6 +153,7 @@ func (l *agentLink) developer(heard chan struct{}) *wire.Developer {
 func (l *agentLink) attach(link *wire.Link) {
 	l.of.change(func() {
 		l.link, l.failed = link, nil
+		l.linked = append(l.linked[max(0, len(l.linked)-keptLinks):], link.Name())
 		l.of.setLinked()
 		l.way, l.whyNot = ByPortForward, ""
 		for _, local := range l.of.locals {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/devtun/devtun/intercept/objects"
 	"github.com/devtun/devtun/intercept/wire"
+	"github.com/devtun/devtun/internal/pause"
 	"github.com/devtun/devtun/tunnel"
 )
 
@@ -185,6 +186,45 @@ func (i *Intercept) Open(ctx context.Context, opening wire.Opening) (*wire.Strea
 		}
 		tried, failed = append(tried, link), err
 	}
+}
+
+// Took reports whether the agent has taken a stream that was lost, and if not, it never will.
+// Its next link is waited for. The error is why that cannot be known: the agent is gone, or
+// does not know.
+func (i *Intercept) Took(ctx context.Context, at wire.Place) (bool, error) {
+	for {
+		var to *agentLink
+		var link *wire.Link
+		err := i.await(ctx, func() bool {
+			if to = i.linkedBy(at.Link); to != nil {
+				link = to.link
+			}
+			return to == nil || link != nil && link.Present()
+		})
+		switch {
+		case err != nil:
+			return false, err
+		case to == nil:
+			return false, ErrUnlinked
+		}
+		took, err := link.Took(ctx, at)
+		if err == nil || errors.Is(err, wire.ErrUnknown) {
+			return took, err
+		}
+		if err := pause.Until(ctx, link.Ended(), linkMin); err != nil { // it is about to end
+			return false, err
+		}
+	}
+}
+
+// linkedBy finds the agent to which there was the link of that name. Call it with mu held.
+func (i *Intercept) linkedBy(name string) *agentLink {
+	for _, l := range i.links {
+		if slices.Contains(l.linked, name) {
+			return l
+		}
+	}
+	return nil
 }
 
 // leastBusy is the link with the least to do of those that are heard, but for these, if

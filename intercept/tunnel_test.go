@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/devtun/devtun/intercept/wire"
 	"github.com/devtun/devtun/internal/pause"
 	"github.com/devtun/devtun/tunnel"
 	"github.com/devtun/devtun/tunnel/tunneltest"
@@ -103,11 +104,25 @@ func loseAPIConnection(t *testing.T, set func(*timing)) {
 	defer func() { cancel(); require.NoError(t, <-ended) }()
 	w.eventually(func() bool { return one.who() == "local" })
 
+	taken, err := s.Open(ctx, wire.Opening{Kind: wire.KindEnvironment})
+	require.NoError(t, err)
+	_, err = taken.Read(make([]byte, 1))
+	require.NoError(t, err)
 	mu.Lock()
 	for _, c := range opened {
 		c.die()
 	}
 	mu.Unlock()
+	vain, err := s.Open(ctx, wire.Opening{Kind: wire.KindEnvironment})
+	require.NoError(t, err)
 	w.eventually(func() bool { return one.who() == "origin" })
 	w.eventually(func() bool { return one.who() == "local" })
+	for stream, want := range map[*wire.Stream]bool{taken: true, vain: false} {
+		<-stream.Broken()
+		took, err := s.Took(ctx, stream.Place())
+		require.NoError(t, err)
+		require.Equal(t, want, took, "the agent has taken it")
+	}
+	_, err = s.Took(ctx, wire.Place{Link: "to an agent that is gone"})
+	require.ErrorIs(t, err, ErrUnlinked)
 }

@@ -1,6 +1,7 @@
 package tunnel_test
 
 import (
+	"context"
 	"io"
 	"net"
 	"testing"
@@ -71,4 +72,46 @@ func TestTheDurationIsToTheLastByte(t *testing.T) {
 	report := <-reports
 	require.Equal(t, "pod closed", report.Reason)
 	require.Less(t, report.Duration, told-linger/2, "a client that reads to the end waits so long for it")
+}
+
+// lostConn is a connection that is found to have been lost on the way, after a while.
+type lostConn struct {
+	tunnel.Conn
+	after <-chan time.Time
+}
+
+type lostError struct{ error }
+
+func (lostError) Refused() bool { return true }
+func (lostError) Lost() bool    { return true }
+
+func (c lostConn) Read([]byte) (int, error) {
+	<-c.after
+	return 0, lostError{io.ErrUnexpectedEOF}
+}
+
+// TestWhatIsLostOnTheWayIsTriedAgain, however often, as no endpoint has refused it.
+func TestWhatIsLostOnTheWayIsTriedAgain(t *testing.T) {
+	t.Parallel()
+	server := tunneltest.NewServer(t)
+	sayName(server.Pod("default", "web-0"), "web-0")
+	endpoints := new(tunnel.Endpoints)
+	endpoints.Set(at("web-0"), 0)
+	pool, dials := newPool(t, server, tunnel.SPDY), 0
+	conn, err := net.Dial("tcp", servePort(t, &tunnel.Port{Endpoints: endpoints, Hold: tunnel.DefaultHold,
+		Dial: func(ctx context.Context, to tunnel.Endpoint) (tunnel.Conn, error) {
+			conn, err := pool.DialEndpoint(ctx, to)
+			if dials++; err != nil || dials > 2 {
+				return conn, err
+			}
+			return lostConn{conn, time.After(1100 * time.Millisecond)}, nil // longer than a refusal is waited out
+		}}))
+	require.NoError(t, err)
+	defer conn.Close()
+	_, err = io.WriteString(conn, "who\n")
+	require.NoError(t, err)
+	said, err := io.ReadAll(conn)
+	require.NoError(t, err)
+	require.Equal(t, "web-0\n", string(said))
+	require.Equal(t, 3, dials)
 }

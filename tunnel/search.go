@@ -60,7 +60,8 @@ func (s *search) failed(endpoint Endpoint, err error) {
 		return
 	}
 	s.tried[endpoint] = true
-	if refused(err) && !sandboxGone(err) && s.refused.IsZero() {
+	s.waited = s.waited || lost(err) // until that was known
+	if refusedByEndpoint(err) && s.refused.IsZero() {
 		s.refused = time.Now()
 	}
 	if denied(err) && s.denied.IsZero() {
@@ -79,7 +80,7 @@ func (s *search) next(ctx context.Context, endpoints *Endpoints) (Endpoint, erro
 		if ok {
 			return endpoint, nil
 		}
-		if refused(s.err) && !sandboxGone(s.err) && endpoints.Len() > 0 && time.Since(s.refused) > refusalGrace {
+		if refusedByEndpoint(s.err) && endpoints.Len() > 0 && time.Since(s.refused) > refusalGrace {
 			return Endpoint{}, s.err
 		}
 		again := pause.Forever
@@ -109,6 +110,15 @@ func refused(err error) bool {
 func sandboxGone(err error) bool {
 	var remote *RemoteError
 	return errors.As(err, &remote) && remote.SandboxGone()
+}
+
+// refusedByEndpoint reports that it was the endpoint itself that has refused the connection.
+func refusedByEndpoint(err error) bool { return refused(err) && !lost(err) && !sandboxGone(err) }
+
+// lost reports that it was lost on the way, and that the endpoint has refused nothing.
+func lost(err error) bool {
+	var way interface{ Lost() bool }
+	return errors.As(err, &way) && way.Lost()
 }
 
 // denied reports that the API server does not let the user do it.

@@ -75,6 +75,7 @@ type Agent struct {
 	requests     map[string]*atomic.Int64 // by claim, of all that have been here
 	seen         map[string]time.Time     // by claim: when its developer was last there
 	ended        map[string]bool          // claims that stand no longer
+	taken        map[string][]takenOf     // by claim, of its latest links
 	hadDeveloper bool                     // one has been here
 	draining     string                   // why; empty if it is not
 	drained      time.Time                // since when it is
@@ -127,6 +128,7 @@ func New(config Config, log *slog.Logger) *Agent {
 		requests:     make(map[string]*atomic.Int64),
 		seen:         make(map[string]time.Time),
 		ended:        make(map[string]bool),
+		taken:        make(map[string][]takenOf),
 	}
 }
 

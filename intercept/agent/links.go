@@ -39,7 +39,7 @@ func (a *Agent) serveLink(ctx context.Context, tcp *net.TCPConn) {
 		a.Log.Warn("link refused", "error", err)
 		return
 	}
-	a.run(ctx, *hello.Claim, link)
+	a.run(ctx, hello, link)
 }
 
 // refusal says why no link is to be had for a claim; nil if one is.
@@ -61,7 +61,8 @@ func (a *Agent) refusal(c claim.Claim) *wire.Refusal {
 
 // run serves a link, which takes the place of the one before of the same claim: whoever
 // connects again has given that up.
-func (a *Agent) run(ctx context.Context, c claim.Claim, link *wire.Link) {
+func (a *Agent) run(ctx context.Context, hello wire.Hello, link *wire.Link) {
+	c := *hello.Claim
 	d, err := a.newDeveloper(c, link)
 	if err != nil {
 		link.Close()
@@ -71,6 +72,7 @@ func (a *Agent) run(ctx context.Context, c claim.Claim, link *wire.Link) {
 	a.change(func() {
 		before = a.developers[c.ID]
 		a.developers[c.ID], a.hadDeveloper, a.seen[c.ID] = d, true, time.Now()
+		a.keep(c.ID, hello.Link, link)
 	})
 	if before != nil {
 		before.link.Close()
@@ -90,6 +92,8 @@ func (a *Agent) run(ctx context.Context, c claim.Claim, link *wire.Link) {
 				a.tap(ctx, d, *opening.Tap, stream)
 			case opening.Kind == wire.KindProxy && a.Config.ProxyPort != 0:
 				a.proxy.Agree(ctx, link, opening.Key, stream)
+			case opening.Kind == wire.KindTook && opening.Place != nil:
+				a.took(ctx, c.ID, *opening.Place, stream)
 			case opening.Kind == wire.KindDial && opening.Dial != nil && a.Relay != nil:
 				a.Relay.Serve(ctx, *opening.Dial, stream)
 			default:

@@ -36,7 +36,8 @@ func (api) Get(_ context.Context, path string) ([]byte, error) {
 // relayWorld is a relay on this machine's loopback, and a session's link to it.
 type relayWorld struct {
 	*world
-	link *wire.Link
+	claim claim.Claim
+	link  *wire.Link
 }
 
 // newRelay starts a relay for a claim that names 10.9.9.9:80, where at is: "host:port" of
@@ -62,13 +63,21 @@ func newRelay(t *testing.T, at string) *relayWorld {
 	})
 	said := c // in the hello, which counts for nothing
 	said.Reach = append([]string{"ip/10.9.9.8:80"}, c.Reach...)
-	link, err := wire.End{Name: "service-middle", Identity: "4f1c", Claim: &said}.Dial(t.Context(),
-		dialTCP(t, w.address("tcp", "127.0.0.1", linkPort)))
-	require.NoError(t, err)
+	r := &relayWorld{world: w, claim: said}
+	r.connects()
+	return r
+}
+
+// connects makes the session's link.
+func (w *relayWorld) connects() {
+	w.t.Helper()
+	link, err := wire.End{Name: "service-middle", Identity: "4f1c", Claim: &w.claim}.Dial(w.t.Context(),
+		dialTCP(w.t, w.address("tcp", "127.0.0.1", linkPort)))
+	require.NoError(w.t, err)
 	ended := make(chan struct{})
 	go func() { defer close(ended); link.Run(context.Background(), wire.Handler{}) }()
-	t.Cleanup(func() { link.Close(); <-ended })
-	return &relayWorld{w, link}
+	w.t.Cleanup(func() { link.Close(); <-ended })
+	w.link = link
 }
 
 func (w *relayWorld) dial(network, host string) *wire.Stream {
@@ -93,6 +102,32 @@ func TestARelayCarriesHalfCloses(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, bytes.Equal(said, got))
 	w.eventually(func() bool { return w.agent.Relay.Open() == 0 })
+}
+
+// TestARelayKnowsWhatItHasTaken by links that were lost, as far as it is the same claim's.
+func TestARelayKnowsWhatItHasTaken(t *testing.T) {
+	t.Parallel()
+	w := newRelay(t, serve(t, echo(nil)).address)
+	stream := w.dial("tcp", "10.9.9.9")
+	require.NoError(t, stream.Accepted(t.Context()))
+	taken := stream.Place()
+	never, elsewhere := taken, taken
+	never.Stream += 2
+	elsewhere.Link = "another"
+	w.connects()
+	<-stream.Broken()
+	for at, want := range map[wire.Place]bool{taken: true, never: false} {
+		took, err := w.link.Took(t.Context(), at)
+		require.NoError(t, err)
+		require.Equal(t, want, took)
+	}
+	_, err := w.link.Took(t.Context(), elsewhere)
+	require.ErrorIs(t, err, wire.ErrUnknown)
+	for range keptLinks {
+		w.connects()
+	}
+	_, err = w.link.Took(t.Context(), taken)
+	require.ErrorIs(t, err, wire.ErrUnknown)
 }
 
 // TestARelayPassesResetsOn, of the endpoint.

@@ -52,10 +52,12 @@ func (l *Link) Wants() <-chan struct{} { return l.wants }
 func (l *Link) tend(ctx context.Context, h Handler) {
 	ticker := time.NewTicker(tendEvery)
 	defer ticker.Stop()
-	for {
+	for added := 0; ; {
 		select {
 		case conn := <-l.adding:
-			l.working.Go(func() { l.serveAdded(ctx, conn, h) })
+			added++
+			number := added
+			l.working.Go(func() { l.serveAdded(ctx, conn, number, h) })
 		case <-ticker.C:
 			l.rest()
 			if l.wantsMore() {
@@ -70,9 +72,9 @@ func (l *Link) tend(ctx context.Context, h Handler) {
 	}
 }
 
-// serveAdded runs an added connection.
-func (l *Link) serveAdded(ctx context.Context, conn Transport, h Handler) {
-	c := newConnection(l, conn, addedPace)
+// serveAdded runs the added connection of that number.
+func (l *Link) serveAdded(ctx context.Context, conn Transport, number int, h Handler) {
+	c := newConnection(l, conn, addedPace, number)
 	err := c.run(ctx, h)
 	l.log.Debug("added connection ended", "error", err)
 	l.remove(c)

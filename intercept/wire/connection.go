@@ -30,6 +30,7 @@ const (
 // crosses from one connection to another.
 type connection struct {
 	link          *Link
+	number        int // as the developer's end counts them; known once begun is closed
 	pace          pace
 	transport     *transport
 	mux           *yamux.Session
@@ -51,7 +52,7 @@ type connection struct {
 	streams map[uint32]*Stream
 }
 
-func newConnection(l *Link, conn Transport, pace pace) *connection {
+func newConnection(l *Link, conn Transport, pace pace, number int) *connection {
 	config := yamux.DefaultConfig()
 	config.EnableKeepAlive = false
 	config.AcceptBacklog = backlog
@@ -61,6 +62,7 @@ func newConnection(l *Link, conn Transport, pace pace) *connection {
 	config.LogOutput, config.Logger = nil, muxLog{l.log}
 	c := &connection{
 		link:    l,
+		number:  number,
 		pace:    pace,
 		out:     newOutbox(),
 		begun:   make(chan struct{}),
@@ -141,7 +143,7 @@ func (c *connection) control(ctx context.Context) (*yamux.Stream, error) {
 		if err != nil {
 			return nil, err
 		}
-		return raw, writeFrame(raw, "", Opening{Kind: kindControl})
+		return raw, writeFrame(raw, "", Opening{Kind: kindControl, Connection: c.number})
 	}
 	raw, err := c.mux.AcceptStreamWithContext(ctx)
 	if err != nil {
@@ -154,6 +156,7 @@ func (c *connection) control(ctx context.Context) (*yamux.Stream, error) {
 	if err == nil && opening.Kind != kindControl {
 		err = fmt.Errorf("first stream is of kind %q", opening.Kind)
 	}
+	c.number = opening.Connection
 	return raw, err
 }
 
@@ -164,6 +167,10 @@ func (c *connection) serve(ctx context.Context, stream *Stream, h Handler) {
 	timeout := time.AfterFunc(openingTimeout, stream.Abort)
 	err := readFrame(stream, &opening)
 	if !timeout.Stop() || err != nil {
+		return
+	}
+	if !c.link.developer && !c.link.openings.take(c.number, stream.id) {
+		stream.Refuse("it was given up")
 		return
 	}
 	if h.Stream == nil {

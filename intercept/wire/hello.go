@@ -58,6 +58,8 @@ type Hello struct {
 	Identity string  `json:"identity"` // the plan's random token
 	// Claim is what a link is for; nil under another purpose.
 	Claim *claim.Claim `json:"claim,omitempty"`
+	// Link is the link's name, random, by which it is asked later what it has taken.
+	Link string `json:"link,omitempty"`
 }
 
 // answer is what the agent says to a hello.
@@ -113,16 +115,19 @@ var (
 // returns the link, to be Run. The error is a *Refusal if the agent refuses,
 // and ErrNotAgent if there is none; conn is then closed.
 func (e End) Dial(ctx context.Context, conn Transport) (*Link, error) {
-	if _, err := e.ask(ctx, conn, ForLink); err != nil {
+	name := claim.NewID()
+	if _, err := e.ask(ctx, conn, Hello{Purpose: ForLink, Claim: e.Claim, Link: name}); err != nil {
 		return nil, err
 	}
-	return newLink(conn, true, e.Log), nil
+	link := newLink(conn, true, e.Log)
+	link.name = name
+	return link, nil
 }
 
 // AskStatus asks the agent behind conn how it stands, and closes conn. An agent of
 // before that question refuses it.
 func (e End) AskStatus(ctx context.Context, conn Transport) (Status, error) {
-	reply, err := e.ask(ctx, conn, ForStatus)
+	reply, err := e.ask(ctx, conn, Hello{Purpose: ForStatus})
 	if err != nil {
 		return Status{}, err
 	}
@@ -133,11 +138,8 @@ func (e End) AskStatus(ctx context.Context, conn Transport) (Status, error) {
 }
 
 // ask says hello and takes the answer. On error conn is closed.
-func (e End) ask(ctx context.Context, conn Transport, purpose Purpose) (reply answer, err error) {
-	hello := Hello{Version: Version, Purpose: purpose, Name: e.Name, Identity: e.Identity}
-	if purpose == ForLink {
-		hello.Claim = e.Claim
-	}
+func (e End) ask(ctx context.Context, conn Transport, hello Hello) (reply answer, err error) {
+	hello.Version, hello.Name, hello.Identity = Version, e.Name, e.Identity
 	err = within(ctx, conn, func() error {
 		if err := writeFrame(conn, magic, hello); err != nil {
 			return err

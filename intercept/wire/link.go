@@ -28,7 +28,8 @@ type Handler struct {
 // that were added. Its owner must Run it, which also releases it; other methods may be
 // called concurrently with that.
 type Link struct {
-	developer bool // this end, not the agent's
+	developer bool   // this end, not the agent's
+	name      string // Hello.Link, at the developer's end
 	log       *slog.Logger
 	first     *connection
 	count     atomic.Int32 // of streams, on all connections
@@ -36,6 +37,7 @@ type Link struct {
 	wants     chan struct{}
 	ended     chan struct{} // closed once err is set
 	working   sync.WaitGroup
+	openings  Openings // at the agent's end
 
 	mu    sync.Mutex
 	err   error // why the link ended
@@ -44,6 +46,9 @@ type Link struct {
 	telling sync.Mutex // while Presence is told
 	absent  bool       // as told last
 }
+
+// Name is what the agent knows the link by, as Place.Link has it.
+func (l *Link) Name() string { return l.name }
 
 // ErrLost is part of what streams and links fail with when their link
 // ended without a word.
@@ -60,7 +65,7 @@ func newLink(conn Transport, developer bool, log *slog.Logger) *Link {
 		wants:     make(chan struct{}, 1),
 		ended:     make(chan struct{}),
 	}
-	l.first = newConnection(l, conn, firstPace)
+	l.first = newConnection(l, conn, firstPace, 0)
 	return l
 }
 

@@ -74,6 +74,7 @@ const (
 	KindTap         Kind = "tap"         // from the developer: tell of each request
 	KindDial        Kind = "dial"        // from the developer: connect to Opening.Dial
 	KindProxy       Kind = "proxy"       // from the developer: agree on a way through the pod proxy
+	KindTook        Kind = "took"        // from the developer: was the stream at Opening.Place taken
 )
 
 // Opening is the first thing on every stream.
@@ -85,6 +86,10 @@ type Opening struct {
 	Tap    *Tap   `json:"tap,omitempty"`    // KindTap: of which requests, and what
 	Dial   *Dial  `json:"dial,omitempty"`   // KindDial: to where
 	Key    []byte `json:"key,omitempty"`    // KindProxy: the developer's public key, see package podproxy
+	Place  *Place `json:"place,omitempty"`  // KindTook: of the stream that is asked about
+
+	// Connection is the number of an added connection, which its control stream says.
+	Connection int `json:"connection,omitempty"`
 }
 
 // Dial is where a relay is to connect. What the client says follows the Opening at once; the

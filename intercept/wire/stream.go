@@ -136,6 +136,12 @@ func (st *Stream) Err() error {
 // link.
 func (st *Stream) Broken() <-chan struct{} { return st.broken }
 
+// Heard reports that the far side has been heard of just now, by what the stream goes by.
+func (st *Stream) Heard() bool {
+	c := st.conn
+	return !c.over() && c.keepalive.heardWithin(c.pace.silentAfter)
+}
+
 // CloseWrite ends the sending direction in good order.
 func (st *Stream) CloseWrite() error {
 	if err := st.Err(); err != nil {

@@ -28,14 +28,14 @@ func (r *Relays) Dial(ctx context.Context, to tunnel.Endpoint) (tunnel.Conn, err
 	opening := openingTo("tcp", to)
 	if to.Pod.Name == "" {
 		stream, err := by.open(ctx, opening)
-		return by.conn(stream, to, err)
+		return by.conn(stream, to, by.took, err)
 	}
 	stream, err := by.tryToOpen(ctx, opening)
 	if errors.Is(err, intercept.ErrUnlinked) {
 		by.want()
 		return r.config.Pool.DialEndpoint(ctx, to)
 	}
-	return by.conn(stream, to, err)
+	return by.conn(stream, to, by.took, err)
 }
 
 // carries reports that connections to an endpoint go through its namespace's relay.
@@ -51,7 +51,7 @@ func (r *Relays) DialPacket(ctx context.Context, to tunnel.Endpoint) (io.ReadWri
 	}
 	by := r.in(to.Pod.Namespace)
 	stream, err := by.open(ctx, openingTo("udp", to))
-	conn, err := by.conn(stream, to, err)
+	conn, err := by.conn(stream, to, nil, err)
 	if err != nil {
 		return nil, err
 	}

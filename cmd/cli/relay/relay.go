@@ -183,3 +183,12 @@ func (r *relay) tryToOpen(ctx context.Context, opening wire.Opening) (*wire.Stre
 	}
 	return agents.Open(ctx, opening)
 }
+
+// took is an asker. Once the relay is made anew, the one before is gone.
+func (r *relay) took(ctx context.Context, stream wire.Place) (bool, error) {
+	agents := r.agents.Load()
+	if agents == nil {
+		return false, intercept.ErrUnlinked
+	}
+	return agents.Took(ctx, stream)
+}
