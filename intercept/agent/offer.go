@@ -89,18 +89,26 @@ func (o *offer) giveUp(err error) {
 	}
 }
 
-// Read is called by one goroutine.
+// Read is called by one goroutine, as Lend.
 func (o *offer) Read(p []byte) (int, error) {
-	if !o.isTaken() {
-		if err := o.await(); err != nil {
-			return 0, err
-		}
+	if err := o.await(); err != nil {
+		return 0, err
 	}
 	return o.Stream.Read(p)
 }
 
+func (o *offer) Lend() ([]byte, error) {
+	if err := o.await(); err != nil {
+		return nil, err
+	}
+	return o.Stream.Lend()
+}
+
 // await waits until the offer is taken, or given up.
 func (o *offer) await() error {
+	if o.isTaken() {
+		return nil
+	}
 	err := o.Accepted(context.Background()) // giveUp bounds it
 	o.settle()
 	o.mu.Lock()
