@@ -73,13 +73,19 @@ func relayOfUpsIntercept(t *testing.T, n *namespace) {
 	_, err := n.client.AppsV1().Deployments(n.name).Get(t.Context(), relayName, metav1.GetOptions{})
 	require.True(t, apierrors.IsNotFound(err), err)
 
-	f.file(forwarded)
-	f.must("up", "--detach")
+	// One that cannot be had in its place is no reason to go without.
+	f.file(forwarded + "intercepts: [{workload: nowhere}]\n")
+	_, complaint, code := f.run("up", "--detach")
+	require.NotZero(t, code)
+	require.Contains(t, complaint, "nowhere")
 	n.relay()
 	require.Eventually(t, func() bool {
 		relays := f.status().Relays
 		return len(relays) == 1 && relays[0].State == "standing" && relays[0].Agents == 2
 	}, time.Minute, pollEvery)
+	reaches(2)
+	f.file(forwarded)
+	f.must("up", "--detach")
 	reaches(2)
 	f.must("down")
 }

@@ -97,12 +97,17 @@ func (h *hold) keep(ctx, beside context.Context, start helper.Start) error {
 	return h.command(ctx)
 }
 
-// lend has the agents serve as the relay of their namespace, until back is called.
+// lend has the agents serve as the relay of their namespace, until back is called. If the
+// session is more than this intercept, it goes on with another relay then.
 func (h *hold) lend() (back func()) {
 	if !intercept.IsRelay(h.plan) {
 		return func() {}
 	}
-	return h.options.Forward.Agents.Lend(h.plan.Namespace, h.agents, h.claim.Reach)
+	back = h.options.Forward.Agents.Lend(h.plan.Namespace, h.agents, h.claim.Reach)
+	if !h.Events.InSession {
+		h.options.Forward.Agents.End()
+	}
+	return back
 }
 
 // awaitPlace waits until the traffic comes here, or else, where none does, until the pods

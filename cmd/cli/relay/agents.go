@@ -17,6 +17,7 @@ type Agents struct {
 	changed broadcast.Signal
 	lent    []*lent
 	coming  []string // namespaces, each as often as it is expected
+	ending  bool
 }
 
 // lent are the agents of one intercept.
@@ -50,10 +51,19 @@ func (a *Agents) Lend(namespace string, agents *intercept.Intercept, reach []str
 	one := &lent{namespace, agents, reach, make(chan struct{})}
 	a.change(func() { a.lent = append(a.lent, one) })
 	return sync.OnceFunc(func() {
-		a.change(func() { a.lent = slices.DeleteFunc(a.lent, func(l *lent) bool { return l == one }) })
-		close(one.over)
+		a.change(func() {
+			if a.ending {
+				return
+			}
+			a.lent = slices.DeleteFunc(a.lent, func(l *lent) bool { return l == one })
+			close(one.over)
+		})
 	})
 }
+
+// End says that the session ends: agents that are given back leave a place that is not filled
+// any more.
+func (a *Agents) End() { a.change(func() { a.ending = true }) }
 
 func (a *Agents) change(by func()) {
 	a.mu.Lock()

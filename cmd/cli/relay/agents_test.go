@@ -29,6 +29,20 @@ func TestAgentsOfAnInterceptServe(t *testing.T) {
 	}
 }
 
+// TestNothingIsBroughtAtTheEnd: intercepts end before what goes through their agents does.
+func TestNothingIsBroughtAtTheEnd(t *testing.T) {
+	agents, events := new(Agents), make(chan forwards.RelayEvent, 8)
+	back := agents.Lend("demo", new(intercept.Intercept), nil)
+	r := New(Config{Use: forwards.RelayAll, Agents: agents, Tell: func(e forwards.Event) { events <- *e.Relay }})
+	r.in("demo")
+	require.Equal(t, forwards.RelayStanding, (<-events).State)
+	agents.End()
+	back()
+	require.NotNil(t, agents.find("demo", nil), "they keep their place")
+	r.Close()
+	require.Empty(t, events)
+}
+
 func TestWhoseAgentsServe(t *testing.T) {
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()

@@ -184,6 +184,7 @@ func (s *session) putBack() {
 		s.applying <- struct{}{} // an order that was being carried out has given up
 		s.view.SetState(status.Ending)
 		kube.Logins.End()
+		s.agents.End()
 		s.outcome = errors.Join(s.endAllIntercepts(), s.endAllRuns(), s.endAllEnvironments(), s.forwards.close(),
 			s.machine.close())
 		close(s.ended)
