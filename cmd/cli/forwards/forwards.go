@@ -15,6 +15,7 @@ import (
 	"github.com/devtun/devtun/dns"
 	"github.com/devtun/devtun/dns/hostsfile"
 	"github.com/devtun/devtun/dns/loopback"
+	"github.com/devtun/devtun/internal/arrival"
 	"github.com/devtun/devtun/internal/proc"
 	"github.com/devtun/devtun/tunnel"
 	"github.com/devtun/devtun/tunnel/discovery"
@@ -82,7 +83,9 @@ type Forwards struct {
 	options Options
 	machine dns.Machine
 	leases  *loopback.Leases
-	began   time.Time
+	// arrivals waits for the first connection of each listener.
+	arrivals *arrival.Waiter
+	began    time.Time
 
 	mu       sync.Mutex // of all below; held through Apply and Close
 	forwards map[discovery.Key][]*forward
@@ -101,7 +104,7 @@ type Forwards struct {
 // New returns forwards of nothing yet.
 func New(machine dns.Machine, leases *loopback.Leases, options Options) *Forwards {
 	s := &Forwards{
-		options: options, machine: machine, leases: leases, began: time.Now(),
+		options: options, machine: machine, leases: leases, arrivals: arrival.New(), began: time.Now(),
 		forwards: make(map[discovery.Key][]*forward), skipped: make(map[discovery.Key]string),
 		conflicts: make(map[string]bool),
 	}
@@ -392,5 +395,6 @@ func (s *Forwards) Close(ctx context.Context) error {
 	}
 	clear(s.forwards)
 	s.pods.close()
+	s.arrivals.Close()
 	return err
 }
