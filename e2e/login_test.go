@@ -86,7 +86,8 @@ func TestLoginExpires(t *testing.T) {
 	n := sharedWeb(t)
 	l := newLogin(t, t.TempDir())
 	l.plugin("give " + lasting)
-	d := launchForward(t, writeConfig(t, l.config(clientcmdapi.NeverExecInteractiveMode)), "-n", n.name, "--hold", "2s")
+	const hold = "5s" // enough for a login, too
+	d := launchForward(t, writeConfig(t, l.config(clientcmdapi.NeverExecInteractiveMode)), "-n", n.name, "--hold", hold)
 	d.await("ready", readyTimeout, func(e event) bool { return e.Type == "ready" })
 	l.plugin("echo 'session expired' >&2; exit 1")
 	l.awaitExpiry()

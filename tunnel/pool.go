@@ -76,12 +76,6 @@ type pooled struct {
 	pinging bool      // under Pool.mu
 }
 
-// attempt is an API connection being opened. err is set before done is closed.
-type attempt struct {
-	done chan struct{}
-	err  error
-}
-
 // NewPool returns a pool whose API connections come from open, as
 // Transport.Dial gives them. Close it.
 func NewPool(open func(context.Context, Pod) (io.ReadWriteCloser, error)) *Pool {
@@ -224,98 +218,6 @@ func (s *podPool) best() (best *pooled, live int) {
 	}
 	return best, live
 }
-
-// count counts a stream on API connection. Call it with mu held.
-func count(apiConn *pooled) *pooled {
-	apiConn.streams++
-	apiConn.used = time.Now()
-	return apiConn
-}
-
-// reservation is a connection's place on an API connection.
-type reservation struct {
-	pool    *Pool
-	pod     Pod
-	apiConn *pooled
-	left    bool // under Pool.mu
-}
-
-// Release counts a stream off, once. The API connection ends with its last one if it takes
-// no others.
-func (r *reservation) Release() {
-	p := r.pool
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if r.left {
-		return
-	}
-	r.left = true
-	r.apiConn.streams--
-	r.apiConn.used = time.Now()
-	if state, ok := p.pods[r.pod]; ok {
-		p.closeUnused(state, r.apiConn)
-		state.changed.Notify()
-	}
-}
-
-// SandboxGone has those API connections take no new streams that were begun before it was known
-// that their sandbox is gone, if this API connection is one of them. Who is on them finds out
-// alone, as one who came a moment later would be refused and must hear that.
-func (r *reservation) SandboxGone() {
-	p := r.pool
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	state, ok := p.pods[r.pod]
-	if !ok {
-		return
-	}
-	state.sandboxes = max(state.sandboxes, r.apiConn.sandbox+1)
-	for _, apiConn := range slices.Clone(state.apiConns) {
-		if apiConn.sandbox <= r.apiConn.sandbox {
-			apiConn.Retire()
-			p.closeUnused(state, apiConn)
-		}
-	}
-	state.changed.Notify()
-}
-
-// closeUnused ends API connection if it is of no more use. Call it with mu held.
-func (p *Pool) closeUnused(state *podPool, apiConn *pooled) {
-	if apiConn.streams == 0 && !apiConn.Usable() && p.ctx.Err() == nil {
-		state.apiConns = remove(state.apiConns, apiConn)
-		p.work.Go(func() { apiConn.Close() })
-	}
-}
-
-// attempt begins to open an API connection. Call it with mu held.
-func (p *Pool) attempt(pod Pod) *attempt {
-	a := &attempt{done: make(chan struct{})}
-	state := p.pod(pod)
-	state.attempts = append(state.attempts, a)
-	sandbox := state.sandboxes
-	p.work.Go(func() {
-		ctx, cancel := context.WithTimeoutCause(p.ctx, dialTimeout, errNoAnswer)
-		defer cancel()
-		began := time.Now()
-		conn, err := p.open(ctx, pod)
-		if err != nil && ctx.Err() != nil {
-			err = fmt.Errorf("connect to pod %s: %w", pod, context.Cause(ctx))
-		}
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		state.attempts = remove(state.attempts, a)
-		if err == nil {
-			state.lastOpen = time.Since(began)
-			state.apiConns = append(state.apiConns, &pooled{Connection: mux.New(conn), sandbox: sandbox, used: time.Now()})
-		}
-		a.err = err
-		close(a.done)
-		state.changed.Notify()
-	})
-	return a
-}
-
-var errNoAnswer = fmt.Errorf("the API server did not answer within %v", dialTimeout)
 
 // pod returns the state of pod, made anew if need be. Call it with mu held.
 func (p *Pool) pod(pod Pod) *podPool {

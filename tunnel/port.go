@@ -1,6 +1,7 @@
 package tunnel
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -68,7 +69,8 @@ func (p *Port) Serve(ctx context.Context, listener net.Listener) error {
 	defer closeWith(ctx, listener)()
 	var carried context.Context // of connections; most ports have none
 	cancel := func(error) {}
-	defer func() { cancel(errStopped) }()
+	// Accepting ends as ctx does, and may be faster than ctx is to tell them why.
+	defer func() { cancel(cmp.Or(context.Cause(ctx), errStopped)) }()
 	for {
 		client, err := listener.Accept()
 		switch {
@@ -92,13 +94,20 @@ func (p *Port) Serve(ctx context.Context, listener net.Listener) error {
 	}
 }
 
-// closeWith closes what is listened on when ctx ends; what it returns closes it now. There
-// are ports by the thousand, so no goroutine waits for it.
+// closeWith closes what is listened on when ctx ends; what it returns closes it now, and
+// returns when it is closed. There are ports by the thousand, so no goroutine waits for it.
 func closeWith(ctx context.Context, listener io.Closer) (now func()) {
-	stop := context.AfterFunc(ctx, func() { listener.Close() })
-	return func() {
-		stop()
+	closed := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
 		listener.Close()
+		close(closed)
+	})
+	return func() {
+		if stop() {
+			listener.Close()
+			return
+		}
+		<-closed // a second Close would not wait for the first
 	}
 }
 

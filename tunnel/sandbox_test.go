@@ -4,12 +4,14 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"k8s.io/client-go/rest"
@@ -84,6 +86,50 @@ func TestAPodMadeAnewUnderItsName(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "newest\n", answer)
 	require.EqualValues(t, before+2, dials.Load(), "one refusal is enough to give all of them up")
+}
+
+// TestAnAPIConnectionBegunForASandboxThatIsGone takes no streams, if it comes to stand only
+// after that was known: else its own refusal would leave those alone that came before it.
+func TestAnAPIConnectionBegunForASandboxThatIsGone(t *testing.T) {
+	server := tunneltest.NewServer(t)
+	server.Pod(pod.Namespace, pod.Name).Serve(80, echo)
+	transport, err := tunnel.NewTransport(server.Config(), tunnel.SPDY)
+	require.NoError(t, err)
+	late := make(chan struct{})
+	var begun, opened atomic.Int64
+	pool := tunnel.NewPool(func(ctx context.Context, pod tunnel.Pod) (io.ReadWriteCloser, error) {
+		defer opened.Add(1)
+		conn, err := transport.Dial(ctx, pod)
+		if begun.Add(1) > 1 {
+			<-late
+		}
+		return conn, err
+	})
+	t.Cleanup(func() { require.NoError(t, pool.Close()) })
+	first, err := pool.Dial(soon(t), pod, 80)
+	require.NoError(t, err)
+	exchange(t, first, "hello")
+	shared, err := pool.Dial(soon(t), pod, 80) // and an API connection is opened for it
+	require.NoError(t, err)
+	exchange(t, shared, "hello")
+	require.NoError(t, shared.Close())
+
+	server.Pod(pod.Namespace, pod.Name).Serve(80, echo)
+	refused, err := pool.Dial(soon(t), pod, 80) // likewise
+	require.NoError(t, err)
+	_, err = refused.Read(make([]byte, 1))
+	require.ErrorContains(t, err, "sandbox is gone")
+	require.NoError(t, refused.Close())
+	require.NoError(t, first.Close())
+	close(late)
+	require.Eventually(t, func() bool { return opened.Load() == begun.Load() }, 20*time.Second, step)
+	before := opened.Load()
+
+	conn, err := pool.Dial(soon(t), pod, 80)
+	require.NoError(t, err)
+	exchange(t, conn, "hello")
+	require.NoError(t, conn.Close())
+	require.Greater(t, opened.Load(), before)
 }
 
 // TestAPodOfAnotherUIDHasItsOwnConnections: the one before may still be running,

@@ -30,7 +30,11 @@ func fullRole(args []string) error {
 	if err := os.WriteFile(path, []byte(fullOriginal), 0o644); err != nil {
 		return err
 	}
-	leases, err := loopback.OpenLeases(filepath.Join(etc, "leases"))
+	leaseFiles := filepath.Join(etc, "leases", "of")
+	if err := os.Mkdir(filepath.Dir(leaseFiles), 0o755); err != nil {
+		return err
+	}
+	leases, err := loopback.OpenLeases(leaseFiles)
 	if err != nil {
 		return err
 	}
@@ -67,7 +71,7 @@ func fullRole(args []string) error {
 	if _, err := leases.Assign("after"); err != nil {
 		return err
 	}
-	other, err := loopback.OpenLeases(filepath.Join(etc, "leases"))
+	other, err := loopback.OpenLeases(leaseFiles)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package loopback
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -11,28 +12,50 @@ import (
 // addresses taken, all of 64 attempts fail once in 10^77.
 const attempts = 64
 
+// leaseFiles is over how many files the addresses are spread. The kernel looks through all
+// locks of a file for each new one, which takes a fifth of a second for five thousand.
+const leaseFiles = 16
+
 // Leases keeps sessions, also those of different users, from holding one
-// address twice. It is one file whose bytes are never written: holding the
-// address 127.b.c.d is holding a lock on the byte at offset b.c.d. The kernel
+// address twice. It is files whose bytes are never written: holding the
+// address 127.b.c.d is holding a lock on the byte at offset b.c.d of one of them. The kernel
 // drops the locks of a process however it ends, so no lease outlives its
 // session and there is nothing to clean.
 //
 // Every session opens Leases of its own and is its owner; it is safe for
 // concurrent use.
 type Leases struct {
-	mu   sync.Mutex
-	file *os.File // nil once closed
-	held map[netip.Addr]bool
+	path string
+
+	mu    sync.Mutex
+	files [leaseFiles]*os.File // nil: not needed yet; all nil once closed
+	held  map[netip.Addr]bool
 }
 
-// OpenLeases opens the lease file, making it when it is missing. The path is
-// DefaultLeases except in tests.
+// OpenLeases opens the lease files, making those that are missing: the first one now. The
+// path is DefaultLeases except in tests.
 func OpenLeases(path string) (*Leases, error) {
-	file, err := openLeaseFile(path)
-	if err != nil {
+	l := &Leases{path: path, held: make(map[netip.Addr]bool)}
+	var err error
+	if l.files[0], err = openLeaseFile(path); err != nil {
 		return nil, fmt.Errorf("open leases: %w", err)
 	}
-	return &Leases{file: file, held: make(map[netip.Addr]bool)}, nil
+	return l, nil
+}
+
+// fileOf is the file that has an address's lock.
+func (l *Leases) fileOf(addr netip.Addr) (*os.File, error) {
+	if l.files[0] == nil {
+		return nil, os.ErrClosed
+	}
+	i := leaseOffset(addr) % leaseFiles
+	if l.files[i] == nil {
+		var err error
+		if l.files[i], err = openLeaseFile(fmt.Sprintf("%s.%d", l.path, i)); err != nil {
+			return nil, err
+		}
+	}
+	return l.files[i], nil
 }
 
 // Take leases addr and reports whether it did: not when another session holds
@@ -43,13 +66,14 @@ func (l *Leases) Take(addr netip.Addr) (bool, error) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.file == nil {
-		return false, fmt.Errorf("lease address %s: %w", addr, os.ErrClosed)
+	file, err := l.fileOf(addr)
+	if err != nil {
+		return false, fmt.Errorf("lease address %s: %w", addr, err)
 	}
 	if l.held[addr] {
 		return false, nil
 	}
-	ok, err := lockByte(l.file, leaseOffset(addr))
+	ok, err := lockByte(file, leaseOffset(addr))
 	if err != nil {
 		return false, fmt.Errorf("lease address %s: %w", addr, err)
 	}
@@ -66,7 +90,11 @@ func (l *Leases) Release(addr netip.Addr) error {
 	if !l.held[addr] {
 		return nil
 	}
-	if err := unlockByte(l.file, leaseOffset(addr)); err != nil {
+	file, err := l.fileOf(addr)
+	if err == nil {
+		err = unlockByte(file, leaseOffset(addr))
+	}
+	if err != nil {
 		return fmt.Errorf("release address %s: %w", addr, err)
 	}
 	delete(l.held, addr)
@@ -90,19 +118,20 @@ func (l *Leases) Assign(key string) (netip.Addr, error) {
 }
 
 // Close ends all leases.
-func (l *Leases) Close() error {
+func (l *Leases) Close() (err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.file == nil {
-		return nil
-	}
 	clear(l.held)
-	err := l.file.Close()
-	l.file = nil
+	for i, file := range l.files {
+		if file != nil {
+			err = errors.Join(err, file.Close())
+			l.files[i] = nil
+		}
+	}
 	return err
 }
 
-// leaseOffset is the byte of the lease file that stands for addr.
+// leaseOffset is the byte of its lease file that stands for addr.
 func leaseOffset(addr netip.Addr) int64 {
 	b := addr.As4()
 	return int64(b[1])<<16 | int64(b[2])<<8 | int64(b[3])

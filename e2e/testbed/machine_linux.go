@@ -101,7 +101,8 @@ func (b *Bed) Run(ctx context.Context, m Machine, cmd *exec.Cmd) (err error) {
 	files, err := os.ReadDir(filepath.Join(m.Home, "tmp"))
 	for _, file := range files {
 		// What a killed command has in the directory of sessions, the next one removes.
-		if file.Name() != "devtun.leases" && file.Name() != kept && !strings.HasPrefix(file.Name(), "devtun-") {
+		ours := strings.HasPrefix(file.Name(), "devtun-") || strings.HasPrefix(file.Name(), "devtun.leases")
+		if !ours && file.Name() != kept {
 			left = append(left, "temporary file "+file.Name())
 		}
 	}

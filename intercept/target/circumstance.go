@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
@@ -156,13 +155,6 @@ func (t *Target) keepsNames(mode plan.Mode) error {
 		}
 	}
 	return nil
-}
-
-// confined reports that policies restrict what the workload's pods may connect to.
-func (t *Target) confined(policies []networkingv1.NetworkPolicy) bool {
-	return slices.ContainsFunc(policies, func(p networkingv1.NetworkPolicy) bool {
-		return t.matches(&p.Spec.PodSelector) && Restricts(p.Spec, networkingv1.PolicyTypeEgress)
-	})
 }
 
 // listing says what becomes of a list that failed.

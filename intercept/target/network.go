@@ -222,3 +222,10 @@ func value[T any](p *T) (v T) {
 	}
 	return v
 }
+
+// confined reports that policies restrict what the workload's pods may connect to.
+func (t *Target) confined(policies []networkingv1.NetworkPolicy) bool {
+	return slices.ContainsFunc(policies, func(p networkingv1.NetworkPolicy) bool {
+		return t.matches(&p.Spec.PodSelector) && Restricts(p.Spec, networkingv1.PolicyTypeEgress)
+	})
+}

@@ -55,17 +55,6 @@ type Login struct {
 	lastUndo bool         // the attempt after the end has been made
 }
 
-// credentials are what a plugin has given.
-type credentials struct {
-	token       string           // "" for none
-	certificate *tls.Certificate // nil for none
-	expires     time.Time        // zero: never
-	since       time.Time
-
-	// By the API server, under gate.mu:
-	accepted, refused bool
-}
-
 // attempt is one run of the plugin, for all who wait. What it gives is set before done
 // is closed.
 type attempt struct {
@@ -282,10 +271,6 @@ func (l *Login) rejected(creds *credentials) (notice *Notice, others bool) {
 	return l.failed(&Error{Err: fmt.Errorf("exec: %s: %w", l.plugin.name(), errRefused)}, true), false
 }
 
-func (c *credentials) valid(now time.Time) bool {
-	return c != nil && !c.refused && (c.expires.IsZero() || now.Before(c.expires))
-}
-
 // certificate is the current one for a connection that is being made. The request that
 // needs it has seen to it that there is one.
 func (l *Login) certificate() (*tls.Certificate, error) {
@@ -295,11 +280,4 @@ func (l *Login) certificate() (*tls.Certificate, error) {
 		return nil, nil
 	}
 	return l.current.certificate, nil
-}
-
-func sameCertificate(a, b *tls.Certificate) bool {
-	if a == nil || b == nil {
-		return a == b
-	}
-	return a.Leaf.Equal(b.Leaf)
 }

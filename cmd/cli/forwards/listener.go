@@ -12,6 +12,7 @@ import (
 	"syscall"
 
 	"github.com/devtun/devtun/dns"
+	"github.com/devtun/devtun/internal/arrival"
 	"github.com/devtun/devtun/tunnel"
 )
 
@@ -24,8 +25,14 @@ type listener struct {
 	port      port
 	remote    atomic.Int64 // the service's port
 	endpoints *tunnel.Endpoints
-	stop      context.CancelCauseFunc
-	stopped   sync.WaitGroup
+	opened    socket
+	begin     func(context.Context) // serves opened until the context ends, and closes it
+	arrivals  *arrival.Waiter
+
+	mu      sync.Mutex              // of all below
+	cancel  context.CancelCauseFunc // ends what is served; nil before the first connection
+	ended   bool
+	stopped sync.WaitGroup
 }
 
 // socket is what is listened on: a net.Listener or a net.PacketConn.
@@ -79,24 +86,30 @@ func (f *forward) move(ctx context.Context, port number) socket {
 	return nil
 }
 
-// serve hands the connections, or the datagrams, of a socket to the port's endpoints.
+// serve hands the connections, or the datagrams, of a socket to the port's endpoints. There
+// are thousands that nobody connects to: what a port takes, it gets with the first connection.
 func (f *forward) serve(opened socket, p port) *listener {
-	ctx, cancel := context.WithCancelCause(context.Background())
-	l := &listener{port: p, endpoints: new(tunnel.Endpoints), stop: cancel}
+	l := &listener{port: p, endpoints: new(tunnel.Endpoints), opened: opened, arrivals: f.all.arrivals}
 	l.remote.Store(int64(p.remote))
-	l.stopped.Go(func() {
-		var err error
-		switch opened := opened.(type) {
-		case net.PacketConn:
-			err = f.packetPort(l, p.number).Serve(ctx, opened)
-		case net.Listener:
-			err = f.tcpPort(l, p.number).Serve(ctx, opened)
-		}
-		if err != nil {
-			f.all.tell(Event{Warning: &WarningEvent{Message: fmt.Sprintf("%s port %s: %v", f.key, p.number, err)}})
-		}
-	})
+	l.begin = func(ctx context.Context) { f.run(ctx, l, p.number) }
+	if tcp, ok := opened.(net.Listener); !ok || !l.arrivals.Wait(tcp, l.start) {
+		l.start()
+	}
 	return l
+}
+
+// run serves a listener until ctx ends.
+func (f *forward) run(ctx context.Context, l *listener, at number) {
+	var err error
+	switch opened := l.opened.(type) {
+	case net.PacketConn:
+		err = f.packetPort(l, at).Serve(ctx, opened)
+	case net.Listener:
+		err = f.tcpPort(l, at).Serve(ctx, opened)
+	}
+	if err != nil {
+		f.all.tell(Event{Warning: &WarningEvent{Message: fmt.Sprintf("%s port %s: %v", f.key, at, err)}})
+	}
 }
 
 func (f *forward) tcpPort(l *listener, at number) *tunnel.Port {
@@ -142,7 +155,34 @@ func (f *forward) ended(at number, report tunnel.Report) {
 	}})
 }
 
-// close ends the listener, and its connections, because of why; nil if devtun stops.
+// start begins to serve, unless the end was faster.
+func (l *listener) start() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.ended || l.cancel != nil {
+		return
+	}
+	ctx, cancel := context.WithCancelCause(context.Background())
+	l.cancel = cancel
+	l.stopped.Go(func() { l.begin(ctx) })
+}
+
+// stop begins the end of the listener, and of its connections, because of why; nil if devtun
+// stops.
+func (l *listener) stop(why error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case l.cancel != nil:
+		l.cancel(why)
+	case !l.ended:
+		l.arrivals.Forget(l.opened.(net.Listener))
+		l.opened.Close()
+	}
+	l.ended = true
+}
+
+// close ends the listener as stop does, and waits for it.
 func (l *listener) close(why error) {
 	l.stop(why)
 	l.stopped.Wait()
