@@ -177,7 +177,7 @@ func (l *listener) stop(why error) {
 		l.cancel(why)
 	case !l.ended:
 		l.arrivals.Forget(l.opened.(net.Listener))
-		l.opened.Close()
+		_ = l.opened.Close()
 	}
 	l.ended = true
 }
