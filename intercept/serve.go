@@ -11,7 +11,7 @@ import (
 // serve runs link until it ends, and returns why. If it falls silent for long,
 // a second one is tried beside it: the far side of a connection whose network
 // has gone may never be heard of again, and this is the quicker way to know. The
-// agent gives up the first when it takes the second, which is then returned.
+// agent gives up the first when the second, which is then returned, is run.
 func (l *agentLink) serve(ctx context.Context, link *wire.Link) (*wire.Link, error) {
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
@@ -44,10 +44,12 @@ func (l *agentLink) serve(ctx context.Context, link *wire.Link) (*wire.Link, err
 	}
 }
 
-// connectBeside tries to make another link until the first is heard again or ends.
+// connectBeside tries to make another link until the first is heard again, which is then kept
+// with all that goes by it, or ends.
 func (l *agentLink) connectBeside(ctx context.Context, first *wire.Link, heard <-chan struct{}) *wire.Link {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	silent := first.LastHeard()
 	made := make(chan *wire.Link, 1)
 	go func() {
 		made <- l.keepTrying(ctx)
@@ -55,6 +57,10 @@ func (l *agentLink) connectBeside(ctx context.Context, first *wire.Link, heard <
 	for {
 		select {
 		case link := <-made:
+			if link != nil && first.Err() == nil && first.LastHeard().After(silent) {
+				link.Drop()
+				return nil
+			}
 			return link
 		case <-heard:
 			if first.Present() {

@@ -59,8 +59,8 @@ func (a *Agent) refusal(c claim.Claim) *wire.Refusal {
 	return nil
 }
 
-// run serves a link, which takes the place of the one before of the same claim: whoever
-// connects again has given that up.
+// run serves a link, which takes the place of the one before of the same claim once it is run
+// at the far side, too: whoever does so has given that up.
 func (a *Agent) run(ctx context.Context, hello wire.Hello, link *wire.Link) {
 	c := *hello.Claim
 	d, err := a.newDeveloper(c, link)
@@ -68,22 +68,25 @@ func (a *Agent) run(ctx context.Context, hello wire.Hello, link *wire.Link) {
 		link.Close()
 		return
 	}
-	var before *developer
-	a.change(func() {
-		before = a.developers[c.ID]
-		a.developers[c.ID], a.hadDeveloper, a.seen[c.ID] = d, true, time.Now()
-		a.keep(c.ID, hello.Link, link)
-	})
-	if before != nil {
-		before.link.Close()
+	begun := func() {
+		var before *developer
+		a.change(func() {
+			before = a.developers[c.ID]
+			a.developers[c.ID], a.hadDeveloper, a.seen[c.ID] = d, true, time.Now()
+			a.keep(c.ID, hello.Link, link)
+		})
+		if before != nil {
+			before.link.Close()
+		}
+		d.log.Info("developer connected", "rule", c.Rule.String())
 	}
-	d.log.Info("developer connected", "rule", c.Rule.String())
 	told := wire.Agent{
 		Port:  func(port int, open bool) { a.setOpen(d, port, open) },
 		Drain: func() { a.drain("the intercept is ending") },
 	}
 	stopMirror := a.startMirror(ctx, d)
 	err = link.Run(ctx, wire.Handler{
+		Begun:    begun,
 		Message:  told.Message,
 		Presence: func(present bool) { a.present(d, present) },
 		Stream: func(ctx context.Context, opening wire.Opening, stream *wire.Stream) {

@@ -106,6 +106,9 @@ func (c *connection) converse(ctx context.Context, h Handler) error {
 	if err != nil {
 		return err
 	}
+	if c == c.link.first && h.Begun != nil {
+		h.Begun()
+	}
 	c.start(func() { c.finish(c.out.send(control, c.ended)) })
 	c.start(func() { c.finish(receive(control, func(m Message) { c.handle(m, h) })) })
 	c.start(func() { c.finish(c.keepalive.run(func() { c.link.tellPresence(h) })) })

@@ -13,8 +13,9 @@
 //	      ◀─ one stream for each copy of a request, with a mirror
 //	      ── one stream for each hand-over: environment, files ─▶
 //	      ── one stream for each tap, answered by records ─▶
+//	      ── one stream for each connection of a relay's ─▶
 //
-// Four things yamux does not give are made here.
+// Five things yamux does not give are made here.
 //
 // A stream that breaks off must not look like one that ended. yamux has a
 // half-close and no reset, so an end is sent for an orderly end only; a reset is
@@ -29,6 +30,9 @@
 // of its own. The first carries what the link itself has to say; new streams go by an
 // added one, if there is one, and not behind another's bulk. Streams that come and go
 // quickly share one: what they say leaves with fewer writes.
+//
+// What was under way when a link was lost must not be done twice, nor be given up for nothing.
+// So the agent's end keeps which streams it has taken (Openings), and is asked by a later link.
 //
 // Bytes must not cost much. yamux is told where streams begin and end; their data goes past
 // it, from who writes into the connection's next write, and from the connection into

@@ -13,6 +13,9 @@ import (
 // Handler is what a link's owner does with what arrives. Every field may be
 // nil.
 type Handler struct {
+	// Begun is told that the far side runs the link, too, before anything else. It must not
+	// wait.
+	Begun func()
 	// Message is given each control message that is not the link's own, in
 	// order. It must not wait.
 	Message func(Message)
@@ -100,6 +103,12 @@ func (l *Link) Close() { l.finish(ErrClosed) }
 // ErrClosed is what a link ends with that was closed from this side.
 var ErrClosed = errors.New("link closed")
 
+// Drop releases a link that was never Run. The far side's end of it has not begun then.
+func (l *Link) Drop() {
+	l.finish(ErrClosed)
+	l.first.mux.Close()
+}
+
 // Ended is closed when the link begins to end.
 func (l *Link) Ended() <-chan struct{} { return l.ended }
 
@@ -136,6 +145,17 @@ func (l *Link) Heard() bool {
 		}
 	}
 	return false
+}
+
+// LastHeard is when something came from the far side.
+func (l *Link) LastHeard() time.Time {
+	last := l.first.transport.lastRead.Load()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, c := range l.added {
+		last = max(last, c.transport.lastRead.Load())
+	}
+	return time.Unix(0, last)
 }
 
 // tellPresence tells h whether the far side is heard, if that has changed.
