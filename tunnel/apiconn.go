@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"k8s.io/client-go/transport"
+
+	"github.com/devtun/devtun/internal/gather"
 )
 
 const (
@@ -52,7 +54,7 @@ func withSockets(settings *transport.Config) {
 			if err != nil {
 				return nil, err
 			}
-			return &socket{Conn: conn, reader: bufio.NewReaderSize(conn, readAheadSize)}, nil
+			return &socket{Conn: conn, reader: bufio.NewReaderSize(gather.NewReader(conn), readAheadSize)}, nil
 		},
 	}
 }

@@ -1,0 +1,7 @@
+//go:build !linux
+
+package gather
+
+import "net"
+
+func lowWater(net.Conn) func(bytes int) bool { return nil }
