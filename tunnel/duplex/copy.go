@@ -39,6 +39,9 @@ const (
 	// wholly gone. Closing at once, with input unread, would make the kernel
 	// send a reset and take the end of the answer from the client.
 	linger = time.Second
+
+	// endsAfter is how long after its last bytes a far side's end may come.
+	endsAfter = 5 * time.Millisecond
 )
 
 // Conn is a connection whose directions end separately, and which can be
@@ -113,7 +116,7 @@ func copyBoth(ctx context.Context, local, remote Conn, meter *Meter, borrow borr
 	}()
 
 	var traffic Traffic
-	var heardAll atomic.Bool // remote has ended its direction
+	heardAll := make(chan struct{}) // closed once remote has ended its direction
 	var up sync.WaitGroup
 	up.Go(func() {
 		n, readErr, writeErr := transfer(remote, local, &meter.sent, borrow)
@@ -124,8 +127,7 @@ func copyBoth(ctx context.Context, local, remote Conn, meter *Meter, borrow borr
 			abort()
 		case writeErr == nil:
 			ended(Local, nil)
-			leaver, ok := local.(interface{ Left() bool })
-			if ok && !heardAll.Load() && leaver.Left() {
+			if hasLeft(local, heardAll) {
 				leave(remote)
 			} else {
 				remote.CloseWrite()
@@ -148,13 +150,35 @@ func copyBoth(ctx context.Context, local, remote Conn, meter *Meter, borrow borr
 		ended(Local, writeErr)
 		abort()
 	default:
-		heardAll.Store(true)
+		close(heardAll)
 		ended(Remote, nil)
 		local.CloseWrite()
 		defer closeReadLater(local, remote)()
 	}
 	up.Wait()
 	return traffic, ending
+}
+
+// hasLeft reports that local wants nothing more of a far side that has more to say, as far
+// as is known: one that has heard what it wanted may be gone just before the end of that.
+func hasLeft(local Conn, heardAll <-chan struct{}) bool {
+	select {
+	case <-heardAll:
+		return false
+	default:
+	}
+	leaver, ok := local.(interface{ Left() bool })
+	if !ok || !leaver.Left() {
+		return false
+	}
+	timer := time.NewTimer(endsAfter)
+	defer timer.Stop()
+	select {
+	case <-heardAll:
+		return false
+	case <-timer.C:
+		return true
+	}
 }
 
 // leave ends what is said to a far side and aborts the rest, at once if it can.
