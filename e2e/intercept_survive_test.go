@@ -207,9 +207,13 @@ func (p *fickleProcess) start() {
 		ConnState: func(conn net.Conn, state http.ConnState) {
 			p.mu.Lock()
 			defer p.mu.Unlock()
-			if state == http.StateNew {
+			switch {
+			case state == http.StateNew && p.conns == nil: // it came as this one crashed
+				conn.(*net.TCPConn).SetLinger(0)
+				conn.Close()
+			case state == http.StateNew:
 				p.conns[conn] = true
-			} else if state == http.StateClosed {
+			case state == http.StateClosed:
 				delete(p.conns, conn)
 			}
 		},
