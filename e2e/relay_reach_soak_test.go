@@ -31,7 +31,10 @@ import (
 )
 
 // TestSoakRelayCarriesUDP has what speaks UDP speak through a relay, by either way of its
-// links: QUIC minds each datagram that is lost or late.
+// links: QUIC minds each datagram that is lost or late. It counts what is lost: beside other
+// tests the server's socket overflows while its process waits for a processor.
+//
+//e2e:alone
 func TestSoakRelayCarriesUDP(t *testing.T) {
 	overRelays(t, map[string]func(*testing.T, way){"UDP": func(t *testing.T, by way) {
 		n := newNamespace(t).testserver("web", 1)

@@ -193,7 +193,7 @@ func carryMuch(t *testing.T, size int64) {
 	w := newWorld(t, greet("origin"))
 	w.connect(to(serve(t, func(conn duplex.TCP) { io.Copy(conn, conn); conn.CloseWrite() })))
 	client := w.client()
-	client.SetDeadline(time.Now().Add(time.Minute))
+	client.SetDeadline(time.Now().Add(time.Minute + time.Duration(size>>20)*time.Second/8)) // beside other tests
 	sum := sha256.New()
 	sent := make(chan error, 1)
 	began := time.Now()
