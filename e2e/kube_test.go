@@ -188,6 +188,12 @@ func (n *namespace) applyTestserver(name string, replicas int32, change func(*co
 		Spec:       corev1.ServiceSpec{Selector: labels, Ports: ports},
 	}, metav1.CreateOptions{})
 	require.NoError(n.t, err)
+	// Its controller writes on it as well: what a test looks at from here on is whole.
+	require.EventuallyWithT(n.t, func(c *assert.CollectT) {
+		d, err := n.client.AppsV1().Deployments(n.name).Get(n.t.Context(), name, metav1.GetOptions{})
+		require.NoError(c, err)
+		assert.Contains(c, d.Annotations, "deployment.kubernetes.io/revision")
+	}, time.Minute, pollEvery)
 }
 
 // answers returns what a service's port 80 says through the API server, which learns

@@ -110,16 +110,17 @@ func TestPoliciesForAgents(t *testing.T) {
 //e2e:alone
 func TestAnotherArchitectureIsTried(t *testing.T) {
 	n := newNamespace(t)
-	const node, taint = "e2e-arm64", "devtun.test/arm64"
+	const taint = "devtun.test/arm64"
 	labels := map[string]string{corev1.LabelArchStable: "arm64", corev1.LabelOSStable: "linux", taint: "yes"}
 	room := corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("8"), corev1.ResourcePods: resource.MustParse("9"),
 		corev1.ResourceMemory: resource.MustParse("8Gi")}
-	_, err := n.client.CoreV1().Nodes().Create(t.Context(), &corev1.Node{
-		ObjectMeta: metav1.ObjectMeta{Name: node, Labels: labels},
+	made, err := n.client.CoreV1().Nodes().Create(t.Context(), &corev1.Node{
+		ObjectMeta: metav1.ObjectMeta{GenerateName: "e2e-arm64-", Labels: labels},
 		Spec:       corev1.NodeSpec{Taints: []corev1.Taint{{Key: taint, Effect: corev1.TaintEffectNoSchedule}}},
 		Status:     corev1.NodeStatus{Capacity: room, Allocatable: room},
 	}, metav1.CreateOptions{})
 	require.NoError(t, err)
+	node := made.Name
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 		defer cancel()
@@ -136,6 +137,15 @@ func TestAnotherArchitectureIsTried(t *testing.T) {
 			},
 		}}
 	})
+	// A node is tainted as not ready when it is made, until its controller has looked at it.
+	require.EventuallyWithT(t, func(c *assert.CollectT) {
+		made, err := n.client.CoreV1().Nodes().Get(t.Context(), node, metav1.GetOptions{})
+		require.NoError(c, err)
+		assert.Len(c, made.Spec.Taints, 1)
+		for _, pod := range n.pods("web") {
+			assert.Equal(c, node, pod.Spec.NodeName)
+		}
+	}, time.Minute, pollEvery)
 	before := n.trace()
 	d := launch(t, exec.Command(devtunPath(), "intercept", "web", "--kubeconfig", kubeconfig(), "-n", n.name, "-o",
 		"json", "--no-forward"))
