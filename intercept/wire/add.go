@@ -33,14 +33,16 @@ var errIdle = errors.New("idle")
 // ends with the link, or before, and then only its own streams break off. The link
 // owns conn from here on, also if it fails, which it does once the link has ended.
 func (l *Link) Add(conn Transport) error {
-	select {
-	case l.adding <- conn:
-		return nil
-	case <-l.ended:
-		conn.Abort()
-		conn.Close()
-		return l.lost()
+	if l.Err() == nil {
+		select {
+		case l.adding <- conn:
+			return nil
+		case <-l.ended:
+		}
 	}
+	conn.Abort()
+	conn.Close()
+	return l.lost()
 }
 
 // Wants has a token when it would be of use to Add another connection: those that were

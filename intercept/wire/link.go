@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -81,9 +82,24 @@ func (l *Link) Run(ctx context.Context, h Handler) error {
 	l.working.Go(func() { l.finish(l.first.run(inner, h)) })
 	l.working.Go(func() { l.tend(inner, h) })
 	<-l.ended
+	if l.first.Err() != nil {
+		l.loseAdded()
+	}
 	cancel(l.Err())
 	l.working.Wait()
 	return l.Err()
+}
+
+// loseAdded has the added connections' streams be lost with the first. Who serves them would
+// reset them once it is told, and the far side could not tell that from one that ends them.
+func (l *Link) loseAdded() {
+	l.mu.Lock()
+	added := slices.Clone(l.added)
+	l.mu.Unlock()
+	for _, c := range added {
+		c.finish(l.Err())
+		c.failAll()
+	}
 }
 
 // finish begins the link's end; the first reason counts. It never waits.
