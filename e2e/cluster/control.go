@@ -71,9 +71,12 @@ func (n Node) controlPlane() map[Component]recipe {
 
 // prompt has a cluster of several nodes notice within seconds that one does not
 // answer (its kubelet does so every second, see livelyKubelet), and then end the pods
-// there that say nothing else, for which it would take 40 s and 5 minutes otherwise.
+// there that say nothing else, for which it would take 40 s and 5 minutes otherwise. The
+// rate of evictions must not be 1: after a moment in which all nodes are not ready, as when a
+// cluster starts, the controller takes that for the rate of the limiter that lets nothing
+// through, keeps that, and evicts nothing for good (flowcontrol's fakeNeverRateLimiter.QPS).
 var prompt = map[Component][]string{
 	APIServer: {"--default-not-ready-toleration-seconds=3", "--default-unreachable-toleration-seconds=3"},
 	ControllerManager: {"--node-monitor-period=500ms", "--node-monitor-grace-period=5s",
-		"--node-startup-grace-period=10s", "--node-eviction-rate=1"},
+		"--node-startup-grace-period=10s", "--node-eviction-rate=2"},
 }
