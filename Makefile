@@ -75,7 +75,7 @@ unit: agents ## run the tests that need no cluster
 e2e: ## run the end-to-end tests (root, or DEVTUN_KUBECONFIG=path); TEST=Name one of them, on a cluster that stays; RUNS=n
 	$(SUITE) $(if $(TEST),-keep -run '$(TEST)') $(if $(RUNS),-runs $(RUNS)) e2e
 
-soak: agents ## run what waits for long or is repeated often: PART=1 to 4, RUNS=n
+soak: agents ## run what waits for long or is repeated often: PART=1 to 12, RUNS=n
 	$(SUITE) $(if $(PART),-part $(PART)) $(if $(RUNS),-runs $(RUNS)) soak
 
 ##@ measure

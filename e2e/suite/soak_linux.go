@@ -12,7 +12,7 @@ import (
 )
 
 // parts is in how many parts the soak may be run.
-const parts = 4
+const parts = 12
 
 // chosen is the share of the soak that is asked for: one of 1 to parts, or 0 for all.
 func (o *options) chosen(ctx context.Context, r *record) (int, error) {
