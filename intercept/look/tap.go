@@ -1,10 +1,12 @@
 package look
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/devtun/devtun/intercept/wire"
 	"github.com/devtun/devtun/tunnel/proxy"
@@ -20,6 +22,10 @@ const (
 
 	// maxBody, in bytes, is the most of a body that is told.
 	maxBody = 256 << 10
+
+	// tellEvery is how often a tap is told of what has ended meanwhile. A record that comes
+	// alone is told at once; when there are many, each would cost as much as its request.
+	tellEvery = 50 * time.Millisecond
 )
 
 // tap tells of requests.
@@ -58,7 +64,10 @@ func (h *Hub) Tap(ctx context.Context, id string, present func() bool, wanted wi
 	}
 	defer t.close()
 	defer remove()
-	encoder := json.NewEncoder(stream)
+	together := bufio.NewWriter(stream)
+	encoder := json.NewEncoder(together)
+	due := time.NewTicker(tellEvery)
+	defer due.Stop()
 	for {
 		select {
 		case <-t.more:
@@ -73,6 +82,17 @@ func (h *Hub) Tap(ctx context.Context, id string, present func() bool, wanted wi
 			if err != nil {
 				return fmt.Errorf("tap: %w", err)
 			}
+		}
+		if err := together.Flush(); err != nil {
+			return fmt.Errorf("tap: %w", err)
+		}
+		due.Reset(tellEvery)
+		select {
+		case <-due.C:
+		case <-stream.Broken():
+			return nil
+		case <-ctx.Done():
+			return nil
 		}
 	}
 }
