@@ -96,6 +96,7 @@ func runExchange(t *testing.T, x proxytest.Exchange, say func(peer, string)) {
 		server.ends()
 	case proxytest.Closes:
 		server.CloseWrite()
+		server.ends() // in good order
 		s.ends()
 		s.Close()
 	}

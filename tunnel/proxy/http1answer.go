@@ -68,17 +68,17 @@ func (h *http1) passEndOf(u *upstream, rest []byte, err error) {
 	if err == io.EOF && u.x != nil && u.body.step == endless {
 		h.endsWithServer(u.x)
 	}
-	pass, forgotten := h.ended(u, err)
-	switch {
-	case pass:
+	switch h.ended(u, err) {
+	case passItOn:
 		h.writing.Lock()
 		defer h.writing.Unlock()
 		_ = h.conn.client.CloseWrite()
-	case forgotten:
+	case forgetIt:
 		u.Abort()
 		u.Close()
-	default:
-		u.Abort() // lest who sends to it wait for ever
+	case breakItOff:
+		u.Abort()
+	case leaveIt:
 	}
 }
 

@@ -168,6 +168,59 @@ func (m *machine) told() {
 	}
 }
 
+// parting is what becomes of an upstream that has ended its side.
+type parting uint8
+
+const (
+	breakItOff parting = iota // lest who sends to it wait for ever
+	leaveIt                   // nobody sends to it: it is told the client's end in good order
+	forgetIt                  // it is broken off and closed
+	passItOn                  // its end is the client's; the client may go on
+)
+
+// ended: u has, in good order if err is io.EOF. It returns what its reader is to do.
+func (m *machine) ended(u *upstream, err error) parting {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.noticeTaken()
+	like := closing
+	if err != io.EOF {
+		like = broken
+	}
+	switch {
+	case m.state == closing || m.state == broken:
+	case !slices.Contains(m.upstreams, u):
+		return forgetIt
+	case u != m.at && (u != m.last || m.state != idle || keepsClient(u.to)),
+		m.state == answering && m.x.answered && !m.x.last && keepsClient(u.to):
+		m.forget(u)
+		return forgetIt
+	case u != m.at:
+		m.become(like)
+	case m.state == offered:
+		m.refused = append(m.refused, u.to)
+		m.reroute(u)
+		return forgetIt
+	case m.state == asked && m.x.mayRepeat() && (u.answered || keepsClient(u.to)):
+		m.x.repeated = true
+		m.reroute(u)
+		return forgetIt
+	case m.state == whole && like == closing && m.x.raw:
+		u.over = true
+		m.attend()
+		return passItOn
+	case (m.state == answering || m.state == whole) && m.x.answered:
+		sending := m.pipelined()
+		m.become(closing)
+		if err == io.EOF && !sending {
+			return leaveIt
+		}
+	default:
+		m.become(like)
+	}
+	return breakItOff
+}
+
 // endsWithServer: x's answer is complete, as it lasts until the server ends.
 func (m *machine) endsWithServer(x *exchange) {
 	m.mu.Lock()

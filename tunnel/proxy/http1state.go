@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"io"
 	"slices"
 	"sync"
 	"time"
@@ -185,45 +184,6 @@ func (m *machine) settle() {
 	default:
 		m.finish()
 	}
-}
-
-// ended: u has, in good order if err is io.EOF. It returns what its reader is to do.
-func (m *machine) ended(u *upstream, err error) (pass, forgotten bool) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.noticeTaken()
-	like := closing
-	if err != io.EOF {
-		like = broken
-	}
-	switch {
-	case m.state == closing || m.state == broken:
-	case !slices.Contains(m.upstreams, u):
-		return false, true
-	case u != m.at && (u != m.last || m.state != idle || keepsClient(u.to)),
-		m.state == answering && m.x.answered && !m.x.last && keepsClient(u.to):
-		m.forget(u)
-		return false, true
-	case u != m.at:
-		m.become(like)
-	case m.state == offered:
-		m.refused = append(m.refused, u.to)
-		m.reroute(u)
-		return false, true
-	case m.state == asked && m.x.mayRepeat() && (u.answered || keepsClient(u.to)):
-		m.x.repeated = true
-		m.reroute(u)
-		return false, true
-	case m.state == whole && like == closing && m.x.raw:
-		u.over = true
-		m.attend()
-		return true, false
-	case (m.state == answering || m.state == whole) && m.x.answered:
-		m.become(closing)
-	default:
-		m.become(like)
-	}
-	return false, false
 }
 
 // takenBack: d is not heard any more. Those that are returned are to be aborted.
