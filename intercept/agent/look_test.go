@@ -89,8 +89,12 @@ func TestLookingOn(t *testing.T) {
 		<-askedLocal
 		return len(records) > 0
 	})
-	for len(records) > 0 {
-		<-records
+	next := func() wire.Record {
+		for {
+			if r := <-records; r.Target != "/first" { // of which there may be more to come
+				return r
+			}
+		}
 	}
 	for _, http2 := range []bool{false, true} {
 		for _, body := range []io.Reader{strings.NewReader("hello"), io.MultiReader(strings.NewReader("hello"))} { // chunked
@@ -106,7 +110,7 @@ func TestLookingOn(t *testing.T) {
 			want := <-askedOrigin
 			require.Equal(t, "hello", want.body)
 			require.Equal(t, want, <-askedLocal, "the copy is the request")
-			r := <-records
+			r := next()
 			require.Equal(t, "PUT /x?token=***", r.What())
 			require.Equal(t, "200", r.Outcome())
 			require.Equal(t, wire.Origin, r.By)
@@ -121,7 +125,7 @@ func TestLookingOn(t *testing.T) {
 	who, _ := w.askAs(httpClient(t, false), "ann")
 	require.Equal(t, "ann", who)
 	require.Equal(t, http.MethodPost, (<-askedLocal).method, "a copy, whoever answers")
-	require.Equal(t, "ann@laptop", (<-records).By)
+	require.Equal(t, "ann@laptop", next().By)
 	w.eventually(func() bool { return w.askStatus().Claims[1].Requests >= 5 })
 }
 

@@ -77,6 +77,25 @@ func (c *credit) spend(n int, st *Stream) int {
 	}
 }
 
+// spendNow is spend of all n bytes, or none.
+func (c *credit) spendNow(n int, st *Stream) bool {
+	limit := st.conn.window(st.conn.link.farLimit())
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if min(limit, c.window)-c.waiting < n {
+		return false
+	}
+	c.waiting += n
+	return true
+}
+
+// unspend gives back what was not sent.
+func (c *credit) unspend(n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.waiting -= n
+}
+
 // earn takes note that the far side has taken n bytes, and whether its reader waits for more.
 func (c *credit) earn(n int, more bool) {
 	c.mu.Lock()

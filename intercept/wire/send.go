@@ -47,8 +47,24 @@ func (st *Stream) mayWrite() error {
 // TryWrite is Write for a stream that may have to be given up: it returns when
 // the stream breaks off, even if the transport hangs.
 func (st *Stream) TryWrite(p []byte) (int, error) {
+	if st.sendNow(p) {
+		return len(p), nil
+	}
 	kept := append([]byte(nil), p...)
 	return st.try(func() (int, error) { return st.Write(kept) })
+}
+
+// sendNow sends p if that needs no wait. It reports false otherwise, with nothing sent.
+func (st *Stream) sendNow(p []byte) bool {
+	if len(p) > noBulk || st.mayWrite() != nil || !st.credit.spendNow(len(p), st) {
+		return false
+	}
+	if !st.conn.transport.sendNow(st.id, p) {
+		st.credit.unspend(len(p))
+		return false
+	}
+	st.moved.Add(int64(len(p)))
+	return true
 }
 
 // TryCloseWrite is CloseWrite likewise.

@@ -132,6 +132,19 @@ func (t *transport) send(stream uint32, p []byte, lazy bool) error {
 	return nil
 }
 
+// sendNow is send of what is small, by the goroutine that writes. It reports false if that
+// would have to wait, or fails: nothing is sent then.
+func (t *transport) sendNow(stream uint32, p []byte) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.err != nil || len(t.pending) >= writeBuffer {
+		return false
+	}
+	t.pending = append(appendDataHeader(t.pending, stream, len(p)), p...)
+	t.goOn()
+	return true
+}
+
 // goOn has what is pending leave. Call it with mu held, as wait and write.
 func (t *transport) goOn() {
 	t.due = true
