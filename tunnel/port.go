@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/devtun/devtun/internal/pause"
+	"github.com/devtun/devtun/internal/stack"
 	"github.com/devtun/devtun/tunnel/duplex"
 )
 
@@ -90,7 +91,7 @@ func (p *Port) Serve(ctx context.Context, listener net.Listener) error {
 			of, end := context.WithCancelCause(ctx)
 			carried, cancel = of, end
 		}
-		open.Go(func() { p.serve(carried, duplex.TCP{TCPConn: client.(*net.TCPConn)}) })
+		open.Go(func() { stack.Grow(); p.serve(carried, duplex.TCP{TCPConn: client.(*net.TCPConn)}) })
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/devtun/devtun/intercept/plan"
 	"github.com/devtun/devtun/internal/pause"
+	"github.com/devtun/devtun/internal/stack"
 )
 
 // listen opens all listeners, the links' last: who reaches that finds the
@@ -84,7 +85,7 @@ func accept(ctx context.Context, listener net.Listener, serve func(*net.TCPConn)
 		conn, err := listener.Accept()
 		switch {
 		case err == nil:
-			serving.Go(func() { serve(conn.(*net.TCPConn)) })
+			serving.Go(func() { stack.Grow(); serve(conn.(*net.TCPConn)) })
 		case pause.Sleep(ctx, acceptPause) != nil:
 			return
 		}

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/yamux"
+
+	"github.com/devtun/devtun/internal/stack"
 )
 
 const (
@@ -131,7 +133,7 @@ func (c *connection) accept(ctx context.Context, h Handler) error {
 			return err
 		}
 		if stream := c.attach(raw); stream != nil {
-			c.start(func() { c.serve(ctx, stream, h) })
+			c.start(func() { stack.Grow(); c.serve(ctx, stream, h) })
 		}
 	}
 }

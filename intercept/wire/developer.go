@@ -128,19 +128,16 @@ func (d *Developer) dial(ctx context.Context, port int, stream *Stream) (net.Con
 	return d.Dial(ctx, port)
 }
 
-// within returns a context that ends when the stream breaks off, too.
+// within returns a context that ends when the stream breaks off, too; one for each stream at a time.
 func (st *Stream) within(ctx context.Context) (inner context.Context, stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
-	watched := make(chan struct{})
-	go func() {
-		defer close(watched)
-		select {
-		case <-st.Broken():
-			cancel()
-		case <-ctx.Done():
-		}
-	}()
-	return ctx, func() { cancel(); <-watched }
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if st.err != nil {
+		cancel()
+	}
+	st.whenBroken = cancel
+	return ctx, cancel
 }
 
 // asConn makes a net.Conn a duplex.Conn. One that has no half-close is closed

@@ -42,6 +42,8 @@ type Stream struct {
 	err  error // why the stream broke off
 	sent bool  // this side's end
 	got  bool  // the far side's end
+	// whenBroken, unless nil, is called when err is set. It must not wait.
+	whenBroken func()
 }
 
 // Read returns io.EOF only at an orderly end of the far side's direction.
@@ -119,6 +121,9 @@ func (st *Stream) fail(err error) bool {
 	}
 	st.err = err
 	close(st.broken)
+	if st.whenBroken != nil {
+		st.whenBroken()
+	}
 	if err == net.ErrClosed {
 		st.inbox.close()
 	}

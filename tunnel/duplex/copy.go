@@ -19,6 +19,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/devtun/devtun/internal/stack"
 )
 
 const (
@@ -119,6 +121,7 @@ func copyBoth(ctx context.Context, local, remote Conn, meter *Meter, borrow borr
 	heardAll := make(chan struct{}) // closed once remote has ended its direction
 	var up sync.WaitGroup
 	up.Go(func() {
+		stack.Grow()
 		n, readErr, writeErr := transfer(remote, local, &meter.sent, borrow)
 		traffic.Sent = n
 		switch {
@@ -271,30 +274,3 @@ func pass(to io.Writer, from lender, count *atomic.Int64) (n int64, readErr, wri
 		}
 	}
 }
-
-// borrower lends a buffer for a direction in full flow, until it is given back.
-type borrower func() (buffer []byte, giveBack func())
-
-func borrowLarge() ([]byte, func()) {
-	buffer := largeBuffers.Get().(*[largeBuffer]byte)
-	return buffer[:], func() { largeBuffers.Put(buffer) }
-}
-
-// BorrowLean lends a buffer for a direction in full flow, a large one while there are few,
-// until it is given back.
-func BorrowLean() (buffer []byte, giveBack func()) {
-	if leanLent.Add(1) <= leanLarge {
-		buffer, giveBack := borrowLarge()
-		return buffer, func() { giveBack(); leanLent.Add(-1) }
-	}
-	leanLent.Add(-1)
-	lean := leanBuffers.Get().(*[leanBuffer]byte)
-	return lean[:], func() { leanBuffers.Put(lean) }
-}
-
-var (
-	leanLent     atomic.Int32 // large buffers
-	smallBuffers = sync.Pool{New: func() any { return new([smallBuffer]byte) }}
-	largeBuffers = sync.Pool{New: func() any { return new([largeBuffer]byte) }}
-	leanBuffers  = sync.Pool{New: func() any { return new([leanBuffer]byte) }}
-)

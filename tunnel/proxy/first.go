@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/devtun/devtun/internal/stack"
 	"github.com/devtun/devtun/tunnel/duplex"
 )
 
@@ -27,6 +28,7 @@ type firstUpstream struct {
 func listenTo(up Upstream, to Destination, tell func()) *firstUpstream {
 	f := &firstUpstream{Upstream: up, to: to, heard: make(chan struct{}), tell: tell}
 	go func() {
+		stack.Grow()
 		early := make([]byte, smallBuffer)
 		n, err := up.Read(early)
 		f.early, f.err = early[:n], err

@@ -3,6 +3,8 @@ package proxy
 import (
 	"io"
 	"strings"
+
+	"github.com/devtun/devtun/internal/stack"
 )
 
 // upstream is a connection to a destination, and what its reader knows of its answers.
@@ -29,7 +31,7 @@ func (h *http1) listenTo(u *upstream) {
 	if broken { // and nobody has aborted this one
 		u.Abort()
 	}
-	h.readers.Go(func() { h.listen(u) })
+	h.readers.Go(func() { stack.Grow(); h.listen(u) })
 }
 
 // listen passes on what u answers, until it has ended.
