@@ -57,6 +57,7 @@ func TestAPodMadeAnewUnderItsNameIsFoundAgain(t *testing.T) {
 	client := fake.NewClientset(podOf("web-0", "1", "", corev1.PodRunning), podOf("web-1", "2", "", corev1.PodRunning))
 	w := follow(t, New(client, Scope{Namespaces: []string{"demo"}, Targets: []Target{{key, 8080, false}}}))
 	first := w.next()
+	watched(t, client)
 	require.Len(t, first, 1)
 	require.Equal(t, []tunnel.Endpoint{{Pod: tunnel.Pod{Namespace: "demo", Name: "web-0", UID: "1"}, Host: "10.0.0.9",
 		Port: 8080}}, first[key].Ports[0].Endpoints)
@@ -84,6 +85,7 @@ func TestVirtualMachinesAreTheirRunningPods(t *testing.T) {
 	w := follow(t, New(client, Scope{Namespaces: []string{"demo"},
 		Targets: []Target{{old, 22, false}, {other, 22, false}, {none, 22, false}}}))
 	first := w.next()
+	watched(t, client)
 	require.Len(t, first, 2, "one that has no pod is not there")
 	require.Equal(t, "virt-launcher-old-b", first[old].Ports[0].Endpoints[0].Pod.Name)
 	require.Zero(t, first[other].Ready())

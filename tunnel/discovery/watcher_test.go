@@ -75,6 +75,24 @@ func (w *watching) pods(key Key, n int) {
 	w.until(key, func(s *Service) bool { return s != nil && s.Ready() == n })
 }
 
+// watched waits until a fake is watched by all who have listed. What changes between the two
+// is lost with it; the real API server tells it to who watches from the list's version on.
+func watched(t *testing.T, client *fake.Clientset) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		lists, watches := 0, 0
+		for _, action := range client.Actions() {
+			switch action.GetVerb() {
+			case "list":
+				lists++
+			case "watch":
+				watches++
+			}
+		}
+		return lists > 0 && watches >= lists
+	}, testTimeout, time.Millisecond)
+}
+
 // elsewhere moves an object to another namespace.
 func elsewhere[T metav1.Object](object T, namespace string) T {
 	object.SetNamespace(namespace)
@@ -93,6 +111,7 @@ func TestFirstEverythingThenChanges(t *testing.T) {
 	web, api := Key{"demo", "web"}, Key{"demo", "api"}
 
 	first := w.next()
+	watched(t, client)
 	require.Len(t, first, 3)
 	require.Equal(t, 2, first[web].Ready())
 	require.Zero(t, first[api].Ready())
@@ -132,6 +151,7 @@ func TestSliceMovesToAnotherService(t *testing.T) {
 		serviceFrom(t, "blue", onePort), serviceFrom(t, "green", onePort), sliceFrom(t, "blue", "it", twoPods))
 	w := follow(t, New(client, Scope{Namespaces: []string{"demo"}}))
 	first := w.next()
+	watched(t, client)
 	require.Equal(t, 2, first[Key{"demo", "blue"}].Ready())
 	require.Zero(t, first[Key{"demo", "green"}].Ready())
 
