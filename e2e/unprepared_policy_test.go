@@ -142,7 +142,9 @@ func TestAnotherArchitectureIsTried(t *testing.T) {
 		made, err := n.client.CoreV1().Nodes().Get(t.Context(), node, metav1.GetOptions{})
 		require.NoError(c, err)
 		assert.Len(c, made.Spec.Taints, 1)
-		for _, pod := range n.pods("web") {
+		pods := n.pods("web")
+		assert.NotEmpty(c, pods)
+		for _, pod := range pods {
 			assert.Equal(c, node, pod.Spec.NodeName)
 		}
 	}, time.Minute, pollEvery)
