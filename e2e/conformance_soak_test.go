@@ -4,8 +4,8 @@ package e2e
 
 import "testing"
 
-// TestSoakH2specThroughAnIntercept: h2spec gives each answer a second, which a busy machine may not
-// keep.
+// TestSoakH2specThroughAnIntercept: h2spec gives each answer a few seconds, which a busy machine may
+// not keep.
 //
 //e2e:alone
 func TestSoakH2specThroughAnIntercept(t *testing.T) {
