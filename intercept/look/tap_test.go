@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -121,4 +122,23 @@ func TestATapOfNoRule(t *testing.T) {
 	w := newWorld(t, "")
 	err := w.laptop.Tap(t.Context(), wire.Tap{Rule: claim.Rule{Path: "~("}}, func(wire.Record) {})
 	require.Error(t, err)
+}
+
+// TestManyRecordsAreToldTogether: who was told just now is told of the next ones a moment later,
+// of all at once.
+func TestManyRecordsAreToldTogether(t *testing.T) {
+	w := newWorld(t, "")
+	const all = 30
+	got := make(chan wire.Record, all)
+	w.tap(wire.Tap{}, func(r wire.Record) { got <- r })
+	began := time.Now()
+	w.carry(http1("GET /alone HTTP/1.1"), look.About{}, nil)
+	require.Equal(t, "/alone", (<-got).Target)
+	for range all {
+		w.carry(http1("GET /many HTTP/1.1"), look.About{}, nil)
+	}
+	for range all {
+		require.Equal(t, "/many", (<-got).Target)
+		require.GreaterOrEqual(t, time.Since(began), 50*time.Millisecond)
+	}
 }

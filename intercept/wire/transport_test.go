@@ -116,3 +116,28 @@ func TestALineThatIsFullWaits(t *testing.T) {
 	require.NoError(t, tr.Close())
 	require.ErrorIs(t, <-full, io.ErrClosedPipe)
 }
+
+// TestSendNow: while a write is under way that hangs, it keeps what has room, and takes nothing
+// that would have to wait.
+func TestSendNow(t *testing.T) {
+	s := newSlow()
+	tr := newTransport(s, time.Minute, nobody{})
+	require.True(t, tr.sendNow(2, []byte("one")))
+	<-s.begun
+	small := make([]byte, noBulk)
+	kept := 0
+	for tr.sendNow(2, small) {
+		kept += headerSize + len(small)
+	}
+	require.GreaterOrEqual(t, kept, writeBuffer)
+	require.Less(t, kept, writeBuffer+headerSize+len(small)+1)
+	<-s.let
+	<-s.begun
+	s.mu.Lock()
+	require.Equal(t, frame("one"), s.wrote[0])
+	require.Len(t, s.wrote[1], kept, "nothing of what was not taken")
+	s.mu.Unlock()
+	require.True(t, tr.sendNow(2, small), "there is room again")
+	require.NoError(t, tr.Close())
+	require.False(t, tr.sendNow(2, small))
+}
