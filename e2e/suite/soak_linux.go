@@ -114,8 +114,8 @@ func (o *options) soakUnits(ctx context.Context, r *record, part int) {
 // fail when a time is over (go.dev/issue/75804).
 const fuzzCount = "50000x"
 
-// slowFuzz are targets that start a process for each input, and get so many.
-var slowFuzz = map[string]string{"FuzzLoader": "3000x"}
+// slowFuzz are targets that start a process or open connections for each input, and get so many.
+var slowFuzz = map[string]string{"FuzzLoader": "3000x", "FuzzHTTP2Streams": "15000x"}
 
 // fuzz gives a target random inputs.
 func (r *record) fuzz(ctx context.Context, target placed) error {
