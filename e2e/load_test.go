@@ -2,9 +2,7 @@ package e2e
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net"
 	"slices"
 	"sync"
 	"testing"
@@ -80,17 +78,4 @@ func (l *load) finish(t *testing.T) []time.Duration {
 
 func percentile(sorted []time.Duration, p int) time.Duration {
 	return sorted[(len(sorted)-1)*p/100]
-}
-
-// onlyThis dials by handing out conn, once.
-func onlyThis(conn net.Conn) func(context.Context, string, string) (net.Conn, error) {
-	var once sync.Once
-	return func(context.Context, string, string) (net.Conn, error) {
-		var given net.Conn
-		once.Do(func() { given = conn })
-		if given == nil {
-			return nil, errors.New("the connection was not kept")
-		}
-		return given, nil
-	}
 }
