@@ -68,9 +68,7 @@ func (f *flow) run(ctx context.Context, socket *net.UDPConn) {
 	}
 	report := Report{Client: f.client.String()}
 	err := f.carry(ctx, socket, &report)
-	p.mu.Lock()
-	p.end(f, err)
-	p.mu.Unlock()
+	f.end(err)
 	report.Traffic, report.Duration = f.traffic.Traffic(), time.Duration(f.last.Load())
 	report.Reason, report.Err = describe(duplex.Ending{By: duplex.Remote, Err: err})
 	if p.Closed != nil {
@@ -93,6 +91,14 @@ func (f *flow) carry(ctx context.Context, socket *net.UDPConn, report *Report) e
 	heard := f.port.failing.watchTaken(f.port.Failing)
 	answering.Go(func() { f.answer(conn, socket, heard) })
 	return f.send(ctx, conn, report.Endpoint)
+}
+
+// end has the client's next datagram begin a flow anew, even if what is left of this one takes
+// its time.
+func (f *flow) end(why error) {
+	f.port.mu.Lock()
+	defer f.port.mu.Unlock()
+	f.port.end(f, why)
 }
 
 // dial begins the flow at an endpoint, which it notes.
@@ -136,7 +142,7 @@ func (f *flow) send(ctx context.Context, conn io.Writer, to Endpoint) error {
 		case datagram := <-f.queue:
 			f.waiting.Add(-int64(len(datagram)))
 			if _, err := conn.Write(datagram); err != nil {
-				f.cancel(err) // unless it has ended before, which says more
+				f.end(err) // unless it has ended before, which says more
 				continue
 			}
 			f.count(Traffic{Sent: int64(len(datagram))})
@@ -154,7 +160,7 @@ func (f *flow) answer(conn io.Reader, socket *net.UDPConn, heard func()) {
 			if errors.Is(err, io.EOF) {
 				err = errOver
 			}
-			f.cancel(err)
+			f.end(err)
 			return
 		}
 		heard()

@@ -165,6 +165,46 @@ func TestAFlowBeginsAnewWhenItsEndpointGoes(t *testing.T) {
 	require.Equal(t, "b 3", p.asks(client, "3"))
 }
 
+// hanging is a flow that takes nothing any more, and whose end takes its time.
+type hanging struct {
+	*datagramPod
+	release chan struct{}
+}
+
+func (h hanging) Write([]byte) (int, error) { return 0, errors.New("silent") }
+func (h hanging) Close() error              { <-h.release; return h.datagramPod.Close() }
+
+func TestAFlowBeginsAnewWhileTheOneBeforeEnds(t *testing.T) {
+	t.Parallel()
+	release := make(chan struct{})
+	end := sync.OnceFunc(func() { close(release) })
+	p := servePackets(t, func(p *packets) {
+		dial, first := p.Dial, true
+		p.Dial = func(ctx context.Context, to tunnel.Endpoint) (io.ReadWriteCloser, error) {
+			if first {
+				first = false
+				return hanging{newDatagramPod("a"), release}, nil
+			}
+			return dial(ctx, to)
+		}
+	})
+	t.Cleanup(end)
+	client := p.client()
+	_, err := io.WriteString(client, "lost")
+	require.NoError(t, err)
+	require.Eventually(t, func() bool {
+		require.NoError(t, client.SetDeadline(time.Now().Add(100*time.Millisecond)))
+		_, err := io.WriteString(client, "again")
+		require.NoError(t, err)
+		answer := make([]byte, 100)
+		n, err := client.Read(answer)
+		return err == nil && string(answer[:n]) == "a again"
+	}, 10*time.Second, step)
+	require.Empty(t, p.reports, "it has not ended")
+	end()
+	require.Contains(t, (<-p.reports).Err.Error(), "silent")
+}
+
 func TestAFlowIsHeldUntilThereIsAnEndpoint(t *testing.T) {
 	t.Parallel()
 	p := servePackets(t, func(p *packets) { p.Endpoints.Set(nil, 0) })

@@ -7,6 +7,7 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/hashicorp/yamux"
 )
@@ -145,6 +146,11 @@ func (st *Stream) Broken() <-chan struct{} { return st.broken }
 func (st *Stream) Heard() bool {
 	c := st.conn
 	return !c.over() && c.keepalive.heardWithin(c.pace.silentAfter)
+}
+
+// Silence is how long the far side has not been heard of, by what the stream goes by.
+func (st *Stream) Silence() time.Duration {
+	return time.Duration(st.conn.keepalive.quiet.Load()) * tick
 }
 
 // CloseWrite ends the sending direction in good order.

@@ -3,12 +3,9 @@ package relay
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io"
 
 	"github.com/devtun/devtun/cmd/cli/forwards"
 	"github.com/devtun/devtun/intercept"
-	datagrams "github.com/devtun/devtun/intercept/relay"
 	"github.com/devtun/devtun/intercept/wire"
 	"github.com/devtun/devtun/tunnel"
 )
@@ -41,21 +38,6 @@ func (r *Relays) Dial(ctx context.Context, to tunnel.Endpoint) (tunnel.Conn, err
 // carries reports that connections to an endpoint go through its namespace's relay.
 func (r *Relays) carries(to tunnel.Endpoint) bool {
 	return to.Host != "" && (r.config.Use == forwards.RelayAll || to.Pod.Name == "")
-}
-
-// DialPacket is Dial for datagrams, which only a relay carries: each Read and each Write is of
-// one.
-func (r *Relays) DialPacket(ctx context.Context, to tunnel.Endpoint) (io.ReadWriteCloser, error) {
-	if to.Host == "" {
-		return nil, fmt.Errorf("dial %s: its address is not known", to)
-	}
-	by := r.in(to.Pod.Namespace)
-	stream, err := by.open(ctx, openingTo("udp", to))
-	conn, err := by.conn(stream, to, nil, err)
-	if err != nil {
-		return nil, err
-	}
-	return datagrams.NewDatagrams(conn), nil
 }
 
 func openingTo(network string, to tunnel.Endpoint) wire.Opening {

@@ -184,6 +184,12 @@ func (r *relay) tryToOpen(ctx context.Context, opening wire.Opening) (*wire.Stre
 	return agents.Open(ctx, opening)
 }
 
+// linked reports that one of its pods is heard.
+func (r *relay) linked() bool {
+	agents := r.agents.Load()
+	return agents != nil && agents.Linked()
+}
+
 // took is an asker. Once the relay is made anew, the one before is gone.
 func (r *relay) took(ctx context.Context, stream wire.Place) (bool, error) {
 	agents := r.agents.Load()
