@@ -103,6 +103,13 @@ func (b *inbox) end() {
 	b.notify()
 }
 
+// hasEnded reports that nothing more comes than what waits.
+func (b *inbox) hasEnded() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.ended
+}
+
 // take moves to p what there is, and reports whether that is all there will be.
 func (b *inbox) take(p []byte) (n int, ended bool) {
 	b.mu.Lock()

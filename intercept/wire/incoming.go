@@ -45,6 +45,7 @@ type streams interface {
 	refused(stream uint32)         // likewise
 	arriving(stream uint32) *inbox // nil: it is dropped
 	endOf(stream uint32)
+	endMayLinger(stream uint32) bool // nobody waits for this side's, which is about to be sent
 }
 
 // errTooMuch ends a connection whose far side does not keep to what was agreed.

@@ -138,6 +138,25 @@ func TestEachSidesEndIsAnEnd(t *testing.T) {
 	requireForgotten(t, agent)
 }
 
+// TestOnlyTheClientsEndMayLinger: and only once the server has said all. A client may wait for a
+// server's end.
+func TestOnlyTheClientsEndMayLinger(t *testing.T) {
+	agent, streams := pair(t)
+	client, server := open(t, agent, streams)
+	require.False(t, client.conn.endMayLinger(client.id))
+	require.False(t, server.conn.endMayLinger(server.id))
+	require.NoError(t, server.CloseWrite())
+	_, err := client.Read(make([]byte, 1))
+	require.Equal(t, io.EOF, err)
+	require.True(t, client.conn.endMayLinger(client.id))
+
+	client, server = open(t, agent, streams)
+	require.NoError(t, client.CloseWrite())
+	_, err = server.Read(make([]byte, 1))
+	require.Equal(t, io.EOF, err)
+	require.False(t, server.conn.endMayLinger(server.id))
+}
+
 func TestAStreamMayHaveMuchUnderWay(t *testing.T) {
 	agent, streams := pair(t)
 	at, far := open(t, agent, streams)

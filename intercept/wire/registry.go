@@ -134,6 +134,14 @@ func (c *connection) endOf(id uint32) {
 	}
 }
 
+// endMayLinger reports that a client is at this side, and that the server has ended its
+// direction already: it waits for nothing.
+func (c *connection) endMayLinger(id uint32) bool {
+	openedHere := id%2 == 1 == c.link.developer // as yamux counts
+	stream := c.stream(id)
+	return openedHere && stream != nil && stream.inbox.hasEnded()
+}
+
 // refused forgets a stream that yamux has not taken, at either end.
 func (c *connection) refused(id uint32) {
 	c.mu.Lock()

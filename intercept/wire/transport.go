@@ -56,6 +56,7 @@ type transport struct {
 	due     bool        // pending is to leave
 	writing bool        // somebody writes
 	wrote   time.Time   // when that was over last
+	since   time.Time   // when what waits in pending began to; zero if nothing does
 	later   *time.Timer // sets due
 	armed   bool        // later runs
 	err     error       // of the last write, or io.ErrClosedPipe
@@ -91,7 +92,13 @@ func (t *transport) Write(p []byte) (int, error) {
 			return len(p), nil
 		}
 		t.tell(h, flagOpen|flagReset)
-		lazy = h.has(flagOpen|flagOpened) && !h.has(flagEnd|flagReset)
+		switch {
+		case h.has(flagReset):
+		case h.has(flagEnd):
+			lazy = t.streams.endMayLinger(h.stream())
+		default:
+			lazy = h.has(flagOpen | flagOpened)
+		}
 	}
 	t.pending = append(append(t.pending, t.head...), p...)
 	t.head = t.head[:0]
@@ -155,6 +162,9 @@ func (t *transport) goOn() {
 
 // wait has what is pending leave soon, if nothing takes it along before.
 func (t *transport) wait() {
+	if t.since.IsZero() {
+		t.since = time.Now()
+	}
 	if !t.due && !t.armed {
 		t.armed = true
 		t.later.Reset(linger)
@@ -165,16 +175,22 @@ func (t *transport) lingered() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.armed = false
-	if len(t.pending) > 0 {
-		t.goOn()
+	if t.since.IsZero() || t.due {
+		return
 	}
+	if left := linger - time.Since(t.since); left > 0 { // what the timer was set for has left
+		t.armed = true
+		t.later.Reset(left)
+		return
+	}
+	t.goOn()
 }
 
 // write writes what is pending.
 func (t *transport) write() {
 	batch := t.pending
 	t.pending, t.spare = t.spare[:0], nil
-	t.due, t.writing = false, true
+	t.due, t.writing, t.since = false, true, time.Time{}
 	t.room.Broadcast()
 	t.mu.Unlock()
 	_, err := t.conn.Write(batch)

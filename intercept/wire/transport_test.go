@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -47,10 +48,11 @@ func (s *slow) Close() error             { return nil }
 // nobody takes what arrives.
 type nobody struct{}
 
-func (nobody) opened(uint32)          {}
-func (nobody) arriving(uint32) *inbox { return nil }
-func (nobody) endOf(uint32)           {}
-func (nobody) refused(uint32)         {}
+func (nobody) opened(uint32)               {}
+func (nobody) arriving(uint32) *inbox      { return nil }
+func (nobody) endOf(uint32)                {}
+func (nobody) refused(uint32)              {}
+func (nobody) endMayLinger(id uint32) bool { return id == 4 }
 
 // frame is a yamux data frame.
 func frame(data string) string {
@@ -89,6 +91,48 @@ func TestWhatIsLazyLeavesByItself(t *testing.T) {
 	<-s.let
 	require.NoError(t, tr.Close())
 	require.Equal(t, []string{frame("one")}, s.wrote)
+}
+
+// TestWhatIsLazyWaitsForItself: a timer that was set for something that has left with something
+// else does not have what came later leave too soon, in a write of its own.
+func TestWhatIsLazyWaitsForItself(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSlow()
+		tr := newTransport(s, time.Minute, nobody{})
+		require.NoError(t, tr.send(2, []byte("one"), true))
+		time.Sleep(linger / 2)
+		var writing sync.WaitGroup
+		writing.Go(func() { assert.NoError(t, tr.send(2, []byte("two"), false)) })
+		<-s.begun
+		<-s.let
+		writing.Wait()
+		require.NoError(t, tr.send(2, []byte("three"), true))
+		began := time.Now()
+		<-s.begun
+		require.Equal(t, linger, time.Since(began))
+		<-s.let
+		require.NoError(t, tr.Close())
+		require.Equal(t, []string{frame("one") + frame("two"), frame("three")}, s.wrote)
+	})
+}
+
+// TestALateEndMayWait: who has ended already is told of the other end at leisure.
+func TestALateEndMayWait(t *testing.T) {
+	end := func(stream byte) []byte { return []byte{0, kindWindow, 0, flagEnd, 0, 0, 0, stream, 0, 0, 0, 0} }
+	for stream, want := range map[byte]time.Duration{2: 0, 4: linger} {
+		synctest.Test(t, func(t *testing.T) {
+			s := newSlow()
+			tr := newTransport(s, time.Minute, nobody{})
+			began := time.Now()
+			_, err := tr.Write(end(stream))
+			require.NoError(t, err)
+			<-s.begun
+			require.Equal(t, want, time.Since(began))
+			<-s.let
+			require.NoError(t, tr.Close())
+			require.Equal(t, []string{string(end(stream))}, s.wrote)
+		})
+	}
 }
 
 func TestALineThatIsFullWaits(t *testing.T) {
