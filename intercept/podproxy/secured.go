@@ -1,11 +1,14 @@
 package podproxy
 
 import (
+	"cmp"
 	"crypto/tls"
 	"io"
 	"net"
 	"sync"
 	"time"
+
+	"github.com/devtun/devtun/intercept/wire"
 )
 
 // secured is a connection of which both ends are known, as a link takes it. It ends as the
@@ -20,13 +23,24 @@ func (s *secured) Read(p []byte) (int, error) { return s.tls.Read(p) }
 
 // Write sends p in one write, whatever number of records it takes.
 func (s *secured) Write(p []byte) (int, error) {
-	s.conn.hold()
-	n, err := s.tls.Write(p)
-	if sent := s.conn.flush(); err == nil && sent != nil {
-		return 0, sent
+	if err := s.Writev([][]byte{p}); err != nil {
+		return 0, err
 	}
-	return n, err
+	return len(p), nil
 }
+
+// Writev sends parts in one write likewise.
+func (s *secured) Writev(parts [][]byte) (err error) {
+	s.conn.hold()
+	for _, part := range parts {
+		if err == nil && len(part) > 0 {
+			_, err = s.tls.Write(part)
+		}
+	}
+	return cmp.Or(err, s.conn.flush())
+}
+
+var _ wire.Vectored = (*secured)(nil)
 
 func (s *secured) Abort() { _ = s.Close() }
 

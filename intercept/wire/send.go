@@ -20,11 +20,15 @@ func (st *Stream) send(p []byte, lazy bool) (int, error) {
 		if err := st.mayWrite(); err != nil {
 			return sent, err
 		}
-		n := st.credit.spend(min(len(p)-sent, maxWrite), st)
+		n := st.credit.spend(min(len(p)-sent, mostBulk), st)
 		if n == 0 {
 			return sent, st.Err()
 		}
-		if err := st.conn.transport.send(st.id, p[sent:sent+n], lazy); err != nil {
+		send := st.conn.transport.sendBulk
+		if n <= noBulk {
+			send = st.conn.transport.send
+		}
+		if err := send(st.id, p[sent:sent+n], lazy); err != nil {
 			st.conn.finish(fmt.Errorf("write stream: %w", err))
 			st.fail(st.conn.lost())
 			return sent, st.Err()

@@ -33,6 +33,7 @@ const (
 // does not wait for that.
 type transport struct {
 	conn      Transport
+	vectored  Vectored      // conn, nil if it is none
 	stallMark time.Duration // of pace
 
 	heard    atomic.Uint64 // reads that returned data
@@ -52,6 +53,7 @@ type transport struct {
 	room    *sync.Cond // on mu
 	pending []byte
 	spare   []byte      // the other buffer
+	bulk    bulk        // of who writes
 	head    []byte      // a header by yamux, whose body is about to follow
 	due     bool        // pending is to leave
 	writing bool        // somebody writes
@@ -67,6 +69,7 @@ type transport struct {
 func newTransport(conn Transport, stallMark time.Duration, to streams) *transport {
 	t := &transport{conn: conn, stallMark: stallMark, streams: to,
 		turn: make(chan struct{}, 1), done: make(chan struct{})}
+	t.vectored, _ = conn.(Vectored)
 	t.from = bufio.NewReaderSize(readFunc(t.read), readBuffer)
 	t.lastRead.Store(time.Now().UnixNano())
 	t.work, t.room = sync.NewCond(&t.mu), sync.NewCond(&t.mu)
@@ -110,33 +113,33 @@ func (t *transport) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// send sends p as a frame of a stream's data. A lazy one may wait for the next.
+// send sends p, of noBulk bytes at most, as a frame of a stream's data. A lazy one may wait for
+// the next.
 func (t *transport) send(stream uint32, p []byte, lazy bool) error {
-	most := 4 * writeBuffer
-	if len(p) > noBulk {
-		t.turn <- struct{}{}
-		defer func() { <-t.turn }()
-		most = writeBuffer
-	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for t.err == nil && len(t.pending) >= most {
-		t.room.Wait()
-	}
-	if t.err != nil {
-		return t.err
+	if err := t.await(4 * writeBuffer); err != nil {
+		return err
 	}
 	t.pending = append(appendDataHeader(t.pending, stream, len(p)), p...)
 	switch {
 	case lazy:
 		t.wait()
-	case len(p) > noBulk || t.writing || time.Since(t.wrote) < calm:
+	case t.writing || time.Since(t.wrote) < calm:
 		t.goOn()
 	default:
-		t.write()
+		t.write(nil)
 		return t.err
 	}
 	return nil
+}
+
+// await waits until less than so much is pending. Call it with mu held.
+func (t *transport) await(most int) error {
+	for t.err == nil && len(t.pending) >= most {
+		t.room.Wait()
+	}
+	return t.err
 }
 
 // sendNow is send of what is small, by the goroutine that writes. It reports false if that
@@ -186,14 +189,14 @@ func (t *transport) lingered() {
 	t.goOn()
 }
 
-// write writes what is pending.
-func (t *transport) write() {
+// write writes what is pending, and bulk behind it.
+func (t *transport) write(bulk [][]byte) {
 	batch := t.pending
 	t.pending, t.spare = t.spare[:0], nil
 	t.due, t.writing, t.since = false, true, time.Time{}
 	t.room.Broadcast()
 	t.mu.Unlock()
-	_, err := t.conn.Write(batch)
+	err := t.writeOut(batch, bulk)
 	t.mu.Lock()
 	t.writing, t.wrote = false, time.Now()
 	if cap(batch) <= 2*writeBuffer {
@@ -222,7 +225,7 @@ func (t *transport) flush() {
 		if t.err != nil {
 			return
 		}
-		t.write()
+		t.write(nil)
 	}
 }
 

@@ -142,7 +142,7 @@ func TestALineThatIsFullWaits(t *testing.T) {
 	go func() {
 		var err error
 		for err == nil {
-			err = tr.send(2, make([]byte, maxWrite), false)
+			err = tr.sendBulk(2, make([]byte, maxWrite), false)
 		}
 		full <- err
 	}()
