@@ -140,12 +140,24 @@ func (c *localConn) Read(p []byte) (int, error) {
 
 func (c *localConn) Write(p []byte) (int, error) {
 	n, err := c.TCP.Write(p)
+	c.said(n)
+	return n, err
+}
+
+// WriteNow is Write of what there is room for.
+func (c *localConn) WriteNow(p []byte) int {
+	n := c.TCP.WriteNow(p)
+	c.said(n)
+	return n
+}
+
+// said notes that n bytes were said to the program.
+func (c *localConn) said(n int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if n > 0 {
 		c.last = time.Now()
 	}
-	return n, err
 }
 
 func (c *localConn) hasEnded() bool {

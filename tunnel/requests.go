@@ -87,6 +87,13 @@ func (c *countedClient) Write(p []byte) (int, error) {
 	return n, err
 }
 
+// WriteNow is Write of what there is room for.
+func (c *countedClient) WriteNow(p []byte) int {
+	n := c.localConn.WriteNow(p)
+	c.count(Traffic{Received: int64(n)})
+	return n
+}
+
 func (c *countedClient) count(more Traffic) {
 	c.traffic.Add(more)
 	if c.meter != nil {

@@ -30,6 +30,13 @@ func (c *client) Write(p []byte) (int, error) {
 	return n, err
 }
 
+// WriteNow is Write of what there is room for.
+func (c *client) WriteNow(p []byte) int {
+	n := c.TCP.WriteNow(p)
+	c.sent.Add(int64(n))
+	return n
+}
+
 // serve carries one client's connection to its end.
 func (a *Agent) serve(ctx context.Context, port Port, conn *net.TCPConn) {
 	ctx, cancel := context.WithCancelCause(ctx)

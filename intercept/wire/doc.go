@@ -37,5 +37,7 @@
 // Bytes must not cost much. yamux is told where streams begin and end; their data goes past
 // it, from who writes into the connection's next write, and from the connection into
 // chunks for who reads. What is written while a write is under way leaves together with the
-// next, and a stream's opening with its first bytes.
+// next, and a stream's opening with its first bytes. In full flow there is nobody in between: bulk
+// leaves from the buffer of who writes (transport.sendBulk), and who reads has what arrives
+// written on by the goroutine in which it does (Stream.Divert).
 package wire

@@ -42,20 +42,42 @@ type inbox struct {
 	ended   bool
 	closed  bool // what arrives is dropped
 	lent    []byte
+
+	direct func(p []byte) int // takes what it can of what arrives while idle; nil: nothing
+	idle   bool               // the reader has had all, and waits in Lend
 }
 
 func (b *inbox) init() { b.arrived = make(chan struct{}, 1) }
 
-// put adds a chunk, which is the inbox's from here on.
-func (b *inbox) put(chunk []byte) error {
+// put adds a chunk, which is the inbox's from here on. It returns how much of it was taken
+// at once.
+func (b *inbox) put(chunk []byte) (taken int, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.closed {
 		giveBack(chunk)
-		return nil
+		return 0, nil
+	}
+	if b.idle && b.direct != nil {
+		taken = b.direct(chunk)
+	}
+	if taken == len(chunk) {
+		giveBack(chunk)
+		return taken, nil
+	}
+	if taken > 0 {
+		b.read = taken // of the first
 	}
 	b.chunks = append(b.chunks, chunk)
-	return b.more(len(chunk))
+	return taken, b.more(len(chunk) - taken)
+}
+
+// divert has what arrives while the reader waits go to another, who takes what he can without
+// waiting. Nil ends that.
+func (b *inbox) divert(to func(p []byte) int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.direct = to
 }
 
 // add adds a copy of data.
@@ -80,6 +102,7 @@ func (b *inbox) add(data []byte) error {
 
 // more counts n bytes more. Call it with mu held.
 func (b *inbox) more(n int) error {
+	b.idle = false
 	b.waiting += n
 	if b.waiting > mostWindow+maxBody {
 		return errTooMuch
@@ -114,6 +137,7 @@ func (b *inbox) hasEnded() bool {
 func (b *inbox) take(p []byte) (n int, ended bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.idle = false
 	for n < len(p) && len(b.chunks) > 0 {
 		first := b.chunks[0]
 		moved := copy(p[n:], first[b.read:])
@@ -142,6 +166,7 @@ func (b *inbox) lend() (chunk []byte, ended bool) {
 		b.chunks[0], b.read = nil, 0
 		b.chunks = b.chunks[1:]
 	}
+	b.idle = len(chunk) == 0
 	b.waiting -= len(chunk)
 	return chunk, b.ended && len(b.chunks) == 0
 }

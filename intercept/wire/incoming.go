@@ -41,9 +41,9 @@ func appendDataHeader(to []byte, stream uint32, length int) []byte {
 
 // streams are told what yamux does with them, and of their data. They must not wait.
 type streams interface {
-	opened(stream uint32)          // by yamux, at either end
-	refused(stream uint32)         // likewise
-	arriving(stream uint32) *inbox // nil: it is dropped
+	opened(stream uint32)           // by yamux, at either end
+	refused(stream uint32)          // likewise
+	arriving(stream uint32) *Stream // nil: it is dropped
 	endOf(stream uint32)
 	endMayLinger(stream uint32) bool // nobody waits for this side's, which is about to be sent
 }
@@ -146,8 +146,8 @@ func (t *transport) deliver(stream uint32, length int) error {
 	if length > maxBody {
 		return errTooMuch
 	}
-	box := t.streams.arriving(stream)
-	if box == nil {
+	to := t.streams.arriving(stream)
+	if to == nil {
 		_, err := t.from.Discard(length)
 		return err
 	}
@@ -156,7 +156,7 @@ func (t *transport) deliver(stream uint32, length int) error {
 		if err != nil {
 			return noEOF(err)
 		}
-		err = box.add(data)
+		err = to.inbox.add(data)
 		_, _ = t.from.Discard(length) // the next read fails if this does
 		return err
 	}
@@ -164,5 +164,9 @@ func (t *transport) deliver(stream uint32, length int) error {
 	if _, err := io.ReadFull(t.from, data); err != nil {
 		return noEOF(err)
 	}
-	return box.put(data)
+	taken, err := to.inbox.put(data)
+	if taken > 0 {
+		to.took(taken)
+	}
+	return err
 }

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -11,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
@@ -164,6 +166,53 @@ func TestAStreamMayHaveMuchUnderWay(t *testing.T) {
 	require.NoError(t, err)
 	_, err = far.Write(make([]byte, firstWindow))
 	require.NoError(t, err)
+}
+
+// TestWhatIsDivertedIsAll: a stream's bytes arrive in their order, whichever way, and the far side
+// hears that they were taken.
+func TestWhatIsDivertedIsAll(t *testing.T) {
+	agent, streams := pair(t)
+	at, far := open(t, agent, streams)
+	const size = 4 * mostWindow // it comes to an end only if what is taken is told
+	var sending sync.WaitGroup
+	defer sending.Wait()
+	sending.Go(func() {
+		_, err := io.Copy(struct{ io.Writer }{at}, &pattern{left: size})
+		assert.NoError(t, err)
+		assert.NoError(t, at.CloseWrite())
+	})
+	want := &pattern{left: size}
+	check := func(got []byte) {
+		expected := make([]byte, len(got))
+		_, err := io.ReadFull(want, expected)
+		assert.NoError(t, err)
+		assert.True(t, bytes.Equal(expected, got), "in order")
+	}
+	diverted, calls := 0, 0
+	far.Divert(func(p []byte) int {
+		calls++
+		n := len(p)
+		if calls%8 == 0 { // there is not room for all
+			n /= 3
+		}
+		check(p[:n])
+		diverted += n
+		return n
+	})
+	lent := 0
+	for {
+		chunk, err := far.Lend()
+		if err == io.EOF {
+			break
+		}
+		require.NoError(t, err)
+		check(chunk)
+		lent += len(chunk)
+	}
+	far.Divert(nil)
+	require.Equal(t, size, diverted+lent)
+	require.Positive(t, diverted)
+	require.Positive(t, lent)
 }
 
 func TestAStalledReaderHarmsNobody(t *testing.T) {

@@ -119,13 +119,8 @@ func (c *connection) stream(id uint32) *Stream {
 	return c.streams[id]
 }
 
-// arriving is where a stream's data goes.
-func (c *connection) arriving(id uint32) *inbox {
-	if stream := c.stream(id); stream != nil {
-		return &stream.inbox
-	}
-	return nil
-}
+// arriving is whose data comes.
+func (c *connection) arriving(id uint32) *Stream { return c.stream(id) }
 
 // endOf notes the end of a stream's incoming direction.
 func (c *connection) endOf(id uint32) {

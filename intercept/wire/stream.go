@@ -62,6 +62,11 @@ func (st *Stream) Lend() ([]byte, error) {
 	return chunk, err
 }
 
+// Divert has what arrives in full flow go to another than who reads: while Lend waits, to is
+// called with it, by the goroutine that reads for all streams. It must not wait; it returns how much
+// it has taken, and the rest is Lend's. Nil ends that; to is not called any more then.
+func (st *Stream) Divert(to func(p []byte) int) { st.inbox.divert(to) }
+
 // read is Read that fails with ctx's cause when that ends.
 func (st *Stream) read(ctx context.Context, p []byte) (int, error) {
 	if len(p) == 0 {

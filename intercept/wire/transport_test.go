@@ -49,7 +49,7 @@ func (s *slow) Close() error             { return nil }
 type nobody struct{}
 
 func (nobody) opened(uint32)               {}
-func (nobody) arriving(uint32) *inbox      { return nil }
+func (nobody) arriving(uint32) *Stream     { return nil }
 func (nobody) endOf(uint32)                {}
 func (nobody) refused(uint32)              {}
 func (nobody) endMayLinger(id uint32) bool { return id == 4 }

@@ -258,6 +258,12 @@ type lender interface{ Lend() ([]byte, error) }
 
 // pass is transfer from a lender.
 func pass(to io.Writer, from lender, count *atomic.Int64) (n int64, readErr, writeErr error) {
+	var end func() int64
+	defer func() {
+		if end != nil {
+			n += end()
+		}
+	}()
 	for {
 		chunk, err := from.Lend()
 		if err == io.EOF {
@@ -271,6 +277,9 @@ func pass(to io.Writer, from lender, count *atomic.Int64) (n int64, readErr, wri
 		count.Add(int64(put))
 		if err != nil {
 			return n, nil, err
+		}
+		if end == nil && len(chunk) >= inFullFlow {
+			end = divert(to, from, count)
 		}
 	}
 }

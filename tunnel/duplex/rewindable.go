@@ -107,6 +107,19 @@ func (r *Rewindable) Write(p []byte) (int, error) {
 	return r.client.Write(p)
 }
 
+// WriteNow passes on what there is room for, once the connection is bound, and returns how much
+// that was. It does not wait.
+func (r *Rewindable) WriteNow(p []byte) int {
+	to, can := r.client.(nowWriter)
+	r.mu.Lock()
+	bound := r.bound
+	r.mu.Unlock()
+	if !can || !bound {
+		return 0
+	}
+	return to.WriteNow(p)
+}
+
 // CloseWrite passes on its end, likewise.
 func (r *Rewindable) CloseWrite() error {
 	r.Bind()

@@ -50,9 +50,11 @@ func TestTheNextOneHearsAllOfIt(t *testing.T) {
 	require.True(t, r.Rewind())
 	says(t, program, " world")
 	hears(t, r, "hello world")
+	require.Zero(t, r.WriteNow([]byte("nothing yet")), "it is not bound")
 
 	says(t, r, "answer")
-	hears(t, program, "answer")
+	require.Len(t, " and more", r.WriteNow([]byte(" and more")))
+	hears(t, program, "answer and more")
 	require.False(t, r.Rewind(), "the client has heard this one")
 	r.Restart([]byte("again "))
 	says(t, program, "please")

@@ -77,6 +77,9 @@ func (c *conn) Lend() ([]byte, error) {
 	return data, explain(err)
 }
 
+// Divert has what comes go to another than who reads, as wire.Stream has it.
+func (c *conn) Divert(to func(p []byte) int) { c.stream.Divert(to) }
+
 // accepted waits for the relay's word.
 func (c *conn) accepted() error {
 	c.accepting.Do(func() { c.refusal = c.accept() })
