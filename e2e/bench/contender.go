@@ -74,10 +74,13 @@ func (l *lab) throughDevtun(ctx context.Context, kubeconfig, namespace, service 
 	return l.startDevtun(ctx, devtun, kubeconfig, namespace, service)
 }
 
+// shortestWay has devtun fail rather than go by port-forwards, so that a figure is of what it says.
+const shortestWay = "--link=proxy"
+
 // throughRelay starts it with a relay, for the lab's only service, and gives it the time to
-// find the shortest way there.
+// have all its links.
 func (l *lab) throughRelay(ctx context.Context, kubeconfig string) (*contender, error) {
-	c, err := l.startDevtun(ctx, relay, kubeconfig, l.namespace, serviceName, "--relay")
+	c, err := l.startDevtun(ctx, relay, kubeconfig, l.namespace, serviceName, "--relay", shortestWay)
 	if err != nil {
 		return nil, err
 	}

@@ -44,7 +44,7 @@ func (l *lab) deploy(ctx context.Context) (*workload, error) {
 // do: an intercept has it replaced, so that its clients connect anew.
 func (w *workload) contenders(ctx context.Context, kubeconfig string, local *local) (_ []*contender, done func(),
 	err error) {
-	ours, err := w.intercept(ctx, kubeconfig, local)
+	ours, err := w.intercept(ctx, kubeconfig, local, shortestWay)
 	if err != nil {
 		return nil, nil, err
 	}
